@@ -1,0 +1,54 @@
+"""Every error that impasto raises on purpose; each message is one sentence for the person who reads it.
+
+    ImpastoError
+    ├── InputError              what was given cannot be used: correct it and try again
+    │   ├── SettingsError       an option's name or value
+    │   ├── PictureError        an image file, or a picture too small or too thin to paint
+    │   └── WeightsError        a weights file: missing, damaged, or not a VGG-19
+    └── RunError                the input was good, but the work failed
+        ├── WriteError          a file could not be written: full disk, read-only folder
+        └── DownloadError       the network failed while weights were fetched
+"""
+
+__all__ = [
+    "DownloadError",
+    "ImpastoError",
+    "InputError",
+    "PictureError",
+    "RunError",
+    "SettingsError",
+    "WeightsError",
+    "WriteError",
+]
+
+
+class ImpastoError(Exception):
+    """The root: catch this to catch everything that impasto raises on purpose."""
+
+
+class InputError(ImpastoError):
+    """What was given cannot be used; the command ends with exit code 2."""
+
+
+class SettingsError(InputError):
+    """An option's name or value is not accepted."""
+
+
+class PictureError(InputError):
+    """An image file cannot be read, or a picture is too small or too thin to paint."""
+
+
+class WeightsError(InputError):
+    """A weights file is missing, damaged, or does not hold a VGG-19."""
+
+
+class RunError(ImpastoError):
+    """The input was good, but the work failed; the command ends with exit code 1."""
+
+
+class WriteError(RunError):
+    """A file could not be written."""
+
+
+class DownloadError(RunError):
+    """The network failed while weights were fetched."""

@@ -1,0 +1,57 @@
+"""The VGG-19 table: the names, channels and strides of its layers. No tensors here.
+
+A convolution's name stands for its output after the ReLU (`conv4_2` is the paper's conv4_2, others' relu4_2); `pool4`
+is the output of the pooling that closes block 4.
+
+Simonyan and Zisserman, *Very Deep Convolutional Networks for Large-Scale Image Recognition*, ICLR 2015, table 1,
+configuration E.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["CONVOLUTIONS", "LAYERS", "Layer", "up_to"]
+
+
+class Layer(NamedTuple):
+    """One named layer of VGG-19."""
+
+    name: str
+    """`conv1_1` … `conv5_4` or `pool1` … `pool5`."""
+    inputs: int
+    """Channels that come in."""
+    channels: int
+    """Channels that go out."""
+    stride: int
+    """Pixels of the image from one unit of this layer to the next."""
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether the layer is a 2 × 2 pooling; all others are 3 × 3 convolutions with a ReLU."""
+        return self.name.startswith("pool")
+
+
+def _table() -> dict[str, Layer]:
+    blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+    table: dict[str, Layer] = {}
+    inputs, stride = 3, 1
+    for block, (channels, convolutions) in enumerate(blocks, start=1):
+        for index in range(1, convolutions + 1):
+            name = f"conv{block}_{index}"
+            table[name] = Layer(name, inputs, channels, stride)
+            inputs = channels
+        stride *= 2
+        table[f"pool{block}"] = Layer(f"pool{block}", channels, channels, stride)
+    return table
+
+
+LAYERS = _table()
+"""Every layer by its name, in the order in which an image passes through them."""
+
+CONVOLUTIONS = tuple(layer for layer in LAYERS.values() if not layer.is_pool)
+"""The 16 convolutions, in order."""
+
+
+def up_to(deepest: str) -> list[Layer]:
+    """List the layers that an image passes on its way to `deepest`, itself included."""
+    layers = list(LAYERS.values())
+    return layers[: layers.index(LAYERS[deepest]) + 1]
