@@ -1,13 +1,13 @@
 """Every error that impasto raises on purpose; each message is one sentence for the person who reads it.
 
-    ImpastoError
-    ├── InputError              what was given cannot be used: correct it and try again
-    │   ├── SettingsError       an option's name or value
-    │   ├── PictureError        an image file, or a picture too small or too thin to paint
-    │   └── WeightsError        a weights file: missing, damaged, or not a VGG-19
-    └── RunError                the input was good, but the work failed
-        ├── WriteError          a file could not be written: full disk, read-only folder
-        └── DownloadError       the network failed while weights were fetched
+ImpastoError
+├── InputError              what was given cannot be used: correct it and try again
+│   ├── SettingsError       an option's name or value
+│   ├── PictureError        an image file, or a picture too small or too thin to paint
+│   └── WeightsError        a weights file: missing, damaged, or not a VGG-19
+└── RunError                the input was good, but the work failed
+    ├── WriteError          a file could not be written: full disk, read-only folder
+    └── DownloadError       the network failed while weights were fetched
 """
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
 
 
 @contextmanager
-def whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def whole(path: str | Path, *, overwrite: bool = False) -> Generator[Path, None, None]:
     """Yield a temporary path beside `path`; at the end it is flushed to disk and renamed, on any error removed.
 
     The temporary name ends as `path` does, so that a writer which looks at the suffix sees the right one.

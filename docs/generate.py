@@ -1,0 +1,63 @@
+"""Write the pages of the docs that are made from the code: options.md and command.md. With --check, only compare."""
+
+import io
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from impasto.cli import app
+from impasto.settings import PRESETS, Runtime, Settings
+
+HERE = Path(__file__).parent
+NOTICE = "<!-- Written by docs/generate.py; do not edit. -->\n"
+
+
+def options() -> str:
+    """Tables of all options, by group, and of the presets."""
+    parts = [
+        NOTICE,
+        "# Options\n\nEvery option is a field of `Settings` or `Runtime`, a flag of the command and a JSON key.\n",
+    ]
+    for model in (Settings, Runtime):
+        group = ""
+        for option in model.options():
+            if option.group != group:
+                group = option.group
+                parts.append(
+                    f"\n## {group} (`{model.__name__}`)\n\n| option | default | accepts | what it is |\n| --- | --- | --- | --- |\n"
+                )
+            parts.append(f"| `{option.name}` | {option.default} | {option.accepts} | {option.help} |\n")
+    parts.append("\n## Presets\n\n| preset | what it is | changes |\n| --- | --- | --- |\n")
+    for name, preset in PRESETS.items():
+        changes = ", ".join(f"`{option}` = {value}" for option, value in preset.changes.items())
+        parts.append(f"| `{name}` | {preset.help} | {changes or 'none'} |\n")
+    return "".join(parts)
+
+
+def command() -> str:
+    """The help of the command and of each of its subcommands."""
+    parts = [NOTICE, "# The command\n"]
+    for words in ([], ["paint"], ["demo"], ["info"], ["presets"]):
+        text = io.StringIO()
+        app.help_print(words, console=Console(file=text, width=110, color_system=None, force_terminal=False))
+        lines = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
+        parts.append(f"\n## impasto {' '.join(words)}".rstrip() + f"\n\n```text\n{lines}\n```\n")
+    return "".join(parts)
+
+
+PAGES = {"options.md": options, "command.md": command}
+
+
+def main() -> None:
+    """Write or compare the pages."""
+    for name, make in PAGES.items():
+        page, text = HERE / name, make()
+        if "--check" not in sys.argv:
+            page.write_text(text, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != text:
+            sys.exit(f"docs/{name} is out of date; run .venv/bin/python docs/generate.py and commit it.")
+
+
+if __name__ == "__main__":
+    main()

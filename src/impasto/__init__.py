@@ -1,0 +1,49 @@
+"""Paint a photograph in the style of a painting.
+
+The method of Gatys, Ecker and Bethge, *Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016.
+
+    from impasto import stylize
+
+    stylize("photo.jpg", "painting.jpg", size=1024).picture.save("painted.png")
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import ImpastoError
+from impasto.settings import Runtime, Settings
+
+if TYPE_CHECKING:
+    from impasto.images import Picture
+    from impasto.transfer import Progress, Result, Run, Style, StyleTransfer, stylize
+    from impasto.vgg import VGG19
+    from impasto.weights import load_weights
+
+__all__ = [
+    "VGG19",
+    "ImpastoError",
+    "Picture",
+    "Progress",
+    "Result",
+    "Run",
+    "Runtime",
+    "Settings",
+    "Style",
+    "StyleTransfer",
+    "load_weights",
+    "stylize",
+]
+
+_HOMES = {
+    "Picture": "images",
+    "VGG19": "vgg",
+    "load_weights": "weights",
+    **dict.fromkeys(("Progress", "Result", "Run", "Style", "StyleTransfer", "stylize"), "transfer"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch only when it is asked for, so that the command's help answers at once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"impasto.{_HOMES[name]}"), name)

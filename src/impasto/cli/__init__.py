@@ -1,0 +1,44 @@
+"""The command `impasto`: words in, words and exit codes out. All printing and exiting of the project is here."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from impasto.cli.describe import info, presets
+from impasto.cli.paint import demo, paint
+from impasto.errors import ImpastoError, InputError
+
+__all__ = ["app", "main"]
+
+app = App(
+    name="impasto",
+    help="Paint a photograph in the style of a painting (Gatys, Ecker and Bethge, CVPR 2016).",
+    version=lambda: version("impasto"),
+    result_action="return_value",
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `main` has words for it
+)
+app.command(paint)
+app.command(demo)
+app.command(info)
+app.command(presets)
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted."""
+    try:
+        app(tokens, exit_on_error=False, print_error=False)
+    except (CycloptsError, InputError) as error:
+        _end(2, str(error))
+    except ImpastoError as error:
+        _end(1, str(error))
+    except KeyboardInterrupt as error:
+        _end(130, str(error) or "Interrupted.")
+
+
+def _end(code: int, sentence: str) -> None:
+    """Say one sentence on standard error and exit."""
+    print(f"impasto: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)

@@ -1,0 +1,61 @@
+"""What the command says about itself: `info` and `presets`."""
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from rich.console import Console
+from rich.table import Table
+
+from impasto.cli.flags import Flags, choose
+from impasto.settings import PRESETS
+
+__all__ = ["info", "presets"]
+
+
+def info(*, flags: Flags = None) -> None:
+    """Show versions, the device and precision chosen, threads, and the weights with their provenance.
+
+    --weights, --device, --dtype and --threads choose what is shown.
+    """
+    import torch  # noqa: PLC0415 (seconds, for this command only)
+
+    from impasto import device  # noqa: PLC0415
+    from impasto.weights import load_weights  # noqa: PLC0415
+
+    settings, runtime = choose(flags)
+    machine = device.resolve(runtime)
+    weights = load_weights(settings.weights)
+    _show(
+        [
+            ("impasto", version("impasto")),
+            ("python", f"{platform.python_version()} on {platform.platform()}"),
+            *((name, version(name)) for name in ("torch", "numpy", "pyvips", "pydantic")),
+            ("device", str(machine.device)),
+            ("features", f"{str(machine.features).removeprefix('torch.')}: {machine.reason}"),
+            ("threads", str(torch.get_num_threads())),
+            ("weights", weights.source),
+            ("sha-256", weights.sha256),
+            ("license", weights.license),
+            ("input", str(weights.convention)),
+        ]
+    )
+
+
+def presets() -> None:
+    """List the presets and the options that each of them changes."""
+    rows: list[tuple[str, str]] = []
+    for name, preset in PRESETS.items():
+        changes = " ".join(f"--{option.replace('_', '-')} {value}" for option, value in preset.changes.items())
+        rows.append((name, f"{preset.help}\n{changes}" if changes else preset.help))
+    _show(rows)
+
+
+def _show(rows: Iterable[tuple[str, str]]) -> None:
+    """Print two columns."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(name, text)
+    Console(highlight=False, markup=False).print(table)

@@ -1,0 +1,77 @@
+"""How a run is shown while it goes on: a bar for people, JSON lines for programs, or nothing."""
+
+import json
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+if TYPE_CHECKING:
+    from impasto.transfer import Progress as Report
+
+__all__ = ["Show", "bar", "clock", "records", "say", "silence"]
+
+Show = Callable[["Report"], None]
+"""Shows one evaluation's progress."""
+
+
+@contextmanager
+def bar() -> Generator[Show, None, None]:
+    """Draw a progress bar on standard error: stage, size, loss, time left."""
+    columns = (
+        TextColumn("stage {task.fields[stage]}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}  loss {task.fields[loss]:.4g}  {task.fields[left]} left"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", stage="1", loss=float("nan"), left="?", visible=False)
+
+        def show(report: "Report") -> None:
+            stage = f"{report.stage}/{report.stages}  {report.width} × {report.height}"
+            progress.update(
+                task,
+                completed=report.evaluation,
+                total=report.evaluations,
+                stage=stage,
+                loss=report.loss,
+                left=clock(report.seconds_left),
+                visible=True,
+            )
+
+        yield show
+
+
+@contextmanager
+def records() -> Generator[Show, None, None]:
+    """Print one JSON record an evaluation on standard output."""
+
+    def show(report: "Report") -> None:
+        sys.stdout.write(json.dumps(report.as_dict()) + "\n")
+        sys.stdout.flush()
+
+    yield show
+
+
+@contextmanager
+def silence() -> Generator[Show, None, None]:
+    """Show nothing."""
+
+    def show(report: "Report") -> None:
+        del report
+
+    yield show
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as 0:42, 12:05 or 3:12:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def say(sentence: str) -> None:
+    """Print one line on standard output."""
+    print(sentence)  # noqa: T201

@@ -1,0 +1,74 @@
+"""Flags made from the options of Settings and Runtime; nothing about an option is written here."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from impasto.errors import SettingsError
+from impasto.settings import Option, Options, Runtime, Settings, preset
+
+__all__ = ["Flags", "choose"]
+
+
+_OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
+_GROUPS = {
+    name: Group(name, sort_key=10 + order) for order, name in enumerate(dict.fromkeys(o.group for o in _OPTIONS))
+}
+
+
+def _field(option: Option) -> tuple[str, Any, Any]:
+    help = f"{option.help} [{'' if option.is_switch else option.accepts + '; '}default: {option.default}]"  # noqa: A001
+    kind = bool | None if option.is_switch else str | None
+    return (
+        option.name,
+        Annotated[kind, Parameter(help=help, group=_GROUPS[option.group])],
+        dataclasses.field(default=None),
+    )
+
+
+_Given = dataclasses.make_dataclass("_Given", [_field(option) for option in _OPTIONS], kw_only=True, frozen=True)
+_Given.__module__ = __name__  # make_dataclass says "types", which cyclopts takes for a builtin and does not unfold
+
+if TYPE_CHECKING:
+    Flags = object | None
+else:
+    Flags = Annotated[_Given | None, Parameter(name="*")]
+"""All options as flags, each None unless it was given; texts, which the models check."""
+
+
+def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:
+    """Return the options: the defaults, changed by a settings file, then by a preset, then by flags.
+
+    Raises:
+        SettingsError: a name or value is not accepted, or the file holds no settings.
+
+    """
+    given = {} if flags is None else {name: value for name, value in vars(flags).items() if value is not None}
+    settings = Settings() if source is None else _read(source)
+    if preset_name is not None:
+        changed = preset(preset_name).model_dump(exclude_unset=True)
+        settings = settings.replace(**changed)
+    return settings.replace(**_of(Settings, given)), Runtime(**_of(Runtime, given))
+
+
+def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in model.model_fields}
+
+
+def _read(source: Path) -> Settings:
+    """Read settings from a JSON file, or from the metadata of a picture painted earlier."""
+    if source.suffix.lower() == ".json":
+        try:
+            return Settings.from_json(source.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(f"the settings file {source} cannot be read; give a JSON file or a picture.") from None
+    from impasto.images import read_note  # noqa: PLC0415 (torch)
+
+    note = read_note(source)
+    if note is None:
+        raise SettingsError(f"{source} holds no settings of impasto; give a picture that impasto painted.")
+    return Settings.from_json(json.dumps(json.loads(note)["settings"]))

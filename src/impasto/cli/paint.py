@@ -1,0 +1,176 @@
+"""The commands that paint: `paint` and `demo`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Group, Parameter
+
+from impasto import files
+from impasto.cli import display
+from impasto.cli.flags import Flags, choose
+from impasto.errors import InputError
+
+if TYPE_CHECKING:
+    from impasto.transfer import Run
+
+__all__ = ["demo", "paint"]
+
+
+@Parameter(name="*", group=Group("Watching", sort_key=1))
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What to show and keep while a picture is painted."""
+
+    overwrite: Annotated[bool, Parameter(negative="")] = False
+    """Replace files that exist already."""
+
+    save_every: int = 0
+    """Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 is never."""
+
+    plot: Path | None = None
+    """Draw the losses over time to this .png, .svg or .pdf file."""
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON record an evaluation on standard output, for programs."""
+
+    quiet: Annotated[bool, Parameter(negative="")] = False
+    """Print nothing but errors."""
+
+
+Output = Annotated[Path, Parameter(alias="-o")]
+
+
+def paint(
+    content: Path,
+    style: Path,
+    /,
+    *styles: Path,
+    output: Output,
+    initial: Path | None = None,
+    preset: str | None = None,
+    settings: Path | None = None,
+    watch: Watch | None = None,
+    flags: Flags = None,
+) -> None:
+    """Paint CONTENT in the style of STYLE.
+
+    Args:
+        content: The photograph: a PNG, JPEG, WebP or TIFF file.
+        style: The painting.
+        styles: More paintings, blended in equal parts with the first.
+        output: Where to save the picture: a .png, .jpg, .webp or .tif file.
+        initial: A picture to start from, in place of what --init says.
+        preset: A named set of options; `impasto presets` lists them.
+        settings: Options from a JSON file, or from the metadata of a picture painted earlier.
+        watch: What to show and keep.
+        flags: The options.
+
+    """
+    chosen, runtime = choose(flags, preset, settings)
+    watch = watch or Watch()
+    files.check_target(output, overwrite=watch.overwrite)
+
+    from impasto.images import Picture, check_suffix  # noqa: PLC0415 (torch loads after the cheap checks)
+    from impasto.transfer import StyleTransfer  # noqa: PLC0415
+
+    check_suffix(output)
+    pictures = [Picture.open(path) for path in (content, style, *styles)]
+    start = None if initial is None else Picture.open(initial)
+    run = StyleTransfer(chosen, runtime).start(pictures[0], pictures[1:], initial=start)
+    _paint(run, output, watch)
+
+
+def demo(
+    *,
+    output: Output = Path("demo.png"),
+    painting: Path | None = None,
+    watch: Watch | None = None,
+    flags: Flags = None,
+) -> None:
+    """Paint matplotlib's sample photograph in the style of a painting that impasto paints itself.
+
+    Args:
+        output: Where to save the picture.
+        painting: Save the painting whose style is taken here, too.
+        watch: What to show and keep.
+        flags: The options.
+
+    """
+    chosen, runtime = choose(flags)
+    watch = watch or Watch()
+    for path in (output, painting):
+        if path is not None:
+            files.check_target(path, overwrite=watch.overwrite)
+
+    from impasto import demo  # noqa: PLC0415
+    from impasto.images import Picture, check_suffix  # noqa: PLC0415
+    from impasto.transfer import StyleTransfer  # noqa: PLC0415
+
+    check_suffix(output)
+    style = Picture(demo.painting())
+    if painting is not None:
+        style.save(painting, overwrite=watch.overwrite)
+    run = StyleTransfer(chosen, runtime).start(Picture.open(demo.photograph()), style)
+    _paint(run, output, watch)
+
+
+def _paint(run: "Run", output: Path, watch: Watch) -> None:
+    """Drive a run to its end, show it, and save what was asked for; on Ctrl-C save the picture so far."""
+    _check(run, output, watch)
+    shown = display.silence() if watch.quiet else display.records() if watch.json else display.bar()
+    try:
+        with shown as show:
+            for count, progress in enumerate(run, start=1):
+                show(progress)
+                if watch.save_every and count % watch.save_every == 0:
+                    run.save(_numbered(output, count), overwrite=watch.overwrite)
+    except KeyboardInterrupt:
+        _save(run, output, watch)
+        raise KeyboardInterrupt(
+            f"Interrupted after {len(run.history)} evaluations; the picture so far is in {output}."
+        ) from None
+    _save(run, output, watch)
+    if not (watch.quiet or watch.json):
+        display.say(f"{output}: {_summary(run)}")
+
+
+def _check(run: "Run", output: Path, watch: Watch) -> None:
+    """Refuse what could not be written at the end, before the work begins."""
+    if watch.save_every < 0:
+        raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number of at least 0.")
+    for path in _frames(run, output, watch.save_every):
+        files.check_target(path, overwrite=watch.overwrite)
+    if watch.plot is not None:
+        from impasto.figures import check_plot  # noqa: PLC0415
+
+        check_plot(watch.plot, overwrite=watch.overwrite)
+
+
+def _frames(run: "Run", output: Path, every: int) -> Iterator[Path]:
+    """List the files that --save-every may write."""
+    return (_numbered(output, count) for count in range(every, run.plan.evaluations + 1, every or 1) if every)
+
+
+def _numbered(output: Path, count: int) -> Path:
+    return output.with_name(f"{output.stem}-{count:05}{output.suffix}")
+
+
+def _save(run: "Run", output: Path, watch: Watch) -> None:
+    run.save(output, overwrite=watch.overwrite)
+    if watch.plot is not None and run.history:
+        from impasto.figures import plot_losses  # noqa: PLC0415
+
+        plot_losses(run.history, watch.plot, overwrite=watch.overwrite)
+
+
+def _summary(run: "Run") -> str:
+    """Say in a line what became of a run."""
+    picture = run.preview()
+    size = f"{picture.width} × {picture.height}"
+    if not run.history:
+        return f"{size}, nothing evaluated"
+    last = run.history[-1]
+    loss = min(progress.loss for progress in run.history if progress.stage == last.stage)
+    return f"{size}, loss {loss:.4g}, {len(run.history)} evaluations in {display.clock(last.seconds)} ({run.stopped})"

@@ -1,0 +1,70 @@
+"""Fetch one file over HTTP: resumable, with its hash checked before it takes its name."""
+
+import hashlib
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+
+from impasto.errors import DownloadError
+from impasto.files import reason
+
+__all__ = ["fetch"]
+
+_CHUNK = 1 << 20
+_TIMEOUT = 30.0
+"""Seconds of silence after which a connection is given up."""
+
+
+def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Return `target`, downloaded from `url` if it is not there yet.
+
+    What has come is kept in `target`.part, so that an interrupted download goes on where it stopped.
+
+    Args:
+        url: Of the file.
+        target: Where it is to be; its folder is made.
+        sha256: The hash, or the digits that it begins with.
+        progress: Called with the bytes so far and in all (0 if the server does not say).
+
+    Raises:
+        DownloadError: the network failed, the folder cannot be written, or the hash is another one.
+
+    """
+    if target.exists():
+        return target
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _receive(url, part, progress or (lambda _done, _total: None))
+        with part.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, HTTPException) as error:
+        said = reason(error) if isinstance(error, OSError) else type(error).__name__
+        raise DownloadError(f"{url} could not be downloaded: {said}; try again, it goes on where it stopped.") from None
+    if not digest.startswith(sha256):
+        part.unlink()
+        raise DownloadError(f"{url} has the SHA-256 {digest[:16]}…, not {sha256}…; it was thrown away, try again.")
+    return part.replace(target)
+
+
+def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None:
+    """Append to `part` what is missing of it; start over if the server cannot send a part."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416:  # nothing is missing
+            return
+        raise OSError(None, f"the server answers {error.code} {error.reason}") from None
+    with response, part.open("ab" if response.status == 206 else "wb") as file:
+        done = file.tell()
+        total = done + int(response.headers.get("Content-Length", 0))
+        while chunk := response.read(_CHUNK):
+            done += file.write(chunk)
+            progress(done, total)
+    if done < total:
+        raise ConnectionError(None, f"the connection broke after {done} of {total} bytes")

@@ -1,0 +1,286 @@
+"""Every option, written once: its name, type, default, range, help and group.
+
+`Settings` says what the picture will be, `Runtime` how it is computed. The command's flags, its help and messages, the
+tables in the docs and the note inside a painted picture are all read from here. No torch, no files.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from impasto.errors import SettingsError
+from impasto.layers import LAYERS
+
+__all__ = ["PRESETS", "LayerWeights", "Option", "Options", "Preset", "Runtime", "Settings", "preset"]
+
+
+def _layer_weights(value: object) -> object:
+    """Read `"conv1_1,conv2_1:0.5"`, a list of such words or a mapping as `{layer: weight}`, shallowest layer first."""
+    if isinstance(value, str):
+        value = value.replace(",", " ").split()
+    if isinstance(value, Mapping):
+        pairs = [(str(name), weight) for name, weight in cast("Mapping[object, object]", value).items()]
+    elif isinstance(value, Sequence):
+        words = [str(word).partition(":") for word in cast("Sequence[object]", value)]
+        pairs = [(name, weight or 1.0) for name, _, weight in words]
+    else:
+        raise ValueError("not layers")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
+    if not pairs or any(name not in LAYERS for name, _ in pairs):
+        raise ValueError("not layers")
+    order = list(LAYERS)
+    return dict(sorted(pairs, key=lambda pair: order.index(pair[0])))
+
+
+LayerWeights = Annotated[
+    dict[str, Annotated[float, Ge(0.0)]],
+    BeforeValidator(_layer_weights),
+    "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, with weights if you like: conv1_1,conv2_1:0.5",
+]
+"""`{layer name: weight}`; as a flag `conv1_1,conv2_1:0.5`, where a weight that is not given is 1."""
+
+
+class Option(NamedTuple):
+    """What a face (flag, form, table) has to know of one option."""
+
+    name: str
+    group: str
+    help: str
+    default: str
+    accepts: str
+    """What values are accepted, as the end of the sentence "it takes …"."""
+    is_switch: bool
+
+
+class Options(BaseModel):
+    """The base of `Settings` and `Runtime`: frozen, closed, with one-sentence errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError(self._explain(error)) from None
+
+    @classmethod
+    def options(cls) -> Iterator[Option]:
+        """List the options in the order in which they are written."""
+        for name, field in cls.model_fields.items():
+            extra = cast("dict[str, str]", field.json_schema_extra)
+            is_switch = field.annotation is bool
+            yield Option(
+                name, extra["group"], field.description or "", _text(field.default), _accepts(field), is_switch
+            )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `model_dump_json` wrote.
+
+        Raises:
+            SettingsError: the text is not a JSON object, or an option's name or value in it is not accepted.
+
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SettingsError(f"the settings are not JSON: {error.msg} at line {error.lineno}.") from None
+        if not isinstance(values, dict):
+            raise SettingsError('the settings must be a JSON object, such as {"size": 1024}.')
+        return cls(**cast("dict[str, Any]", values))
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with some options changed, checked again.
+
+        Raises:
+            SettingsError: an option's name or value is not accepted.
+
+        """
+        return type(self)(**{**self.model_dump(), **changes})
+
+    @classmethod
+    def _explain(cls, error: ValidationError) -> str:
+        first = error.errors()[0]
+        if not first["loc"]:
+            return first["msg"].removeprefix("Value error, ")
+        name = str(first["loc"][0])
+        if name not in cls.model_fields:
+            near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
+            hint = f"{near[0]} is the nearest" if near else f"the options are {', '.join(cls.model_fields)}"
+            return f"there is no option {name}; {hint}."
+        value = cast("Mapping[str, object]", error.errors()[0]).get("input")
+        return f"{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
+
+
+def _text(value: object) -> str:
+    """Write a value as a flag takes it."""
+    if isinstance(value, Mapping):
+        layers = cast("Mapping[str, float]", value)
+        return ",".join(name if weight == 1.0 else f"{name}:{weight:g}" for name, weight in layers.items())
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def _accepts(field: FieldInfo) -> str:
+    """Say which values a field accepts."""
+    if get_origin(field.annotation) is Literal:
+        *first, last = (str(choice) for choice in get_args(field.annotation))
+        return f"{', '.join(first)} or {last}"
+    for item in field.metadata:
+        if isinstance(item, str):
+            return item
+    names = {int: "a whole number", float: "a number", bool: "true or false"}
+    kind = names.get(cast("type", field.annotation), "text")
+    words = {Ge: "at least", Gt: "above", Le: "at most"}
+    limits = [
+        f"{word} {_text(getattr(item, kind_of.__name__.lower()))}"
+        for item in field.metadata
+        for kind_of, word in words.items()
+        if isinstance(item, kind_of)
+    ]
+    return f"{kind}, {' and '.join(limits)}" if limits else kind
+
+
+def _option(default: object, group: str, help: str, accepts: str | None = None, **limits: float) -> Any:  # noqa: A002
+    """Declare one option; `limits` are pydantic's ge, gt and le."""
+    field = cast("FieldInfo", Field(default, description=help, json_schema_extra={"group": group}, **limits))  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType] (pydantic types each limit apart)
+    if accepts:
+        field.metadata.append(accepts)
+    return field
+
+
+class Settings(Options):
+    """What the picture will be. Frozen; `replace` makes a changed copy.
+
+    The objective, over features F of the picture, P of the content and Gram matrices G = F Fᵀ / (H·W), A of the style:
+
+        content_weight · Σ_l w_l mean((F - P)²)  +  style_weight · Σ_l w_l / C_l² · mean((G - A)²)
+        + tv_weight · mean(|∇x|²) + range_weight · mean(max(0, x - 255)² + max(0, -x)²),    x in gray levels 0 … 255
+
+    The first two terms are those of the author's own notebook (Gatys, 2016), where content_weight is 1; at 256 pixels
+    that loses faces, so the default is 5.
+
+    Raises:
+        SettingsError: an option's name or value is not accepted; the message is one sentence.
+
+    """
+
+    size: int = _option(512, "Picture", "Long side of the painted picture, in pixels.", ge=32)
+    init: Literal["content", "noise", "blank", "style"] = _option(
+        "content", "Picture", "What the canvas shows at the start; blank is mid-gray."
+    )
+    seed: int = _option(0, "Picture", "Seed of the noise start.", ge=0, le=2**32 - 1)
+
+    content_weight: float = _option(5.0, "Objective", "Weight of the content loss, α.", ge=0)
+    style_weight: float = _option(1000.0, "Objective", "Weight of the style loss, β.", ge=0)
+    content_layers: LayerWeights = _option(
+        {"conv4_2": 1.0}, "Objective", "Layers whose features the content loss compares."
+    )
+    style_layers: LayerWeights = _option(
+        dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 1.0),
+        "Objective",
+        "Layers whose Gram matrices the style loss compares.",
+    )
+    style_scale: float = _option(
+        1.0,
+        "Objective",
+        "Short side of the painting over the picture's, at every stage; larger means larger strokes.",
+        gt=0,
+        le=10,
+    )
+    tv_weight: float = _option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
+    range_weight: float = _option(
+        1e6, "Objective", "Weight that keeps gray levels in 0 … 255, so that saving changes nothing.", ge=0
+    )
+
+    weights: str = _option(
+        "codebook", "Network", "VGG-19's weights.", "codebook, torchvision or the path of a .pth or .safetensors file"
+    )
+    pooling: Literal["max", "average", "l2"] = _option("max", "Network", "How a layer is halved in size.")
+    pooling_rescale: bool = _option(
+        True, "Network", "Scale average and L2 pooling so that activations stay as large as with max."
+    )
+    padding: Literal["zeros", "replicate", "reflect"] = _option(
+        "zeros", "Network", "What a convolution sees beyond the border."
+    )
+    normalize: bool = _option(
+        False, "Network", "Rescale the network to a mean activation of 1 a channel, as the paper does."
+    )
+
+    optimizer: Literal["lbfgs", "adam"] = _option("lbfgs", "Optimization", "How the pixels are changed.")
+    iterations: int = _option(
+        200, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
+    )
+    first_size: int = _option(
+        256,
+        "Optimization",
+        "Long side of the first stage, each later one is about twice as large; 0 is one stage.",
+        ge=0,
+    )
+    stage_ratio: float = _option(
+        0.5, "Optimization", "Evaluations of a stage over those of the stage before.", gt=0, le=1
+    )
+    tolerance: float = _option(
+        0.002, "Optimization", "A stage ends when 20 evaluations lower the loss by less than this share.", ge=0, le=1
+    )
+    history: int = _option(50, "Optimization", "Steps that L-BFGS remembers.", ge=1, le=10_000)
+    learning_rate: float = _option(
+        1.0, "Optimization", "Adam: gray levels a step; L-BFGS: share of its own step.", gt=0, le=255
+    )
+    preconditioner: float = _option(
+        0.5, "Optimization", "Power p of the filter 1 / f^p that steps pass through; 0 is none.", ge=0, le=2
+    )
+
+    @model_validator(mode="after")
+    def _has_an_objective(self) -> Self:
+        if not any(
+            weight > 0 and any(layers.values())
+            for weight, layers in ((self.content_weight, self.content_layers), (self.style_weight, self.style_layers))
+        ):
+            raise ValueError("content_weight and style_weight cannot both be 0; give at least one of them a weight.")
+        return self
+
+
+class Runtime(Options):
+    """How the picture is computed: nothing here changes what it is meant to be. Frozen."""
+
+    device: str = _option("auto", "Machine", "Where to compute.", "auto, cpu, cuda, cuda:1 or mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float64"] = _option(
+        "auto", "Machine", "Precision of the network's features; auto measures which is faster."
+    )
+    threads: int = _option(0, "Machine", "Processor threads; 0 is one for each core.", ge=0, le=4096)
+
+
+class Preset(NamedTuple):
+    """A named set of changes to the defaults."""
+
+    help: str
+    changes: Mapping[str, Any]
+
+
+PRESETS: Mapping[str, Preset] = {
+    "default": Preset("The defaults: coarse to fine, the notebook's objective with five times its content.", {}),
+    "gatys-notebook": Preset(
+        "The author's own notebook (2016): one size, 500 evaluations from the content, nothing stops early.",
+        {"content_weight": 1.0, "first_size": 0, "iterations": 500, "history": 100, "tolerance": 0.0},
+    ),
+}
+"""The presets by name."""
+
+
+def preset(name: str) -> Settings:
+    """Return the settings of a preset.
+
+    Raises:
+        SettingsError: there is no preset of that name.
+
+    """
+    if name not in PRESETS:
+        raise SettingsError(f"there is no preset {name}; the presets are {', '.join(PRESETS)}.")
+    return Settings(**PRESETS[name].changes)

@@ -1,0 +1,342 @@
+"""The loop: from a content and style images to a picture, stage by stage, as an iterator.
+
+    transfer = StyleTransfer(Settings(size=1024))
+    run = transfer.start(content, [style])
+    for progress in run:
+        print(progress.loss)
+    run.result().picture.save("painted.png")
+
+No thread stands behind a run: to break is to pause, to drop it is to cancel. `stylize` does all of it in one call.
+"""
+
+import json
+import math
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from impasto import device
+from impasto.errors import InputError
+from impasto.images import Picture, resample
+from impasto.objective import Evaluation, Objective
+from impasto.optimizers import LBFGS, Adam, Optimizer
+from impasto.plan import Plan, Size, Stage, make_plan
+from impasto.settings import Runtime, Settings
+from impasto.vgg import VGG19
+from impasto.weights import Weights, load_weights
+
+__all__ = ["Progress", "Result", "Run", "Style", "StyleTransfer", "stylize"]
+
+_WINDOW = 20
+"""Evaluations over which a plateau is judged, as the help of `tolerance` says."""
+
+_FAILURES = 3
+"""Evaluations in a row without a finite loss after which a run ends as diverged."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style image and its weight beside others."""
+
+    picture: Picture
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after one evaluation: plain numbers only."""
+
+    stage: int
+    """From 1."""
+    stages: int
+    width: int
+    height: int
+    evaluation: int
+    """In this stage, from 1."""
+    evaluations: int
+    """Of this stage, at most."""
+    loss: float
+    """The whole objective."""
+    terms: Mapping[str, float]
+    """Its parts: content, style, tv, range."""
+    seconds: float
+    """Since the run began."""
+    seconds_left: float
+    """Estimated from the pixels evaluated so far."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a JSON record of it holds."""
+        return asdict(self)
+
+
+Stopped = Literal["finished", "converged", "unfinished", "diverged"]
+"""finished: all evaluations done; converged: a plateau; unfinished: left before its end; diverged: no finite loss."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A painted picture and how it came about."""
+
+    picture: Picture
+    settings: Settings
+    history: Sequence[Progress]
+    stopped: Stopped
+
+    def _repr_png_(self) -> bytes:
+        return self.picture.png()
+
+
+class StyleTransfer:
+    """A network that is loaded once, for many runs.
+
+    Args:
+        settings: What the pictures will be.
+        runtime: How they are computed.
+        weights: VGG-19's weights, in place of those that `settings.weights` names.
+
+    Raises:
+        InputError: the weights cannot be loaded, or the device is not there.
+
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, runtime: Runtime | None = None, *, weights: Weights | None = None
+    ) -> None:
+        self.settings = settings or Settings()
+        self.runtime = runtime or Runtime()
+        self.machine = device.resolve(self.runtime)
+        self.weights = weights or load_weights(self.settings.weights)
+
+    @cached_property
+    def network(self) -> VGG19:
+        """The network as the settings want it, on the device."""
+        settings = self.settings
+        network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
+        return network.to(self.machine.device, self.machine.features)
+
+    def start(
+        self, content: Picture, styles: Sequence[Style | Picture] | Style | Picture, *, initial: Picture | None = None
+    ) -> "Run":
+        """Begin a run; nothing is evaluated before its first `next`.
+
+        Args:
+            content: The photograph.
+            styles: One style image or several, whose Gram matrices are blended by their weights.
+            initial: A picture to start from, in place of what `settings.init` says; it is brought to size.
+
+        Raises:
+            PictureError: a picture is too small, or too thin for the size asked for.
+
+        """
+        listed = [styles] if isinstance(styles, Style | Picture) else styles
+        if not listed:
+            raise InputError("there is no style image; give at least one.")
+        return Run(self, content, [Style(style) if isinstance(style, Picture) else style for style in listed], initial)
+
+
+class Run:
+    """A run under way: iterate to paint, look at any time."""
+
+    def __init__(
+        self, transfer: StyleTransfer, content: Picture, styles: Sequence[Style], initial: Picture | None
+    ) -> None:
+        self.settings = transfer.settings
+        self.plan = make_plan(self.settings, _size(content), [_size(style.picture) for style in styles])
+        self.history: list[Progress] = []
+        self.stopped: Stopped = "unfinished"
+        self._machine = transfer.machine
+        self._content = content
+        self._styles = styles
+        self._network = self._normalized(transfer.network)
+        self._image = self._start(initial)
+        self._best = self._image
+        self._optimizer = _optimizer(self.settings)
+        self._state = self._optimizer.init(self._image)
+        self._clock = _Clock(self.plan)
+        self._progress = self._paint()
+
+    def __iter__(self) -> Iterator[Progress]:
+        return self
+
+    def __next__(self) -> Progress:
+        return next(self._progress)
+
+    def preview(self) -> Picture:
+        """Return the best picture so far, at the size of the stage under way."""
+        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
+        return Picture(self._best.clamp(0, 1).float().cpu(), note=note)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Save `preview` with the settings in its metadata.
+
+        Raises:
+            InputError: the name is not that of an image, or something is there already.
+            WriteError: the file could not be written.
+
+        """
+        self.preview().save(path, overwrite=overwrite)
+
+    def result(self) -> Result:
+        """Return the picture as it is now; iterate to the end first for a finished one."""
+        return Result(self.preview(), self.settings, tuple(self.history), self.stopped)
+
+    def _paint(self) -> Iterator[Progress]:
+        outcome: Stopped = "finished"
+        for number, stage in enumerate(self.plan.stages):
+            self._enlarge(stage.size)
+            outcome = yield from self._paint_stage(number, stage)
+            if outcome == "diverged":
+                break
+        self._enlarge(self.plan.stages[-1].size)
+        self.stopped = outcome
+
+    def _paint_stage(self, number: int, stage: Stage) -> Generator[Progress, None, Stopped]:
+        """Evaluate and step until the stage's evaluations are used up, a plateau is reached, or nothing is finite."""
+        objective = self._objective(stage)
+        bests: list[float] = [math.inf]
+        failures = 0
+        for evaluation in range(1, stage.evaluations + 1):
+            found = objective.evaluate(self._image)
+            loss = float(found.loss)
+            failures = 0 if math.isfinite(loss) else failures + 1
+            if loss < bests[-1]:
+                self._best = self._image
+            bests.append(min(loss, bests[-1]) if math.isfinite(loss) else bests[-1])
+            self.history.append(self._report(number, evaluation, found))
+            yield self.history[-1]
+            if failures == _FAILURES:
+                return "diverged"
+            if _is_flat(bests, self.settings.tolerance):
+                return "converged"
+            self._image, self._state = self._optimizer.step(self._image, loss, found.gradient, self._state)
+        return "finished"
+
+    def _report(self, number: int, evaluation: int, found: Evaluation) -> Progress:
+        stage = self.plan.stages[number]
+        seconds, left = self._clock.read(number, evaluation)
+        terms = {name: float(term) for name, term in found.terms.items()}
+        return Progress(
+            stage=number + 1,
+            stages=len(self.plan.stages),
+            width=stage.size.width,
+            height=stage.size.height,
+            evaluation=evaluation,
+            evaluations=stage.evaluations,
+            loss=float(found.loss),
+            terms=terms,
+            seconds=seconds,
+            seconds_left=left,
+        )
+
+    def _enlarge(self, size: Size) -> None:
+        """Bring the best image and the optimizer's state to a stage's size, in float."""
+        if self._best.shape[1:] != (size.height, size.width):
+            self._best = resample(self._best, size.height, size.width)
+            self._state = self._state.resampled(partial(resample, height=size.height, width=size.width))
+        self._image = self._best
+
+    def _objective(self, stage: Stage) -> Objective:
+        styles = [
+            (self._place(style.picture, size), style.weight)
+            for style, size in zip(self._styles, stage.styles, strict=True)
+        ]
+        return Objective.build(self.settings, self._network, self._place(self._content, stage.size), styles)
+
+    def _start(self, initial: Picture | None) -> Tensor:
+        """Return the canvas at the first stage's size, (3, H, W)."""
+        size = self.plan.stages[0].size
+        shape = (3, size.height, size.width)
+        if initial is not None:
+            return self._place(initial, size)
+        if self.settings.init == "noise":
+            noise = torch.rand(shape, generator=torch.Generator().manual_seed(self.settings.seed))
+            return noise.to(self._machine.device, self._machine.sums)
+        if self.settings.init == "blank":
+            return torch.full(shape, 0.5, device=self._machine.device, dtype=self._machine.sums)
+        return self._place(self._content if self.settings.init == "content" else self._styles[0].picture, size)
+
+    def _normalized(self, network: VGG19) -> VGG19:
+        """Rescale the network over the run's own images at the first stage's size, if the settings say so."""
+        if not self.settings.normalize:
+            return network
+        stage = self.plan.stages[0]
+        images = [self._place(style.picture, size) for style, size in zip(self._styles, stage.styles, strict=True)]
+        layers = {**self.settings.content_layers, **self.settings.style_layers}
+        return network.normalized([self._place(self._content, stage.size), *images], layers)
+
+    def _place(self, picture: Picture, size: Size) -> Tensor:
+        """Bring a picture to a size and to the device, (3, H, W)."""
+        return picture.resized(size.width, size.height).pixels.to(self._machine.device, self._machine.sums)
+
+
+class _Clock:
+    """Time since the run began, and what is left of it by the pixels still to evaluate."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._stages = plan.stages
+        self._began = time.perf_counter()
+        self._done = 0
+
+    def read(self, number: int, evaluation: int) -> tuple[float, float]:
+        """Count one more evaluation of stage `number`; return the seconds so far and those left."""
+        self._done += math.prod(self._stages[number].size)
+        left = -evaluation * math.prod(self._stages[number].size)
+        left += sum(math.prod(stage.size) * stage.evaluations for stage in self._stages[number:])
+        seconds = time.perf_counter() - self._began
+        return seconds, seconds * left / self._done
+
+
+def stylize(
+    content: str | Path | Picture,
+    *styles: str | Path | Picture | Style,
+    settings: Settings | None = None,
+    runtime: Runtime | None = None,
+    **changes: object,
+) -> Result:
+    """Paint a content image in the style of one or several others, from paths or pictures, in one call.
+
+    Args:
+        content: The photograph.
+        styles: At least one style image.
+        settings: What the picture will be; the defaults if not given.
+        runtime: How it is computed.
+        changes: Options of `Settings` to change, such as `size=1024`.
+
+    Raises:
+        InputError: an option, a file or a picture cannot be used; the message is one sentence.
+
+    """
+    chosen = (settings or Settings()).replace(**changes)
+    opened = [style if isinstance(style, Style) else Style(_picture(style)) for style in styles]
+    run = StyleTransfer(chosen, runtime).start(_picture(content), opened)
+    for _ in run:
+        pass
+    return run.result()
+
+
+def _picture(source: str | Path | Picture) -> Picture:
+    return source if isinstance(source, Picture) else Picture.open(source)
+
+
+def _size(picture: Picture) -> Size:
+    return Size(picture.width, picture.height)
+
+
+def _optimizer(settings: Settings) -> Optimizer[Any]:
+    if settings.optimizer == "adam":
+        return Adam(settings.learning_rate)
+    return LBFGS(settings.history, settings.learning_rate, settings.preconditioner)
+
+
+def _is_flat(bests: Sequence[float], tolerance: float) -> bool:
+    """Judge whether the best loss fell by less than a share of `tolerance` over the last evaluations."""
+    if tolerance == 0 or len(bests) <= _WINDOW + 1:
+        return False
+    return bests[-1 - _WINDOW] - bests[-1] < tolerance * bests[-1 - _WINDOW]

@@ -1,0 +1,78 @@
+"""What the tests share: a tiny seeded network, pictures, and the command run in this process."""
+
+import json
+
+import pytest
+import torch
+from tiny import tiny_weights
+
+from impasto import Picture, Runtime, Settings, StyleTransfer
+from impasto.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def weights():
+    """VGG-19 with a sixteenth of its channels, seeded."""
+    return tiny_weights()
+
+
+@pytest.fixture
+def picture():
+    """Make a smooth seeded picture of a given size."""
+
+    def make(width=64, height=48, seed=0):
+        noise = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(seed))
+        return Picture(torch.nn.functional.interpolate(noise[None], (height, width), mode="bilinear")[0])
+
+    return make
+
+
+@pytest.fixture
+def transfer(weights):
+    """Make a StyleTransfer on the tiny network, few evaluations at 64 pixels unless told otherwise."""
+
+    def make(**changes):
+        settings = Settings(**{"size": 64, "first_size": 0, "iterations": 10, "tolerance": 0, **changes})
+        return StyleTransfer(settings, Runtime(device="cpu", dtype="float32"), weights=weights)
+
+    return make
+
+
+@pytest.fixture
+def command(capsys):
+    """Run the command: (exit code, standard output, standard error)."""
+
+    def run(*words):
+        code = 0
+        try:
+            main([str(word) for word in words])
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def tiny_network(monkeypatch, weights):
+    """Let the command load the tiny network in place of VGG-19."""
+    monkeypatch.setattr("impasto.transfer.load_weights", lambda _: weights)
+
+
+@pytest.fixture
+def files(tmp_path, picture):
+    """A content and a style image on disk, in a folder of their own."""
+    picture().save(tmp_path / "content.png")
+    picture(72, 60, seed=1).save(tmp_path / "style.jpg")
+    return tmp_path
+
+
+def note(path):
+    """Return the JSON note of a picture."""
+    return json.loads(Picture.open(path).note)

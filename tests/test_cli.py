@@ -1,0 +1,248 @@
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from conftest import note
+from impasto import Picture, Settings
+from impasto.cli.flags import choose
+from impasto.settings import PRESETS, Runtime
+
+QUICK = (("--size", "64"), ("--first-size", "0"), ("--iterations", "4"), ("--dtype", "float32"))
+
+
+@pytest.fixture
+def paint(command, files, tiny_network):
+    """Run `impasto paint` on the tiny network in a folder with a content and a style image."""
+
+    def run(*words, content="content.png", style="style.jpg", output="out.png"):
+        quick = [word for pair in QUICK if pair[0] not in words for word in pair]
+        return command("paint", files / content, files / style, "-o", files / output, *quick, *words)
+
+    return run
+
+
+def test_a_picture_is_painted_and_said(paint, files):
+    code, out, err = paint()
+    assert code == 0
+    assert out.startswith(f"{files / 'out.png'}: 64 × 48, loss ")
+    assert "4 evaluations" in out
+    assert "(finished)" in out
+    assert "stage 1/1" in err
+    assert Picture.open(files / "out.png").width == 64
+
+
+def test_quiet_prints_nothing(paint):
+    assert paint("--quiet") == (0, "", "")
+
+
+def test_json_prints_a_record_an_evaluation(paint):
+    code, out, err = paint("--json")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [record["evaluation"] for record in records] == [1, 2, 3, 4]
+    assert records[-1]["loss"] < records[0]["loss"]
+
+
+def test_help_answers_quickly_and_without_torch():
+    script = "import sys; from impasto.cli import app; app('paint --help', result_action='return_value'); sys.exit('torch' in sys.modules)"
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 0.5  # of the processor: a busy machine makes the clock say more
+
+
+def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
+    given = {
+        "size": 48, "init": "noise", "seed": 5, "content_weight": 2.0, "style_weight": 50.0,
+        "content_layers": {"conv2_2": 1.0, "conv4_2": 0.5}, "style_layers": {"conv1_1": 1.0, "pool2": 3.0},
+        "style_scale": 0.75, "tv_weight": 0.25, "range_weight": 10.0, "weights": "codebook", "pooling": "average",
+        "pooling_rescale": False, "padding": "reflect", "normalize": True, "optimizer": "adam", "iterations": 3,
+        "first_size": 40, "stage_ratio": 0.25, "tolerance": 0.5, "history": 9, "learning_rate": 2.5, "preconditioner": 0.25,
+    }  # fmt: skip
+    assert given.keys() == Settings.model_fields.keys()
+    flags = []
+    for option in Settings.options():
+        flag, value = f"--{option.name.replace('_', '-')}", given[option.name]
+        if option.is_switch:
+            flags.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, dict):
+            flags += [flag, ",".join(f"{name}:{weight}" for name, weight in value.items())]
+        else:
+            flags += [flag, str(value)]
+    code, _, err = paint(*flags, "--quiet")
+    assert (code, err) == (0, "")
+    painted = note(files / "out.png")["settings"]
+    assert painted == given
+    assert painted == json.loads(Settings(**given).model_dump_json())
+
+    code, _, _ = paint("--settings", files / "out.png", "--quiet", *flags[:2], output="again.png")
+    assert code == 0
+    again = note(files / "again.png")["settings"]
+    quick = {"size": 48, "first_size": 0, "iterations": 4}  # the fixture's flags stand after the file's settings
+    assert again == {**given, **quick}
+
+
+def test_settings_come_from_json_then_preset_then_flags(tmp_path, monkeypatch):
+    (tmp_path / "mine.json").write_text('{"style_weight": 5, "iterations": 7}')
+    settings, runtime = choose(None, None, tmp_path / "mine.json")
+    assert (settings.style_weight, settings.iterations, runtime) == (5, 7, Runtime())
+    settings, _ = choose(None, "gatys-notebook", tmp_path / "mine.json")
+    assert (settings.style_weight, settings.iterations) == (5, PRESETS["gatys-notebook"].changes["iterations"])
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+def test_the_same_picture_is_painted_again_from_its_own_metadata(paint, files, ending):
+    paint("--quiet", "--style-weight", "333", output=f"first.{ending}")
+    paint("--quiet", "--settings", files / f"first.{ending}", output=f"second.{ending}")
+    assert (files / f"first.{ending}").read_bytes() == (files / f"second.{ending}").read_bytes()
+
+
+def test_pictures_on_the_way_are_saved(paint, files):
+    assert paint("--save-every", "2")[0] == 0
+    assert sorted(path.name for path in files.glob("out*")) == ["out-00002.png", "out-00004.png", "out.png"]
+    code, _, err = paint("--save-every", "2", output="out.png", style="style.jpg")
+    assert code == 2
+    assert "exists already" in err
+
+
+def test_the_losses_are_plotted(paint, files):
+    assert paint("--plot", files / "losses.png")[0] == 0
+    assert Picture.open(files / "losses.png").width > 400
+    assert paint("--plot", files / "losses.svg", "--overwrite")[0] == 0
+    assert "content" in (files / "losses.svg").read_text()
+
+
+def test_an_output_is_replaced_only_when_allowed(paint, files):
+    paint()
+    first = (files / "out.png").read_bytes()
+    code, _, err = paint("--style-weight", "1")
+    assert code == 2
+    assert "exists already" in err
+    assert (files / "out.png").read_bytes() == first
+    assert paint("--style-weight", "1", "--overwrite")[0] == 0
+    assert (files / "out.png").read_bytes() != first
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--size", "0"), "size cannot be 0; it takes a whole number, at least 32."),
+        (("--style-weight", "nan"), "style_weight cannot be nan"),
+        (("--iterations", "many"), "iterations cannot be many"),
+        (("--style-layers", "conv9_9"), "style_layers cannot be conv9_9"),
+        (("--preset", "gatsy"), "no preset gatsy"),
+        (("--settings", "missing.json"), "missing.json"),
+        (("--settings", "missing.png"), "missing.png"),
+        (("--sise", "3"), "--sise"),
+        (("--size",), "--size"),
+        (("--device", "cuda:9"), "there is no device cuda:9"),
+        (("--save-every", "-1"), "save_every cannot be -1"),
+        (("--plot", "losses.xyz"), "losses.xyz"),
+        (("--initial", "missing.png"), "missing.png"),
+    ],
+)
+def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words, said):
+    before = sorted(files.iterdir())
+    code, out, err = paint(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.startswith("impasto: ")
+    assert err.count("\n") == 1
+    assert sorted(files.iterdir()) == before
+
+
+def bad_content(folder, kind):
+    path = folder / "bad.jpg"
+    if kind == "text":
+        path.write_text("This is no picture.")
+    elif kind == "tiny":
+        Picture(Picture.open(folder / "content.png").pixels[:, :1, :1].contiguous()).save(path)
+    elif kind == "ribbon":
+        Picture(Picture.open(folder / "content.png").pixels[:, :2, :1].repeat(1, 1, 30_000)).save(path)
+    return path.name
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "tiny", "ribbon"])
+def test_bad_pictures_end_with_one_sentence_and_leave_nothing(paint, files, kind):
+    name = bad_content(files, kind)
+    before = sorted(files.iterdir())
+    code, out, err = paint(content=name)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.endswith(".\n")
+    assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.parametrize("output", ["out.xyz", "out", "no/such/folder/out.png", "."])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(paint, files, output, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.StyleTransfer.start", lambda *_, **__: pytest.fail("painting began"))
+    code, _, err = paint(output=output)
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_a_missing_argument_is_said_in_one_sentence(command):
+    code, out, err = command("paint")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+SLOW = """
+import sys, torch
+sys.path.insert(0, {tests!r})
+import impasto.transfer
+from tiny import tiny_weights
+impasto.transfer.load_weights = lambda _: tiny_weights()
+from impasto.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_ctrl_c_saves_the_picture_so_far_and_ends_with_130(files):
+    script = SLOW.format(tests=os.path.dirname(__file__))  # noqa: PTH120
+    words = ["paint", files / "content.png", files / "style.jpg", "-o", files / "out.png"]
+    options = ["--size", "64", "--first-size", "0", "--iterations", "1000000", "--tolerance", "0", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, words), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(3):
+        assert json.loads(process.stdout.readline())["loss"] > 0
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "so far is in" in err.splitlines()[-1]
+    assert Picture.open(files / "out.png").width == 64
+
+
+def test_presets_lists_every_preset_and_its_options(command):
+    code, out, _ = command("presets")
+    assert code == 0
+    for name, preset in PRESETS.items():
+        assert name in out
+        assert all(f"--{option.replace('_', '-')}" in out for option in preset.changes)
+
+
+def test_info_shows_versions_device_threads_and_weights(command):
+    code, out, _ = command("info", "--threads", "1")
+    assert code == 0
+    for words in ("impasto", "torch", "device", "threads", "Simonyan", "CC BY 4.0", "c34748d2"):
+        assert words in out
+
+
+def test_the_demo_needs_nothing_from_outside(command, files, tiny_network):
+    code, out, _ = command("demo", "-o", files / "demo.png", "--painting", files / "painting.png", *sum(QUICK, ()))
+    assert code == 0
+    assert str(files / "demo.png") in out
+    assert Picture.open(files / "demo.png").height == 64
+    assert Picture.open(files / "painting.png").width > 500

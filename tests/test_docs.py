@@ -1,0 +1,75 @@
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from impasto import Picture, demo
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def examples(language):
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, block in enumerate(blocks(page, language), start=1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with the files that the pages speak of, small, so that the real network is quick."""
+    folder = tmp_path_factory.mktemp("workplace")
+    Picture.open(demo.photograph()).resized(96, 114).save(folder / "photo.jpg")
+    for name in ("painting.jpg", "other.jpg"):
+        Picture(demo.painting(128)).save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("block", examples("python"))
+def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    quick = (
+        block.replace("size=1024", "size=96").replace("size=256", "size=64").replace("iterations=40", "iterations=2")
+    )
+    exec(compile(quick, "docs", "exec"), {})
+
+
+@pytest.mark.parametrize("block", examples("sh"))
+def test_the_commands_of_the_docs_run(block, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    for line in block.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        if words[0].startswith("scripts/"):
+            assert (ROOT / words[0]).stat().st_mode & 0o100, f"{words[0]} is not there or cannot be run"
+            continue
+        if words[0] in {"git", "cd"}:
+            continue
+        assert words[0] == "impasto", line
+        extra = ["--size", "64", "--iterations", "2", "--quiet"] if words[1] in {"paint", "demo"} else []
+        done = subprocess.run([sys.executable, "-m", *words, *extra], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_the_generated_pages_are_up_to_date():
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target

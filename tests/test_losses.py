@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import torch
+
+import reference
+from impasto.losses import Content, Gram, Range, TotalVariation
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def features(channels=8, height=4, width=4):
+    return torch.rand(channels, height, width, dtype=torch.float64, generator=GENERATOR)
+
+
+def losses():
+    return [
+        Content("conv4_2", 2.0),
+        Gram("conv1_1", Gram.gram(features(8, 6, 5)).mean, 3.0),
+        TotalVariation(0.5),
+        Range(4.0),
+    ]
+
+
+def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
+    maps = features(8, 4, 4)
+    vectors = maps.flatten(1)
+    assert vectors.shape == (8, 16)
+    statistic = Gram.gram(maps)
+    assert statistic.total.shape == (8, 8)
+    assert float(statistic.mass) == 16
+    for i in range(8):
+        for j in range(8):
+            products = sum(float(maps[i, y, x]) * float(maps[j, y, x]) for y in range(4) for x in range(4))
+            assert float(statistic.total[i, j]) == pytest.approx(products, rel=1e-12)
+            assert float(statistic.mean[i, j]) == pytest.approx(products / 16, rel=1e-12)
+
+
+def test_the_content_loss_is_the_papers_up_to_the_mean():
+    found, target = features(), features()
+    ours = float(Content("conv4_2").compare(Content("conv4_2").measure(found, content=target)))
+    assert ours == pytest.approx(
+        reference.content_loss(found.numpy(), target.numpy()) / (0.5 * found.numel()), rel=1e-12
+    )
+
+
+def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
+    found, style = features(), features()  # the same size: the paper divides both Gram matrices by one M
+    loss = Gram("conv1_1", Gram.gram(style).mean)
+    ours = float(loss.compare(loss.measure(found)))
+    papers = reference.style_loss(found.numpy(), reference.gram(style.numpy()))
+    assert ours == pytest.approx(papers * 4 / 8**2, rel=1e-12)  # E_l = mean((G/M - A/M)²) / 4
+
+
+def test_gradients_by_features_are_equations_2_and_6():
+    found, style = features().requires_grad_(), features()
+    content = Content("conv4_2")
+    content.compare(content.measure(found, content=style)).backward()
+    papers = reference.content_gradient(found.detach().numpy(), style.numpy()) / (0.5 * found.numel())
+    np.testing.assert_allclose(found.grad.numpy(), papers, rtol=1e-10)
+
+    found.grad = None
+    loss = Gram("conv1_1", Gram.gram(style).mean)
+    loss.compare(loss.measure(found)).backward()
+    papers = reference.style_gradient(found.detach().numpy(), reference.gram(style.numpy())) * 4 / 8**2
+    np.testing.assert_allclose(found.grad.numpy(), papers, rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("masked", [False, True])
+def test_statistics_add_over_any_split_of_the_image(loss, masked):
+    found = features(8, 9, 11) * (600 if loss.layer == "image" else 1) - (100 if loss.layer == "image" else 0)
+    content, mask = features(8, 9, 11), features(1, 9, 11)[0] if masked else torch.ones(9, 11, dtype=torch.float64)
+    whole = loss.compare(loss.measure(found, mask if masked else None, content))
+    owner = torch.randint(0, 3, (9, 11), generator=GENERATOR)
+    first, *others = [loss.measure(found, mask * (owner == part), content) for part in range(3)]
+    total = first
+    for other in others:
+        total = total + other
+    assert float(loss.compare(total)) == pytest.approx(float(whole), rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
+def test_tiles_with_a_pixel_of_halo_add_up_to_the_image(loss):
+    found, content = features(8, 9, 11) * 400 - 60, features(8, 9, 11)
+    whole = loss.measure(found, content=content)
+    tiles = [(slice(0, 5), slice(0, 12), 4, 11), (slice(4, 9), slice(0, 12), 5, 11)]
+    parts = []
+    for rows, columns, owned_rows, owned_columns in tiles:
+        tile = found[:, rows, columns]
+        owned = torch.zeros(tile.shape[1:], dtype=torch.float64)
+        owned[:owned_rows, :owned_columns] = 1
+        parts.append(loss.measure(tile, owned, content[:, rows, columns]))
+    total = parts[0] + parts[1]
+    torch.testing.assert_close(total.total, whole.total, rtol=1e-12, atol=0)
+    torch.testing.assert_close(total.mass, whole.mass, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
+def test_gradients_agree_with_finite_differences(loss):
+    content, mask = features(3, 5, 6), features(1, 5, 6)[0]
+    found = (features(8 if loss.layer != "image" else 3, 5, 6) * 2).requires_grad_()
+    if loss.layer == "image":
+        found = (found.detach() * 200 - 80).requires_grad_()
+    else:
+        content = features(8, 5, 6)
+    assert torch.autograd.gradcheck(lambda x: loss.compare(loss.measure(x, mask, content)), found, rtol=1e-5)
+
+
+def test_total_variation_of_a_ramp_is_the_square_of_its_slope():
+    ramp = torch.arange(5, dtype=torch.float64).mul(3).expand(1, 4, 5)
+    assert float(TotalVariation().compare(TotalVariation().measure(ramp))) == pytest.approx(9 * 16 / 20)
+
+
+def test_only_values_outside_the_range_are_penalized():
+    inside, outside = torch.tensor([[[0.0, 255.0]]]), torch.tensor([[[-2.0, 258.0]]])
+    assert float(Range().compare(Range().measure(inside))) == 0
+    assert float(Range().compare(Range().measure(outside))) == pytest.approx((4 + 9) / 2)
+
+
+def test_bfloat16_features_are_summed_in_float32():
+    found = features(4, 16, 16).bfloat16()
+    exact = Gram.gram(found.double()).mean
+    assert Gram.gram(found).total.dtype == torch.float32
+    torch.testing.assert_close(Gram.gram(found).mean.double(), exact, rtol=1e-6, atol=0)
+
+
+def test_the_content_loss_says_what_it_misses():
+    with pytest.raises(ValueError, match="content image"):
+        Content("conv4_2").measure(features())

@@ -1,0 +1,82 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from impasto.errors import PictureError
+from impasto.plan import SHORTEST, Size, make_plan
+from impasto.settings import Settings
+
+PHOTO, PAINTING = Size(1024, 768), Size(1280, 1014)
+
+
+def sizes(**changes):
+    return [stage.size for stage in make_plan(Settings(**changes), PHOTO, [PAINTING]).stages]
+
+
+def test_stages_double_from_the_first_size_to_the_last():
+    assert sizes(size=1024) == [(256, 192), (512, 384), (1024, 768)]
+    assert sizes(size=256) == [(256, 192)]
+    assert sizes(size=700) == [(256, 192), (700, 525)]
+
+
+def test_one_stage_where_the_first_size_is_0():
+    assert sizes(size=1024, first_size=0) == [(1024, 768)]
+
+
+def test_later_stages_have_fewer_evaluations():
+    stages = make_plan(Settings(size=1024, iterations=200, stage_ratio=0.5), PHOTO, [PAINTING]).stages
+    assert [stage.evaluations for stage in stages] == [200, 100, 50]
+
+
+def test_no_stage_is_skipped_unless_nothing_is_to_be_done():
+    few = make_plan(Settings(size=1024, iterations=1, stage_ratio=0.1), PHOTO, [PAINTING])
+    assert [stage.evaluations for stage in few.stages] == [1, 1, 1]
+    none = make_plan(Settings(size=1024, iterations=0), PHOTO, [PAINTING])
+    assert none.evaluations == 0
+
+
+def test_a_styles_short_side_follows_the_pictures():
+    (stage,) = make_plan(Settings(size=683, first_size=0), PHOTO, [PAINTING]).stages
+    assert stage.size == (683, 512)
+    assert stage.styles == ((646, 512),)  # as in the author's notebook
+    (half,) = make_plan(Settings(size=683, first_size=0, style_scale=0.5), PHOTO, [PAINTING]).stages
+    assert half.styles == ((323, 256),)
+
+
+def test_a_panoramas_first_stage_is_not_too_thin_to_see_forms():
+    stages = make_plan(Settings(size=2048), Size(4000, 800), [PAINTING]).stages
+    assert min(stages[0].size) == 128
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "words"),
+    [
+        (Size(1, 1), PAINTING, "content is 1 × 1"),
+        (Size(30_000, 2), PAINTING, "content is 30000 × 2"),
+        (PHOTO, Size(20, 20), "style is 20 × 20"),
+        (Size(3000, 40), PAINTING, "size of at least 2400"),
+        (PHOTO, Size(2000, 40), "too thin"),
+    ],
+)
+def test_pictures_too_small_or_thin_are_refused_in_a_sentence(content, style, words):
+    with pytest.raises(PictureError, match=words) as caught:
+        make_plan(Settings(), content, [style])
+    assert str(caught.value).endswith(".")
+
+
+@given(
+    width=st.integers(SHORTEST, 8000),
+    height=st.integers(SHORTEST, 8000),
+    size=st.integers(32, 8000),
+    first=st.integers(0, 3000),
+)
+def test_every_plan_grows_to_its_size_and_every_picture_in_it_is_large_enough(width, height, size, first):
+    try:
+        plan = make_plan(Settings(size=size, first_size=first), Size(width, height), [PAINTING])
+    except PictureError:
+        assert size * min(width, height) < (SHORTEST + 1) * max(width, height)
+        return
+    longs = [max(stage.size) for stage in plan.stages]
+    assert longs == sorted(set(longs))
+    assert longs[-1] == size
+    assert all(min(*stage.size, *stage.styles[0]) >= SHORTEST for stage in plan.stages)

@@ -1,0 +1,109 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from impasto.errors import SettingsError
+from impasto.layers import LAYERS
+from impasto.settings import PRESETS, Runtime, Settings, preset
+
+LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 8), min_size=1, max_size=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"size": 0}, "size cannot be 0; it takes a whole number, at least 32"),
+        ({"size": "big"}, "size cannot be big; it takes a whole number"),
+        ({"size": 1.5}, "size cannot be 1.5"),
+        ({"style_weight": float("nan")}, "style_weight cannot be nan; it takes a number, at least 0"),
+        ({"style_weight": "inf"}, "style_weight cannot be inf"),
+        ({"style_scale": 11}, "above 0 and at most 10"),
+        ({"init": "black"}, "it takes content, noise, blank or style"),
+        ({"style_layers": "conv9_1"}, "VGG-19 layers from conv1_1"),
+        ({"style_layers": "conv1_1:much"}, "style_layers cannot be much"),
+        ({"style_layers": 3}, "style_layers cannot be 3"),
+        ({"style_layers": []}, "VGG-19 layers"),
+        ({"normalize": "perhaps"}, "it takes true or false"),
+        ({"sise": 256}, "there is no option sise; size is the nearest"),
+        ({"zzz": 1}, "there is no option zzz; the options are size"),
+        ({"content_weight": 0, "style_weight": 0}, "cannot both be 0"),
+    ],
+)
+def test_what_is_not_accepted_is_said_in_one_sentence(changes, words):
+    with pytest.raises(SettingsError, match=words) as caught:
+        Settings(**changes)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+def test_layers_can_be_written_in_three_ways():
+    as_text = Settings(style_layers="conv2_1:0.5,conv1_1")
+    assert as_text == Settings(style_layers=["conv2_1:0.5", "conv1_1"])
+    assert as_text == Settings(style_layers={"conv1_1": 1, "conv2_1": 0.5})
+    assert list(as_text.style_layers) == ["conv1_1", "conv2_1"]
+
+
+def test_settings_are_frozen_and_replace_makes_a_checked_copy():
+    settings = Settings()
+    with pytest.raises(Exception, match="frozen"):
+        settings.size = 3
+    assert settings.replace(size=1024).size == 1024
+    assert settings.size == 512
+    with pytest.raises(SettingsError, match="size"):
+        settings.replace(size=-1)
+
+
+@given(
+    size=st.integers(32, 10_000),
+    style_weight=st.floats(0.001, 1e9),
+    style_layers=LAYER_WEIGHTS,
+    pooling=st.sampled_from(["max", "average", "l2"]),
+    normalize=st.booleans(),
+    tolerance=st.floats(0, 1),
+)
+def test_settings_survive_json(**changes):
+    settings = Settings(**changes)
+    assert Settings.from_json(settings.model_dump_json()) == settings
+    assert Settings.from_json(json.dumps(settings.model_dump())) == settings
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3", '{"size": 0}', '{"siz": 100}'])
+def test_bad_json_is_refused_in_a_sentence(text):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_json(text)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("model", [Settings, Runtime])
+def test_every_option_says_what_it_is(model):
+    for option in model.options():
+        assert option.help.endswith("."), option
+        assert option.group
+        assert option.accepts
+        assert option.default
+
+
+@pytest.mark.parametrize("model", [Settings, Runtime])
+def test_the_default_of_every_option_as_text_is_accepted_and_is_the_default(model):
+    texts = {option.name: {"on": True, "off": False}.get(option.default, option.default) for option in model.options()}
+    assert model(**texts) == model()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_made_of_accepted_options(name):
+    assert preset(name).model_dump(exclude_unset=True).keys() == PRESETS[name].changes.keys()
+
+
+def test_the_notebooks_preset_is_the_authors_objective_at_one_size():
+    settings = preset("gatys-notebook")
+    assert (settings.content_weight, settings.style_weight) == (1, 1000)
+    assert list(settings.style_layers) == ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+    assert (settings.init, settings.pooling, settings.padding) == ("content", "max", "zeros")
+    assert (settings.iterations, settings.first_size, settings.tolerance) == (500, 0, 0)
+
+
+def test_an_unknown_preset_is_refused_by_name():
+    with pytest.raises(SettingsError, match="no preset gatsy; the presets are default"):
+        preset("gatsy")

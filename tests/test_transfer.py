@@ -1,0 +1,218 @@
+import json
+import pickle
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from conftest import note
+from impasto import Picture, Result, Settings, Style, StyleTransfer, stylize
+from impasto.errors import InputError, PictureError
+from impasto.images import resample
+from impasto.objective import Objective
+
+
+def finish(run):
+    for _ in run:
+        pass
+    return run.result()
+
+
+def test_a_run_lowers_the_loss_stage_by_stage_and_ends_at_the_size(transfer, picture):
+    run = transfer(size=128, first_size=64, iterations=12).start(picture(), picture(seed=1))
+    result = finish(run)
+    assert isinstance(result, Result)
+    assert (result.picture.width, result.picture.height) == (128, 96)
+    assert result.stopped == "finished"
+    assert [(p.stage, p.width) for p in result.history] == [(1, 128)] * 12  # 64 is too small for a first stage here
+    assert result.history[-1].loss < 0.5 * result.history[0].loss
+
+
+def test_coarse_to_fine_has_fewer_evaluations_at_each_larger_stage(transfer, picture):
+    run = transfer(size=256, first_size=128, iterations=8).start(picture(320, 320), picture(seed=1))
+    result = finish(run)
+    assert [(p.stage, p.width, p.evaluation) for p in result.history] == [
+        *((1, 128, n) for n in range(1, 9)),
+        *((2, 256, n) for n in range(1, 5)),
+    ]
+    assert (result.picture.width, result.picture.height) == (256, 256)
+
+
+def texture(height, width, seed):
+    return Picture(torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed)))
+
+
+@pytest.mark.parametrize(("range_weight", "holds"), [(1e6, True), (0.0, False)])
+def test_the_saved_file_has_the_loss_of_the_run_because_gray_levels_stay_in_range(
+    transfer, tmp_path, range_weight, holds
+):
+    content, style = texture(96, 128, seed=0), texture(48, 64, seed=1)
+    maker = transfer(iterations=60, size=128, range_weight=range_weight)
+    run = maker.start(content, style)
+    result = finish(run)
+    result.picture.save(tmp_path / "out.png")
+    saved = Picture.open(tmp_path / "out.png").pixels
+    placed = style.resized(*run.plan.stages[0].styles[0]).pixels
+    found = Objective.build(result.settings, maker.network, content.pixels, [(placed, 1.0)]).evaluate(saved)
+    best = min(result.history, key=lambda progress: progress.loss)
+    assert (float(found.loss) < 1.02 * best.loss) == holds
+
+
+def test_only_the_targets_pixels_change(transfer, picture):
+    maker, content, style = transfer(), picture(), picture(seed=1)
+    tensors = [content.pixels, style.pixels, *(t for pair in maker.weights.tensors.values() for t in pair)]
+    before = [tensor.clone() for tensor in tensors]
+    finish(maker.start(content, style))
+    assert all(torch.equal(one, two) for one, two in zip(before, tensors, strict=True))
+
+
+@pytest.mark.parametrize("init", ["content", "noise", "blank", "style"])
+def test_every_start_is_what_it_says(transfer, picture, init):
+    content, style = picture(), picture(seed=1)
+    start = transfer(init=init, iterations=0).start(content, style).preview().pixels
+    expected = {
+        "content": content.pixels,
+        "blank": torch.full((3, 48, 64), 0.5),
+        "style": style.pixels,
+        "noise": torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0)),
+    }
+    torch.testing.assert_close(start, expected[init])
+
+
+def test_a_run_can_start_from_a_picture(transfer, picture):
+    run = transfer(iterations=0).start(picture(), picture(seed=1), initial=picture(32, 32, seed=7))
+    torch.testing.assert_close(run.preview().pixels, picture(32, 32, seed=7).resized(64, 48).pixels)
+
+
+def test_the_seed_decides_the_noise_and_runs_repeat_to_the_bit(transfer, picture):
+    def paint(seed):
+        return finish(transfer(init="noise", seed=seed, iterations=5).start(picture(), picture(seed=1))).picture.pixels
+
+    assert torch.equal(paint(3), paint(3))
+    assert not torch.equal(paint(3), paint(4))
+
+
+def test_no_evaluations_give_the_content_back_at_the_final_size(transfer, picture):
+    result = finish(transfer(iterations=0, size=256, first_size=64).start(picture(256, 256), picture(seed=1)))
+    assert (result.picture.width, result.history, result.stopped) == (256, (), "finished")
+
+
+def test_a_plateau_ends_a_stage(transfer, picture):
+    result = finish(transfer(tolerance=0.9, iterations=100).start(picture(), picture(seed=1)))
+    assert result.stopped == "converged"
+    assert 20 < len(result.history) < 60
+
+
+def test_progress_is_plain_numbers(transfer, picture):
+    run = transfer().start(picture(), picture(seed=1))
+    progress = next(run)
+    assert pickle.loads(pickle.dumps(progress)) == progress
+    record = json.loads(json.dumps(progress.as_dict()))
+    assert record == asdict(progress)
+    assert progress.loss == pytest.approx(sum(progress.terms.values()))
+    assert list(progress.terms) == ["content", "style", "range"]
+    assert progress.seconds > 0
+    assert progress.seconds_left > 0
+
+
+def test_a_run_can_be_paused_looked_at_and_left(transfer, picture):
+    run = transfer(iterations=10).start(picture(), picture(seed=1))
+    for progress in run:
+        if progress.evaluation == 4:
+            break
+    assert run.result().stopped == "unfinished"
+    assert len(run.result().history) == 4
+    assert not torch.equal(run.preview().pixels, picture().pixels)
+    assert list(run)[-1].evaluation == 10
+    assert run.result().stopped == "finished"
+
+
+def test_a_run_without_a_finite_loss_ends_as_diverged_with_its_start(transfer, picture, monkeypatch):
+    evaluate = Objective.evaluate
+
+    def broken(self, image):
+        found = evaluate(self, image)
+        return type(found)(found.loss * float("nan"), found.terms, found.gradient)
+
+    monkeypatch.setattr(Objective, "evaluate", broken)
+    result = finish(transfer().start(picture(), picture(seed=1)))
+    assert (result.stopped, len(result.history)) == ("diverged", 3)
+    torch.testing.assert_close(result.picture.pixels, picture().pixels)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adam", "learning_rate": 4},
+        {"pooling": "average"},
+        {"pooling": "l2", "pooling_rescale": False},
+        {"padding": "reflect"},
+        {"normalize": True, "style_weight": 1e6},
+        {"tv_weight": 1.0},
+        {"content_weight": 0.0, "init": "noise"},
+        {"style_weight": 0.0, "init": "blank"},
+    ],
+)
+def test_every_way_of_painting_lowers_its_loss(transfer, picture, changes):
+    result = finish(transfer(iterations=25, **changes).start(picture(), picture(seed=1)))
+    assert min(p.loss for p in result.history) < 0.7 * result.history[0].loss
+
+
+def test_the_state_is_carried_to_the_next_stage(transfer, picture):
+    run = transfer(size=256, first_size=128, iterations=20).start(picture(320, 320), picture(seed=1))
+    for progress in run:
+        if progress.stage == 2:
+            break
+    assert len(run._state.pairs) > 5
+    assert run._state.pairs[0].step.shape == (3, 256, 256)
+
+
+def test_a_saved_picture_holds_its_settings(transfer, picture, tmp_path):
+    run = transfer(style_weight=77).start(picture(), picture(seed=1))
+    next(run)
+    run.save(tmp_path / "half.png")
+    assert Settings(**note(tmp_path / "half.png")["settings"]) == run.settings
+
+
+def test_a_result_shows_itself_in_a_notebook(transfer, picture):
+    result = finish(transfer(iterations=1).start(picture(), picture(seed=1)))
+    assert result._repr_png_().startswith(b"\x89PNG")
+
+
+def test_stylize_takes_paths_and_changes(files, weights, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.load_weights", lambda _: weights)
+    result = stylize(files / "content.png", str(files / "style.jpg"), size=48, iterations=2)
+    assert (result.picture.width, result.settings.size) == (48, 48)
+    result.picture.save(files / "out.png")
+    assert note(files / "out.png")["settings"]["size"] == 48
+
+
+def test_styles_blend(transfer, picture):
+    one, two = picture(seed=1), picture(seed=2)
+    first = finish(transfer().start(picture(), one)).picture.pixels
+    same = finish(transfer().start(picture(), [Style(one), Style(two, weight=0.0)])).picture.pixels
+    both = finish(transfer().start(picture(), [one, two])).picture.pixels
+    torch.testing.assert_close(first, same)
+    assert not torch.allclose(first, both)
+
+
+def test_what_cannot_be_painted_is_refused_before_the_work(transfer, picture):
+    with pytest.raises(InputError, match="no style image"):
+        transfer().start(picture(), [])
+    with pytest.raises(PictureError, match="content is 1 × 1 pixels"):
+        transfer().start(Picture(torch.zeros(3, 1, 1)), picture())
+
+
+def test_a_device_that_is_not_there_is_refused(weights):
+    from impasto import Runtime
+
+    with pytest.raises(InputError, match="no device cuda:7"):
+        StyleTransfer(runtime=Runtime(device="cuda:7"), weights=weights)
+
+
+def test_enlarging_is_in_float(transfer, picture):
+    run = transfer(size=256, first_size=128, iterations=1).start(picture(320, 320), picture(seed=1))
+    next(run)
+    small = run._best
+    run._enlarge(run.plan.stages[1].size)
+    torch.testing.assert_close(run._best, resample(small, 256, 256))

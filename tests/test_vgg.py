@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import torch
+
+import reference
+from impasto.layers import CONVOLUTIONS, LAYERS
+from impasto.vgg import VGG19
+
+CPU, DOUBLE = torch.device("cpu"), torch.float64
+EVERY_LAYER = list(LAYERS)
+
+
+def image(height=40, width=36, seed=0):
+    return torch.rand(3, height, width, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed))
+
+
+def in_numpy(network):
+    return {name: (weight.numpy(), bias.numpy()) for name, (weight, bias) in network.weights.tensors.items()}
+
+
+@pytest.mark.parametrize(("pooling", "rescale"), [("max", 1.0), ("average", 2.0), ("l2", 0.78)])
+@pytest.mark.parametrize("rescaled", [True, False])
+def test_every_layer_equals_the_reference(weights, pooling, rescale, rescaled):
+    network = VGG19(weights, pooling, rescaled).to(CPU, DOUBLE)
+    found = network.forward(image(), EVERY_LAYER)
+    signal = weights.convention.apply(image()).numpy()
+    expected = reference.features(signal, in_numpy(network), pooling, rescale if rescaled else 1.0)
+    for name in EVERY_LAYER:
+        np.testing.assert_allclose(found[name].numpy(), expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_the_network_stops_after_the_deepest_layer_that_is_asked_for(weights):
+    shallow = type(weights)(**{**vars(weights), "tensors": {"conv1_1": weights.tensors["conv1_1"]}})
+    assert list(VGG19(shallow).forward(image().float(), ["conv1_1"])) == ["conv1_1"]
+    with pytest.raises(KeyError, match="conv1_2"):
+        VGG19(shallow).forward(image().float(), ["conv1_2"])
+
+
+def test_features_have_the_strides_of_the_table(weights):
+    found = VGG19(weights).forward(image(64, 96).float(), EVERY_LAYER)
+    for name, layer in LAYERS.items():
+        assert found[name].shape == (layer.channels // 16, 64 // layer.stride, 96 // layer.stride)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+def test_the_pullback_agrees_with_finite_differences(weights, pooling, padding):
+    network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
+    layers = ["conv1_1", "conv3_2", "pool4", "conv5_1"]
+    point, direction = image(), image(seed=1) - 0.5
+    features = network.forward(point, layers, keep=True)
+    cotangents = {name: torch.rand_like(tensor) for name, tensor in features.items()}
+    gradient = network.pullback(features, cotangents)
+
+    def value(step):
+        found = network.forward(point + step * direction, layers)
+        return sum(float((found[name] * cotangent).sum()) for name, cotangent in cotangents.items())
+
+    slope = (value(1e-6) - value(-1e-6)) / 2e-6
+    assert float((gradient * direction).sum()) == pytest.approx(slope, rel=1e-5)
+
+
+def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
+    zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
+    network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")
+    features = network.forward(image().float(), ["pool1"], keep=True)
+    gradient = network.pullback(features, {"pool1": torch.ones_like(features["pool1"])})
+    assert gradient.isfinite().all()
+
+
+def test_padding_changes_the_border_and_nothing_far_from_it(weights):
+    zeros, replicate = (
+        VGG19(weights, padding=padding).forward(image().float(), ["conv1_2"])["conv1_2"]
+        for padding in ("zeros", "replicate")
+    )
+    assert not torch.equal(zeros, replicate)
+    torch.testing.assert_close(zeros[:, 2:-2, 2:-2], replicate[:, 2:-2, 2:-2])
+
+
+def test_replicate_padding_of_a_flat_image_gives_flat_features(weights):
+    flat = torch.full((3, 48, 48), 0.7)
+    found = VGG19(weights, padding="replicate").forward(flat, ["conv5_1"])["conv5_1"]
+    torch.testing.assert_close(found, found[:, :1, :1].expand_as(found), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+def test_normalized_filters_have_a_mean_activation_of_1(weights, pooling):
+    images = [image(seed=2), image(48, 40, seed=3)]
+    network = VGG19(weights, pooling).to(CPU, DOUBLE)
+    normal = network.normalized(images, EVERY_LAYER)
+    names = [layer.name for layer in CONVOLUTIONS]
+    raw = [network.forward(one, names) for one in images]
+    scaled = [normal.forward(one, names) for one in images]
+    for name in names:
+        before = sum(found[name].mean((1, 2)) for found in raw) / 2
+        after = sum(found[name].mean((1, 2)) for found in scaled) / 2
+        alive = before > 1e-2 * before.mean()
+        assert alive.any()
+        torch.testing.assert_close(after[alive], torch.ones_like(after[alive]), rtol=1e-6, atol=0)
+        # the same features, each channel times a constant
+        torch.testing.assert_close(
+            scaled[0][name] * before[:, None, None], raw[0][name] * after[:, None, None], rtol=1e-6, atol=1e-6
+        )
+
+
+def test_bfloat16_features_are_near_float32s(weights):
+    exact = VGG19(weights).forward(image().float(), ["conv3_1"])["conv3_1"]
+    short = VGG19(weights).to(CPU, torch.bfloat16).forward(image().float(), ["conv3_1"])["conv3_1"]
+    assert short.dtype == torch.bfloat16
+    assert float((short.float() - exact).norm() / exact.norm()) < 0.02
+
+
+def test_the_image_is_left_as_it_is(weights):
+    given = image().float()
+    network = VGG19(weights)
+    features = network.forward(given, ["conv1_1"], keep=True)
+    network.pullback(features, {"conv1_1": features["conv1_1"].detach()})
+    assert not given.requires_grad
+    assert torch.equal(given, image().float())
