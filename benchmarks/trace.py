@@ -87,7 +87,10 @@ def main() -> None:
     options = parser.parse_args()
     runtime = Runtime(dtype=options.dtype)
     features = str(StyleTransfer(Settings(), runtime).machine.features)
-    write(options.output, {"features": features, "trace": trace(options.images, runtime), "saved": saved(options.images, runtime)})
+    write(
+        options.output,
+        {"features": features, "trace": trace(options.images, runtime), "saved": saved(options.images, runtime)},
+    )
 
 
 if __name__ == "__main__":

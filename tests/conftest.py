@@ -4,10 +4,10 @@ import json
 
 import pytest
 import torch
-from tiny import tiny_weights
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
 from impasto.cli import main
+from tiny import tiny_weights
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def command(capsys):
 @pytest.fixture
 def tiny_network(monkeypatch, weights):
     """Let the command load the tiny network in place of VGG-19."""
-    monkeypatch.setattr("impasto.transfer.load_weights", lambda _: weights)
+    monkeypatch.setattr("impasto.weights.load_weights", lambda *_, **__: weights)
 
 
 @pytest.fixture

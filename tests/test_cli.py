@@ -40,6 +40,21 @@ def test_quiet_prints_nothing(paint):
     assert paint("--quiet") == (0, "", "")
 
 
+def test_a_download_of_weights_is_shown_unless_quiet(paint, monkeypatch, weights):
+    def slow(source, progress):
+        assert source == "torchvision"
+        if progress is not None:
+            progress(5_000_000, 10_000_000)
+        return weights
+
+    monkeypatch.setattr("impasto.weights.load_weights", slow)
+    code, _, err = paint("--weights", "torchvision")
+    assert code == 0
+    assert "downloading" in err
+    assert "5.0/10.0 MB" in err
+    assert paint("--weights", "torchvision", "--quiet", "--overwrite") == (0, "", "")
+
+
 def test_json_prints_a_record_an_evaluation(paint):
     code, out, err = paint("--json")
     records = [json.loads(line) for line in out.splitlines()]
@@ -198,9 +213,9 @@ def test_a_missing_argument_is_said_in_one_sentence(command):
 SLOW = """
 import sys, torch
 sys.path.insert(0, {tests!r})
-import impasto.transfer
+import impasto.weights
 from tiny import tiny_weights
-impasto.transfer.load_weights = lambda _: tiny_weights()
+impasto.weights.load_weights = lambda *_, **__: tiny_weights()
 from impasto.cli import main
 main(sys.argv[1:])
 """
@@ -216,10 +231,11 @@ def test_ctrl_c_saves_the_picture_so_far_and_ends_with_130(files):
         stderr=subprocess.PIPE,
         text=True,
     )
-    for _ in range(3):
-        assert json.loads(process.stdout.readline())["loss"] > 0
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    with process:
+        for _ in range(3):
+            assert json.loads(process.stdout.readline())["loss"] > 0
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "so far is in" in err.splitlines()[-1]
     assert Picture.open(files / "out.png").width == 64

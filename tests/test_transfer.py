@@ -211,8 +211,14 @@ def test_a_device_that_is_not_there_is_refused(weights):
 
 
 def test_enlarging_is_in_float(transfer, picture):
-    run = transfer(size=256, first_size=128, iterations=1).start(picture(320, 320), picture(seed=1))
+    run = transfer(size=256, first_size=128, iterations=1, init="blank").start(picture(320, 320), picture(seed=1))
     next(run)
     small = run._best
     run._enlarge(run.plan.stages[1].size)
     torch.testing.assert_close(run._best, resample(small, 256, 256))
+
+
+def test_a_larger_stage_brings_back_the_contents_finer_detail(transfer, picture):
+    content = texture(256, 256, seed=3)
+    run = transfer(size=256, first_size=128, iterations=0).start(content, picture(seed=1))
+    torch.testing.assert_close(finish(run).picture.pixels, content.pixels, rtol=0, atol=1e-5)

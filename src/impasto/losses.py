@@ -95,10 +95,15 @@ class Gram:
 
     @staticmethod
     def gram(features: Tensor, pixels: Tensor | None = None) -> Statistic:
-        """Sum F Fᵀ over positions, each weighted by its pixel; with guides T of Gatys et al. 2017, `pixels` is T²."""
+        """Sum F Fᵀ over positions, each weighted by its pixel; with guides T of Gatys et al. 2017, `pixels` is T².
+
+        Its derivative assumes what holds for any function of a symmetric matrix, a symmetric cotangent S: it is 2 S F,
+        one matrix product where automatic differentiation would make two.
+        """
         flat = _summable(features).flatten(1)  # (C, H·W)
-        weighed = flat if pixels is None else flat * pixels.flatten()
-        return Statistic(flat @ weighed.T, _mass(flat[0], pixels))  # (C, C)
+        weighed = flat.detach() if pixels is None else flat.detach() * pixels.flatten()
+        gram = flat @ weighed.T  # (C, C)
+        return Statistic(2 * gram - gram.detach(), _mass(flat[0], pixels))
 
     def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:  # noqa: ARG002
         """Sum F Fᵀ over the positions."""

@@ -96,7 +96,7 @@ class LBFGSState:
     def _resampled(pair: Pair, resample: Resample) -> Pair:
         step, change = resample(pair.step), resample(pair.change)
         change = change * (pair.change[0].numel() / change[0].numel())
-        return Pair(step, change, torch.sum(step * change))
+        return Pair(step, change, _inner(step, change))
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class LBFGS:
         if state.image is None or state.gradient is None:
             return state
         step, change = image - state.image, gradient - state.gradient
-        pair = Pair(step, change, torch.sum(step * change))
+        pair = Pair(step, change, _inner(step, change))
         if not _is_curved(pair):
             return state
         return replace(state, pairs=(*state.pairs, pair)[-self.history :])
@@ -150,15 +150,20 @@ class LBFGS:
         direction = gradient.clone()
         factors: list[Tensor] = []
         for step, change, curvature in reversed(pairs):
-            factors.append(torch.sum(step * direction) / curvature)
-            direction -= factors[-1] * change
+            factors.append(_inner(step, direction) / curvature)
+            direction.addcmul_(change, factors[-1], value=-1)
         direction = precondition(direction, 2 * self.preconditioner)
         if pairs:
             _, change, curvature = pairs[-1]
-            direction *= curvature / torch.sum(change * precondition(change, 2 * self.preconditioner))
+            direction *= curvature / _inner(change, precondition(change, 2 * self.preconditioner))
         for (step, change, curvature), factor in zip(pairs, reversed(factors), strict=True):
-            direction += (factor - torch.sum(change * direction) / curvature) * step
+            direction.addcmul_(step, factor - _inner(change, direction) / curvature)
         return direction
+
+
+def _inner(first: Tensor, second: Tensor) -> Tensor:
+    """Return ⟨first, second⟩, without the product in memory."""
+    return torch.dot(first.flatten(), second.flatten())
 
 
 def _is_curved(pair: Pair) -> bool:

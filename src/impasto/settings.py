@@ -207,7 +207,7 @@ class Settings(Options):
         True, "Network", "Scale average and L2 pooling so that activations stay as large as with max."
     )
     padding: Literal["zeros", "replicate", "reflect"] = _option(
-        "zeros", "Network", "What a convolution sees beyond the border."
+        "replicate", "Network", "What a convolution sees beyond the border."
     )
     normalize: bool = _option(
         False, "Network", "Rescale the network to a mean activation of 1 a channel, as the paper does."
@@ -215,7 +215,7 @@ class Settings(Options):
 
     optimizer: Literal["lbfgs", "adam"] = _option("lbfgs", "Optimization", "How the pixels are changed.")
     iterations: int = _option(
-        200, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
+        150, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
     )
     first_size: int = _option(
         256,
@@ -268,7 +268,14 @@ PRESETS: Mapping[str, Preset] = {
     "default": Preset("The defaults: coarse to fine, the notebook's objective with five times its content.", {}),
     "gatys-notebook": Preset(
         "The author's own notebook (2016): one size, 500 evaluations from the content, nothing stops early.",
-        {"content_weight": 1.0, "first_size": 0, "iterations": 500, "history": 100, "tolerance": 0.0},
+        {
+            "content_weight": 1.0,
+            "padding": "zeros",
+            "first_size": 0,
+            "iterations": 500,
+            "history": 100,
+            "tolerance": 0.0,
+        },
     ),
 }
 """The presets by name."""

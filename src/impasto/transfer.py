@@ -155,6 +155,7 @@ class Run:
         self._content = content
         self._styles = styles
         self._network = self._normalized(transfer.network)
+        self._began_as_content = initial is None and self.settings.init == "content"
         self._image = self._start(initial)
         self._best = self._image
         self._optimizer = _optimizer(self.settings)
@@ -236,10 +237,18 @@ class Run:
         )
 
     def _enlarge(self, size: Size) -> None:
-        """Bring the best image and the optimizer's state to a stage's size, in float."""
-        if self._best.shape[1:] != (size.height, size.width):
-            self._best = resample(self._best, size.height, size.width)
-            self._state = self._state.resampled(partial(resample, height=size.height, width=size.width))
+        """Bring the best image and the optimizer's state to a stage's size, in float.
+
+        An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
+        lines stay sharp, and the loss falls as far in a sixth fewer evaluations (docs/notes/pictures.md).
+        """
+        before = Size(self._best.shape[2], self._best.shape[1])
+        if size != before:
+            enlarge = partial(resample, height=size.height, width=size.width)
+            self._best = enlarge(self._best)
+            if self._began_as_content:
+                self._best += self._place(self._content, size) - enlarge(self._place(self._content, before))
+            self._state = self._state.resampled(enlarge)
         self._image = self._best
 
     def _objective(self, stage: Stage) -> Objective:

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
     from impasto.transfer import Progress as Report
 
-__all__ = ["Show", "bar", "clock", "records", "say", "silence"]
+__all__ = ["Show", "bar", "clock", "download", "records", "say", "silence"]
 
 Show = Callable[["Report"], None]
 """Shows one evaluation's progress."""
@@ -42,6 +42,17 @@ def bar() -> Generator[Show, None, None]:
             )
 
         yield show
+
+
+@contextmanager
+def download(*, shown: bool) -> Generator[Callable[[int, int], None] | None, None, None]:
+    """Draw a bar of megabytes on standard error while weights come in; nothing where nothing is downloaded."""
+    if not shown:
+        yield None
+        return
+    with Progress("downloading", BarColumn(), DownloadColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task("", visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total or None, visible=True)
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from impasto import files
 from impasto.cli import display
 from impasto.cli.flags import Flags, choose
 from impasto.errors import InputError
+from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
-    from impasto.transfer import Run
+    from impasto.transfer import Run, StyleTransfer
 
 __all__ = ["demo", "paint"]
 
@@ -70,16 +71,12 @@ def paint(
     """
     chosen, runtime = choose(flags, preset, settings)
     watch = watch or Watch()
-    files.check_target(output, overwrite=watch.overwrite)
+    _check(output, watch, chosen)
+    from impasto.images import Picture  # noqa: PLC0415 (torch loads after the cheap checks)
 
-    from impasto.images import Picture, check_suffix  # noqa: PLC0415 (torch loads after the cheap checks)
-    from impasto.transfer import StyleTransfer  # noqa: PLC0415
-
-    check_suffix(output)
     pictures = [Picture.open(path) for path in (content, style, *styles)]
     start = None if initial is None else Picture.open(initial)
-    run = StyleTransfer(chosen, runtime).start(pictures[0], pictures[1:], initial=start)
-    _paint(run, output, watch)
+    _paint(_transfer(chosen, runtime, watch).start(pictures[0], pictures[1:], initial=start), output, watch)
 
 
 def demo(
@@ -100,25 +97,46 @@ def demo(
     """
     chosen, runtime = choose(flags)
     watch = watch or Watch()
-    for path in (output, painting):
-        if path is not None:
-            files.check_target(path, overwrite=watch.overwrite)
+    _check(output, watch, chosen)
+    if painting is not None:
+        _check(painting, watch, chosen)
+    from impasto import demo  # noqa: PLC0415 (torch)
+    from impasto.images import Picture  # noqa: PLC0415
 
-    from impasto import demo  # noqa: PLC0415
-    from impasto.images import Picture, check_suffix  # noqa: PLC0415
-    from impasto.transfer import StyleTransfer  # noqa: PLC0415
-
-    check_suffix(output)
     style = Picture(demo.painting())
     if painting is not None:
         style.save(painting, overwrite=watch.overwrite)
-    run = StyleTransfer(chosen, runtime).start(Picture.open(demo.photograph()), style)
-    _paint(run, output, watch)
+    _paint(_transfer(chosen, runtime, watch).start(Picture.open(demo.photograph()), style), output, watch)
+
+
+def _check(output: Path, watch: Watch, settings: Settings) -> None:
+    """Refuse names that could not be written at the end, before any work begins."""
+    if watch.save_every < 0:
+        raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
+    files.check_target(output, overwrite=watch.overwrite)
+    from impasto.images import check_suffix  # noqa: PLC0415 (torch)
+
+    check_suffix(output, longest_side=settings.size)
+    if watch.plot is not None:
+        from impasto.figures import check_plot  # noqa: PLC0415
+
+        check_plot(watch.plot, overwrite=watch.overwrite)
+
+
+def _transfer(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
+    """Load the network, with a bar if its weights have to be downloaded."""
+    from impasto.transfer import StyleTransfer  # noqa: PLC0415 (torch)
+    from impasto.weights import load_weights  # noqa: PLC0415
+
+    with display.download(shown=not (watch.quiet or watch.json)) as progress:
+        weights = load_weights(settings.weights, progress=progress)
+    return StyleTransfer(settings, runtime, weights=weights)
 
 
 def _paint(run: "Run", output: Path, watch: Watch) -> None:
     """Drive a run to its end, show it, and save what was asked for; on Ctrl-C save the picture so far."""
-    _check(run, output, watch)
+    for path in _frames(run, output, watch.save_every):
+        files.check_target(path, overwrite=watch.overwrite)
     shown = display.silence() if watch.quiet else display.records() if watch.json else display.bar()
     try:
         with shown as show:
@@ -134,18 +152,6 @@ def _paint(run: "Run", output: Path, watch: Watch) -> None:
     _save(run, output, watch)
     if not (watch.quiet or watch.json):
         display.say(f"{output}: {_summary(run)}")
-
-
-def _check(run: "Run", output: Path, watch: Watch) -> None:
-    """Refuse what could not be written at the end, before the work begins."""
-    if watch.save_every < 0:
-        raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number of at least 0.")
-    for path in _frames(run, output, watch.save_every):
-        files.check_target(path, overwrite=watch.overwrite)
-    if watch.plot is not None:
-        from impasto.figures import check_plot  # noqa: PLC0415
-
-        check_plot(watch.plot, overwrite=watch.overwrite)
 
 
 def _frames(run: "Run", output: Path, every: int) -> Iterator[Path]:
