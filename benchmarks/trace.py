@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/trace.py --images FOLDER
 
-FOLDER holds tubingen.jpg (Neckarfront, 1024 × 768), starry_night_google.jpg (1280 × 1014) and shipwreck.jpg, the example
-inputs of jcjohnson/neural-style. The first part runs the preset gatys-notebook at short side 512 and computes J of the
-picture so far in float32 at the evaluations of the published trace. The second paints four pairs at the defaults, saves
-each as an 8-bit PNG, reads it back, and compares its J with that of the run's end.
+FOLDER holds tubingen.jpg (Neckarfront, 1024 × 768), starry_night_google.jpg (1280 × 1014) and shipwreck.jpg, the
+example inputs of jcjohnson/neural-style. The first part runs the preset gatys-notebook at short side 512 and computes J
+of the picture so far in float32 at the evaluations of the published trace. The second paints four pairs at the
+defaults, saves each as an 8-bit PNG, reads it back, and compares its J with that of the run's end.
 """
 
 import argparse

@@ -50,9 +50,18 @@ def download(*, shown: bool) -> Generator[Callable[[int, int], None] | None, Non
     if not shown:
         yield None
         return
-    with Progress("downloading", BarColumn(), DownloadColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("", visible=False)
-        yield lambda done, total: progress.update(task, completed=done, total=total or None, visible=True)
+    progress = Progress("downloading", BarColumn(), DownloadColumn(), console=Console(stderr=True))
+    task = progress.add_task("")
+
+    def show(done: int, total: int) -> None:
+        progress.start()  # the first time only, so that nothing is drawn where nothing is downloaded
+        progress.update(task, completed=done, total=total or None)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 @contextmanager
