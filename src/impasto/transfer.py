@@ -240,7 +240,7 @@ class Run:
         """Bring the best image and the optimizer's state to a stage's size, in float.
 
         An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
-        lines stay sharp, and the loss falls as far in a sixth fewer evaluations (docs/notes/pictures.md).
+        lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
         """
         before = Size(self._best.shape[2], self._best.shape[1])
         if size != before:

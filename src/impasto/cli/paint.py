@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 from impasto import files
 from impasto.cli import display
 from impasto.cli.flags import Flags, choose
-from impasto.errors import InputError
+from impasto.errors import InputError, RunError
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
@@ -150,6 +150,11 @@ def _paint(run: "Run", output: Path, watch: Watch) -> None:
             f"Interrupted after {len(run.history)} evaluations; the picture so far is in {output}."
         ) from None
     _save(run, output, watch)
+    if run.stopped == "diverged":
+        raise RunError(
+            f"the loss was not finite after {len(run.history)} evaluations; the best picture so far is in {output}; "
+            "try --dtype float32 or smaller weights."
+        )
     if not (watch.quiet or watch.json):
         display.say(f"{output}: {_summary(run)}")
 
