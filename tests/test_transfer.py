@@ -199,6 +199,11 @@ def test_styles_blend(transfer, picture):
 def test_what_cannot_be_painted_is_refused_before_the_work(transfer, picture):
     with pytest.raises(InputError, match="no style image"):
         transfer().start(picture(), [])
+    with pytest.raises(InputError, match="no style image with a weight"):
+        transfer().start(picture(), Style(picture(), weight=0))
+    for weight in (-1, float("nan"), float("inf")):
+        with pytest.raises(InputError, match=f"weight cannot be {weight}"):
+            Style(picture(), weight=weight)
     with pytest.raises(PictureError, match="content is 1 × 1 pixels"):
         transfer().start(Picture(torch.zeros(3, 1, 1)), picture())
 

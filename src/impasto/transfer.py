@@ -48,6 +48,10 @@ class Style:
     picture: Picture
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -133,12 +137,14 @@ class StyleTransfer:
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
+            InputError: no style image has a weight.
 
         """
         listed = [styles] if isinstance(styles, Style | Picture) else styles
-        if not listed:
-            raise InputError("there is no style image; give at least one.")
-        return Run(self, content, [Style(style) if isinstance(style, Picture) else style for style in listed], initial)
+        chosen = [Style(style) if isinstance(style, Picture) else style for style in listed]
+        if not any(style.weight for style in chosen):
+            raise InputError("there is no style image with a weight above 0; give at least one.")
+        return Run(self, content, chosen, initial)
 
 
 class Run:
