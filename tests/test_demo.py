@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from impasto import demo
+from impasto.demo import fields, landscape, strokes
 from impasto.errors import PictureError
 
 
@@ -13,7 +14,7 @@ from impasto.errors import PictureError
 def coarse_landscape() -> Iterator[None]:
     """Compose on a grid of half the samples: the same code in a quarter of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "GRID", demo.GRID // 2)
+        patch.setattr(landscape, "GRID", landscape.GRID // 2)
         yield
 
 
@@ -25,7 +26,7 @@ def evening(coarse_landscape: None) -> Tensor:
 @pytest.fixture
 def broad_brush(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paint with the widest brush only."""
-    monkeypatch.setattr(demo, "LAYERS", demo.LAYERS[:1])
+    monkeypatch.setattr(demo, "LAYERS", strokes.LAYERS[:1])
 
 
 def luma(picture: Tensor) -> np.ndarray:
@@ -35,7 +36,7 @@ def luma(picture: Tensor) -> np.ndarray:
 def structure(gray: np.ndarray, deviation: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the coherence in [0, 1] and the direction along the edges of the smoothed structure tensor."""
     down, right = np.gradient(gray)
-    xx, yy, xy = (demo.blur(a, deviation, deviation) for a in (right * right, down * down, right * down))
+    xx, yy, xy = (fields.blur(a, deviation, deviation) for a in (right * right, down * down, right * down))
     coherence = np.hypot(xx - yy, 2 * xy) / (xx + yy + 1e-9)
     return coherence, 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2
 
@@ -77,19 +78,19 @@ def test_two_sizes_show_the_same_painting(broad_brush: None) -> None:
 
 def test_one_layer_of_strokes_covers_the_whole_canvas() -> None:
     generator = np.random.Generator(np.random.PCG64(1))
-    rows, columns = np.mgrid[0 : demo.GRID * 4 // 5, 0 : demo.GRID]
-    gray = (rows + columns).astype(np.float32)[..., None] / (2 * demo.GRID) * np.ones(3, np.float32)
-    landscape = demo.Landscape(gray, np.ones((*rows.shape, 2), np.float32) / 2**0.5)
-    strokes = demo.plan_strokes(landscape, demo.contrast(gray), demo.LAYERS[0], generator)
-    _, height = demo.paint(gray, strokes, demo.brush(generator), 200)
+    rows, columns = np.mgrid[0 : landscape.GRID * 4 // 5, 0 : landscape.GRID]
+    gray = (rows + columns).astype(np.float32)[..., None] / (2 * landscape.GRID) * np.ones(3, np.float32)
+    scene = landscape.Landscape(gray, np.ones((*rows.shape, 2), np.float32) / 2**0.5)
+    planned = strokes.plan_strokes(scene, strokes.contrast(gray), strokes.LAYERS[0], generator)
+    _, height = strokes.paint(gray, planned, strokes.brush(generator), 200)
     assert height.shape == (160, 200)
     assert height.min() > 0
 
 
 def test_paint_lies_along_the_flow_and_noise_does_not(evening: Tensor) -> None:
-    landscape = demo.compose(np.random.Generator(np.random.PCG64(0)))
+    scene = landscape.compose(np.random.Generator(np.random.PCG64(0)))
     rows, columns = np.mgrid[0:205, 0:256]
-    flow = demo.look(landscape.flow, (np.stack([columns, rows], -1) + 0.5) / 256)
+    flow = fields.look(scene.flow, (np.stack([columns, rows], -1) + 0.5) / 256)
     coherence, direction = structure(luma(evening), 3.0)
     static, _ = structure(np.random.default_rng(0).random((205, 256)), 3.0)
     assert coherence.mean() > 1.5 * static.mean()
@@ -100,9 +101,9 @@ def test_paint_lies_along_the_flow_and_noise_does_not(evening: Tensor) -> None:
 def test_a_stroke_stays_inside_its_ribbon_and_may_leave_the_canvas() -> None:
     color = np.array([0.8, 0.2, 0.1], np.float32)
     ends = np.array([[0.2, 0.4], [1.3, 0.4]], np.float32)
-    stroke = demo.Stroke(0.1, ends[0], ends[1], 0.0, 0.0, color, color, 0, 0)
-    bristles = demo.brush(np.random.Generator(np.random.PCG64(0)))
-    _, height = demo.paint(np.zeros((256, 320, 3), np.float32), [stroke], bristles, 200)
+    stroke = strokes.Stroke(0.1, ends[0], ends[1], 0.0, 0.0, color, color, 0, 0)
+    bristles = strokes.brush(np.random.Generator(np.random.PCG64(0)))
+    _, height = strokes.paint(np.zeros((256, 320, 3), np.float32), [stroke], bristles, 200)
     assert height[80, 60:].min() > 0
     assert height[:68].max() == 0
     assert height[92:].max() == 0
@@ -112,7 +113,7 @@ def test_a_stroke_stays_inside_its_ribbon_and_may_leave_the_canvas() -> None:
 def test_light_from_the_upper_left_brightens_the_slopes_that_face_it() -> None:
     mound = np.zeros((160, 200), np.float32)
     mound[60:100, 80:120] = 0.05
-    lit = demo.light(np.full((160, 200, 3), 0.5, np.float32), mound)
+    lit = strokes.light(np.full((160, 200, 3), 0.5, np.float32), mound)
     assert lit[80, 79:81].mean() > 0.5 > lit[80, 119:121].mean()
     assert lit[59:61, 100].mean() > 0.5 > lit[99:101, 100].mean()
     assert lit[10, 10] == pytest.approx([0.5] * 3, abs=1e-3)
