@@ -7,17 +7,14 @@ from importlib.metadata import version
 from rich.console import Console
 from rich.table import Table
 
-from impasto.cli.flags import Flags, choose
+from impasto.cli.flags import NetworkFlags, choose
 from impasto.settings import PRESETS
 
 __all__ = ["info", "presets"]
 
 
-def info(*, flags: Flags = None) -> None:
-    """Show versions, the device and precision chosen, threads, and the weights with their provenance.
-
-    --weights, --device, --dtype and --threads choose what is shown.
-    """
+def info(*, flags: NetworkFlags = None) -> None:
+    """Show versions, the device and precision chosen, threads, and the weights with their provenance."""
     import torch  # noqa: PLC0415 (seconds, for this command only)
 
     from impasto import device  # noqa: PLC0415

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from impasto.errors import SettingsError
 from impasto.settings import Option, Options, Runtime, Settings, preset
 
-__all__ = ["Flags", "choose"]
+__all__ = ["Flags", "NetworkFlags", "choose"]
 
 
 _OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
@@ -30,14 +30,21 @@ def _field(option: Option) -> tuple[str, Any, Any]:
     )
 
 
-_Given = dataclasses.make_dataclass("_Given", [_field(option) for option in _OPTIONS], kw_only=True, frozen=True)
-_Given.__module__ = __name__  # make_dataclass says "types", which cyclopts takes for a builtin and does not unfold
+def _flags(*names: str) -> Any:
+    """Make a parameter that unfolds into the flags of the options named: texts, which the models check, or None."""
+    fields = [_field(option) for option in _OPTIONS if option.name in names]
+    given = dataclasses.make_dataclass("Given", fields, kw_only=True, frozen=True)
+    given.__module__ = __name__  # make_dataclass says "types", which cyclopts takes for a builtin and does not unfold
+    return Annotated[given | None, Parameter(name="*")]
+
 
 if TYPE_CHECKING:
     Flags = object | None
+    NetworkFlags = object | None
 else:
-    Flags = Annotated[_Given | None, Parameter(name="*")]
-"""All options as flags, each None unless it was given; texts, which the models check."""
+    Flags = _flags(*Settings.model_fields, *Runtime.model_fields)
+    NetworkFlags = _flags("weights", *Runtime.model_fields)
+"""All options, and those that decide which network is loaded and where."""
 
 
 def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:
