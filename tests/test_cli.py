@@ -162,12 +162,13 @@ def test_an_output_is_replaced_only_when_allowed(paint, files):
         (("--device", "cuda:9"), "there is no device cuda:9"),
         (("--save-every", "-1"), "save_every cannot be -1"),
         (("--plot", "losses.xyz"), "losses.xyz"),
+        (("--plot", "OUT"), "cannot both be"),
         (("--initial", "missing.png"), "missing.png"),
     ],
 )
 def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words, said):
     before = sorted(files.iterdir())
-    code, out, err = paint(*words)
+    code, out, err = paint(*(str(files / "out.png") if word == "OUT" else word for word in words))
     assert (code, out) == (2, "")
     assert said in err
     assert err.startswith("impasto: ")

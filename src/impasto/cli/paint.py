@@ -121,6 +121,8 @@ def _check(output: Path, watch: Watch, settings: Settings) -> None:
         from impasto.figures import check_plot  # noqa: PLC0415
 
         check_plot(watch.plot, overwrite=watch.overwrite)
+        if watch.plot.resolve() == output.resolve():
+            raise InputError(f"the plot and the picture cannot both be {output}; give one of them another name.")
 
 
 def _transfer(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
