@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from impasto import Picture, Settings, StyleTransfer
+from impasto import Picture, Runtime, StyleTransfer
 from impasto.objective import Objective
 from impasto.plan import Size, make_plan
-from impasto.vgg import VGG19
 
 
 def environment() -> dict[str, Any]:
@@ -34,25 +33,25 @@ def _cpuinfo() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def write(path: Path, record: dict[str, Any]) -> None:
-    """Write a record with the environment in front."""
-    path.write_text(json.dumps({**environment(), **record}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"written: {path}")
+def write(path: Path, part: str, record: dict[str, Any]) -> None:
+    """Put a part's record, with the environment in front, into a JSON file beside the parts that are there."""
+    parts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    parts[part] = {**environment(), **record}
+    path.write_text(json.dumps(parts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"written: {path}, {part}")
 
 
 class Judge:
-    """J = content_weight · content + style_weight · style in float32, at the last stage's size of a run's settings."""
+    """J, the terms content and style of a run's own objective at its last stage, computed in float32."""
 
     def __init__(self, transfer: StyleTransfer, content: Picture, style: Picture) -> None:
+        exact = StyleTransfer(transfer.settings, Runtime(device="cpu", dtype="float32"), weights=transfer.weights)
         sizes = [Size(picture.width, picture.height) for picture in (content, style)]
-        stage = make_plan(transfer.settings, sizes[0], sizes[1:]).stages[-1]
-        network = VGG19(transfer.weights).to(torch.device("cpu"), torch.float32)
+        stage = make_plan(exact.settings, sizes[0], sizes[1:]).stages[-1]
         placed = [picture.resized(*size).pixels for picture, size in ((content, stage.size), (style, stage.styles[0]))]
-        objective = Settings(
-            content_weight=transfer.settings.content_weight, style_weight=transfer.settings.style_weight, range_weight=0
-        )
-        self.objective = Objective.build(objective, network, placed[0], [(placed[1], 1.0)])
+        self.objective = Objective.build(exact.settings, exact.network, placed[0], [(placed[1], 1.0)])
 
     def __call__(self, picture: Picture) -> float:
         """Return J of a picture."""
-        return float(self.objective.evaluate(picture.pixels).loss)
+        terms = self.objective.evaluate(picture.pixels).terms
+        return float(terms["content"] + terms["style"])

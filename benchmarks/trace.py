@@ -44,8 +44,8 @@ def trace(images: Path, runtime: Runtime) -> list[dict[str, Any]]:
     return rows
 
 
-def saved(images: Path, runtime: Runtime) -> list[dict[str, Any]]:
-    """Return a row for each of four pairs, painted at the defaults."""
+def saved(images: Path, runtime: Runtime, pictures: Path) -> list[dict[str, Any]]:
+    """Return a row for each of four pairs, painted at the defaults into the folder `pictures`."""
     photograph, painting = Picture.open(demo.photograph()), Picture(demo.painting())
     tubingen, night, wreck = (
         Picture.open(images / name) for name in ("tubingen.jpg", "starry_night_google.jpg", "shipwreck.jpg")
@@ -57,13 +57,13 @@ def saved(images: Path, runtime: Runtime) -> list[dict[str, Any]]:
         "grace_hopper.jpg, the demo's painting": (photograph, painting),
     }
     transfer, rows = StyleTransfer(Settings(), runtime), []
-    for name, (content, style) in pairs.items():
+    for number, (name, (content, style)) in enumerate(pairs.items(), start=1):
         run = transfer.start(content, style)
         last = list(run)[-1]
         reached = min((p for p in run.history if p.stage == last.stage), key=lambda p: p.loss)
-        with tempfile.TemporaryDirectory() as folder:
-            run.save(Path(folder) / "painted.png")
-            loss = Judge(transfer, content, style)(Picture.open(Path(folder) / "painted.png"))
+        path = pictures / f"pair-{number}.png"
+        run.save(path, overwrite=True)
+        loss = Judge(transfer, content, style)(Picture.open(path))
         row = {
             "pair": name,
             "run": round(reached.terms["content"] + reached.terms["style"], 1),
@@ -79,18 +79,23 @@ def saved(images: Path, runtime: Runtime) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Run both parts and write the JSON."""
+    """Run the parts asked for and put them into the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--part", choices=["trace", "saved"], action="append")
+    parser.add_argument("--pictures", type=Path, help="keep the painted pictures in this folder")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     runtime = Runtime(dtype=options.dtype)
     features = str(StyleTransfer(Settings(), runtime).machine.features)
-    write(
-        options.output,
-        {"features": features, "trace": trace(options.images, runtime), "saved": saved(options.images, runtime)},
-    )
+    parts = options.part or ["trace", "saved"]
+    if "trace" in parts:
+        write(options.output, "trace", {"features": features, "rows": trace(options.images, runtime)})
+    if "saved" in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = saved(options.images, runtime, options.pictures or Path(folder))
+        write(options.output, "saved", {"features": features, "rows": rows})
 
 
 if __name__ == "__main__":
