@@ -7,6 +7,7 @@ import torch
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
 from impasto.cli import main
+from impasto.objective import Objective
 from tiny import tiny_weights
 
 
@@ -57,6 +58,18 @@ def command(capsys):
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def no_finite_loss(monkeypatch):
+    """Make every loss not a number."""
+    evaluate = Objective.evaluate
+
+    def broken(self, image):
+        found = evaluate(self, image)
+        return type(found)(found.loss * float("nan"), found.terms, found.gradient)
+
+    monkeypatch.setattr(Objective, "evaluate", broken)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pyvips
 import torch
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
-from impasto import images
+from impasto import images, xmp
 from impasto.errors import InputError, PictureError, WriteError
 from impasto.images import Picture, check_suffix, read_note, resample
 
@@ -316,8 +316,8 @@ def test_a_note_survives_in_every_format(tmp_path: Path, note: str, suffix: str)
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_longest_note_survives_and_a_longer_one_is_refused(tmp_path: Path, suffix: str) -> None:
-    empty = len(images._packet(""))
-    note = "".join(map(chr, np.random.default_rng(0).integers(65, 91, images.LONGEST_NOTE - empty)))
+    empty = len(xmp.packet(""))
+    note = "".join(map(chr, np.random.default_rng(0).integers(65, 91, xmp.LONGEST - empty)))
     Picture(torch.zeros(3, 8, 9), note=note).save(tmp_path / f"a{suffix}")
     assert read_note(tmp_path / f"a{suffix}") == note
     with pytest.raises(ValueError, match="room for 60000"):
@@ -336,7 +336,7 @@ def test_a_picture_without_a_note_has_none(tmp_path: Path, suffix: str) -> None:
     assert Picture.open(tmp_path / f"a{suffix}").note is None
 
 
-OURS = images._packet("mine").decode()
+OURS = xmp.packet("mine").decode()
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@ import hashlib
 import os
 import pickle
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import threading
+import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -521,6 +525,65 @@ def test_no_server_is_a_download_error(server, cache):
         pass
     with pytest.raises(DownloadError, match=r"connection refused.*\."):
         download(url, cache)
+
+
+def refused_download(url, cache):
+    with pytest.raises(DownloadError) as caught:
+        download(url, cache)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{url} could not be downloaded: ")
+    assert sentence.endswith(".")
+    assert "urlopen" not in sentence
+    assert "\n" not in sentence
+    return sentence.removeprefix(f"{url} could not be downloaded: ")
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "name or service not known"),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "certificate verify failed"),
+        (TimeoutError("timed out"), "timed out"),
+    ],
+)
+def test_a_network_that_fails_is_told_by_its_inner_reason(cache, monkeypatch, inner, words):
+    def fail(*_, **__):
+        raise URLError(inner)
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    said = refused_download("http://example.invalid/vgg.pth", cache)
+    assert said == f"{words}; try again, it goes on where it stopped."
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("vgg.pth", "unknown url type"),
+        ("gopher://host/vgg.pth", "unknown url type"),
+        ("http:///vgg.pth", "no host given"),
+        ("http://[host/vgg.pth", "Invalid IPv6 URL"),
+        ("http://host:port/vgg.pth", "nonnumeric port"),
+        ("http://host/v g g.pth", "control characters"),
+    ],
+)
+def test_a_malformed_address_is_asked_for_again(cache, monkeypatch, url, words):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    said = refused_download(url, cache)
+    assert words in said
+    assert said.endswith("; give the address of a file, such as https://host/vgg19.pth.")
+
+
+@pytest.mark.parametrize("end", ["", ".", ".."])
+def test_an_address_without_a_file_name_asks_no_server_and_leaves_the_cache_alone(server, cache, end):
+    cache.mkdir(parents=True)
+    (cache / "other.pth").write_bytes(b"kept")
+    with serving(server) as url:
+        said = refused_download(f"{url.rpartition('/')[0]}/{end}", cache)
+    assert said == "it names no file; give the address of a file, such as https://host/vgg19.pth."
+    assert server.ranges == []
+    assert [path.name for path in cache.parent.iterdir()] == ["impasto"]
+    assert [path.name for path in cache.iterdir()] == ["other.pth"]
 
 
 def test_a_cache_that_cannot_be_made_is_a_download_error(server, tmp_path):

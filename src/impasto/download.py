@@ -4,7 +4,7 @@ import hashlib
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 
 from impasto.errors import DownloadError
@@ -29,9 +29,11 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
         progress: Called with the bytes so far and in all (0 if the server does not say).
 
     Raises:
-        DownloadError: the network failed, the folder cannot be written, or the hash is another one.
+        DownloadError: `url` is not a file's, the network failed, the folder cannot be written, or the hash is another.
 
     """
+    if url.rpartition("/")[2] in {"", ".", ".."}:  # the target would be the folder itself
+        raise _failure(url, InvalidURL("it names no file"))
     if target.exists():
         return target
     part = target.with_name(target.name + ".part")
@@ -41,18 +43,24 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
         with part.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, HTTPException, ValueError) as error:
-        said = _words(error)
-        raise DownloadError(f"{url} could not be downloaded: {said}; try again, it goes on where it stopped.") from None
+        raise _failure(url, error) from None
     if not digest.startswith(sha256):
         part.unlink()
         raise DownloadError(f"{url} has the SHA-256 {digest[:16]}…, not {sha256}…; it was thrown away, try again.")
     return part.replace(target)
 
 
-def _words(error: Exception) -> str:
-    """Say what went wrong: a URLError wraps the system's own error."""
+def _failure(url: str, error: Exception) -> DownloadError:
+    """Say what went wrong and what to do; a URLError wraps the system's own error, or words about the address."""
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    return reason(inner) if isinstance(inner, OSError) else str(inner) or type(inner).__name__
+    remedy = "try again, it goes on where it stopped"
+    if isinstance(inner, OSError):  # asked first: a bad certificate is an OSError and a ValueError
+        said = reason(inner)
+    else:
+        said = str(inner) or type(inner).__name__
+        if isinstance(inner, (str, ValueError, InvalidURL)):
+            remedy = "give the address of a file, such as https://host/vgg19.pth"
+    return DownloadError(f"{url} could not be downloaded: {said.rstrip('.')}; {remedy}.")
 
 
 def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None:

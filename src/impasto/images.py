@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree import ElementTree as ET
-from xml.sax.saxutils import escape
 
 import numpy as np
 import pyvips
@@ -20,16 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto import xmp
 from impasto.errors import InputError, PictureError, WriteError
 from impasto.files import reason, whole
 
-__all__ = ["LARGEST_PIXELS", "LONGEST_NOTE", "Picture", "check_suffix", "read_note", "resample"]
+__all__ = ["LARGEST_PIXELS", "Picture", "check_suffix", "read_note", "resample"]
 
 LARGEST_PIXELS = 100_000_000
 """Width times height above which `Picture.open` refuses: such a picture takes 1.2 GB in memory, and a bomb any."""
-
-LONGEST_NOTE = 60_000
-"""Bytes of an XMP packet with its note; libvips leaves a longer one out of a JPEG file without a word."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +49,7 @@ class Picture:
         if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype != torch.float32:
             raise ValueError(f"pixels are {dtype} of shape {shape}; a picture takes torch.float32 of shape (3, H, W).")
         if self.note is not None:
-            _packet(self.note)
+            xmp.packet(self.note)
 
     @property
     def width(self) -> int:
@@ -196,7 +192,7 @@ def _encoded(picture: Picture, format_: _Format, quality: int = 95) -> bytes:
     samples = _samples(picture.pixels)
     image: Any = pyvips.Image.new_from_memory(samples.data, picture.width, picture.height, 3, "uchar")
     if picture.note is not None:
-        image.set_type(pyvips.GValue.blob_type, "xmp-data", _packet(picture.note))
+        image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp.packet(picture.note))
     options = {**format_.options, "Q": quality} if format_.lossy else format_.options
     return getattr(image, format_.operation)(keep="xmp", **options)
 
@@ -318,43 +314,5 @@ def _over_white(image: Any) -> Any:
     return image.flatten(background=[65535] * 3, max_alpha=65535)
 
 
-_NAMESPACE = "urn:impasto:1.0:"
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _packet(note: str) -> bytes:
-    """Return the XMP packet (ISO 16684-1) that carries a note: the one place for text that all four formats have."""
-    found = _FORBIDDEN.search(note)
-    if found:
-        raise ValueError(f"the note holds the character {found[0]!r}, which XML has no way to write.")
-    text = escape(note, {"\r": "&#13;"})  # a reader of XML makes \n of a bare \r
-    packet = (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about="" xmlns:impasto="{_NAMESPACE}">'
-        f"<impasto:note>{text}</impasto:note>"
-        '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-    ).encode()
-    if len(packet) > LONGEST_NOTE:
-        raise ValueError(f"the note takes {len(packet)} bytes as XMP; a file has room for {LONGEST_NOTE}.")
-    return packet
-
-
 def _note(image: Any) -> str | None:
-    """Return our note from an image's XMP packet, as an element or as the attribute other programs make of it."""
-    if not image.get_typeof("xmp-data"):
-        return None
-    try:
-        packet = bytes(image.get("xmp-data")).decode().strip("\0 \r\n\t\ufeff")
-        if "<!DOCTYPE" in packet:
-            return None  # XMP has none; entities that expand without end need one
-        root = ET.fromstring(packet)  # noqa: S314 (no document type, no entity)
-    except (ValueError, ET.ParseError):
-        return None
-    for node in root.iter(f"{{{_RDF}}}Description"):
-        child = node.find(f"{{{_NAMESPACE}}}note")
-        if child is not None:
-            return child.text or ""
-        if f"{{{_NAMESPACE}}}note" in node.attrib:
-            return node.attrib[f"{{{_NAMESPACE}}}note"]
-    return None
+    return xmp.read(bytes(image.get("xmp-data"))) if image.get_typeof("xmp-data") else None
