@@ -29,7 +29,7 @@ def test_a_run_lowers_the_loss_stage_by_stage_and_ends_at_the_size(transfer, pic
 
 
 def test_coarse_to_fine_has_fewer_evaluations_at_each_larger_stage(transfer, picture):
-    run = transfer(size=256, first_size=128, iterations=8).start(picture(320, 320), picture(seed=1))
+    run = transfer(size=256, first_size=128, iterations=8, stage_ratio=0.5).start(picture(320, 320), picture(seed=1))
     result = finish(run)
     assert [(p.stage, p.width, p.evaluation) for p in result.history] == [
         *((1, 128, n) for n in range(1, 9)),

@@ -215,7 +215,7 @@ class Settings(Options):
 
     optimizer: Literal["lbfgs", "adam"] = _option("lbfgs", "Optimization", "How the pixels are changed.")
     iterations: int = _option(
-        150, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
+        100, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
     )
     first_size: int = _option(
         256,
@@ -224,7 +224,7 @@ class Settings(Options):
         ge=0,
     )
     stage_ratio: float = _option(
-        0.5, "Optimization", "Evaluations of a stage over those of the stage before.", gt=0, le=1
+        0.6, "Optimization", "Evaluations of a stage over those of the stage before.", gt=0, le=1
     )
     tolerance: float = _option(
         0.002, "Optimization", "A stage ends when 20 evaluations lower the loss by less than this share.", ge=0, le=1
