@@ -51,18 +51,22 @@ def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
     assert ours == pytest.approx(papers * 4 / 8**2, rel=1e-12)  # E_l = mean((G/M - A/M)²) / 4
 
 
-def test_gradients_by_features_are_equations_2_and_6():
-    found, style = features().requires_grad_(), features()
-    content = Content("conv4_2")
-    content.compare(content.measure(found, content=style)).backward()
-    papers = reference.content_gradient(found.detach().numpy(), style.numpy()) / (0.5 * found.numel())
-    np.testing.assert_allclose(found.grad.numpy(), papers, rtol=1e-10)
+def gradient(loss, found, mask=None, content=None):
+    """Return the derivative of a loss by features, from its slope and its pullback."""
+    into = torch.zeros_like(found)
+    loss.pullback(loss.slope(loss.measure(found, mask, content)), found, into, mask, content)
+    return into
 
-    found.grad = None
-    loss = Gram("conv1_1", Gram.gram(style).mean)
-    loss.compare(loss.measure(found)).backward()
-    papers = reference.style_gradient(found.detach().numpy(), reference.gram(style.numpy())) * 4 / 8**2
-    np.testing.assert_allclose(found.grad.numpy(), papers, rtol=1e-10)
+
+def test_gradients_by_features_are_equations_2_and_6():
+    found, style = features(), features()
+    ours = gradient(Content("conv4_2"), found, content=style)
+    papers = reference.content_gradient(found.numpy(), style.numpy()) / (0.5 * found.numel())
+    np.testing.assert_allclose(ours.numpy(), papers, rtol=1e-10)
+
+    ours = gradient(Gram("conv1_1", Gram.gram(style).mean), found)
+    papers = reference.style_gradient(found.numpy(), reference.gram(style.numpy())) * 4 / 8**2
+    np.testing.assert_allclose(ours.numpy(), papers, rtol=1e-10)
 
 
 @pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
@@ -96,14 +100,23 @@ def test_tiles_with_a_pixel_of_halo_add_up_to_the_image(loss):
 
 
 @pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
-def test_gradients_agree_with_finite_differences(loss):
-    content, mask = features(3, 5, 6), features(1, 5, 6)[0]
-    found = (features(8 if loss.layer != "image" else 3, 5, 6) * 2).requires_grad_()
-    if loss.layer == "image":
-        found = (found.detach() * 200 - 80).requires_grad_()
-    else:
-        content = features(8, 5, 6)
-    assert torch.autograd.gradcheck(lambda x: loss.compare(loss.measure(x, mask, content)), found, rtol=1e-5)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_gradients_equal_those_of_automatic_differentiation(loss, masked, layout):
+    content, mask = features(8, 9, 7), features(1, 9, 7)[0] if masked else None
+    found = features(8, 9, 7) * (600 if loss.layer == "image" else 2) - (100 if loss.layer == "image" else 0)
+    found = found[None].contiguous(memory_format=layout)[0]
+    leaf = found.clone().requires_grad_()
+    loss.compare(loss.measure(leaf, mask, content)).backward()
+    torch.testing.assert_close(gradient(loss, found, mask, content), leaf.grad, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_gram_matrix_of_more_positions_than_are_summed_at_a_time(masked):
+    found, mask = features(4, 150, 120), features(1, 150, 120)[0] if masked else None
+    flat = found.flatten(1)
+    expected = (flat * (1 if mask is None else mask.flatten())) @ flat.T
+    torch.testing.assert_close(Gram.gram(found, mask).total, expected, rtol=1e-10, atol=0)
 
 
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope():

@@ -1,7 +1,10 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
+import autograd
 import reference
 from impasto.layers import CONVOLUTIONS, LAYERS
 from impasto.vgg import VGG19
@@ -42,29 +45,75 @@ def test_features_have_the_strides_of_the_table(weights):
         assert found[name].shape == (layer.channels // 16, 64 // layer.stride, 96 // layer.stride)
 
 
+def pulled_back(network, point, layers, seed=1):
+    """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
+    found = network.forward(point, layers, keep=True)
+    generator = torch.Generator().manual_seed(seed)
+    weights = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
+    by_hand = network.pullback(found, {name: [partial(torch.Tensor.add_, other=w)] for name, w in weights.items()})
+    leaf = point.clone().requires_grad_()
+    expected = autograd.features(network, leaf)
+    sum((expected[name] * weight).sum() for name, weight in weights.items()).backward()
+    return by_hand, leaf.grad
+
+
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("rescaled", [True, False])
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
-def test_the_pullback_agrees_with_finite_differences(weights, pooling, padding):
-    network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
-    layers = ["conv1_1", "conv3_2", "pool4", "conv5_1"]
-    point, direction = image(), image(seed=1) - 0.5
-    features = network.forward(point, layers, keep=True)
-    cotangents = {name: torch.rand_like(tensor) for name, tensor in features.items()}
-    gradient = network.pullback(features, cotangents)
+@pytest.mark.parametrize(
+    "layers",
+    [
+        EVERY_LAYER,
+        ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1"],
+        ["conv1_2", "conv3_2", "pool4"],
+        ["conv1_1"],
+        ["pool1"],
+        ["conv5_4"],
+    ],
+    ids=len,
+)
+def test_the_pullback_equals_automatic_differentiation(weights, pooling, rescaled, padding, layers):
+    network = VGG19(weights, pooling, rescaled, padding).to(CPU, DOUBLE)
+    for size in ((40, 36), (67, 45)):
+        by_hand, expected = pulled_back(network, image(*size), layers)
+        assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
 
-    def value(step):
-        found = network.forward(point + step * direction, layers)
-        return sum(float((found[name] * cotangent).sum()) for name, cotangent in cotangents.items())
 
-    slope = (value(1e-6) - value(-1e-6)) / 2e-6
-    assert float((gradient * direction).sum()) == pytest.approx(slope, rel=1e-5)
+def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):
+    network = VGG19(weights).to(CPU, DOUBLE)
+    found = network.forward(image(), EVERY_LAYER, keep=True)
+    by_hand = network.pullback(found, {"conv2_1": [lambda into: into.add_(1.0)]})
+    alone = network.forward(image(), ["conv2_1"], keep=True)
+    torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda into: into.add_(1.0)]}))
+
+
+def test_a_pullback_without_a_cotangent_is_refused(weights):
+    with pytest.raises(ValueError, match="no cotangent"):
+        VGG19(weights).pullback(VGG19(weights).forward(image().float(), ["conv1_1"], keep=True), {})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_packed_convolutions_equal_those_in_float64(weights, dtype, padding):
+    _, expected = pulled_back(VGG19(weights, padding=padding).to(CPU, DOUBLE), image(), ["conv1_1", "conv4_1"])
+    short, _ = pulled_back(VGG19(weights, padding=padding).to(CPU, dtype), image().float(), ["conv1_1", "conv4_1"])
+    assert short.dtype == torch.float32
+    assert float((short - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 0.2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_a_gpu_computes_the_same_gradient(weights, padding):
+    network = VGG19(weights, padding=padding).to(torch.device("cuda"), DOUBLE)
+    by_hand, expected = pulled_back(network, image().cuda(), EVERY_LAYER)
+    assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
 
 
 def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
     zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
     network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")
     features = network.forward(image().float(), ["pool1"], keep=True)
-    gradient = network.pullback(features, {"pool1": torch.ones_like(features["pool1"])})
+    gradient = network.pullback(features, {"pool1": [lambda into: into.add_(1.0)]})
     assert gradient.isfinite().all()
 
 
@@ -114,6 +163,5 @@ def test_the_image_is_left_as_it_is(weights):
     given = image().float()
     network = VGG19(weights)
     features = network.forward(given, ["conv1_1"], keep=True)
-    network.pullback(features, {"conv1_1": features["conv1_1"].detach()})
-    assert not given.requires_grad
+    network.pullback(features, {"conv1_1": [lambda into: into.add_(features["conv1_1"])]})
     assert torch.equal(given, image().float())

@@ -4,8 +4,9 @@ It knows nothing of optimizers, stages or files.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import torch
@@ -61,27 +62,21 @@ class Objective:
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed."""
         features = self.network.forward(image, self._layers(), keep=True)
-        with torch.enable_grad():
-            leaves = {name: tensor.detach().requires_grad_() for name, tensor in features.items()}
-            leaves[IMAGE] = image.detach().requires_grad_()
-            terms = self._terms(leaves)
-            loss = torch.stack(list(terms.values())).sum()
-            found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
-        cotangents = dict(zip(leaves, found, strict=True))
-        gradient = cotangents.pop(IMAGE)
-        if cotangents:
-            gradient = gradient + self.network.pullback(features, cotangents)
-        return Evaluation(loss.detach(), {name: term.detach() for name, term in terms.items()}, gradient)
-
-    def _terms(self, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compare each loss's statistic of the features and add up by term."""
-        terms: defaultdict[str, Tensor] = defaultdict(lambda: leaves[IMAGE].new_zeros(()))
+        seen = {**features, IMAGE: image * 255}
+        terms: defaultdict[str, Tensor] = defaultdict(lambda: image.new_zeros(()))
+        pulls: defaultdict[str, list[Callable[[Tensor], None]]] = defaultdict(list)
         for loss in self.losses:
-            features = leaves[IMAGE] * 255 if loss.layer == IMAGE else leaves[loss.layer]
-            terms[loss.term] = terms[loss.term] + loss.compare(
-                loss.measure(features, content=self.content.get(loss.layer))
-            )
-        return dict(terms)
+            content = self.content.get(loss.layer)
+            statistic = loss.measure(seen[loss.layer], content=content)
+            terms[loss.term] = terms[loss.term] + loss.compare(statistic)
+            pulls[loss.layer].append(partial(loss.pullback, loss.slope(statistic), seen[loss.layer], content=content))
+        gradient = torch.zeros_like(image)
+        for pull in pulls.pop(IMAGE, []):
+            pull(gradient)
+        gradient *= 255
+        if pulls:
+            gradient += self.network.pullback(features, pulls)
+        return Evaluation(torch.stack(list(terms.values())).sum(), dict(terms), gradient)
 
     def _layers(self) -> set[str]:
         return {loss.layer for loss in self.losses} - {IMAGE}

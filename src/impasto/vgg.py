@@ -1,20 +1,24 @@
-"""VGG-19 as a function of an image: features forward, gradients back.
+"""VGG-19 as a function of an image: features forward, gradients back, both by hand.
 
-`VGG19.forward` and `VGG19.pullback` are the one seam for speed: a faster backend replaces that pair and nothing else.
-The network knows nothing of losses.
+Automatic differentiation would keep the input of every convolution for the way back. The filters are fixed, so all that
+is needed is where a ReLU let its input pass, a bit a unit, and which of four a pooling chose. The network knows nothing
+of losses.
 
 Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2016, section 2 (its use here).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from functools import cached_property, partial
+from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from impasto.bits import Bits, as_bits, is_less
+from impasto.convolution import Convolution, Padding
 from impasto.layers import Layer, up_to
+from impasto.pooling import Pooling, Pullback, pool, pool_pullback
 from impasto.weights import Weights
 
 __all__ = ["VGG19", "Features"]
@@ -26,11 +30,19 @@ _DEAD = 1e-2
 """A channel's mean activation over its layer's, below which `normalized` scales it as if it were this."""
 
 
+Cotangent = Callable[[Tensor], object]
+"""Add a derivative by features to a tensor of their shape, (C, H, W), in place."""
+
+
 class Features(dict[str, Tensor]):
     """Features by layer name, each (C, H, W), with what `VGG19.pullback` needs to go back to the image."""
 
-    image: Tensor
-    """The image that they were computed from, (3, H, W)."""
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        """Of the image that they were computed from."""
+        self.ways_back: list[tuple[str, Pullback]] = []
+        """From each layer's output to its input."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +50,10 @@ class VGG19:
     """VGG-19 up to any layer, on RGB images in [0, 1]; it stops after the deepest layer that is asked for."""
 
     weights: Weights
-    pooling: Literal["max", "average", "l2"] = "max"
+    pooling: Pooling = "max"
     pooling_rescale: bool = True
     """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which keeps the activations' scale."""
-    padding: Literal["zeros", "replicate", "reflect"] = "zeros"
+    padding: Padding = "zeros"
     """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer."""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
@@ -60,27 +72,45 @@ class VGG19:
             The features by name, each (C, H // stride, W // stride), in the weights' dtype.
 
         """
-        features = Features()
-        features.image = image.detach().requires_grad_(keep)
-        with torch.set_grad_enabled(keep):
-            signal = self._input(features.image)  # (1, 3, H, W)
-            for layer in _path(layers):
-                signal = self._pool(signal) if layer.is_pool else self._convolve(signal, layer)
-                if layer.name in layers:
-                    features[layer.name] = signal[0]  # (C, H, W)
+        features = Features(image.dtype)
+        output = self._input(image)  # (1, 3, H, W)
+        path = _path(layers)
+        for layer, after in zip(path, [*path[1:], None], strict=True):
+            signal = output
+            output = self._pool(signal) if layer.is_pool else self._convolutions[layer.name].forward(signal)
+            wanted = layer.name in layers
+            if wanted:
+                features[layer.name] = output[0]  # (C, H, W)
+            if keep and layer.is_pool:
+                way_back = pool_pullback(self.pooling, self._pooling_scale, signal, output)
+                features.ways_back.append((layer.name, way_back))
+            elif keep:
+                passes = self.pooling == "max" and after is not None and after.is_pool
+                active = output if wanted else None if passes else Bits.pack(is_less(0, as_bits(output)))
+                features.ways_back.append((layer.name, partial(_back, self._convolutions[layer.name], active)))
         return features
 
-    def pullback(self, features: Features, cotangents: Mapping[str, Tensor]) -> Tensor:
+    def pullback(self, features: Features, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
         """Return the gradient by the image of Σ ⟨cotangent, features⟩, (3, H, W), in the image's dtype.
 
         Args:
             features: From `forward` with `keep`; used up by this call.
-            cotangents: By layer name, each of its features' shape.
+            cotangents: By layer name, functions that each add a cotangent to a tensor of the features' shape, in
+                place: so none is held in memory beside the gradient that it is a part of.
 
         """
-        outputs = [features[name] for name in cotangents]
-        grads = [cotangent.to(output.dtype) for cotangent, output in zip(cotangents.values(), outputs, strict=True)]
-        return torch.autograd.grad(outputs, features.image, grads)[0]
+        gradient: Tensor | None = None
+        while features.ways_back:
+            name, pullback = features.ways_back.pop()
+            if name in cotangents and gradient is None:
+                gradient = torch.zeros_like(features[name])[None]  # (1, C, H, W)
+            if gradient is not None:
+                for add in cotangents.get(name, ()):
+                    add(gradient[0])
+                gradient = pullback(gradient)
+        if gradient is None:
+            raise ValueError("there is no cotangent to pull back")
+        return self.weights.convention.pullback(gradient[0].to(features.dtype))  # (3, H, W)
 
     def normalized(self, images: Sequence[Tensor], layers: Collection[str]) -> Self:
         """Return the network rescaled so that each filter's mean activation over `images` is 1, as deep as `layers`.
@@ -109,22 +139,26 @@ class VGG19:
         signal = self.weights.convention.apply(image).to(weight.dtype)[None]
         return signal.contiguous(memory_format=torch.channels_last)  # (1, 3, H, W)
 
-    def _convolve(self, signal: Tensor, layer: Layer) -> Tensor:
-        weight, bias = self.weights.tensors[layer.name]
-        if self.padding == "zeros":
-            return functional.conv2d(signal, weight, bias, padding=1).relu_()
-        signal = functional.pad(signal, (1, 1, 1, 1), mode=self.padding)
-        return functional.conv2d(signal, weight, bias).relu_()
+    @cached_property
+    def _convolutions(self) -> Mapping[str, Convolution]:
+        tensors = self.weights.tensors
+        return {name: Convolution(weight, bias, self.padding) for name, (weight, bias) in tensors.items()}
+
+    @property
+    def _pooling_scale(self) -> float:
+        return _RESCALE[self.pooling] if self.pooling_rescale else 1.0
 
     def _pool(self, signal: Tensor) -> Tensor:
-        if self.pooling == "max":
-            return functional.max_pool2d(signal, 2)
-        scale = _RESCALE[self.pooling] if self.pooling_rescale else 1.0
-        if self.pooling == "average":
-            return functional.avg_pool2d(signal, 2) * scale
-        squares = functional.avg_pool2d(signal.square(), 2) * 4
-        tiny = torch.finfo(squares.dtype).tiny  # where all four are 0 the gradient is 0, not 0/0
-        return squares.clamp_min(tiny).sqrt() * scale
+        return pool(self.pooling, self._pooling_scale, signal)
+
+
+def _back(convolution: Convolution, active: Tensor | Bits | None, cotangent: Tensor) -> Tensor:
+    """Go back through a ReLU, known by its output or its mask, and a convolution; None where a pooling did the ReLU."""
+    if isinstance(active, Bits):
+        as_bits(cotangent).bitwise_and_(active.unpack())
+    elif active is not None:
+        cotangent = torch.ops.aten.threshold_backward(cotangent, active, 0)
+    return convolution.pullback(cotangent)
 
 
 def _path(layers: Collection[str]) -> list[Layer]:

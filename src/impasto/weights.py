@@ -53,6 +53,10 @@ class Convention:
         mean, deviation = (image.new_tensor(numbers)[:, None, None] for numbers in (self.mean, self.deviation))
         return (image * self.range - mean) / deviation
 
+    def pullback(self, cotangent: Tensor) -> Tensor:
+        """Turn a gradient by what the network takes into one by the image, (3, H, W)."""
+        return cotangent * (self.range / cotangent.new_tensor(self.deviation)[:, None, None])
+
     def __str__(self) -> str:
         scale = "" if set(self.deviation) == {1.0} else f", over {self.deviation}"
         return f"{self.order}, 0 … {self.range:g}, less the mean {self.mean} in RGB{scale}"

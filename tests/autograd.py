@@ -1,0 +1,33 @@
+"""VGG-19 by automatic differentiation: what the network by hand is compared with."""
+
+import torch
+from torch.nn import functional
+
+from impasto.layers import LAYERS
+
+SCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
+
+
+def features(network, image):
+    """Return every layer's features of an image, (C, H, W) by name, with autograd's graph behind them."""
+    signal, found = network.weights.convention.apply(image).to(network.weights.tensors["conv1_1"][0].dtype)[None], {}
+    for name, layer in LAYERS.items():
+        signal = pool(network, signal) if layer.is_pool else convolve(network, signal, name)
+        found[name] = signal[0]
+    return found
+
+
+def convolve(network, signal, name):
+    weight, bias = network.weights.tensors[name]
+    mode = "constant" if network.padding == "zeros" else network.padding
+    return functional.conv2d(functional.pad(signal, (1, 1, 1, 1), mode=mode), weight, bias).relu()
+
+
+def pool(network, signal):
+    scale = SCALE[network.pooling] if network.pooling_rescale else 1.0
+    if network.pooling == "max":
+        return functional.max_pool2d(signal, 2)
+    if network.pooling == "average":
+        return functional.avg_pool2d(signal, 2) * scale
+    squares = functional.avg_pool2d(signal.square(), 2) * 4
+    return squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt() * scale
