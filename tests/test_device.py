@@ -17,29 +17,67 @@ def test_sums_are_float32_otherwise(dtype):
     assert machine.sums == torch.float32
 
 
-def test_the_faster_precision_is_taken(monkeypatch):
-    monkeypatch.setattr(device, "_speedup", lambda _: 2.0)
+@pytest.fixture
+def times(monkeypatch):
+    """Let trials take the seconds that a test says, by what they are."""
+    seconds = {"float32": 3.0, "bfloat16": 2.0, "winograd": 1.0}
+    device._ratio.cache_clear()
+    device._threads.cache_clear()
+
+    def kind(trial):
+        return "winograd" if trial.winograd else str(trial.dtype).removeprefix("torch.")
+
+    monkeypatch.setattr(device, "_prepare", lambda _, trial: lambda: kind(trial))
+    monkeypatch.setattr(device, "_time", lambda run: seconds[run()])
+    yield seconds
+    device._ratio.cache_clear()
+    device._threads.cache_clear()
+
+
+def test_the_faster_precision_and_algorithm_are_taken(times):
     machine = device.resolve(Runtime(device="cpu"))
-    assert machine.features == torch.bfloat16
+    assert (machine.features, machine.winograd) == (torch.bfloat16, True)
+    assert "1.50 × as fast as in float32" in machine.reason
     assert "2.00 × as fast" in machine.reason
-    monkeypatch.setattr(device, "_speedup", lambda _: 1 / 25)
+
+
+def test_a_processor_without_bfloat16_units_computes_in_float32(times):
+    times["bfloat16"] = 25 * times["float32"]
     assert device.resolve(Runtime(device="cpu")).features == torch.float32
 
 
-def test_the_speedup_is_that_of_the_timings_and_is_measured_once(monkeypatch):
-    device._speedup.cache_clear()
-    seconds = {torch.float32: 3.0, torch.bfloat16: 2.0}
-    monkeypatch.setattr(device, "_time_convolution", lambda _, dtype: seconds[dtype])
-    assert device._speedup(torch.device("cpu")) == 1.5
-    seconds[torch.bfloat16] = 9.0
-    assert device._speedup(torch.device("cpu")) == 1.5
-    device._speedup.cache_clear()
+def test_what_is_hardly_faster_is_not_taken(times):
+    times.update(bfloat16=2.9, winograd=2.8)
+    machine = device.resolve(Runtime(device="cpu"))
+    assert (machine.features, machine.winograd) == (torch.float32, False)
+
+
+def test_what_was_measured_is_not_measured_again(times):
+    first = device.resolve(Runtime(device="cpu"))
+    times["bfloat16"] = 9.0
+    assert device.resolve(Runtime(device="cpu")) == first
+
+
+def test_the_algorithm_can_be_asked_for(times):
+    assert not device.resolve(Runtime(device="cpu", winograd="off")).winograd
+    times["winograd"] = 9.0
+    assert device.resolve(Runtime(device="cpu", winograd="on")).winograd
+
+
+def test_threads_are_halved_while_that_is_faster(times, monkeypatch):
+    seconds = {64: 9.0, 32: 4.0, 16: 2.0, 8: 1.9, 4: 1.0}
+    monkeypatch.setattr(device, "_cores", lambda: 64)
+    monkeypatch.setattr(device, "_time", lambda run: seconds[torch.get_num_threads()])
+    device.resolve(Runtime(device="cpu", dtype="float32", winograd="off"))
+    assert torch.get_num_threads() == 16
 
 
 def test_the_timing_is_of_a_real_convolution_and_quick():
-    device._speedup.cache_clear()
-    assert 0.01 < device._speedup(torch.device("cpu")) < 20
-    assert 0 < device._time_convolution(torch.device("cpu"), torch.float32) < 1
+    device._ratio.cache_clear()
+    trials = [device._Trial(torch.float32), device._Trial(torch.bfloat16)]
+    assert 0.01 < device._ratio(torch.device("cpu"), *trials) < 20
+    for trial in (*trials, device._Trial(torch.float32, winograd=True)):
+        assert 0 < device._time(device._prepare(torch.device("cpu"), trial)) < 1
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "meta", "cpu:3"])

@@ -8,6 +8,7 @@ import autograd
 import reference
 from impasto.layers import CONVOLUTIONS, LAYERS
 from impasto.vgg import VGG19
+from tiny import tiny_weights
 
 CPU, DOUBLE = torch.device("cpu"), torch.float64
 EVERY_LAYER = list(LAYERS)
@@ -99,6 +100,20 @@ def test_packed_convolutions_equal_those_in_float64(weights, dtype, padding):
     short, _ = pulled_back(VGG19(weights, padding=padding).to(CPU, dtype), image().float(), ["conv1_1", "conv4_1"])
     assert short.dtype == torch.float32
     assert float((short - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 0.2)
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-4), (torch.bfloat16, 0.2)])
+def test_fewer_multiplications_make_the_same_features_and_gradient(dtype, most):
+    wide = VGG19(tiny_weights(divisor=2), padding="replicate")
+    point, layers = torch.rand(3, 192, 200, generator=torch.Generator().manual_seed(0)), ["conv2_1", "conv4_1"]
+    exact, expected = pulled_back(wide.to(CPU, DOUBLE), point.double(), layers)
+    torch.testing.assert_close(exact, expected, rtol=1e-8, atol=1e-8)
+    fast = wide.to(CPU, dtype, winograd=True)
+    plain = wide.to(CPU, dtype).forward(point, layers)["conv4_1"]
+    found = fast.forward(point, layers)["conv4_1"]
+    assert 0 < float((found.double() - plain.double()).norm() / plain.double().norm()) < most
+    by_hand, _ = pulled_back(fast, point, layers)
+    assert float((by_hand - expected).norm() / expected.norm()) < most
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

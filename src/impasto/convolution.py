@@ -1,19 +1,19 @@
 """A 3 × 3 convolution with its bias and ReLU, and its transpose: by hand, without autograd.
 
-Both are the same operation: the transpose of a convolution is one with its filters turned. On a processor they run in
-oneDNN with weights that are packed once, bias and ReLU in the same pass; elsewhere as torch does it.
-
-Signals are (1, C, H, W) in channels_last, the layout in which these convolutions are fastest.
+Both are the same operation: the transpose of a convolution is one with its filters turned. Signals are (1, C, H, W) in
+channels_last.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from impasto.filters import Filter, prepare
+from impasto.winograd import F2, F4, Scheme, prepare_winograd
 
 __all__ = ["Convolution", "Padding"]
 
@@ -21,6 +21,12 @@ Padding = Literal["zeros", "replicate", "reflect"]
 
 _MIRROR = {"replicate": 1, "reflect": 2}
 """Where, in a padded signal, the row lies whose copy is row 0."""
+
+_CHANNELS = (128, 256)
+"""Channels, at least, on the narrower and the wider side, for which fewer multiplications repay the transforms."""
+
+_POSITIONS = 512
+"""Positions, at least, for the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +38,9 @@ class Convolution:
     bias: Tensor
     """(out,)."""
     padding: Padding = "zeros"
+    winograd: bool = False
+    """Whether to save multiplications where that pays: by F(4, 3), or forward in bfloat16 by F(2, 3), since features
+    bear less rounding than gradients (docs/notes/speed.md)."""
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return max(0, filters ∗ signal + bias), (1, out, H, W)."""
@@ -51,40 +60,18 @@ class Convolution:
         return padded[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)
 
     @cached_property
-    def _ahead(self) -> Callable[[Tensor, int], Tensor]:
-        return _operation(self.weight, self.bias, relu=True)
+    def _ahead(self) -> Filter:
+        scheme = F2 if self.weight.dtype == torch.bfloat16 else F4
+        return self._prepared(scheme, self.weight, self.bias, relu=True)
 
     @cached_property
-    def _back(self) -> Callable[[Tensor, int], Tensor]:
-        turned = self.weight.flip(2, 3).transpose(0, 1)
-        return _operation(turned, None, relu=False)
+    def _back(self) -> Filter:
+        return self._prepared(F4, self.weight.flip(2, 3).transpose(0, 1))
 
-
-def _operation(weight: Tensor, bias: Tensor | None, *, relu: bool) -> Callable[[Tensor, int], Tensor]:
-    """Prepare a convolution with `padding` units of zeros around, as a function of signal and padding."""
-    weight = weight.contiguous(memory_format=torch.channels_last)
-    if not _packs(weight):
-
-        def plain(signal: Tensor, padding: int) -> Tensor:
-            convolved = functional.conv2d(signal, weight, bias, padding=padding)
-            return convolved.relu_() if relu else convolved
-
-        return plain
-    onednn = cast("Any", torch.ops.mkldnn)
-    packed = onednn._reorder_convolution_weight(weight, [1, 1], [1, 1], [1, 1], 1, None)  # noqa: SLF001
-    activation = "relu" if relu else "none"
-
-    def fused(signal: Tensor, padding: int) -> Tensor:
-        around, ones = [padding, padding], [1, 1]
-        return onednn._convolution_pointwise(signal, packed, bias, around, ones, ones, 1, activation, [], "")  # noqa: SLF001
-
-    return fused
-
-
-def _packs(weight: Tensor) -> bool:
-    """Tell whether oneDNN takes weights of this kind here."""
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return False
-    if weight.dtype == torch.bfloat16:
-        return bool(cast("Any", torch.ops.mkldnn)._is_mkldnn_bf16_supported())  # noqa: SLF001
-    return weight.dtype == torch.float32
+    def _prepared(self, scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
+        plain = prepare(weight, bias, relu=relu)
+        narrow, wide = sorted(weight.shape[:2])
+        if not self.winograd or narrow < _CHANNELS[0] or wide < _CHANNELS[1]:
+            return plain
+        fast = prepare_winograd(scheme, weight, bias, relu=relu)
+        return lambda signal, padding: (fast if signal[0, 0].numel() >= _POSITIONS else plain)(signal, padding)

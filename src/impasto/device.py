@@ -2,32 +2,44 @@
 
 import os
 import time
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
 import torch
-from torch.nn import functional
 
 from impasto.errors import SettingsError
+from impasto.filters import prepare
 from impasto.settings import Runtime
+from impasto.winograd import F4, prepare_winograd
 
 __all__ = ["Machine", "resolve"]
 
+_WORTH = 1.15
+"""How many times faster something must be to be chosen over what is simpler or more precise."""
+
+_TURNS = 8
+"""Timings of each trial, of which the least counts."""
+
 
 class Machine(NamedTuple):
-    """A device and the precisions to use on it."""
+    """A device, and how to compute on it."""
 
     device: torch.device
     features: torch.dtype
     """Of the network's features and weights."""
     sums: torch.dtype
     """Of the image, the statistics, the losses and the optimizer: float32, or float64 if the features are."""
+    winograd: bool
+    """Whether convolutions save multiplications by Winograd's algorithm."""
     reason: str
-    """Why the features have this precision, for people to read."""
+    """Why the features have this precision and convolutions this algorithm, for people to read."""
 
 
 def resolve(runtime: Runtime) -> Machine:
-    """Turn the options into a device and its precisions, and set the number of threads.
+    """Turn the options into a device, its precisions and algorithm, and set the number of threads.
+
+    What is not asked for is measured: the precision first, then the algorithm and the number of threads in it.
 
     Raises:
         SettingsError: the device is unknown or not there.
@@ -39,7 +51,14 @@ def resolve(runtime: Runtime) -> Machine:
         features, reason = _fastest(device)
     else:
         features, reason = getattr(torch, runtime.dtype), "asked for"
-    return Machine(device, features, torch.promote_types(features, torch.float32), reason)
+    winograd = runtime.winograd == "on"
+    if device.type == "cpu" and runtime.winograd == "auto" and features != torch.float64:
+        ratio = _ratio(device, _Trial(features, 64), _Trial(features, 64, winograd=True))
+        winograd = ratio > _WORTH
+        reason += f"; Winograd's algorithm makes it {ratio:.2f} × as fast"
+    if device.type == "cpu" and not runtime.threads:
+        torch.set_num_threads(_threads(_Trial(features, winograd=winograd)))
+    return Machine(device, features, torch.promote_types(features, torch.float32), winograd, reason)
 
 
 def _cores() -> int:
@@ -68,25 +87,63 @@ def _fastest(device: torch.device) -> tuple[torch.dtype, str]:
     """
     if device.type == "mps":
         return torch.float32, "the precision that Apple's GPUs support throughout"
-    ratio = _speedup(device)
+    ratio = _ratio(device, _Trial(torch.float32), _Trial(torch.bfloat16))
     said = f"a convolution in bfloat16 runs {ratio:.2f} × as fast as in float32 here"
-    return (torch.bfloat16 if ratio > 1.2 else torch.float32), said
+    return (torch.bfloat16 if ratio > _WORTH else torch.float32), said
+
+
+class _Trial(NamedTuple):
+    """A convolution to time, as conv3_2 on a small image."""
+
+    dtype: torch.dtype
+    side: int = 32
+    """Positions from border to border: more where more than speed itself has to show."""
+    winograd: bool = False
 
 
 @cache
-def _speedup(device: torch.device) -> float:
-    """Return how many times faster bfloat16 is, by the least of several timings in turn, once for a process."""
-    times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-    for _ in range(8):
-        for dtype, found in times.items():
-            found.append(_time_convolution(device, dtype))
-    return min(times[torch.float32]) / min(times[torch.bfloat16])
+def _ratio(device: torch.device, plain: _Trial, other: _Trial) -> float:
+    """Return how many times faster `other` is, by the least of several timings in turn, once for a process."""
+    trials = {trial: _prepare(device, trial) for trial in (plain, other)}
+    times = {trial: min(found) for trial, found in _take_turns(trials, _TURNS).items()}
+    return times[plain] / times[other]
 
 
-def _time_convolution(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the seconds that conv3_2 takes on a small image."""
-    features = torch.ones(1, 256, 32, 32, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    weight = torch.ones(256, 256, 3, 3, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+@cache
+def _threads(trial: _Trial) -> int:
+    """Halve the number of threads as long as that is faster, as on a container's share of a large machine."""
+    count = torch.get_num_threads()
+    run = _prepare(torch.device("cpu"), trial)
+
+    def timed(threads: int) -> float:
+        torch.set_num_threads(threads)
+        return min(_time(run) for _ in range(_TURNS))
+
+    seconds = timed(count)
+    while count > 1 and seconds > _WORTH * (halved := timed(count // 2)):
+        count, seconds = count // 2, halved
+    return count
+
+
+def _take_turns(runs: Mapping[_Trial, Callable[[], float]], turns: int) -> dict[_Trial, list[float]]:
+    """Time each in turn, several times, so that other work on the machine slows all alike."""
+    times: dict[_Trial, list[float]] = {trial: [] for trial in runs}
+    for _ in range(turns):
+        for trial, run in runs.items():
+            times[trial].append(_time(run))
+    return times
+
+
+def _time(run: Callable[[], float]) -> float:
     start = time.perf_counter()
-    functional.conv2d(features, weight, padding=1).sum().item()  # the sum waits for a GPU to finish
+    run()
     return time.perf_counter() - start
+
+
+def _prepare(device: torch.device, trial: _Trial) -> Callable[[], float]:
+    """Return a function that runs the trial and waits for it."""
+    features = torch.ones(1, 256, trial.side, trial.side, device=device, dtype=trial.dtype)
+    features = features.contiguous(memory_format=torch.channels_last)
+    weight = torch.ones(256, 256, 3, 3, device=device, dtype=trial.dtype)
+    convolve = prepare_winograd(F4, weight) if trial.winograd else prepare(weight)
+    return lambda: convolve(features, 1).sum().item()  # the sum waits for a GPU to finish

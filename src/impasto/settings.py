@@ -254,7 +254,12 @@ class Runtime(Options):
     dtype: Literal["auto", "float32", "bfloat16", "float64"] = _option(
         "auto", "Machine", "Precision of the network's features; auto measures which is faster."
     )
-    threads: int = _option(0, "Machine", "Processor threads; 0 is one for each core.", ge=0, le=4096)
+    winograd: Literal["auto", "on", "off"] = _option(
+        "auto", "Machine", "Fewer multiplications a convolution, with more rounding; auto measures whether it pays."
+    )
+    threads: int = _option(
+        0, "Machine", "Processor threads; 0 is one for each core, or fewer where that is faster.", ge=0, le=4096
+    )
 
 
 class Preset(NamedTuple):

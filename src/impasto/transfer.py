@@ -123,7 +123,7 @@ class StyleTransfer:
         """The network as the settings want it, on the device."""
         settings = self.settings
         network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
-        return network.to(self.machine.device, self.machine.features)
+        return network.to(self.machine.device, self.machine.features, winograd=self.machine.winograd)
 
     def start(
         self, content: Picture, styles: Sequence[Style | Picture] | Style | Picture, *, initial: Picture | None = None

@@ -55,10 +55,12 @@ class VGG19:
     """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which keeps the activations' scale."""
     padding: Padding = "zeros"
     """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer."""
+    winograd: bool = False
+    """Whether wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+    def to(self, device: torch.device, dtype: torch.dtype, *, winograd: bool = False) -> Self:
         """Return the network with its weights on a device, in the dtype of its features."""
-        return replace(self, weights=self.weights.to(device, dtype))
+        return replace(self, weights=self.weights.to(device, dtype), winograd=winograd)
 
     def forward(self, image: Tensor, layers: Collection[str], *, keep: bool = False) -> Features:
         """Compute the features of `layers`.
@@ -141,8 +143,10 @@ class VGG19:
 
     @cached_property
     def _convolutions(self) -> Mapping[str, Convolution]:
-        tensors = self.weights.tensors
-        return {name: Convolution(weight, bias, self.padding) for name, (weight, bias) in tensors.items()}
+        return {
+            name: Convolution(weight, bias, self.padding, self.winograd)
+            for name, (weight, bias) in self.weights.tensors.items()
+        }
 
     @property
     def _pooling_scale(self) -> float:

@@ -1,0 +1,45 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from impasto.filters import prepare
+from impasto.winograd import F2, F4, prepare_winograd
+
+DOUBLE = torch.float64
+
+
+def some(*shape, dtype=DOUBLE, seed=0):
+    return torch.randn(shape, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+@pytest.mark.parametrize("scheme", [F2, F4], ids=["F2", "F4"])
+@pytest.mark.parametrize("size", [(8, 8), (5, 7), (6, 9), (4, 10), (3, 3)])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("relu", [False, True])
+def test_it_is_the_convolution(scheme, size, padding, relu):
+    signal, weight, bias = some(1, 6, *size), some(5, 6, 3, 3, seed=1), some(5, seed=2)
+    found = prepare_winograd(scheme, weight, bias, relu=relu)(signal, padding)
+    expected = functional.conv2d(signal, weight, bias, padding=padding)
+    torch.testing.assert_close(found, expected.relu() if relu else expected, rtol=1e-12, atol=1e-12)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("scheme", [F2, F4], ids=["F2", "F4"])
+def test_a_convolution_without_bias_has_none(scheme):
+    signal, weight = some(1, 4, 6, 6), some(3, 4, 3, 3, seed=1)
+    torch.testing.assert_close(
+        prepare_winograd(scheme, weight)(signal, 1),
+        functional.conv2d(signal, weight, padding=1),
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize(("scheme", "least", "most"), [(F2, 1.2, 3.0), (F4, 3.0, 8.0)], ids=["F2", "F4"])
+def test_its_rounding_in_bfloat16_is_as_documented(scheme, least, most):
+    signal, weight = some(1, 64, 24, 24, dtype=torch.bfloat16).relu(), some(64, 64, 3, 3, dtype=torch.bfloat16, seed=1)
+    exact = functional.conv2d(signal.double(), weight.double(), padding=1)
+    plain, fast = (
+        (run(signal, 1).double() - exact).norm() for run in (prepare(weight), prepare_winograd(scheme, weight))
+    )
+    assert least < float(fast / plain) < most
