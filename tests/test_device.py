@@ -67,7 +67,7 @@ def test_the_algorithm_can_be_asked_for(times):
 def test_threads_are_halved_while_that_is_faster(times, monkeypatch):
     seconds = {64: 9.0, 32: 4.0, 16: 2.0, 8: 1.9, 4: 1.0}
     monkeypatch.setattr(device, "_cores", lambda: 64)
-    monkeypatch.setattr(device, "_time", lambda run: seconds[torch.get_num_threads()])
+    monkeypatch.setattr(device, "_time", lambda _: seconds[torch.get_num_threads()])
     device.resolve(Runtime(device="cpu", dtype="float32", winograd="off"))
     assert torch.get_num_threads() == 16
 

@@ -72,12 +72,12 @@ F4 = Scheme(
 
 def prepare_winograd(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
     """Return what `filters.prepare` returns, for weight (out, in, 3, 3), up to rounding."""
-    matrix = torch.tensor(scheme.filters, dtype=torch.float64, device=weight.device)
-    products = torch.einsum("kw,oihw->koih", matrix, weight.double()).to(weight.dtype)[
-        ..., None
-    ]  # (m + 2, out, in, 3, 1)
+    matrix = torch.tensor(scheme.filters, dtype=torch.float64)
+    products = torch.einsum("kw,oihw->koih", matrix, weight.cpu().double())  # (m + 2, out, in, 3)
     # Every output takes the second product once: a bias there is a bias everywhere.
-    tall = [prepare(product, bias if index == 1 else None) for index, product in enumerate(products)]
+    tall = [
+        prepare(product[..., None].to(weight), bias if index == 1 else None) for index, product in enumerate(products)
+    ]
     count = len(scheme.outputs)
 
     def apply(signal: Tensor, padding: int) -> Tensor:
@@ -86,11 +86,9 @@ def prepare_winograd(scheme: Scheme, weight: Tensor, bias: Tensor | None = None,
         padded = functional.pad(signal, (padding, padding + missing, padding, padding))
         places = [padded[..., place : place + width + missing : count] for place in range(count + 2)]
         sums = [_combine(row, places) for row in scheme.inputs]
-        for index, factor in enumerate(scheme.pairs):
-            sums[2 * index + 1 : 2 * index + 3] = _butterfly(*sums[2 * index + 1 : 2 * index + 3], factor)
+        _butterflies(sums, scheme.pairs)
         found = [convolve(each, 0) for convolve, each in zip(tall, sums, strict=True)]
-        for index in range(len(scheme.pairs)):
-            found[2 * index + 1 : 2 * index + 3] = _butterfly(*found[2 * index + 1 : 2 * index + 3], 1)
+        _butterflies(found, [1] * len(scheme.pairs))
         shape = (1, len(weight), height, width)
         output = torch.empty(shape, dtype=signal.dtype, device=signal.device, memory_format=torch.channels_last)
         for place, row in enumerate(scheme.outputs):
@@ -101,8 +99,12 @@ def prepare_winograd(scheme: Scheme, weight: Tensor, bias: Tensor | None = None,
     return apply
 
 
-def _butterfly(first: Tensor, second: Tensor, factor: float) -> tuple[Tensor, Tensor]:
-    return torch.add(first, second, alpha=factor), torch.sub(first, second, alpha=factor)
+def _butterflies(signals: list[Tensor], factors: Sequence[float]) -> None:
+    """Replace signals 1 and 2, 3 and 4 … by first + factor · second and first - factor · second."""
+    for index, factor in zip(range(1, len(signals), 2), factors, strict=False):
+        first, second = signals[index], signals[index + 1]
+        signals[index] = torch.add(first, second, alpha=factor)
+        signals[index + 1] = torch.sub(first, second, alpha=factor)
 
 
 def _combine(row: Sequence[float], signals: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
