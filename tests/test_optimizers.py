@@ -2,11 +2,14 @@ import pytest
 import torch
 
 from impasto.images import resample
-from impasto.optimizers import LBFGS, Adam, precondition
+from impasto.optimizers import LBFGS, Adam
+from impasto.optimizers.pairs import Pairs
+from impasto.optimizers.spectrum import divide_by_frequency
 
 DOUBLE = torch.float64
 SHAPE = (3, 12, 16)
 GRAY = 1 / 255
+ONE = torch.ones((), dtype=DOUBLE)
 
 
 def rand(*shape, seed=0):
@@ -22,14 +25,14 @@ class Bowl:
 
     def __call__(self, x):
         away = x - self.best
-        return float((self.curvature * away**2).sum() / 2), self.curvature * away
+        return (self.curvature * away**2).sum() / 2, self.curvature * away
 
 
 def minimize(optimizer, problem, start, evaluations):
     image, state, losses = start, optimizer.init(start), []
     for _ in range(evaluations):
         loss, gradient = problem(image)
-        losses.append(loss)
+        losses.append(float(loss))
         image, state = optimizer.step(image, loss, gradient, state)
     return image, state, losses
 
@@ -57,9 +60,9 @@ def test_adam_finds_the_minimum_of_a_quadratic_to_a_step():
 def test_the_first_steps_are_as_long_as_promised():
     start = rand(*SHAPE)
     gradient = torch.randn(SHAPE, dtype=DOUBLE, generator=torch.Generator().manual_seed(5)) * 1e9
-    moved, _ = LBFGS(first_step=0.5 * GRAY).step(start, 1.0, gradient, LBFGS().init(start))
+    moved, _ = LBFGS(first_step=0.5 * GRAY).step(start, ONE, gradient, LBFGS().init(start))
     assert float((moved - start).abs().mean()) == pytest.approx(0.5 * GRAY)
-    moved, _ = Adam(2.0).step(start, 1.0, gradient, Adam().init(start))
+    moved, _ = Adam(2.0).step(start, ONE, gradient, Adam().init(start))
     torch.testing.assert_close((moved - start).abs(), torch.full(SHAPE, 2 * GRAY, dtype=DOUBLE))
 
 
@@ -71,11 +74,11 @@ def test_lbfgs_leaves_a_bad_point_and_halves_its_step(bad):
     loss, gradient = bowl(good)
     trial, state = optimizer.step(good, loss, gradient, state)
     broken = torch.full(SHAPE, bad, dtype=DOUBLE)
-    again, state = optimizer.step(trial, bad, broken, state)
-    assert torch.equal(state.image, good)
+    again, state = optimizer.step(trial, ONE * bad, broken, state)
+    assert torch.equal(state.last.image, good)
     assert float((again - good).abs().mean()) <= float((trial - good).abs().mean()) / 2 * (1 + 1e-9)
     _, _, losses = minimize(optimizer, bowl, again, 60)
-    assert min(losses) < loss
+    assert min(losses) < float(loss)
 
 
 def test_the_history_is_as_long_as_asked_for():
@@ -85,10 +88,63 @@ def test_the_history_is_as_long_as_asked_for():
 
 def test_pairs_without_curvature_are_not_kept():
     def concave(x):
-        return float(-(x**2).sum() / 2), -x
+        return -(x**2).sum() / 2, -x
 
     _, state, _ = minimize(LBFGS(tolerated=1e9), concave, rand(*SHAPE), 3)
-    assert state.pairs == ()
+    assert len(state.pairs) == 0
+
+
+def two_loops(pairs, gradient):
+    """Return H g by Nocedal and Wright's algorithm 7.4."""
+    direction, factors = gradient.clone(), []
+    for step, change in reversed(pairs):
+        factors.append(step.dot(direction) / step.dot(change))
+        direction -= factors[-1] * change
+    step, change = pairs[-1]
+    direction *= step.dot(change) / change.dot(change)
+    for (step, change), factor in zip(pairs, reversed(factors), strict=True):
+        direction += step * (factor - change.dot(direction) / step.dot(change))
+    return direction
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 13])
+def test_the_compact_form_equals_the_two_loop_recursion(count):
+    steps, curvature = rand(count, 200) - 0.5, 10 ** (2 * rand(200, seed=3))
+    kept = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
+    pairs = Pairs.none(5, steps[0], DOUBLE)
+    for step, change in kept:
+        pairs = pairs.remember(step, change)
+    gradient = rand(200, seed=4) - 0.5
+    torch.testing.assert_close(pairs.direction(gradient), two_loops(kept[-5:], gradient), rtol=1e-9, atol=1e-12)
+
+
+def test_without_pairs_the_direction_is_the_gradient():
+    gradient = rand(20)
+    assert torch.equal(Pairs.none(4, gradient, DOUBLE).direction(gradient), gradient)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_pair_that_is_not_finite_is_not_kept(bad):
+    good, pairs = rand(20) + 0.1, Pairs.none(4, rand(20), DOUBLE)
+    pairs = pairs.remember(good, 2 * good)
+    before = pairs.direction(good)
+    for step, change in ((good * bad, good), (good, good * bad)):
+        pairs = pairs.remember(step, change)
+    assert len(pairs) == 1
+    assert torch.equal(pairs.direction(good), before)
+
+
+def test_pairs_in_bfloat16_give_nearly_the_same_direction():
+    steps = (rand(6, 70_000) - 0.5).float()
+    exact, short = Pairs.none(6, steps[0], torch.float32), Pairs.none(6, steps[0], torch.bfloat16)
+    curvature = (10 ** rand(70_000, seed=3)).float()
+    for step in steps:
+        exact, short = exact.remember(step, step * curvature), short.remember(step, step * curvature)
+    gradient = rand(70_000, seed=4).float() - 0.5
+    expected, found = exact.direction(gradient), short.direction(gradient)
+    assert short.steps.dtype == torch.bfloat16
+    assert found.dtype == torch.float32
+    assert 0 < float((found - expected).norm() / expected.norm()) < 0.01
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam()], ids=["lbfgs", "adam"])
@@ -97,35 +153,55 @@ def test_a_state_can_be_resampled_and_goes_on(optimizer):
     larger = state.resampled(lambda tensor: resample(tensor, 24, 32))
 
     def wide(x):  # as steep as the bowl, a quarter a pixel
-        return float(30 * ((x - 0.5) ** 2).sum() / 4), 60 * (x - 0.5) / 4
+        return 30 * ((x - 0.5) ** 2).sum() / 4, 60 * (x - 0.5) / 4
 
     image, losses = torch.zeros(3, 24, 32, dtype=DOUBLE), []
     for _ in range(100):
         loss, gradient = wide(image)
-        losses.append(loss)
+        losses.append(float(loss))
         image, larger = optimizer.step(image, loss, gradient, larger)
     assert min(losses) < 0.5 * losses[0]
 
 
+def test_a_state_before_its_first_step_can_be_resampled():
+    state = LBFGS().init(torch.zeros(SHAPE)).resampled(lambda tensor: resample(tensor, 24, 32))
+    moved, _ = LBFGS().step(torch.zeros(3, 24, 32), ONE.float(), torch.ones(3, 24, 32), state)
+    assert moved.shape == (3, 24, 32)
+
+
 def test_resampled_pairs_keep_their_curvature_by_the_mean_over_pixels():
     def flat(x):  # a mean over pixels, with smooth differences, so that size alone changes
-        return float((x**2).mean()), 2 * x / x.numel()
+        return (x**2).mean(), 2 * x / x.numel()
 
     smooth = resample(rand(3, 3, 4), 12, 16)
-    _, state, _ = minimize(LBFGS(history=3), flat, smooth, 2)
-    pair = state.resampled(lambda tensor: resample(tensor, 24, 32)).pairs[0]
-    torch.testing.assert_close(pair.change, 2 * pair.step / pair.step.numel(), rtol=1e-6, atol=1e-12)
+    _, state, _ = minimize(LBFGS(history=3, preconditioner=0), flat, smooth, 2)
+    pairs = state.resampled(lambda tensor: resample(tensor, 24, 32)).pairs
+    step, change = pairs.steps[0], pairs.changes[0]
+    torch.testing.assert_close(change, 2 * step / step.numel(), rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close(pairs.products[0, 0], step.dot(change))
 
 
-def test_the_preconditioner_is_symmetric_positive_and_keeps_the_mean():
+def test_the_filter_is_symmetric_positive_and_keeps_the_mean():
     a, b = rand(*SHAPE) - 0.5, rand(*SHAPE, seed=9) - 0.5
-    torch.testing.assert_close((precondition(a, 1.0) * b).sum(), (a * precondition(b, 1.0)).sum())
-    assert float((precondition(a, 1.0) * a).sum()) > 0
-    torch.testing.assert_close(precondition(a, 1.0).mean((1, 2)), a.mean((1, 2)))
-    assert precondition(a, 0) is a
+    torch.testing.assert_close((divide_by_frequency(a, 1.0) * b).sum(), (a * divide_by_frequency(b, 1.0)).sum())
+    assert float((divide_by_frequency(a, 1.0) * a).sum()) > 0
+    torch.testing.assert_close(divide_by_frequency(a, 1.0).mean((1, 2)), a.mean((1, 2)))
+    assert divide_by_frequency(a, 0) is a
 
 
 @pytest.mark.parametrize("frequency", [1, 3])
-def test_the_preconditioner_divides_a_wave_by_its_frequency(frequency):
+def test_the_filter_divides_a_wave_by_its_frequency(frequency):
     wave = torch.cos(2 * torch.pi * frequency * torch.arange(16, dtype=DOUBLE) / 16).expand(1, 16, 16)
-    torch.testing.assert_close(precondition(wave, 0.5), wave / frequency**0.5)
+    torch.testing.assert_close(divide_by_frequency(wave, 0.5), wave / frequency**0.5)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_the_unit_filter_keeps_the_deviation_of_noise(power):
+    noise = torch.randn(3, 96, 128, dtype=DOUBLE, generator=torch.Generator().manual_seed(0))
+    assert float(divide_by_frequency(noise, power, unit=True).std()) == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_adam_finds_the_minimum_in_other_variables_too(power):
+    _, _, losses = minimize(Adam(1.0, power), Bowl(), torch.zeros(SHAPE, dtype=DOUBLE), 600)
+    assert losses[-1] < 1e-2 * losses[0]

@@ -157,7 +157,7 @@ def test_the_state_is_carried_to_the_next_stage(transfer, picture):
         if progress.stage == 2:
             break
     assert len(run._state.pairs) > 5
-    assert run._state.pairs[0].step.shape == (3, 256, 256)
+    assert run._state.pairs.steps.shape[1] == 3 * 256 * 256
 
 
 def test_a_saved_picture_holds_its_settings(transfer, picture, tmp_path):

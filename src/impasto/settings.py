@@ -254,6 +254,9 @@ class Runtime(Options):
     dtype: Literal["auto", "float32", "bfloat16", "float64"] = _option(
         "auto", "Machine", "Precision of the network's features; auto measures which is faster."
     )
+    history_dtype: Literal["float32", "bfloat16"] = _option(
+        "float32", "Machine", "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory."
+    )
     winograd: Literal["auto", "on", "off"] = _option(
         "auto", "Machine", "Fewer multiplications a convolution, with more rounding; auto measures whether it pays."
     )

@@ -164,7 +164,7 @@ class Run:
         self._began_as_content = initial is None and self.settings.init == "content"
         self._image = self._start(initial)
         self._best = self._image
-        self._optimizer = _optimizer(self.settings)
+        self._optimizer = _optimizer(self.settings, transfer.runtime)
         self._state = self._optimizer.init(self._image)
         self._clock = _Clock(self.plan)
         self._progress = self._paint()
@@ -222,7 +222,7 @@ class Run:
                 return "diverged"
             if _is_flat(bests, self.settings.tolerance):
                 return "converged"
-            self._image, self._state = self._optimizer.step(self._image, loss, found.gradient, self._state)
+            self._image, self._state = self._optimizer.step(self._image, found.loss, found.gradient, self._state)
         return "finished"
 
     def _report(self, number: int, evaluation: int, found: Evaluation) -> Progress:
@@ -344,10 +344,11 @@ def _size(picture: Picture) -> Size:
     return Size(picture.width, picture.height)
 
 
-def _optimizer(settings: Settings) -> Optimizer[Any]:
+def _optimizer(settings: Settings, runtime: Runtime) -> Optimizer[Any]:
     if settings.optimizer == "adam":
-        return Adam(settings.learning_rate)
-    return LBFGS(settings.history, settings.learning_rate, settings.preconditioner)
+        return Adam(settings.learning_rate, settings.preconditioner)
+    history_dtype = torch.bfloat16 if runtime.history_dtype == "bfloat16" else None
+    return LBFGS(settings.history, settings.learning_rate, settings.preconditioner, history_dtype)
 
 
 def _is_flat(bests: Sequence[float], tolerance: float) -> bool:

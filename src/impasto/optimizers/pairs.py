@@ -1,0 +1,142 @@
+"""The pairs that L-BFGS remembers, as two matrices, and the inverse Hessian that they make, in compact form.
+
+Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their use in limited memory methods*, 1994,
+theorem 2.2.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self, cast
+
+import torch
+from torch import Tensor
+
+from impasto.optimizers.protocol import Resample
+
+__all__ = ["Pairs"]
+
+_ANGLE = 1e-8
+"""Cosine of a step and the gradient's change along it, above which they are kept: no scale of either matters."""
+
+_CHUNK = 1 << 16
+"""Columns that are brought to the precision of sums at a time, where the matrices have a lower one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Steps s and the changes y of the gradient along them, one a row, in a ring."""
+
+    steps: Tensor
+    """S, (history, N)."""
+    changes: Tensor
+    """Y, (history, N)."""
+    products: Tensor
+    """S Yᵀ, (history, history), in double precision where the device has it."""
+    squares: Tensor
+    """Y Yᵀ, (history, history)."""
+    ages: Tensor
+    """When each row was written, (history,); 0 for never."""
+    shape: torch.Size
+    """Of the image that a row is, (C, H, W) or whatever it is."""
+
+    @classmethod
+    def none(cls, history: int, image: Tensor, dtype: torch.dtype) -> Self:
+        """Return no pairs yet, with room for some of an image's size, held in `dtype`."""
+        rows = torch.zeros(history, image.numel(), dtype=dtype, device=image.device)
+        exact = torch.float32 if image.device.type == "mps" else torch.float64
+        small = torch.zeros(history, history, dtype=exact, device=image.device)
+        ages = torch.zeros(history, dtype=torch.int64, device=image.device)
+        return cls(rows, torch.zeros_like(rows), small, small.clone(), ages, image.shape)
+
+    def __len__(self) -> int:
+        """Count the pairs; this waits for the device."""
+        return int(self.ages.count_nonzero())
+
+    def remember(self, step: Tensor, change: Tensor) -> Self:
+        """Put a pair, each (N,), in place of the oldest, if they are finite and less than a right angle apart."""
+        row = self.ages.argmin()[None]
+        curved = _is_curved(step.dot(change), step.dot(step), change.dot(change))
+        for matrix, vector in ((self.steps, step), (self.changes, change)):
+            matrix.index_copy_(0, row, torch.where(curved, vector.to(matrix.dtype), matrix[row]))
+        step, change = (matrix[row][0].to(step.dtype) for matrix in (self.steps, self.changes))
+        squares = _times(self.changes, change).to(self.squares)
+        self.products.index_copy_(0, row, _times(self.changes, step).to(self.products)[None])
+        self.products.index_copy_(1, row, _times(self.steps, change).to(self.products)[:, None])
+        self.squares.index_copy_(0, row, squares[None]).index_copy_(1, row, squares[:, None])
+        age = torch.where(curved, self.ages.max() + 1, self.ages[row])
+        return replace(self, ages=self.ages.index_copy(0, row, age))
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """Return H g, (N,), where H₀ = ⟨s, y⟩ / ⟨y, y⟩ of the newest pair; without pairs, g."""
+        order = self.ages.argsort()
+        there = self.ages[order] > 0
+        products, squares = (matrix[order][:, order] for matrix in (self.products, self.squares))
+        curvatures = torch.where(there, products.diagonal(), 1.0)
+        triangle = products.triu(1) + curvatures.diag()  # R
+        scale = torch.where(there[-1], curvatures[-1] / squares[-1, -1], 1.0)
+        along_steps, along_changes = (
+            _times(matrix, gradient).to(products)[order] for matrix in (self.steps, self.changes)
+        )
+        of_changes = _solve(triangle, along_steps, upper=True)
+        rest = curvatures * of_changes + scale * (squares @ of_changes - along_changes)
+        of_steps = _solve(triangle.T, rest, upper=False)
+        direction = gradient * scale.to(gradient)
+        for matrix, weights in ((self.steps, of_steps), (self.changes, -scale * of_changes)):
+            _add_rows(direction, matrix, torch.zeros_like(weights).index_copy(0, order, weights).to(gradient))
+        return direction
+
+    def resampled(self, resample: Resample) -> Self:
+        """Return the pairs for another size: steps are images, and gradients are too, up to a factor.
+
+        The losses are means over pixels, so a gradient by one pixel shrinks as their number grows.
+        """
+        sums = torch.promote_types(self.steps.dtype, torch.float32)
+        steps, changes = (
+            torch.stack([resample(row.view(self.shape)) for row in matrix.to(sums)])
+            for matrix in (self.steps, self.changes)
+        )
+        shape = steps[0].shape
+        steps, changes = steps.flatten(1), changes.flatten(1)
+        changes *= self.steps.shape[1] / steps.shape[1]
+        inner = ((steps * changes).sum(1), steps.square().sum(1), changes.square().sum(1))
+        kept = _is_curved(*inner) & (self.ages > 0)
+        steps, changes = (torch.where(kept[:, None], rows, 0.0) for rows in (steps, changes))
+        return type(self)(
+            steps.to(self.steps.dtype),
+            changes.to(self.changes.dtype),
+            (steps @ changes.T).to(self.products),
+            (changes @ changes.T).to(self.squares),
+            torch.where(kept, self.ages, 0),
+            shape,
+        )
+
+
+def _is_curved(product: Tensor, step: Tensor, change: Tensor) -> Tensor:
+    """Judge ⟨s, y⟩ by ⟨s, s⟩ and ⟨y, y⟩; what is not a number is not curved."""
+    squares = step * change
+    return (product > _ANGLE * squares.sqrt()) & squares.isfinite()
+
+
+def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
+    """Return triangle⁻¹ · vector."""
+    return cast("Tensor", torch.linalg.solve_triangular(triangle, vector[:, None], upper=upper))[:, 0]
+
+
+def _times(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Return matrix · vector, (history,), in the vector's precision."""
+    if matrix.dtype == vector.dtype:
+        return matrix @ vector
+    total = vector.new_zeros(len(matrix))
+    for start in range(0, len(vector), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        total += matrix[:, some].to(vector.dtype) @ vector[some]
+    return total
+
+
+def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
+    """Add weights · matrix to a vector in place, in its precision."""
+    if matrix.dtype == vector.dtype:
+        vector.addmv_(matrix.T, weights)
+        return
+    for start in range(0, len(vector), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        vector[some].addmv_(matrix[:, some].to(vector.dtype).T, weights)

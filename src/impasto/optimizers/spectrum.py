@@ -1,0 +1,29 @@
+"""A change of variables by spatial frequency, in which an image is optimized more evenly."""
+
+from typing import cast
+
+import torch
+from torch import Tensor
+
+__all__ = ["divide_by_frequency"]
+
+
+def divide_by_frequency(image: Tensor, power: float, *, unit: bool = False) -> Tensor:
+    """Divide each spatial frequency f of (C, H, W) by f^power, f in cycles over the long side, the mean counted as 1.
+
+    Coarse forms move slowly under plain descent, since the objective's curvature by them is small. Optimizing z, where
+    x = irfft2(rfft2(z) / f^p), divides a gradient by f^p and the step that comes of it by f^p again. Symmetric and
+    positive. With `unit`, scaled so that white noise keeps its deviation.
+    """
+    if power == 0:
+        return image
+    height, width = image.shape[-2:]
+    rows = torch.arange(height, device=image.device, dtype=image.dtype)
+    down = rows.minimum(height - rows)[:, None] / height  # (H, 1), cycles a pixel
+    across = torch.arange(width // 2 + 1, device=image.device, dtype=image.dtype)[None] / width  # (1, W // 2 + 1)
+    frequency = (down.square() + across.square()).sqrt().mul(max(height, width)).clamp_min(1.0)
+    gain = frequency**-power
+    if unit:
+        gain /= gain.square().mean().sqrt()
+    spectrum = cast("Tensor", torch.fft.rfft2(image)) * gain
+    return cast("Tensor", torch.fft.irfft2(spectrum, s=(height, width)))
