@@ -49,7 +49,7 @@ class Convolution:
         return self._ahead(functional.pad(signal, (1, 1, 1, 1), mode=self.padding), 0)
 
     def pullback(self, cotangent: Tensor) -> Tensor:
-        """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W)."""
+        """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W); uses up the cotangent."""
         if self.padding == "zeros":
             return self._back(cotangent, 1)
         padded = self._back(cotangent, 2)  # (1, in, H + 2, W + 2)
@@ -57,7 +57,10 @@ class Convolution:
         for side in (padded, padded.transpose(2, 3)):
             side[:, :, mirror] += side[:, :, 0]
             side[:, :, -1 - mirror] += side[:, :, -1]
-        return padded[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)
+        inside = padded[:, :, 1:-1, 1:-1]
+        if inside.shape == cotangent.shape:
+            return cotangent.copy_(inside)
+        return inside.contiguous(memory_format=torch.channels_last)
 
     @cached_property
     def _ahead(self) -> Filter:

@@ -224,7 +224,7 @@ class Settings(Options):
         ge=0,
     )
     stage_ratio: float = _option(
-        0.6, "Optimization", "Evaluations of a stage over those of the stage before.", gt=0, le=1
+        0.6, "Optimization", "Evaluations of a stage over those of the stage before.", gt=0, le=100
     )
     tolerance: float = _option(
         0.002, "Optimization", "A stage ends when 20 evaluations lower the loss by less than this share.", ge=0, le=1

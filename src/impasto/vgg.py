@@ -78,18 +78,13 @@ class VGG19:
         output = self._input(image)  # (1, 3, H, W)
         path = _path(layers)
         for layer, after in zip(path, [*path[1:], None], strict=True):
-            signal = output
-            output = self._pool(signal) if layer.is_pool else self._convolutions[layer.name].forward(signal)
+            signal, output = output, self._apply(layer, output)
             wanted = layer.name in layers
             if wanted:
                 features[layer.name] = output[0]  # (C, H, W)
-            if keep and layer.is_pool:
-                way_back = pool_pullback(self.pooling, self._pooling_scale, signal, output)
+            if keep:
+                way_back = self._way_back(layer, after, signal, output, wanted=wanted)
                 features.ways_back.append((layer.name, way_back))
-            elif keep:
-                passes = self.pooling == "max" and after is not None and after.is_pool
-                active = output if wanted else None if passes else Bits.pack(is_less(0, as_bits(output)))
-                features.ways_back.append((layer.name, partial(_back, self._convolutions[layer.name], active)))
         return features
 
     def pullback(self, features: Features, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
@@ -152,16 +147,30 @@ class VGG19:
     def _pooling_scale(self) -> float:
         return _RESCALE[self.pooling] if self.pooling_rescale else 1.0
 
-    def _pool(self, signal: Tensor) -> Tensor:
-        return pool(self.pooling, self._pooling_scale, signal)
+    def _apply(self, layer: Layer, signal: Tensor) -> Tensor:
+        if layer.is_pool:
+            return pool(self.pooling, self._pooling_scale, signal)
+        return self._convolutions[layer.name].forward(signal)
+
+    def _way_back(self, layer: Layer, after: Layer | None, signal: Tensor, output: Tensor, *, wanted: bool) -> Pullback:
+        """Keep what it takes to go back from a layer's output to its input."""
+        if layer.is_pool:
+            return pool_pullback(self.pooling, self._pooling_scale, signal, output)
+        if wanted:  # the features are there anyway
+            active = output
+        elif self.pooling == "max" and after is not None and after.is_pool:  # its way back is the ReLU's too
+            active = None
+        else:
+            active = Bits.pack(is_less(0, as_bits(output)))
+        return partial(_back, self._convolutions[layer.name], active)
 
 
 def _back(convolution: Convolution, active: Tensor | Bits | None, cotangent: Tensor) -> Tensor:
-    """Go back through a ReLU, known by its output or its mask, and a convolution; None where a pooling did the ReLU."""
+    """Go back through a ReLU, known by its output, its mask or not at all, and a convolution."""
     if isinstance(active, Bits):
         as_bits(cotangent).bitwise_and_(active.unpack())
     elif active is not None:
-        cotangent = torch.ops.aten.threshold_backward(cotangent, active, 0)
+        torch.ops.aten.threshold_backward.grad_input(cotangent, active, 0, grad_input=cotangent)
     return convolution.pullback(cotangent)
 
 

@@ -1,0 +1,259 @@
+"""Measure speed: time to a peer's loss and to its file's, the rate of an evaluation, and memory.
+
+    scripts/bench speed --part rate --part memory
+    scripts/bench speed --part peers --pair CONTENT STYLE --size 512 --peer 'NAME: COMMAND'
+
+A peer's COMMAND paints a content image in a style on the objective J of the author's notebook and prints a JSON line
+with `seconds`, `evaluation` and `loss` now and then; {content}, {style}, {size} and {output} in it are filled in. Both
+images are given to it at the size to paint, so that nothing is left to resize. Then impasto paints the same files in
+the same sitting; its clock stops while pictures are put aside, and J of each, as an 8-bit file holds it, is computed in
+float32 when the run has ended.
+"""
+
+import argparse
+import ctypes
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from record import Judge, write
+
+from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto.layers import up_to
+from impasto.objective import Objective
+from impasto.plan import Size
+from impasto.settings import preset
+
+NOTEBOOK = preset("gatys-notebook")
+"""The objective of the comparison."""
+
+
+def peers(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield a row for each pair, size and peer."""
+    for size in options.size:
+        for paths in options.pair:
+            with tempfile.TemporaryDirectory() as folder:
+                content, style = (_sized(Path(path), size, Path(folder)) for path in paths)
+                judge, ours = paint(content, style, size, options)
+                for peer in options.peer:
+                    name, command = peer.split(":", 1)
+                    output = Path(folder) / "peer.png"
+                    words = {"content": content, "style": style, "size": size, "output": output}
+                    theirs = run_peer(command.format(**words))
+                    file = judge(Picture.open(output))
+                    pair = " in ".join(Path(path).stem for path in paths)
+                    yield compare(ours, theirs, file, peer=name, pair=pair, size=size)
+
+
+def _sized(path: Path, size: int, folder: Path) -> Path:
+    """Save a picture with a long side of `size`, and return where."""
+    picture = Picture.open(path)
+    sized = folder / f"{path.stem}.png"
+    picture.resized(*Size(picture.width, picture.height).with_long_side(size)).save(sized)
+    return sized
+
+
+def paint(content: Path, style: Path, size: int, options: argparse.Namespace) -> tuple[Judge, list[dict[str, float]]]:
+    """Paint with impasto; return the judge of both and rows of seconds, evaluations and J of the file."""
+    pictures = Picture.open(content), Picture.open(style)
+    shorts = [min(picture.width, picture.height) for picture in pictures]
+    settings = NOTEBOOK.replace(
+        size=size,
+        style_scale=shorts[1] / shorts[0],
+        first_size=options.first_size,
+        iterations=options.iterations,
+        stage_ratio=options.stage_ratio,
+    )
+    transfer = StyleTransfer(settings, Runtime(dtype=options.dtype))
+    run = transfer.start(*pictures)
+    seconds, seen = 0.0, []
+    while True:
+        began = time.perf_counter()
+        progress = next(run, None)
+        seconds += time.perf_counter() - began
+        if progress is None:
+            break
+        if progress.stage == progress.stages and progress.evaluation % options.every == 0:
+            seen.append((seconds, progress.evaluation, run.preview()))
+    judge = Judge(transfer, *pictures)
+    rows: list[dict[str, float]] = []
+    for at, evaluation, picture in seen:
+        eight_bits = Picture((picture.pixels * 255).round() / 255)
+        rows.append({"seconds": round(at, 2), "evaluation": evaluation, "file": round(judge(eight_bits), 1)})
+        print(rows[-1], flush=True)
+    return judge, rows
+
+
+def run_peer(command: str) -> list[dict[str, float]]:
+    """Run a peer and return what it printed."""
+    print(command, flush=True)
+    said = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True).stdout
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    return [{key: line[key] for key in ("seconds", "evaluation", "loss")} for line in lines]
+
+
+def compare(ours: list[dict[str, float]], theirs: list[dict[str, float]], file: float, **about: Any) -> dict[str, Any]:
+    """Return how many times sooner ours is at or below the peer's last loss, and below that of its file."""
+    last = theirs[-1]
+
+    def sooner(threshold: float) -> float | None:
+        """None: not reached."""
+        found = [row["seconds"] for row in ours if row["file"] <= threshold]
+        return round(last["seconds"] / found[0], 2) if found else None
+
+    row = {
+        **about,
+        "peer's seconds": last["seconds"],
+        "peer's loss": last["loss"],
+        "peer's file": round(file, 1),
+        "to its loss, times sooner": sooner(last["loss"]),
+        "to its file, times sooner": sooner(file),
+    }
+    print(row, flush=True)
+    return {**row, "ours": ours, "theirs": theirs}
+
+
+def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield, for each size, GFLOP/s of an evaluation over those of a bfloat16 matrix product, timed in turn.
+
+    The work of an evaluation is that of its convolutions as they are written, forward and back: Winograd's algorithm
+    does the same with fewer multiplications.
+    """
+    matrix = torch.randn(4096, 4096).bfloat16()
+    products = sum(
+        9 * layer.inputs * layer.channels / layer.stride**2 for layer in up_to("conv5_1") if not layer.is_pool
+    )
+    for size in options.size:
+        for winograd in ("off", "on"):
+            evaluate = _evaluation(size, Runtime(dtype=options.dtype, winograd=winograd))
+            runs = {"evaluation": (evaluate, 4 * products * size**2), "product": (lambda: matrix @ matrix, 2 * 4096**3)}
+            found: dict[str, list[float]] = {name: [] for name in runs}
+            for _ in range(options.repeats + 1):
+                for name, (run, work) in runs.items():
+                    began = time.perf_counter()
+                    run()
+                    found[name].append(work / (time.perf_counter() - began) / 1e9)
+            evaluation, product = (values[1:] for values in found.values())
+            ratios = [a / b for a, b in zip(evaluation, product, strict=True)]
+            row = {
+                "size": size,
+                "winograd": winograd,
+                "evaluation, GFLOP/s": [round(value) for value in evaluation],
+                "4096³ product, GFLOP/s": [round(value) for value in product],
+                "ratio, median": round(statistics.median(ratios), 3),
+                "ratio, spread": [round(min(ratios), 3), round(max(ratios), 3)],
+            }
+            print(row, flush=True)
+            yield row
+
+
+def _evaluation(size: int, runtime: Runtime) -> Callable[[], object]:
+    """Return an evaluation of the default objective on a square image."""
+    transfer = StyleTransfer(Settings(size=size, first_size=0), runtime)
+    content, style = (demo.photograph(), demo.painting())
+    pixels = Picture.open(content).resized(size, size).pixels
+    objective = Objective.build(
+        transfer.settings, transfer.network, pixels, [(Picture(style).resized(size, size).pixels, 1.0)]
+    )
+    return lambda: objective.evaluate(pixels)
+
+
+def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield, for each size, the peak of a process's memory beyond what it held before its first evaluation."""
+    for size in options.size:
+        for history_dtype in ("float32", "bfloat16"):
+            command = [sys.executable, __file__, "--measure-memory", str(size), history_dtype]
+            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            print(said.strip(), flush=True)
+            yield json.loads(said)
+
+
+def measure_memory(size: int, history_dtype: Any) -> dict[str, Any]:
+    """Paint a square with a history of 10, full, in this process; Linux only."""
+    settings = Settings(size=size, first_size=0, history=10, iterations=13, tolerance=0)
+    content, style = Picture.open(demo.photograph()).resized(size, size), Picture(demo.painting())
+    run = StyleTransfer(settings, Runtime(history_dtype=history_dtype)).start(content, style)
+    evaluate, before = Objective.evaluate, [0]
+
+    def first(self: Objective, image: torch.Tensor) -> Any:
+        if not before[0]:
+            ctypes.CDLL(None).malloc_trim(0)
+            before[0] = _status("VmRSS")
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+        return evaluate(self, image)
+
+    Objective.evaluate = first  # type: ignore[method-assign]
+    list(run)
+    peak = _status("VmHWM")
+    return {
+        "size": size,
+        "history": 10,
+        "history_dtype": history_dtype,
+        "before, MB": round(before[0] / 1e6),
+        "peak, MB": round(peak / 1e6),
+        "bytes a pixel": round((peak - before[0]) / size**2),
+    }
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw J against seconds, ours as files and the peers' as they print it, with their files as crosses."""
+    panels = sorted({(row["size"], row["pair"]) for row in rows})
+    figure = Figure(figsize=(5 * len(panels), 4.5), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        shown = [row for row in rows if (row["size"], row["pair"]) == panel]
+        ours = shown[0]["ours"]
+        axes.plot([r["seconds"] for r in ours], [r["file"] for r in ours], "k", label="impasto's file")
+        for row in shown:
+            theirs = row["theirs"]
+            line = axes.plot([r["seconds"] for r in theirs], [r["loss"] for r in theirs], label=f"{row['peer']}'s loss")
+            end = row["peer's seconds"], row["peer's file"]
+            axes.plot(*end, "x", color=line[0].get_color(), label=f"{row['peer']}'s file")
+        axes.set(title=f"{panel[1]}, {panel[0]} px", xlabel="seconds", ylabel="J", xscale="log", yscale="log")
+        axes.legend(fontsize=8)
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Run the parts asked for and put them into the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=["peers", "rate", "memory"], action="append", default=[])
+    parser.add_argument("--pair", nargs=2, metavar=("CONTENT", "STYLE"), action="append", default=[])
+    parser.add_argument("--size", type=int, action="append", help="long side; 512 if not given")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME: COMMAND")
+    parser.add_argument("--iterations", type=int, default=40, help="of our first stage")
+    parser.add_argument("--first-size", type=int, default=256)
+    parser.add_argument("--stage-ratio", type=float, default=10.0)
+    parser.add_argument("--every", type=int, default=5, help="evaluations from one file of ours to the next")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
+    parser.add_argument("--measure-memory", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.size = options.size or [512]
+    if options.measure_memory:
+        size, history_dtype = options.measure_memory
+        print(json.dumps(measure_memory(int(size), history_dtype)))
+        return
+    for part in options.part:
+        rows = list({"peers": peers, "rate": rate, "memory": memory}[part](options))
+        write(options.output, part, {"rows": rows})
+        if part == "peers":
+            plot(rows, options.output.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
