@@ -249,8 +249,10 @@ def main() -> None:
         print(json.dumps(measure_memory(int(size), history_dtype)))
         return
     for part in options.part:
-        rows = list({"peers": peers, "rate": rate, "memory": memory}[part](options))
-        write(options.output, part, {"rows": rows})
+        rows: list[dict[str, Any]] = []
+        for row in {"peers": peers, "rate": rate, "memory": memory}[part](options):
+            rows.append(row)
+            write(options.output, part, {"rows": rows})
         if part == "peers":
             plot(rows, options.output.with_suffix(".png"))
 

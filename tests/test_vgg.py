@@ -1,5 +1,3 @@
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -51,7 +49,7 @@ def pulled_back(network, point, layers, seed=1):
     found = network.forward(point, layers, keep=True)
     generator = torch.Generator().manual_seed(seed)
     weights = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
-    by_hand = network.pullback(found, {name: [partial(torch.Tensor.add_, other=w)] for name, w in weights.items()})
+    by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
     leaf = point.clone().requires_grad_()
     expected = autograd.features(network, leaf)
     sum((expected[name] * weight).sum() for name, weight in weights.items()).backward()
@@ -83,9 +81,9 @@ def test_the_pullback_equals_automatic_differentiation(weights, pooling, rescale
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):
     network = VGG19(weights).to(CPU, DOUBLE)
     found = network.forward(image(), EVERY_LAYER, keep=True)
-    by_hand = network.pullback(found, {"conv2_1": [lambda into: into.add_(1.0)]})
+    by_hand = network.pullback(found, {"conv2_1": [lambda _, into: into.add_(1.0)]})
     alone = network.forward(image(), ["conv2_1"], keep=True)
-    torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda into: into.add_(1.0)]}))
+    torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda _, into: into.add_(1.0)]}))
 
 
 def test_a_pullback_without_a_cotangent_is_refused(weights):
@@ -128,7 +126,7 @@ def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
     zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
     network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")
     features = network.forward(image().float(), ["pool1"], keep=True)
-    gradient = network.pullback(features, {"pool1": [lambda into: into.add_(1.0)]})
+    gradient = network.pullback(features, {"pool1": [lambda _, into: into.add_(1.0)]})
     assert gradient.isfinite().all()
 
 
@@ -178,5 +176,5 @@ def test_the_image_is_left_as_it_is(weights):
     given = image().float()
     network = VGG19(weights)
     features = network.forward(given, ["conv1_1"], keep=True)
-    network.pullback(features, {"conv1_1": [lambda into: into.add_(features["conv1_1"])]})
+    network.pullback(features, {"conv1_1": [lambda found, into: into.add_(found)]})
     assert torch.equal(given, image().float())

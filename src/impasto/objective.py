@@ -62,18 +62,19 @@ class Objective:
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed."""
         features = self.network.forward(image, self._layers(), keep=True)
-        seen = {**features, IMAGE: image * 255}
+        gray = image * 255
         terms: defaultdict[str, Tensor] = defaultdict(lambda: image.new_zeros(()))
-        pulls: defaultdict[str, list[Callable[[Tensor], None]]] = defaultdict(list)
+        pulls: defaultdict[str, list[Callable[[Tensor, Tensor], None]]] = defaultdict(list)
         for loss in self.losses:
             content = self.content.get(loss.layer)
-            statistic = loss.measure(seen[loss.layer], content=content)
+            statistic = loss.measure(gray if loss.layer == IMAGE else features[loss.layer], content=content)
             terms[loss.term] = terms[loss.term] + loss.compare(statistic)
-            pulls[loss.layer].append(partial(loss.pullback, loss.slope(statistic), seen[loss.layer], content=content))
+            pulls[loss.layer].append(partial(loss.pullback, loss.slope(statistic), content=content))
         gradient = torch.zeros_like(image)
         for pull in pulls.pop(IMAGE, []):
-            pull(gradient)
+            pull(gray, gradient)
         gradient *= 255
+        del gray
         if pulls:
             gradient += self.network.pullback(features, pulls)
         return Evaluation(torch.stack(list(terms.values())).sum(), dict(terms), gradient)

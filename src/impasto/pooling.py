@@ -17,7 +17,7 @@ __all__ = ["Pooling", "Pullback", "pool", "pool_pullback"]
 Pooling = Literal["max", "average", "l2"]
 
 Pullback = Callable[[Tensor], Tensor]
-"""From the cotangent of an output to that of the input."""
+"""From the cotangent of an output, which it uses up, to that of the input."""
 
 
 def pool(kind: Pooling, scale: float, signal: Tensor) -> Tensor:
@@ -57,11 +57,12 @@ def _max_pullback(signal: Tensor, pooled: Tensor) -> Pullback:
 
     def pullback(cotangent: Tensor) -> Tensor:
         gradient = _room(cotangent, shape)
-        passing = as_bits(cotangent) & active.unpack()
-        below = passing & row.unpack()
-        on_right = column.unpack()
+        passing = as_bits(cotangent).bitwise_and_(active.unpack())
         quarters = _quarters(as_bits(gradient))
-        for half, left, right in zip((passing ^ below, below), quarters[::2], quarters[1::2], strict=True):
+        below = row.unpack().bitwise_and_(passing)
+        above = passing.bitwise_xor_(below)
+        on_right = column.unpack()
+        for half, left, right in zip((above, below), quarters[::2], quarters[1::2], strict=True):
             torch.bitwise_and(half, on_right, out=right)
             torch.bitwise_xor(half, right, out=left)
         return gradient

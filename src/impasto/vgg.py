@@ -30,8 +30,8 @@ _DEAD = 1e-2
 """A channel's mean activation over its layer's, below which `normalized` scales it as if it were this."""
 
 
-Cotangent = Callable[[Tensor], object]
-"""Add a derivative by features to a tensor of their shape, (C, H, W), in place."""
+Cotangent = Callable[[Tensor, Tensor], object]
+"""Given a layer's features, add a derivative by them to a tensor of their shape, (C, H, W), in place."""
 
 
 class Features(dict[str, Tensor]):
@@ -91,19 +91,21 @@ class VGG19:
         """Return the gradient by the image of Σ ⟨cotangent, features⟩, (3, H, W), in the image's dtype.
 
         Args:
-            features: From `forward` with `keep`; used up by this call.
-            cotangents: By layer name, functions that each add a cotangent to a tensor of the features' shape, in
-                place: so none is held in memory beside the gradient that it is a part of.
+            features: From `forward` with `keep`; used up by this call, which lets go of each layer when it is past.
+            cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
+                shape, in place: so none is held in memory beside the gradient that it is a part of.
 
         """
         gradient: Tensor | None = None
         while features.ways_back:
             name, pullback = features.ways_back.pop()
-            if name in cotangents and gradient is None:
-                gradient = torch.zeros_like(features[name])[None]  # (1, C, H, W)
+            found = features.pop(name, None)  # (C, H, W)
+            if found is not None and name in cotangents:
+                gradient = torch.zeros_like(found)[None] if gradient is None else gradient  # (1, C, H, W)
+                for add in cotangents[name]:
+                    add(found, gradient[0])
+            del found
             if gradient is not None:
-                for add in cotangents.get(name, ()):
-                    add(gradient[0])
                 gradient = pullback(gradient)
         if gradient is None:
             raise ValueError("there is no cotangent to pull back")

@@ -83,7 +83,8 @@ def prepare_winograd(scheme: Scheme, weight: Tensor, bias: Tensor | None = None,
     def apply(signal: Tensor, padding: int) -> Tensor:
         height, width = signal.shape[2] + 2 * padding - 2, signal.shape[3] + 2 * padding - 2
         missing = -width % count
-        padded = functional.pad(signal, (padding, padding + missing, padding, padding))
+        around = (padding, padding + missing, padding, padding)
+        padded = functional.pad(signal, around) if any(around) else signal
         places = [padded[..., place : place + width + missing : count] for place in range(count + 2)]
         sums = [_combine(row, places) for row in scheme.inputs]
         _butterflies(sums, scheme.pairs)
