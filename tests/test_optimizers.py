@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -95,13 +97,12 @@ def test_pairs_without_curvature_are_not_kept():
 
 
 def two_loops(pairs, gradient):
-    """Return H g by Nocedal and Wright's algorithm 7.4."""
+    """Return H g by Nocedal and Wright's algorithm 7.4, H₀ being the mean of |s| / |y|."""
     direction, factors = gradient.clone(), []
     for step, change in reversed(pairs):
         factors.append(step.dot(direction) / step.dot(change))
         direction -= factors[-1] * change
-    step, change = pairs[-1]
-    direction *= step.dot(change) / change.dot(change)
+    direction *= math.prod(float(step.norm() / change.norm()) for step, change in pairs) ** (1 / len(pairs))
     for (step, change), factor in zip(pairs, reversed(factors), strict=True):
         direction += step * (factor - change.dot(direction) / step.dot(change))
     return direction

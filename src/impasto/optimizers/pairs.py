@@ -1,7 +1,7 @@
 """The pairs that L-BFGS remembers, as two matrices, and the inverse Hessian that they make, in compact form.
 
 Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their use in limited memory methods*, 1994,
-theorem 2.2.
+theorem 2.2; the scale of H₀ is another one, of `Pairs.first_scale`.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ __all__ = ["Pairs"]
 _ANGLE = 1e-8
 """Cosine of a step and the gradient's change along it, above which they are kept: no scale of either matters."""
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 """Columns that are brought to the precision of sums at a time, where the matrices have a lower one."""
 
 
@@ -33,6 +33,8 @@ class Pairs:
     """S Yᵀ, (history, history), in double precision where the device has it."""
     squares: Tensor
     """Y Yᵀ, (history, history)."""
+    lengths: Tensor
+    """⟨s, s⟩ of each row, (history,)."""
     ages: Tensor
     """When each row was written, (history,); 0 for never."""
     shape: torch.Size
@@ -45,7 +47,7 @@ class Pairs:
         exact = torch.float32 if image.device.type == "mps" else torch.float64
         small = torch.zeros(history, history, dtype=exact, device=image.device)
         ages = torch.zeros(history, dtype=torch.int64, device=image.device)
-        return cls(rows, torch.zeros_like(rows), small, small.clone(), ages, image.shape)
+        return cls(rows, torch.zeros_like(rows), small, small.clone(), small[0].clone(), ages, image.shape)
 
     def __len__(self) -> int:
         """Count the pairs; this waits for the device."""
@@ -58,23 +60,24 @@ class Pairs:
         for matrix, vector in ((self.steps, step), (self.changes, change)):
             matrix.index_copy_(0, row, torch.where(curved, vector.to(matrix.dtype), matrix[row]))
         step, change = (matrix[row][0].to(step.dtype) for matrix in (self.steps, self.changes))
-        squares = _times(self.changes, change).to(self.squares)
-        self.products.index_copy_(0, row, _times(self.changes, step).to(self.products)[None])
-        self.products.index_copy_(1, row, _times(self.steps, change).to(self.products)[:, None])
-        self.squares.index_copy_(0, row, squares[None]).index_copy_(1, row, squares[:, None])
+        by_change, by_step = _times(self.changes, change, step).to(self.squares)
+        self.products.index_copy_(0, row, by_step[None])
+        self.products.index_copy_(1, row, _times(self.steps, change).to(self.products).T)
+        self.squares.index_copy_(0, row, by_change[None]).index_copy_(1, row, by_change[:, None])
+        self.lengths.index_copy_(0, row, step.dot(step).to(self.lengths)[None])
         age = torch.where(curved, self.ages.max() + 1, self.ages[row])
         return replace(self, ages=self.ages.index_copy(0, row, age))
 
     def direction(self, gradient: Tensor) -> Tensor:
-        """Return H g, (N,), where H₀ = ⟨s, y⟩ / ⟨y, y⟩ of the newest pair; without pairs, g."""
+        """Return H g, (N,), where H₀ is a multiple of the identity; without pairs, g."""
         order = self.ages.argsort()
         there = self.ages[order] > 0
         products, squares = (matrix[order][:, order] for matrix in (self.products, self.squares))
         curvatures = torch.where(there, products.diagonal(), 1.0)
         triangle = products.triu(1) + curvatures.diag()  # R
-        scale = torch.where(there[-1], curvatures[-1] / squares[-1, -1], 1.0)
+        scale = self.first_scale()
         along_steps, along_changes = (
-            _times(matrix, gradient).to(products)[order] for matrix in (self.steps, self.changes)
+            _times(matrix, gradient)[0].to(products)[order] for matrix in (self.steps, self.changes)
         )
         of_changes = _solve(triangle, along_steps, upper=True)
         rest = curvatures * of_changes + scale * (squares @ of_changes - along_changes)
@@ -83,6 +86,17 @@ class Pairs:
         for matrix, weights in ((self.steps, of_steps), (self.changes, -scale * of_changes)):
             _add_rows(direction, matrix, torch.zeros_like(weights).index_copy(0, order, weights).to(gradient))
         return direction
+
+    def first_scale(self) -> Tensor:
+        """Return the scale of H₀, (): the geometric mean of |s| / |y| over all pairs, 1 without any.
+
+        |s| / |y| is itself the geometric mean of ⟨s, y⟩ / ⟨y, y⟩ and ⟨s, s⟩ / ⟨s, y⟩ (Barzilai and Borwein, *Two-point
+        step size gradient methods*, 1988, equations 5 and 6). The former, of the newest pair alone, is the usual scale;
+        it is too small where rounding adds to y, and then takes a third more evaluations (docs/notes/optimizer.md).
+        """
+        there = self.ages > 0
+        logs = torch.where(there, self.lengths.log() - self.squares.diagonal().log(), 0.0)
+        return (logs.sum() / (2 * there.sum()).clamp_min(1)).exp()
 
     def resampled(self, resample: Resample) -> Self:
         """Return the pairs for another size: steps are images, and gradients are too, up to a factor.
@@ -105,6 +119,7 @@ class Pairs:
             changes.to(self.changes.dtype),
             (steps @ changes.T).to(self.products),
             (changes @ changes.T).to(self.squares),
+            steps.square().sum(1).to(self.lengths),
             torch.where(kept, self.ages, 0),
             shape,
         )
@@ -121,15 +136,16 @@ def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
     return cast("Tensor", torch.linalg.solve_triangular(triangle, vector[:, None], upper=upper))[:, 0]
 
 
-def _times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Return matrix · vector, (history,), in the vector's precision."""
-    if matrix.dtype == vector.dtype:
-        return matrix @ vector
-    total = vector.new_zeros(len(matrix))
-    for start in range(0, len(vector), _CHUNK):
+def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
+    """Return matrix · each vector, (K, history), in their precision; to read the matrix is what takes the time."""
+    columns = torch.stack(vectors).T
+    if matrix.dtype == columns.dtype:
+        return (matrix @ columns).T
+    total = columns.new_zeros(len(matrix), len(vectors))
+    for start in range(0, len(columns), _CHUNK):
         some = slice(start, start + _CHUNK)
-        total += matrix[:, some].to(vector.dtype) @ vector[some]
-    return total
+        total += matrix[:, some].to(columns.dtype) @ columns[some]
+    return total.T
 
 
 def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
