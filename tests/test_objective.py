@@ -4,6 +4,7 @@ import torch
 import reference
 from impasto.objective import Objective
 from impasto.settings import Settings
+from impasto.tiles import Tiling
 from impasto.vgg import VGG19
 
 CPU, DOUBLE = torch.device("cpu"), torch.float64
@@ -94,3 +95,40 @@ def test_layers_of_weight_0_are_not_computed(weights):
     network = VGG19(type(weights)(**{**vars(weights), "tensors": shallow})).to(CPU, DOUBLE)
     objective = build(network, content_layers="conv2_1,conv4_2:0", style_layers="conv1_1,conv5_1:0")
     assert float(objective.evaluate(image()).loss) > 0
+
+
+def tiled(network, tiling, height, width, **changes):
+    """Evaluate an image whole and in tiles, on the same content and style."""
+    content, styles = image(height, width, seed=1), [(image(70, 150, seed=2), 1.0), (image(64, 64, seed=4), 0.5)]
+    point = image(height, width) * 1.4 - 0.2
+    return [
+        Objective.build(Settings(**changes), network, content, styles, some).evaluate(point)
+        for some in (Tiling(), tiling)
+    ]
+
+
+@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(64, 3), Tiling(96, 100), Tiling(96, 1, False), Tiling(128, 0)])
+@pytest.mark.parametrize("size", [(210, 173), (64, 330), (129, 128)])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tv_weight": 3.0, "range_weight": 10.0},
+        {"content_layers": "conv1_1,conv3_2", "style_layers": "conv1_2,pool2:3"},
+        {"style_layers": "pool5", "content_weight": 0.0},
+        {"style_layers": "conv1_1", "content_weight": 0.0, "tv_weight": 1.0},
+    ],
+)
+def test_tiles_change_nothing(network, tiling, size, changes):
+    whole, parts = tiled(network, tiling, *size, **changes)
+    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
+    assert parts.terms.keys() == whole.terms.keys()
+    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+def test_tiles_change_nothing_for_any_pooling_and_padding(weights, pooling, padding):
+    network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
+    whole, parts = tiled(network, Tiling(64, 2), 215, 170)
+    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
+    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10

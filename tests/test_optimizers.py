@@ -83,6 +83,17 @@ def test_lbfgs_leaves_a_bad_point_and_halves_its_step(bad):
     assert min(losses) < float(loss)
 
 
+@pytest.mark.parametrize(
+    ("slope", "best"),
+    [(-1.0, 0.5), (-3.0, 0.25), (-1e30, 0.1), (0.5, 2.0), (1.0, 2.5), (2.0, 2.5), (float("nan"), 1.0)],
+)
+def test_the_share_of_a_step_follows_the_place_where_the_slope_was_0(slope, best):
+    optimizer, start = LBFGS(preconditioner=0), torch.zeros(SHAPE, dtype=DOUBLE)
+    image, state, _ = minimize(optimizer, Bowl(), start, 2)
+    _, after = optimizer.step(image, ONE, slope * state.last.gradient, state)
+    assert float(after.share / state.share) == pytest.approx(best**0.1)
+
+
 def test_the_history_is_as_long_as_asked_for():
     _, state, _ = minimize(LBFGS(history=7), Bowl(), torch.zeros(SHAPE, dtype=DOUBLE), 20)
     assert len(state.pairs) == 7
@@ -97,12 +108,12 @@ def test_pairs_without_curvature_are_not_kept():
 
 
 def two_loops(pairs, gradient):
-    """Return H g by Nocedal and Wright's algorithm 7.4, H₀ being the mean of |s| / |y|."""
+    """Return H g by Nocedal and Wright's algorithm 7.4, H₀ being 5 times the mean of |s| / |y|."""
     direction, factors = gradient.clone(), []
     for step, change in reversed(pairs):
         factors.append(step.dot(direction) / step.dot(change))
         direction -= factors[-1] * change
-    direction *= math.prod(float(step.norm() / change.norm()) for step, change in pairs) ** (1 / len(pairs))
+    direction *= 5 * math.prod(float(step.norm() / change.norm()) for step, change in pairs) ** (1 / len(pairs))
     for (step, change), factor in zip(pairs, reversed(factors), strict=True):
         direction += step * (factor - change.dot(direction) / step.dot(change))
     return direction

@@ -4,7 +4,7 @@ It knows nothing of optimizers, stages or files.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -12,11 +12,18 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from impasto.losses import IMAGE, Content, Gram, Loss, Range, TotalVariation
+from impasto.layers import LAYERS
+from impasto.losses import IMAGE, Content, Gram, Loss, Range, Statistic, TotalVariation
 from impasto.settings import Settings
-from impasto.vgg import VGG19
+from impasto.tiles import Tile, Tiling
+from impasto.vgg import VGG19, Features
 
 __all__ = ["Evaluation", "Objective"]
+
+_WHOLE = Tiling()
+
+Targets = Callable[[Tile], Mapping[str, Tensor]]
+"""The content image's features of the units that a tile looks at, by layer, each (C, H, W)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,66 +40,155 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The value and gradient of an image: statistics, compared, and their derivatives pulled back to the pixels."""
+    """The value and gradient of an image: statistics, compared, and their derivatives pulled back to the pixels.
+
+    An image in tiles is passed through twice. Forward, the statistics of all tiles are added up; then, for each tile,
+    the derivative of the loss by the sums is pulled back from the units that the tile owns, and added to the gradient.
+    By the chain rule that is exact; with one tile, both passes are one.
+    """
 
     network: VGG19
     losses: Sequence[Loss]
-    content: Mapping[str, Tensor]
-    """The content image's features at the layers of the content losses, each (C, H, W)."""
+    targets: Targets
+    """At the layers of the content losses."""
+    tiling: Tiling = _WHOLE
 
     @classmethod
-    def build(cls, settings: Settings, network: VGG19, content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> Self:
+    def build(
+        cls,
+        settings: Settings,
+        network: VGG19,
+        content: Tensor,
+        styles: Sequence[tuple[Tensor, float]],
+        tiling: Tiling = _WHOLE,
+    ) -> Self:
         """Measure the targets of a content image and of weighted style images, all RGB in [0, 1], (3, H, W)."""
         losses: list[Loss] = []
-        targets: Mapping[str, Tensor] = {}
-        if settings.content_weight > 0:
-            weights = _positive(settings.content_layers)
-            losses += [Content(name, settings.content_weight * weight) for name, weight in weights.items()]
-            targets = network.forward(content, weights)
+        contents = _positive(settings.content_layers) if settings.content_weight > 0 else {}
+        losses += [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
         if settings.style_weight > 0:
             weights = _positive(settings.style_layers)
-            grams = _blend(network, styles, weights)
+            grams = _blend(network, styles, weights, tiling)
             losses += [Gram(name, grams[name], settings.style_weight * weight) for name, weight in weights.items()]
         if settings.tv_weight > 0:
             losses.append(TotalVariation(settings.tv_weight))
         if settings.range_weight > 0:
             losses.append(Range(settings.range_weight))
-        return cls(network, losses, targets)
+        return cls(network, losses, _targets(network, content, contents, tiling), tiling)
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed."""
-        features = self.network.forward(image, self._layers(), keep=True)
-        gray = image * 255
-        terms: defaultdict[str, Tensor] = defaultdict(lambda: image.new_zeros(()))
-        pulls: defaultdict[str, list[Callable[[Tensor, Tensor], None]]] = defaultdict(list)
-        for loss in self.losses:
-            content = self.content.get(loss.layer)
-            statistic = loss.measure(gray if loss.layer == IMAGE else features[loss.layer], content=content)
-            terms[loss.term] = terms[loss.term] + loss.compare(statistic)
-            pulls[loss.layer].append(partial(loss.pullback, loss.slope(statistic), content=content))
+        layers = {loss.layer for loss in self.losses} - {IMAGE}
+        tiles = self.tiling.tiles(image.shape[1], image.shape[2], layers)
+        kept: list[_View] = []
+        sums: list[Statistic] = []
+        for left, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
+            keep = left <= self.tiling.kept
+            view = self._view(image, tile, layers, keep=keep)
+            found = [view.measure(loss) for loss in self.losses]
+            sums = [total + more for total, more in zip(sums, found, strict=True)] if sums else found
+            kept += [view] * keep
+            del view
+        measured = list(zip(self.losses, sums, strict=True))
+        slopes = [(loss, loss.slope(total)) for loss, total in measured]
         gradient = torch.zeros_like(image)
-        for pull in pulls.pop(IMAGE, []):
-            pull(gray, gradient)
-        gradient *= 255
-        del gray
-        if pulls:
-            gradient += self.network.pullback(features, pulls)
+        for tile in reversed(tiles):
+            view = kept.pop() if kept else self._view(image, tile, layers, keep=True)
+            view.pullback(self.network, slopes, gradient[tile.seen()])
+            del view
+        terms: defaultdict[str, Tensor] = defaultdict(lambda: image.new_zeros(()))
+        for loss, total in measured:
+            terms[loss.term] = terms[loss.term] + loss.compare(total)
         return Evaluation(torch.stack(list(terms.values())).sum(), dict(terms), gradient)
 
-    def _layers(self) -> set[str]:
-        return {loss.layer for loss in self.losses} - {IMAGE}
+    def _view(self, image: Tensor, tile: Tile, layers: Collection[str], *, keep: bool) -> "_View":
+        pixels = image[tile.seen()]
+        features = self.network.forward(pixels, layers, keep=keep)
+        features[IMAGE] = pixels * 255
+        return _View(tile, features, self.targets(tile))
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What a tile looks at."""
+
+    tile: Tile
+    features: Features
+    """Those of the network, and at the layer `image` the pixels in gray levels, (3, H, W)."""
+    targets: Mapping[str, Tensor]
+
+    def measure(self, loss: Loss) -> Statistic:
+        """Sum up what the tile owns."""
+        units = self.features[loss.layer]
+        return loss.measure(units, self._owned(loss.layer, units), self.targets.get(loss.layer))
+
+    def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], into: Tensor) -> None:
+        """Add the gradient by the pixels, (3, H, W), of ⟨slope, statistic⟩ of each loss; uses up the features."""
+        pulls: defaultdict[str, list[Callable[[Tensor, Tensor], None]]] = defaultdict(list)
+        for loss, slope in slopes:
+            pulls[loss.layer].append(partial(self._pull, loss, slope))
+        gray = self.features.pop(IMAGE)
+        for pull in pulls.pop(IMAGE, []):
+            by_gray = torch.zeros_like(gray)
+            pull(gray, by_gray)
+            into.add_(by_gray, alpha=255)
+            del by_gray
+        del gray
+        if pulls:
+            into += network.pullback(self.features, pulls)
+
+    def _pull(self, loss: Loss, slope: Tensor, units: Tensor, into: Tensor) -> None:
+        loss.pullback(slope, units, into, self._owned(loss.layer, units), self.targets.get(loss.layer))
+
+    def _owned(self, layer: str, units: Tensor) -> Tensor | None:
+        return _owned(self.tile, 1 if layer == IMAGE else LAYERS[layer].stride, units, self.features.dtype)
+
+
+def _owned(tile: Tile, stride: int, units: Tensor, dtype: torch.dtype) -> Tensor | None:
+    """Return 1 for each of a layer's units that a tile owns and 0 for all others, (H, W); None: it owns all."""
+    if tile.owned() == tile.seen():
+        return None
+    owned = torch.zeros(1, *units.shape[1:], dtype=dtype, device=units.device)
+    owned[tile.mine(stride)] = 1
+    return owned[0]
 
 
 def _positive(layers: Mapping[str, float]) -> dict[str, float]:
     return {name: weight for name, weight in layers.items() if weight > 0}
 
 
-def _blend(network: VGG19, styles: Sequence[tuple[Tensor, float]], layers: Mapping[str, float]) -> dict[str, Tensor]:
+def _targets(network: VGG19, content: Tensor, layers: Collection[str], tiling: Tiling) -> Targets:
+    """Return the content image's features for any tile: cut out of those of the whole image, or computed each time."""
+    if not tiling.targets_kept and layers:
+        return lambda tile: network.forward(content[tile.seen()], layers)
+    whole: dict[str, Tensor] = {}
+    for tile in tiling.tiles(content.shape[1], content.shape[2], layers):
+        for name, features in network.forward(content[tile.seen()], layers).items():
+            stride = LAYERS[name].stride
+            if name not in whole:
+                whole[name] = features.new_empty(len(features), *(length // stride for length in content.shape[1:]))
+            whole[name][tile.owned(stride)] = features[tile.mine(stride)]
+    return lambda tile: {name: features[tile.seen(LAYERS[name].stride)] for name, features in whole.items()}
+
+
+def _blend(
+    network: VGG19, styles: Sequence[tuple[Tensor, float]], layers: Mapping[str, float], tiling: Tiling
+) -> dict[str, Tensor]:
     """Return the weighted mean of the styles' normalized Gram matrices, by layer, each (C, C)."""
     whole = sum(weight for _, weight in styles)
     grams: dict[str, Tensor] = {}
     for style, weight in styles:
-        for name, features in network.forward(style, layers).items():
-            gram = Gram.gram(features).mean * (weight / whole)
+        for name, gram in _grams(network, style, layers, tiling).items():
+            mean = gram.mean * (weight / whole)
+            grams[name] = grams[name] + mean if name in grams else mean
+    return grams
+
+
+def _grams(network: VGG19, style: Tensor, layers: Collection[str], tiling: Tiling) -> dict[str, Statistic]:
+    """Sum up a style image's Gram matrices."""
+    grams: dict[str, Statistic] = {}
+    for tile in tiling.tiles(style.shape[1], style.shape[2], layers):
+        for name, features in network.forward(style[tile.seen()], layers).items():
+            gram = Gram.gram(features, _owned(tile, LAYERS[name].stride, features, style.dtype))
             grams[name] = grams[name] + gram if name in grams else gram
     return grams

@@ -10,6 +10,7 @@ Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import zip_longest
 from typing import Self
 
 import torch
@@ -77,7 +78,7 @@ class VGG19:
         features = Features(image.dtype)
         output = self._input(image)  # (1, 3, H, W)
         path = _path(layers)
-        for layer, after in zip(path, [*path[1:], None], strict=True):
+        for layer, after in zip_longest(path, path[1:]):
             signal, output = output, self._apply(layer, output)
             wanted = layer.name in layers
             if wanted:

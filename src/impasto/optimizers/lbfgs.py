@@ -12,6 +12,18 @@ from impasto.optimizers.spectrum import divide_by_frequency
 
 __all__ = ["LBFGS", "LBFGSState"]
 
+_FOLLOWING = 0.1
+"""The power with which one step's best length counts."""
+
+_FURTHEST = (0.1, 2.5)
+"""Limits of that length, times the step taken."""
+
+_SHARE = 0.5
+"""Of the step that the pairs propose, at the start."""
+
+_SHARES = (0.02, 1.0)
+"""Limits of it."""
+
 
 class Last(NamedTuple):
     """The last good point, to take the next difference from and to fall back on, and the step that left it."""
@@ -25,10 +37,13 @@ class Last(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LBFGSState:
-    """The pairs, the last good point, and the mean absolute step that is allowed next, in units of the image."""
+    """The pairs, the last good point, and how long the next step may be."""
 
     pairs: Pairs
     longest: Tensor
+    """The mean absolute step that is allowed next, in units of the image."""
+    share: Tensor
+    """Of the step that the pairs propose, how much is taken."""
     last: Last | None = None
 
     def resampled(self, resample: Resample) -> Self:
@@ -39,6 +54,9 @@ class LBFGSState:
 @dataclass(frozen=True)
 class LBFGS:
     """L-BFGS in the variables of `divide_by_frequency`, which makes that filter its first Hessian.
+
+    The whole step that the pairs propose goes too far: at its end the slope along it has changed its sign. So a share
+    of it is taken, which follows from step to step the place where the slope was 0 (docs/notes/optimizer.md).
 
     The first step moves pixels by `first_step` on the mean, and no step by more than `longest_step`; a point whose loss
     is above `tolerated` times the last good one's, or no number, is left again: its pair is kept, and the next step
@@ -57,13 +75,14 @@ class LBFGS:
     def init(self, image: Tensor) -> LBFGSState:
         """Return an empty history."""
         pairs = Pairs.none(self.history, image, self.history_dtype or image.dtype)
-        return LBFGSState(pairs, image.new_full((), self.longest_step))
+        return LBFGSState(pairs, image.new_full((), self.longest_step), image.new_full((), _SHARE))
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
         """Return the next point and the state with the last step's pair."""
         gradient = divide_by_frequency(gradient, self.preconditioner)
-        pairs, longest, last = state.pairs, state.longest, state.last
+        pairs, longest, share, last = state.pairs, state.longest, state.share, state.last
         if last is not None:
+            share = _followed(share, (gradient * last.step).sum(), (last.gradient * last.step).sum())
             pairs = pairs.remember(last.step.flatten(), (gradient - last.gradient).flatten())
             bad = ~(loss <= self.tolerated * last.loss)
             moved = (image - last.image).abs().mean()
@@ -75,7 +94,14 @@ class LBFGS:
         direction = pairs.direction(gradient.flatten()).view(gradient.shape)
         move = divide_by_frequency(direction, self.preconditioner)
         length = move.abs().mean()
-        wanted = torch.where(pairs.ages.any(), self.learning_rate * length, self.first_step)
+        wanted = torch.where(pairs.ages.any(), self.learning_rate * share * length, self.first_step)
         scale = wanted.minimum(longest) / length.clamp_min(torch.finfo(length.dtype).tiny)
         last = Last(image, loss, gradient, direction * -scale)
-        return image - move * scale, LBFGSState(pairs, longest, last)
+        return image - move * scale, LBFGSState(pairs, longest, share, last)
+
+
+def _followed(share: Tensor, slope: Tensor, slope_before: Tensor) -> Tensor:
+    """Bring the share of a step that is taken nearer to where the slope along the last one would have been 0."""
+    best = (1 - slope / slope_before).reciprocal()  # times the last step; negative: further than any
+    best = torch.where(best > 0, best, _FURTHEST[1]).clamp(*_FURTHEST)
+    return torch.where(slope.isfinite(), share * best**_FOLLOWING, share).clamp(*_SHARES)

@@ -1,0 +1,98 @@
+"""An image in parts: which pixels and units each part owns, and how far around them it has to look.
+
+Pure arithmetic on sizes; no tensors. A part that looks `reach` pixels beyond what it owns has the features of all units
+that it owns as the whole image has them, and what it owns is owned by no other. So sums over the parts are exact.
+"""
+
+import math
+from collections.abc import Collection
+from itertools import pairwise
+from typing import NamedTuple
+
+from impasto.layers import LAYERS, up_to
+
+__all__ = ["Span", "Tile", "Tiling", "grid", "reach"]
+
+
+class Span(NamedTuple):
+    """Along one axis: the pixels that are looked at, and those of them that are owned."""
+
+    start: int
+    stop: int
+    own_start: int
+    own_stop: int
+
+    def seen(self, stride: int = 1) -> slice:
+        """Return the units of a layer that are looked at, among the whole image's."""
+        return slice(self.start // stride, self.stop // stride)
+
+    def owned(self, stride: int = 1) -> slice:
+        """Return the units of a layer that are owned, among the whole image's."""
+        return slice(self.own_start // stride, self.own_stop // stride)
+
+    def mine(self, stride: int = 1) -> slice:
+        """Return the units of a layer that are owned, among those that are looked at."""
+        return slice((self.own_start - self.start) // stride, (self.own_stop - self.start) // stride)
+
+
+class Tile(NamedTuple):
+    """A rectangle of an image."""
+
+    rows: Span
+    columns: Span
+
+    def seen(self, stride: int = 1) -> tuple[slice, slice, slice]:
+        """Return where the units of a layer that it looks at lie in the whole image's features, (C, H, W)."""
+        return slice(None), self.rows.seen(stride), self.columns.seen(stride)
+
+    def owned(self, stride: int = 1) -> tuple[slice, slice, slice]:
+        """Return where the units of a layer that it owns lie in the whole image's features."""
+        return slice(None), self.rows.owned(stride), self.columns.owned(stride)
+
+    def mine(self, stride: int = 1) -> tuple[slice, slice, slice]:
+        """Return where the units of a layer that it owns lie among those that it looks at."""
+        return slice(None), self.rows.mine(stride), self.columns.mine(stride)
+
+
+class Tiling(NamedTuple):
+    """How an image is divided, and what is kept of its parts from the way forward to the way back."""
+
+    side: int = 0
+    """Pixels that a tile owns along a side, at most about; 0 for one tile, the whole image."""
+    kept: int = 1
+    """Tiles whose features are kept; those of all others are computed once more."""
+    targets_kept: bool = True
+    """Whether the content image's features are kept from one evaluation to the next."""
+
+    def tiles(self, height: int, width: int, layers: Collection[str]) -> list[Tile]:
+        """Divide an image for losses at some layers.
+
+        Tiles are of nearly one size, and begin at multiples of the deepest layer's stride, so that the pooling takes
+        the same fours as in the whole image.
+        """
+        step, halo = grid(layers), reach(layers)
+        down, across = (_spans(length, self.side or length, step, halo) for length in (height, width))
+        return [Tile(rows, columns) for rows in down for columns in across]
+
+
+def grid(layers: Collection[str]) -> int:
+    """Return the pixels from one unit to the next in the deepest of `layers`."""
+    return max((LAYERS[name].stride for name in layers), default=1)
+
+
+def reach(layers: Collection[str]) -> int:
+    """Return how many pixels beyond those of an owned unit its features depend on, up to a multiple of the grid.
+
+    A 3 × 3 convolution reaches one unit further on each side, a pooling no further than the four that it replaces:
+    70 pixels for conv5_1, 80 on the grid. At least one, for losses that look at neighboring pixels.
+    """
+    paths = [up_to(name) for name in layers]
+    far = max((sum(layer.stride for layer in path if not layer.is_pool) for path in paths), default=1)
+    return math.ceil(far / grid(layers)) * grid(layers)
+
+
+def _spans(length: int, side: int, step: int, halo: int) -> list[Span]:
+    count = math.ceil(length / max(side, step))
+    inner = [round(length * index / count / step) * step for index in range(1, count)]
+    edges = sorted({0, *inner, length})
+    return [Span(max(0, start - halo), min(length, stop + halo), start, stop) for start, stop in pairwise(edges)]
