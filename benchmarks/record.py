@@ -1,5 +1,6 @@
 """What every benchmark's JSON says about where its numbers come from, and the objective J that they are measured in."""
 
+import ctypes
 import json
 import os
 import platform
@@ -39,6 +40,27 @@ def write(path: Path, part: str, record: dict[str, Any]) -> None:
     parts[part] = {**environment(), **record}
     path.write_text(json.dumps(parts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {path}, {part}")
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process holds; Linux only, as are the next two."""
+    return _status("VmRSS")
+
+
+def peak_bytes() -> int:
+    """Return the most that it has held."""
+    return _status("VmHWM")
+
+
+def reset_peak() -> None:
+    """Give back what is free, and let the peak begin anew."""
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 class Judge:

@@ -11,7 +11,6 @@ float32 when the run has ended.
 """
 
 import argparse
-import ctypes
 import json
 import shlex
 import statistics
@@ -25,7 +24,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from record import Judge, write
+from record import Judge, environment, peak_bytes, reset_peak, resident_bytes, write
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
 from impasto.layers import up_to
@@ -112,6 +111,7 @@ def compare(ours: list[dict[str, float]], theirs: list[dict[str, float]], file: 
 
     row = {
         **about,
+        "commit": environment()["commit"],
         "peer's seconds": last["seconds"],
         "peer's loss": last["loss"],
         "peer's file": round(file, 1),
@@ -129,9 +129,7 @@ def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     does the same with fewer multiplications.
     """
     matrix = torch.randn(4096, 4096).bfloat16()
-    products = sum(
-        9 * layer.inputs * layer.channels / layer.stride**2 for layer in up_to("conv5_1") if not layer.is_pool
-    )
+    products = sum(layer.macs for layer in up_to("conv5_1"))
     for size in options.size:
         for winograd in ("off", "on"):
             evaluate = _evaluation(size, Runtime(dtype=options.dtype, winograd=winograd))
@@ -186,14 +184,13 @@ def measure_memory(size: int, history_dtype: Any) -> dict[str, Any]:
 
     def first(self: Objective, image: torch.Tensor) -> Any:
         if not before[0]:
-            ctypes.CDLL(None).malloc_trim(0)
-            before[0] = _status("VmRSS")
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+            reset_peak()
+            before[0] = resident_bytes()
         return evaluate(self, image)
 
     Objective.evaluate = first  # type: ignore[method-assign]
     list(run)
-    peak = _status("VmHWM")
+    peak = peak_bytes()
     return {
         "size": size,
         "history": 10,
@@ -202,11 +199,6 @@ def measure_memory(size: int, history_dtype: Any) -> dict[str, Any]:
         "peak, MB": round(peak / 1e6),
         "bytes a pixel": round((peak - before[0]) / size**2),
     }
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -225,6 +217,15 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         axes.set(title=f"{panel[1]}, {panel[0]} px", xlabel="seconds", ylabel="J", xscale="log", yscale="log")
         axes.legend(fontsize=8)
     figure.savefig(path)
+
+
+def _earlier(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the rows of earlier sittings with other peers or sizes; each says its commit."""
+    if not options.output.exists():
+        return []
+    names = {peer.split(":", 1)[0] for peer in options.peer}
+    rows = json.loads(options.output.read_text(encoding="utf-8")).get("peers", {"rows": []})["rows"]
+    return [row for row in rows if row["peer"] not in names or row["size"] not in options.size]
 
 
 def main() -> None:
@@ -249,7 +250,7 @@ def main() -> None:
         print(json.dumps(measure_memory(int(size), history_dtype)))
         return
     for part in options.part:
-        rows: list[dict[str, Any]] = []
+        rows = _earlier(options) if part == "peers" else []
         for row in {"peers": peers, "rate": rate, "memory": memory}[part](options):
             rows.append(row)
             write(options.output, part, {"rows": rows})

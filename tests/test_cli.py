@@ -1,10 +1,13 @@
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from conftest import note
@@ -12,6 +15,7 @@ from impasto import Picture, Settings
 from impasto.cli.flags import choose
 from impasto.settings import PRESETS, Runtime
 
+COMMAND = (sys.executable, "-m", "impasto")
 QUICK = (("--size", "64"), ("--first-size", "0"), ("--iterations", "4"), ("--dtype", "float32"))
 
 
@@ -270,3 +274,64 @@ def test_the_demo_needs_nothing_from_outside(command, files, tiny_network):
     assert str(files / "demo.png") in out
     assert Picture.open(files / "demo.png").height == 64
     assert Picture.open(files / "painting.png").width > 500
+
+
+def test_a_dry_run_prints_the_plan_and_paints_nothing(paint, files):
+    code, out, err = paint("--dry-run", "--size", "256", "--first-size", "128")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].split() == ["stage", "pixels", "evaluations", "tiles", "history", "memory", "work"]
+    assert lines[1].split()[:4] == ["1", "171", "×", "128"]
+    assert " 7 in float32 " in lines[2]
+    assert re.fullmatch(r"About \d+\.\d\d GB, \d+\.\d\d GB of it without any stage, and 0:\d\d in time\.", lines[3])
+    assert not (files / "out.png").exists()
+
+
+def test_verbose_prints_the_plan_first(paint, files):
+    code, out, _ = paint("-v")
+    assert code == 0
+    assert out.startswith("stage")
+    assert out.splitlines()[-1].startswith(f"{files / 'out.png'}: 64 × 48")
+
+
+def test_too_little_memory_is_said_in_a_sentence(paint, files):
+    code, out, err = paint("--memory", "100MB")
+    assert (code, out) == (2, "")
+    assert re.search(r"64 × 48 pixels does not fit into 0.1 GB, of which .* take \d\.\d\d; give more memory\.", err)
+    assert not (files / "out.png").exists()
+
+
+def test_several_processes_paint_one_picture(files):
+    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--iterations", "2"]
+    done = subprocess.run([*COMMAND, "paint", *words, "--processes", "2"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("finished")) == (0, 1)
+    assert Picture.open(files / "out.png").width == 64
+    done = subprocess.run([*COMMAND, "paint", *words, "--processes", "2"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("exists already") == 1
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
+    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--tolerance", "0"]
+    words += ["--iterations", "100000", "--save-every", "2", "--json", "--processes", "2"]
+    run = subprocess.Popen([*COMMAND, "paint", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(4):
+        run.stdout.readline()
+    children = sorted(psutil.Process(run.pid).children(), key=lambda child: child.create_time())
+    children[killed].kill()
+    began = time.monotonic()
+    _, err = run.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    assert run.returncode == 1
+    assert f"process {killed + 1} of 2 was ended by signal 9, so the others were stopped;" in err
+    assert Picture.open(files / "out-00002.png").width == 64
+    assert (files / "out.png").exists() == (killed == 1)  # the first one saves
+
+
+@pytest.mark.parametrize("count", ["0", "3"])
+def test_a_number_of_processes_that_cannot_be_is_refused(files, count):
+    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--processes", count]
+    done = subprocess.run([*COMMAND, "paint", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.search("processes cannot be 0|divided among 3 processes; start at most 2", done.stderr)

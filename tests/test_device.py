@@ -90,3 +90,33 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence(name):
 def test_threads_are_set():
     device.resolve(Runtime(device="cpu", dtype="float32", threads=1))
     assert torch.get_num_threads() == 1
+
+
+def test_the_memory_of_a_process_and_what_is_free_are_measured():
+    cpu = torch.device("cpu")
+    before = device.held_bytes(cpu)
+    held = torch.ones(50_000_000, dtype=torch.uint8)
+    assert 40e6 < device.held_bytes(cpu) - before < 80e6
+    assert 100e6 < device.free_bytes(cpu) < 1e14
+    assert len(held) == 50_000_000
+
+
+def test_a_containers_limit_counts(tmp_path):
+    assert device._left_in_container(tmp_path) == float("inf")
+    (tmp_path / "memory.stat").write_text("anon 300\nfile 500\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert device._left_in_container(tmp_path) == float("inf")
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert device._left_in_container(tmp_path) == 700
+
+
+def test_processes_of_one_machine_share_its_cores(monkeypatch):
+    alone = device._cores()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert device._cores() == max(1, alone // 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", str(torch.cuda.device_count() - 1))
+    assert device.resolve(Runtime()).device == torch.device("cuda", torch.cuda.device_count() - 1)

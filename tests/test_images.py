@@ -459,8 +459,25 @@ def test_the_limit_on_pixels_is_where_it_says(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(images, "LARGEST_PIXELS", 48 * 64)
     assert Picture.open(tmp_path / "a.png").width == 64
     monkeypatch.setattr(images, "LARGEST_PIXELS", 48 * 64 - 1)
-    with pytest.raises(PictureError, match="64 × 48 pixels"):
+    with pytest.raises(PictureError, match="64 × 48 pixels") as caught:
         Picture.open(tmp_path / "a.png")
+    assert_one_sentence(caught.value, tmp_path / "a.png")
+    assert Picture.open(tmp_path / "a.png", allow_large=True).width == 64
+
+
+@pytest.mark.parametrize(("limit", "magic"), [(48 * 64 * 3, b"II*\0"), (48 * 64 * 3 - 1, b"II+\0")])
+def test_a_tiff_too_large_for_offsets_of_32_bits_is_a_bigtiff(tmp_path, monkeypatch, limit, magic) -> None:
+    monkeypatch.setattr(images, "_LARGEST_TIFF", limit)
+    smooth(48, 64).save(tmp_path / "a.tif")
+    assert (tmp_path / "a.tif").read_bytes().startswith(magic)
+    assert Picture.open(tmp_path / "a.tif").width == 64
+
+
+def test_a_picture_from_a_file_takes_a_byte_a_sample(tmp_path: Path) -> None:
+    smooth(48, 64).save(tmp_path / "a.png")
+    opened = Picture.open(tmp_path / "a.png")
+    assert opened.samples.dtype == torch.uint8
+    assert torch.equal(opened.pixels, opened.samples.float() / 255)
 
 
 def test_libvips_says_nothing_on_the_terminal(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def tiled(network, tiling, height, width, **changes):
     content, styles = image(height, width, seed=1), [(image(70, 150, seed=2), 1.0), (image(64, 64, seed=4), 0.5)]
     point = image(height, width) * 1.4 - 0.2
     return [
-        Objective.build(Settings(**changes), network, content, styles, some).evaluate(point)
+        Objective.build(Settings(**changes), network, content, styles, tiling=some).evaluate(point)
         for some in (Tiling(), tiling)
     ]
 

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from impasto.budget import Budget
 from impasto.errors import PictureError
 from impasto.plan import SHORTEST, Size, make_plan
 from impasto.settings import Settings
@@ -62,6 +63,38 @@ def test_pictures_too_small_or_thin_are_refused_in_a_sentence(content, style, wo
     with pytest.raises(PictureError, match=words) as caught:
         make_plan(Settings(), content, [style])
     assert str(caught.value).endswith(".")
+
+
+def test_a_stage_says_how_it_fits_and_the_plan_what_it_takes():
+    budget = Budget(limit=3e9, held=0.6e9, feature=2)
+    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget)
+    assert [stage.layout.history for stage in plan.stages] == [50, 50, 50, 12]
+    assert plan.stages[0].layout.work == 1
+    assert plan.held == 0.6e9
+    assert plan.bytes == 0.6e9 + plan.stages[-1].layout.bytes
+    assert plan.bytes <= 3e9
+    assert plan.work == sum(
+        stage.size.width * stage.size.height * stage.layout.work * stage.evaluations for stage in plan.stages
+    )
+
+
+def test_where_nothing_fits_the_largest_size_that_does_is_named():
+    budget = Budget(limit=3e9, held=0.6e9, feature=2)
+    with pytest.raises(PictureError, match="8192 × 6144 pixels does not fit into 3 GB, .* 0.60;") as caught:
+        make_plan(Settings(size=8192), PHOTO, [PAINTING], budget)
+    size = int(str(caught.value).rsplit(" ", 1)[1].rstrip("."))
+    assert 4000 < size < 8192
+    make_plan(Settings(size=size), PHOTO, [PAINTING], budget)
+    with pytest.raises(PictureError):
+        make_plan(Settings(size=size + 1), PHOTO, [PAINTING], budget)
+    with pytest.raises(PictureError, match="; give more memory.$"):
+        make_plan(Settings(size=8192), PHOTO, [PAINTING], Budget(limit=0.6e9, held=0.6e9))
+
+
+def test_more_processes_than_a_picture_can_be_divided_among_are_refused():
+    make_plan(Settings(size=64), PHOTO, [PAINTING], Budget(processes=2))
+    with pytest.raises(PictureError, match="64 × 48 pixels cannot be divided among 3 processes; start at most 2."):
+        make_plan(Settings(size=64), PHOTO, [PAINTING], Budget(processes=3))
 
 
 @given(

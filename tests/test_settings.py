@@ -38,6 +38,19 @@ def test_what_is_not_accepted_is_said_in_one_sentence(changes, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("memory", "number"), [("4GB", 4e9), ("1.5 gb", 1.5e9), ("800MB", 8e8), ("2G", 2e9), ("auto", None)]
+)
+def test_memory_is_a_number_with_a_unit(memory, number):
+    assert Runtime(memory=memory).bytes == number
+
+
+@pytest.mark.parametrize("memory", ["4", 4, "much", "-1GB", "4TB", ""])
+def test_memory_without_a_unit_is_refused(memory):
+    with pytest.raises(SettingsError, match="it takes auto or a size such as 4GB or 800MB"):
+        Runtime(memory=memory)
+
+
 def test_layers_can_be_written_in_three_ways():
     as_text = Settings(style_layers="conv2_1:0.5,conv1_1")
     assert as_text == Settings(style_layers=["conv2_1:0.5", "conv1_1"])

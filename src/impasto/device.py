@@ -1,19 +1,23 @@
 """Where and how precisely to compute, resolved once for a run; elsewhere code follows its tensors."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import torch
 
 from impasto.errors import SettingsError
 from impasto.filters import prepare
+from impasto.group import Group, join, place
 from impasto.settings import Runtime
 from impasto.winograd import F4, prepare_winograd
 
-__all__ = ["Machine", "resolve"]
+__all__ = ["Machine", "free_bytes", "held_bytes", "resolve"]
 
 _WORTH = 1.15
 """How many times faster something must be to be chosen over what is simpler or more precise."""
@@ -32,12 +36,14 @@ class Machine(NamedTuple):
     """Of the image, the statistics, the losses and the optimizer: float32, or float64 if the features are."""
     winograd: bool
     """Whether convolutions save multiplications by Winograd's algorithm."""
+    group: Group
+    """The processes that paint together."""
     reason: str
     """Why the features have this precision and convolutions this algorithm, for people to read."""
 
 
 def resolve(runtime: Runtime) -> Machine:
-    """Turn the options into a device, its precisions and algorithm, and set the number of threads.
+    """Turn the options into a device, its precisions and algorithm; set the number of threads; meet other processes.
 
     What is not asked for is measured: the precision first, then the algorithm and the number of threads in it.
 
@@ -47,6 +53,7 @@ def resolve(runtime: Runtime) -> Machine:
     """
     torch.set_num_threads(runtime.threads or _cores())
     device = _device(runtime.device)
+    torch.backends.cudnn.benchmark = True  # on a GPU, each shape of a convolution is timed once
     if runtime.dtype == "auto":
         features, reason = _fastest(device)
     else:
@@ -58,18 +65,45 @@ def resolve(runtime: Runtime) -> Machine:
         reason += f"; Winograd's algorithm makes it {ratio:.2f} × as fast"
     if device.type == "cpu" and not runtime.threads:
         torch.set_num_threads(_threads(_Trial(features, winograd=winograd)))
-    return Machine(device, features, torch.promote_types(features, torch.float32), winograd, reason)
+    return Machine(device, features, torch.promote_types(features, torch.float32), winograd, join(device), reason)
+
+
+def held_bytes(device: torch.device) -> int:
+    """Return the memory that this process holds: on a GPU what is there, else its own."""
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else psutil.Process().memory_info().rss
+
+
+def free_bytes(device: torch.device) -> float:
+    """Return the memory that is free: on a GPU, or on the machine as far as a container's limit allows."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return min(psutil.virtual_memory().available, _left_in_container(Path("/sys/fs/cgroup")))
+
+
+def _left_in_container(group: Path) -> float:
+    """Return what a container's limit leaves; files that are cached count as free."""
+    try:
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        used = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+    except (OSError, ValueError):  # no container, or a limit of "max"
+        return math.inf
+    return limit - int(used["anon"])
 
 
 def _cores() -> int:
-    """Count the cores that this process may use; torch does not know of containers."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Count the cores that this process may use, its share of them; torch does not know of containers."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    _, processes = place()
+    return max(1, cores // processes)
 
 
 def _device(name: str) -> torch.device:
     there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+    if name == "cuda" and there["cuda"]:
+        name = f"cuda:{place()[0] % there['cuda']}"
     try:
         device = torch.device(name)
     except RuntimeError:

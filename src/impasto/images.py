@@ -1,4 +1,4 @@
-"""A picture, in a file and in memory: float32 (3, H, W), sRGB in [0, 1].
+"""A picture, in a file and in memory: upright sRGB, (3, H, W).
 
 Files are read and written with libvips (measured against Pillow in docs/notes/images.md). Whatever a file holds (other
 color spaces, 16 bits, a palette, a turned camera) ends here; the rest of impasto sees upright sRGB. Knows nothing of
@@ -25,66 +25,77 @@ from impasto.files import reason, whole
 __all__ = ["LARGEST_PIXELS", "Picture", "check_suffix", "read_note", "resample"]
 
 LARGEST_PIXELS = 100_000_000
-"""Width times height above which `Picture.open` refuses: such a picture takes 1.2 GB in memory, and a bomb any."""
+"""Width times height above which `Picture.open` refuses unless told: a file of a few bytes may unpack to any size."""
+
+_LARGEST = {torch.float32: 1, torch.uint8: 255, torch.uint16: 65535}
+"""The sample that white has, by dtype."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Picture:
-    """A picture in memory: `pixels` float32 (3, H, W), sRGB with its transfer curve, nominally in [0, 1].
+    """A picture in memory, (3, H, W), sRGB with its transfer curve.
 
-    Values outside [0, 1] are kept here and clamped where a file is written. `note` is free text that travels in the
-    file; impasto keeps the JSON of its settings there.
+    Values of float samples outside [0, 1] are kept here and clamped where a file is written. `note` is free text that
+    travels in the file; impasto keeps the JSON of its settings there.
 
     Raises:
-        ValueError: the pixels have another shape or dtype, or the note is too long or holds control characters.
+        ValueError: the samples have another shape or dtype, or the note is too long or holds control characters.
 
     """
 
-    pixels: Tensor
+    samples: Tensor
+    """float32, nominally in [0, 1], or the uint8 or uint16 of a file, which take less memory."""
     _: KW_ONLY
     note: str | None = None
 
     def __post_init__(self) -> None:
-        shape, dtype = tuple(self.pixels.shape), self.pixels.dtype
-        if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype != torch.float32:
+        shape, dtype = tuple(self.samples.shape), self.samples.dtype
+        if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype not in _LARGEST:
             raise ValueError(f"pixels are {dtype} of shape {shape}; a picture takes torch.float32 of shape (3, H, W).")
         if self.note is not None:
             xmp.packet(self.note)
 
     @property
+    def pixels(self) -> Tensor:
+        """The samples as float32, nominally in [0, 1], (3, H, W)."""
+        samples = self.samples
+        return samples if samples.is_floating_point() else samples.float().div_(_LARGEST[samples.dtype])
+
+    @property
     def width(self) -> int:
         """Width in pixels."""
-        return self.pixels.shape[2]
+        return self.samples.shape[2]
 
     @property
     def height(self) -> int:
         """Height in pixels."""
-        return self.pixels.shape[1]
+        return self.samples.shape[1]
 
     @classmethod
-    def open(cls, path: str | Path) -> "Picture":
+    def open(cls, path: str | Path, *, allow_large: bool = False) -> "Picture":
         """Read a PNG, JPEG, WebP, TIFF or GIF file as it is meant to be seen.
 
         The camera's orientation is applied, an embedded profile is converted to sRGB, transparency is laid over white;
         of several pages or frames the first is taken. 16 bits a channel keep their precision.
 
         Raises:
-            PictureError: the file is missing, damaged, cut short, of another kind, or over `LARGEST_PIXELS`.
+            PictureError: the file is missing, damaged, cut short, of another kind, or over `LARGEST_PIXELS`
+                without `allow_large`.
 
         """
         image = _header(Path(path))
-        if image.width * image.height > LARGEST_PIXELS:
+        if image.width * image.height > LARGEST_PIXELS and not allow_large:
             raise PictureError(
-                f"{path} has {image.width} × {image.height} pixels, and impasto opens at most "
-                f"{LARGEST_PIXELS // 1_000_000} million; make it smaller first."
+                f"{path} has {image.width} × {image.height} pixels, more than {LARGEST_PIXELS // 1_000_000} million; "
+                "if that is right, allow large pictures (--allow-large, allow_large=True)."
             )
         if image.format not in {"uchar", "ushort"}:
             raise PictureError(f"{path} holds {image.format} samples; save it with 8 or 16 bits a channel.")
         try:
-            pixels = _unpacked(image)
+            samples = _unpacked(image)
         except pyvips.Error as error:
             raise _damaged(path) from error
-        return cls(torch.from_numpy(pixels), note=_note(image))
+        return cls(torch.from_numpy(samples), note=_note(image))
 
     def save(self, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> None:
         """Write 8-bit sRGB, whole or not at all, in the format that the suffix of `path` names.
@@ -108,7 +119,7 @@ class Picture:
 
     def resized(self, width: int, height: int) -> "Picture":
         """Return the picture at another size, with its note, clamped to [0, 1]."""
-        return replace(self, pixels=resample(self.pixels, height, width).clamp(0.0, 1.0))
+        return replace(self, samples=resample(self.pixels, height, width).clamp(0.0, 1.0))
 
     def __repr__(self) -> str:
         return f"Picture({self.width} × {self.height})"
@@ -170,6 +181,9 @@ _PNG = _Format("PNG", 2**31 - 1, "pngsave_buffer", {})
 _JPEG = _Format("JPEG", 65_500, "jpegsave_buffer", {"subsample_mode": "off", "optimize_coding": True}, lossy=True)
 _WEBP = _Format("WebP", 16_383, "webpsave_buffer", {"smart_subsample": True}, lossy=True)
 _TIFF = _Format("TIFF", 2**31 - 1, "tiffsave_buffer", {"compression": "deflate", "predictor": "horizontal"})
+_LARGEST_TIFF = 4_000_000_000
+"""Bytes of samples above which a TIFF file has to be a BigTIFF, whose offsets have 64 bits."""
+
 _FORMATS = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP, ".tif": _TIFF, ".tiff": _TIFF}
 
 
@@ -194,6 +208,8 @@ def _encoded(picture: Picture, format_: _Format, quality: int = 95) -> bytes:
     if picture.note is not None:
         image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp.packet(picture.note))
     options = {**format_.options, "Q": quality} if format_.lossy else format_.options
+    if format_ is _TIFF and samples.nbytes > _LARGEST_TIFF:
+        options = {**options, "bigtiff": True}
     return getattr(image, format_.operation)(keep="xmp", **options)
 
 
@@ -250,14 +266,11 @@ def _damaged(path: str | Path) -> PictureError:
     return PictureError(f"{path} is damaged or cut short; copy it again, or export it as a new PNG or JPEG file.")
 
 
-def _unpacked(image: Any) -> NDArray[np.float32]:
-    """Return upright sRGB in [0, 1], (3, H, W); nothing but the samples and the result is ever whole in memory."""
+def _unpacked(image: Any) -> NDArray[Any]:
+    """Return upright sRGB in 8 or 16 bits, (3, H, W)."""
     orientation = image.get("orientation") if image.get_typeof("orientation") else 1
     image = _over_white(_in_srgb(image))
-    largest = 65535 if image.format == "ushort" else 255
-    samples = _upright(image.numpy(), orientation).transpose(2, 0, 1)  # (3, H, W), a view
-    pixels = np.empty(samples.shape, np.float32)
-    return np.divide(samples, np.float32(largest), out=pixels, dtype=np.float32)
+    return np.ascontiguousarray(_upright(image.numpy(), orientation).transpose(2, 0, 1))  # (3, H, W)
 
 
 def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:

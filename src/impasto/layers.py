@@ -29,6 +29,16 @@ class Layer(NamedTuple):
         """Whether the layer is a 2 × 2 pooling; all others are 3 × 3 convolutions with a ReLU."""
         return self.name.startswith("pool")
 
+    @property
+    def units(self) -> float:
+        """Units of all channels, a pixel of the image."""
+        return self.channels / self.stride**2
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds, a pixel of the image."""
+        return 0.0 if self.is_pool else 9 * self.inputs * self.units
+
 
 def _table() -> dict[str, Layer]:
     blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))

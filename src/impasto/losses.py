@@ -170,7 +170,14 @@ class Gram:
         content: Tensor | None = None,  # noqa: ARG002
     ) -> None:
         """Add 2 S F; Gatys et al. 2016, eq. 6."""
-        _rows(into).addmm_(_rows(_weighed(features, pixels)), (2 * slope).to(features.dtype))
+        rows, rows_into, twice = _rows(features), _rows(into), (2 * slope).to(features.dtype)
+        if pixels is None:
+            rows_into.addmm_(rows, twice)
+            return
+        weights = pixels.flatten().to(features.dtype)[:, None]
+        for start in range(0, len(rows), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            rows_into[some].addmm_(rows[some] * weights[some], twice)
 
 
 @dataclass(frozen=True)

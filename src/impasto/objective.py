@@ -12,6 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from impasto.group import ALONE, Group
 from impasto.layers import LAYERS
 from impasto.losses import IMAGE, Content, Gram, Loss, Range, Statistic, TotalVariation
 from impasto.settings import Settings
@@ -52,6 +53,8 @@ class Objective:
     targets: Targets
     """At the layers of the content losses."""
     tiling: Tiling = _WHOLE
+    group: Group = ALONE
+    """The processes among which the tiles are divided."""
 
     @classmethod
     def build(
@@ -60,7 +63,9 @@ class Objective:
         network: VGG19,
         content: Tensor,
         styles: Sequence[tuple[Tensor, float]],
+        *,
         tiling: Tiling = _WHOLE,
+        group: Group = ALONE,
     ) -> Self:
         """Measure the targets of a content image and of weighted style images, all RGB in [0, 1], (3, H, W)."""
         losses: list[Loss] = []
@@ -68,18 +73,22 @@ class Objective:
         losses += [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
         if settings.style_weight > 0:
             weights = _positive(settings.style_layers)
-            grams = _blend(network, styles, weights, tiling)
+            grams = _blend(network, styles, weights, tiling, group)
             losses += [Gram(name, grams[name], settings.style_weight * weight) for name, weight in weights.items()]
         if settings.tv_weight > 0:
             losses.append(TotalVariation(settings.tv_weight))
         if settings.range_weight > 0:
             losses.append(Range(settings.range_weight))
-        return cls(network, losses, _targets(network, content, contents, tiling), tiling)
+        layers = {loss.layer for loss in losses} - {IMAGE}
+        tiles = group.share(tiling.tiles(content.shape[1], content.shape[2], layers))
+        return cls(
+            network, losses, _targets(network, content, contents, tiles, kept=tiling.targets_kept), tiling, group
+        )
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed."""
         layers = {loss.layer for loss in self.losses} - {IMAGE}
-        tiles = self.tiling.tiles(image.shape[1], image.shape[2], layers)
+        tiles = self.group.share(self.tiling.tiles(image.shape[1], image.shape[2], layers))
         kept: list[_View] = []
         sums: list[Statistic] = []
         for left, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
@@ -89,13 +98,14 @@ class Objective:
             sums = [total + more for total, more in zip(sums, found, strict=True)] if sums else found
             kept += [view] * keep
             del view
-        measured = list(zip(self.losses, sums, strict=True))
+        measured = [(loss, _over(self.group, total)) for loss, total in zip(self.losses, sums, strict=True)]
         slopes = [(loss, loss.slope(total)) for loss, total in measured]
         gradient = torch.zeros_like(image)
         for tile in reversed(tiles):
             view = kept.pop() if kept else self._view(image, tile, layers, keep=True)
             view.pullback(self.network, slopes, gradient[tile.seen()])
             del view
+        self.group.sum(gradient)
         terms: defaultdict[str, Tensor] = defaultdict(lambda: image.new_zeros(()))
         for loss, total in measured:
             terms[loss.term] = terms[loss.term] + loss.compare(total)
@@ -157,38 +167,42 @@ def _positive(layers: Mapping[str, float]) -> dict[str, float]:
     return {name: weight for name, weight in layers.items() if weight > 0}
 
 
-def _targets(network: VGG19, content: Tensor, layers: Collection[str], tiling: Tiling) -> Targets:
-    """Return the content image's features for any tile: cut out of those of the whole image, or computed each time."""
-    if not tiling.targets_kept and layers:
+def _targets(network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], *, kept: bool) -> Targets:
+    """Return the content image's features for any tile, kept or computed each time."""
+    if not kept:
         return lambda tile: network.forward(content[tile.seen()], layers)
-    whole: dict[str, Tensor] = {}
-    for tile in tiling.tiles(content.shape[1], content.shape[2], layers):
-        for name, features in network.forward(content[tile.seen()], layers).items():
-            stride = LAYERS[name].stride
-            if name not in whole:
-                whole[name] = features.new_empty(len(features), *(length // stride for length in content.shape[1:]))
-            whole[name][tile.owned(stride)] = features[tile.mine(stride)]
-    return lambda tile: {name: features[tile.seen(LAYERS[name].stride)] for name, features in whole.items()}
+    found = {tile: dict(network.forward(content[tile.seen()], layers)) for tile in tiles}
+    return found.__getitem__
 
 
 def _blend(
-    network: VGG19, styles: Sequence[tuple[Tensor, float]], layers: Mapping[str, float], tiling: Tiling
+    network: VGG19, styles: Sequence[tuple[Tensor, float]], layers: Mapping[str, float], tiling: Tiling, group: Group
 ) -> dict[str, Tensor]:
     """Return the weighted mean of the styles' normalized Gram matrices, by layer, each (C, C)."""
     whole = sum(weight for _, weight in styles)
     grams: dict[str, Tensor] = {}
     for style, weight in styles:
-        for name, gram in _grams(network, style, layers, tiling).items():
+        for name, gram in _grams(network, style, layers, tiling, group).items():
             mean = gram.mean * (weight / whole)
             grams[name] = grams[name] + mean if name in grams else mean
     return grams
 
 
-def _grams(network: VGG19, style: Tensor, layers: Collection[str], tiling: Tiling) -> dict[str, Statistic]:
+def _grams(
+    network: VGG19, style: Tensor, layers: Collection[str], tiling: Tiling, group: Group
+) -> dict[str, Statistic]:
     """Sum up a style image's Gram matrices."""
+    tiles = tiling.tiles(style.shape[1], style.shape[2], layers)
+    if len(tiles) < group.size:  # too small to divide
+        group = ALONE
     grams: dict[str, Statistic] = {}
-    for tile in tiling.tiles(style.shape[1], style.shape[2], layers):
+    for tile in group.share(tiles):
         for name, features in network.forward(style[tile.seen()], layers).items():
             gram = Gram.gram(features, _owned(tile, LAYERS[name].stride, features, style.dtype))
             grams[name] = grams[name] + gram if name in grams else gram
-    return grams
+    return {name: _over(group, gram) for name, gram in grams.items()}
+
+
+def _over(group: Group, statistic: Statistic) -> Statistic:
+    """Add up the statistics of all processes, in place."""
+    return Statistic(group.sum(statistic.total), group.sum(statistic.mass))

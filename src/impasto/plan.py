@@ -1,4 +1,4 @@
-"""What a run will do, known before it begins: the stages, from coarse to fine, and the sizes of every picture in them.
+"""What a run will do, known before it begins: the stages, from coarse to fine, and how each fits into memory.
 
 Pure arithmetic on settings and sizes; no tensors, no files.
 """
@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from impasto.budget import Budget, Layout, cheapest
 from impasto.errors import PictureError
 from impasto.settings import Settings
 
@@ -17,6 +18,9 @@ SHORTEST = 32
 
 _FIRST_SHORT = 128
 """Short side of a first stage, where the picture has it: less than the receptive field of conv5_1 sees no forms."""
+
+_NARROWEST = 32
+"""Pixels of a first stage's long side, at least, for each process."""
 
 _THINNEST = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
@@ -51,12 +55,21 @@ class Stage(NamedTuple):
     """Size of each style image in this stage."""
     evaluations: int
     """Evaluations of the objective, at most."""
+    layout: Layout
+    """How it fits into memory."""
+
+    @property
+    def work(self) -> float:
+        """Of an evaluation, in pixels of an image that is evaluated whole: the measure of its time."""
+        return math.prod(self.size) * self.layout.work
 
 
 class Plan(NamedTuple):
     """The stages of a run, smallest first."""
 
     stages: tuple[Stage, ...]
+    held: float = 0
+    """Bytes that the process takes before the run, and the network as soon as it is used."""
 
     @property
     def evaluations(self) -> int:
@@ -65,15 +78,23 @@ class Plan(NamedTuple):
 
     @property
     def work(self) -> float:
-        """Pixels evaluated in all stages together, the measure of the time that a run takes."""
-        return sum(math.prod(stage.size) * stage.evaluations for stage in self.stages)
+        """Of all evaluations together."""
+        return sum(stage.work * stage.evaluations for stage in self.stages)
+
+    @property
+    def bytes(self) -> float:
+        """Memory that the process takes at the peak."""
+        return self.held + max(stage.layout.bytes for stage in self.stages)
 
 
-def make_plan(settings: Settings, content: Size, styles: Sequence[Size]) -> Plan:
+_UNLIMITED = Budget()
+
+
+def make_plan(settings: Settings, content: Size, styles: Sequence[Size], budget: Budget = _UNLIMITED) -> Plan:
     """Plan the stages for a content image and style images of the given sizes.
 
     Raises:
-        PictureError: a picture is too small, or too thin for the size asked for.
+        PictureError: a picture is too small, too thin for the size asked for, or too large for the budget.
 
     """
     for name, size in [("content", content), *(("style", size) for size in styles)]:
@@ -91,16 +112,42 @@ def make_plan(settings: Settings, content: Size, styles: Sequence[Size]) -> Plan
             f"the content is {content} pixels, which is {final} at size {settings.size}, too thin to paint; "
             f"crop it, or give a size of at least {least}."
         )
-    longs = _long_sides(settings, final)
-    stages = (
-        Stage(
-            size=content.with_long_side(long),
-            styles=tuple(_style_size(settings, content.with_long_side(long), style) for style in styles),
-            evaluations=math.ceil(settings.iterations * settings.stage_ratio**index),
+    if _NARROWEST * budget.processes > max(final):
+        raise PictureError(
+            f"a picture of {final} pixels cannot be divided among {budget.processes} processes; "
+            f"start at most {max(1, max(final) // _NARROWEST)}."
         )
-        for index, long in enumerate(longs)
+    stages: list[Stage] = []
+    evaluations = 0
+    for index, long in enumerate(_long_sides(settings, final)):
+        size = content.with_long_side(long)
+        these = math.ceil(settings.iterations * settings.stage_ratio**index)
+        evaluations += these
+        layout = cheapest(settings, size.height, size.width, budget, evaluations)
+        if layout is None:
+            raise PictureError(_too_large(settings, content, budget))
+        stages.append(Stage(size, tuple(_style_size(settings, size, style) for style in styles), these, layout))
+    return Plan(tuple(stages), budget.held)
+
+
+def _too_large(settings: Settings, content: Size, budget: Budget) -> str:
+    """Say that nothing fits, and which size would."""
+
+    def fits(long: int) -> bool:
+        size = content.with_long_side(long)
+        return cheapest(settings, size.height, size.width, budget, settings.history) is not None
+
+    least, most = math.ceil(SHORTEST * max(content) / min(content)), settings.size
+    advice = "give more memory"
+    if fits(least):
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (middle, most) if fits(middle) else (least, middle)
+        advice = f"give more memory, or a size of at most {least}"
+    return (
+        f"a picture of {content.with_long_side(settings.size)} pixels does not fit into {budget.limit / 1e9:.3g} GB, "
+        f"of which the program and the pictures as they are take {budget.held / 1e9:.2f}; {advice}."
     )
-    return Plan(tuple(stages))
 
 
 def _long_sides(settings: Settings, final: Size) -> list[int]:

@@ -7,6 +7,7 @@ tables in the docs and the note inside a painted picture are all read from here.
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args, get_origin
 
@@ -43,6 +44,16 @@ LayerWeights = Annotated[
     "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, with weights if you like: conv1_1,conv2_1:0.5",
 ]
 """`{layer name: weight}`; as a flag `conv1_1,conv2_1:0.5`, where a weight that is not given is 1."""
+
+
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
+
+
+def _memory(value: object) -> object:
+    """Check a size in memory."""
+    if value != "auto" and not _MEMORY.fullmatch(str(value)):
+        raise ValueError("not a size in memory")
+    return value
 
 
 class Option(NamedTuple):
@@ -254,8 +265,14 @@ class Runtime(Options):
     dtype: Literal["auto", "float32", "bfloat16", "float64"] = _option(
         "auto", "Machine", "Precision of the network's features; auto measures which is faster."
     )
-    history_dtype: Literal["float32", "bfloat16"] = _option(
-        "float32", "Machine", "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory."
+    memory: Annotated[str, BeforeValidator(_memory)] = _option(
+        "auto",
+        "Machine",
+        "Memory that the process may take; auto is what is free.",
+        "auto or a size such as 4GB or 800MB",
+    )
+    history_dtype: Literal["auto", "float32", "bfloat16"] = _option(
+        "auto", "Machine", "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory."
     )
     winograd: Literal["auto", "on", "off"] = _option(
         "auto", "Machine", "Fewer multiplications a convolution, with more rounding; auto measures whether it pays."
@@ -263,6 +280,12 @@ class Runtime(Options):
     threads: int = _option(
         0, "Machine", "Processor threads; 0 is one for each core, or fewer where that is faster.", ge=0, le=4096
     )
+
+    @property
+    def bytes(self) -> float | None:
+        """`memory` in bytes; None: what is free."""
+        found = _MEMORY.fullmatch(self.memory)
+        return float(found[1]) * {"M": 1e6, "G": 1e9}[found[2].upper()] if found else None
 
 
 class Preset(NamedTuple):

@@ -41,6 +41,11 @@ class Tile(NamedTuple):
     rows: Span
     columns: Span
 
+    @property
+    def pixels(self) -> int:
+        """Pixels that are looked at."""
+        return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
+
     def seen(self, stride: int = 1) -> tuple[slice, slice, slice]:
         """Return where the units of a layer that it looks at lie in the whole image's features, (C, H, W)."""
         return slice(None), self.rows.seen(stride), self.columns.seen(stride)
@@ -63,16 +68,22 @@ class Tiling(NamedTuple):
     """Tiles whose features are kept; those of all others are computed once more."""
     targets_kept: bool = True
     """Whether the content image's features are kept from one evaluation to the next."""
+    shares: int = 1
+    """Processes that tiles are divided among: neighbors, as many for each."""
 
     def tiles(self, height: int, width: int, layers: Collection[str]) -> list[Tile]:
         """Divide an image for losses at some layers.
 
         Tiles are of nearly one size, and begin at multiples of the deepest layer's stride, so that the pooling takes
-        the same fours as in the whole image.
+        the same fours as in the whole image. They are in order along the long side.
         """
         step, halo = grid(layers), reach(layers)
-        down, across = (_spans(length, self.side or length, step, halo) for length in (height, width))
-        return [Tile(rows, columns) for rows in down for columns in across]
+        tall = height >= width
+        down = _spans(height, self.side or height, step, halo, self.shares if tall else 1)
+        across = _spans(width, self.side or width, step, halo, 1 if tall else self.shares)
+        if tall:
+            return [Tile(rows, columns) for rows in down for columns in across]
+        return [Tile(rows, columns) for columns in across for rows in down]
 
 
 def grid(layers: Collection[str]) -> int:
@@ -91,8 +102,8 @@ def reach(layers: Collection[str]) -> int:
     return math.ceil(far / grid(layers)) * grid(layers)
 
 
-def _spans(length: int, side: int, step: int, halo: int) -> list[Span]:
-    count = math.ceil(length / max(side, step))
+def _spans(length: int, side: int, step: int, halo: int, shares: int) -> list[Span]:
+    count = math.ceil(length / max(side, step) / shares) * shares
     inner = [round(length * index / count / step) * step for index in range(1, count)]
     edges = sorted({0, *inner, length})
     return [Span(max(0, start - halo), min(length, stop + halo), start, stop) for start, stop in pairwise(edges)]

@@ -12,20 +12,23 @@ No thread stands behind a run: to break is to pause, to drop it is to cancel. `s
 import json
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
 from impasto import device
+from impasto.budget import Budget, Layout
 from impasto.errors import InputError
+from impasto.group import Group
 from impasto.images import Picture, resample
-from impasto.objective import Evaluation, Objective
+from impasto.iteration import iteration
+from impasto.objective import Objective
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.plan import Plan, Size, Stage, make_plan
 from impasto.settings import Runtime, Settings
@@ -36,6 +39,15 @@ __all__ = ["Progress", "Result", "Run", "Style", "StyleTransfer", "stylize"]
 
 _WINDOW = 20
 """Evaluations over which a plateau is judged, as the help of `tolerance` says."""
+
+_SHARE = 0.8
+"""Of the free memory that a run plans to take where nothing is said."""
+
+_PACKED = 200e6
+"""Bytes of the network's filters as they are made ready at the first evaluation."""
+
+_SQUARE, _TRIALS = 256, 6
+"""Pixels and evaluations by which the time of a run is predicted."""
 
 _FAILURES = 3
 """Evaluations in a row without a finite loss after which a run ends as diverged."""
@@ -125,6 +137,20 @@ class StyleTransfer:
         network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
         return network.to(self.machine.device, self.machine.features, winograd=self.machine.winograd)
 
+    def plan(self, content: Picture, styles: Sequence[Picture]) -> Plan:
+        """Plan a run in the memory that it may take: what the runtime says, or most of what is free.
+
+        Raises:
+            PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
+
+        """
+        machine, asked = self.machine, self.runtime.bytes
+        held = device.held_bytes(machine.device)
+        limit = asked or held + _SHARE * device.free_bytes(machine.device)
+        type_ = None if self.runtime.history_dtype == "auto" else self.runtime.history_dtype
+        budget = Budget(limit, held + _PACKED, machine.features.itemsize, type_, machine.group.size)
+        return make_plan(self.settings, _size(content), [_size(style) for style in styles], budget)
+
     def start(
         self, content: Picture, styles: Sequence[Style | Picture] | Style | Picture, *, initial: Picture | None = None
     ) -> "Run":
@@ -154,7 +180,7 @@ class Run:
         self, transfer: StyleTransfer, content: Picture, styles: Sequence[Style], initial: Picture | None
     ) -> None:
         self.settings = transfer.settings
-        self.plan = make_plan(self.settings, _size(content), [_size(style.picture) for style in styles])
+        self.plan = transfer.plan(content, [style.picture for style in styles])
         self.history: list[Progress] = []
         self.stopped: Stopped = "unfinished"
         self._machine = transfer.machine
@@ -162,10 +188,9 @@ class Run:
         self._styles = styles
         self._network = self._normalized(transfer.network)
         self._began_as_content = initial is None and self.settings.init == "content"
-        self._image = self._start(initial)
-        self._best = self._image
-        self._optimizer = _optimizer(self.settings, transfer.runtime)
-        self._state = self._optimizer.init(self._image)
+        self._image: Tensor = self._start(initial)
+        self._best: Tensor = self._image
+        self._state = _optimizer(self.settings, self.plan.stages[0].layout, self._machine.group).init(self._image)
         self._clock = _Clock(self.plan)
         self._progress = self._paint()
 
@@ -174,6 +199,22 @@ class Run:
 
     def __next__(self) -> Progress:
         return next(self._progress)
+
+    def forecast(self) -> float:
+        """Return the seconds that the run will take, by the time of a few evaluations of a small square."""
+        square = torch.rand(3, _SQUARE, _SQUARE, generator=torch.Generator().manual_seed(0))
+        square = square.to(self._machine.device, self._machine.sums)
+        objective = Objective.build(self.settings, self._network, square, [(square.flip(2), 1.0)])
+        optimizer = _optimizer(self.settings, self.plan.stages[-1].layout, self._machine.group)
+        iterate = iteration(objective, optimizer, self._machine.device)
+        state, times = optimizer.init(square), [math.inf]
+        for _ in range(_TRIALS):
+            began = time.perf_counter()
+            step = iterate(square, state)
+            square, state, _ = step.image, step.state, float(step.loss)
+            times.append(time.perf_counter() - began)
+        targets = sum(stage.work for stage in self.plan.stages)  # two pictures forward, at each stage
+        return min(times) / _SQUARE**2 * (self.plan.work + targets)
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way."""
@@ -197,38 +238,39 @@ class Run:
     def _paint(self) -> Iterator[Progress]:
         outcome: Stopped = "finished"
         for number, stage in enumerate(self.plan.stages):
-            self._enlarge(stage.size)
+            self._enlarge(stage)
             outcome = yield from self._paint_stage(number, stage)
             if outcome == "diverged":
                 break
-        self._enlarge(self.plan.stages[-1].size)
+        self._enlarge(self.plan.stages[-1])
         self.stopped = outcome
 
     def _paint_stage(self, number: int, stage: Stage) -> Generator[Progress, None, Stopped]:
         """Evaluate and step until the stage's evaluations are used up, a plateau is reached, or nothing is finite."""
-        objective = self._objective(stage)
+        optimizer = _optimizer(self.settings, stage.layout, self._machine.group)
+        iterate = iteration(self._objective(stage), optimizer, self._machine.device)
         bests: list[float] = [math.inf]
         failures = 0
         for evaluation in range(1, stage.evaluations + 1):
-            found = objective.evaluate(self._image)
-            loss = float(found.loss)
+            step = iterate(self._image, self._state)
+            self._state = step.state
+            loss, *terms = _numbers(step.loss, *step.terms.values())
             failures = 0 if math.isfinite(loss) else failures + 1
             if loss < bests[-1]:
                 self._best = self._image
             bests.append(min(loss, bests[-1]) if math.isfinite(loss) else bests[-1])
-            self.history.append(self._report(number, evaluation, found))
+            self.history.append(self._report(number, evaluation, loss, dict(zip(step.terms, terms, strict=True))))
             yield self.history[-1]
             if failures == _FAILURES:
                 return "diverged"
             if _is_flat(bests, self.settings.tolerance):
                 return "converged"
-            self._image, self._state = self._optimizer.step(self._image, found.loss, found.gradient, self._state)
+            self._image = step.image
         return "finished"
 
-    def _report(self, number: int, evaluation: int, found: Evaluation) -> Progress:
+    def _report(self, number: int, evaluation: int, loss: float, terms: Mapping[str, float]) -> Progress:
         stage = self.plan.stages[number]
         seconds, left = self._clock.read(number, evaluation)
-        terms = {name: float(term) for name, term in found.terms.items()}
         return Progress(
             stage=number + 1,
             stages=len(self.plan.stages),
@@ -236,25 +278,26 @@ class Run:
             height=stage.size.height,
             evaluation=evaluation,
             evaluations=stage.evaluations,
-            loss=float(found.loss),
+            loss=loss,
             terms=terms,
             seconds=seconds,
             seconds_left=left,
         )
 
-    def _enlarge(self, size: Size) -> None:
+    def _enlarge(self, stage: Stage) -> None:
         """Bring the best image and the optimizer's state to a stage's size, in float.
 
         An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
         lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
         """
-        before = Size(self._best.shape[2], self._best.shape[1])
+        size, before = stage.size, Size(self._best.shape[2], self._best.shape[1])
         if size != before:
-            enlarge = partial(resample, height=size.height, width=size.width)
+            enlarge: Callable[[Tensor], Tensor] = partial(resample, height=size.height, width=size.width)
             self._best = enlarge(self._best)
             if self._began_as_content:
-                self._best += self._place(self._content, size) - enlarge(self._place(self._content, before))
-            self._state = self._state.resampled(enlarge)
+                self._best.add_(self._place(self._content, size))
+                self._best.sub_(enlarge(self._place(self._content, before)))
+            self._state = _optimizer(self.settings, stage.layout, self._machine.group).resampled(self._state, enlarge)
         self._image = self._best
 
     def _objective(self, stage: Stage) -> Objective:
@@ -262,7 +305,9 @@ class Run:
             (self._place(style.picture, size), style.weight)
             for style, size in zip(self._styles, stage.styles, strict=True)
         ]
-        return Objective.build(self.settings, self._network, self._place(self._content, stage.size), styles)
+        content = self._place(self._content, stage.size)
+        tiling, group = stage.layout.tiling, self._machine.group
+        return Objective.build(self.settings, self._network, content, styles, tiling=tiling, group=group)
 
     def _start(self, initial: Picture | None) -> Tensor:
         """Return the canvas at the first stage's size, (3, H, W)."""
@@ -292,18 +337,18 @@ class Run:
 
 
 class _Clock:
-    """Time since the run began, and what is left of it by the pixels still to evaluate."""
+    """Time since the run began, and what is left of it by the work still to do."""
 
     def __init__(self, plan: Plan) -> None:
         self._stages = plan.stages
         self._began = time.perf_counter()
-        self._done = 0
+        self._done = 0.0
 
     def read(self, number: int, evaluation: int) -> tuple[float, float]:
         """Count one more evaluation of stage `number`; return the seconds so far and those left."""
-        self._done += math.prod(self._stages[number].size)
-        left = -evaluation * math.prod(self._stages[number].size)
-        left += sum(math.prod(stage.size) * stage.evaluations for stage in self._stages[number:])
+        self._done += self._stages[number].work
+        left = sum(stage.work * stage.evaluations for stage in self._stages[number:])
+        left -= evaluation * self._stages[number].work
         seconds = time.perf_counter() - self._began
         return seconds, seconds * left / self._done
 
@@ -344,11 +389,16 @@ def _size(picture: Picture) -> Size:
     return Size(picture.width, picture.height)
 
 
-def _optimizer(settings: Settings, runtime: Runtime) -> Optimizer[Any]:
+def _optimizer(settings: Settings, layout: Layout, group: Group) -> Optimizer[Any]:
     if settings.optimizer == "adam":
         return Adam(settings.learning_rate, settings.preconditioner)
-    history_dtype = torch.bfloat16 if runtime.history_dtype == "bfloat16" else None
-    return LBFGS(settings.history, settings.learning_rate, settings.preconditioner, history_dtype)
+    history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
+    return LBFGS(layout.history, settings.learning_rate, settings.preconditioner, history_dtype, group=group)
+
+
+def _numbers(*scalars: Tensor) -> list[float]:
+    """Wait for the device, once, and return what it found."""
+    return cast("list[float]", torch.stack(scalars).tolist())
 
 
 def _is_flat(bests: Sequence[float], tolerance: float) -> bool:

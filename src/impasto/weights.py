@@ -49,13 +49,14 @@ class Convention:
     deviation: tuple[float, float, float]
 
     def apply(self, image: Tensor) -> Tensor:
-        """Turn RGB in [0, 1], (..., 3, H, W), into what the network takes; a border of zeros is then the mean."""
-        mean, deviation = (image.new_tensor(numbers)[:, None, None] for numbers in (self.mean, self.deviation))
-        return (image * self.range - mean) / deviation
+        """Turn RGB in [0, 1], (3, H, W), into what the network takes; a border of zeros is then the mean."""
+        channels = zip(image, self.mean, self.deviation, strict=True)
+        return torch.stack([(channel * self.range - mean) / deviation for channel, mean, deviation in channels])
 
     def pullback(self, cotangent: Tensor) -> Tensor:
         """Turn a gradient by what the network takes into one by the image, (3, H, W)."""
-        return cotangent * (self.range / cotangent.new_tensor(self.deviation)[:, None, None])
+        channels = zip(cotangent, self.deviation, strict=True)
+        return torch.stack([channel * (self.range / deviation) for channel, deviation in channels])
 
     def __str__(self) -> str:
         scale = "" if set(self.deviation) == {1.0} else f", over {self.deviation}"

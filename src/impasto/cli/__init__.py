@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
+from impasto.cli import several
 from impasto.cli.describe import info, presets
 from impasto.cli.paint import demo, paint
 from impasto.errors import ImpastoError, InputError
@@ -39,6 +40,7 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 
 def _end(code: int, sentence: str) -> None:
-    """Say one sentence on standard error and exit."""
-    print(f"impasto: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
+    """Say one sentence on standard error and exit; of several processes, one says what is wrong with the input."""
+    if code == 1 or several.is_lead():
+        print(f"impasto: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
     sys.exit(code)

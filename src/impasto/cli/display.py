@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.table import Table
 
 if TYPE_CHECKING:
     from impasto.transfer import Progress as Report
+    from impasto.transfer import Run
 
-__all__ = ["Show", "bar", "clock", "download", "records", "say", "silence"]
+__all__ = ["Show", "bar", "clock", "download", "plan", "records", "say", "silence"]
 
 Show = Callable[["Report"], None]
 """Shows one evaluation's progress."""
@@ -83,6 +85,25 @@ def silence() -> Generator[Show, None, None]:
         del report
 
     yield show
+
+
+def plan(run: "Run", seconds: float) -> None:
+    """Print what a run will do: its stages, how each fits into memory, and how much memory and time it will take."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("stage", "pixels", "evaluations", "tiles", "history", "memory", "work"):
+        table.add_column(name, justify="left" if name in {"tiles", "history"} else "right")
+    for number, stage in enumerate(run.plan.stages, start=1):
+        layout = stage.layout
+        tiles = f"{layout.tiles} of {layout.tiling.side}, {layout.tiling.kept} kept" if layout.tiles > 1 else "1"
+        history = f"{layout.history} in {layout.history_type}" if run.settings.optimizer == "lbfgs" else ""
+        memory = f"{layout.bytes / 1e9:.2f} GB"
+        table.add_row(
+            str(number), str(stage.size), str(stage.evaluations), tiles, history, memory, f"{layout.work:.2f}"
+        )
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    gigabytes = f"{run.plan.bytes / 1e9:.2f} GB, {run.plan.held / 1e9:.2f} GB of it without any stage"
+    console.print(f"About {gigabytes}, and {clock(seconds)} in time.")
 
 
 def clock(seconds: float) -> str:

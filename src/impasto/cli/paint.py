@@ -1,14 +1,14 @@
 """The commands that paint: `paint` and `demo`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from impasto import files
-from impasto.cli import display
+from impasto.cli import display, several
 from impasto.cli.flags import Flags, choose
 from impasto.errors import InputError, RunError
 from impasto.settings import Runtime, Settings
@@ -39,6 +39,18 @@ class Watch:
     quiet: Annotated[bool, Parameter(negative="")] = False
     """Print nothing but errors."""
 
+    verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False
+    """Print the plan first: stages, tiles, memory and time."""
+
+    dry_run: Annotated[bool, Parameter(negative="")] = False
+    """Print the plan and paint nothing."""
+
+    @classmethod
+    def of(cls, watch: "Watch | None") -> "Watch":
+        """Return what was asked for; of several processes, only the first shows and keeps anything."""
+        watch = watch or cls()
+        return watch if several.is_lead() else replace(watch, save_every=0, plot=None, json=False, quiet=True)
+
 
 Output = Annotated[Path, Parameter(alias="-o")]
 
@@ -50,6 +62,8 @@ def paint(
     *styles: Path,
     output: Output,
     initial: Path | None = None,
+    allow_large: Annotated[bool, Parameter(negative="")] = False,
+    processes: int = 1,
     preset: str | None = None,
     settings: Path | None = None,
     watch: Watch | None = None,
@@ -63,6 +77,8 @@ def paint(
         styles: More paintings, blended in equal parts with the first.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file.
         initial: A picture to start from, in place of what --init says.
+        allow_large: Open pictures of more than 100 million pixels.
+        processes: Divide the picture among this many processes of this machine.
         preset: A named set of options; `impasto presets` lists them.
         settings: Options from a JSON file, or from the metadata of a picture painted earlier.
         watch: What to show and keep.
@@ -70,12 +86,17 @@ def paint(
 
     """
     chosen, runtime = choose(flags, preset, settings)
-    watch = watch or Watch()
+    watch = Watch.of(watch)
     _check(output, watch, chosen)
+    if processes < 1:
+        raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
+    if processes > 1 and not several.launched():
+        several.launch(processes)
+        return
     from impasto.images import Picture  # noqa: PLC0415 (torch loads after the cheap checks)
 
-    pictures = [Picture.open(path) for path in (content, style, *styles)]
-    start = None if initial is None else Picture.open(initial)
+    pictures = [Picture.open(path, allow_large=allow_large) for path in (content, style, *styles)]
+    start = None if initial is None else Picture.open(initial, allow_large=allow_large)
     _paint(_transfer(chosen, runtime, watch).start(pictures[0], pictures[1:], initial=start), output, watch)
 
 
@@ -96,7 +117,7 @@ def demo(
 
     """
     chosen, runtime = choose(flags)
-    watch = watch or Watch()
+    watch = Watch.of(watch)
     _check(output, watch, chosen)
     if painting is not None:
         _check(painting, watch, chosen)
@@ -137,6 +158,10 @@ def _transfer(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTrans
 
 def _paint(run: "Run", output: Path, watch: Watch) -> None:
     """Drive a run to its end, show it, and save what was asked for; on Ctrl-C save the picture so far."""
+    if watch.verbose or watch.dry_run:
+        _say_plan(run)
+    if watch.dry_run:
+        return
     for path in _frames(run, output, watch.save_every):
         files.check_target(path, overwrite=watch.overwrite)
     shown = display.silence() if watch.quiet else display.records() if watch.json else display.bar()
@@ -151,6 +176,9 @@ def _paint(run: "Run", output: Path, watch: Watch) -> None:
         raise KeyboardInterrupt(
             f"Interrupted after {len(run.history)} evaluations; the picture so far is in {output}."
         ) from None
+    except RunError as error:  # another process was lost
+        _save(run, output, watch)
+        raise RunError(f"{error} The picture so far is in {output}.") from error
     _save(run, output, watch)
     if run.stopped == "diverged":
         raise RunError(
@@ -159,6 +187,12 @@ def _paint(run: "Run", output: Path, watch: Watch) -> None:
         )
     if not (watch.quiet or watch.json):
         display.say(f"{output}: {_summary(run)}")
+
+
+def _say_plan(run: "Run") -> None:
+    seconds = run.forecast()  # in which all processes take part
+    if several.is_lead():
+        display.plan(run, seconds)
 
 
 def _frames(run: "Run", output: Path, every: int) -> Iterator[Path]:
@@ -171,6 +205,8 @@ def _numbered(output: Path, count: int) -> Path:
 
 
 def _save(run: "Run", output: Path, watch: Watch) -> None:
+    if not several.is_lead():
+        return
     run.save(output, overwrite=watch.overwrite)
     if watch.plot is not None and run.history:
         from impasto.figures import plot_losses  # noqa: PLC0415

@@ -4,13 +4,13 @@
     image, state = optimizer.step(image, loss, gradient, state)
 
 `image` is where loss and gradient were evaluated; the returned image is where to evaluate next. A step uses up the
-state that it is given. A state can be resampled to another size. Nothing here waits for a device: what a step depends
-on stays in tensors. Optimizers know nothing of pictures or networks: a point is any (C, H, W) tensor, in units where
-255 gray levels are 1.
+gradient and the state that it is given: it writes over them. A state can be resampled to another size. Nothing here
+waits for a device: what a step depends on stays in tensors. Optimizers know nothing of pictures or networks: a point is
+any (C, H, W) tensor, in units where 255 gray levels are 1.
 """
 
 from impasto.optimizers.adam import Adam, AdamState
 from impasto.optimizers.lbfgs import LBFGS, LBFGSState
-from impasto.optimizers.protocol import Optimizer, State
+from impasto.optimizers.protocol import Optimizer
 
-__all__ = ["LBFGS", "Adam", "AdamState", "LBFGSState", "Optimizer", "State"]
+__all__ = ["LBFGS", "Adam", "AdamState", "LBFGSState", "Optimizer"]

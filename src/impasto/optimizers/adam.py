@@ -1,13 +1,12 @@
 """Adam. Kingma and Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from torch import Tensor
 
 from impasto.optimizers.protocol import GRAY_LEVEL, Resample
-from impasto.optimizers.spectrum import divide_by_frequency
+from impasto.optimizers.spectrum import divide_by_frequency_
 
 __all__ = ["Adam", "AdamState"]
 
@@ -21,19 +20,10 @@ class AdamState:
     steps: Tensor
     """Their number, a scalar."""
 
-    def resampled(self, resample: Resample) -> Self:
-        """Return the state for another size; moments are images up to the factor by which gradients shrink.
-
-        Resampling may undershoot; the mean's own square keeps the second moment where no step grows beyond one of Adam.
-        """
-        mean, square = resample(self.mean), resample(self.square)
-        factor = self.mean[0].numel() / mean[0].numel()
-        return replace(self, mean=mean * factor, square=square.maximum(mean.square()) * factor**2)
-
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam, algorithm 1, with steps of `learning_rate` gray levels, in the variables of `divide_by_frequency`.
+    """Adam, algorithm 1, with steps of `learning_rate` gray levels, in the variables of `divide_by_frequency_`.
 
     The moments' decay of 0.99 in place of 0.999 suits a few hundred steps without noise.
     """
@@ -46,14 +36,24 @@ class Adam:
         """Return moments of zero."""
         return AdamState(torch.zeros_like(image), torch.zeros_like(image), image.new_zeros(()))
 
+    def resampled(self, state: AdamState, resample: Resample) -> AdamState:
+        """Return a state for the same image at another size; moments are images up to a factor, as gradients are.
+
+        Resampling may undershoot; the mean's own square keeps the second moment where no step grows beyond one of Adam.
+        """
+        mean, square = resample(state.mean), resample(state.square)
+        factor = state.mean[0].numel() / mean[0].numel()
+        return replace(state, mean=mean * factor, square=square.maximum(mean.square()) * factor**2)
+
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: AdamState) -> tuple[Tensor, AdamState]:  # noqa: ARG002
-        """Return the next point and the moments with this gradient."""
+        """Return the next point and the moments with this gradient; uses up the gradient and the state."""
         first, second = self.decays
         steps = state.steps + 1
-        gradient = divide_by_frequency(gradient, self.preconditioner, unit=True)
-        mean = state.mean.lerp(gradient, 1 - first)
-        square = state.square.lerp(gradient.square(), 1 - second)
-        scale = (square / (1 - second**steps)).sqrt()
-        scale = scale.clamp_min(torch.finfo(scale.dtype).tiny)
-        step = mean / scale * (self.learning_rate * GRAY_LEVEL / (1 - first**steps))
-        return image - divide_by_frequency(step, self.preconditioner, unit=True), AdamState(mean, square, steps)
+        divide_by_frequency_(gradient, self.preconditioner, unit=True)
+        mean = state.mean.lerp_(gradient, 1 - first)
+        square = state.square.lerp_(gradient.square_(), 1 - second)
+        scale = torch.div(square, 1 - second**steps, out=gradient).sqrt_()
+        scale.clamp_min_(torch.finfo(scale.dtype).tiny)
+        step = torch.div(mean, scale, out=scale).mul_(self.learning_rate * -GRAY_LEVEL / (1 - first**steps))
+        divide_by_frequency_(step, self.preconditioner, unit=True)
+        return step.add_(image), AdamState(mean, square, steps)

@@ -1,14 +1,15 @@
 """Limited-memory BFGS without a line search. Nocedal and Wright, *Numerical Optimization*, 2nd edition, chapter 7.2."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from impasto.group import ALONE, Group
 from impasto.optimizers.pairs import Pairs
 from impasto.optimizers.protocol import GRAY_LEVEL, Resample
-from impasto.optimizers.spectrum import divide_by_frequency
+from impasto.optimizers.spectrum import divide_by_frequency_
 
 __all__ = ["LBFGS", "LBFGSState"]
 
@@ -31,7 +32,7 @@ class Last(NamedTuple):
     image: Tensor
     loss: Tensor
     gradient: Tensor
-    """In the variables of `divide_by_frequency`, as is `step`."""
+    """In the variables of `divide_by_frequency_`, as is `step`; of both this process's part, (N,)."""
     step: Tensor
 
 
@@ -46,14 +47,10 @@ class LBFGSState:
     """Of the step that the pairs propose, how much is taken."""
     last: Last | None = None
 
-    def resampled(self, resample: Resample) -> Self:
-        """Return the state for the same image at another size."""
-        return replace(self, pairs=self.pairs.resampled(resample), last=None)
-
 
 @dataclass(frozen=True)
 class LBFGS:
-    """L-BFGS in the variables of `divide_by_frequency`, which makes that filter its first Hessian.
+    """L-BFGS in the variables of `divide_by_frequency_`, which makes that filter its first Hessian.
 
     The whole step that the pairs propose goes too far: at its end the slope along it has changed its sign. So a share
     of it is taken, which follows from step to step the place where the slope was 0 (docs/notes/optimizer.md).
@@ -71,33 +68,53 @@ class LBFGS:
     first_step: float = 0.5 * GRAY_LEVEL
     longest_step: float = 8 * GRAY_LEVEL
     tolerated: float = 1.5
+    group: Group = ALONE
 
     def init(self, image: Tensor) -> LBFGSState:
         """Return an empty history."""
-        pairs = Pairs.none(self.history, image, self.history_dtype or image.dtype)
+        pairs = Pairs.none(self.history, image, self.history_dtype or image.dtype, self.group)
         return LBFGSState(pairs, image.new_full((), self.longest_step), image.new_full((), _SHARE))
 
+    def resampled(self, state: LBFGSState, resample: Resample) -> LBFGSState:
+        """Return a state for the same image at another size."""
+        pairs = state.pairs.resampled(resample, self.history, self.history_dtype or state.longest.dtype)
+        return replace(state, pairs=pairs, last=None)
+
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
-        """Return the next point and the state with the last step's pair."""
-        gradient = divide_by_frequency(gradient, self.preconditioner)
-        pairs, longest, share, last = state.pairs, state.longest, state.share, state.last
-        if last is not None:
-            share = _followed(share, (gradient * last.step).sum(), (last.gradient * last.step).sum())
-            pairs = pairs.remember(last.step.flatten(), (gradient - last.gradient).flatten())
-            bad = ~(loss <= self.tolerated * last.loss)
-            moved = (image - last.image).abs().mean()
-            longest = torch.where(bad, moved / 2, (2 * longest).clamp_max(self.longest_step))
-            image, gradient, loss = (
-                torch.where(bad, before, now)
-                for before, now in ((last.image, image), (last.gradient, gradient), (last.loss, loss))
-            )
-        direction = pairs.direction(gradient.flatten()).view(gradient.shape)
-        move = divide_by_frequency(direction, self.preconditioner)
+        """Return the next point and the state with the last step's pair; uses up the gradient and the state."""
+        mine = self.group.part(divide_by_frequency_(gradient, self.preconditioner).view(-1))
+        last = state.last
+        if last is None:
+            return self._move(image, loss, mine.clone(), state, step=torch.empty_like(mine), room=gradient)
+        slopes = self.group.sum(torch.stack((mine.dot(last.step), last.gradient.dot(last.step))))
+        share = _followed(state.share, *slopes)
+        bad = ~(loss <= self.tolerated * last.loss)
+        moved = (image - last.image).abs_().mean()
+        longest = torch.where(bad, moved / 2, (2 * state.longest).clamp_max(self.longest_step))
+        change = mine.sub_(last.gradient)
+        good = last.gradient.add_(_choose(bad, torch.zeros_like(loss), change))
+        pairs = state.pairs.remember(last.step, change)
+        image, loss = _choose(bad, last.image, image), _choose(bad, last.loss, loss)
+        return self._move(image, loss, good, LBFGSState(pairs, longest, share), step=last.step, room=gradient)
+
+    def _move(
+        self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState, *, step: Tensor, room: Tensor
+    ) -> tuple[Tensor, LBFGSState]:
+        """Step on from a good point; `step` and `room` are written over, so that no more memory is taken."""
+        step.copy_(state.pairs.direction(gradient, self.group.part(room.view(-1))))
+        self.group.whole(room.view(-1))
+        move = divide_by_frequency_(room, self.preconditioner)
         length = move.abs().mean()
-        wanted = torch.where(pairs.ages.any(), self.learning_rate * share * length, self.first_step)
-        scale = wanted.minimum(longest) / length.clamp_min(torch.finfo(length.dtype).tiny)
-        last = Last(image, loss, gradient, direction * -scale)
-        return image - move * scale, LBFGSState(pairs, longest, share, last)
+        wanted = torch.where(state.pairs.ages.any(), self.learning_rate * state.share * length, self.first_step)
+        scale = -wanted.minimum(state.longest) / length.clamp_min(torch.finfo(length.dtype).tiny)
+        return move.mul_(scale).add_(image), replace(state, last=Last(image, loss, gradient, step.mul_(scale)))
+
+
+def _choose(bad: Tensor, before: Tensor, now: Tensor) -> Tensor:
+    """Return one of two tensors: on a processor itself, elsewhere a copy, since to look would be to wait."""
+    if bad.device.type == "cpu":
+        return before if bad else now
+    return torch.where(bad, before, now)
 
 
 def _followed(share: Tensor, slope: Tensor, slope_before: Tensor) -> Tensor:

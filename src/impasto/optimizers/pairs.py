@@ -4,12 +4,14 @@ Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their 
 theorem 2.2; the scale of H₀ is another one, of `Pairs.first_scale`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self, cast
 
 import torch
 from torch import Tensor
 
+from impasto.group import ALONE, Group
 from impasto.optimizers.protocol import Resample
 
 __all__ = ["Pairs"]
@@ -20,13 +22,16 @@ _ANGLE = 1e-8
 _FREE = 5.0
 """How much further to go in directions that no pair knows than pairs did, on the mean, for the same gradient."""
 
-_CHUNK = 1 << 14
-"""Columns that are brought to the precision of sums at a time, where the matrices have a lower one."""
+_SMALL, _LARGE = 1 << 14, 1 << 22
+"""Columns of a matrix that are worked on at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Steps s and the changes y of the gradient along them, one a row, in a ring."""
+    """Steps s and the changes y of the gradient along them, one a row, in a ring.
+
+    N is the length of this process's part of an image; inner products are summed over all parts.
+    """
 
     steps: Tensor
     """S, (history, N)."""
@@ -41,37 +46,47 @@ class Pairs:
     ages: Tensor
     """When each row was written, (history,); 0 for never."""
     shape: torch.Size
-    """Of the image that a row is, (C, H, W) or whatever it is."""
+    """Of the image that a row is a part of, (C, H, W) or whatever it is."""
+    group: Group = ALONE
 
     @classmethod
-    def none(cls, history: int, image: Tensor, dtype: torch.dtype) -> Self:
+    def none(cls, history: int, image: Tensor, dtype: torch.dtype, group: Group = ALONE) -> Self:
         """Return no pairs yet, with room for some of an image's size, held in `dtype`."""
-        rows = torch.zeros(history, image.numel(), dtype=dtype, device=image.device)
+        length = group.part(image.reshape(-1)).numel()
+        rows = torch.zeros(history, length, dtype=dtype, device=image.device)
         exact = torch.float32 if image.device.type == "mps" else torch.float64
         small = torch.zeros(history, history, dtype=exact, device=image.device)
         ages = torch.zeros(history, dtype=torch.int64, device=image.device)
-        return cls(rows, torch.zeros_like(rows), small, small.clone(), small[0].clone(), ages, image.shape)
+        return cls(rows, torch.zeros_like(rows), small, small.clone(), small[0].clone(), ages, image.shape, group)
 
     def __len__(self) -> int:
         """Count the pairs; this waits for the device."""
         return int(self.ages.count_nonzero())
 
     def remember(self, step: Tensor, change: Tensor) -> Self:
-        """Put a pair, each (N,), in place of the oldest, if they are finite and less than a right angle apart."""
+        """Put a pair, each (N,), in place of the oldest, if they are finite and less than a right angle apart.
+
+        Rounds both, in place, to the precision in which they are held.
+        """
         row = self.ages.argmin()[None]
-        curved = _is_curved(step.dot(change), step.dot(step), change.dot(change))
+        for vector in (step, change):
+            if vector.dtype != self.steps.dtype:
+                vector.copy_(vector.to(self.steps.dtype))
+        product, length, square = self._sum(torch.stack((step.dot(change), step.dot(step), change.dot(change))))
+        curved = _is_curved(product, length, square)
         for matrix, vector in ((self.steps, step), (self.changes, change)):
-            matrix.index_copy_(0, row, torch.where(curved, vector.to(matrix.dtype), matrix[row]))
-        step, change = (matrix[row][0].to(step.dtype) for matrix in (self.steps, self.changes))
-        by_change, by_step = _times(self.changes, change, step).to(self.squares)
-        self.products.index_copy_(0, row, by_step[None])
-        self.products.index_copy_(1, row, _times(self.steps, change).to(self.products).T)
-        self.squares.index_copy_(0, row, by_change[None]).index_copy_(1, row, by_change[:, None])
-        self.lengths.index_copy_(0, row, step.dot(step).to(self.lengths)[None])
+            for some in _parts(matrix):
+                part = matrix[:, some]
+                part.index_copy_(0, row, torch.where(curved, vector[some].to(matrix.dtype), part[row]))
+        products = torch.cat((_times(self.changes, change, step), _times(self.steps, change)))  # (3, history)
+        by_change, by_step, along = self._sum(products)
+        _put(self.products, row, curved, by_step, along)
+        _put(self.squares, row, curved, by_change, by_change)
+        self.lengths.index_copy_(0, row, torch.where(curved, length, self.lengths[row]))
         age = torch.where(curved, self.ages.max() + 1, self.ages[row])
         return replace(self, ages=self.ages.index_copy(0, row, age))
 
-    def direction(self, gradient: Tensor) -> Tensor:
+    def direction(self, gradient: Tensor, out: Tensor | None = None) -> Tensor:
         """Return H g, (N,), where H₀ is a multiple of the identity; without pairs, g."""
         order = self.ages.argsort()
         there = self.ages[order] > 0
@@ -79,13 +94,12 @@ class Pairs:
         curvatures = torch.where(there, products.diagonal(), 1.0)
         triangle = products.triu(1) + curvatures.diag()  # R
         scale = self.first_scale()
-        along_steps, along_changes = (
-            _times(matrix, gradient)[0].to(products)[order] for matrix in (self.steps, self.changes)
-        )
+        along = torch.cat([_times(matrix, gradient) for matrix in (self.steps, self.changes)])  # (2, history)
+        along_steps, along_changes = self._sum(along)[:, order]
         of_changes = _solve(triangle, along_steps, upper=True)
         rest = curvatures * of_changes + scale * (squares @ of_changes - along_changes)
         of_steps = _solve(triangle.T, rest, upper=False)
-        direction = gradient * scale.to(gradient)
+        direction = torch.mul(gradient, scale.to(gradient), out=out)
         for matrix, weights in ((self.steps, of_steps), (self.changes, -scale * of_changes)):
             _add_rows(direction, matrix, torch.zeros_like(weights).index_copy(0, order, weights).to(gradient))
         return direction
@@ -102,31 +116,45 @@ class Pairs:
         logs = torch.where(there, self.lengths.log() - self.squares.diagonal().log(), 0.0)
         return torch.where(there.any(), _FREE, 1.0) * (logs.sum() / (2 * there.sum()).clamp_min(1)).exp()
 
-    def resampled(self, resample: Resample) -> Self:
-        """Return the pairs for another size: steps are images, and gradients are too, up to a factor.
+    def resampled(self, resample: Resample, history: int, dtype: torch.dtype) -> Self:
+        """Return the newest pairs, with room for `history`, for another size.
 
-        The losses are means over pixels, so a gradient by one pixel shrinks as their number grows.
+        Steps are images, and gradients are too, up to a factor: the losses are means over pixels, so a gradient by one
+        pixel shrinks as their number grows.
         """
-        sums = torch.promote_types(self.steps.dtype, torch.float32)
-        steps, changes = (
-            torch.stack([resample(row.view(self.shape)) for row in matrix.to(sums)])
-            for matrix in (self.steps, self.changes)
-        )
-        shape = steps[0].shape
-        steps, changes = steps.flatten(1), changes.flatten(1)
-        changes *= self.steps.shape[1] / steps.shape[1]
-        inner = ((steps * changes).sum(1), steps.square().sum(1), changes.square().sum(1))
-        kept = _is_curved(*inner) & (self.ages > 0)
-        steps, changes = (torch.where(kept[:, None], rows, 0.0) for rows in (steps, changes))
-        return type(self)(
-            steps.to(self.steps.dtype),
-            changes.to(self.changes.dtype),
-            (steps @ changes.T).to(self.products),
-            (changes @ changes.T).to(self.squares),
-            steps.square().sum(1).to(self.lengths),
-            torch.where(kept, self.ages, 0),
-            shape,
-        )
+        like = resample(self._image(self.steps, 0))
+        found = type(self).none(history, like, dtype, self.group)
+        order = self.ages.argsort(descending=True)[:history]
+        shrunk = self.shape.numel() / like.numel()
+        for place, row in enumerate(map(int, order)):
+            found.steps[place] = self.group.part(resample(self._image(self.steps, row)).reshape(-1))
+            found.changes[place] = self.group.part(resample(self._image(self.changes, row)).reshape(-1)) * shrunk
+        for some in _parts(found.steps):
+            steps, changes = (matrix[:, some].to(like.dtype) for matrix in (found.steps, found.changes))
+            found.products.add_(steps @ changes.T)
+            found.squares.add_(changes @ changes.T)
+            found.lengths.add_(steps.square().sum(1))
+        for sums in (found.products, found.squares, found.lengths):
+            self.group.sum(sums)
+        found.ages[: len(order)] = self.ages[order]
+        dead = ~_is_curved(found.products.diagonal(), found.lengths, found.squares.diagonal())
+        found.ages[dead] = 0
+        for matrix in (found.steps, found.changes):
+            matrix[dead] = 0
+        for matrix in (found.products, found.squares):
+            matrix.masked_fill_(dead[:, None] | dead, 0)
+        return found
+
+    def _image(self, matrix: Tensor, row: int) -> Tensor:
+        """Return a row as a whole image, in the precision of sums."""
+        image = matrix.new_empty(self.shape, dtype=torch.promote_types(matrix.dtype, torch.float32))
+        self.group.part(image.view(-1)).copy_(matrix[row])
+        self.group.whole(image.view(-1))
+        return image
+
+    def _sum(self, numbers: Tensor) -> Tensor:
+        """Add up the processes' inner products, in the precision of the small matrices."""
+        return self.group.sum(numbers.to(self.products))
 
 
 def _is_curved(product: Tensor, step: Tensor, change: Tensor) -> Tensor:
@@ -140,23 +168,28 @@ def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
     return cast("Tensor", torch.linalg.solve_triangular(triangle, vector[:, None], upper=upper))[:, 0]
 
 
+def _parts(matrix: Tensor) -> Iterator[slice]:
+    """Divide the columns: on a processor, what is brought to another precision has to stay in its cache."""
+    size = _SMALL if matrix.dtype == torch.bfloat16 and matrix.device.type == "cpu" else _LARGE
+    return (slice(start, start + size) for start in range(0, matrix.shape[1], size))
+
+
 def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
     """Return matrix · each vector, (K, history), in their precision; to read the matrix is what takes the time."""
-    columns = torch.stack(vectors).T
-    if matrix.dtype == columns.dtype:
-        return (matrix @ columns).T
-    total = columns.new_zeros(len(matrix), len(vectors))
-    for start in range(0, len(columns), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        total += matrix[:, some].to(columns.dtype) @ columns[some]
+    total = vectors[0].new_zeros(len(matrix), len(vectors))
+    for some in _parts(matrix):
+        rows = torch.stack([vector[some] for vector in vectors])  # as columns they would take three times as long
+        total.addmm_(matrix[:, some].to(rows.dtype), rows.T)
     return total.T
 
 
 def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
     """Add weights · matrix to a vector in place, in its precision."""
-    if matrix.dtype == vector.dtype:
-        vector.addmv_(matrix.T, weights)
-        return
-    for start in range(0, len(vector), _CHUNK):
-        some = slice(start, start + _CHUNK)
+    for some in _parts(matrix):
         vector[some].addmv_(matrix[:, some].to(vector.dtype).T, weights)
+
+
+def _put(matrix: Tensor, row: Tensor, new: Tensor, across: Tensor, down: Tensor) -> None:
+    """Write a row, then a column of the same index, where `new`, a scalar, is true."""
+    matrix.index_copy_(0, row, torch.where(new, across.to(matrix), matrix[row]))
+    matrix.index_copy_(1, row, torch.where(new, down.to(matrix)[:, None], matrix[:, row]))

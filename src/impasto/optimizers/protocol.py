@@ -1,11 +1,11 @@
 """What every optimizer offers, and the unit of its steps."""
 
 from collections.abc import Callable
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
-__all__ = ["GRAY_LEVEL", "Optimizer", "Resample", "State"]
+__all__ = ["GRAY_LEVEL", "Optimizer", "Resample"]
 
 GRAY_LEVEL = 1 / 255
 
@@ -13,15 +13,8 @@ Resample = Callable[[Tensor], Tensor]
 """Bring a (C, H, W) tensor to another height and width."""
 
 
-class State(Protocol):
-    """What an optimizer remembers from one evaluation to the next."""
-
-    def resampled(self, resample: Resample) -> Self:
-        """Return the state for the same image at another size."""
-        ...
-
-
-S = TypeVar("S", bound=State)
+S = TypeVar("S")
+"""What an optimizer remembers from one evaluation to the next: a dataclass of tensors, or of such dataclasses."""
 
 
 class Optimizer(Protocol[S]):
@@ -31,6 +24,10 @@ class Optimizer(Protocol[S]):
         """Return the state before the first evaluation."""
         ...
 
+    def resampled(self, state: S, resample: Resample) -> S:
+        """Return a state, perhaps one of other settings of this method, for the same image at another size."""
+        ...
+
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: S) -> tuple[Tensor, S]:
-        """Return where to evaluate next, and the state then; `loss` is a scalar."""
+        """Return where to evaluate next, and the state then; `loss` is a scalar. Uses up the gradient and the state."""
         ...

@@ -1,0 +1,164 @@
+"""What it takes to paint an image of some size, in memory and in work, and the cheapest layout that fits a budget.
+
+Pure arithmetic on sizes; no tensors. Beside the process and the pictures as they were opened, N pixels take
+
+    N · (images + history + content)  +  tiles whose features are kept  +  what is under way in one tile
+
+docs/large-images.md compares these figures with measured ones.
+"""
+
+import math
+from collections.abc import Collection
+from itertools import product, zip_longest
+from typing import Literal, NamedTuple
+
+from impasto.layers import LAYERS, up_to
+from impasto.settings import Settings
+from impasto.tiles import Tiling
+
+__all__ = ["Budget", "HistoryType", "Layout", "cheapest"]
+
+HistoryType = Literal["float32", "bfloat16"]
+
+_IMAGE = 3 * 4
+"""Bytes a pixel of an image in float32."""
+
+_IMAGES = 4
+"""Images that each process has at the peak: the picture, its gradient, the best and the last good one, or a step."""
+
+_PARTS = 2
+"""Images of which each process has its part: the last gradient and step of L-BFGS, or the moments of Adam."""
+
+_WIDEST = 3 * 64
+"""Features a pixel under way in block 1, where they are most: a convolution's input, that with a border, its output; or
+on the way back the features, the gradient by them and that by the input."""
+
+_SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
+"""Sides of tiles to choose from; 0 is the whole image."""
+
+_HALVING = 0.06
+"""Work that half the history costs, as a share: so many more evaluations reach the same loss."""
+
+_ROUNDING = 0.01
+"""The same, of a history in bfloat16."""
+
+_FEWEST = 2
+"""Pairs in the shortest history."""
+
+
+class Budget(NamedTuple):
+    """What there is to compute with."""
+
+    limit: float = math.inf
+    """Bytes that the process may take."""
+    held: float = 0
+    """Bytes of them that it takes before a run, and the network as soon as it is used."""
+    feature: int = 4
+    """Bytes of one feature."""
+    history_type: HistoryType | None = None
+    """Of L-BFGS's pairs; None: the more precise one that fits."""
+    processes: int = 1
+    """That paint the image together; bytes are those of one of them."""
+
+    @property
+    def room(self) -> float:
+        """Bytes for the run itself."""
+        return self.limit - self.held
+
+
+class Layout(NamedTuple):
+    """How an image is computed, and what that takes."""
+
+    tiling: Tiling
+    tiles: int
+    history: int
+    """Pairs of L-BFGS."""
+    history_type: HistoryType
+    bytes: int
+    """At the peak, beyond what the process holds before the run."""
+    work: float
+    """Of an evaluation, over that of a whole image; what a shorter history costs in evaluations counts, too."""
+
+
+def cheapest(settings: Settings, height: int, width: int, budget: Budget, longest: int) -> Layout | None:
+    """Return the layout with the least work among those that fit, or None.
+
+    Args:
+        settings: Of the picture.
+        height: In pixels.
+        width: In pixels.
+        budget: What it has to fit in.
+        longest: Pairs in a history that would hold all that there ever are.
+
+    """
+    full = max(1, min(settings.history, longest))
+    shorter = range(1, max(1, int(math.log2(full / _FEWEST)) + 1)) if settings.optimizer == "lbfgs" else ()
+    problem = _Problem(settings, height, width, budget, full)
+    choices = product(
+        (side for side in _SIDES if side < max(height, width)),
+        (True, False),
+        (full, *(full >> halvings for halvings in shorter)),
+        (budget.history_type,) if budget.history_type else ("float32", "bfloat16"),
+    )
+    found = (
+        _layout(problem, Tiling(side, 1, kept, budget.processes), pairs, type_) for side, kept, pairs, type_ in choices
+    )
+    return min(filter(None, found), key=lambda layout: (layout.work, layout.bytes), default=None)
+
+
+class _Problem(NamedTuple):
+    """What is to be laid out."""
+
+    settings: Settings
+    height: int
+    width: int
+    budget: Budget
+    full: int
+    """Pairs in a history of full length."""
+
+
+def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: HistoryType) -> Layout | None:
+    """Return a layout with as many tiles kept as fit, or None where not one does."""
+    settings, height, width, budget, full = problem
+    layers, processes = {*settings.content_layers, *settings.style_layers}, budget.processes
+    tiles = tiling.tiles(height, width, layers)
+    looked, largest = sum(tile.pixels for tile in tiles), max(tile.pixels for tile in tiles)
+    short = history_type == "bfloat16"
+    row = (_IMAGE if short else 2 * _IMAGE) if settings.optimizer == "lbfgs" else 0
+    each = largest * _kept(settings.pooling, layers, budget.feature)
+    content = _features(settings.content_layers, budget.feature) / processes if tiling.targets_kept else _IMAGE
+    parts = (_PARTS * _IMAGE + row * pairs) / processes
+    fixed = height * width * (_IMAGES * _IMAGE + parts + content) + largest * _WIDEST * budget.feature
+    if not tiling.targets_kept:  # computed beside a tile's features
+        fixed += each
+    mine = len(tiles) / processes
+    kept = int(min(mine, 1 + (budget.room - fixed) // each))
+    if kept < 1:
+        return None
+    forward = 2 - kept / mine
+    if not tiling.targets_kept:
+        forward *= 1 + _macs(settings.content_layers) / _macs(layers)
+    work = looked / processes / (height * width) * (forward + 1) / 2
+    work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * short
+    return Layout(tiling._replace(kept=kept), len(tiles), pairs, history_type, int(fixed + (kept - 1) * each), work)
+
+
+def _features(layers: Collection[str], feature: int) -> float:
+    """Return the bytes a pixel of the features of layers."""
+    return sum(LAYERS[name].units for name in layers) * feature
+
+
+def _kept(pooling: str, layers: Collection[str], feature: int) -> float:
+    """Return the bytes a pixel of what the way back needs: features, a bit a unit of each ReLU, and the pooling's."""
+    path = max((up_to(name) for name in layers), key=len)
+    total = _IMAGE + _features(layers, feature)
+    for layer, after in zip_longest(path, path[1:]):
+        if layer.is_pool:
+            total += {"max": 3 / 8 * layer.units, "average": 0.0, "l2": 4 * layer.units * feature}[pooling]
+        elif layer.name not in layers and not (pooling == "max" and after is not None and after.is_pool):
+            total += layer.units / 8
+    return total
+
+
+def _macs(layers: Collection[str]) -> float:
+    return max(sum(layer.macs for layer in up_to(name)) for name in layers)

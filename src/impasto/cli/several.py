@@ -1,0 +1,82 @@
+"""One run in several processes of this machine: the same command, started once for each."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from impasto.errors import RunError
+
+__all__ = ["is_lead", "launch", "launched"]
+
+_PATIENCE = 20.0
+"""Seconds in which processes that lost another one may save what they have."""
+
+_GLANCE = 0.1
+"""Seconds between two looks at the processes."""
+
+
+def is_lead() -> bool:
+    """Tell whether this process is the one that speaks and writes."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def launched() -> bool:
+    """Tell whether this process was started as one of several, here or by torchrun."""
+    return "RANK" in os.environ
+
+
+def launch(count: int) -> None:
+    """Run this very command in `count` processes, and wait for them.
+
+    Raises:
+        RunError: one of them ended before its time; the others have been stopped.
+
+    """
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    command = [sys.executable, "-m", "impasto", *sys.argv[1:]]
+    children = [
+        subprocess.Popen(  # noqa: S603 (this command itself)
+            command,
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(count)},
+        )
+        for rank in range(count)
+    ]
+    try:
+        _wait(children)
+    finally:
+        for child in children:
+            child.kill()
+
+
+def _wait(children: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until all are done, or until one failed and the others have had time to end."""
+    try:
+        while not _failed(children) and _running(children):
+            time.sleep(_GLANCE)
+    except KeyboardInterrupt:  # the terminal tells the children, too
+        pass
+    last = time.monotonic() + _PATIENCE
+    while _running(children) and time.monotonic() < last:
+        time.sleep(_GLANCE)
+    killed = [rank for rank, child in enumerate(children) if (child.returncode or 0) < 0]
+    if killed:
+        signal = -children[killed[0]].returncode
+        raise RunError(
+            f"process {killed[0] + 1} of {len(children)} was ended by signal {signal}, so the others were stopped; "
+            "what was saved before stands."
+        )
+    if failed := _failed(children):  # which has said why
+        raise SystemExit(failed[0].returncode)
+
+
+def _failed(children: list[subprocess.Popen[bytes]]) -> list[subprocess.Popen[bytes]]:
+    return [child for child in children if child.poll() not in {None, 0}]
+
+
+def _running(children: list[subprocess.Popen[bytes]]) -> bool:
+    return any(child.poll() is None for child in children)

@@ -1,0 +1,76 @@
+"""The processes that paint one image together; a process that is alone is a group of one.
+
+Each evaluates its share of the tiles and remembers its part of what the optimizer has to. Sums and vectors travel by
+torch.distributed: gloo between processors, NCCL between GPUs. All go through the same steps with the same numbers.
+"""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed
+
+from impasto.errors import RunError
+
+__all__ = ["ALONE", "Group", "join", "place"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Group:
+    """A process among others."""
+
+    rank: int = 0
+    size: int = 1
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """Return this process's share of a list, neighbors of nearly equal number in each."""
+        first, last = (len(items) * rank // self.size for rank in (self.rank, self.rank + 1))
+        return items[first:last]
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Replace a tensor by the sum of those of all processes, and return it."""
+        if self.size > 1:
+            with self._told():
+                distributed.all_reduce(tensor)
+        return tensor
+
+    def part(self, vector: Tensor) -> Tensor:
+        """View this process's part of a vector, (N,)."""
+        return vector.tensor_split(self.size)[self.rank]
+
+    def whole(self, vector: Tensor) -> Tensor:
+        """Fill in the parts of the other processes, in place, and return the vector, (N,)."""
+        if self.size > 1:
+            with self._told():
+                for rank, part in enumerate(vector.tensor_split(self.size)):
+                    distributed.broadcast(part, rank)
+        return vector
+
+    @contextmanager
+    def _told(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except RuntimeError as error:
+            raise RunError(f"process {self.rank + 1} of {self.size} lost another one; the run cannot go on.") from error
+
+
+ALONE = Group()
+
+
+def place() -> tuple[int, int]:
+    """Return this process's number on its machine and how many there are, as torchrun says."""
+    return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def join(device: torch.device) -> Group:
+    """Meet the other processes of a run that torchrun started, if there are any."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return ALONE
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Group(distributed.get_rank(), distributed.get_world_size())

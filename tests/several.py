@@ -1,0 +1,29 @@
+"""Paint with the tiny network, as one of several processes or alone, and save what came of it: PATH CHANGES."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from impasto import Picture, Runtime, Settings, StyleTransfer
+from tiny import tiny_weights
+
+
+def paint(changes, begun=None):
+    settings = Settings(**{"size": 192, "first_size": 96, "iterations": 12, "tolerance": 0, **changes})
+    content, style = (torch.rand(3, 144, 192, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64", threads=1), weights=tiny_weights())
+    run, losses = transfer.start(Picture(content), Picture(style)), []
+    for progress in run:
+        losses.append(progress.loss)
+        if begun and len(losses) == 3:
+            begun.touch()
+    return run, losses
+
+
+if __name__ == "__main__":
+    folder, rank = Path(sys.argv[1]), os.environ["RANK"]
+    run, losses = paint(json.loads(sys.argv[2]), folder / f"{rank}.begun")
+    torch.save((run._best, losses, run._state, run._machine.group.size), folder / f"{rank}.pt")
