@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import reference
-from impasto.losses import Content, Gram, Range, TotalVariation
+from impasto.losses import DISTANCES, Content, Range, Texture, TotalVariation, moments
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -12,10 +12,24 @@ def features(channels=8, height=4, width=4):
     return torch.rand(channels, height, width, dtype=torch.float64, generator=GENERATOR)
 
 
+def texture(kind, style=None, weight=3.0):
+    style = features(8, 6, 5) if style is None else style
+    return Texture("conv1_1", [(DISTANCES[kind](moments(style).mean), weight)])
+
+
+def name(loss):
+    return (
+        "+".join(type(part).__name__ for part, _ in loss.distances)
+        if isinstance(loss, Texture)
+        else type(loss).__name__
+    )
+
+
 def losses():
     return [
         Content("conv4_2", 2.0),
-        Gram("conv1_1", Gram.gram(features(8, 6, 5)).mean, 3.0),
+        *(texture(kind) for kind in DISTANCES),
+        Texture("conv1_1", [*texture("gram").distances, *texture("moments").distances]),
         TotalVariation(0.5),
         Range(4.0),
     ]
@@ -25,14 +39,15 @@ def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
     maps = features(8, 4, 4)
     vectors = maps.flatten(1)
     assert vectors.shape == (8, 16)
-    statistic = Gram.gram(maps)
-    assert statistic.total.shape == (8, 8)
+    statistic = moments(maps)
+    assert statistic.total.shape == (8, 9)
     assert float(statistic.mass) == 16
     for i in range(8):
         for j in range(8):
             products = sum(float(maps[i, y, x]) * float(maps[j, y, x]) for y in range(4) for x in range(4))
             assert float(statistic.total[i, j]) == pytest.approx(products, rel=1e-12)
             assert float(statistic.mean[i, j]) == pytest.approx(products / 16, rel=1e-12)
+        assert float(statistic.mean[i, 8]) == pytest.approx(float(vectors[i].mean()), rel=1e-12)
 
 
 def test_the_content_loss_is_the_papers_up_to_the_mean():
@@ -45,7 +60,7 @@ def test_the_content_loss_is_the_papers_up_to_the_mean():
 
 def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
     found, style = features(), features()  # the same size: the paper divides both Gram matrices by one M
-    loss = Gram("conv1_1", Gram.gram(style).mean)
+    loss = texture("gram", style, 1.0)
     ours = float(loss.compare(loss.measure(found)))
     papers = reference.style_loss(found.numpy(), reference.gram(style.numpy()))
     assert ours == pytest.approx(papers * 4 / 8**2, rel=1e-12)  # E_l = mean((G/M - A/M)²) / 4
@@ -64,12 +79,12 @@ def test_gradients_by_features_are_equations_2_and_6():
     papers = reference.content_gradient(found.numpy(), style.numpy()) / (0.5 * found.numel())
     np.testing.assert_allclose(ours.numpy(), papers, rtol=1e-10)
 
-    ours = gradient(Gram("conv1_1", Gram.gram(style).mean), found)
+    ours = gradient(texture("gram", style, 1.0), found)
     papers = reference.style_gradient(found.numpy(), reference.gram(style.numpy())) * 4 / 8**2
     np.testing.assert_allclose(ours.numpy(), papers, rtol=1e-10)
 
 
-@pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("loss", losses(), ids=name)
 @pytest.mark.parametrize("masked", [False, True])
 def test_statistics_add_over_any_split_of_the_image(loss, masked):
     found = features(8, 9, 11) * (600 if loss.layer == "image" else 1) - (100 if loss.layer == "image" else 0)
@@ -83,7 +98,7 @@ def test_statistics_add_over_any_split_of_the_image(loss, masked):
     assert float(loss.compare(total)) == pytest.approx(float(whole), rel=1e-12)
 
 
-@pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("loss", losses(), ids=name)
 def test_tiles_with_a_pixel_of_halo_add_up_to_the_image(loss):
     found, content = features(8, 9, 11) * 400 - 60, features(8, 9, 11)
     whole = loss.measure(found, content=content)
@@ -99,7 +114,7 @@ def test_tiles_with_a_pixel_of_halo_add_up_to_the_image(loss):
     torch.testing.assert_close(total.mass, whole.mass, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("loss", losses(), ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("loss", losses(), ids=name)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_gradients_equal_those_of_automatic_differentiation(loss, masked, layout):
@@ -115,8 +130,45 @@ def test_gradients_equal_those_of_automatic_differentiation(loss, masked, layout
 def test_a_gram_matrix_of_more_positions_than_are_summed_at_a_time(masked):
     found, mask = features(4, 150, 120), features(1, 150, 120)[0] if masked else None
     flat = found.flatten(1)
-    expected = (flat * (1 if mask is None else mask.flatten())) @ flat.T
-    torch.testing.assert_close(Gram.gram(found, mask).total, expected, rtol=1e-10, atol=0)
+    weighed = flat * (1 if mask is None else mask.flatten())
+    expected = torch.cat((weighed @ flat.T, weighed.sum(1, keepdim=True)), 1)
+    torch.testing.assert_close(moments(found, mask).total, expected, rtol=1e-10, atol=0)
+
+
+def square_root(matrix):
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors @ np.diag(values**0.5) @ vectors.T
+
+
+@pytest.mark.parametrize("kind", DISTANCES)
+def test_distances_are_what_they_say_of_vectors_of_features(kind):
+    found, style = features(8, 6, 7), features(8, 5, 9) * 2
+    x, y = (maps.flatten(1).numpy() for maps in (found, style))
+    covariances = [np.cov(vectors, bias=True) for vectors in (x, y)]
+    means, deviations = (
+        [f(vectors, 1) for vectors in (x, y)] for f in (np.mean, lambda v, _: np.sqrt(v.var(1) + 1e-4))
+    )
+    first, second = (covariance + 1e-4 * np.eye(8) for covariance in covariances)
+    root = square_root(square_root(second) @ first @ square_root(second))
+    means = np.mean((means[0] - means[1]) ** 2)
+    expected = {
+        "gram": np.mean((x @ x.T / 42 - y @ y.T / 45) ** 2) / 64,
+        "moments": means + np.mean((deviations[0] - deviations[1]) ** 2),
+        "covariance": np.mean((covariances[0] - covariances[1]) ** 2) / 64,
+        "wasserstein": means + np.trace(first + second - 2 * root) / 8,
+    }[kind]
+    loss = texture(kind, style, 3.0)
+    assert float(loss.compare(loss.measure(found))) == pytest.approx(3 * expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", DISTANCES)
+def test_a_style_is_at_no_distance_from_itself_and_features_that_never_occur_do_no_harm(kind):
+    found = features(8, 6, 7)
+    found[3] = 0
+    loss = texture(kind, found)
+    assert float(loss.compare(loss.measure(found))) == pytest.approx(0, abs=1e-9)
+    assert gradient(loss, found + 0.1 * features(8, 6, 7)).isfinite().all()
+    assert gradient(loss, found * 0).isfinite().all()
 
 
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope():
@@ -132,9 +184,9 @@ def test_only_values_outside_the_range_are_penalized():
 
 def test_bfloat16_features_are_summed_in_float32():
     found = features(4, 16, 16).bfloat16()
-    exact = Gram.gram(found.double()).mean
-    assert Gram.gram(found).total.dtype == torch.float32
-    torch.testing.assert_close(Gram.gram(found).mean.double(), exact, rtol=1e-6, atol=0)
+    exact = moments(found.double()).mean
+    assert moments(found).total.dtype == torch.float32
+    torch.testing.assert_close(moments(found).mean.double(), exact, rtol=1e-6, atol=0)
 
 
 def test_the_content_loss_says_what_it_misses():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from impasto.errors import SettingsError
 from impasto.layers import LAYERS
+from impasto.losses import DISTANCES
 from impasto.settings import PRESETS, Runtime, Settings, preset
 
 LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 8), min_size=1, max_size=4)
@@ -25,6 +26,8 @@ LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 
         ({"style_layers": "conv1_1:much"}, "style_layers cannot be much"),
         ({"style_layers": 3}, "style_layers cannot be 3"),
         ({"style_layers": []}, "VGG-19 layers"),
+        ({"style_loss": "gram,covariances"}, "it takes gram, moments, covariance and wasserstein, with weights"),
+        ({"style_loss": "gram:0"}, "style_loss has no weight above 0"),
         ({"normalize": "perhaps"}, "it takes true or false"),
         ({"sise": 256}, "there is no option sise; size is the nearest"),
         ({"zzz": 1}, "there is no option zzz; the options are size"),
@@ -56,6 +59,11 @@ def test_layers_can_be_written_in_three_ways():
     assert as_text == Settings(style_layers=["conv2_1:0.5", "conv1_1"])
     assert as_text == Settings(style_layers={"conv1_1": 1, "conv2_1": 0.5})
     assert list(as_text.style_layers) == ["conv1_1", "conv2_1"]
+
+
+def test_distances_are_written_like_layers_and_are_those_of_the_losses():
+    assert Settings(style_loss="moments:10,gram").style_loss == {"gram": 1.0, "moments": 10.0}
+    assert Settings(style_loss=list(DISTANCES)).style_loss == dict.fromkeys(DISTANCES, 1.0)
 
 
 def test_settings_are_frozen_and_replace_makes_a_checked_copy():

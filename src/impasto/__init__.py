@@ -15,7 +15,9 @@ from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
     from impasto.images import Picture
-    from impasto.transfer import Progress, Result, Run, Style, StyleTransfer, stylize
+    from impasto.progress import Progress, Result
+    from impasto.run import Run, Style
+    from impasto.transfer import StyleTransfer, stylize
     from impasto.vgg import VGG19
     from impasto.weights import load_weights
 
@@ -38,7 +40,9 @@ _HOMES = {
     "Picture": "images",
     "VGG19": "vgg",
     "load_weights": "weights",
-    **dict.fromkeys(("Progress", "Result", "Run", "Style", "StyleTransfer", "stylize"), "transfer"),
+    **dict.fromkeys(("Progress", "Result"), "progress"),
+    **dict.fromkeys(("Run", "Style"), "run"),
+    **dict.fromkeys(("StyleTransfer", "stylize"), "transfer"),
 }
 
 

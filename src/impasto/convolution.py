@@ -4,6 +4,7 @@ Both are the same operation: the transpose of a convolution is one with its filt
 channels_last.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -19,8 +20,8 @@ __all__ = ["Convolution", "Padding"]
 
 Padding = Literal["zeros", "replicate", "reflect"]
 
-_MIRROR = {"replicate": 1, "reflect": 2}
-"""Where, in a padded signal, the row lies whose copy is row 0."""
+_MIRROR = {"replicate": 0, "reflect": 1}
+"""The row of which a copy stands beyond row 0."""
 
 _CHANNELS = (128, 256)
 """Channels, at least, on the narrower and the wider side, for which fewer multiplications repay the transforms."""
@@ -44,23 +45,33 @@ class Convolution:
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return max(0, filters ∗ signal + bias), (1, out, H, W)."""
-        if self.padding == "zeros":
-            return self._ahead(signal, 1)
-        return self._ahead(functional.pad(signal, (1, 1, 1, 1), mode=self.padding), 0)
+        output = self._ahead(signal, 1)
+        if self.padding != "zeros":  # they are right for all outputs but the outermost
+            output[:, :, :1] = self._bordered(signal[:, :, :2], (1, 1, 1, 0))
+            output[:, :, -1:] = self._bordered(signal[:, :, -2:], (1, 1, 0, 1))
+            output[..., :1] = self._bordered(signal[..., :2], (1, 0, 1, 1))
+            output[..., -1:] = self._bordered(signal[..., -2:], (0, 1, 1, 1))
+        return output
 
     def pullback(self, cotangent: Tensor) -> Tensor:
-        """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W); uses up the cotangent."""
+        """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W)."""
+        gradient = self._back(cotangent, 1)
         if self.padding == "zeros":
-            return self._back(cotangent, 1)
-        padded = self._back(cotangent, 2)  # (1, in, H + 2, W + 2)
-        mirror = _MIRROR[self.padding]
-        for side in (padded, padded.transpose(2, 3)):
-            side[:, :, mirror] += side[:, :, 0]
-            side[:, :, -1 - mirror] += side[:, :, -1]
-        inside = padded[:, :, 1:-1, 1:-1]
-        if inside.shape == cotangent.shape:
-            return cotangent.copy_(inside)
-        return inside.contiguous(memory_format=torch.channels_last)
+            return gradient
+        near, far = _MIRROR[self.padding], -1 - _MIRROR[self.padding]
+        # What goes to the border is a row or column of the gradient by the bordered signal; the corners are in both.
+        gradient[:, :, near] += self._back(cotangent[:, :, :1], 2)[:, :, 0, 1:-1]
+        gradient[:, :, far] += self._back(cotangent[:, :, -1:], 2)[:, :, 2, 1:-1]
+        left, right = self._back(cotangent[..., :1], 2)[..., 0], self._back(cotangent[..., -1:], 2)[..., 2]
+        for column, place in ((left, near), (right, far)):  # (1, in, H + 2)
+            column[..., 1 + near] += column[..., 0]
+            column[..., -1 + far] += column[..., -1]
+            gradient[..., place] += column[..., 1:-1]
+        return gradient
+
+    def _bordered(self, edge: Tensor, border: Sequence[int]) -> Tensor:
+        """Return the outputs along an edge of the signal, two units wide, with a border: left, right, top, bottom."""
+        return self._ahead(functional.pad(edge, tuple(border), mode=self.padding), 0)
 
     @cached_property
     def _ahead(self) -> Filter:

@@ -11,16 +11,23 @@ from typing import NamedTuple
 import psutil
 import torch
 
+from impasto.budget import Budget
 from impasto.errors import SettingsError
 from impasto.filters import prepare
 from impasto.group import Group, join, place
 from impasto.settings import Runtime
 from impasto.winograd import F4, prepare_winograd
 
-__all__ = ["Machine", "free_bytes", "held_bytes", "resolve"]
+__all__ = ["Machine", "budget", "resolve"]
 
 _WORTH = 1.15
 """How many times faster something must be to be chosen over what is simpler or more precise."""
+
+_SHARE = 0.8
+"""Of the free memory that a run plans to take where nothing is said."""
+
+_PACKED = 200e6
+"""Bytes of the network's filters, made ready at the first evaluation."""
 
 _TURNS = 8
 """Timings of each trial, of which the least counts."""
@@ -68,12 +75,20 @@ def resolve(runtime: Runtime) -> Machine:
     return Machine(device, features, torch.promote_types(features, torch.float32), winograd, join(device), reason)
 
 
-def held_bytes(device: torch.device) -> int:
+def budget(machine: Machine, runtime: Runtime) -> Budget:
+    """Measure what a run has to compute with: the memory that the runtime allows, or most of what is free."""
+    held = _held_bytes(machine.device)
+    limit = runtime.bytes or held + _SHARE * _free_bytes(machine.device) / place()[1]
+    type_ = None if runtime.history_dtype == "auto" else runtime.history_dtype
+    return Budget(limit, held + _PACKED, machine.features.itemsize, type_, machine.group.size)
+
+
+def _held_bytes(device: torch.device) -> int:
     """Return the memory that this process holds: on a GPU what is there, else its own."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else psutil.Process().memory_info().rss
 
 
-def free_bytes(device: torch.device) -> float:
+def _free_bytes(device: torch.device) -> float:
     """Return the memory that is free: on a GPU, or on the machine as far as a container's limit allows."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)

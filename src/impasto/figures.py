@@ -5,7 +5,7 @@ from pathlib import Path
 
 from impasto import files
 from impasto.errors import InputError
-from impasto.transfer import Progress
+from impasto.progress import Progress
 
 __all__ = ["PLOT_SUFFIXES", "check_plot", "plot_losses"]
 

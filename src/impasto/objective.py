@@ -12,9 +12,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from impasto.errors import InputError
 from impasto.group import ALONE, Group
 from impasto.layers import LAYERS
-from impasto.losses import IMAGE, Content, Gram, Loss, Range, Statistic, TotalVariation
+from impasto.losses import DISTANCES, IMAGE, Content, Loss, Range, Statistic, Texture, TotalVariation, moments
 from impasto.settings import Settings
 from impasto.tiles import Tile, Tiling
 from impasto.vgg import VGG19, Features
@@ -73,8 +74,11 @@ class Objective:
         losses += [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
         if settings.style_weight > 0:
             weights = _positive(settings.style_layers)
-            grams = _blend(network, styles, weights, tiling, group)
-            losses += [Gram(name, grams[name], settings.style_weight * weight) for name, weight in weights.items()]
+            targets = _blend(network, styles, weights, tiling, group)
+            for name, weight in weights.items():
+                kinds = _positive(settings.style_loss).items()
+                distances = [(DISTANCES[kind](targets[name]), settings.style_weight * weight * w) for kind, w in kinds]
+                losses.append(Texture(name, distances))
         if settings.tv_weight > 0:
             losses.append(TotalVariation(settings.tv_weight))
         if settings.range_weight > 0:
@@ -84,6 +88,15 @@ class Objective:
         return cls(
             network, losses, _targets(network, content, contents, tiles, kept=tiling.targets_kept), tiling, group
         )
+
+    def __post_init__(self) -> None:
+        if self.tiling.side or self.tiling.shares > 1:
+            for loss in self.losses:
+                if not loss.additive:
+                    raise InputError(
+                        f"{type(loss).__name__} cannot be summed over parts of an image, so no tiles and no other "
+                        "processes can be used; give it more memory or a smaller size."
+                    )
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed."""
@@ -178,29 +191,29 @@ def _targets(network: VGG19, content: Tensor, layers: Collection[str], tiles: Se
 def _blend(
     network: VGG19, styles: Sequence[tuple[Tensor, float]], layers: Mapping[str, float], tiling: Tiling, group: Group
 ) -> dict[str, Tensor]:
-    """Return the weighted mean of the styles' normalized Gram matrices, by layer, each (C, C)."""
+    """Return the weighted mean of the styles' normalized moments, by layer, each (C, C + 1)."""
     whole = sum(weight for _, weight in styles)
-    grams: dict[str, Tensor] = {}
+    blend: dict[str, Tensor] = {}
     for style, weight in styles:
-        for name, gram in _grams(network, style, layers, tiling, group).items():
-            mean = gram.mean * (weight / whole)
-            grams[name] = grams[name] + mean if name in grams else mean
-    return grams
+        for name, statistic in _moments(network, style, layers, tiling, group).items():
+            mean = statistic.mean * (weight / whole)
+            blend[name] = blend[name] + mean if name in blend else mean
+    return blend
 
 
-def _grams(
+def _moments(
     network: VGG19, style: Tensor, layers: Collection[str], tiling: Tiling, group: Group
 ) -> dict[str, Statistic]:
-    """Sum up a style image's Gram matrices."""
+    """Sum up a style image's features and their products."""
     tiles = tiling.tiles(style.shape[1], style.shape[2], layers)
     if len(tiles) < group.size:  # too small to divide
         group = ALONE
-    grams: dict[str, Statistic] = {}
+    found: dict[str, Statistic] = {}
     for tile in group.share(tiles):
         for name, features in network.forward(style[tile.seen()], layers).items():
-            gram = Gram.gram(features, _owned(tile, LAYERS[name].stride, features, style.dtype))
-            grams[name] = grams[name] + gram if name in grams else gram
-    return {name: _over(group, gram) for name, gram in grams.items()}
+            more = moments(features, _owned(tile, LAYERS[name].stride, features, style.dtype))
+            found[name] = found[name] + more if name in found else more
+    return {name: _over(group, statistic) for name, statistic in found.items()}
 
 
 def _over(group: Group, statistic: Statistic) -> Statistic:

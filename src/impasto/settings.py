@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
@@ -18,11 +19,11 @@ from pydantic.fields import FieldInfo
 from impasto.errors import SettingsError
 from impasto.layers import LAYERS
 
-__all__ = ["PRESETS", "LayerWeights", "Option", "Options", "Preset", "Runtime", "Settings", "preset"]
+__all__ = ["PRESETS", "DistanceWeights", "LayerWeights", "Option", "Options", "Preset", "Runtime", "Settings", "preset"]
 
 
-def _layer_weights(value: object) -> object:
-    """Read `"conv1_1,conv2_1:0.5"`, a list of such words or a mapping as `{layer: weight}`, shallowest layer first."""
+def _weights(value: object, names: Sequence[str]) -> object:
+    """Read `"conv1_1,conv2_1:0.5"`, a list of such words or a mapping as `{name: weight}`, in the order of `names`."""
     if isinstance(value, str):
         value = value.replace(",", " ").split()
     if isinstance(value, Mapping):
@@ -31,20 +32,28 @@ def _layer_weights(value: object) -> object:
         words = [str(word).partition(":") for word in cast("Sequence[object]", value)]
         pairs = [(name, weight or 1.0) for name, _, weight in words]
     else:
-        raise ValueError("not layers")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
-    if not pairs or any(name not in LAYERS for name, _ in pairs):
-        raise ValueError("not layers")
-    order = list(LAYERS)
-    return dict(sorted(pairs, key=lambda pair: order.index(pair[0])))
+        raise ValueError("not names")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
+    if not pairs or any(name not in names for name, _ in pairs):
+        raise ValueError("not names")
+    return dict(sorted(pairs, key=lambda pair: names.index(pair[0])))
 
 
 LayerWeights = Annotated[
     dict[str, Annotated[float, Ge(0.0)]],
-    BeforeValidator(_layer_weights),
+    BeforeValidator(partial(_weights, names=list(LAYERS))),
     "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, with weights if you like: conv1_1,conv2_1:0.5",
 ]
 """`{layer name: weight}`; as a flag `conv1_1,conv2_1:0.5`, where a weight that is not given is 1."""
 
+
+_DISTANCES = ("gram", "moments", "covariance", "wasserstein")
+
+DistanceWeights = Annotated[
+    dict[str, Annotated[float, Ge(0.0)]],
+    BeforeValidator(partial(_weights, names=_DISTANCES)),
+    "gram, moments, covariance and wasserstein, with weights if you like: gram,moments:10",
+]
+"""`{distance: weight}`, written like layers."""
 
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
 
@@ -171,7 +180,7 @@ class Settings(Options):
 
     The objective, over features F of the picture, P of the content and Gram matrices G = F Fᵀ / (H·W), A of the style:
 
-        content_weight · Σ_l w_l mean((F - P)²)  +  style_weight · Σ_l w_l / C_l² · mean((G - A)²)
+        content_weight · Σ_l w_l mean((F - P)²)  +  style_weight · Σ_l w_l / C_l² · mean((G - A)²)  (`style_loss` gram)
         + tv_weight · mean(|∇x|²) + range_weight · mean(max(0, x - 255)² + max(0, -x)²),    x in gray levels 0 … 255
 
     The first two terms are those of the author's own notebook (Gatys, 2016), where content_weight is 1; at 256 pixels
@@ -197,6 +206,9 @@ class Settings(Options):
         dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 1.0),
         "Objective",
         "Layers whose Gram matrices the style loss compares.",
+    )
+    style_loss: DistanceWeights = _option(
+        {"gram": 1.0}, "Objective", "Which distances of the styles' features the style loss adds up, with weights."
     )
     style_scale: float = _option(
         1.0,
@@ -255,6 +267,8 @@ class Settings(Options):
             for weight, layers in ((self.content_weight, self.content_layers), (self.style_weight, self.style_layers))
         ):
             raise ValueError("content_weight and style_weight cannot both be 0; give at least one of them a weight.")
+        if not any(self.style_loss.values()):
+            raise ValueError("style_loss has no weight above 0; for no style, give a style_weight of 0.")
         return self
 
 

@@ -9,104 +9,21 @@
 No thread stands behind a run: to break is to pause, to drop it is to cancel. `stylize` does all of it in one call.
 """
 
-import json
-import math
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
-from importlib.metadata import version
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
-
-import torch
-from torch import Tensor
 
 from impasto import device
-from impasto.budget import Budget, Layout
 from impasto.errors import InputError
-from impasto.group import Group
-from impasto.images import Picture, resample
-from impasto.iteration import iteration
-from impasto.objective import Objective
-from impasto.optimizers import LBFGS, Adam, Optimizer
-from impasto.plan import Plan, Size, Stage, make_plan
+from impasto.images import Picture
+from impasto.plan import Plan, Size, make_plan
+from impasto.progress import Result
+from impasto.run import Run, Style
 from impasto.settings import Runtime, Settings
 from impasto.vgg import VGG19
 from impasto.weights import Weights, load_weights
 
-__all__ = ["Progress", "Result", "Run", "Style", "StyleTransfer", "stylize"]
-
-_WINDOW = 20
-"""Evaluations over which a plateau is judged, as the help of `tolerance` says."""
-
-_SHARE = 0.8
-"""Of the free memory that a run plans to take where nothing is said."""
-
-_PACKED = 200e6
-"""Bytes of the network's filters as they are made ready at the first evaluation."""
-
-_SQUARE, _TRIALS = 256, 6
-"""Pixels and evaluations by which the time of a run is predicted."""
-
-_FAILURES = 3
-"""Evaluations in a row without a finite loss after which a run ends as diverged."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """A style image and its weight beside others."""
-
-    picture: Picture
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands after one evaluation: plain numbers only."""
-
-    stage: int
-    """From 1."""
-    stages: int
-    width: int
-    height: int
-    evaluation: int
-    """In this stage, from 1."""
-    evaluations: int
-    """Of this stage, at most."""
-    loss: float
-    """The whole objective."""
-    terms: Mapping[str, float]
-    """Its parts: content, style, tv, range."""
-    seconds: float
-    """Since the run began."""
-    seconds_left: float
-    """Estimated from the pixels evaluated so far."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what a JSON record of it holds."""
-        return asdict(self)
-
-
-Stopped = Literal["finished", "converged", "unfinished", "diverged"]
-"""finished: all evaluations done; converged: a plateau; unfinished: left before its end; diverged: no finite loss."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A painted picture and how it came about."""
-
-    picture: Picture
-    settings: Settings
-    history: Sequence[Progress]
-    stopped: Stopped
-
-    def _repr_png_(self) -> bytes:
-        return self.picture.png()
+__all__ = ["StyleTransfer", "stylize"]
 
 
 class StyleTransfer:
@@ -144,16 +61,12 @@ class StyleTransfer:
             PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
 
         """
-        machine, asked = self.machine, self.runtime.bytes
-        held = device.held_bytes(machine.device)
-        limit = asked or held + _SHARE * device.free_bytes(machine.device)
-        type_ = None if self.runtime.history_dtype == "auto" else self.runtime.history_dtype
-        budget = Budget(limit, held + _PACKED, machine.features.itemsize, type_, machine.group.size)
-        return make_plan(self.settings, _size(content), [_size(style) for style in styles], budget)
+        sizes = [Size(picture.width, picture.height) for picture in (content, *styles)]
+        return make_plan(self.settings, sizes[0], sizes[1:], device.budget(self.machine, self.runtime))
 
     def start(
         self, content: Picture, styles: Sequence[Style | Picture] | Style | Picture, *, initial: Picture | None = None
-    ) -> "Run":
+    ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
         Args:
@@ -170,187 +83,10 @@ class StyleTransfer:
         chosen = [Style(style) if isinstance(style, Picture) else style for style in listed]
         if not any(style.weight for style in chosen):
             raise InputError("there is no style image with a weight above 0; give at least one.")
-        return Run(self, content, chosen, initial)
-
-
-class Run:
-    """A run under way: iterate to paint, look at any time."""
-
-    def __init__(
-        self, transfer: StyleTransfer, content: Picture, styles: Sequence[Style], initial: Picture | None
-    ) -> None:
-        self.settings = transfer.settings
-        self.plan = transfer.plan(content, [style.picture for style in styles])
-        self.history: list[Progress] = []
-        self.stopped: Stopped = "unfinished"
-        self._machine = transfer.machine
-        self._content = content
-        self._styles = styles
-        self._network = self._normalized(transfer.network)
-        self._began_as_content = initial is None and self.settings.init == "content"
-        self._image: Tensor = self._start(initial)
-        self._best: Tensor = self._image
-        self._state = _optimizer(self.settings, self.plan.stages[0].layout, self._machine.group).init(self._image)
-        self._clock = _Clock(self.plan)
-        self._progress = self._paint()
-
-    def __iter__(self) -> Iterator[Progress]:
-        return self
-
-    def __next__(self) -> Progress:
-        return next(self._progress)
-
-    def forecast(self) -> float:
-        """Return the seconds that the run will take, by the time of a few evaluations of a small square."""
-        square = torch.rand(3, _SQUARE, _SQUARE, generator=torch.Generator().manual_seed(0))
-        square = square.to(self._machine.device, self._machine.sums)
-        objective = Objective.build(self.settings, self._network, square, [(square.flip(2), 1.0)])
-        optimizer = _optimizer(self.settings, self.plan.stages[-1].layout, self._machine.group)
-        iterate = iteration(objective, optimizer, self._machine.device)
-        state, times = optimizer.init(square), [math.inf]
-        for _ in range(_TRIALS):
-            began = time.perf_counter()
-            step = iterate(square, state)
-            square, state, _ = step.image, step.state, float(step.loss)
-            times.append(time.perf_counter() - began)
-        targets = sum(stage.work for stage in self.plan.stages)  # two pictures forward, at each stage
-        return min(times) / _SQUARE**2 * (self.plan.work + targets)
-
-    def preview(self) -> Picture:
-        """Return the best picture so far, at the size of the stage under way."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
-        return Picture(self._best.clamp(0, 1).float().cpu(), note=note)
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Save `preview` with the settings in its metadata.
-
-        Raises:
-            InputError: the name is not that of an image, or something is there already.
-            WriteError: the file could not be written.
-
-        """
-        self.preview().save(path, overwrite=overwrite)
-
-    def result(self) -> Result:
-        """Return the picture as it is now; iterate to the end first for a finished one."""
-        return Result(self.preview(), self.settings, tuple(self.history), self.stopped)
-
-    def _paint(self) -> Iterator[Progress]:
-        outcome: Stopped = "finished"
-        for number, stage in enumerate(self.plan.stages):
-            self._enlarge(stage)
-            outcome = yield from self._paint_stage(number, stage)
-            if outcome == "diverged":
-                break
-        self._enlarge(self.plan.stages[-1])
-        self.stopped = outcome
-
-    def _paint_stage(self, number: int, stage: Stage) -> Generator[Progress, None, Stopped]:
-        """Evaluate and step until the stage's evaluations are used up, a plateau is reached, or nothing is finite."""
-        optimizer = _optimizer(self.settings, stage.layout, self._machine.group)
-        iterate = iteration(self._objective(stage), optimizer, self._machine.device)
-        bests: list[float] = [math.inf]
-        failures = 0
-        for evaluation in range(1, stage.evaluations + 1):
-            step = iterate(self._image, self._state)
-            self._state = step.state
-            loss, *terms = _numbers(step.loss, *step.terms.values())
-            failures = 0 if math.isfinite(loss) else failures + 1
-            if loss < bests[-1]:
-                self._best = self._image
-            bests.append(min(loss, bests[-1]) if math.isfinite(loss) else bests[-1])
-            self.history.append(self._report(number, evaluation, loss, dict(zip(step.terms, terms, strict=True))))
-            yield self.history[-1]
-            if failures == _FAILURES:
-                return "diverged"
-            if _is_flat(bests, self.settings.tolerance):
-                return "converged"
-            self._image = step.image
-        return "finished"
-
-    def _report(self, number: int, evaluation: int, loss: float, terms: Mapping[str, float]) -> Progress:
-        stage = self.plan.stages[number]
-        seconds, left = self._clock.read(number, evaluation)
-        return Progress(
-            stage=number + 1,
-            stages=len(self.plan.stages),
-            width=stage.size.width,
-            height=stage.size.height,
-            evaluation=evaluation,
-            evaluations=stage.evaluations,
-            loss=loss,
-            terms=terms,
-            seconds=seconds,
-            seconds_left=left,
+        plan = self.plan(content, [style.picture for style in chosen])
+        return Run(
+            content, chosen, initial, settings=self.settings, plan=plan, network=self.network, machine=self.machine
         )
-
-    def _enlarge(self, stage: Stage) -> None:
-        """Bring the best image and the optimizer's state to a stage's size, in float.
-
-        An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
-        lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
-        """
-        size, before = stage.size, Size(self._best.shape[2], self._best.shape[1])
-        if size != before:
-            enlarge: Callable[[Tensor], Tensor] = partial(resample, height=size.height, width=size.width)
-            self._best = enlarge(self._best)
-            if self._began_as_content:
-                self._best.add_(self._place(self._content, size))
-                self._best.sub_(enlarge(self._place(self._content, before)))
-            self._state = _optimizer(self.settings, stage.layout, self._machine.group).resampled(self._state, enlarge)
-        self._image = self._best
-
-    def _objective(self, stage: Stage) -> Objective:
-        styles = [
-            (self._place(style.picture, size), style.weight)
-            for style, size in zip(self._styles, stage.styles, strict=True)
-        ]
-        content = self._place(self._content, stage.size)
-        tiling, group = stage.layout.tiling, self._machine.group
-        return Objective.build(self.settings, self._network, content, styles, tiling=tiling, group=group)
-
-    def _start(self, initial: Picture | None) -> Tensor:
-        """Return the canvas at the first stage's size, (3, H, W)."""
-        size = self.plan.stages[0].size
-        shape = (3, size.height, size.width)
-        if initial is not None:
-            return self._place(initial, size)
-        if self.settings.init == "noise":
-            noise = torch.rand(shape, generator=torch.Generator().manual_seed(self.settings.seed))
-            return noise.to(self._machine.device, self._machine.sums)
-        if self.settings.init == "blank":
-            return torch.full(shape, 0.5, device=self._machine.device, dtype=self._machine.sums)
-        return self._place(self._content if self.settings.init == "content" else self._styles[0].picture, size)
-
-    def _normalized(self, network: VGG19) -> VGG19:
-        """Rescale the network over the run's own images at the first stage's size, if the settings say so."""
-        if not self.settings.normalize:
-            return network
-        stage = self.plan.stages[0]
-        images = [self._place(style.picture, size) for style, size in zip(self._styles, stage.styles, strict=True)]
-        layers = {**self.settings.content_layers, **self.settings.style_layers}
-        return network.normalized([self._place(self._content, stage.size), *images], layers)
-
-    def _place(self, picture: Picture, size: Size) -> Tensor:
-        """Bring a picture to a size and to the device, (3, H, W)."""
-        return picture.resized(size.width, size.height).pixels.to(self._machine.device, self._machine.sums)
-
-
-class _Clock:
-    """Time since the run began, and what is left of it by the work still to do."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._stages = plan.stages
-        self._began = time.perf_counter()
-        self._done = 0.0
-
-    def read(self, number: int, evaluation: int) -> tuple[float, float]:
-        """Count one more evaluation of stage `number`; return the seconds so far and those left."""
-        self._done += self._stages[number].work
-        left = sum(stage.work * stage.evaluations for stage in self._stages[number:])
-        left -= evaluation * self._stages[number].work
-        seconds = time.perf_counter() - self._began
-        return seconds, seconds * left / self._done
 
 
 def stylize(
@@ -383,26 +119,3 @@ def stylize(
 
 def _picture(source: str | Path | Picture) -> Picture:
     return source if isinstance(source, Picture) else Picture.open(source)
-
-
-def _size(picture: Picture) -> Size:
-    return Size(picture.width, picture.height)
-
-
-def _optimizer(settings: Settings, layout: Layout, group: Group) -> Optimizer[Any]:
-    if settings.optimizer == "adam":
-        return Adam(settings.learning_rate, settings.preconditioner)
-    history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
-    return LBFGS(layout.history, settings.learning_rate, settings.preconditioner, history_dtype, group=group)
-
-
-def _numbers(*scalars: Tensor) -> list[float]:
-    """Wait for the device, once, and return what it found."""
-    return cast("list[float]", torch.stack(scalars).tolist())
-
-
-def _is_flat(bests: Sequence[float], tolerance: float) -> bool:
-    """Judge whether the best loss fell by less than a share of `tolerance` over the last evaluations."""
-    if tolerance == 0 or len(bests) <= _WINDOW + 1:
-        return False
-    return bests[-1 - _WINDOW] - bests[-1] < tolerance * bests[-1 - _WINDOW]

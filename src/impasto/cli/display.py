@@ -11,8 +11,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from impasto.transfer import Progress as Report
-    from impasto.transfer import Run
+    from impasto.progress import Progress as Report
+    from impasto.run import Run
 
 __all__ = ["Show", "bar", "clock", "download", "plan", "records", "say", "silence"]
 

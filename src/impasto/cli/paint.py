@@ -14,7 +14,8 @@ from impasto.errors import InputError, RunError
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
-    from impasto.transfer import Run, StyleTransfer
+    from impasto.run import Run
+    from impasto.transfer import StyleTransfer
 
 __all__ = ["demo", "paint"]
 

@@ -1,0 +1,102 @@
+"""What every loss offers, and what losses are made of."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+import torch
+from torch import Tensor
+
+__all__ = ["IMAGE", "Loss", "Mean", "Statistic", "mass", "summable", "total_of", "weighed"]
+
+IMAGE = "image"
+"""The layer of losses that look at the pixels themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Statistic:
+    """Sums over the units of a region; those of two disjoint regions add up to that of both."""
+
+    total: Tensor
+    """The sum, of any shape."""
+    mass: Tensor
+    """What normalizes it: the summed weight of all that was added up, a scalar."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.total + other.total, self.mass + other.mass)
+
+    @property
+    def mean(self) -> Tensor:
+        """The normalized statistic."""
+        return self.total / self.mass
+
+
+class Loss(Protocol):
+    """A term of the objective at one layer."""
+
+    term: ClassVar[str]
+    """The name under which its value is reported."""
+    additive: ClassVar[bool]
+    """Whether what it measures of the parts of an image adds up to that of the whole."""
+
+    @property
+    def layer(self) -> str:
+        """The layer whose features it measures."""
+        ...
+
+    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:
+        """Sum up what the loss needs of a region; `content` is the content image's features at the same place."""
+        ...
+
+    def compare(self, statistic: Statistic) -> Tensor:
+        """Return the weighted loss, a scalar."""
+        ...
+
+    def slope(self, statistic: Statistic) -> Tensor:
+        """Return the derivative of `compare` by the statistic's sum, of the sum's shape."""
+        ...
+
+    def pullback(
+        self,
+        slope: Tensor,
+        features: Tensor,
+        into: Tensor,
+        pixels: Tensor | None = None,
+        content: Tensor | None = None,
+    ) -> None:
+        """Add the derivative of ⟨slope, measured sum⟩ by the features to `into`, of their shape, in place."""
+        ...
+
+
+class Mean:
+    """A loss that is `weight` times a mean."""
+
+    weight: float
+
+    def compare(self, statistic: Statistic) -> Tensor:
+        """Weigh the mean."""
+        return self.weight * statistic.mean
+
+    def slope(self, statistic: Statistic) -> Tensor:
+        """Return weight / mass."""
+        return self.weight / statistic.mass
+
+
+def summable(features: Tensor) -> Tensor:
+    """Return features in a precision to sum in: float32, or float64 if they are."""
+    return features.to(torch.promote_types(features.dtype, torch.float32))
+
+
+def weighed(values: Tensor, pixels: Tensor | None) -> Tensor:
+    """Return values (C, H, W) times the weights of their pixels."""
+    return values if pixels is None else values * pixels.to(values.dtype)
+
+
+def mass(units: Tensor, pixels: Tensor | None) -> Tensor:
+    """Sum the weights of one channel's units, (H, W)."""
+    return summable(units.new_zeros(())) + units.numel() if pixels is None else pixels.sum()
+
+
+def total_of(values: Tensor, pixels: Tensor | None) -> Statistic:
+    """Sum values (C, H, W) over units and channels, with a mass that makes the normalized statistic a mean."""
+    total = values.sum() if pixels is None else (values.sum(0) * pixels).sum()
+    return Statistic(total, mass(values[0], pixels) * len(values))

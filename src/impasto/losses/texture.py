@@ -1,0 +1,96 @@
+"""The style loss: which features occur together, wherever they occur."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from impasto.losses.distances import Distance
+from impasto.losses.protocol import Statistic, mass, summable
+
+__all__ = ["Texture", "moments"]
+
+_CHUNK = 1 << 14
+"""Positions whose features are brought to float32 at a time: they stay in the processor's cache."""
+
+
+def moments(features: Tensor, pixels: Tensor | None = None) -> Statistic:
+    """Sum F Fᵀ and, as a last column, F over positions: (C, C + 1); its mean is the Gram matrix beside the mean.
+
+    Each position is weighted by its pixel; with guides T of Gatys et al. 2017, `pixels` is T².
+    """
+    count = len(features)
+    total = summable(features.new_zeros(count, count + 1))
+    rows = _rows(features)  # (H·W, C)
+    for some in _parts(rows):
+        exact = summable(rows[some])
+        weighted = exact if pixels is None else exact * pixels.flatten()[some, None]
+        total[:, :count].addmm_(exact.T, weighted)
+        total[:, count].add_(weighted.sum(0))
+    return Statistic(total, mass(features[0], pixels))
+
+
+@dataclass(frozen=True)
+class Texture:
+    """The style loss of one layer: weighted distances of its moments from those of the style.
+
+    Gatys et al. 2016, eq. 3 and 4, is the distance of Gram matrices.
+    """
+
+    layer: str
+    distances: Sequence[tuple[Distance, float]]
+    """Each with its weight."""
+    term: ClassVar[str] = "style"
+    additive: ClassVar[bool] = True
+
+    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:  # noqa: ARG002
+        """Sum F Fᵀ and F over the positions."""
+        return moments(features, pixels)
+
+    def compare(self, statistic: Statistic) -> Tensor:
+        """Add up the distances."""
+        return sum(
+            (weight * distance.value(statistic.mean) for distance, weight in self.distances),
+            start=statistic.mass.new_zeros(()),
+        )
+
+    def slope(self, statistic: Statistic) -> Tensor:
+        """Return the derivative of the distances by the sums, (C, C + 1)."""
+        start = statistic.total.new_zeros(())
+        slopes = (distance.derivative(statistic.mean) * weight for distance, weight in self.distances)
+        return sum(slopes, start=start) / statistic.mass
+
+    def pullback(
+        self,
+        slope: Tensor,
+        features: Tensor,
+        into: Tensor,
+        pixels: Tensor | None = None,
+        content: Tensor | None = None,  # noqa: ARG002
+    ) -> None:
+        """Add 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and the derivative by the sum of F."""
+        count = len(features)
+        rows, rows_into = _rows(features), _rows(into)
+        twice = (2 * slope[:, :count]).to(features.dtype)
+        by_sum = slope[:, count].to(features.dtype)
+        has_means = any(distance.has_mean for distance, _ in self.distances)
+        if pixels is None:
+            rows_into.addmm_(rows, twice)
+            if has_means:
+                rows_into.add_(by_sum)
+            return
+        weights = pixels.flatten().to(features.dtype)[:, None]
+        for some in _parts(rows):
+            rows_into[some].addmm_(rows[some] * weights[some], twice)
+            if has_means:
+                rows_into[some].addcmul_(weights[some], by_sum)
+
+
+def _rows(features: Tensor) -> Tensor:
+    """View (C, H, W), in any layout that merges H and W, as one row a position, (H·W, C)."""
+    return features.view(len(features), -1).T
+
+
+def _parts(rows: Tensor) -> Sequence[slice]:
+    return [slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]
