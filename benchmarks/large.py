@@ -22,6 +22,7 @@ from record import peak_bytes, reset_peak, write
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
 from impasto.objective import Objective
+from impasto.targets import Region, StyleImage
 from impasto.tiles import Tiling
 
 _MEMORIES = {512: ("auto",), 1024: ("auto", "1GB"), 2048: ("auto", "2GB", "1.5GB"), 4096: ("auto", "6GB", "4GB", "3GB")}
@@ -82,9 +83,9 @@ def tiles(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     pixels, style = _square(side).pixels, Picture(demo.painting()).resized(side, side).pixels
     count = len(Tiling(tile).tiles(side, side, ["conv5_1"]))
     ways = {"whole": Tiling(), "tiles, kept": Tiling(tile, count), "tiles, computed again": Tiling(tile, 1)}
-    grams = [(style, 1.0)]
+    grams = [Region([StyleImage(style)])]
     built = {
-        name: Objective.build(transfer.settings, transfer.network, pixels, grams, tiling)
+        name: Objective.build(transfer.settings, transfer.network, pixels, grams, tiling=tiling)
         for name, tiling in ways.items()
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}

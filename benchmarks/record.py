@@ -14,6 +14,7 @@ import torch
 from impasto import Picture, Runtime, StyleTransfer
 from impasto.objective import Objective
 from impasto.plan import Size, make_plan
+from impasto.targets import Region, StyleImage
 
 
 def environment() -> dict[str, Any]:
@@ -71,7 +72,7 @@ class Judge:
         sizes = [Size(picture.width, picture.height) for picture in (content, style)]
         stage = make_plan(exact.settings, sizes[0], sizes[1:]).stages[-1]
         placed = [picture.resized(*size).pixels for picture, size in ((content, stage.size), (style, stage.styles[0]))]
-        self.objective = Objective.build(exact.settings, exact.network, placed[0], [(placed[1], 1.0)])
+        self.objective = Objective.build(exact.settings, exact.network, placed[0], [Region([StyleImage(placed[1])])])
 
     def __call__(self, picture: Picture) -> float:
         """Return J of a picture."""

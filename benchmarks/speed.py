@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,13 @@ from matplotlib.figure import Figure
 from record import Judge, environment, peak_bytes, reset_peak, resident_bytes, write
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto.device import resolve
 from impasto.layers import up_to
 from impasto.objective import Objective
 from impasto.plan import Size
 from impasto.settings import preset
+from impasto.targets import Region, StyleImage
+from impasto.winograd import savings
 
 NOTEBOOK = preset("gatys-notebook")
 """The objective of the comparison."""
@@ -123,30 +127,35 @@ def compare(ours: list[dict[str, float]], theirs: list[dict[str, float]], file: 
 
 
 def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield, for each size, GFLOP/s of an evaluation over those of a bfloat16 matrix product, timed in turn.
+    """Yield, for each size, GFLOP/s of an evaluation over those of a matrix product in its precision, timed in turn.
 
     The work of an evaluation is that of its convolutions as they are written, forward and back: Winograd's algorithm
     does the same with fewer multiplications.
     """
-    matrix = torch.randn(4096, 4096).bfloat16()
-    products = sum(layer.macs for layer in up_to("conv5_1"))
+    features = resolve(Runtime(dtype=options.dtype)).features
+    matrix = torch.randn(4096, 4096).to(features)
+    work_a_pixel = sum(layer.macs for layer in up_to("conv5_1"))
     for size in options.size:
-        for winograd in ("off", "on"):
-            evaluate = _evaluation(size, Runtime(dtype=options.dtype, winograd=winograd))
-            runs = {"evaluation": (evaluate, 4 * products * size**2), "product": (lambda: matrix @ matrix, 2 * 4096**3)}
+        for winograd in savings(torch.device("cpu"), features):
+            evaluate = _evaluation(size, Runtime(dtype=str(features).removeprefix("torch."), winograd=winograd))
+            runs = {
+                "evaluation": (evaluate, 4 * work_a_pixel * size**2),
+                "product": (lambda: matrix @ matrix, 2 * 4096**3),
+            }
             found: dict[str, list[float]] = {name: [] for name in runs}
             for _ in range(options.repeats + 1):
                 for name, (run, work) in runs.items():
                     began = time.perf_counter()
                     run()
                     found[name].append(work / (time.perf_counter() - began) / 1e9)
-            evaluation, product = (values[1:] for values in found.values())
-            ratios = [a / b for a, b in zip(evaluation, product, strict=True)]
+            evaluation, multiplied = (values[1:] for values in found.values())
+            ratios = [a / b for a, b in zip(evaluation, multiplied, strict=True)]
             row = {
                 "size": size,
+                "features": str(features),
                 "winograd": winograd,
                 "evaluation, GFLOP/s": [round(value) for value in evaluation],
-                "4096³ product, GFLOP/s": [round(value) for value in product],
+                "4096³ product, GFLOP/s": [round(value) for value in multiplied],
                 "ratio, median": round(statistics.median(ratios), 3),
                 "ratio, spread": [round(min(ratios), 3), round(max(ratios), 3)],
             }
@@ -160,7 +169,7 @@ def _evaluation(size: int, runtime: Runtime) -> Callable[[], object]:
     content, style = (demo.photograph(), demo.painting())
     pixels = Picture.open(content).resized(size, size).pixels
     objective = Objective.build(
-        transfer.settings, transfer.network, pixels, [(Picture(style).resized(size, size).pixels, 1.0)]
+        transfer.settings, transfer.network, pixels, [Region([StyleImage(Picture(style).resized(size, size).pixels)])]
     )
     return lambda: objective.evaluate(pixels)
 
@@ -168,18 +177,18 @@ def _evaluation(size: int, runtime: Runtime) -> Callable[[], object]:
 def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield, for each size, the peak of a process's memory beyond what it held before its first evaluation."""
     for size in options.size:
-        for history_dtype in ("float32", "bfloat16"):
-            command = [sys.executable, __file__, "--measure-memory", str(size), history_dtype]
+        for dtypes in product(("bfloat16", "float32"), repeat=2):
+            command = [sys.executable, __file__, "--measure-memory", str(size), *dtypes]
             said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             print(said.strip(), flush=True)
             yield json.loads(said)
 
 
-def measure_memory(size: int, history_dtype: Any) -> dict[str, Any]:
+def measure_memory(size: int, dtype: Any, history_dtype: Any) -> dict[str, Any]:
     """Paint a square with a history of 10, full, in this process; Linux only."""
     settings = Settings(size=size, first_size=0, history=10, iterations=13, tolerance=0)
     content, style = Picture.open(demo.photograph()).resized(size, size), Picture(demo.painting())
-    run = StyleTransfer(settings, Runtime(history_dtype=history_dtype)).start(content, style)
+    run = StyleTransfer(settings, Runtime(dtype=dtype, history_dtype=history_dtype)).start(content, style)
     evaluate, before = Objective.evaluate, [0]
 
     def first(self: Objective, image: torch.Tensor) -> Any:
@@ -194,6 +203,7 @@ def measure_memory(size: int, history_dtype: Any) -> dict[str, Any]:
     return {
         "size": size,
         "history": 10,
+        "features": dtype,
         "history_dtype": history_dtype,
         "before, MB": round(before[0] / 1e6),
         "peak, MB": round(peak / 1e6),
@@ -242,12 +252,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
-    parser.add_argument("--measure-memory", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--measure-memory", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.size = options.size or [512]
     if options.measure_memory:
-        size, history_dtype = options.measure_memory
-        print(json.dumps(measure_memory(int(size), history_dtype)))
+        size, *dtypes = options.measure_memory
+        print(json.dumps(measure_memory(int(size), *dtypes)))
         return
     for part in options.part:
         rows = _earlier(options) if part == "peers" else []

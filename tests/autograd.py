@@ -8,19 +8,21 @@ from impasto.layers import LAYERS
 SCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
 
 
-def features(network, image):
+def features(network, image, wraps=(False, False)):
     """Return every layer's features of an image, (C, H, W) by name, with autograd's graph behind them."""
     signal, found = network.weights.convention.apply(image).to(network.weights.tensors["conv1_1"][0].dtype)[None], {}
     for name, layer in LAYERS.items():
-        signal = pool(network, signal) if layer.is_pool else convolve(network, signal, name)
+        signal = pool(network, signal) if layer.is_pool else convolve(network, signal, name, wraps)
         found[name] = signal[0]
     return found
 
 
-def convolve(network, signal, name):
+def convolve(network, signal, name, wraps):
     weight, bias = network.weights.tensors[name]
     mode = "constant" if network.padding == "zeros" else network.padding
-    return functional.conv2d(functional.pad(signal, (1, 1, 1, 1), mode=mode), weight, bias).relu()
+    for around, wrap in zip(((0, 0, 1, 1), (1, 1, 0, 0)), wraps, strict=True):
+        signal = functional.pad(signal, around, mode="circular" if wrap else mode)
+    return functional.conv2d(signal, weight, bias).relu()
 
 
 def pool(network, signal):

@@ -6,6 +6,7 @@ import torch
 from impasto import device
 from impasto.errors import SettingsError
 from impasto.settings import Runtime
+from impasto.winograd import savings
 
 
 def test_float64_features_bring_float64_sums():
@@ -22,48 +23,55 @@ def test_sums_are_float32_otherwise(dtype):
 @pytest.fixture
 def times(monkeypatch):
     """Let trials take the seconds that a test says, by what they are."""
-    seconds = {"float32": 3.0, "bfloat16": 2.0, "winograd": 1.0}
-    device._ratio.cache_clear()
+    seconds = {
+        "float64": 9.0,
+        "float32": 3.0,
+        "bfloat16": 2.0,
+        "float32 by lines": 2.0,
+        "float32 by tiles": 1.9,
+        "bfloat16 by lines": 1.0,
+    }
+    device._fastest.cache_clear()
     device._threads.cache_clear()
-
-    def kind(trial):
-        return "winograd" if trial.winograd else str(trial.dtype).removeprefix("torch.")
-
-    monkeypatch.setattr(device, "_prepare", lambda _, trial: lambda: kind(trial))
+    monkeypatch.setattr(device, "_prepare", lambda _, trial: lambda: str(trial))
     monkeypatch.setattr(device, "_time", lambda run: seconds[run()])
+    monkeypatch.setattr("impasto.winograd._has_loops", lambda: True)
     yield seconds
-    device._ratio.cache_clear()
+    device._fastest.cache_clear()
     device._threads.cache_clear()
 
 
-def test_the_faster_precision_and_algorithm_are_taken(times):
-    machine = device.resolve(Runtime(device="cpu"))
-    assert (machine.features, machine.winograd) == (torch.bfloat16, True)
-    assert "1.50 × as fast as in float32" in machine.reason
-    assert "2.00 × as fast" in machine.reason
+def chosen(**options):
+    return str(device._Trial(*device.resolve(Runtime(device="cpu", **options))[1:4:2]))
+
+
+def test_the_fastest_precision_and_algorithm_are_taken(times):
+    assert chosen() == "bfloat16 by lines"
+    assert "3000.0 in float32, 2000.0 in float32 by lines, 1900.0" in device.resolve(Runtime(device="cpu")).reason
 
 
 def test_a_processor_without_bfloat16_units_computes_in_float32(times):
-    times["bfloat16"] = 25 * times["float32"]
-    assert device.resolve(Runtime(device="cpu")).features == torch.float32
+    times.update({"bfloat16": 75.0, "bfloat16 by lines": 50.0, "float32 by tiles": 1.0})
+    assert chosen() == "float32 by tiles"
 
 
 def test_what_is_hardly_faster_is_not_taken(times):
-    times.update(bfloat16=2.9, winograd=2.8)
-    machine = device.resolve(Runtime(device="cpu"))
-    assert (machine.features, machine.winograd) == (torch.float32, False)
+    times.update({"bfloat16": 2.9, "bfloat16 by lines": 2.8, "float32 by lines": 2.7, "float32 by tiles": 2.65})
+    assert chosen() == "float32"
 
 
 def test_what_was_measured_is_not_measured_again(times):
-    first = device.resolve(Runtime(device="cpu"))
-    times["bfloat16"] = 9.0
-    assert device.resolve(Runtime(device="cpu")) == first
+    first = chosen()
+    times["bfloat16 by lines"] = 9.0
+    assert chosen() == first
 
 
 def test_the_algorithm_can_be_asked_for(times):
-    assert not device.resolve(Runtime(device="cpu", winograd="off")).winograd
-    times["winograd"] = 9.0
-    assert device.resolve(Runtime(device="cpu", winograd="on")).winograd
+    assert chosen(winograd="off") == "bfloat16"
+    assert chosen(winograd="tiles") == "float32 by tiles"
+    assert chosen(winograd="off", dtype="float64") == "float64"
+    with pytest.raises(SettingsError, match="winograd cannot be tiles in bfloat16 on this cpu; it can be off, lines"):
+        chosen(winograd="tiles", dtype="bfloat16")
 
 
 def test_threads_are_halved_while_that_is_faster(times, monkeypatch):
@@ -75,11 +83,10 @@ def test_threads_are_halved_while_that_is_faster(times, monkeypatch):
 
 
 def test_the_timing_is_of_a_real_convolution_and_quick():
-    device._ratio.cache_clear()
-    trials = [device._Trial(torch.float32), device._Trial(torch.bfloat16)]
-    assert 0.01 < device._ratio(torch.device("cpu"), *trials) < 20
-    for trial in (*trials, device._Trial(torch.float32, winograd=True)):
-        assert 0 < device._time(device._prepare(torch.device("cpu"), trial)) < 1
+    cpu = torch.device("cpu")
+    for dtype in (torch.float32, torch.bfloat16):
+        for saving in savings(cpu, dtype):
+            assert 0 < device._time(device._prepare(cpu, device._Trial(dtype, saving))) < 5
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "meta", "cpu:3"])

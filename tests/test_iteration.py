@@ -5,6 +5,7 @@ from impasto.iteration import Recorded, iteration
 from impasto.objective import Objective
 from impasto.optimizers import LBFGS, Adam, lbfgs
 from impasto.settings import Settings
+from impasto.targets import Region, StyleImage
 from impasto.vgg import VGG19
 from tiny import tiny_weights
 
@@ -15,7 +16,7 @@ def problem(device):
     network = VGG19(tiny_weights()).to(torch.device(device), torch.float32)
     content, style = (torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
     content = content.to(device)
-    return Objective.build(Settings(), network, content, [(style.to(device), 1.0)]), content
+    return Objective.build(Settings(), network, content, [Region([StyleImage(style.to(device))])]), content
 
 
 def run(iterate, optimizer, image, count=12):

@@ -4,8 +4,10 @@ import torch
 import reference
 from impasto.errors import InputError
 from impasto.losses import TotalVariation
-from impasto.objective import Objective
+from impasto.masks import guide
+from impasto.objective import Kept, Objective
 from impasto.settings import Settings
+from impasto.targets import Region, StyleImage
 from impasto.tiles import Tiling
 from impasto.vgg import VGG19
 
@@ -22,8 +24,15 @@ def network(weights):
     return VGG19(weights).to(CPU, DOUBLE)
 
 
+def one(*styles):
+    """Blend styles, each with a weight, everywhere."""
+    return Region([StyleImage(*style) for style in styles])
+
+
 def build(network, *styles, **changes):
-    return Objective.build(Settings(**changes), network, image(seed=1), styles or [(image(44, 50, seed=2), 1.0)])
+    return Objective.build(
+        Settings(**changes), network, image(seed=1), [one(*styles or [(image(44, 50, seed=2), 1.0)])]
+    )
 
 
 def test_the_objective_is_that_of_the_authors_notebook(network):
@@ -71,7 +80,7 @@ def test_the_content_image_has_no_content_loss_and_the_style_image_no_style_loss
     objective = build(network)
     assert float(objective.evaluate(image(seed=1)).terms["content"]) == 0
     assert float(objective.evaluate(style[:, :40, :36]).terms["style"]) > 0
-    same = Objective.build(Settings(), network, style, [(style, 1.0)])
+    same = Objective.build(Settings(), network, style, [one((style, 1.0))])
     assert float(same.evaluate(style).loss) == pytest.approx(0, abs=1e-12)
 
 
@@ -88,7 +97,7 @@ def test_two_styles_blend_by_weight_and_one_style_twice_is_that_style(network):
     twice = build(network, (first, 3.0), (first, 5.0)).evaluate(image())
     assert float(twice.loss) == pytest.approx(float(single.loss), rel=1e-9)
     blended = build(network, (first, 1.0), (second, 3.0))
-    grams = {name: Objective.build(Settings(), network, first, [(second, 1.0)]) for name in ("second",)}
+    grams = {name: Objective.build(Settings(), network, first, [one((second, 1.0))]) for name in ("second",)}
     for mixed, a, b in zip(blended.losses, build(network, (first, 1.0)).losses, grams["second"].losses, strict=True):
         if mixed.term == "style":
             targets = [loss.distances[0][0].target for loss in (mixed, a, b)]
@@ -104,7 +113,7 @@ def test_layers_of_weight_0_are_not_computed(weights):
 
 def tiled(network, tiling, height, width, **changes):
     """Evaluate an image whole and in tiles, on the same content and style."""
-    content, styles = image(height, width, seed=1), [(image(70, 150, seed=2), 1.0), (image(64, 64, seed=4), 0.5)]
+    content, styles = image(height, width, seed=1), [one((image(70, 150, seed=2), 1.0), (image(64, 64, seed=4), 0.5))]
     point = image(height, width) * 1.4 - 0.2
     return [
         Objective.build(Settings(**changes), network, content, styles, tiling=some).evaluate(point)
@@ -152,3 +161,113 @@ def test_a_loss_that_cannot_be_summed_is_refused_by_name_where_there_are_parts(n
     assert float(whole.evaluate(image()).loss) > 0
     with pytest.raises(InputError, match="^Largest cannot be summed over parts of an image"):
         Objective(network, [Largest(1.0)], lambda _: {}, tiling)
+
+
+def shaded(height, width, seed):
+    """Return a mask with soft edges."""
+    noise = torch.rand(1, 1, 4, 4, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(noise, (height, width), mode="bilinear")[0, 0].mul(2).sub(0.5).clamp(0, 1)
+
+
+def in_regions(height, width):
+    """Return two regions, one of two styles, one of them masked."""
+    area = shaded(height, width, seed=7)
+    masked = StyleImage(image(64, 64, seed=4), 2.0, shaded(64, 64, seed=8))
+    return [
+        Region([StyleImage(image(70, 150, seed=2)), masked], area),
+        Region([StyleImage(image(80, 60, seed=5))], 1 - area, "the rest"),
+    ]
+
+
+@pytest.mark.parametrize("spread", ["simple", "all", "inside"])
+def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
+    settings = Settings(
+        content_weight=0, range_weight=0, style_layers="conv1_2,conv3_1", mask_spread=spread, mask_grow=1
+    )
+    x, area, mask = image(48, 64), shaded(48, 64, seed=7), shaded(40, 40, seed=8)
+    style = StyleImage(image(40, 40, seed=4), 1.0, mask)
+    found = Objective.build(settings, network, x, [Region([style], area), Region([style])]).evaluate(x)
+    expected = 0.0
+    for name in ("conv1_2", "conv3_1"):
+
+        def gram(pixels, weights, name=name):
+            features = network.forward(pixels, [name])[name].flatten(1)
+            t = torch.ones(features.shape[1], dtype=DOUBLE)
+            if weights is not None:
+                t = guide(weights, name, spread, 1).flatten()
+            t = t / t.square().mean().sqrt()
+            return (features * t) @ (features * t).T / features.shape[1]
+
+        for part in (area, None):
+            difference = gram(x, part) - gram(style.pixels, mask)
+            expected += 500 / len(difference) ** 2 * float(difference.square().mean())
+    assert float(found.loss) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(96, 2), Tiling(64, 1, False)])
+@pytest.mark.parametrize("wraps", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("changes", [{"tv_weight": 3.0}, {"mask_spread": "inside", "style_loss": "gram,moments"}])
+def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, tiling, wraps, changes):
+    height, width = 160, 224
+    content, point = image(height, width, seed=1), image(height, width) * 1.4 - 0.2
+    kept = Kept(shaded(height, width, seed=9), content)
+    whole, parts = (
+        Objective.build(
+            Settings(**changes),
+            network,
+            content,
+            in_regions(height, width),
+            kept=kept,
+            tiling=each._replace(wraps=wraps),
+        ).evaluate(point)
+        for each in (Tiling(), tiling)
+    )
+    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
+    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+
+
+def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differences(network):
+    content, kept = image(48, 64, seed=1), shaded(48, 64, seed=9)
+    objective = Objective.build(
+        Settings(tv_weight=2.0),
+        network,
+        content,
+        in_regions(48, 64),
+        kept=Kept(kept, content),
+        tiling=Tiling(wraps=(True, True)),
+    )
+    point, direction = image(48, 64) * 1.4 - 0.2, image(48, 64, seed=3) - 0.5
+    found = objective.evaluate(point)
+    ahead, behind = (float(objective.evaluate(point + step * direction).loss) for step in (1e-5, -1e-5))
+    assert float((found.gradient * direction).sum()) == pytest.approx((ahead - behind) / 2e-5, rel=1e-5)
+    assert (found.gradient[:, kept == 1] == 0).all()
+
+
+def test_an_image_that_wraps_around_may_be_rolled(network):
+    content, point = image(48, 64, seed=1), image(48, 64)
+    settings, style = Settings(tv_weight=2.0), [one((image(44, 50, seed=2), 1.0))]
+
+    def evaluate(shift):
+        rolled = [each.roll(shift, (1, 2)) for each in (content, point)]
+        return Objective.build(settings, network, rolled[0], style, tiling=Tiling(wraps=(True, True))).evaluate(
+            rolled[1]
+        )
+
+    plain, moved = evaluate((0, 0)), evaluate((16, 32))
+    assert float(moved.loss) == pytest.approx(float(plain.loss), rel=1e-10)
+    torch.testing.assert_close(moved.gradient, plain.gradient.roll((16, 32), (1, 2)))
+
+
+def test_a_layer_that_sees_nothing_of_a_region_is_left_out_and_a_region_that_none_sees_is_refused(network):
+    area = torch.zeros(96, 96, dtype=DOUBLE)
+    area[40:56, 40:56] = 1
+    style = [StyleImage(image(64, 64, seed=2))]
+    built = Objective.build(Settings(mask_spread="inside"), network, image(96, 96), [Region(style, area, "the door")])
+    assert [loss.layer for loss in built.losses if loss.term == "style"] == ["conv1_1", "conv2_1"]
+    with pytest.raises(InputError, match="the door is too small: 256 of 9216 pixels .* mask_spread inside"):
+        Objective.build(
+            Settings(mask_spread="inside", style_layers="conv4_1"),
+            network,
+            image(96, 96),
+            [Region(style, area, "the door")],
+        )

@@ -113,3 +113,22 @@ def test_every_plan_grows_to_its_size_and_every_picture_in_it_is_large_enough(wi
     assert longs == sorted(set(longs))
     assert longs[-1] == size
     assert all(min(*stage.size, *stage.styles[0]) >= SHORTEST for stage in plan.stages)
+
+
+@pytest.mark.parametrize(
+    ("seamless", "size"), [("none", (500, 375)), ("x", (496, 375)), ("y", (500, 368)), ("both", (496, 368))]
+)
+def test_sides_that_wrap_around_are_multiples_of_16(seamless, size):
+    (stage,) = make_plan(Settings(size=500, first_size=0, seamless=seamless), PHOTO, [PAINTING]).stages
+    assert stage.size == size
+    assert stage.layout.tiling.wraps == (seamless in {"y", "both"}, seamless in {"x", "both"})
+
+
+def test_each_style_has_its_own_scale():
+    (stage,) = make_plan(Settings(first_size=0, style_scale=0.5), PHOTO, [PAINTING, PAINTING], scales=[1, 3]).stages
+    assert min(stage.styles[1]) == pytest.approx(3 * min(stage.styles[0]), abs=2)
+
+
+def test_masks_take_memory():
+    plans = [make_plan(Settings(first_size=0), PHOTO, [PAINTING], Budget(masks=masks)) for masks in (0, 3)]
+    assert plans[0].bytes < plans[1].bytes

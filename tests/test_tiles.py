@@ -49,3 +49,12 @@ def test_tiles_are_nearly_equal_and_begin_on_the_grid():
     spans = [tile.columns for tile in Tiling(512).tiles(64, 4100, NOTEBOOK)]
     assert all(span.own_start % grid(NOTEBOOK) == span.start % grid(NOTEBOOK) == 0 for span in spans)
     assert {span.own_stop - span.own_start for span in spans} <= set(range(440, 473))
+
+
+def test_tiles_of_an_image_that_wraps_around_see_a_margin_beyond_its_edges():
+    first, middle, last = (tile.columns for tile in Tiling(350, wraps=(False, True)).tiles(100, 1008, NOTEBOOK))
+    assert first == (0, 496, 80, 416)
+    assert middle == (336, 832, 416, 752)
+    assert last == (672, 1168, 752, 1088)
+    assert Tiling(350, wraps=(False, True)).margin(NOTEBOOK) == (0, 80)
+    assert Tiling(0, wraps=(True, True)).margin(NOTEBOOK) == (0, 0)

@@ -10,6 +10,7 @@ from impasto import Picture, Result, Settings, Style, StyleTransfer, stylize
 from impasto.errors import InputError, PictureError
 from impasto.images import resample
 from impasto.objective import Objective
+from impasto.targets import Region, StyleImage
 
 
 def finish(run):
@@ -53,7 +54,7 @@ def test_the_saved_file_has_the_loss_of_the_run_because_gray_levels_stay_in_rang
     result.picture.save(tmp_path / "out.png")
     saved = Picture.open(tmp_path / "out.png").pixels
     placed = style.resized(*run.plan.stages[0].styles[0]).pixels
-    objective = Objective.build(result.settings, maker.network, content.pixels, [(placed, 1.0)])
+    objective = Objective.build(result.settings, maker.network, content.pixels, [Region([StyleImage(placed)])])
     unclipped = (run._best * 255).round() / 255
     assert (objective.evaluate(saved).loss < 1.02 * objective.evaluate(unclipped).loss) == holds
 

@@ -15,8 +15,10 @@ from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
     from impasto.images import Picture
+    from impasto.masks import Mask
     from impasto.progress import Progress, Result
-    from impasto.run import Run, Style
+    from impasto.run import Run
+    from impasto.styles import Style
     from impasto.transfer import StyleTransfer, stylize
     from impasto.vgg import VGG19
     from impasto.weights import load_weights
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VGG19",
     "ImpastoError",
+    "Mask",
     "Picture",
     "Progress",
     "Result",
@@ -37,11 +40,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Mask": "masks",
     "Picture": "images",
     "VGG19": "vgg",
     "load_weights": "weights",
     **dict.fromkeys(("Progress", "Result"), "progress"),
-    **dict.fromkeys(("Run", "Style"), "run"),
+    "Run": "run",
+    "Style": "styles",
     **dict.fromkeys(("StyleTransfer", "stylize"), "transfer"),
 }
 

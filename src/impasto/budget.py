@@ -23,6 +23,9 @@ HistoryType = Literal["float32", "bfloat16"]
 _IMAGE = 3 * 4
 """Bytes a pixel of an image in float32."""
 
+_MASK = 4 * 7 / 3
+"""Bytes a pixel of a mask and of its guides, a third more than one at full size."""
+
 _IMAGES = 4
 """Images that each process has at the peak: the picture, its gradient, the best and the last good one, or a step."""
 
@@ -59,6 +62,8 @@ class Budget(NamedTuple):
     """Of L-BFGS's pairs; None: the more precise one that fits."""
     processes: int = 1
     """That paint the image together; bytes are those of one of them."""
+    masks: int = 0
+    """Of the picture, each with a guide at every layer."""
 
     @property
     def room(self) -> float:
@@ -101,7 +106,8 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
         (budget.history_type,) if budget.history_type else ("float32", "bfloat16"),
     )
     found = (
-        _layout(problem, Tiling(side, 1, kept, budget.processes), pairs, type_) for side, kept, pairs, type_ in choices
+        _layout(problem, Tiling(side, 1, kept, budget.processes, settings.wraps), pairs, type_)
+        for side, kept, pairs, type_ in choices
     )
     return min(filter(None, found), key=lambda layout: (layout.work, layout.bytes), default=None)
 
@@ -128,7 +134,8 @@ def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: History
     each = largest * _kept(settings.pooling, layers, budget.feature)
     content = _features(settings.content_layers, budget.feature) / processes if tiling.targets_kept else _IMAGE
     parts = (_PARTS * _IMAGE + row * pairs) / processes
-    fixed = height * width * (_IMAGES * _IMAGE + parts + content) + largest * _WIDEST * budget.feature
+    masks = _MASK * budget.masks
+    fixed = height * width * (_IMAGES * _IMAGE + parts + content + masks) + largest * _WIDEST * budget.feature
     if not tiling.targets_kept:  # computed beside a tile's features
         fixed += each
     mine = len(tiles) / processes

@@ -4,30 +4,46 @@ Both are the same operation: the transpose of a convolution is one with its filt
 channels_last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from impasto.filters import Filter, prepare
-from impasto.winograd import F2, F4, Scheme, prepare_winograd
+from impasto.tiles import Wraps
+from impasto.winograd import F2, F4, Saving, Scheme, prepare_lines
 
-__all__ = ["Convolution", "Padding"]
+__all__ = ["Border", "Convolution", "Padding", "border"]
 
 Padding = Literal["zeros", "replicate", "reflect"]
 
-_MIRROR = {"replicate": 0, "reflect": 1}
-"""The row of which a copy stands beyond row 0."""
+Edges = tuple[int, int]
+"""Along an axis, the indices of what stands beyond the first and beyond the last."""
 
-_CHANNELS = (128, 256)
+_EDGES: Mapping[Padding, Edges | None] = {"zeros": None, "replicate": (0, -1), "reflect": (1, -2)}
+_AROUND: Edges = (-1, 0)
+
+_CHANNELS: Mapping[Saving, tuple[int, int]] = {"lines": (128, 256), "tiles": (64, 64)}
 """Channels, at least, on the narrower and the wider side, for which fewer multiplications repay the transforms."""
 
 _POSITIONS = 512
 """Positions, at least, for the same."""
+
+
+class Border(NamedTuple):
+    """What stands beyond the border of a signal: copies of its rows and columns, or zeros (None)."""
+
+    rows: Edges | None = None
+    columns: Edges | None = None
+
+
+def border(padding: Padding, wraps: Wraps = (False, False)) -> Border:
+    """Return the border that a padding makes, where an axis does not wrap around."""
+    return Border(*(_AROUND if wrap else _EDGES[padding] for wrap in wraps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,40 +54,41 @@ class Convolution:
     """(out, in, 3, 3)."""
     bias: Tensor
     """(out,)."""
-    padding: Padding = "zeros"
-    winograd: bool = False
-    """Whether to save multiplications where that pays: by F(4, 3), or forward in bfloat16 by F(2, 3), since features
-    bear less rounding than gradients (docs/notes/speed.md)."""
+    saving: Saving = "off"
+    """How to save multiplications where that pays, by Winograd's algorithm: F(4, 3), or forward in bfloat16 F(2, 3),
+    since features bear less rounding than gradients (docs/notes/speed.md)."""
 
-    def forward(self, signal: Tensor) -> Tensor:
+    def forward(self, signal: Tensor, border: Border) -> Tensor:
         """Return max(0, filters ∗ signal + bias), (1, out, H, W)."""
-        output = self._ahead(signal, 1)
-        if self.padding != "zeros":  # they are right for all outputs but the outermost
-            output[:, :, :1] = self._bordered(signal[:, :, :2], (1, 1, 1, 0))
-            output[:, :, -1:] = self._bordered(signal[:, :, -2:], (1, 1, 0, 1))
-            output[..., :1] = self._bordered(signal[..., :2], (1, 0, 1, 1))
-            output[..., -1:] = self._bordered(signal[..., -2:], (0, 1, 1, 1))
+        output = self._ahead(signal, 1)  # right for zeros, and for all but the outermost
+        if border.rows is not None:
+            for place, rows in ((0, (border.rows[0], 0, 1)), (-1, (-2, -1, border.rows[1]))):
+                strip = _beside(_picked(signal, 2, rows), 3, border.columns)
+                output[:, :, place] = self._ahead(strip, 0)[:, :, 0]
+        if border.columns is not None:
+            for place, columns in ((0, (border.columns[0], 0, 1)), (-1, (-2, -1, border.columns[1]))):
+                strip = _beside(_picked(signal, 3, columns), 2, border.rows)
+                output[..., place] = self._ahead(strip, 0)[..., 0]
         return output
 
-    def pullback(self, cotangent: Tensor) -> Tensor:
+    def pullback(self, cotangent: Tensor, border: Border) -> Tensor:
         """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W)."""
         gradient = self._back(cotangent, 1)
-        if self.padding == "zeros":
-            return gradient
-        near, far = _MIRROR[self.padding], -1 - _MIRROR[self.padding]
         # What goes to the border is a row or column of the gradient by the bordered signal; the corners are in both.
-        gradient[:, :, near] += self._back(cotangent[:, :, :1], 2)[:, :, 0, 1:-1]
-        gradient[:, :, far] += self._back(cotangent[:, :, -1:], 2)[:, :, 2, 1:-1]
-        left, right = self._back(cotangent[..., :1], 2)[..., 0], self._back(cotangent[..., -1:], 2)[..., 2]
-        for column, place in ((left, near), (right, far)):  # (1, in, H + 2)
-            column[..., 1 + near] += column[..., 0]
-            column[..., -1 + far] += column[..., -1]
-            gradient[..., place] += column[..., 1:-1]
+        if border.rows is not None:
+            above = self._back(cotangent[:, :, :1], 2)[:, :, 0, 1:-1]  # (1, in, W)
+            below = self._back(cotangent[:, :, -1:], 2)[:, :, 2, 1:-1]
+            for row, place in zip((above, below), border.rows, strict=True):
+                gradient[:, :, place] += row
+        if border.columns is not None:
+            left = self._back(cotangent[..., :1], 2)[..., 0]  # (1, in, H + 2)
+            right = self._back(cotangent[..., -1:], 2)[..., 2]
+            for column, place in zip((left, right), border.columns, strict=True):
+                inner = column[..., 1:-1]
+                for corner, row in zip((0, -1), border.rows or (), strict=bool(border.rows)):
+                    inner[..., row] += column[..., corner]
+                gradient[..., place] += inner
         return gradient
-
-    def _bordered(self, edge: Tensor, border: Sequence[int]) -> Tensor:
-        """Return the outputs along an edge of the signal, two units wide, with a border: left, right, top, bottom."""
-        return self._ahead(functional.pad(edge, tuple(border), mode=self.padding), 0)
 
     @cached_property
     def _ahead(self) -> Filter:
@@ -85,7 +102,25 @@ class Convolution:
     def _prepared(self, scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
         plain = prepare(weight, bias, relu=relu)
         narrow, wide = sorted(weight.shape[:2])
-        if not self.winograd or narrow < _CHANNELS[0] or wide < _CHANNELS[1]:
+        if self.saving == "off" or narrow < _CHANNELS[self.saving][0] or wide < _CHANNELS[self.saving][1]:
             return plain
-        fast = prepare_winograd(scheme, weight, bias, relu=relu)
+        if self.saving == "tiles":
+            from impasto.winograd.tiles import prepare_tiles  # noqa: PLC0415 (not everywhere)
+
+            fast = prepare_tiles(weight, bias, relu=relu)
+        else:
+            fast = prepare_lines(scheme, weight, bias, relu=relu)
         return lambda signal, padding: (fast if signal[0, 0].numel() >= _POSITIONS else plain)(signal, padding)
+
+
+def _picked(signal: Tensor, axis: int, places: tuple[int, ...]) -> Tensor:
+    """Return some rows or columns of a signal."""
+    strip = torch.cat([signal.narrow(axis, place % signal.shape[axis], 1) for place in places], axis)
+    return strip.contiguous(memory_format=torch.channels_last)
+
+
+def _beside(strip: Tensor, axis: int, edges: Edges | None) -> Tensor:
+    """Return a strip with its border along an axis."""
+    if edges is None:
+        return functional.pad(strip, (1, 1, 0, 0) if axis == 3 else (0, 0, 1, 1))
+    return _picked(strip, axis, (edges[0], *range(strip.shape[axis]), edges[1]))

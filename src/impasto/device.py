@@ -16,7 +16,7 @@ from impasto.errors import SettingsError
 from impasto.filters import prepare
 from impasto.group import Group, join, place
 from impasto.settings import Runtime
-from impasto.winograd import F4, prepare_winograd
+from impasto.winograd import F4, Saving, prepare_lines, savings
 
 __all__ = ["Machine", "budget", "resolve"]
 
@@ -26,11 +26,17 @@ _WORTH = 1.15
 _SHARE = 0.8
 """Of the free memory that a run plans to take where nothing is said."""
 
-_PACKED = 200e6
-"""Bytes of the network's filters, made ready at the first evaluation."""
+_PACKED: Mapping[Saving, float] = {"off": 46e6, "lines": 100e6, "tiles": 151e6}
+"""Bytes of the network's filters, made ready at the first evaluation, for each byte of a feature."""
 
-_TURNS = 8
+_TURNS = 6
 """Timings of each trial, of which the least counts."""
+
+_SIDE = 48
+"""Positions of a trial, from border to border."""
+
+_HOPELESS = 3
+"""How many times slower than another a trial may be at first, to be timed again."""
 
 
 class Machine(NamedTuple):
@@ -41,8 +47,8 @@ class Machine(NamedTuple):
     """Of the network's features and weights."""
     sums: torch.dtype
     """Of the image, the statistics, the losses and the optimizer: float32, or float64 if the features are."""
-    winograd: bool
-    """Whether convolutions save multiplications by Winograd's algorithm."""
+    saving: Saving
+    """How convolutions save multiplications by Winograd's algorithm."""
     group: Group
     """The processes that paint together."""
     reason: str
@@ -52,35 +58,29 @@ class Machine(NamedTuple):
 def resolve(runtime: Runtime) -> Machine:
     """Turn the options into a device, its precisions and algorithm; set the number of threads; meet other processes.
 
-    What is not asked for is measured: the precision first, then the algorithm and the number of threads in it.
+    What is not asked for is measured: precision and algorithm together, then the number of threads for both.
 
     Raises:
-        SettingsError: the device is unknown or not there.
+        SettingsError: the device is unknown or not there, or cannot compute as asked.
 
     """
     torch.set_num_threads(runtime.threads or _cores())
     device = _device(runtime.device)
     torch.backends.cudnn.benchmark = True  # on a GPU, each shape of a convolution is timed once
-    if runtime.dtype == "auto":
-        features, reason = _fastest(device)
-    else:
-        features, reason = getattr(torch, runtime.dtype), "asked for"
-    winograd = runtime.winograd == "on"
-    if device.type == "cpu" and runtime.winograd == "auto" and features != torch.float64:
-        ratio = _ratio(device, _Trial(features, 64), _Trial(features, 64, winograd=True))
-        winograd = ratio > _WORTH
-        reason += f"; Winograd's algorithm makes it {ratio:.2f} × as fast"
+    trial, reason = _fastest(device, _choices(device, runtime))
     if device.type == "cpu" and not runtime.threads:
-        torch.set_num_threads(_threads(_Trial(features, winograd=winograd)))
-    return Machine(device, features, torch.promote_types(features, torch.float32), winograd, join(device), reason)
+        torch.set_num_threads(_threads(trial))
+    sums = torch.promote_types(trial.dtype, torch.float32)
+    return Machine(device, trial.dtype, sums, trial.saving, join(device), reason)
 
 
 def budget(machine: Machine, runtime: Runtime) -> Budget:
     """Measure what a run has to compute with: the memory that the runtime allows, or most of what is free."""
     held = _held_bytes(machine.device)
     limit = runtime.bytes or held + _SHARE * _free_bytes(machine.device) / place()[1]
+    packed = _PACKED[machine.saving] * machine.features.itemsize
     type_ = None if runtime.history_dtype == "auto" else runtime.history_dtype
-    return Budget(limit, held + _PACKED, machine.features.itemsize, type_, machine.group.size)
+    return Budget(limit, held + packed, machine.features.itemsize, type_, machine.group.size)
 
 
 def _held_bytes(device: torch.device) -> int:
@@ -129,33 +129,51 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _fastest(device: torch.device) -> tuple[torch.dtype, str]:
-    """Choose bfloat16 where a small convolution runs faster in it than in float32.
-
-    A processor without bfloat16 units runs such convolutions up to 25 times slower, so nothing but a timing tells.
-    """
-    if device.type == "mps":
-        return torch.float32, "the precision that Apple's GPUs support throughout"
-    ratio = _ratio(device, _Trial(torch.float32), _Trial(torch.bfloat16))
-    said = f"a convolution in bfloat16 runs {ratio:.2f} × as fast as in float32 here"
-    return (torch.bfloat16 if ratio > _WORTH else torch.float32), said
-
-
 class _Trial(NamedTuple):
-    """A convolution to time, as conv3_2 on a small image."""
+    """A way to compute convolutions."""
 
     dtype: torch.dtype
-    side: int = 32
-    """Positions from border to border: more where more than speed itself has to show."""
-    winograd: bool = False
+    saving: Saving = "off"
+
+    def __str__(self) -> str:
+        precision = str(self.dtype).removeprefix("torch.")
+        return precision if self.saving == "off" else f"{precision} by {self.saving}"
+
+
+def _choices(device: torch.device, runtime: Runtime) -> tuple[_Trial, ...]:
+    """List what the options leave to be measured, the simplest and most precise first."""
+    dtypes = [torch.float32, torch.bfloat16] if runtime.dtype == "auto" else [getattr(torch, runtime.dtype)]
+    if device.type == "mps" and runtime.dtype == "auto":
+        dtypes = [torch.float32]  # the precision that Apple's GPUs support throughout
+    there = [_Trial(dtype, saving) for dtype in dtypes for saving in savings(device, dtype)]
+    asked = tuple(trial for trial in there if runtime.winograd in {"auto", trial.saving})
+    if not asked:
+        can = ", ".join(dict.fromkeys(trial.saving for trial in there))
+        raise SettingsError(
+            f"winograd cannot be {runtime.winograd} in {there[0]} on this {device.type}; it can be {can}."
+        )
+    return asked
 
 
 @cache
-def _ratio(device: torch.device, plain: _Trial, other: _Trial) -> float:
-    """Return how many times faster `other` is, by the least of several timings in turn, once for a process."""
-    trials = {trial: _prepare(device, trial) for trial in (plain, other)}
-    times = {trial: min(found) for trial, found in _take_turns(trials, _TURNS).items()}
-    return times[plain] / times[other]
+def _fastest(device: torch.device, trials: tuple[_Trial, ...]) -> tuple[_Trial, str]:
+    """Choose by timing a convolution, once for a process; what is hardly faster does not count.
+
+    A processor without bfloat16 units runs such convolutions up to 25 times slower, and Winograd's algorithm pays where
+    multiplying is slower than memory, so nothing but a timing tells.
+    """
+    if len(trials) == 1:
+        return trials[0], f"{trials[0]}, without a choice"
+    runs = {trial: _prepare(device, trial) for trial in trials}
+    times = {trial: min(_time(run), _time(run)) for trial, run in runs.items()}  # the first is slow
+    hopeful = [trial for trial in trials if times[trial] < _HOPELESS * min(times.values())]
+    for trial in hopeful * _TURNS:  # in turn, so that other work on the machine slows all alike
+        times[trial] = min(times[trial], _time(runs[trial]))
+    best = trials[0]
+    for trial in trials[1:]:
+        best = trial if times[best] > _WORTH * times[trial] else best
+    said = ", ".join(f"{1e3 * seconds:.1f} in {trial}" for trial, seconds in times.items())
+    return best, f"{best}; a convolution took these milliseconds: {said}"
 
 
 @cache
@@ -174,15 +192,6 @@ def _threads(trial: _Trial) -> int:
     return count
 
 
-def _take_turns(runs: Mapping[_Trial, Callable[[], float]], turns: int) -> dict[_Trial, list[float]]:
-    """Time each in turn, several times, so that other work on the machine slows all alike."""
-    times: dict[_Trial, list[float]] = {trial: [] for trial in runs}
-    for _ in range(turns):
-        for trial, run in runs.items():
-            times[trial].append(_time(run))
-    return times
-
-
 def _time(run: Callable[[], float]) -> float:
     start = time.perf_counter()
     run()
@@ -190,9 +199,15 @@ def _time(run: Callable[[], float]) -> float:
 
 
 def _prepare(device: torch.device, trial: _Trial) -> Callable[[], float]:
-    """Return a function that runs the trial and waits for it."""
-    features = torch.ones(1, 256, trial.side, trial.side, device=device, dtype=trial.dtype)
+    """Return a function that runs a convolution, as conv3_2 on a small image, and waits for it."""
+    features = torch.ones(1, 256, _SIDE, _SIDE, device=device, dtype=trial.dtype)
     features = features.contiguous(memory_format=torch.channels_last)
     weight = torch.ones(256, 256, 3, 3, device=device, dtype=trial.dtype)
-    convolve = prepare_winograd(F4, weight) if trial.winograd else prepare(weight)
+    convolve = prepare(weight)
+    if trial.saving == "lines":
+        convolve = prepare_lines(F4, weight)
+    elif trial.saving == "tiles":
+        from impasto.winograd.tiles import prepare_tiles  # noqa: PLC0415 (not everywhere)
+
+        convolve = prepare_tiles(weight)
     return lambda: convolve(features, 1).sum().item()  # the sum waits for a GPU to finish

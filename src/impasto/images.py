@@ -109,13 +109,13 @@ class Picture:
 
         """
         format_ = _format(path, max(self.width, self.height))
-        with whole(path, overwrite=overwrite) as temporary:
+        with whole(path, overwrite=overwrite) as temporary, temporary.open("wb+") as file:
             try:
-                encoded = _encoded(self, format_, quality)
+                _encode(self, format_, pyvips.Target.new_to_descriptor(file.fileno()), quality)
             except pyvips.Error as error:
-                sides = f"{self.width} × {self.height}"
-                raise WriteError(f"{path} could not be written: {format_.name} refused {sides} pixels.") from error
-            temporary.write_bytes(encoded)
+                why = _SYSTEM.search(str(error))
+                said = why[1].lower() if why else f"{format_.name} refused {self.width} × {self.height} pixels"
+                raise WriteError(f"{path} could not be written: {said}; nothing was left there.") from error
 
     def resized(self, width: int, height: int) -> "Picture":
         """Return the picture at another size, with its note, clamped to [0, 1]."""
@@ -126,7 +126,9 @@ class Picture:
 
     def png(self) -> bytes:
         """Return the bytes of an 8-bit PNG file."""
-        return _encoded(self, _FORMATS[".png"])
+        target = pyvips.Target.new_to_memory()
+        _encode(self, _PNG, target)
+        return bytes(target.get("blob"))
 
     def _repr_png_(self) -> bytes:
         return self.png()
@@ -177,12 +179,15 @@ class _Format(NamedTuple):
     lossy: bool = False
 
 
-_PNG = _Format("PNG", 2**31 - 1, "pngsave_buffer", {})
-_JPEG = _Format("JPEG", 65_500, "jpegsave_buffer", {"subsample_mode": "off", "optimize_coding": True}, lossy=True)
-_WEBP = _Format("WebP", 16_383, "webpsave_buffer", {"smart_subsample": True}, lossy=True)
-_TIFF = _Format("TIFF", 2**31 - 1, "tiffsave_buffer", {"compression": "deflate", "predictor": "horizontal"})
+_PNG = _Format("PNG", 2**31 - 1, "pngsave_target", {})
+_JPEG = _Format("JPEG", 65_500, "jpegsave_target", {"subsample_mode": "off", "optimize_coding": True}, lossy=True)
+_WEBP = _Format("WebP", 16_383, "webpsave_target", {"smart_subsample": True}, lossy=True)
+_TIFF = _Format("TIFF", 2**31 - 1, "tiffsave_target", {"compression": "deflate", "predictor": "horizontal"})
 _LARGEST_TIFF = 4_000_000_000
 """Bytes of samples above which a TIFF file has to be a BigTIFF, whose offsets have 64 bits."""
+
+_SYSTEM = re.compile("system error: (.+)")
+"""Where libvips says what the system refused."""
 
 _FORMATS = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP, ".tif": _TIFF, ".tiff": _TIFF}
 
@@ -199,29 +204,30 @@ def _format(path: str | Path, longest_side: int) -> _Format:
     return format_
 
 
-def _encoded(picture: Picture, format_: _Format, quality: int = 95) -> bytes:
-    """Return the bytes of the file; raises pyvips.Error if libvips will not make them."""
+def _encode(picture: Picture, format_: _Format, target: Any, quality: int = 95) -> None:
+    """Write the bytes of the file; raises pyvips.Error if libvips will not make them, or the system not take them."""
     if not 1 <= quality <= 100:
         raise ValueError(f"quality is {quality}; it goes from 1 to 100.")
-    samples = _samples(picture.pixels)
-    image: Any = pyvips.Image.new_from_memory(samples.data, picture.width, picture.height, 3, "uchar")
+    image = _rounded(picture.pixels)
     if picture.note is not None:
         image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp.packet(picture.note))
     options = {**format_.options, "Q": quality} if format_.lossy else format_.options
-    if format_ is _TIFF and samples.nbytes > _LARGEST_TIFF:
+    if format_ is _TIFF and picture.samples.numel() > _LARGEST_TIFF:
         options = {**options, "bigtiff": True}
-    return getattr(image, format_.operation)(keep="xmp", **options)
+    getattr(image, format_.operation)(target, keep="xmp", **options)
 
 
-def _samples(pixels: Tensor) -> NDArray[np.uint8]:
-    """Round sRGB in [0, 1] to 8 bits, channel by channel, so that a large picture is never copied whole in float."""
+def _rounded(pixels: Tensor) -> Any:
+    """Return sRGB in [0, 1] as a libvips image of 8 bits, which rounds strip by strip while a file is written."""
     if pixels.sum().isnan():
         raise ValueError("the picture holds a value that is not a number.")
-    samples = np.empty((*pixels.shape[1:], 3), np.uint8)  # (H, W, 3)
-    for index, channel in enumerate(pixels.detach()):
-        rounded = channel.clamp(0.0, 1.0).mul_(255.0).add_(0.5).to(torch.uint8)
-        samples[..., index] = rounded.cpu().numpy()
-    return samples
+    height, width = pixels.shape[1:]
+    channels: list[Any] = [
+        pyvips.Image.new_from_memory(np.ascontiguousarray(channel).data, width, height, 1, "float")
+        for channel in pixels.detach().cpu().numpy()
+    ]
+    levels = channels[0].bandjoin(channels[1:]).linear(255, 0.5).cast("uchar")  # it clamps and cuts off
+    return levels.copy(interpretation="srgb")
 
 
 # These first bytes are the whole list of what is opened: libvips would also read SVG, CSV and others, and take

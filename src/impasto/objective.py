@@ -5,9 +5,9 @@ It knows nothing of optimizers, stages or files.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -15,17 +15,16 @@ from torch import Tensor
 from impasto.errors import InputError
 from impasto.group import ALONE, Group
 from impasto.layers import LAYERS
-from impasto.losses import DISTANCES, IMAGE, Content, Loss, Range, Statistic, Texture, TotalVariation, moments
+from impasto.losses import IMAGE, Content, Loss, Range, Statistic, Texture, TotalVariation
+from impasto.seams import folded, wrapped
 from impasto.settings import Settings
-from impasto.tiles import Tile, Tiling
+from impasto.targets import Region, Targets, content_targets, owned, positive, textures
+from impasto.tiles import Tile, Tiling, Wraps
 from impasto.vgg import VGG19, Features
 
-__all__ = ["Evaluation", "Objective"]
+__all__ = ["Evaluation", "Kept", "Objective"]
 
 _WHOLE = Tiling()
-
-Targets = Callable[[Tile], Mapping[str, Tensor]]
-"""The content image's features of the units that a tile looks at, by layer, each (C, H, W)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,15 @@ class Evaluation:
     """The scalar of each term: content, style, tv, range."""
     gradient: Tensor
     """By the image in [0, 1], (3, H, W)."""
+
+
+class Kept(NamedTuple):
+    """Where the picture stays as the content is, whatever the image."""
+
+    share: Tensor
+    """Of the content in the picture, in [0, 1], (H, W)."""
+    content: Tensor
+    """(3, H, W)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +64,7 @@ class Objective:
     tiling: Tiling = _WHOLE
     group: Group = ALONE
     """The processes among which the tiles are divided."""
+    kept: Kept | None = None
 
     @classmethod
     def build(
@@ -63,34 +72,31 @@ class Objective:
         settings: Settings,
         network: VGG19,
         content: Tensor,
-        styles: Sequence[tuple[Tensor, float]],
+        regions: Sequence[Region],
         *,
+        kept: Kept | None = None,
         tiling: Tiling = _WHOLE,
         group: Group = ALONE,
     ) -> Self:
-        """Measure the targets of a content image and of weighted style images, all RGB in [0, 1], (3, H, W)."""
+        """Measure the targets of a content image, RGB in [0, 1], (3, H, W), and of the styles of regions of it."""
         losses: list[Loss] = []
-        contents = _positive(settings.content_layers) if settings.content_weight > 0 else {}
+        contents = positive(settings.content_layers) if settings.content_weight > 0 else {}
         losses += [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
         if settings.style_weight > 0:
-            weights = _positive(settings.style_layers)
-            targets = _blend(network, styles, weights, tiling, group)
-            for name, weight in weights.items():
-                kinds = _positive(settings.style_loss).items()
-                distances = [(DISTANCES[kind](targets[name]), settings.style_weight * weight * w) for kind, w in kinds]
-                losses.append(Texture(name, distances))
+            losses += textures(settings, network, regions, tiling, group)
         if settings.tv_weight > 0:
-            losses.append(TotalVariation(settings.tv_weight))
+            losses.append(TotalVariation(settings.tv_weight, _wraps(tiling)))
         if settings.range_weight > 0:
             losses.append(Range(settings.range_weight))
-        layers = {loss.layer for loss in losses} - {IMAGE}
+        layers = _layers(losses)
+        losses = [_with_margin(loss, tiling.margin(layers)) for loss in losses]
         tiles = group.share(tiling.tiles(content.shape[1], content.shape[2], layers))
-        return cls(
-            network, losses, _targets(network, content, contents, tiles, kept=tiling.targets_kept), tiling, group
-        )
+        whole = wrapped(content, tiling.margin(layers))
+        targets = content_targets(network, whole, contents, tiles, _wraps(tiling), kept=tiling.targets_kept)
+        return cls(network, losses, targets, tiling, group, kept)
 
     def __post_init__(self) -> None:
-        if self.tiling.side or self.tiling.shares > 1:
+        if not self.tiling.is_whole:
             for loss in self.losses:
                 if not loss.additive:
                     raise InputError(
@@ -100,8 +106,12 @@ class Objective:
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed."""
-        layers = {loss.layer for loss in self.losses} - {IMAGE}
+        layers = _layers(self.losses)
         tiles = self.group.share(self.tiling.tiles(image.shape[1], image.shape[2], layers))
+        margin = self.tiling.margin(layers)
+        if self.kept is not None:
+            image = image.lerp(self.kept.content, self.kept.share)
+        image = wrapped(image, margin)
         kept: list[_View] = []
         sums: list[Statistic] = []
         for left, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
@@ -111,14 +121,16 @@ class Objective:
             sums = [total + more for total, more in zip(sums, found, strict=True)] if sums else found
             kept += [view] * keep
             del view
-        measured = [(loss, _over(self.group, total)) for loss, total in zip(self.losses, sums, strict=True)]
+        measured = [(loss, total.over(self.group.sum)) for loss, total in zip(self.losses, sums, strict=True)]
         slopes = [(loss, loss.slope(total)) for loss, total in measured]
         gradient = torch.zeros_like(image)
         for tile in reversed(tiles):
             view = kept.pop() if kept else self._view(image, tile, layers, keep=True)
             view.pullback(self.network, slopes, gradient[tile.seen()])
             del view
-        self.group.sum(gradient)
+        gradient = self.group.sum(folded(gradient, margin))
+        if self.kept is not None:
+            gradient.mul_(1 - self.kept.share)
         terms: defaultdict[str, Tensor] = defaultdict(lambda: image.new_zeros(()))
         for loss, total in measured:
             terms[loss.term] = terms[loss.term] + loss.compare(total)
@@ -126,7 +138,7 @@ class Objective:
 
     def _view(self, image: Tensor, tile: Tile, layers: Collection[str], *, keep: bool) -> "_View":
         pixels = image[tile.seen()]
-        features = self.network.forward(pixels, layers, keep=keep)
+        features = self.network.forward(pixels, layers, keep=keep, wraps=_wraps(self.tiling))
         features[IMAGE] = pixels * 255
         return _View(tile, features, self.targets(tile))
 
@@ -143,7 +155,7 @@ class _View:
     def measure(self, loss: Loss) -> Statistic:
         """Sum up what the tile owns."""
         units = self.features[loss.layer]
-        return loss.measure(units, self._owned(loss.layer, units), self.targets.get(loss.layer))
+        return loss.measure(units, self._weights(loss, units), self.targets.get(loss.layer))
 
     def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], into: Tensor) -> None:
         """Add the gradient by the pixels, (3, H, W), of ⟨slope, statistic⟩ of each loss; uses up the features."""
@@ -161,61 +173,26 @@ class _View:
             into += network.pullback(self.features, pulls)
 
     def _pull(self, loss: Loss, slope: Tensor, units: Tensor, into: Tensor) -> None:
-        loss.pullback(slope, units, into, self._owned(loss.layer, units), self.targets.get(loss.layer))
+        loss.pullback(slope, units, into, self._weights(loss, units), self.targets.get(loss.layer))
 
-    def _owned(self, layer: str, units: Tensor) -> Tensor | None:
-        return _owned(self.tile, 1 if layer == IMAGE else LAYERS[layer].stride, units, self.features.dtype)
-
-
-def _owned(tile: Tile, stride: int, units: Tensor, dtype: torch.dtype) -> Tensor | None:
-    """Return 1 for each of a layer's units that a tile owns and 0 for all others, (H, W); None: it owns all."""
-    if tile.owned() == tile.seen():
-        return None
-    owned = torch.zeros(1, *units.shape[1:], dtype=dtype, device=units.device)
-    owned[tile.mine(stride)] = 1
-    return owned[0]
+    def _weights(self, loss: Loss, units: Tensor) -> Tensor | None:
+        stride = 1 if loss.layer == IMAGE else LAYERS[loss.layer].stride
+        return owned(self.tile, stride, units, loss.guide, self.features.dtype)
 
 
-def _positive(layers: Mapping[str, float]) -> dict[str, float]:
-    return {name: weight for name, weight in layers.items() if weight > 0}
+def _layers(losses: Iterable[Loss]) -> set[str]:
+    """Return the network's layers that losses look at."""
+    return {loss.layer for loss in losses} - {IMAGE}
 
 
-def _targets(network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], *, kept: bool) -> Targets:
-    """Return the content image's features for any tile, kept or computed each time."""
-    if not kept:
-        return lambda tile: network.forward(content[tile.seen()], layers)
-    found = {tile: dict(network.forward(content[tile.seen()], layers)) for tile in tiles}
-    return found.__getitem__
+def _with_margin(loss: Loss, margin: tuple[int, int]) -> Loss:
+    """Return a loss whose guide is as tiles see it."""
+    if not isinstance(loss, Texture) or loss.guide is None:
+        return loss
+    down, across = (width // LAYERS[loss.layer].stride for width in margin)
+    return replace(loss, guide=wrapped(loss.guide[None], (down, across))[0])
 
 
-def _blend(
-    network: VGG19, styles: Sequence[tuple[Tensor, float]], layers: Mapping[str, float], tiling: Tiling, group: Group
-) -> dict[str, Tensor]:
-    """Return the weighted mean of the styles' normalized moments, by layer, each (C, C + 1)."""
-    whole = sum(weight for _, weight in styles)
-    blend: dict[str, Tensor] = {}
-    for style, weight in styles:
-        for name, statistic in _moments(network, style, layers, tiling, group).items():
-            mean = statistic.mean * (weight / whole)
-            blend[name] = blend[name] + mean if name in blend else mean
-    return blend
-
-
-def _moments(
-    network: VGG19, style: Tensor, layers: Collection[str], tiling: Tiling, group: Group
-) -> dict[str, Statistic]:
-    """Sum up a style image's features and their products."""
-    tiles = tiling.tiles(style.shape[1], style.shape[2], layers)
-    if len(tiles) < group.size:  # too small to divide
-        group = ALONE
-    found: dict[str, Statistic] = {}
-    for tile in group.share(tiles):
-        for name, features in network.forward(style[tile.seen()], layers).items():
-            more = moments(features, _owned(tile, LAYERS[name].stride, features, style.dtype))
-            found[name] = found[name] + more if name in found else more
-    return {name: _over(group, statistic) for name, statistic in found.items()}
-
-
-def _over(group: Group, statistic: Statistic) -> Statistic:
-    """Add up the statistics of all processes, in place."""
-    return Statistic(group.sum(statistic.total), group.sum(statistic.mass))
+def _wraps(tiling: Tiling) -> Wraps:
+    """Say which convolutions reach around: tiles have a margin in their place."""
+    return tiling.wraps if tiling.is_whole else (False, False)

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from impasto.budget import Budget, Layout, cheapest
 from impasto.errors import PictureError
+from impasto.layers import LAYERS
 from impasto.settings import Settings
+from impasto.tiles import Wraps
 
 __all__ = ["SHORTEST", "Plan", "Size", "Stage", "make_plan"]
 
@@ -21,6 +23,9 @@ _FIRST_SHORT = 128
 
 _NARROWEST = 32
 """Pixels of a first stage's long side, at least, for each process."""
+
+_GRID = LAYERS["conv5_4"].stride
+"""Pixels of which the sides of a picture are multiples, where its edges meet."""
 
 _THINNEST = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
@@ -43,8 +48,17 @@ class Size(NamedTuple):
         """Scale to a short side of `pixels`, keeping the shape."""
         return self._scaled(pixels / min(self))
 
+    def on_grid(self, wraps: Wraps) -> "Size":
+        """Return the nearest size whose sides are multiples of the coarsest layer's stride, where they wrap around."""
+        down, across = wraps
+        return Size(_rounded(self.width) if across else self.width, _rounded(self.height) if down else self.height)
+
     def _scaled(self, factor: float) -> "Size":
         return Size(round(self.width * factor), round(self.height * factor))
+
+
+def _rounded(side: int) -> int:
+    return max(2, round(side / _GRID)) * _GRID
 
 
 class Stage(NamedTuple):
@@ -90,8 +104,15 @@ class Plan(NamedTuple):
 _UNLIMITED = Budget()
 
 
-def make_plan(settings: Settings, content: Size, styles: Sequence[Size], budget: Budget = _UNLIMITED) -> Plan:
-    """Plan the stages for a content image and style images of the given sizes.
+def make_plan(
+    settings: Settings,
+    content: Size,
+    styles: Sequence[Size],
+    budget: Budget = _UNLIMITED,
+    *,
+    scales: Sequence[float] | None = None,
+) -> Plan:
+    """Plan the stages for a content image and style images of the given sizes; `scales` are the styles' own.
 
     Raises:
         PictureError: a picture is too small, too thin for the size asked for, or too large for the budget.
@@ -120,13 +141,15 @@ def make_plan(settings: Settings, content: Size, styles: Sequence[Size], budget:
     stages: list[Stage] = []
     evaluations = 0
     for index, long in enumerate(_long_sides(settings, final)):
-        size = content.with_long_side(long)
+        size = content.with_long_side(long).on_grid(settings.wraps)
         these = math.ceil(settings.iterations * settings.stage_ratio**index)
         evaluations += these
         layout = cheapest(settings, size.height, size.width, budget, evaluations)
         if layout is None:
             raise PictureError(_too_large(settings, content, budget))
-        stages.append(Stage(size, tuple(_style_size(settings, size, style) for style in styles), these, layout))
+        scaled = zip(styles, scales or [1.0] * len(styles), strict=True)
+        placed = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
+        stages.append(Stage(size, placed, these, layout))
     return Plan(tuple(stages), budget.held)
 
 
@@ -159,7 +182,7 @@ def _long_sides(settings: Settings, final: Size) -> list[int]:
     return [round(last / factor**step) for step in range(steps, -1, -1)]
 
 
-def _style_size(settings: Settings, picture: Size, style: Size) -> Size:
-    """Scale a style image so that its short side is the picture's times `style_scale`."""
-    size = style.with_short_side(min(picture) * settings.style_scale)
+def _style_size(picture: Size, style: Size, scale: float) -> Size:
+    """Scale a style image so that its short side is the picture's times `scale`."""
+    size = style.with_short_side(min(picture) * scale)
     return size if min(size) >= SHORTEST else style.with_short_side(SHORTEST)

@@ -4,27 +4,29 @@ import json
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
+from impasto import color
 from impasto.device import Machine
-from impasto.errors import InputError
 from impasto.images import Picture, resample
 from impasto.iteration import iteration
-from impasto.objective import Objective
+from impasto.masks import Mask
+from impasto.objective import Kept, Objective
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.plan import Plan, Size, Stage
 from impasto.progress import Clock, Progress, Result, Stopped
 from impasto.settings import Settings
+from impasto.styles import Style, regions
+from impasto.targets import Region, StyleImage
 from impasto.vgg import VGG19
 
-__all__ = ["Run", "Style"]
+__all__ = ["Inputs", "Run"]
 
 _WINDOW = 20
 """Evaluations over which a plateau is judged, as the help of `tolerance` says."""
@@ -36,16 +38,15 @@ _SQUARE, _TRIALS = 256, 6
 """Pixels and evaluations by which the time of a run is predicted."""
 
 
-@dataclass(frozen=True)
-class Style:
-    """A style image and its weight beside others."""
+class Inputs(NamedTuple):
+    """What a run is given."""
 
-    picture: Picture
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
+    content: Picture
+    styles: Sequence[Style]
+    initial: Picture | None = None
+    """To start from, in place of what the settings say."""
+    keep: Mask | None = None
+    """Where the picture stays as the content is."""
 
 
 class Run:
@@ -53,9 +54,7 @@ class Run:
 
     def __init__(
         self,
-        content: Picture,
-        styles: Sequence[Style],
-        initial: Picture | None,
+        inputs: Inputs,
         *,
         settings: Settings,
         plan: Plan,
@@ -67,11 +66,10 @@ class Run:
         self.history: list[Progress] = []
         self.stopped: Stopped = "unfinished"
         self._machine = machine
-        self._content = content
-        self._styles = styles
+        self._inputs = inputs
         self._network = self._normalized(network)
-        self._began_as_content = initial is None and self.settings.init == "content"
-        self._image: Tensor = self._start(initial)
+        self._began_as_content = inputs.initial is None and self.settings.init == "content"
+        self._image: Tensor = self._start()
         self._best: Tensor = self._image
         self._state = self._optimizer(self.plan.stages[0]).init(self._image)
         self._clock = Clock(self.plan)
@@ -87,7 +85,7 @@ class Run:
         """Return the seconds that the run will take, by the time of a few evaluations of a small square."""
         square = torch.rand(3, _SQUARE, _SQUARE, generator=torch.Generator().manual_seed(0))
         square = square.to(self._machine.device, self._machine.sums)
-        objective = Objective.build(self.settings, self._network, square, [(square.flip(2), 1.0)])
+        objective = Objective.build(self.settings, self._network, square, [Region([StyleImage(square.flip(2))])])
         optimizer = self._optimizer(self.plan.stages[-1])
         iterate = iteration(objective, optimizer, self._machine.device)
         state, times = optimizer.init(square), [math.inf]
@@ -102,7 +100,7 @@ class Run:
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way."""
         note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
-        return Picture(self._best.clamp(0, 1).float().cpu(), note=note)
+        return Picture(self._finished(self._best).clamp_(0, 1).float().cpu(), note=note)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.
@@ -178,19 +176,17 @@ class Run:
             enlarge: Callable[[Tensor], Tensor] = partial(resample, height=size.height, width=size.width)
             self._best = enlarge(self._best)
             if self._began_as_content:
-                self._best.add_(self._place(self._content, size))
-                self._best.sub_(enlarge(self._place(self._content, before)))
+                self._best.add_(self._content(size))
+                self._best.sub_(enlarge(self._content(before)))
             self._state = self._optimizer(stage).resampled(self._state, enlarge)
         self._image = self._best
 
     def _objective(self, stage: Stage) -> Objective:
-        styles = [
-            (self._place(style.picture, size), style.weight)
-            for style, size in zip(self._styles, stage.styles, strict=True)
-        ]
-        content = self._place(self._content, stage.size)
+        content, keep = self._content(stage.size), self._inputs.keep
+        found = regions(self._inputs.styles, self._paintings(stage), stage.size, keep, self._to_device)
+        kept = None if keep is None else Kept(self._to_device(keep.resized(*stage.size)), content)
         tiling, group = stage.layout.tiling, self._machine.group
-        return Objective.build(self.settings, self._network, content, styles, tiling=tiling, group=group)
+        return Objective.build(self.settings, self._network, content, found, kept=kept, tiling=tiling, group=group)
 
     def _optimizer(self, stage: Stage) -> Optimizer[Any]:
         settings, layout = self.settings, stage.layout
@@ -200,31 +196,65 @@ class Run:
         rate, power = settings.learning_rate, settings.preconditioner
         return LBFGS(layout.history, rate, power, history_dtype, group=self._machine.group)
 
-    def _start(self, initial: Picture | None) -> Tensor:
+    def _start(self) -> Tensor:
         """Return the canvas at the first stage's size, (3, H, W)."""
         size = self.plan.stages[0].size
         shape = (3, size.height, size.width)
-        if initial is not None:
-            return self._place(initial, size)
+        if self._inputs.initial is not None:
+            return self._place(self._inputs.initial, size)
         if self.settings.init == "noise":
-            noise = torch.rand(shape, generator=torch.Generator().manual_seed(self.settings.seed))
-            return noise.to(self._machine.device, self._machine.sums)
+            return self._to_device(torch.rand(shape, generator=torch.Generator().manual_seed(self.settings.seed)))
         if self.settings.init == "blank":
-            return torch.full(shape, 0.5, device=self._machine.device, dtype=self._machine.sums)
-        return self._place(self._content if self.settings.init == "content" else self._styles[0].picture, size)
+            return self._to_device(torch.full(shape, 0.5))
+        return (
+            self._content(size)
+            if self.settings.init == "content"
+            else self._place(self._inputs.styles[0].picture, size)
+        )
 
     def _normalized(self, network: VGG19) -> VGG19:
         """Rescale the network over the run's own images at the first stage's size, if the settings say so."""
         if not self.settings.normalize:
             return network
         stage = self.plan.stages[0]
-        images = [self._place(style.picture, size) for style, size in zip(self._styles, stage.styles, strict=True)]
         layers = {**self.settings.content_layers, **self.settings.style_layers}
-        return network.normalized([self._place(self._content, stage.size), *images], layers)
+        return network.normalized([self._content(stage.size), *self._paintings(stage)], layers)
+
+    def _content(self, size: Size) -> Tensor:
+        """Return the content image as it is painted, (3, H, W)."""
+        placed = self._place(self._inputs.content, size)
+        return color.gray(placed) if self.settings.color == "content-luminance" else placed
+
+    def _paintings(self, stage: Stage) -> list[Tensor]:
+        """Return the style images of a stage in the colors that they are to have, each (3, H, W)."""
+        sizes = zip(self._inputs.styles, stage.styles, strict=True)
+        images = [self._place(style.picture, size) for style, size in sizes]
+        if self.settings.color == "style":
+            return images
+        content = self._place(self._inputs.content, stage.size)
+        if self.settings.color == "content-luminance":
+            return [color.like_luminance(image, content) for image in images]
+        return [color.matched(image, content, self.settings.color_match) for image in images]
+
+    def _finished(self, image: Tensor) -> Tensor:
+        """Return a copy of a painted image with the content's colors, and what is kept of it, as far as asked for."""
+        keep, image = self._inputs.keep, image.clone()
+        if keep is None and self.settings.color == "style":
+            return image
+        size = Size(image.shape[2], image.shape[1])
+        content = self._place(self._inputs.content, size)
+        if self.settings.color == "content-luminance":
+            image = color.with_luminance(image.clamp_(0, 1), content)
+        elif self.settings.color == "content-match":
+            image = color.matched(image, content, self.settings.color_match)
+        return image if keep is None else image.lerp(content, self._to_device(keep.resized(*size)))
 
     def _place(self, picture: Picture, size: Size) -> Tensor:
         """Bring a picture to a size and to the device, (3, H, W)."""
-        return picture.resized(size.width, size.height).pixels.to(self._machine.device, self._machine.sums)
+        return self._to_device(picture.resized(size.width, size.height).pixels)
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self._machine.device, self._machine.sums)
 
 
 def _numbers(*scalars: Tensor) -> list[float]:

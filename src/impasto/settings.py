@@ -196,6 +196,27 @@ class Settings(Options):
         "content", "Picture", "What the canvas shows at the start; blank is mid-gray."
     )
     seed: int = _option(0, "Picture", "Seed of the noise start.", ge=0, le=2**32 - 1)
+    color: Literal["style", "content-luminance", "content-match"] = _option(
+        "style",
+        "Picture",
+        "Whose colors the picture takes: the style's; the content's, of which only the luminance is painted; or those "
+        "of a style brought to the content's colors.",
+    )
+    color_match: Literal["chol", "pca", "sym", "histogram"] = _option(
+        "sym", "Picture", "How colors are matched with content-match: linearly in one of three ways, or by histogram."
+    )
+    seamless: Literal["none", "x", "y", "both"] = _option(
+        "none", "Picture", "Which opposite edges meet: left and right, top and bottom; sizes become multiples of 16."
+    )
+    mask_spread: Literal["simple", "all", "inside"] = _option(
+        "simple",
+        "Picture",
+        "Which units of a layer belong to a mask: by their share of its pixels, all that see it, or those that see "
+        "nothing else.",
+    )
+    mask_grow: int = _option(
+        0, "Picture", "Units by which masks are widened at every layer; narrowed, if below 0.", ge=-64, le=64
+    )
 
     content_weight: float = _option(5.0, "Objective", "Weight of the content loss, α.", ge=0)
     style_weight: float = _option(1000.0, "Objective", "Weight of the style loss, β.", ge=0)
@@ -260,6 +281,11 @@ class Settings(Options):
         0.5, "Optimization", "Power p of the filter 1 / f^p that steps pass through; 0 is none.", ge=0, le=2
     )
 
+    @property
+    def wraps(self) -> tuple[bool, bool]:
+        """Whether the upper edge meets the lower one, and the left the right."""
+        return self.seamless in {"y", "both"}, self.seamless in {"x", "both"}
+
     @model_validator(mode="after")
     def _has_an_objective(self) -> Self:
         if not any(
@@ -288,8 +314,10 @@ class Runtime(Options):
     history_dtype: Literal["auto", "float32", "bfloat16"] = _option(
         "auto", "Machine", "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory."
     )
-    winograd: Literal["auto", "on", "off"] = _option(
-        "auto", "Machine", "Fewer multiplications a convolution, with more rounding; auto measures whether it pays."
+    winograd: Literal["auto", "off", "lines", "tiles"] = _option(
+        "auto",
+        "Machine",
+        "Fewer multiplications a convolution, with more rounding: along lines or, in float32, in tiles; auto measures.",
     )
     threads: int = _option(
         0, "Machine", "Processor threads; 0 is one for each core, or fewer where that is faster.", ge=0, le=4096

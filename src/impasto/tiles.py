@@ -6,12 +6,16 @@ that it owns as the whole image has them, and what it owns is owned by no other.
 
 import math
 from collections.abc import Collection
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 from impasto.layers import LAYERS, up_to
 
-__all__ = ["Span", "Tile", "Tiling", "grid", "reach"]
+__all__ = ["Span", "Tile", "Tiling", "Wraps", "grid", "reach"]
+
+Wraps = tuple[bool, bool]
+"""Whether the first and the last row of an image are neighbors, and the first and the last column."""
 
 
 class Span(NamedTuple):
@@ -70,17 +74,34 @@ class Tiling(NamedTuple):
     """Whether the content image's features are kept from one evaluation to the next."""
     shares: int = 1
     """Processes that tiles are divided among: neighbors, as many for each."""
+    wraps: Wraps = (False, False)
+    """What the image does; each side that wraps around is a multiple of the grid."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is but one tile, whatever the size."""
+        return not self.side and self.shares == 1
+
+    def margin(self, layers: Collection[str]) -> tuple[int, int]:
+        """Return how many pixels from beyond the edges tiles see: rows above and below, columns left and right.
+
+        The whole image needs none, since its convolutions reach around.
+        """
+        down, across = (0 if self.is_whole else reach(layers) * wrap for wrap in self.wraps)
+        return down, across
 
     def tiles(self, height: int, width: int, layers: Collection[str]) -> list[Tile]:
-        """Divide an image for losses at some layers.
+        """Divide an image for losses at some layers; places are those in the image with its `margin`.
 
         Tiles are of nearly one size, and begin at multiples of the deepest layer's stride, so that the pooling takes
         the same fours as in the whole image. They are in order along the long side.
         """
         step, halo = grid(layers), reach(layers)
         tall = height >= width
-        down = _spans(height, self.side or height, step, halo, self.shares if tall else 1)
-        across = _spans(width, self.side or width, step, halo, 1 if tall else self.shares)
+        margins = self.margin(layers)
+        cut = partial(_spans, step=step, halo=halo)
+        down = cut(height, self.side or height, margin=margins[0], shares=self.shares if tall else 1)
+        across = cut(width, self.side or width, margin=margins[1], shares=1 if tall else self.shares)
         if tall:
             return [Tile(rows, columns) for rows in down for columns in across]
         return [Tile(rows, columns) for columns in across for rows in down]
@@ -102,8 +123,10 @@ def reach(layers: Collection[str]) -> int:
     return math.ceil(far / grid(layers)) * grid(layers)
 
 
-def _spans(length: int, side: int, step: int, halo: int, shares: int) -> list[Span]:
+def _spans(length: int, side: int, *, step: int, halo: int, margin: int, shares: int) -> list[Span]:
     count = math.ceil(length / max(side, step) / shares) * shares
     inner = [round(length * index / count / step) * step for index in range(1, count)]
     edges = sorted({0, *inner, length})
-    return [Span(max(0, start - halo), min(length, stop + halo), start, stop) for start, stop in pairwise(edges)]
+    places = ((start + margin, stop + margin) for start, stop in pairwise(edges))
+    whole = length + 2 * margin
+    return [Span(max(0, start - halo), min(whole, stop + halo), start, stop) for start, stop in places]

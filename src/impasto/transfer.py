@@ -16,10 +16,12 @@ from pathlib import Path
 from impasto import device
 from impasto.errors import InputError
 from impasto.images import Picture
+from impasto.masks import Mask
 from impasto.plan import Plan, Size, make_plan
 from impasto.progress import Result
-from impasto.run import Run, Style
+from impasto.run import Inputs, Run
 from impasto.settings import Runtime, Settings
+from impasto.styles import Style
 from impasto.vgg import VGG19
 from impasto.weights import Weights, load_weights
 
@@ -52,40 +54,58 @@ class StyleTransfer:
         """The network as the settings want it, on the device."""
         settings = self.settings
         network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
-        return network.to(self.machine.device, self.machine.features, winograd=self.machine.winograd)
+        return network.to(self.machine.device, self.machine.features, self.machine.saving)
 
-    def plan(self, content: Picture, styles: Sequence[Picture]) -> Plan:
+    def plan(self, content: Picture, styles: Sequence[Style | Picture], *, keep: Mask | None = None) -> Plan:
         """Plan a run in the memory that it may take: what the runtime says, or most of what is free.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
 
         """
-        sizes = [Size(picture.width, picture.height) for picture in (content, *styles)]
-        return make_plan(self.settings, sizes[0], sizes[1:], device.budget(self.machine, self.runtime))
+        listed = [_style(style) for style in styles]
+        sizes = [Size(picture.width, picture.height) for picture in (content, *(style.picture for style in listed))]
+        masks = {style.region for style in listed} | {keep}
+        budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
+        return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in listed])
 
     def start(
-        self, content: Picture, styles: Sequence[Style | Picture] | Style | Picture, *, initial: Picture | None = None
+        self,
+        content: Picture,
+        styles: Sequence[Style | Picture] | Style | Picture = (),
+        *,
+        initial: Picture | None = None,
+        keep: Mask | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
         Args:
             content: The photograph.
-            styles: One style image or several, whose Gram matrices are blended by their weights.
+            styles: One style image or several, blended by their weights in each region; none, if the settings give
+                style no weight.
             initial: A picture to start from, in place of what `settings.init` says; it is brought to size.
+            keep: Where the picture stays as the content is.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
-            InputError: no style image has a weight.
+            InputError: no style image has a weight, though the settings ask for style.
 
         """
         listed = [styles] if isinstance(styles, Style | Picture) else styles
-        chosen = [Style(style) if isinstance(style, Picture) else style for style in listed]
-        if not any(style.weight for style in chosen):
-            raise InputError("there is no style image with a weight above 0; give at least one.")
-        plan = self.plan(content, [style.picture for style in chosen])
+        chosen = [_style(style) for style in listed]
+        if self.settings.style_weight and not any(style.weight for style in chosen):
+            raise InputError(
+                "there is no style image with a weight above 0; give at least one, or a style_weight of 0."
+            )
+        if self.settings.init == "style" and initial is None and not chosen:
+            raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
+        plan = self.plan(content, chosen, keep=keep)
         return Run(
-            content, chosen, initial, settings=self.settings, plan=plan, network=self.network, machine=self.machine
+            Inputs(content, chosen, initial, keep),
+            settings=self.settings,
+            plan=plan,
+            network=self.network,
+            machine=self.machine,
         )
 
 
@@ -115,6 +135,10 @@ def stylize(
     for _ in run:
         pass
     return run.result()
+
+
+def _style(style: Style | Picture) -> Style:
+    return Style(style) if isinstance(style, Picture) else style
 
 
 def _picture(source: str | Path | Picture) -> Picture:

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from impasto.bits import Bits, as_bits, is_less
-from impasto.convolution import Convolution, Padding
+from impasto.convolution import Border, Convolution, Padding, border
 from impasto.layers import Layer, up_to
 from impasto.pooling import Pooling, Pullback, pool, pool_pullback
+from impasto.tiles import Wraps
 from impasto.weights import Weights
+from impasto.winograd import Saving
 
 __all__ = ["VGG19", "Features"]
 
@@ -56,20 +58,23 @@ class VGG19:
     """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which keeps the activations' scale."""
     padding: Padding = "zeros"
     """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer."""
-    winograd: bool = False
-    """Whether wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
+    saving: Saving = "off"
+    """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
-    def to(self, device: torch.device, dtype: torch.dtype, *, winograd: bool = False) -> Self:
+    def to(self, device: torch.device, dtype: torch.dtype, saving: Saving = "off") -> Self:
         """Return the network with its weights on a device, in the dtype of its features."""
-        return replace(self, weights=self.weights.to(device, dtype), winograd=winograd)
+        return replace(self, weights=self.weights.to(device, dtype), saving=saving)
 
-    def forward(self, image: Tensor, layers: Collection[str], *, keep: bool = False) -> Features:
+    def forward(
+        self, image: Tensor, layers: Collection[str], *, keep: bool = False, wraps: Wraps = (False, False)
+    ) -> Features:
         """Compute the features of `layers`.
 
         Args:
             image: RGB in [0, 1], (3, H, W), both sides at least 32.
             layers: Names such as conv4_2 (after its ReLU) or pool4.
             keep: Whether to keep what `pullback` needs.
+            wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
 
         Returns:
             The features by name, each (C, H // stride, W // stride), in the weights' dtype.
@@ -77,14 +82,14 @@ class VGG19:
         """
         features = Features(image.dtype)
         output = self._input(image)  # (1, 3, H, W)
-        path = _path(layers)
+        path, around = _path(layers), border(self.padding, wraps)
         for layer, after in zip_longest(path, path[1:]):
-            signal, output = output, self._apply(layer, output)
+            signal, output = output, self._apply(layer, output, around)
             wanted = layer.name in layers
             if wanted:
                 features[layer.name] = output[0]  # (C, H, W)
             if keep:
-                way_back = self._way_back(layer, after, signal, output, wanted=wanted)
+                way_back = self._way_back(layer, after, signal, output, around, wanted=wanted)
                 features.ways_back.append((layer.name, way_back))
         return features
 
@@ -141,21 +146,20 @@ class VGG19:
 
     @cached_property
     def _convolutions(self) -> Mapping[str, Convolution]:
-        return {
-            name: Convolution(weight, bias, self.padding, self.winograd)
-            for name, (weight, bias) in self.weights.tensors.items()
-        }
+        return {name: Convolution(weight, bias, self.saving) for name, (weight, bias) in self.weights.tensors.items()}
 
     @property
     def _pooling_scale(self) -> float:
         return _RESCALE[self.pooling] if self.pooling_rescale else 1.0
 
-    def _apply(self, layer: Layer, signal: Tensor) -> Tensor:
+    def _apply(self, layer: Layer, signal: Tensor, around: Border) -> Tensor:
         if layer.is_pool:
             return pool(self.pooling, self._pooling_scale, signal)
-        return self._convolutions[layer.name].forward(signal)
+        return self._convolutions[layer.name].forward(signal, around)
 
-    def _way_back(self, layer: Layer, after: Layer | None, signal: Tensor, output: Tensor, *, wanted: bool) -> Pullback:
+    def _way_back(
+        self, layer: Layer, after: Layer | None, signal: Tensor, output: Tensor, around: Border, *, wanted: bool
+    ) -> Pullback:
         """Keep what it takes to go back from a layer's output to its input."""
         if layer.is_pool:
             return pool_pullback(self.pooling, self._pooling_scale, signal, output)
@@ -165,16 +169,16 @@ class VGG19:
             active = None
         else:
             active = Bits.pack(is_less(0, as_bits(output)))
-        return partial(_back, self._convolutions[layer.name], active)
+        return partial(_back, self._convolutions[layer.name], around, active)
 
 
-def _back(convolution: Convolution, active: Tensor | Bits | None, cotangent: Tensor) -> Tensor:
+def _back(convolution: Convolution, around: Border, active: Tensor | Bits | None, cotangent: Tensor) -> Tensor:
     """Go back through a ReLU, known by its output, its mask or not at all, and a convolution."""
     if isinstance(active, Bits):
         as_bits(cotangent).bitwise_and_(active.unpack())
     elif active is not None:
         torch.ops.aten.threshold_backward.grad_input(cotangent, active, 0, grad_input=cotangent)
-    return convolution.pullback(cotangent)
+    return convolution.pullback(cotangent, around)
 
 
 def _path(layers: Collection[str]) -> list[Layer]:

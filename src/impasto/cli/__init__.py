@@ -8,7 +8,10 @@ from cyclopts import App, CycloptsError
 
 from impasto.cli import several
 from impasto.cli.describe import info, presets
+from impasto.cli.experiments import figures
+from impasto.cli.measure import measure
 from impasto.cli.paint import demo, paint
+from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError
 
 __all__ = ["app", "main"]
@@ -23,6 +26,9 @@ app = App(
 )
 app.command(paint)
 app.command(demo)
+app.command(sweep)
+app.command(figures)
+app.command(measure)
 app.command(info)
 app.command(presets)
 

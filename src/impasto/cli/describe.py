@@ -29,7 +29,7 @@ def info(*, flags: NetworkFlags = None) -> None:
             ("python", f"{platform.python_version()} on {platform.platform()}"),
             *((name, version(name)) for name in ("torch", "numpy", "pyvips", "pydantic")),
             ("device", str(machine.device)),
-            ("features", f"{str(machine.features).removeprefix('torch.')}: {machine.reason}"),
+            ("features", machine.reason),
             ("threads", str(torch.get_num_threads())),
             ("weights", weights.source),
             ("sha-256", weights.sha256),

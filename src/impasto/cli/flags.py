@@ -75,7 +75,8 @@ def _read(source: Path) -> Settings:
             raise SettingsError(f"the settings file {source} cannot be read; give a JSON file or a picture.") from None
     from impasto.images import read_note  # noqa: PLC0415 (torch)
 
-    note = read_note(source)
-    if note is None:
-        raise SettingsError(f"{source} holds no settings of impasto; give a picture that impasto painted.")
-    return Settings.from_json(json.dumps(json.loads(note)["settings"]))
+    try:
+        settings = json.loads(read_note(source) or "")["settings"]
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(f"{source} holds no settings of impasto; give a picture that impasto painted.") from None
+    return Settings.from_json(json.dumps(settings))

@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 from impasto import files
 from impasto.cli import display, several
 from impasto.cli.flags import Flags, choose
+from impasto.cli.sources import open_mask, open_styles
 from impasto.errors import InputError, RunError
 from impasto.settings import Runtime, Settings
 
@@ -58,11 +59,12 @@ Output = Annotated[Path, Parameter(alias="-o")]
 
 def paint(
     content: Path,
-    style: Path,
+    style: str,
     /,
-    *styles: Path,
+    *styles: str,
     output: Output,
     initial: Path | None = None,
+    keep: str | None = None,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     processes: int = 1,
     preset: str | None = None,
@@ -74,10 +76,13 @@ def paint(
 
     Args:
         content: The photograph: a PNG, JPEG, WebP or TIFF file.
-        style: The painting.
-        styles: More paintings, blended in equal parts with the first.
+        style: The painting, and if you like what of it and where: PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE.
+            A mask says which part of the painting counts, a region which part of the picture it paints: a grayscale
+            image, white inside, or the pixels of a color of an image of labels, FILE#ff0000.
+        styles: More paintings, each blended with those of its region; without a region it paints what no other claims.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file.
         initial: A picture to start from, in place of what --init says.
+        keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph.
         allow_large: Open pictures of more than 100 million pixels.
         processes: Divide the picture among this many processes of this machine.
         preset: A named set of options; `impasto presets` lists them.
@@ -96,9 +101,12 @@ def paint(
         return
     from impasto.images import Picture  # noqa: PLC0415 (torch loads after the cheap checks)
 
-    pictures = [Picture.open(path, allow_large=allow_large) for path in (content, style, *styles)]
+    photograph = Picture.open(content, allow_large=allow_large)
+    paintings = open_styles((style, *styles), allow_large=allow_large)
     start = None if initial is None else Picture.open(initial, allow_large=allow_large)
-    _paint(_transfer(chosen, runtime, watch).start(pictures[0], pictures[1:], initial=start), output, watch)
+    kept = None if keep is None else open_mask(keep, allow_large=allow_large)
+    run = _transfer(chosen, runtime, watch).start(photograph, paintings, initial=start, keep=kept)
+    _paint(run, output, watch)
 
 
 def demo(

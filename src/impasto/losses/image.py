@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from impasto.losses.protocol import IMAGE, Mean, Statistic, total_of, weighed
@@ -19,16 +18,15 @@ class TotalVariation(Mean):
     """
 
     weight: float = 1.0
+    wraps: tuple[bool, bool] = (False, False)
+    """Whether the first row is the neighbor of the last, and the first column of the last."""
     layer: str = field(default=IMAGE, init=False)
     term: ClassVar[str] = "tv"
     additive: ClassVar[bool] = True
 
     def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:  # noqa: ARG002
-        """Sum dx² + dy²; beyond the right and lower border there is no difference."""
-        squares = torch.zeros_like(features)
-        squares[:, :, :-1] = features.diff(dim=2).square()
-        squares[:, :-1] += features.diff(dim=1).square()
-        return total_of(squares, pixels)
+        """Sum dx² + dy²."""
+        return total_of(sum(step.square_() for step in self._steps(features)), pixels)  # pyright: ignore[reportArgumentType]
 
     def pullback(
         self,
@@ -39,12 +37,17 @@ class TotalVariation(Mean):
         content: Tensor | None = None,  # noqa: ARG002
     ) -> None:
         """Add each difference to the further of its two pixels and take it from the nearer, times 2 S."""
-        for dim in (1, 2):
-            count = features.shape[dim] - 1
-            nearer = None if pixels is None else pixels.narrow(dim - 1, 0, count)
-            pull = weighed(features.diff(dim=dim) * (2 * slope), nearer)
-            into.narrow(dim, 1, count).add_(pull)
-            into.narrow(dim, 0, count).sub_(pull)
+        for axis, step in zip((1, 2), self._steps(features), strict=True):
+            pull = weighed(step.mul_(2 * slope), pixels)
+            into.sub_(pull).add_(pull.roll(1, axis))
+
+    def _steps(self, features: Tensor) -> list[Tensor]:
+        """Return the differences from each pixel to the next, down and across; beyond the border there is none."""
+        steps = [features.roll(-1, axis).sub_(features) for axis in (1, 2)]
+        for axis, step, wrap in zip((1, 2), steps, self.wraps, strict=True):
+            if not wrap:
+                step.select(axis, -1).zero_()
+        return steps
 
 
 @dataclass(frozen=True)

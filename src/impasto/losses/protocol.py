@@ -1,5 +1,6 @@
 """What every loss offers, and what losses are made of."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
@@ -29,6 +30,10 @@ class Statistic:
         """The normalized statistic."""
         return self.total / self.mass
 
+    def over(self, add_up: Callable[[Tensor], Tensor]) -> Self:
+        """Return the statistic with both sums added up over processes."""
+        return type(self)(add_up(self.total), add_up(self.mass))
+
 
 class Loss(Protocol):
     """A term of the objective at one layer."""
@@ -41,6 +46,11 @@ class Loss(Protocol):
     @property
     def layer(self) -> str:
         """The layer whose features it measures."""
+        ...
+
+    @property
+    def guide(self) -> Tensor | None:
+        """The weight of each unit of the whole image, (H, W), for a loss of a region; None: 1."""
         ...
 
     def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:
@@ -68,9 +78,14 @@ class Loss(Protocol):
 
 
 class Mean:
-    """A loss that is `weight` times a mean."""
+    """A loss that is `weight` times a mean, everywhere."""
 
     weight: float
+
+    @property
+    def guide(self) -> Tensor | None:
+        """Return no guide."""
+        return None
 
     def compare(self, statistic: Statistic) -> Tensor:
         """Weigh the mean."""

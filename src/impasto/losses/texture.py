@@ -1,7 +1,7 @@
 """The style loss: which features occur together, wherever they occur."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import Tensor
@@ -41,6 +41,8 @@ class Texture:
     layer: str
     distances: Sequence[tuple[Distance, float]]
     """Each with its weight."""
+    guide: Tensor | None = field(default=None, repr=False)
+    """T² of the units of a region, (H, W) of the whole image; None: 1."""
     term: ClassVar[str] = "style"
     additive: ClassVar[bool] = True
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from impasto.filters import Filter, prepare
 
-__all__ = ["F2", "F4", "Scheme", "prepare_winograd"]
+__all__ = ["F2", "F4", "Scheme", "prepare_lines"]
 
 Matrix = Sequence[Sequence[float]]
 
@@ -70,7 +70,7 @@ F4 = Scheme(
 """Four outputs from six products; in bfloat16 its rounding error is about five times a plain convolution's."""
 
 
-def prepare_winograd(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
+def prepare_lines(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
     """Return what `filters.prepare` returns, for weight (out, in, 3, 3), up to rounding."""
     matrix = torch.tensor(scheme.filters, dtype=torch.float64)
     products = torch.einsum("kw,oihw->koih", matrix, weight.cpu().double())  # (m + 2, out, in, 3)

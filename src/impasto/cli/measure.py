@@ -1,0 +1,88 @@
+"""The command that measures: `measure`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from impasto.cli import display
+from impasto.cli.flags import Flags, choose
+
+if TYPE_CHECKING:
+    from impasto.metrics import Metrics
+    from impasto.settings import Settings
+    from impasto.weights import Weights
+
+__all__ = ["measure"]
+
+
+def measure(
+    content: Path,
+    style: Path,
+    result: Path,
+    /,
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    allow_large: Annotated[bool, Parameter(negative="")] = False,
+    flags: Flags = None,
+) -> None:
+    """Measure RESULT, painted from CONTENT in the style of STYLE: its losses, style, structure and border.
+
+    The objective is the one in RESULT's metadata, or else the default one, changed by flags. RESULT is
+    measured at its own size, in float32. Options that say how to paint change nothing.
+
+    Args:
+        content: The photograph that was painted.
+        style: The painting.
+        result: The picture to measure, painted by impasto or by anything else.
+        as_json: Print one JSON object on standard output, for programs.
+        allow_large: Open pictures of more than 100 million pixels.
+        flags: The options.
+
+    """
+    from impasto import metrics  # noqa: PLC0415 (torch)
+    from impasto.images import Picture, read_note  # noqa: PLC0415
+
+    settings, runtime = choose(flags, source=None if read_note(result) is None else result)
+    pictures = [Picture.open(path, allow_large=allow_large) for path in (content, style, result)]
+    weights = _weights(settings, shown=not as_json)
+    found = metrics.measure(pictures[0], pictures[1], pictures[2], settings, runtime, weights=weights)
+    if as_json:
+        display.say(json.dumps(found.as_dict()))
+    else:
+        _show(found)
+
+
+def _weights(settings: "Settings", *, shown: bool) -> "Weights":
+    """Load the network's weights, with a bar if they have to be downloaded."""
+    from impasto.weights import load_weights  # noqa: PLC0415 (torch)
+
+    with display.download(shown=shown) as progress:
+        return load_weights(settings.weights, progress=progress)
+
+
+def _show(found: "Metrics") -> None:
+    """Print a row a number."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("number", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("better", no_wrap=True)
+    table.add_column("what it says", overflow="fold")
+    for name, value, better, says in _rows(found):
+        table.add_row(name, f"{value:.4g}", better, says)
+    Console(highlight=False, markup=False).print(table)
+
+
+def _rows(found: "Metrics") -> Iterator[tuple[str, float, str, str]]:
+    """List each number with its name, which way is better, and what it says."""
+    yield "loss", found.loss, "lower", "content and style together"
+    yield "content", found.content, "lower", "near the photograph"
+    yield "style", found.style, "lower", "near the painting"
+    for layer, distance in found.wasserstein.items():
+        yield f"wasserstein {layer}", distance, "lower", "the same, at another layer"
+    yield "cfsd", found.cfsd, "lower", "forms as in the photograph"
+    yield "border", found.border, f"near {found.content_border:.4g}", "more is noise along the edge"

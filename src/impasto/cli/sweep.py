@@ -1,0 +1,168 @@
+"""The command that compares options: `sweep`."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from cyclopts import Parameter
+
+from impasto import files
+from impasto.cli.flags import Flags, choose
+from impasto.cli.paint import Output
+from impasto.errors import InputError
+from impasto.settings import Runtime, Settings
+
+if TYPE_CHECKING:
+    from impasto.experiments import Panel
+    from impasto.images import Picture
+    from impasto.sheets import Block
+
+__all__ = ["sweep"]
+
+_MOST = 100
+"""Pictures in a sheet: more than that cannot be looked at."""
+
+_LONGEST = 200
+"""Letters in a file's name."""
+
+
+def _words() -> Any:
+    """Make the flags of `paint`, but let a switch take words, too: `--normalize off,on`."""
+    given = get_args(get_args(Flags)[0])[0]
+    fields = [
+        (flag.name, Annotated[get_args(flag.type)[0] | str, *get_args(flag.type)[1:]], dataclasses.field(default=None))
+        for flag in dataclasses.fields(given)
+    ]
+    words = dataclasses.make_dataclass("Words", fields, kw_only=True, frozen=True)
+    words.__module__ = __name__  # as in `flags`
+    return Annotated[words | None, Parameter(name="*")]
+
+
+if TYPE_CHECKING:
+    Words = object | None
+else:
+    Words = _words()
+"""The flags, each with one value or several."""
+
+Axes = Mapping[str, Sequence[str]]
+"""The values of each option that has several."""
+
+
+def sweep(
+    content: Path,
+    style: Path,
+    /,
+    *styles: Path,
+    output: Output,
+    folder: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    allow_large: Annotated[bool, Parameter(negative="")] = False,
+    preset: str | None = None,
+    settings: Path | None = None,
+    flags: Words = None,
+) -> None:
+    """Paint CONTENT in the style of STYLE with several values of some options, on one labeled sheet.
+
+    Give options several values, separated by commas: --style-weight 10,100,1000. Layers and style losses,
+    which have commas of their own, are separated by slashes. The first such option in the order below runs
+    down the sheet, the second across; each combination of further ones has a block of its own.
+
+    Args:
+        content: The photograph: a PNG, JPEG, WebP or TIFF file.
+        style: The painting.
+        styles: More paintings, blended in equal parts with the first.
+        output: Where to save the sheet: a .png, .jpg, .webp or .tif file.
+        folder: Save each picture there as well, under the name of its values.
+        overwrite: Replace files that exist already.
+        quiet: Print nothing but errors.
+        allow_large: Open pictures of more than 100 million pixels.
+        preset: A named set of options; `impasto presets` lists them.
+        settings: Options from a JSON file, or from the metadata of a picture painted earlier.
+        flags: The options.
+
+    """
+    axes = _axes(flags)
+    chosen, runtime = _combinations(flags, axes, preset, settings)
+    files.check_target(output, overwrite=overwrite)
+    from impasto.cli import sheet  # noqa: PLC0415 (torch loads after the cheap checks)
+    from impasto.experiments import Panel  # noqa: PLC0415
+    from impasto.images import Picture  # noqa: PLC0415
+
+    pictures = [Picture.open(path, allow_large=allow_large) for path in (content, style, *styles)]
+    panels = {values: Panel(_name(axes, values), options, pictures[1:]) for values, options in chosen.items()}
+    shown = sheet.Sheet(output, _blocks(axes, panels), folder)
+    sheet.paint(pictures[0], [shown], runtime, overwrite=overwrite, quiet=quiet)
+
+
+def _axes(flags: object) -> Axes:
+    """Return the values of each option that has several, in the order of the options.
+
+    Raises:
+        InputError: no option has several, one has the same twice, or there are too many pictures to paint.
+
+    """
+    given = {} if flags is None else {name: value for name, value in vars(flags).items() if isinstance(value, str)}
+    split = {name: _split(name, value) for name, value in given.items() if name in Settings.model_fields}
+    axes = {name: words for name, words in split.items() if len(words) > 1}
+    if not axes:
+        raise InputError("no option has several values; give one of them some, such as --style-weight 10,100,1000.")
+    for name, words in axes.items():
+        if len(set(words)) < len(words):
+            raise InputError(f"{name} cannot be {given[name]}; name each of its values once.")
+    count = math.prod(map(len, axes.values()))
+    if count > _MOST:
+        raise InputError(f"a sheet cannot have {count} pictures; give fewer values, for at most {_MOST} pictures.")
+    return axes
+
+
+def _split(name: str, value: str) -> list[str]:
+    has_commas = get_origin(Settings.model_fields[name].annotation) is dict  # layers and distances, with their weights
+    return [word.strip() for word in value.split("/" if has_commas else ",")]
+
+
+def _combinations(
+    flags: object, axes: Axes, preset: str | None, source: Path | None
+) -> tuple[dict[tuple[str, ...], Settings], Runtime]:
+    """Return the settings of each combination of values, and how all of them are computed.
+
+    Raises:
+        SettingsError: a value is not accepted.
+
+    """
+    first: Any = {name: words[0] for name, words in axes.items()}
+    given: Any = flags
+    base, runtime = choose(dataclasses.replace(given, **first), preset, source)
+    combinations = product(*axes.values())
+    return {values: base.replace(**dict(zip(axes, values, strict=True))) for values in combinations}, runtime
+
+
+def _blocks(axes: Axes, panels: "Mapping[tuple[str, ...], Panel]") -> "list[Block[Panel | Picture]]":
+    """Set one option in a row, two in rows and columns, more in a block for each combination of the further ones."""
+    from impasto.sheets import Block  # noqa: PLC0415 (torch)
+
+    names = list(axes)
+    down, across, further = (names[:1], names[1], names[2:]) if len(names) > 1 else ([], names[0], [])
+    rows = list(product(*(axes[name] for name in down)))
+    blocks: list[Block[Panel | Picture]] = []
+    for rest in product(*(axes[name] for name in further)):
+        cells = [[panels[(*row, column, *rest)] for column in axes[across]] for row in rows]
+        title = ", ".join(f"{name} {value}" for name, value in zip(further, rest, strict=True))
+        blocks.append(Block(cells, _labels(axes, across), _labels(axes, down[0]) if down else (), title))
+    return blocks
+
+
+def _labels(axes: Axes, name: str) -> list[str]:
+    """Name the option once, where its values begin."""
+    first, *others = axes[name]
+    return [f"{name} {first}", *others]
+
+
+def _name(axes: Axes, values: Sequence[str]) -> str:
+    """Make a file's name of values."""
+    named = "--".join(f"{name}-{value}" for name, value in zip(axes, values, strict=True))
+    return re.sub(r"[^\w.,-]+", "-", named)[:_LONGEST]
