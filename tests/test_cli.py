@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+import torch
 
 from conftest import note
 from impasto import Picture, Settings
@@ -335,3 +336,33 @@ def test_a_number_of_processes_that_cannot_be_is_refused(files, count):
     done = subprocess.run([*COMMAND, "paint", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert re.search("processes cannot be 0|divided among 3 processes; start at most 2", done.stderr)
+
+
+def test_a_style_has_words_of_its_own(paint, files):
+    Picture(torch.linspace(0, 1, 64).expand(3, 48, 64)).save(files / "sky.png")
+    word = f"{files}/style.jpg,weight=2,scale=0.5,mask={files}/half.png,region={files}/sky.png"
+    Picture(torch.linspace(0, 1, 72).round().expand(3, 60, 72)).save(files / "half.png")
+    assert paint(files / "style.jpg", style=word[len(f"{files}/") :])[0] == 0
+    plain = paint(files / "style.jpg", output="plain.png")
+    assert plain[0] == 0
+    assert (files / "out.png").read_bytes() != (files / "plain.png").read_bytes()
+    assert paint("--keep", files / "sky.png", output="kept.png")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("style.jpg,weight=much", "a style's weight cannot be much; it takes a number."),
+        ("style.jpg,weight=-1", "a style's weight cannot be -1.0; it takes a number, at least 0."),
+        ("style.jpg,wieght=1", "a style has no wieght; what can be said of it is weight, scale, mask, region."),
+        ("style.jpg,region=content.png#00ff00", "has the color #00ff00"),
+        ("style.jpg,region=style.jpg", "is not the shape of the picture"),
+        ("missing.jpg,scale=2", "missing.jpg cannot be read"),
+    ],
+)
+def test_words_that_cannot_be_are_refused_in_a_sentence(paint, files, words, sentence):
+    code, _, err = paint(style=words.replace("=content", f"={files}/content").replace("=style", f"={files}/style"))
+    assert code == 2
+    assert sentence in err
+    assert "Traceback" not in err
+    assert not (files / "out.png").exists()

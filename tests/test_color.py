@@ -11,7 +11,7 @@ def image(height=30, width=40, seed=0):
     """Return colors that vary together."""
     noise = torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     mix = torch.rand(3, 3, generator=torch.Generator().manual_seed(seed + 9), dtype=torch.float64)
-    return (torch.einsum("ij,jhw->ihw", mix, noise) / 3 + 0.1).float()
+    return (torch.einsum("ij,jhw->ihw", mix + torch.eye(3), noise) / 4 + 0.1).float()
 
 
 @pytest.mark.parametrize("matching", ["chol", "pca", "sym"])

@@ -30,8 +30,8 @@ PAPER = Settings(
 _STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 _CONTENT = "conv4_2"
 
-_BETA = 1e8
-"""Only α/β decides what is painted; with this β the loss is as large as the one that `range_weight` is made for."""
+_BETA = 1000.0
+"""Only α/β decides what is painted."""
 
 _BALANCE = 40
 """Content against style, chosen by looking: see `weighed`."""

@@ -79,20 +79,20 @@ class Objective:
         group: Group = ALONE,
     ) -> Self:
         """Measure the targets of a content image, RGB in [0, 1], (3, H, W), and of the styles of regions of it."""
-        losses: list[Loss] = []
         contents = positive(settings.content_layers) if settings.content_weight > 0 else {}
-        losses += [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
-        if settings.style_weight > 0:
-            losses += textures(settings, network, regions, tiling, group)
-        if settings.tv_weight > 0:
-            losses.append(TotalVariation(settings.tv_weight, _wraps(tiling)))
-        if settings.range_weight > 0:
-            losses.append(Range(settings.range_weight))
-        layers = _layers(losses)
-        losses = [_with_margin(loss, tiling.margin(layers)) for loss in losses]
+        likeness = [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
+        styles = textures(settings, network, regions, tiling, group) if settings.style_weight > 0 else []
+        layers = _layers((*likeness, *styles))
+        styles = [_with_margin(loss, tiling.margin(layers)) for loss in styles]
         tiles = group.share(tiling.tiles(content.shape[1], content.shape[2], layers))
         whole = wrapped(content, tiling.margin(layers))
         targets = content_targets(network, whole, contents, tiles, _wraps(tiling), kept=tiling.targets_kept)
+        losses: list[Loss] = [*likeness, *styles]
+        if settings.tv_weight > 0:
+            losses.append(TotalVariation(settings.tv_weight, _wraps(tiling)))
+        if settings.range_weight > 0:
+            size = sum(map(Texture.without_features, styles), start=_without_features(likeness, targets, tiles, group))
+            losses.append(Range(settings.range_weight * float(size)))
         return cls(network, losses, targets, tiling, group, kept)
 
     def __post_init__(self) -> None:
@@ -185,9 +185,23 @@ def _layers(losses: Iterable[Loss]) -> set[str]:
     return {loss.layer for loss in losses} - {IMAGE}
 
 
-def _with_margin(loss: Loss, margin: tuple[int, int]) -> Loss:
+def _without_features(losses: Sequence[Content], targets: Targets, tiles: Sequence[Tile], group: Group) -> Tensor:
+    """Return the sum of content losses of an image whose features are all 0, a scalar."""
+    found: dict[str, Statistic] = {}
+    for tile in tiles if losses else ():
+        for loss, units in ((loss, targets(tile)[loss.layer]) for loss in losses):
+            weights = owned(
+                tile, LAYERS[loss.layer].stride, units, None, torch.promote_types(units.dtype, torch.float32)
+            )
+            more = loss.measure(torch.zeros_like(units), weights, units)
+            found[loss.layer] = found[loss.layer] + more if loss.layer in found else more
+    values = [loss.compare(found[loss.layer].over(group.sum)) for loss in losses]
+    return torch.stack(values).sum() if values else torch.zeros(())
+
+
+def _with_margin(loss: Texture, margin: tuple[int, int]) -> Texture:
     """Return a loss whose guide is as tiles see it."""
-    if not isinstance(loss, Texture) or loss.guide is None:
+    if loss.guide is None:
         return loss
     down, across = (width // LAYERS[loss.layer].stride for width in margin)
     return replace(loss, guide=wrapped(loss.guide[None], (down, across))[0])

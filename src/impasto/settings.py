@@ -181,8 +181,9 @@ class Settings(Options):
     The objective, over features F of the picture, P of the content and Gram matrices G = F Fᵀ / (H·W), A of the style:
 
         content_weight · Σ_l w_l mean((F - P)²)  +  style_weight · Σ_l w_l / C_l² · mean((G - A)²)  (`style_loss` gram)
-        + tv_weight · mean(|∇x|²) + range_weight · mean(max(0, x - 255)² + max(0, -x)²),    x in gray levels 0 … 255
+        + tv_weight · mean(|∇x|²) + range_weight · E · mean(max(0, x - 255)² + max(0, -x)²),  x in gray levels 0 … 255
 
+    E is the first two terms at F = 0, so that the last one is as stiff whatever network, layers and weights are chosen.
     The first two terms are those of the author's own notebook (Gatys, 2016), where content_weight is 1; at 256 pixels
     that loses faces, so the default is 5.
 
@@ -240,7 +241,11 @@ class Settings(Options):
     )
     tv_weight: float = _option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
     range_weight: float = _option(
-        1e6, "Objective", "Weight that keeps gray levels in 0 … 255, so that saving changes nothing.", ge=0
+        0.002,
+        "Objective",
+        "Weight that keeps gray levels in 0 … 255, so that saving changes nothing; times the loss of a picture in which "
+        "the network sees nothing.",
+        ge=0,
     )
 
     weights: str = _option(

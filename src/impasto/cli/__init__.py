@@ -1,5 +1,6 @@
 """The command `impasto`: words in, words and exit codes out. All printing and exiting of the project is here."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -35,6 +36,7 @@ app.command(presets)
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch, not loaded yet, then takes memory in large pages
     try:
         app(tokens, exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as error:

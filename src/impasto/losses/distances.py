@@ -25,6 +25,11 @@ class Distance(Protocol):
     has_mean: ClassVar[bool]
     """Whether it looks at more than the Gram matrix."""
 
+    @property
+    def target(self) -> Tensor:
+        """The moments of the style, (C, C + 1)."""
+        ...
+
     def value(self, moments: Tensor) -> Tensor:
         """Return the distance of moments (C, C + 1) from the target, a scalar."""
         ...

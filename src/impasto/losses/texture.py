@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from impasto.losses.distances import Distance
@@ -56,6 +57,11 @@ class Texture:
             (weight * distance.value(statistic.mean) for distance, weight in self.distances),
             start=statistic.mass.new_zeros(()),
         )
+
+    def without_features(self) -> Tensor:
+        """Return the loss of an image whose features are all 0, a scalar."""
+        dark = torch.zeros_like(self.distances[0][0].target)
+        return self.compare(Statistic(dark, dark.new_ones(())))
 
     def slope(self, statistic: Statistic) -> Tensor:
         """Return the derivative of the distances by the sums, (C, C + 1)."""

@@ -12,6 +12,7 @@ Arrays are float32 and contiguous along their channels, so that the compiler mak
 # (what numba compiles is Python in name only)
 import ctypes
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ _fork.restype = None
 
 _SGEMM = ctypes.cast(ctypes.CDLL(str(next(_LIBRARIES.glob("libtorch_cpu*")))).sgemm_, ctypes.c_void_p).value
 
+_kept = threading.local()
+_NOTHING = torch.empty(0)
+
 _Compiled = Any
 """What numba makes of a function."""
 
@@ -53,12 +57,19 @@ def convolve(signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, padd
     turns = threads * math.ceil(tiles / threads / _BLOCK)
     block = math.ceil(tiles / turns) | 1  # odd, or the 36 matrices would lie in the same few lines of the cache
     _, inputs, outputs = filters.shape
-    room = torch.empty(threads, 36 * block * (inputs + outputs))
+    room = _room(threads * 36 * block * (inputs + outputs))
     lowest = torch.tensor(floor)
     addresses = (each.data_ptr() for each in (signal, filters, bias, output, room, lowest))
     sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, padding, tiles, block
     job = np.array((0, 0, _SGEMM, *addresses, *sizes), np.int64)  # the next thread, the next tile, and what there is
     _fork(_work.address, job.ctypes.data, threads, 0)
+
+
+def _room(length: int) -> Tensor:
+    """Return memory to work in, the same from call to call: fresh memory costs more than a transform."""
+    if getattr(_kept, "room", _NOTHING).numel() < length:
+        _kept.room = torch.empty(length)
+    return _kept.room
 
 
 @intrinsic
