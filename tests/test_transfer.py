@@ -237,7 +237,7 @@ def test_of_a_photograph_in_its_own_colors_only_the_luminance_is_painted(transfe
     maker = transfer(size=96, color="content-luminance", content_weight=0, iterations=40)
     result = finish(maker.start(content, colorful(seed=1))).picture.pixels
     torch.testing.assert_close(chroma(result), chroma(content.pixels), rtol=0, atol=1 / 255)
-    assert (result - content.pixels).abs().max() > 0.05
+    assert (result - content.pixels).abs().max() > 0.03
 
 
 @pytest.mark.parametrize("matching", ["chol", "pca", "sym", "histogram"])

@@ -243,7 +243,7 @@ class Settings(Options):
     range_weight: float = _option(
         0.002,
         "Objective",
-        "Weight that keeps gray levels in 0 … 255, so that saving changes nothing; times the loss of a picture in which "
+        "Weight that keeps gray levels in 0 … 255, so that saving changes nothing; times the loss of one in which "
         "the network sees nothing.",
         ge=0,
     )
