@@ -38,7 +38,18 @@ def options() -> str:
 def command() -> str:
     """The help of the command and of each of its subcommands."""
     parts = [NOTICE, "# The command\n"]
-    for words in ([], ["paint"], ["demo"], ["sweep"], ["figures"], ["measure"], ["info"], ["presets"]):
+    for words in (
+        [],
+        ["paint"],
+        ["demo"],
+        ["texture"],
+        ["reconstruct"],
+        ["sweep"],
+        ["figures"],
+        ["measure"],
+        ["info"],
+        ["presets"],
+    ):
         text = io.StringIO()
         app.help_print(words, console=Console(file=text, width=110, color_system=None, force_terminal=False))
         lines = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())

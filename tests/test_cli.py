@@ -14,6 +14,7 @@ import torch
 from conftest import note
 from impasto import Picture, Settings
 from impasto.cli.flags import choose
+from impasto.objective import Objective
 from impasto.settings import PRESETS, Runtime
 
 COMMAND = (sys.executable, "-m", "impasto")
@@ -367,3 +368,38 @@ def test_words_that_cannot_be_are_refused_in_a_sentence(paint, files, words, sen
     assert sentence in err
     assert "Traceback" not in err
     assert not (files / "out.png").exists()
+
+
+def test_a_texture_of_any_shape_is_painted_at_the_samples_own_scale(command, files, tiny_network, monkeypatch):
+    sizes = []
+    build = Objective.build.__func__
+
+    def watched(cls, settings, network, content, regions, **rest):
+        sizes.append((content.shape, regions[0].styles[0].pixels.shape, settings.content_weight))
+        return build(cls, settings, network, content, regions, **rest)
+
+    monkeypatch.setattr(Objective, "build", classmethod(watched))
+    quick = ("--first-size", "0", "--iterations", "2", "--dtype", "float32", "--quiet")
+    words = ("texture", files / "style.jpg", "-o", files / "out.png", "--size", "160", "--shape", "2:1", *quick)
+    assert command(*words) == (0, "", "")
+    assert sizes == [((3, 80, 160), (3, 60, 72), 0.0)]
+    assert (Picture.open(files / "out.png").width, Picture.open(files / "out.png").height) == (160, 80)
+    assert note(files / "out.png")["settings"]["init"] == "noise"
+
+
+@pytest.mark.parametrize("shape", ["wide", "3", "0:1", "-1:2", "1:2:3"])
+def test_a_shape_that_cannot_be_is_refused_in_a_sentence(command, files, tiny_network, shape):
+    code, _, err = command("texture", files / "style.jpg", "-o", files / "out.png", f"--shape={shape}")
+    assert code == 2
+    assert f"shape cannot be {shape}; it takes width to height, such as 3:2." in err
+
+
+def test_a_photograph_is_reconstructed_from_its_features(command, files, tiny_network):
+    words = ("reconstruct", files / "content.png", "-o", files / "out.png", "--content-layers", "conv2_2", "--json")
+    quick = ("--size", "64", "--first-size", "0", "--iterations", "60", "--tolerance", "0", "--dtype", "float32")
+    code, out, _ = command(*words, *quick)
+    assert code == 0
+    first, *_, last = map(json.loads, out.splitlines())
+    assert set(last["terms"]) == {"content", "range"}
+    assert last["loss"] < 0.01 * first["loss"]
+    assert note(files / "out.png")["settings"]["init"] == "noise"

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from impasto import Picture, demo
 
@@ -31,6 +32,11 @@ def workplace(tmp_path_factory):
     Picture.open(demo.photograph()).resized(96, 114).save(folder / "photo.jpg")
     for name in ("painting.jpg", "other.jpg"):
         Picture(demo.painting(128)).save(folder / name)
+    mask = torch.zeros(114, 96)
+    mask[:40] = 1
+    Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")
+    Picture(torch.stack((mask, 0 * mask, 0 * mask))).save(folder / "labels.png")
+    Picture((torch.arange(128) < 64).float().expand(3, 102, 128)).save(folder / "half.png")
     return folder
 
 
@@ -56,7 +62,7 @@ def test_the_commands_of_the_docs_run(block, workplace, monkeypatch):
         if words[0] == ".":
             continue
         assert words[0] == "impasto", line
-        extra = ["--size", "64", "--iterations", "2", "--quiet"] if words[1] in {"paint", "demo"} else []
+        extra = ["--size", "64", "--iterations", "2", "--quiet"] if words[1] in {"paint", "demo", "texture", "reconstruct"} else []
         done = subprocess.run([sys.executable, "-m", *words, *extra], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
 

@@ -11,7 +11,7 @@ from impasto.cli import several
 from impasto.cli.describe import info, presets
 from impasto.cli.experiments import figures
 from impasto.cli.measure import measure
-from impasto.cli.paint import demo, paint
+from impasto.cli.paint import demo, paint, reconstruct, texture
 from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError
 
@@ -27,6 +27,8 @@ app = App(
 )
 app.command(paint)
 app.command(demo)
+app.command(texture)
+app.command(reconstruct)
 app.command(sweep)
 app.command(figures)
 app.command(measure)

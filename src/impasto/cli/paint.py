@@ -1,60 +1,24 @@
-"""The commands that paint: `paint` and `demo`."""
+"""The commands that paint: `paint`, `demo`, `texture` and `reconstruct`."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
-from impasto import files
-from impasto.cli import display, several
+from impasto.cli import several
+from impasto.cli.drive import Output, Watch, check, drive, load
 from impasto.cli.flags import Flags, choose
 from impasto.cli.sources import open_mask, open_styles
-from impasto.errors import InputError, RunError
-from impasto.settings import Runtime, Settings
+from impasto.errors import InputError
+from impasto.settings import Settings
 
 if TYPE_CHECKING:
-    from impasto.run import Run
-    from impasto.transfer import StyleTransfer
+    from impasto.images import Picture
+    from impasto.styles import Style
 
-__all__ = ["demo", "paint"]
-
-
-@Parameter(name="*", group=Group("Watching", sort_key=1))
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """What to show and keep while a picture is painted."""
-
-    overwrite: Annotated[bool, Parameter(negative="")] = False
-    """Replace files that exist already."""
-
-    save_every: int = 0
-    """Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 is never."""
-
-    plot: Path | None = None
-    """Draw the losses over time to this .png, .svg or .pdf file."""
-
-    json: Annotated[bool, Parameter(negative="")] = False
-    """Print one JSON record an evaluation on standard output, for programs."""
-
-    quiet: Annotated[bool, Parameter(negative="")] = False
-    """Print nothing but errors."""
-
-    verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False
-    """Print the plan first: stages, tiles, memory and time."""
-
-    dry_run: Annotated[bool, Parameter(negative="")] = False
-    """Print the plan and paint nothing."""
-
-    @classmethod
-    def of(cls, watch: "Watch | None") -> "Watch":
-        """Return what was asked for; of several processes, only the first shows and keeps anything."""
-        watch = watch or cls()
-        return watch if several.is_lead() else replace(watch, save_every=0, plot=None, json=False, quiet=True)
-
-
-Output = Annotated[Path, Parameter(alias="-o")]
+__all__ = ["demo", "paint", "reconstruct", "texture"]
 
 
 def paint(
@@ -93,7 +57,7 @@ def paint(
     """
     chosen, runtime = choose(flags, preset, settings)
     watch = Watch.of(watch)
-    _check(output, watch, chosen)
+    check(output, watch, chosen)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
     if processes > 1 and not several.launched():
@@ -105,8 +69,8 @@ def paint(
     paintings = open_styles((style, *styles), allow_large=allow_large)
     start = None if initial is None else Picture.open(initial, allow_large=allow_large)
     kept = None if keep is None else open_mask(keep, allow_large=allow_large)
-    run = _transfer(chosen, runtime, watch).start(photograph, paintings, initial=start, keep=kept)
-    _paint(run, output, watch)
+    run = load(chosen, runtime, watch).start(photograph, paintings, initial=start, keep=kept)
+    drive(run, output, watch)
 
 
 def demo(
@@ -127,108 +91,106 @@ def demo(
     """
     chosen, runtime = choose(flags)
     watch = Watch.of(watch)
-    _check(output, watch, chosen)
+    check(output, watch, chosen)
     if painting is not None:
-        _check(painting, watch, chosen)
+        check(painting, watch, chosen)
     from impasto import demo  # noqa: PLC0415 (torch)
     from impasto.images import Picture  # noqa: PLC0415
 
     style = Picture(demo.painting())
     if painting is not None:
         style.save(painting, overwrite=watch.overwrite)
-    _paint(_transfer(chosen, runtime, watch).start(Picture.open(demo.photograph()), style), output, watch)
+    drive(load(chosen, runtime, watch).start(Picture.open(demo.photograph()), style), output, watch)
 
 
-def _check(output: Path, watch: Watch, settings: Settings) -> None:
-    """Refuse names that could not be written at the end, before any work begins."""
-    if watch.save_every < 0:
-        raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
-    files.check_target(output, overwrite=watch.overwrite)
-    from impasto.images import check_suffix  # noqa: PLC0415 (torch)
+def texture(
+    style: str,
+    /,
+    *styles: str,
+    output: Output,
+    shape: str = "1:1",
+    allow_large: Annotated[bool, Parameter(negative="")] = False,
+    watch: Watch | None = None,
+    flags: Flags = None,
+) -> None:
+    """Paint a texture of any size in the style of a sample, from noise and without a photograph.
 
-    check_suffix(output, longest_side=settings.size)
-    if watch.plot is not None:
-        from impasto.figures import check_plot  # noqa: PLC0415
+    Strokes are as large as in the sample as it is, times --style-scale.
 
-        check_plot(watch.plot, overwrite=watch.overwrite)
-        if watch.plot.resolve() == output.resolve():
-            raise InputError(f"the plot and the picture cannot both be {output}; give one of them another name.")
+    Args:
+        style: The sample, and if you like what of it: SAMPLE,weight=2,scale=0.5,mask=FILE.
+        styles: More samples, blended with the first.
+        output: Where to save the picture: a .png, .jpg, .webp or .tif file.
+        shape: Width to height of the texture.
+        allow_large: Open pictures of more than 100 million pixels.
+        watch: What to show and keep.
+        flags: The options.
 
-
-def _transfer(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
-    """Load the network, with a bar if its weights have to be downloaded."""
-    from impasto.transfer import StyleTransfer  # noqa: PLC0415 (torch)
-    from impasto.weights import load_weights  # noqa: PLC0415
-
-    with display.download(shown=not (watch.quiet or watch.json)) as progress:
-        weights = load_weights(settings.weights, progress=progress)
-    return StyleTransfer(settings, runtime, weights=weights)
-
-
-def _paint(run: "Run", output: Path, watch: Watch) -> None:
-    """Drive a run to its end, show it, and save what was asked for; on Ctrl-C save the picture so far."""
-    if watch.verbose or watch.dry_run:
-        _say_plan(run)
-    if watch.dry_run:
-        return
-    for path in _frames(run, output, watch.save_every):
-        files.check_target(path, overwrite=watch.overwrite)
-    shown = display.silence() if watch.quiet else display.records() if watch.json else display.bar()
-    try:
-        with shown as show:
-            for count, progress in enumerate(run, start=1):
-                show(progress)
-                if watch.save_every and count % watch.save_every == 0:
-                    run.save(_numbered(output, count), overwrite=watch.overwrite)
-    except KeyboardInterrupt:
-        _save(run, output, watch)
-        raise KeyboardInterrupt(
-            f"Interrupted after {len(run.history)} evaluations; the picture so far is in {output}."
-        ) from None
-    except RunError as error:  # another process was lost
-        _save(run, output, watch)
-        raise RunError(f"{error} The picture so far is in {output}.") from error
-    _save(run, output, watch)
-    if run.stopped == "diverged":
-        raise RunError(
-            f"the loss was not finite after {len(run.history)} evaluations; the best picture so far is in {output}; "
-            "try --dtype float32 or smaller weights."
-        )
-    if not (watch.quiet or watch.json):
-        display.say(f"{output}: {_summary(run)}")
+    """
+    chosen, runtime = choose(flags)
+    chosen = _from_noise(chosen).replace(content_weight=0.0)
+    watch = Watch.of(watch)
+    check(output, watch, chosen)
+    sides = _sides(shape, chosen.size)
+    samples = [_at_own_size(sample, min(sides)) for sample in open_styles((style, *styles), allow_large=allow_large)]
+    drive(load(chosen, runtime, watch).start(_blank(*sides), samples), output, watch)
 
 
-def _say_plan(run: "Run") -> None:
-    seconds = run.forecast()  # in which all processes take part
-    if several.is_lead():
-        display.plan(run, seconds)
+def reconstruct(
+    content: Path,
+    /,
+    *,
+    output: Output,
+    allow_large: Annotated[bool, Parameter(negative="")] = False,
+    watch: Watch | None = None,
+    flags: Flags = None,
+) -> None:
+    """Paint what the layers of --content-layers know of CONTENT, from noise and without a style.
+
+    Mahendran and Vedaldi, *Understanding Deep Image Representations by Inverting Them*, CVPR 2015; figure 1 of Gatys et
+    al. 2016.
+
+    Args:
+        content: The photograph.
+        output: Where to save the picture: a .png, .jpg, .webp or .tif file.
+        allow_large: Open pictures of more than 100 million pixels.
+        watch: What to show and keep.
+        flags: The options.
+
+    """
+    chosen, runtime = choose(flags)
+    chosen = _from_noise(chosen).replace(style_weight=0.0)
+    watch = Watch.of(watch)
+    check(output, watch, chosen)
+    from impasto.images import Picture  # noqa: PLC0415 (torch)
+
+    drive(load(chosen, runtime, watch).start(Picture.open(content, allow_large=allow_large)), output, watch)
 
 
-def _frames(run: "Run", output: Path, every: int) -> Iterator[Path]:
-    """List the files that --save-every may write."""
-    return (_numbered(output, count) for count in range(every, run.plan.evaluations + 1, every or 1) if every)
+def _from_noise(settings: Settings) -> Settings:
+    """Start from noise where the settings would start from a content image, which is not there or is the answer."""
+    return settings.replace(init="noise") if settings.init == "content" else settings
 
 
-def _numbered(output: Path, count: int) -> Path:
-    return output.with_name(f"{output.stem}-{count:05}{output.suffix}")
+def _sides(shape: str, longest: int) -> tuple[int, int]:
+    """Return width and height from words such as 3:2."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", shape)
+    parts = [float(part) for part in found.groups()] if found else [0.0]
+    if min(parts) <= 0:
+        raise InputError(f"shape cannot be {shape}; it takes width to height, such as 3:2.")
+    width, height = (max(1, round(longest * part / max(parts))) for part in parts)
+    return width, height
 
 
-def _save(run: "Run", output: Path, watch: Watch) -> None:
-    if not several.is_lead():
-        return
-    run.save(output, overwrite=watch.overwrite)
-    if watch.plot is not None and run.history:
-        from impasto.figures import plot_losses  # noqa: PLC0415
+def _blank(width: int, height: int) -> "Picture":
+    """Return a gray picture, which takes no memory: all that it gives is its size."""
+    import torch  # noqa: PLC0415 (seconds)
 
-        plot_losses(run.history, watch.plot, overwrite=watch.overwrite)
+    from impasto.images import Picture  # noqa: PLC0415
+
+    return Picture(torch.full((3, 1, 1), 128, dtype=torch.uint8).expand(3, height, width))
 
 
-def _summary(run: "Run") -> str:
-    """Say in a line what became of a run."""
-    picture = run.preview()
-    size = f"{picture.width} × {picture.height}"
-    if not run.history:
-        return f"{size}, nothing evaluated"
-    last = run.history[-1]
-    loss = min(progress.loss for progress in run.history if progress.stage == last.stage)
-    return f"{size}, loss {loss:.4g}, {len(run.history)} evaluations in {display.clock(last.seconds)} ({run.stopped})"
+def _at_own_size(style: "Style", short: int) -> "Style":
+    """Scale a sample so that it is used pixel by pixel beside a texture with a short side of `short`."""
+    return replace(style, scale=style.scale * min(style.picture.width, style.picture.height) / short)

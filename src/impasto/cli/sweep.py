@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from cyclopts import Parameter
 
 from impasto import files
+from impasto.cli.drive import Output
 from impasto.cli.flags import Flags, choose
-from impasto.cli.paint import Output
 from impasto.errors import InputError
 from impasto.settings import Runtime, Settings
 

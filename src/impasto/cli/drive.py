@@ -1,0 +1,150 @@
+"""How a command drives a run: what is shown and kept, and what is saved whatever happens."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Group, Parameter
+
+from impasto import files
+from impasto.cli import display, several
+from impasto.errors import InputError, RunError
+from impasto.settings import Runtime, Settings
+
+if TYPE_CHECKING:
+    from impasto.run import Run
+    from impasto.transfer import StyleTransfer
+
+__all__ = ["Output", "Watch", "check", "drive", "load"]
+
+
+@Parameter(name="*", group=Group("Watching", sort_key=1))
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What to show and keep while a picture is painted."""
+
+    overwrite: Annotated[bool, Parameter(negative="")] = False
+    """Replace files that exist already."""
+
+    save_every: int = 0
+    """Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 is never."""
+
+    plot: Path | None = None
+    """Draw the losses over time to this .png, .svg or .pdf file."""
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON record an evaluation on standard output, for programs."""
+
+    quiet: Annotated[bool, Parameter(negative="")] = False
+    """Print nothing but errors."""
+
+    verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False
+    """Print the plan first: stages, tiles, memory and time."""
+
+    dry_run: Annotated[bool, Parameter(negative="")] = False
+    """Print the plan and paint nothing."""
+
+    @classmethod
+    def of(cls, watch: "Watch | None") -> "Watch":
+        """Return what was asked for; of several processes, only the first shows and keeps anything."""
+        watch = watch or cls()
+        return watch if several.is_lead() else replace(watch, save_every=0, plot=None, json=False, quiet=True)
+
+
+Output = Annotated[Path, Parameter(alias="-o")]
+
+
+def check(output: Path, watch: Watch, settings: Settings) -> None:
+    """Refuse names that could not be written at the end, before any work begins."""
+    if watch.save_every < 0:
+        raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
+    files.check_target(output, overwrite=watch.overwrite)
+    from impasto.images import check_suffix  # noqa: PLC0415 (torch)
+
+    check_suffix(output, longest_side=settings.size)
+    if watch.plot is not None:
+        from impasto.figures import check_plot  # noqa: PLC0415
+
+        check_plot(watch.plot, overwrite=watch.overwrite)
+        if watch.plot.resolve() == output.resolve():
+            raise InputError(f"the plot and the picture cannot both be {output}; give one of them another name.")
+
+
+def load(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
+    """Load the network, with a bar if its weights have to be downloaded."""
+    from impasto.transfer import StyleTransfer  # noqa: PLC0415 (torch)
+    from impasto.weights import load_weights  # noqa: PLC0415
+
+    with display.download(shown=not (watch.quiet or watch.json)) as progress:
+        weights = load_weights(settings.weights, progress=progress)
+    return StyleTransfer(settings, runtime, weights=weights)
+
+
+def drive(run: "Run", output: Path, watch: Watch) -> None:
+    """Drive a run to its end, show it, and save what was asked for; on Ctrl-C save the picture so far."""
+    if watch.verbose or watch.dry_run:
+        _say_plan(run)
+    if watch.dry_run:
+        return
+    for path in _frames(run, output, watch.save_every):
+        files.check_target(path, overwrite=watch.overwrite)
+    shown = display.silence() if watch.quiet else display.records() if watch.json else display.bar()
+    try:
+        with shown as show:
+            for count, progress in enumerate(run, start=1):
+                show(progress)
+                if watch.save_every and count % watch.save_every == 0:
+                    run.save(_numbered(output, count), overwrite=watch.overwrite)
+    except KeyboardInterrupt:
+        _save(run, output, watch)
+        raise KeyboardInterrupt(
+            f"Interrupted after {len(run.history)} evaluations; the picture so far is in {output}."
+        ) from None
+    except RunError as error:  # another process was lost
+        _save(run, output, watch)
+        raise RunError(f"{error} The picture so far is in {output}.") from error
+    _save(run, output, watch)
+    if run.stopped == "diverged":
+        raise RunError(
+            f"the loss was not finite after {len(run.history)} evaluations; the best picture so far is in {output}; "
+            "try --dtype float32 or smaller weights."
+        )
+    if not (watch.quiet or watch.json):
+        display.say(f"{output}: {_summary(run)}")
+
+
+def _say_plan(run: "Run") -> None:
+    seconds = run.forecast()  # in which all processes take part
+    if several.is_lead():
+        display.plan(run, seconds)
+
+
+def _frames(run: "Run", output: Path, every: int) -> Iterator[Path]:
+    """List the files that --save-every may write."""
+    return (_numbered(output, count) for count in range(every, run.plan.evaluations + 1, every or 1) if every)
+
+
+def _numbered(output: Path, count: int) -> Path:
+    return output.with_name(f"{output.stem}-{count:05}{output.suffix}")
+
+
+def _save(run: "Run", output: Path, watch: Watch) -> None:
+    if not several.is_lead():
+        return
+    run.save(output, overwrite=watch.overwrite)
+    if watch.plot is not None and run.history:
+        from impasto.figures import plot_losses  # noqa: PLC0415
+
+        plot_losses(run.history, watch.plot, overwrite=watch.overwrite)
+
+
+def _summary(run: "Run") -> str:
+    """Say in a line what became of a run."""
+    picture = run.preview()
+    size = f"{picture.width} × {picture.height}"
+    if not run.history:
+        return f"{size}, nothing evaluated"
+    last = run.history[-1]
+    loss = min(progress.loss for progress in run.history if progress.stage == last.stage)
+    return f"{size}, loss {loss:.4g}, {len(run.history)} evaluations in {display.clock(last.seconds)} ({run.stopped})"
