@@ -42,19 +42,22 @@ NOTEBOOK = preset("gatys-notebook")
 
 def peers(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield a row for each pair, size and peer."""
+    found = _rows(options)
     for size in options.size:
         for paths in options.pair:
+            pair = " in ".join(Path(path).stem for path in paths)
             with tempfile.TemporaryDirectory() as folder:
                 content, style = (_sized(Path(path), size, Path(folder)) for path in paths)
                 judge, ours = paint(content, style, size, options)
+                for row in found if options.again else []:
+                    if (row["pair"], row["size"]) == (pair, size):
+                        yield compare(ours, row["theirs"], row["peer's file"], peer=row["peer"], pair=pair, size=size)
                 for peer in options.peer:
                     name, command = peer.split(":", 1)
                     output = Path(folder) / "peer.png"
                     words = {"content": content, "style": style, "size": size, "output": output}
                     theirs = run_peer(command.format(**words))
-                    file = judge(Picture.open(output))
-                    pair = " in ".join(Path(path).stem for path in paths)
-                    yield compare(ours, theirs, file, peer=name, pair=pair, size=size)
+                    yield compare(ours, theirs, judge(Picture.open(output)), peer=name, pair=pair, size=size)
 
 
 def _sized(path: Path, size: int, folder: Path) -> Path:
@@ -229,13 +232,24 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     figure.savefig(path)
 
 
-def _earlier(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the rows of earlier sittings with other peers or sizes; each says its commit."""
+def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the rows of peers in the JSON."""
     if not options.output.exists():
         return []
+    return json.loads(options.output.read_text(encoding="utf-8")).get("peers", {"rows": []})["rows"]
+
+
+def _earlier(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the rows of other peers, sizes and pairs, which stay; each says its commit."""
     names = {peer.split(":", 1)[0] for peer in options.peer}
-    rows = json.loads(options.output.read_text(encoding="utf-8")).get("peers", {"rows": []})["rows"]
-    return [row for row in rows if row["peer"] not in names or row["size"] not in options.size]
+    pairs = {" in ".join(Path(path).stem for path in paths) for paths in options.pair}
+
+    def stays(row: dict[str, Any]) -> bool:
+        return (
+            row["size"] not in options.size or row["pair"] not in pairs or not (options.again or row["peer"] in names)
+        )
+
+    return [row for row in _rows(options) if stays(row)]
 
 
 def main() -> None:
@@ -245,6 +259,7 @@ def main() -> None:
     parser.add_argument("--pair", nargs=2, metavar=("CONTENT", "STYLE"), action="append", default=[])
     parser.add_argument("--size", type=int, action="append", help="long side; 512 if not given")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME: COMMAND")
+    parser.add_argument("--again", action="store_true", help="paint ours anew beside what peers did on this machine")
     parser.add_argument("--iterations", type=int, default=40, help="of our first stage")
     parser.add_argument("--first-size", type=int, default=256)
     parser.add_argument("--stage-ratio", type=float, default=10.0)

@@ -30,7 +30,7 @@ def losses():
         Content("conv4_2", 2.0),
         *(texture(kind) for kind in DISTANCES),
         Texture("conv1_1", [*texture("gram").distances, *texture("moments").distances]),
-        TotalVariation(0.5),
+        *(TotalVariation(0.5, kind) for kind in ("mean-squares", "half-squares", "absolute")),
         Range(4.0),
     ]
 
@@ -174,6 +174,17 @@ def test_a_style_is_at_no_distance_from_itself_and_features_that_never_occur_do_
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope():
     ramp = torch.arange(5, dtype=torch.float64).mul(3).expand(1, 4, 5)
     assert float(TotalVariation().compare(TotalVariation().measure(ramp))) == pytest.approx(9 * 16 / 20)
+
+
+def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port():
+    x = features(3, 6, 5) * 9
+    dx, dy = x[:, :, 1:] - x[:, :, :-1], x[:, 1:] - x[:, :-1]
+    for kind, expected in (
+        ("half-squares", 0.5 * (dx.square().sum() + dy.square().sum())),
+        ("absolute", dx.abs().sum() + dy.abs().sum()),
+    ):
+        loss = TotalVariation(1e-3, kind)
+        assert float(loss.compare(loss.measure(x))) == pytest.approx(1e-3 * float(expected), rel=1e-12)
 
 
 def test_only_values_outside_the_range_are_penalized():

