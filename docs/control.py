@@ -1,4 +1,4 @@
-"""Paint the pictures of control.md into docs/images: .venv/bin/python docs/control.py (about four minutes)."""
+"""Paint the pictures of control.md into docs/images: .venv/bin/python docs/control.py [NAME.jpg …] (five minutes)."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def main() -> None:
         Picture(demo.painting(512).flip(0)).save(folder / "red.png")
         photo = str(demo.photograph())
         paint = {
-            "regions.jpg": ["paint", photo, "bay.png,region=face.png", "red.png"],
+            "regions.jpg": ["paint", photo, "bay.png,region=face.png,scale=0.5", "red.png", "--content-weight", "30"],
             "kept.jpg": ["paint", photo, "bay.png", "--keep", "face.png"],
             "style-colors.jpg": ["paint", photo, "bay.png"],
             "luminance.jpg": ["paint", photo, "bay.png", "--color", "content-luminance"],
@@ -39,6 +39,8 @@ def main() -> None:
             "tile.jpg": ["texture", "bay.png", "--seamless", "both", "--style-scale", "0.5", "--size", "192"],
         }
         for file, words in paint.items():
+            if sys.argv[1:] and file not in sys.argv[1:]:
+                continue
             size = [] if "--size" in words else ["--size", "320"]
             command = [sys.executable, "-m", "impasto", *words, *size, "-o", IMAGES / file, "--overwrite", "--quiet"]
             subprocess.run(command, cwd=folder, check=True)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["demo", "paint", "reconstruct", "texture"]
 
 
+_SMOOTH = 2000.0
+"""Weight of total variation in textures, which begin as noise: without it a grain stays (docs/notes/pictures.md)."""
+
+
 def paint(
     content: Path,
     style: str,
@@ -115,7 +119,8 @@ def texture(
 ) -> None:
     """Paint a texture of any size in the style of a sample, from noise and without a photograph.
 
-    Strokes are as large as in the sample as it is, times --style-scale.
+    Strokes are as large as in the sample as it is, times --style-scale. Noise leaves a grain that no style asks for,
+    so --tv-weight is 2000 here where it is not given.
 
     Args:
         style: The sample, and if you like what of it: SAMPLE,weight=2,scale=0.5,mask=FILE.
@@ -128,7 +133,7 @@ def texture(
 
     """
     chosen, runtime = choose(flags)
-    chosen = _from_noise(chosen).replace(content_weight=0.0)
+    chosen = _from_noise(chosen).replace(content_weight=0.0, tv_weight=chosen.tv_weight or _SMOOTH)
     watch = Watch.of(watch)
     check(output, watch, chosen)
     sides = _sides(shape, chosen.size)
