@@ -26,12 +26,9 @@ def main() -> None:
         photograph = Picture.open(demo.photograph())
         inside = face(photograph.width, photograph.height)
         Picture(inside.expand(3, -1, -1)).save(folder / "face.png")
-        Picture((1 - inside).expand(3, -1, -1)).save(folder / "behind.png")
         Picture(demo.painting(512)).save(folder / "bay.png")
-        Picture(demo.painting(512).flip(0)).save(folder / "red.png")
         photo = str(demo.photograph())
         paint = {
-            "regions.jpg": ["paint", photo, "bay.png,region=face.png,scale=0.5", "red.png", "--content-weight", "30"],
             "kept.jpg": ["paint", photo, "bay.png", "--keep", "face.png"],
             "style-colors.jpg": ["paint", photo, "bay.png"],
             "luminance.jpg": ["paint", photo, "bay.png", "--color", "content-luminance"],
