@@ -68,7 +68,7 @@ def test_what_is_kept_of_a_tile_is_its_features_and_bits():
     side = first.tiling.side + 80  # of two tiles along a side, each looks beyond one of its ends
     features = 64 + 128 / 4 + 256 / 16 + (512 + 512) / 64 + 512 / 256
     relu = 2 * 256 / 16 / 8 + 512 / 64 / 8  # conv3_2 and conv3_3; conv4_3
-    pooled = 3 / 8 * (64 / 4 + 128 / 16 + 256 / 64 + 512 / 256)
+    pooled = 1 / 2 * (64 / 4 + 128 / 16 + 256 / 64 + 512 / 256)
     assert more == pytest.approx((2 * features + relu + pooled + 12) * side**2, rel=1e-6)
 
 

@@ -35,7 +35,7 @@ def times(monkeypatch):
     device._threads.cache_clear()
     monkeypatch.setattr(device, "_prepare", lambda _, trial: lambda: str(trial))
     monkeypatch.setattr(device, "_time", lambda run: seconds[run()])
-    monkeypatch.setattr("impasto.winograd._has_loops", lambda: True)
+    monkeypatch.setattr("impasto.winograd.has_loops", lambda: True)
     yield seconds
     device._fastest.cache_clear()
     device._threads.cache_clear()

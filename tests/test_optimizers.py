@@ -130,10 +130,12 @@ def test_the_compact_form_equals_the_two_loop_recursion(count):
     steps, curvature = rand(count, 200) - 0.5, 10 ** (2 * rand(200, seed=3))
     kept = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
     pairs = Pairs.none(5, steps[0], DOUBLE)
+    gradient, along = rand(200, seed=4) - 0.5, None
     for step, change in kept:
-        pairs = pairs.remember(step, change)
-    gradient = rand(200, seed=4) - 0.5
-    torch.testing.assert_close(pairs.direction(gradient), two_loops(kept[-5:], gradient), rtol=1e-9, atol=1e-12)
+        pairs, along = pairs.remember(step, change, gradient)
+    for products in (None, along):
+        found = pairs.direction(gradient, products)
+        torch.testing.assert_close(found, two_loops(kept[-5:], gradient), rtol=1e-9, atol=1e-12)
 
 
 def test_without_pairs_the_direction_is_the_gradient():
@@ -144,10 +146,10 @@ def test_without_pairs_the_direction_is_the_gradient():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_pair_that_is_not_finite_is_not_kept(bad):
     good, pairs = rand(20) + 0.1, Pairs.none(4, rand(20), DOUBLE)
-    pairs = pairs.remember(good, 2 * good)
+    pairs, _ = pairs.remember(good, 2 * good, good)
     before = pairs.direction(good)
     for step, change in ((good * bad, good), (good, good * bad)):
-        pairs = pairs.remember(step, change)
+        pairs, _ = pairs.remember(step, change, step)
     assert len(pairs) == 1
     assert torch.equal(pairs.direction(good), before)
 
@@ -157,7 +159,8 @@ def test_pairs_in_bfloat16_give_nearly_the_same_direction():
     exact, short = Pairs.none(6, steps[0], torch.float32), Pairs.none(6, steps[0], torch.bfloat16)
     curvature = (10 ** rand(70_000, seed=3)).float()
     for step in steps:
-        exact, short = exact.remember(step, step * curvature), short.remember(step, step * curvature)
+        exact, _ = exact.remember(step, step * curvature, step)
+        short, _ = short.remember(step, step * curvature, step)
     gradient = rand(70_000, seed=4).float() - 0.5
     expected, found = exact.direction(gradient), short.direction(gradient)
     assert short.steps.dtype == torch.bfloat16

@@ -161,7 +161,7 @@ def _kept(pooling: str, layers: Collection[str], feature: int) -> float:
     total = _IMAGE + _features(layers, feature)
     for layer, after in zip_longest(path, path[1:]):
         if layer.is_pool:
-            total += {"max": 3 / 8 * layer.units, "average": 0.0, "l2": 4 * layer.units * feature}[pooling]
+            total += {"max": layer.units / 2, "average": 0.0, "l2": 4 * layer.units * feature}[pooling]
         elif layer.name not in layers and not (pooling == "max" and after is not None and after.is_pool):
             total += layer.units / 8
     return total

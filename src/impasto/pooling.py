@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.bits import Bits, as_bits, is_less
+from impasto.compiled import fits
 
 __all__ = ["Pooling", "Pullback", "pool", "pool_pullback"]
 
@@ -23,6 +24,10 @@ Pullback = Callable[[Tensor], Tensor]
 def pool(kind: Pooling, scale: float, signal: Tensor) -> Tensor:
     """Return the largest, `scale` times the mean, or `scale` times the root of the sum of squares of each four."""
     if kind == "max":
+        if fits(signal):
+            from impasto.compiled.pooling import largest  # noqa: PLC0415 (not everywhere)
+
+            return largest(signal)
         upper_left, upper_right, lower_left, lower_right = _quarters(signal)
         return upper_left.maximum(upper_right).maximum(lower_left.maximum(lower_right))
     return functional.avg_pool2d(signal, 2) * scale if kind == "average" else _norm(signal) * scale
@@ -48,6 +53,8 @@ def _max_pullback(signal: Tensor, pooled: Tensor) -> Pullback:
 
     So this is the way back through the ReLU before the pooling as well.
     """
+    if fits(signal):
+        return _compiled_pullback(signal)
     upper_left, upper_right, lower_left, lower_right = _quarters(as_bits(signal))
     lower = is_less(upper_left.maximum(upper_right), as_bits(pooled))
     right = is_less(upper_left, upper_right)
@@ -65,6 +72,20 @@ def _max_pullback(signal: Tensor, pooled: Tensor) -> Pullback:
         for half, left, right in zip((above, below), quarters[::2], quarters[1::2], strict=True):
             torch.bitwise_and(half, on_right, out=right)
             torch.bitwise_xor(half, right, out=left)
+        return gradient
+
+    return pullback
+
+
+def _compiled_pullback(signal: Tensor) -> Pullback:
+    """Do the same by compiled loops, with four bits for three."""
+    from impasto.compiled import pooling  # noqa: PLC0415 (not everywhere)
+
+    chosen, shape = pooling.choices(signal), signal.shape
+
+    def pullback(cotangent: Tensor) -> Tensor:
+        gradient = _room(cotangent, shape)
+        pooling.spread(cotangent.contiguous(memory_format=torch.channels_last), chosen, gradient)
         return gradient
 
     return pullback

@@ -16,10 +16,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from impasto.bits import Bits, as_bits, is_less
 from impasto.convolution import Border, Convolution, Padding, border
 from impasto.layers import Layer, up_to
 from impasto.pooling import Pooling, Pullback, pool, pool_pullback
+from impasto.relu import Clear, by_bits, by_output
 from impasto.tiles import Wraps
 from impasto.weights import Weights
 from impasto.winograd import Saving
@@ -164,20 +164,18 @@ class VGG19:
         if layer.is_pool:
             return pool_pullback(self.pooling, self._pooling_scale, signal, output)
         if wanted:  # the features are there anyway
-            active = output
+            clear = by_output(output)
         elif self.pooling == "max" and after is not None and after.is_pool:  # its way back is the ReLU's too
-            active = None
+            clear = None
         else:
-            active = Bits.pack(is_less(0, as_bits(output)))
-        return partial(_back, self._convolutions[layer.name], around, active)
+            clear = by_bits(output)
+        return partial(_back, self._convolutions[layer.name], around, clear)
 
 
-def _back(convolution: Convolution, around: Border, active: Tensor | Bits | None, cotangent: Tensor) -> Tensor:
-    """Go back through a ReLU, known by its output, its mask or not at all, and a convolution."""
-    if isinstance(active, Bits):
-        as_bits(cotangent).bitwise_and_(active.unpack())
-    elif active is not None:
-        torch.ops.aten.threshold_backward.grad_input(cotangent, active, 0, grad_input=cotangent)
+def _back(convolution: Convolution, around: Border, clear: Clear | None, cotangent: Tensor) -> Tensor:
+    """Go back through a ReLU, unless that is done, and a convolution."""
+    if clear is not None:
+        clear(cotangent)
     return convolution.pullback(cotangent, around)
 
 

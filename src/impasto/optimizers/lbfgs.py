@@ -85,7 +85,7 @@ class LBFGS:
         mine = self.group.part(divide_by_frequency_(gradient, self.preconditioner).view(-1))
         last = state.last
         if last is None:
-            return self._move(image, loss, mine.clone(), state, step=torch.empty_like(mine), room=gradient)
+            return self._move(Last(image, loss, mine.clone(), state.pairs.direction(mine)), state, gradient)
         slopes = self.group.sum(torch.stack((mine.dot(last.step), last.gradient.dot(last.step))))
         share = _followed(state.share, *slopes)
         bad = ~(loss <= self.tolerated * last.loss)
@@ -93,21 +93,21 @@ class LBFGS:
         longest = torch.where(bad, moved / 2, (2 * state.longest).clamp_max(self.longest_step))
         change = mine.sub_(last.gradient)
         good = last.gradient.add_(_choose(bad, torch.zeros_like(loss), change))
-        pairs = state.pairs.remember(last.step, change)
+        pairs, along = state.pairs.remember(last.step, change, good)
         image, loss = _choose(bad, last.image, image), _choose(bad, last.loss, loss)
-        return self._move(image, loss, good, LBFGSState(pairs, longest, share), step=last.step, room=gradient)
+        last = Last(image, loss, good, pairs.direction(good, along, out=last.step))
+        return self._move(last, LBFGSState(pairs, longest, share), gradient)
 
-    def _move(
-        self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState, *, step: Tensor, room: Tensor
-    ) -> tuple[Tensor, LBFGSState]:
-        """Step on from a good point; `step` and `room` are written over, so that no more memory is taken."""
-        step.copy_(state.pairs.direction(gradient, self.group.part(room.view(-1))))
+    def _move(self, last: Last, state: LBFGSState, room: Tensor) -> tuple[Tensor, LBFGSState]:
+        """Step on from a good point, as `last` says but for the length; `room`, an image, is written over."""
+        self.group.part(room.view(-1)).copy_(last.step)
         self.group.whole(room.view(-1))
         move = divide_by_frequency_(room, self.preconditioner)
         length = move.abs().mean()
         wanted = torch.where(state.pairs.ages.any(), self.learning_rate * state.share * length, self.first_step)
         scale = -wanted.minimum(state.longest) / length.clamp_min(torch.finfo(length.dtype).tiny)
-        return move.mul_(scale).add_(image), replace(state, last=Last(image, loss, gradient, step.mul_(scale)))
+        last.step.mul_(scale)
+        return move.mul_(scale).add_(last.image), replace(state, last=last)
 
 
 def _choose(bad: Tensor, before: Tensor, now: Tensor) -> Tensor:

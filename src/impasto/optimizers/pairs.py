@@ -63,10 +63,12 @@ class Pairs:
         """Count the pairs; this waits for the device."""
         return int(self.ages.count_nonzero())
 
-    def remember(self, step: Tensor, change: Tensor) -> Self:
+    def remember(self, step: Tensor, change: Tensor, gradient: Tensor) -> tuple[Self, Tensor]:
         """Put a pair, each (N,), in place of the oldest, if they are finite and less than a right angle apart.
 
-        Rounds both, in place, to the precision in which they are held.
+        Rounds both, in place, to the precision in which they are held. To read the rows is what takes the time, so the
+        products that `direction` needs, of all of them with a gradient, (N,), are taken along and returned, (2,
+        history).
         """
         row = self.ages.argmin()[None]
         for vector in (step, change):
@@ -78,24 +80,28 @@ class Pairs:
             for some in _parts(matrix):
                 part = matrix[:, some]
                 part.index_copy_(0, row, torch.where(curved, vector[some].to(matrix.dtype), part[row]))
-        products = torch.cat((_times(self.changes, change, step), _times(self.steps, change)))  # (3, history)
-        by_change, by_step, along = self._sum(products)
+        products = torch.cat((_times(self.steps, change, gradient), _times(self.changes, change, step, gradient)))
+        along, along_steps, by_change, by_step, along_changes = self._sum(products)  # (5, history)
         _put(self.products, row, curved, by_step, along)
         _put(self.squares, row, curved, by_change, by_change)
         self.lengths.index_copy_(0, row, torch.where(curved, length, self.lengths[row]))
         age = torch.where(curved, self.ages.max() + 1, self.ages[row])
-        return replace(self, ages=self.ages.index_copy(0, row, age))
+        return replace(self, ages=self.ages.index_copy(0, row, age)), torch.stack((along_steps, along_changes))
 
-    def direction(self, gradient: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return H g, (N,), where H₀ is a multiple of the identity; without pairs, g."""
+    def direction(self, gradient: Tensor, along: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """Return H g, (N,), where H₀ is a multiple of the identity; without pairs, g.
+
+        `along` is what `remember` returned for this gradient, if it did.
+        """
         order = self.ages.argsort()
         there = self.ages[order] > 0
         products, squares = (matrix[order][:, order] for matrix in (self.products, self.squares))
         curvatures = torch.where(there, products.diagonal(), 1.0)
         triangle = products.triu(1) + curvatures.diag()  # R
         scale = self.first_scale()
-        along = torch.cat([_times(matrix, gradient) for matrix in (self.steps, self.changes)])  # (2, history)
-        along_steps, along_changes = self._sum(along)[:, order]
+        if along is None:
+            along = self._sum(torch.cat([_times(matrix, gradient) for matrix in (self.steps, self.changes)]))
+        along_steps, along_changes = along[:, order]
         of_changes = _solve(triangle, along_steps, upper=True)
         rest = curvatures * of_changes + scale * (squares @ of_changes - along_changes)
         of_steps = _solve(triangle.T, rest, upper=False)
@@ -176,11 +182,11 @@ def _parts(matrix: Tensor) -> Iterator[slice]:
 
 def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
     """Return matrix · each vector, (K, history), in their precision; to read the matrix is what takes the time."""
-    total = vectors[0].new_zeros(len(matrix), len(vectors))
+    total = vectors[0].new_zeros(len(vectors), len(matrix))
     for some in _parts(matrix):
-        rows = torch.stack([vector[some] for vector in vectors])  # as columns they would take three times as long
-        total.addmm_(matrix[:, some].to(rows.dtype), rows.T)
-    return total.T
+        rows = torch.stack([vector[some] for vector in vectors])  # the matrix from the left would take twice as long
+        total.addmm_(rows, matrix[:, some].to(rows.dtype).T)
+    return total
 
 
 def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:

@@ -3,12 +3,11 @@
 `lines` saves along the width, by operations of torch; `tiles` in both directions, by compiled loops beside them.
 """
 
-import importlib
-from functools import cache
 from typing import Literal
 
 import torch
 
+from impasto.compiled import has_loops
 from impasto.winograd.lines import F2, F4, Scheme, prepare_lines
 
 __all__ = ["F2", "F4", "Saving", "Scheme", "prepare_lines", "savings"]
@@ -21,14 +20,4 @@ def savings(device: torch.device, dtype: torch.dtype) -> tuple[Saving, ...]:
     """List the ways to save that there are on a device, in some precision."""
     if device.type != "cpu" or dtype == torch.float64:
         return ("off",)
-    return ("off", "lines", "tiles") if dtype == torch.float32 and _has_loops() else ("off", "lines")
-
-
-@cache
-def _has_loops() -> bool:
-    """Tell whether the loops can be compiled here: numba is there, and torch has GNU OpenMP's threads."""
-    try:
-        importlib.import_module("impasto.winograd.loops")  # only where it may be used: it takes half a second
-    except (ImportError, OSError, AttributeError, RuntimeError, StopIteration):
-        return False
-    return True
+    return ("off", "lines", "tiles") if dtype == torch.float32 and has_loops() else ("off", "lines")

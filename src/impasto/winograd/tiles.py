@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor
 
+from impasto.compiled.convolution import convolve
 from impasto.filters import Filter
-from impasto.winograd import loops
 from impasto.winograd.lines import F4
 
 __all__ = ["prepare_tiles"]
@@ -34,7 +34,7 @@ def prepare_tiles(weight: Tensor, bias: Tensor | None = None, *, relu: bool = Fa
         height, width = (side + 2 * padding - 2 for side in signal.shape[2:])
         shape = (1, len(weight), height, width)
         output = torch.empty(shape, dtype=signal.dtype, memory_format=torch.channels_last)
-        loops.convolve(signal, filters, added, output, padding, floor)
+        convolve(signal, filters, added, output, padding, floor)
         return output
 
     return apply

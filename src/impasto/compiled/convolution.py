@@ -1,9 +1,7 @@
-"""Winograd's algorithm in two dimensions as one loop over tiles, compiled by numba and run on torch's own threads.
+"""Winograd's algorithm in two dimensions as one loop over tiles.
 
 Each thread takes some tiles, transforms them, multiplies by the filters and transforms back, all in its own cache; no
-thread waits for another before the end. The threads are GNU OpenMP's, which torch keeps spinning between its operations
-and which would take the processor from any others; the product of matrices is that of the BLAS in torch. Where torch
-was built on other libraries, importing this module fails.
+thread waits for another before the end. The product of matrices is that of the BLAS in torch.
 
 Arrays are float32 and contiguous along their channels, so that the compiler makes vector instructions of a loop.
 """
@@ -13,8 +11,6 @@ Arrays are float32 and contiguous along their channels, so that the compiler mak
 import ctypes
 import math
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
@@ -25,24 +21,19 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto.compiled.threads import LIBRARIES, inlined, pointers, run, take, threaded
+
 __all__ = ["convolve"]
 
 _BLOCK = 64
 """Tiles that a thread takes at a time, at most."""
 
-_LIBRARIES = Path(torch.__file__).parent / "lib"
-
-_fork = ctypes.CDLL(str(next(_LIBRARIES.glob("libgomp*")))).GOMP_parallel
-_fork.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-_fork.restype = None
-
-_SGEMM = ctypes.cast(ctypes.CDLL(str(next(_LIBRARIES.glob("libtorch_cpu*")))).sgemm_, ctypes.c_void_p).value
+_SGEMM = ctypes.cast(ctypes.CDLL(str(next(LIBRARIES.glob("libtorch_cpu*")))).sgemm_, ctypes.c_void_p).value or 0
 
 _kept = threading.local()
 _NOTHING = torch.empty(0)
 
-_Compiled = Any
-"""What numba makes of a function."""
+_floats = pointers(numba.types.float32)
 
 Floats = NDArray[np.float32]
 
@@ -61,8 +52,7 @@ def convolve(signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, padd
     lowest = torch.tensor(floor)
     addresses = (each.data_ptr() for each in (signal, filters, bias, output, room, lowest))
     sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, padding, tiles, block
-    job = np.array((0, 0, _SGEMM, *addresses, *sizes), np.int64)  # the next thread, the next tile, and what there is
-    _fork(_work.address, job.ctypes.data, threads, 0)
+    run(_work, _SGEMM, *addresses, *sizes)
 
 
 def _room(length: int) -> Tensor:
@@ -70,27 +60,6 @@ def _room(length: int) -> Tensor:
     if getattr(_kept, "room", _NOTHING).numel() < length:
         _kept.room = torch.empty(length)
     return _kept.room
-
-
-@intrinsic
-def _take(context: Any, address: Any, place: Any, more: Any) -> Any:
-    """Return the integer at a place behind an address and add to it, before any other thread can."""
-
-    def generate(_: Any, builder: Any, __: Any, values: Any) -> Any:
-        pointer = builder.gep(builder.bitcast(values[0], ir.IntType(64).as_pointer()), [values[1]])
-        return builder.atomic_rmw("add", pointer, values[2], "monotonic")
-
-    return numba.types.int64(numba.types.voidptr, numba.types.int64, numba.types.int64), generate
-
-
-@intrinsic
-def _floats(context: Any, address: Any) -> Any:
-    """Return an address as a pointer to float32."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
-
-    return numba.types.CPointer(numba.types.float32)(numba.types.int64), generate
 
 
 @intrinsic
@@ -109,15 +78,7 @@ def _sgemm(
     return numba.types.int64(*[numba.types.int64] * 10), generate
 
 
-def _inlined(function: Callable[..., None]) -> _Compiled:
-    return numba.njit(fastmath=True, error_model="numpy", cache=True)(function)
-
-
-def _threaded(function: Callable[[Any], None]) -> _Compiled:
-    return numba.cfunc("void(voidptr)", fastmath=True, error_model="numpy", cache=True)(function)
-
-
-@_inlined
+@inlined
 def _six(source: Floats, at: int, step: int, target: Floats, to: int, apart: int, length: int) -> None:
     """Multiply six vectors, `step` from one to the next, by Bᵀ of F(4, 3)."""
     a0, a1, a2 = source[at : at + length], source[at + step : at + step + length], source[at + 2 * step :]
@@ -136,7 +97,7 @@ def _six(source: Floats, at: int, step: int, target: Floats, to: int, apart: int
         b5[c] = four * a1[c] - five * a3[c] + a5[c]
 
 
-@_inlined
+@inlined
 def _four(source: Floats, at: int, step: int, target: Floats, to: int, apart: int, length: int) -> None:
     """Multiply six vectors by Aᵀ of F(4, 3), which makes four."""
     a0, a1, a2 = source[at : at + length], source[at + step : at + step + length], source[at + 2 * step :]
@@ -153,7 +114,7 @@ def _four(source: Floats, at: int, step: int, target: Floats, to: int, apart: in
         b3[c] = nearer + eight * further + a5[c]
 
 
-@_inlined
+@inlined
 def _finish(source: Floats, at: int, target: Floats, to: int, bias: Floats, floor: np.float32) -> None:
     """Add a bias to a vector, and let nothing be lower than `floor`."""
     vector, result = source[at : at + len(bias)], target[to : to + len(bias)]
@@ -161,7 +122,7 @@ def _finish(source: Floats, at: int, target: Floats, to: int, bias: Floats, floo
         result[c] = max(vector[c] + bias[c], floor)
 
 
-@_inlined
+@inlined
 def _gather(signal: Floats, gathered: Floats, shape: Any, padding: int, first: int, count: int, spare: Floats) -> None:
     """Write Bᵀ d B of some tiles' inputs d, (36, count, in)."""
     height, width, across, channels = shape
@@ -183,7 +144,7 @@ def _gather(signal: Floats, gathered: Floats, shape: Any, padding: int, first: i
             _six(rows, row * 6 * channels, channels, gathered, to, count * channels, channels)
 
 
-@_inlined
+@inlined
 def _scatter(
     products: Floats, output: Floats, shape: Any, bias: Floats, floor: float, first: int, count: int, spare: Floats
 ) -> None:
@@ -202,7 +163,7 @@ def _scatter(
                 _finish(four, column * channels, output, to, bias, floor)
 
 
-@_threaded
+@threaded
 def _work(address: Any) -> None:
     """Take tiles until none is left."""
     job: Any = numba.carray(address, 18, np.int64)
@@ -213,12 +174,12 @@ def _work(address: Any) -> None:
     output: Any = numba.carray(_floats(job[6]), high * wide * outputs)
     bias: Any = numba.carray(_floats(job[5]), outputs)
     floor = numba.carray(_floats(job[8]), 1)[0]
-    mine = job[7] + 4 * room * _take(address, 0, 1)
+    mine = job[7] + 4 * room * take(address, 0, 1)
     theirs = mine + 4 * 36 * block * inputs
     spare = np.empty(72 * max(inputs, outputs), np.float32)
     words, factors = np.full(1, ord("N"), np.uint8), np.array([1, 0], np.float32)
     sizes = np.array([outputs, 0, inputs], np.int32)
-    first = _take(address, 1, block)
+    first = take(address, 1, block)
     while first < tiles:
         count = min(block, tiles - first)
         sizes[1] = count
@@ -231,4 +192,4 @@ def _work(address: Any) -> None:
             b, c = mine + 4 * index * count * inputs, theirs + 4 * index * count * outputs
             _sgemm(job[2], words.ctypes.data, size, size + 4, size + 8, factor, a, b, factor + 4, c)
         _scatter(products, output, (high, wide, across, outputs), bias, floor, first, count, spare)
-        first = _take(address, 1, block)
+        first = take(address, 1, block)
