@@ -11,6 +11,11 @@ from impasto.objective import Objective
 from tiny import tiny_weights
 
 
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=2, help="runs that are killed, and as many that are interrupted")
+    parser.addoption("--fuzz", type=int, default=60, help="mutated pictures, settings and checkpoints, each")
+
+
 @pytest.fixture(autouse=True)
 def _two_threads():
     torch.set_num_threads(2)

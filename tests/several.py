@@ -26,4 +26,4 @@ def paint(changes, begun=None):
 if __name__ == "__main__":
     folder, rank = Path(sys.argv[1]), os.environ["RANK"]
     run, losses = paint(json.loads(sys.argv[2]), folder / f"{rank}.begun")
-    torch.save((run._best, losses, run._state, run._machine.group.size), folder / f"{rank}.pt")
+    torch.save((run._at.best, losses, run._at.optimizer, run._machine.group.size), folder / f"{rank}.pt")

@@ -1,8 +1,6 @@
 import json
-import os
 import re
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -185,7 +183,7 @@ def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words
 def test_a_run_that_diverges_ends_with_1_and_the_best_picture(paint, files, no_finite_loss):
     code, out, err = paint("--quiet")
     assert (code, out) == (1, "")
-    assert "not finite after 3 evaluations" in err
+    assert "not finite, or far too large, after 4 evaluations" in err
     assert Picture.open(files / "out.png").width == 64
 
 
@@ -223,37 +221,6 @@ def test_a_missing_argument_is_said_in_one_sentence(command):
     code, out, err = command("paint")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-
-
-SLOW = """
-import sys, torch
-sys.path.insert(0, {tests!r})
-import impasto.weights
-from tiny import tiny_weights
-impasto.weights.load_weights = lambda *_, **__: tiny_weights()
-from impasto.cli import main
-main(sys.argv[1:])
-"""
-
-
-def test_ctrl_c_saves_the_picture_so_far_and_ends_with_130(files):
-    script = SLOW.format(tests=os.path.dirname(__file__))  # noqa: PTH120
-    words = ["paint", files / "content.png", files / "style.jpg", "-o", files / "out.png"]
-    options = ["--size", "64", "--first-size", "0", "--iterations", "1000000", "--tolerance", "0", "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, words), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        for _ in range(3):
-            assert json.loads(process.stdout.readline())["loss"] > 0
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "so far is in" in err.splitlines()[-1]
-    assert Picture.open(files / "out.png").width == 64
 
 
 def test_presets_lists_every_preset_and_its_options(command):

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from impasto.compiled import fits
+from impasto.optimizers import pairs
 from impasto.pooling import pool, pool_pullback
 from impasto.relu import by_bits, by_output
 
@@ -14,13 +15,13 @@ def some(shape, dtype, seed=0):
 
 @pytest.fixture
 def without_loops(monkeypatch):
-    for module in ("pooling", "relu"):
-        monkeypatch.setattr(f"impasto.{module}.fits", lambda _: False)
+    for module in ("pooling", "relu", "optimizers.pairs"):
+        monkeypatch.setattr(f"impasto.{module}.fits", lambda *_: False)
 
 
 @pytest.fixture
 def with_loops():
-    if not fits(some((1, 2, 2), torch.float32)):
+    if not fits(torch.ones(1)):
         pytest.skip("no numba, or another OpenMP than GNU's")
 
 
@@ -63,4 +64,22 @@ def test_the_way_back_through_a_relu(how, dtype, shape, way, request):
 
 @pytest.mark.parametrize("signal", [torch.ones(1, 4, 4, 4, dtype=torch.float64), torch.ones(1, 4, 4, 4)])
 def test_double_precision_and_other_layouts_have_no_loops(signal):
-    assert not fits(signal)
+    assert not fits(signal, torch.channels_last)
+
+
+@both
+@dtypes
+@pytest.mark.parametrize("length", [1, 8192, 20_001])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_products_with_rows_and_sums_of_them(how, dtype, length, threads, request):
+    request.getfixturevalue(how)
+    torch.set_num_threads(threads)
+    generator = torch.Generator().manual_seed(0)
+    matrix, vectors = torch.randn(7, length, generator=generator).to(dtype), torch.randn(3, length, generator=generator)
+    expected = vectors.double() @ matrix.double().T
+    for count in (1, 3):
+        found = pairs._times(matrix, *vectors[:count]).double()
+        torch.testing.assert_close(found, expected[:count], rtol=1e-4, atol=1e-3)
+    weights, total = torch.randn(7, generator=generator), vectors[0].clone()
+    pairs._add_rows(total, matrix, weights)
+    torch.testing.assert_close(total, vectors[0] + weights @ matrix.float(), rtol=1e-4, atol=1e-4)

@@ -47,9 +47,9 @@ def test_several_processes_paint_what_one_does(tmp_path, changes, size):
         image, found, state, count = torch.load(tmp_path / f"{rank}.pt", weights_only=False)
         assert count == size
         assert found == pytest.approx(losses, rel=1e-7)
-        assert float((image - run._best).norm() / run._best.norm()) < 1e-7
+        assert float((image - run._at.best).norm() / run._at.best.norm()) < 1e-7
         if not changes:  # each remembers its part
-            assert state.pairs.steps.shape[1] == run._best.numel() // 2
+            assert state.pairs.steps.shape[1] == run._at.best.numel() // 2
 
 
 def test_a_process_that_loses_another_one_says_so(tmp_path):

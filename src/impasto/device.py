@@ -54,6 +54,18 @@ class Machine(NamedTuple):
     reason: str
     """Why the features have this precision and convolutions this algorithm, for people to read."""
 
+    def identity(self) -> dict[str, str | int]:
+        """Return all that a picture's last bits depend on, by the names of the options where there are any."""
+        dtype = str(self.features).removeprefix("torch.")
+        threads, processes = torch.get_num_threads(), self.group.size
+        return {
+            "device": str(self.device),
+            "dtype": dtype,
+            "winograd": self.saving,
+            "threads": threads,
+            "processes": processes,
+        }
+
 
 def resolve(runtime: Runtime) -> Machine:
     """Turn the options into a device, its precisions and algorithm; set the number of threads; meet other processes.

@@ -3,6 +3,7 @@
 ImpastoError
 ├── InputError              what was given cannot be used: correct it and try again
 │   ├── SettingsError       an option's name or value
+│   ├── CheckpointError     a checkpoint that is damaged, or of another run
 │   ├── PictureError        an image file, or a picture too small or too thin to paint
 │   └── WeightsError        a weights file: missing, damaged, or not a VGG-19
 └── RunError                the input was good, but the work failed
@@ -11,6 +12,7 @@ ImpastoError
 """
 
 __all__ = [
+    "CheckpointError",
     "DownloadError",
     "ImpastoError",
     "InputError",
@@ -32,6 +34,10 @@ class InputError(ImpastoError):
 
 class SettingsError(InputError):
     """An option's name or value is not accepted."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint is damaged, or was kept of another run than the one that is started."""
 
 
 class PictureError(InputError):

@@ -26,6 +26,8 @@ class Group:
 
     rank: int = 0
     size: int = 1
+    device: str = "cpu"
+    """Where what travels lies."""
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """Return this process's share of a list, neighbors of nearly equal number in each."""
@@ -38,6 +40,10 @@ class Group:
             with self._told():
                 distributed.all_reduce(tensor)
         return tensor
+
+    def any(self, *, wanted: bool) -> bool:
+        """Tell whether any process wants something; all are told the same."""
+        return wanted if self.size == 1 else float(self.sum(torch.tensor(float(wanted), device=self.device))) > 0
 
     def part(self, vector: Tensor) -> Tensor:
         """View this process's part of a vector, (N,)."""
@@ -73,4 +79,4 @@ def join(device: torch.device) -> Group:
         return ALONE
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return Group(distributed.get_rank(), distributed.get_world_size())
+    return Group(distributed.get_rank(), distributed.get_world_size(), str(device))

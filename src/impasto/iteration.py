@@ -4,8 +4,8 @@ A GPU is so much faster than the Python that tells it what to do that it would w
 graph holds all of its work as one order.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from impasto.objective import Objective
 from impasto.optimizers import Optimizer
+from impasto.trees import named
 
 __all__ = ["Iteration", "Recorded", "Step", "iteration"]
 
@@ -79,9 +80,9 @@ class Recorded:
             return self.iterate(image.clone(), state)  # the state may keep that image, and be written over
         if self._recording is None:
             image = image.clone()
-            self._places = list(_tensors((image, state)))
+            self._places = _tensors(image, state)
             self._recording = self.record(lambda: self.iterate(image, state))
-        for place, tensor in zip(self._places, _tensors((image, state)), strict=True):
+        for place, tensor in zip(self._places, _tensors(image, state), strict=True):
             if place is not tensor:
                 place.copy_(tensor)
         replay, found = self._recording
@@ -89,16 +90,5 @@ class Recorded:
         return found._replace(image=found.image.clone())
 
 
-def _tensors(tree: object) -> Iterator[Tensor]:
-    """List the tensors in nested tuples, mappings and dataclasses."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, tuple):
-        for item in tree:  # pyright: ignore[reportUnknownVariableType]
-            yield from _tensors(item)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(tree, Mapping):
-        for item in tree.values():  # pyright: ignore[reportUnknownVariableType]
-            yield from _tensors(item)  # pyright: ignore[reportUnknownArgumentType]
-    elif is_dataclass(tree):
-        for each in fields(tree):
-            yield from _tensors(getattr(tree, each.name))
+def _tensors(image: Tensor, state: object) -> list[Tensor]:
+    return [tensor for _, tensor in named((image, state))]

@@ -84,6 +84,8 @@ class Plan(NamedTuple):
     stages: tuple[Stage, ...]
     held: float = 0
     """Bytes that the process takes before the run, and the network as soon as it is used."""
+    limit: float = math.inf
+    """Bytes that it may take."""
 
     @property
     def evaluations(self) -> int:
@@ -99,6 +101,11 @@ class Plan(NamedTuple):
     def bytes(self) -> float:
         """Memory that the process takes at the peak."""
         return self.held + max(stage.layout.bytes for stage in self.stages)
+
+    @property
+    def is_roomy(self) -> bool:
+        """Whether half as much again would still fit."""
+        return 1.5 * self.bytes < self.limit
 
 
 _UNLIMITED = Budget()
@@ -150,7 +157,7 @@ def make_plan(
         scaled = zip(styles, scales or [1.0] * len(styles), strict=True)
         placed = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
         stages.append(Stage(size, placed, these, layout))
-    return Plan(tuple(stages), budget.held)
+    return Plan(tuple(stages), budget.held, budget.limit)
 
 
 def _too_large(settings: Settings, content: Size, budget: Budget) -> str:

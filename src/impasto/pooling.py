@@ -24,7 +24,7 @@ Pullback = Callable[[Tensor], Tensor]
 def pool(kind: Pooling, scale: float, signal: Tensor) -> Tensor:
     """Return the largest, `scale` times the mean, or `scale` times the root of the sum of squares of each four."""
     if kind == "max":
-        if fits(signal):
+        if fits(signal, torch.channels_last):
             from impasto.compiled.pooling import largest  # noqa: PLC0415 (not everywhere)
 
             return largest(signal)
@@ -53,7 +53,7 @@ def _max_pullback(signal: Tensor, pooled: Tensor) -> Pullback:
 
     So this is the way back through the ReLU before the pooling as well.
     """
-    if fits(signal):
+    if fits(signal, torch.channels_last):
         return _compiled_pullback(signal)
     upper_left, upper_right, lower_left, lower_right = _quarters(as_bits(signal))
     lower = is_less(upper_left.maximum(upper_right), as_bits(pooled))

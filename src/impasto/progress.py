@@ -33,6 +33,8 @@ class Progress:
     """Since the run began."""
     seconds_left: float
     """Estimated from the pixels evaluated so far."""
+    remark: str = ""
+    """What went wrong since the report before, and what was done about it, in a sentence."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a JSON record of it holds."""
@@ -59,10 +61,10 @@ class Result:
 class Clock:
     """Time since the run began, and what is left of it by the work still to do."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, history: Sequence[Progress] = ()) -> None:
         self._stages = plan.stages
-        self._began = time.perf_counter()
-        self._done = 0.0
+        self._began = time.perf_counter() - (history[-1].seconds if history else 0.0)
+        self._done = sum(self._stages[progress.stage - 1].work for progress in history)
 
     def read(self, number: int, evaluation: int) -> tuple[float, float]:
         """Count one more evaluation of stage `number`; return the seconds so far and those left."""

@@ -28,7 +28,7 @@ def by_output(output: Tensor) -> Clear:
 
 def by_bits(output: Tensor) -> Clear:
     """Remember where the output is above 0, a bit a unit."""
-    if fits(output):
+    if fits(output, torch.channels_last):
         from impasto.compiled import relu  # noqa: PLC0415 (not everywhere)
 
         packed = relu.pack(output)

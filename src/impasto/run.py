@@ -12,16 +12,18 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from impasto import color
+from impasto import color, heap
 from impasto.device import Machine
+from impasto.errors import ImpastoError, PictureError, RunError
 from impasto.images import Picture, resample
-from impasto.iteration import iteration
+from impasto.iteration import Iteration, iteration
 from impasto.masks import Mask
 from impasto.objective import Kept, Objective
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.plan import Plan, Size, Stage
 from impasto.progress import Clock, Progress, Result, Stopped
 from impasto.settings import Settings
+from impasto.standing import Keeper, Saved, Standing, digest
 from impasto.styles import Style, regions
 from impasto.targets import Region, StyleImage
 from impasto.vgg import VGG19
@@ -32,7 +34,19 @@ _WINDOW = 20
 """Evaluations over which a plateau is judged, as the help of `tolerance` says."""
 
 _FAILURES = 3
-"""Evaluations in a row without a finite loss after which a run ends as diverged."""
+"""Evaluations in a row of no use after which a run goes back to its best image."""
+
+_RESCUES = 3
+"""How often it does, before it ends."""
+
+_EXACTLY = 2
+"""From which of them on it computes in float32."""
+
+_FAR = 10.0
+"""Times the least loss of a stage that no useful evaluation finds."""
+
+_TIGHTER = 0.7
+"""Of the memory that a run planned with, what it plans with when there was less."""
 
 _SQUARE, _TRIALS = 256, 6
 """Pixels and evaluations by which the time of a run is predicted."""
@@ -48,9 +62,21 @@ class Inputs(NamedTuple):
     keep: Mask | None = None
     """Where the picture stays as the content is."""
 
+    def identity(self) -> dict[str, str]:
+        """Return hashes by which a checkpoint knows what it was painted from."""
+        listed = {"content": digest(self.content.samples)}
+        for number, style in enumerate(self.styles, start=1):
+            masks = (None if mask is None else mask.weights for mask in (style.mask, style.region))
+            listed[f"style {number}"] = f"{digest(style.picture.samples, *masks)} {style.weight} {style.scale}"
+        listed["initial"] = digest(self.initial and self.initial.samples)
+        return {**listed, "keep": digest(self.keep and self.keep.weights)}
+
 
 class Run:
-    """A run under way: iterate to paint, look at any time."""
+    """A run under way: iterate to paint, look at any time.
+
+    With a keeper it leaves a checkpoint now and then, from which it goes on if `standing` says where it stood.
+    """
 
     def __init__(
         self,
@@ -60,20 +86,31 @@ class Run:
         plan: Plan,
         network: VGG19,
         machine: Machine,
+        replan: Callable[[float], Plan],
+        keeper: Keeper | None = None,
+        saved: Saved | None = None,
     ) -> None:
         self.settings = settings
         self.plan = plan
-        self.history: list[Progress] = []
         self.stopped: Stopped = "unfinished"
         self._machine = machine
         self._inputs = inputs
         self._network = self._normalized(network)
         self._began_as_content = inputs.initial is None and self.settings.init == "content"
-        self._image: Tensor = self._start()
-        self._best: Tensor = self._image
-        self._state = self._optimizer(self.plan.stages[0]).init(self._image)
-        self._clock = Clock(self.plan)
+        self._replan = replan
+        """Plan again with so many bytes beside what the process holds."""
+        self._keeper = keeper
+        self._at = self._begin() if saved is None else self._resume(saved)
+        self.resumed = len(self._at.history)
+        """Evaluations that were done before, by a run that was kept in a checkpoint."""
+        self._remarks: list[str] = []
+        self._clock = Clock(self.plan, self._at.history)
         self._progress = self._paint()
+
+    @property
+    def history(self) -> list[Progress]:
+        """What was reported so far."""
+        return self._at.history
 
     def __iter__(self) -> Iterator[Progress]:
         return self
@@ -86,7 +123,7 @@ class Run:
         square = torch.rand(3, _SQUARE, _SQUARE, generator=torch.Generator().manual_seed(0))
         square = square.to(self._machine.device, self._machine.sums)
         objective = Objective.build(self.settings, self._network, square, [Region([StyleImage(square.flip(2))])])
-        optimizer = self._optimizer(self.plan.stages[-1])
+        optimizer = self._optimizer(self.plan.stages[-1], 0)
         iterate = iteration(objective, optimizer, self._machine.device)
         state, times = optimizer.init(square), [math.inf]
         for _ in range(_TRIALS):
@@ -100,7 +137,7 @@ class Run:
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way."""
         note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
-        return Picture(self._finished(self._best).clamp_(0, 1).float().cpu(), note=note)
+        return Picture(self._finished(self._at.best).clamp_(0, 1).float().cpu(), note=note)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.
@@ -112,74 +149,199 @@ class Run:
         """
         self.preview().save(path, overwrite=overwrite)
 
+    def keep(self) -> None:
+        """Leave a checkpoint now, if there is a place for it.
+
+        Raises:
+            ImpastoError: it could not be written; the one before stands.
+
+        """
+        if self._keeper is not None:
+            self._keeper.keep(self._at, self.plan)
+
+    def forget(self) -> None:
+        """Delete the checkpoint, after the picture has been saved."""
+        if self._keeper is not None:
+            self._keeper.drop()
+
+    def agree(self, *, wanted: bool) -> bool:
+        """Tell whether any of the processes that paint together wants something, such as to end."""
+        return self._machine.group.any(wanted=wanted)
+
     def result(self) -> Result:
         """Return the picture as it is now; iterate to the end first for a finished one."""
         return Result(self.preview(), self.settings, tuple(self.history), self.stopped)
 
+    @property
+    def _stage(self) -> Stage:
+        return self.plan.stages[self._at.stage]
+
+    def _begin(self) -> Standing:
+        start = self._start()
+        return Standing(start, start, self._optimizer(self.plan.stages[0], 0).init(start))
+
+    def _resume(self, saved: Saved) -> Standing:
+        """Return where a run stood, on this run's device."""
+        standing = saved.standing(
+            self._to_device, lambda number, rescues: self._optimizer(self.plan.stages[number], rescues)
+        )
+        if standing.rescues >= _EXACTLY:
+            self._compute_exactly()
+        return standing
+
     def _paint(self) -> Iterator[Progress]:
         outcome: Stopped = "finished"
-        for number, stage in enumerate(self.plan.stages):
-            self._enlarge(stage)
-            outcome = yield from self._paint_stage(number, stage)
-            if outcome == "diverged":
-                break
-        self._enlarge(self.plan.stages[-1])
+        with heap.keeping(wanted=self._machine.device.type == "cpu" and self.plan.is_roomy):
+            for number in range(self._at.stage, len(self.plan.stages)):
+                if number > self._at.stage:
+                    self._enlarge(number)
+                outcome = yield from self._paint_stage()
+                if outcome == "diverged":
+                    break
+        self._enlarge(len(self.plan.stages) - 1)
         self.stopped = outcome
 
-    def _paint_stage(self, number: int, stage: Stage) -> Generator[Progress, None, Stopped]:
-        """Evaluate and step until the stage's evaluations are used up, a plateau is reached, or nothing is finite."""
-        optimizer = self._optimizer(stage)
-        iterate = iteration(self._objective(stage), optimizer, self._machine.device)
-        bests: list[float] = [math.inf]
-        failures = 0
-        for evaluation in range(1, stage.evaluations + 1):
-            step = iterate(self._image, self._state)
-            self._state = step.state
-            loss, *terms = _numbers(step.loss, *step.terms.values())
-            failures = 0 if math.isfinite(loss) else failures + 1
-            if loss < bests[-1]:
-                self._best = self._image
-            bests.append(min(loss, bests[-1]) if math.isfinite(loss) else bests[-1])
-            self.history.append(self._report(number, evaluation, loss, dict(zip(step.terms, terms, strict=True))))
-            yield self.history[-1]
-            if failures == _FAILURES:
-                return "diverged"
-            if _is_flat(bests, self.settings.tolerance):
-                return "converged"
-            self._image = step.image
-        return "finished"
+    def _paint_stage(self) -> Generator[Progress, None, Stopped]:
+        """Evaluate and step until the stage's evaluations are used up, a plateau is reached, or nothing helps."""
+        at, iterate = self._at, self._iteration()
+        while (outcome := self._outcome()) is None:
+            self._keep_now_and_then()
+            try:
+                step = iterate(at.image, at.optimizer)
+                loss, *terms = _numbers(step.loss, *step.terms.values())
+            except (MemoryError, RuntimeError) as error:
+                self._tighten(error)
+                iterate = self._iteration()
+                continue
+            evaluated, at.image, at.optimizer = at.image, step.image, step.state
+            trouble = self._trouble(loss)
+            at.evaluation += 1
+            at.failures = at.failures + 1 if trouble else 0
+            if loss < at.bests[-1]:
+                at.best = evaluated
+            at.bests.append(min(loss, at.bests[-1]) if math.isfinite(loss) else at.bests[-1])
+            if at.failures == _FAILURES and at.rescues < _RESCUES:
+                self._rescue(trouble)
+                iterate = self._iteration()
+            at.history.append(self._report(loss, dict(zip(step.terms, terms, strict=True))))
+            yield at.history[-1]
+        return outcome
 
-    def _report(self, number: int, evaluation: int, loss: float, terms: Mapping[str, float]) -> Progress:
-        stage = self.plan.stages[number]
-        seconds, left = self._clock.read(number, evaluation)
+    def _outcome(self) -> Stopped | None:
+        """Judge whether the stage has ended, and how."""
+        at = self._at
+        if at.failures == _FAILURES:  # and nothing helped: at rest where nothing is left to gain, or lost
+            return "converged" if at.history[-1].loss == at.bests[-1] else "diverged"
+        if _is_flat(at.bests, self.settings.tolerance):
+            return "converged"
+        if at.evaluation < self._stage.evaluations:
+            return None
+        return "diverged" if at.evaluation and math.isinf(at.bests[-1]) else "finished"
+
+    def _trouble(self, loss: float) -> str:
+        """Say what is wrong with an evaluation, or nothing."""
+        at = self._at
+        if not math.isfinite(loss):
+            return "was not finite"
+        if loss > _FAR * at.bests[-1]:
+            return f"rose to {loss / at.bests[-1]:.3g} times the least"
+        return "did not change" if at.evaluation and loss == at.history[-1].loss else ""
+
+    def _rescue(self, trouble: str) -> None:
+        """Go back to the best image, with the optimizer begun anew and half its steps, later in float32 as well."""
+        at = self._at
+        at.rescues += 1
+        at.failures = 0
+        at.image = at.best
+        exactly = at.rescues >= _EXACTLY and self._compute_exactly()
+        at.optimizer = self._optimizer(self._stage, at.rescues).init(at.best)
+        self._remarks.append(
+            f"the loss {trouble} in {_FAILURES} evaluations, so the best image is painted on with half the step"
+            f"{' and in float32' if exactly else ''} ({at.rescues} of {_RESCUES})."
+        )
+
+    def _compute_exactly(self) -> bool:
+        """Compute features in float32, without Winograd's algorithm; return whether that is new."""
+        machine = self._machine
+        features = torch.promote_types(machine.features, torch.float32)
+        if (features, machine.saving) == (machine.features, "off"):
+            return False
+        self._machine = machine._replace(features=features, saving="off")
+        self._network = self._network.to(machine.device, features)
+        return True
+
+    def _tighten(self, error: Exception) -> None:
+        """Plan with less memory and go on from the best image, if that was what failed.
+
+        Raises:
+            RunError: nothing smaller fits.
+
+        """
+        if not _is_out_of_memory(error):
+            raise error
+        before = self.plan.bytes
+        try:
+            self.plan = self._replan(_TIGHTER * (before - self.plan.held))
+        except PictureError as none:
+            raise RunError(f"the memory did not suffice, and no plan takes less than {before / 1e9:.2f} GB.") from none
+        finally:
+            error.__traceback__ = None  # it holds on to what was under way
+        at = self._at
+        at.image = at.best
+        at.optimizer = self._optimizer(self._stage, at.rescues).init(at.best)
+        self._remarks.append(
+            f"the memory did not suffice for {before / 1e9:.2f} GB, so the best image is painted on within "
+            f"{self.plan.bytes / 1e9:.2f} GB."
+        )
+
+    def _keep_now_and_then(self) -> None:
+        if self._keeper is not None and self._keeper.is_due():
+            try:
+                self.keep()
+            except ImpastoError as error:
+                self._remarks.append(f"{error} The run goes on without this checkpoint.")
+
+    def _iteration(self) -> Iteration:
+        objective = self._objective(self._stage)
+        return iteration(objective, self._optimizer(self._stage, self._at.rescues), self._machine.device)
+
+    def _report(self, loss: float, terms: Mapping[str, float]) -> Progress:
+        at, stage = self._at, self._stage
+        seconds, left = self._clock.read(at.stage, at.evaluation)
+        remark = " ".join(self._remarks)
+        self._remarks.clear()
         return Progress(
-            stage=number + 1,
+            stage=at.stage + 1,
             stages=len(self.plan.stages),
             width=stage.size.width,
             height=stage.size.height,
-            evaluation=evaluation,
+            evaluation=at.evaluation,
             evaluations=stage.evaluations,
             loss=loss,
             terms=terms,
             seconds=seconds,
             seconds_left=left,
+            remark=remark,
         )
 
-    def _enlarge(self, stage: Stage) -> None:
-        """Bring the best image and the optimizer's state to a stage's size, in float.
+    def _enlarge(self, number: int) -> None:
+        """Begin a stage with the best image and the optimizer's state, brought to its size in float.
 
         An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
         lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
         """
-        size, before = stage.size, Size(self._best.shape[2], self._best.shape[1])
+        at, stage = self._at, self.plan.stages[number]
+        size, before = stage.size, Size(at.best.shape[2], at.best.shape[1])
         if size != before:
-            enlarge: Callable[[Tensor], Tensor] = partial(resample, height=size.height, width=size.width)
-            self._best = enlarge(self._best)
+            enlarge = partial(_enlarged, size=size)
+            at.best = enlarge(at.best)
             if self._began_as_content:
-                self._best.add_(self._content(size))
-                self._best.sub_(enlarge(self._content(before)))
-            self._state = self._optimizer(stage).resampled(self._state, enlarge)
-        self._image = self._best
+                at.best.add_(self._content(size))
+                at.best.sub_(enlarge(self._content(before)))
+            at.optimizer = self._optimizer(stage, at.rescues).resampled(at.optimizer, enlarge)
+        at.image = at.best
+        if number > at.stage:
+            at.stage, at.evaluation, at.failures, at.bests = number, 0, 0, [math.inf]
 
     def _objective(self, stage: Stage) -> Objective:
         content, keep = self._content(stage.size), self._inputs.keep
@@ -188,13 +350,13 @@ class Run:
         tiling, group = stage.layout.tiling, self._machine.group
         return Objective.build(self.settings, self._network, content, found, kept=kept, tiling=tiling, group=group)
 
-    def _optimizer(self, stage: Stage) -> Optimizer[Any]:
-        settings, layout = self.settings, stage.layout
+    def _optimizer(self, stage: Stage, rescues: int) -> Optimizer[Any]:
+        settings, layout, share = self.settings, stage.layout, 0.5**rescues
+        rate, power = share * settings.learning_rate, settings.preconditioner
         if settings.optimizer == "adam":
-            return Adam(settings.learning_rate, settings.preconditioner)
+            return Adam(rate, power)
         history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
-        rate, power = settings.learning_rate, settings.preconditioner
-        return LBFGS(layout.history, rate, power, history_dtype, group=self._machine.group)
+        return LBFGS(layout.history, rate, power, history_dtype, group=self._machine.group).shortened(share)
 
     def _start(self) -> Tensor:
         """Return the canvas at the first stage's size, (3, H, W)."""
@@ -257,9 +419,19 @@ class Run:
         return tensor.to(self._machine.device, self._machine.sums)
 
 
+def _enlarged(image: Tensor, size: Size) -> Tensor:
+    """Resample (C, H, W), in the order of memory that a checkpoint has: sums depend on it, in their last bits."""
+    return resample(image, size.height, size.width).contiguous()
+
+
 def _numbers(*scalars: Tensor) -> list[float]:
     """Wait for the device, once, and return what it found."""
     return cast("list[float]", torch.stack(scalars).tolist())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an error says that there is no memory left; on a processor torch has no class for it."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _is_flat(bests: Sequence[float], tolerance: float) -> bool:

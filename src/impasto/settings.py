@@ -110,6 +110,8 @@ class Options(BaseModel):
             values = json.loads(text)
         except json.JSONDecodeError as error:
             raise SettingsError(f"the settings are not JSON: {error.msg} at line {error.lineno}.") from None
+        except (ValueError, RecursionError):
+            raise SettingsError("the settings are nested too deeply, or a number in them is too long.") from None
         if not isinstance(values, dict):
             raise SettingsError('the settings must be a JSON object, such as {"size": 1024}.')
         return cls(**cast("dict[str, Any]", values))
@@ -333,6 +335,14 @@ class Runtime(Options):
     )
     threads: int = _option(
         0, "Machine", "Processor threads; 0 is one for each core, or fewer where that is faster.", ge=0, le=4096
+    )
+
+    checkpoint_every: float = _option(
+        60.0,
+        "Machine",
+        "Seconds from one checkpoint of a run to the next, at least; they take a twentieth of the time, at most. 0 is "
+        "none.",
+        ge=0,
     )
 
     @property

@@ -9,11 +9,14 @@
 No thread stands behind a run: to break is to pause, to drop it is to cancel. `stylize` does all of it in one call.
 """
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 from impasto import device
+from impasto.device import Machine
 from impasto.errors import InputError
 from impasto.images import Picture
 from impasto.masks import Mask
@@ -21,6 +24,7 @@ from impasto.plan import Plan, Size, make_plan
 from impasto.progress import Result
 from impasto.run import Inputs, Run
 from impasto.settings import Runtime, Settings
+from impasto.standing import Identity, Keeper, Saved
 from impasto.styles import Style
 from impasto.vgg import VGG19
 from impasto.weights import Weights, load_weights
@@ -52,9 +56,7 @@ class StyleTransfer:
     @cached_property
     def network(self) -> VGG19:
         """The network as the settings want it, on the device."""
-        settings = self.settings
-        network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
-        return network.to(self.machine.device, self.machine.features, self.machine.saving)
+        return self._network_on(self.machine)
 
     def plan(self, content: Picture, styles: Sequence[Style | Picture], *, keep: Mask | None = None) -> Plan:
         """Plan a run in the memory that it may take: what the runtime says, or most of what is free.
@@ -63,11 +65,7 @@ class StyleTransfer:
             PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
 
         """
-        listed = [_style(style) for style in styles]
-        sizes = [Size(picture.width, picture.height) for picture in (content, *(style.picture for style in listed))]
-        masks = {style.region for style in listed} | {keep}
-        budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
-        return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in listed])
+        return self._plan(Inputs(content, [_style(style) for style in styles], keep=keep))
 
     def start(
         self,
@@ -76,6 +74,7 @@ class StyleTransfer:
         *,
         initial: Picture | None = None,
         keep: Mask | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
@@ -85,9 +84,13 @@ class StyleTransfer:
                 style no weight.
             initial: A picture to start from, in place of what `settings.init` says; it is brought to size.
             keep: Where the picture stays as the content is.
+            checkpoint: A file in which the run leaves what it takes to go on, now and then as the runtime says, and by
+                `Run.keep`. If it is there already, the run goes on from it, on the same plan and with the same
+                precision, algorithm and threads, so that it ends in the same picture.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
+            CheckpointError: the checkpoint is damaged, or of another run.
             InputError: no style image has a weight, though the settings ask for style.
 
         """
@@ -99,14 +102,58 @@ class StyleTransfer:
             )
         if self.settings.init == "style" and initial is None and not chosen:
             raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
-        plan = self.plan(content, chosen, keep=keep)
+        inputs = Inputs(content, chosen, initial, keep)
+        path = None if checkpoint is None else Path(checkpoint)
+        saved = Saved.of(path, self.machine.group) if path is not None and path.exists() else None
+        machine = self.machine if saved is None else self._machine_of(saved)
+        keeper = None
+        if path is not None:
+            identity = self._identity(inputs, machine)
+            if saved is not None:
+                saved.check(identity)
+            keeper = Keeper(path, identity, self.runtime.checkpoint_every, machine.group)
         return Run(
-            Inputs(content, chosen, initial, keep),
+            inputs,
             settings=self.settings,
-            plan=plan,
-            network=self.network,
-            machine=self.machine,
+            plan=self._plan(inputs) if saved is None else saved.plan(),
+            network=self.network if machine is self.machine else self._network_on(machine),
+            machine=machine,
+            replan=lambda room: self._plan(inputs, room),
+            keeper=keeper,
+            saved=saved,
         )
+
+    def _network_on(self, machine: Machine) -> VGG19:
+        settings = self.settings
+        network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
+        return network.to(machine.device, machine.features, machine.saving)
+
+    def _plan(self, inputs: Inputs, room: float | None = None) -> Plan:
+        """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
+        listed = [inputs.content, *(style.picture for style in inputs.styles)]
+        sizes = [Size(picture.width, picture.height) for picture in listed]
+        masks = {style.region for style in inputs.styles} | {inputs.keep}
+        budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
+        budget = budget if room is None else budget._replace(limit=budget.held + room)
+        return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])
+
+    def _machine_of(self, saved: Saved) -> Machine:
+        """Compute as a kept run did, where the runtime leaves that open."""
+        open_ = {"dtype": "auto", "winograd": "auto", "threads": 0}
+        asked = {name: getattr(self.runtime, name) for name in open_}
+        then = {name: saved.identity.get(name) for name, value in open_.items() if asked[name] == value}
+        return device.resolve(self.runtime.replace(**then)) if then else self.machine
+
+    def _identity(self, inputs: Inputs, machine: Machine) -> Identity:
+        """Return what has to be equal for a run to go on in the same way."""
+        options = self.settings.model_dump().items()
+        return {
+            "impasto": version("impasto"),
+            **{name: json.dumps(value) if isinstance(value, dict) else value for name, value in options},
+            **inputs.identity(),
+            "weights file": self.weights.sha256,
+            **machine.identity(),
+        }
 
 
 def stylize(

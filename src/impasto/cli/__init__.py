@@ -12,6 +12,7 @@ from impasto.cli.describe import info, presets
 from impasto.cli.experiments import figures
 from impasto.cli.measure import measure
 from impasto.cli.paint import demo, paint, reconstruct, texture
+from impasto.cli.signals import Interrupted
 from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError
 
@@ -37,7 +38,7 @@ app.command(presets)
 
 
 def main(tokens: Sequence[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted."""
+    """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch, not loaded yet, then takes memory in large pages
     try:
         app(tokens, exit_on_error=False, print_error=False)
@@ -45,6 +46,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
         _end(2, str(error))
     except ImpastoError as error:
         _end(1, str(error))
+    except Interrupted as error:
+        _end(error.code, str(error))
     except KeyboardInterrupt as error:
         _end(130, str(error) or "Interrupted.")
 

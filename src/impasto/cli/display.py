@@ -1,9 +1,10 @@
 """How a run is shown while it goes on: a bar for people, JSON lines for programs, or nothing."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from impasto.progress import Progress as Report
     from impasto.run import Run
 
-__all__ = ["Show", "bar", "clock", "download", "plan", "records", "say", "silence"]
+__all__ = ["Show", "bar", "clock", "download", "lasting", "plan", "records", "say", "silence"]
 
 Show = Callable[["Report"], None]
 """Shows one evaluation's progress."""
@@ -42,8 +43,39 @@ def bar() -> Generator[Show, None, None]:
                 left=clock(report.seconds_left),
                 visible=True,
             )
+            if report.remark:
+                progress.console.print(report.remark, highlight=False, markup=False)
 
         yield show
+
+
+@contextmanager
+def lasting(shown: AbstractContextManager[Show]) -> Generator[Show, None, None]:
+    """Show as long as anyone is there to see: a run outlives its terminal, and a program that reads its records."""
+    show = shown.__enter__()
+
+    def show_or_not(report: "Report") -> None:
+        try:
+            show(report)
+        except OSError:
+            _mute()
+
+    try:
+        yield show_or_not
+    finally:
+        try:
+            shown.__exit__(None, None, None)
+        except OSError:
+            _mute()
+
+
+def _mute() -> None:
+    """Let what is written to a stream whose other end is gone go nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
@@ -114,5 +146,8 @@ def clock(seconds: float) -> str:
 
 
 def say(sentence: str) -> None:
-    """Print one line on standard output."""
-    print(sentence)  # noqa: T201
+    """Print one line on standard output, if anyone reads it."""
+    try:
+        print(sentence, flush=True)  # noqa: T201
+    except OSError:
+        _mute()

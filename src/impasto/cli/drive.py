@@ -1,6 +1,6 @@
 """How a command drives a run: what is shown and kept, and what is saved whatever happens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from impasto import files
-from impasto.cli import display, several
-from impasto.errors import InputError, RunError
+from impasto.cli import display, several, signals
+from impasto.errors import ImpastoError, InputError, RunError, WriteError
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
-    from impasto.run import Run
+    from impasto.run import Inputs, Run
     from impasto.transfer import StyleTransfer
 
-__all__ = ["Output", "Watch", "check", "drive", "load"]
+__all__ = ["Output", "Watch", "check", "drive"]
 
 
 @Parameter(name="*", group=Group("Watching", sort_key=1))
@@ -33,6 +33,10 @@ class Watch:
     plot: Path | None = None
     """Draw the losses over time to this .png, .svg or .pdf file."""
 
+    checkpoint: Path | None = None
+    """Where to keep what a run takes to go on if it is ended, until the picture is done; OUTPUT.checkpoint, if not
+    given."""
+
     json: Annotated[bool, Parameter(negative="")] = False
     """Print one JSON record an evaluation on standard output, for programs."""
 
@@ -46,9 +50,14 @@ class Watch:
     """Print the plan and paint nothing."""
 
     @classmethod
-    def of(cls, watch: "Watch | None") -> "Watch":
-        """Return what was asked for; of several processes, only the first shows and keeps anything."""
+    def of(cls, watch: "Watch | None", output: Path) -> "Watch":
+        """Return what was asked for; of several processes, only the first shows and keeps anything.
+
+        A run that goes on may replace what it has saved before.
+        """
         watch = watch or cls()
+        kept = watch.checkpoint or output.with_name(f"{output.name}.checkpoint")
+        watch = replace(watch, checkpoint=kept, overwrite=watch.overwrite or kept.exists())
         return watch if several.is_lead() else replace(watch, save_every=0, plot=None, json=False, quiet=True)
 
 
@@ -60,6 +69,8 @@ def check(output: Path, watch: Watch, settings: Settings) -> None:
     if watch.save_every < 0:
         raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
     files.check_target(output, overwrite=watch.overwrite)
+    if watch.checkpoint is not None:
+        files.check_target(watch.checkpoint, overwrite=True)
     from impasto.images import check_suffix  # noqa: PLC0415 (torch)
 
     check_suffix(output, longest_side=settings.size)
@@ -71,7 +82,39 @@ def check(output: Path, watch: Watch, settings: Settings) -> None:
             raise InputError(f"the plot and the picture cannot both be {output}; give one of them another name.")
 
 
-def load(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
+def drive(settings: Settings, runtime: Runtime, watch: Watch, output: Path, inputs: "Inputs") -> None:
+    """Begin a run or go on with it, drive it to its end, show it, and save what was asked for, whatever happens."""
+    content, styles, initial, keep = inputs
+    transfer = _load(settings, runtime, watch)
+    run = transfer.start(content, styles, initial=initial, keep=keep, checkpoint=watch.checkpoint)
+    if watch.verbose or watch.dry_run:
+        _say_plan(run)
+    if watch.dry_run:
+        return
+    for path in _frames(run, output, watch.save_every):
+        files.check_target(path, overwrite=watch.overwrite)
+    if run.resumed and not (watch.quiet or watch.json):
+        display.say(f"going on after {run.resumed} evaluations, from {watch.checkpoint}")
+    with signals.gentle() as ended:
+        try:
+            _paint(run, output, watch, ended)
+        except RunError as error:  # another process was lost, or the memory did not suffice
+            _save(run, output, watch)
+            raise RunError(f"{error} The picture so far is in {output}.") from error
+        if run.stopped == "unfinished":
+            raise signals.Interrupted(_end_early(run, output, watch), ended())
+        _save(run, output, watch)
+        run.forget()
+    if run.stopped == "diverged":
+        raise RunError(
+            f"the loss was not finite, or far too large, after {len(run.history)} evaluations; the best picture so far "
+            f"is in {output}; try --dtype float32 or smaller weights."
+        )
+    if not (watch.quiet or watch.json):
+        display.say(f"{output}: {_summary(run)}")
+
+
+def _load(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
     """Load the network, with a bar if its weights have to be downloaded."""
     from impasto.transfer import StyleTransfer  # noqa: PLC0415 (torch)
     from impasto.weights import load_weights  # noqa: PLC0415
@@ -81,37 +124,27 @@ def load(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
     return StyleTransfer(settings, runtime, weights=weights)
 
 
-def drive(run: "Run", output: Path, watch: Watch) -> None:
-    """Drive a run to its end, show it, and save what was asked for; on Ctrl-C save the picture so far."""
-    if watch.verbose or watch.dry_run:
-        _say_plan(run)
-    if watch.dry_run:
-        return
-    for path in _frames(run, output, watch.save_every):
-        files.check_target(path, overwrite=watch.overwrite)
+def _paint(run: "Run", output: Path, watch: Watch, ended: Callable[[], int]) -> None:
+    """Paint until the run is done, or until any of the processes is asked to end."""
     shown = display.silence() if watch.quiet else display.records() if watch.json else display.bar()
+    with display.lasting(shown) as show:
+        for progress in run:
+            show(progress)
+            if watch.save_every and len(run.history) % watch.save_every == 0:
+                run.save(_numbered(output, len(run.history)), overwrite=watch.overwrite)
+            if run.agree(wanted=bool(ended())):
+                return
+
+
+def _end_early(run: "Run", output: Path, watch: Watch) -> str:
+    """Save what there is of a picture, and what it takes to go on; return what to say of both."""
     try:
-        with shown as show:
-            for count, progress in enumerate(run, start=1):
-                show(progress)
-                if watch.save_every and count % watch.save_every == 0:
-                    run.save(_numbered(output, count), overwrite=watch.overwrite)
-    except KeyboardInterrupt:
-        _save(run, output, watch)
-        raise KeyboardInterrupt(
-            f"Interrupted after {len(run.history)} evaluations; the picture so far is in {output}."
-        ) from None
-    except RunError as error:  # another process was lost
-        _save(run, output, watch)
-        raise RunError(f"{error} The picture so far is in {output}.") from error
+        run.keep()
+        later = f"start the same command again to go on from {watch.checkpoint}"
+    except ImpastoError as error:
+        later = str(error)
     _save(run, output, watch)
-    if run.stopped == "diverged":
-        raise RunError(
-            f"the loss was not finite after {len(run.history)} evaluations; the best picture so far is in {output}; "
-            "try --dtype float32 or smaller weights."
-        )
-    if not (watch.quiet or watch.json):
-        display.say(f"{output}: {_summary(run)}")
+    return f"Interrupted after {len(run.history)} evaluations; the picture so far is in {output}; {later}."
 
 
 def _say_plan(run: "Run") -> None:
@@ -130,13 +163,28 @@ def _numbered(output: Path, count: int) -> Path:
 
 
 def _save(run: "Run", output: Path, watch: Watch) -> None:
+    """Save the picture and the plot; where that fails, at least a checkpoint."""
     if not several.is_lead():
         return
-    run.save(output, overwrite=watch.overwrite)
+    try:
+        run.save(output, overwrite=watch.overwrite)
+    except WriteError as error:
+        raise WriteError(f"{error} {_kept(run, watch)}") from error
     if watch.plot is not None and run.history:
         from impasto.figures import plot_losses  # noqa: PLC0415
 
         plot_losses(run.history, watch.plot, overwrite=watch.overwrite)
+
+
+def _kept(run: "Run", watch: Watch) -> str:
+    """Leave a checkpoint and say so; several processes would have to do it together, so theirs is an earlier one."""
+    try:
+        if several.launched():
+            return f"What was kept before is in {watch.checkpoint}."
+        run.keep()
+    except ImpastoError as error:
+        return str(error)
+    return f"The run is kept in {watch.checkpoint}: make room and start the same command again."
 
 
 def _summary(run: "Run") -> str:

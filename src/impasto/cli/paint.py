@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli import several
-from impasto.cli.drive import Output, Watch, check, drive, load
+from impasto.cli.drive import Output, Watch, check, drive
 from impasto.cli.flags import Flags, choose
 from impasto.cli.sources import open_mask, open_styles
 from impasto.errors import InputError
@@ -60,7 +60,7 @@ def paint(
 
     """
     chosen, runtime = choose(flags, preset, settings)
-    watch = Watch.of(watch)
+    watch = Watch.of(watch, output)
     check(output, watch, chosen)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
@@ -68,13 +68,13 @@ def paint(
         several.launch(processes)
         return
     from impasto.images import Picture  # noqa: PLC0415 (torch loads after the cheap checks)
+    from impasto.run import Inputs  # noqa: PLC0415
 
     photograph = Picture.open(content, allow_large=allow_large)
     paintings = open_styles((style, *styles), allow_large=allow_large)
     start = None if initial is None else Picture.open(initial, allow_large=allow_large)
     kept = None if keep is None else open_mask(keep, allow_large=allow_large)
-    run = load(chosen, runtime, watch).start(photograph, paintings, initial=start, keep=kept)
-    drive(run, output, watch)
+    drive(chosen, runtime, watch, output, Inputs(photograph, paintings, start, kept))
 
 
 def demo(
@@ -94,17 +94,19 @@ def demo(
 
     """
     chosen, runtime = choose(flags)
-    watch = Watch.of(watch)
+    watch = Watch.of(watch, output)
     check(output, watch, chosen)
     if painting is not None:
         check(painting, watch, chosen)
     from impasto import demo  # noqa: PLC0415 (torch)
     from impasto.images import Picture  # noqa: PLC0415
+    from impasto.run import Inputs  # noqa: PLC0415
+    from impasto.styles import Style  # noqa: PLC0415
 
     style = Picture(demo.painting())
     if painting is not None:
         style.save(painting, overwrite=watch.overwrite)
-    drive(load(chosen, runtime, watch).start(Picture.open(demo.photograph()), style), output, watch)
+    drive(chosen, runtime, watch, output, Inputs(Picture.open(demo.photograph()), [Style(style)]))
 
 
 def texture(
@@ -134,11 +136,13 @@ def texture(
     """
     chosen, runtime = choose(flags)
     chosen = _from_noise(chosen).replace(content_weight=0.0, tv_weight=chosen.tv_weight or _SMOOTH)
-    watch = Watch.of(watch)
+    watch = Watch.of(watch, output)
     check(output, watch, chosen)
+    from impasto.run import Inputs  # noqa: PLC0415 (torch)
+
     sides = _sides(shape, chosen.size)
     samples = [_at_own_size(sample, min(sides)) for sample in open_styles((style, *styles), allow_large=allow_large)]
-    drive(load(chosen, runtime, watch).start(_blank(*sides), samples), output, watch)
+    drive(chosen, runtime, watch, output, Inputs(_blank(*sides), samples))
 
 
 def reconstruct(
@@ -165,11 +169,12 @@ def reconstruct(
     """
     chosen, runtime = choose(flags)
     chosen = _from_noise(chosen).replace(style_weight=0.0)
-    watch = Watch.of(watch)
+    watch = Watch.of(watch, output)
     check(output, watch, chosen)
     from impasto.images import Picture  # noqa: PLC0415 (torch)
+    from impasto.run import Inputs  # noqa: PLC0415
 
-    drive(load(chosen, runtime, watch).start(Picture.open(content, allow_large=allow_large)), output, watch)
+    drive(chosen, runtime, watch, output, Inputs(Picture.open(content, allow_large=allow_large), ()))
 
 
 def _from_noise(settings: Settings) -> Settings:

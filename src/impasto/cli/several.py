@@ -1,11 +1,13 @@
 """One run in several processes of this machine: the same command, started once for each."""
 
+import math
 import os
 import socket
 import subprocess
 import sys
 import time
 
+from impasto.cli import signals
 from impasto.errors import RunError
 
 __all__ = ["is_lead", "launch", "launched"]
@@ -42,6 +44,7 @@ def launch(count: int) -> None:
     children = [
         subprocess.Popen(  # noqa: S603 (this command itself)
             command,
+            start_new_session=True,  # the terminal's signals come here alone
             env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(count)},
         )
         for rank in range(count)
@@ -54,15 +57,18 @@ def launch(count: int) -> None:
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until all are done, or until one failed and the others have had time to end."""
-    try:
-        while not _failed(children) and _running(children):
+    """Wait until all are done, or until one failed and the others have had time to end; hand a signal on to them."""
+    last = math.inf
+    told = False
+    with signals.gentle() as ended:
+        while _running(children) and time.monotonic() < last:
             time.sleep(_GLANCE)
-    except KeyboardInterrupt:  # the terminal tells the children, too
-        pass
-    last = time.monotonic() + _PATIENCE
-    while _running(children) and time.monotonic() < last:
-        time.sleep(_GLANCE)
+            if ended() and not told:
+                told = True
+                for child in children:
+                    child.send_signal(ended())
+            if _failed(children) and not told and last == math.inf:
+                last = time.monotonic() + _PATIENCE
     killed = [rank for rank, child in enumerate(children) if (child.returncode or 0) < 0]
     if killed:
         signal = -children[killed[0]].returncode

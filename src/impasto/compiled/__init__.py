@@ -12,10 +12,14 @@ from torch import Tensor
 __all__ = ["fits", "has_loops"]
 
 
-def fits(signal: Tensor) -> bool:
-    """Tell whether there are loops for a signal here: of at most 32 bits, on a processor and in channels_last."""
-    suits = signal.device.type == "cpu" and signal.element_size() <= 4
-    return suits and signal.is_contiguous(memory_format=torch.channels_last) and has_loops()
+def fits(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) -> bool:
+    """Tell whether there are loops for a tensor here: of at most 32 bits, on a processor and in the layout wanted."""
+    return (
+        tensor.device.type == "cpu"
+        and tensor.element_size() <= 4
+        and tensor.is_contiguous(memory_format=layout)
+        and has_loops()
+    )
 
 
 @cache

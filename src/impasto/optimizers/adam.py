@@ -1,5 +1,6 @@
 """Adam. Kingma and Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from impasto.optimizers.protocol import GRAY_LEVEL, Resample
 from impasto.optimizers.spectrum import divide_by_frequency_
+from impasto.trees import filled
 
 __all__ = ["Adam", "AdamState"]
 
@@ -44,6 +46,10 @@ class Adam:
         mean, square = resample(state.mean), resample(state.square)
         factor = state.mean[0].numel() / mean[0].numel()
         return replace(state, mean=mean * factor, square=square.maximum(mean.square()) * factor**2)
+
+    def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> AdamState:
+        """Return the moments that have these tensors."""
+        return filled(self.init(image), tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: AdamState) -> tuple[Tensor, AdamState]:  # noqa: ARG002
         """Return the next point and the moments with this gradient; uses up the gradient and the state."""

@@ -1,7 +1,8 @@
 """Limited-memory BFGS without a line search. Nocedal and Wright, *Numerical Optimization*, 2nd edition, chapter 7.2."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from impasto.group import ALONE, Group
 from impasto.optimizers.pairs import Pairs
 from impasto.optimizers.protocol import GRAY_LEVEL, Resample
 from impasto.optimizers.spectrum import divide_by_frequency_
+from impasto.trees import filled
 
 __all__ = ["LBFGS", "LBFGSState"]
 
@@ -70,6 +72,10 @@ class LBFGS:
     tolerated: float = 1.5
     group: Group = ALONE
 
+    def shortened(self, share: float) -> Self:
+        """Return it with shorter first and longest steps."""
+        return replace(self, first_step=share * self.first_step, longest_step=share * self.longest_step)
+
     def init(self, image: Tensor) -> LBFGSState:
         """Return an empty history."""
         pairs = Pairs.none(self.history, image, self.history_dtype or image.dtype, self.group)
@@ -79,6 +85,14 @@ class LBFGS:
         """Return a state for the same image at another size."""
         pairs = state.pairs.resampled(resample, self.history, self.history_dtype or state.longest.dtype)
         return replace(state, pairs=pairs, last=None)
+
+    def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> LBFGSState:
+        """Return the state that has these tensors."""
+        state = self.init(image)
+        if "last.image" in tensors:
+            mine = self.group.part(image.reshape(-1))
+            state = replace(state, last=Last(image, state.share, mine, mine))
+        return filled(state, tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
         """Return the next point and the state with the last step's pair; uses up the gradient and the state."""

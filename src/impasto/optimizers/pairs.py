@@ -11,6 +11,7 @@ from typing import Self, cast
 import torch
 from torch import Tensor
 
+from impasto.compiled import fits
 from impasto.group import ALONE, Group
 from impasto.optimizers.protocol import Resample
 
@@ -182,6 +183,10 @@ def _parts(matrix: Tensor) -> Iterator[slice]:
 
 def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
     """Return matrix · each vector, (K, history), in their precision; to read the matrix is what takes the time."""
+    if _fits(matrix, vectors[0]):
+        from impasto.compiled.rows import dots  # noqa: PLC0415 (not everywhere)
+
+        return dots(matrix, torch.stack(vectors))
     total = vectors[0].new_zeros(len(vectors), len(matrix))
     for some in _parts(matrix):
         rows = torch.stack([vector[some] for vector in vectors])  # the matrix from the left would take twice as long
@@ -191,8 +196,18 @@ def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
 
 def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
     """Add weights · matrix to a vector in place, in its precision."""
+    if _fits(matrix, vector):
+        from impasto.compiled.rows import add  # noqa: PLC0415 (not everywhere)
+
+        add(vector, matrix, weights)
+        return
     for some in _parts(matrix):
         vector[some].addmv_(matrix[:, some].to(vector.dtype).T, weights)
+
+
+def _fits(matrix: Tensor, vector: Tensor) -> bool:
+    """Tell whether there are compiled loops for these; in float32, torch's product is as fast."""
+    return (matrix.dtype, vector.dtype) == (torch.bfloat16, torch.float32) and vector.is_contiguous() and fits(matrix)
 
 
 def _put(matrix: Tensor, row: Tensor, new: Tensor, across: Tensor, down: Tensor) -> None:

@@ -1,6 +1,6 @@
 """What every optimizer offers, and the unit of its steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from torch import Tensor
@@ -26,6 +26,15 @@ class Optimizer(Protocol[S]):
 
     def resampled(self, state: S, resample: Resample) -> S:
         """Return a state, perhaps one of other settings of this method, for the same image at another size."""
+        ...
+
+    def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> S:
+        """Return the state for an image whose tensors these are, by the names that `trees.named` gave them.
+
+        Raises:
+            ValueError: a tensor is missing, or of another shape or dtype.
+
+        """
         ...
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: S) -> tuple[Tensor, S]:

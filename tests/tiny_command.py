@@ -1,0 +1,10 @@
+"""The command on the tiny network, in a process of its own."""
+
+import sys
+
+import impasto.weights
+from impasto.cli import main
+from tiny import tiny_weights
+
+impasto.weights.load_weights = lambda *_, **__: tiny_weights()
+main(sys.argv[1:])
