@@ -1,6 +1,7 @@
-"""Measure speed: time to a peer's loss and to its file's, the rate of an evaluation, and memory.
+"""Measure speed: time to a peer's loss and to its file's, the rate of an evaluation, precision, and memory.
 
     scripts/bench speed --part rate --part memory
+    scripts/bench speed --part precision --pair CONTENT STYLE --size 256 --iterations 100
     scripts/bench speed --part peers --pair CONTENT STYLE --size 512 --peer 'NAME: COMMAND'
 
 A peer's COMMAND paints a content image in a style on the objective J of the author's notebook and prints a JSON line
@@ -177,6 +178,25 @@ def _evaluation(size: int, runtime: Runtime) -> Callable[[], object]:
     return lambda: objective.evaluate(pixels)
 
 
+def precision(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield, for each pair, J of the picture after equal evaluations with features in float32 and in bfloat16."""
+    for size, paths in product(options.size, options.pair):
+        pictures = [Picture.open(path) for path in paths]
+        settings = NOTEBOOK.replace(size=size, iterations=options.iterations)
+        found: dict[str, float] = {}
+        for dtype in ("float32", "bfloat16"):
+            transfer = StyleTransfer(settings, Runtime(dtype=dtype))
+            run = transfer.start(*pictures)
+            list(run)
+            found[dtype] = Judge(transfer, *pictures)(run.result().picture)
+        pair = " in ".join(Path(path).stem for path in paths)
+        row = {"pair": pair, "size": size, "evaluations": options.iterations}
+        row |= {f"J in {dtype}": round(loss) for dtype, loss in found.items()}
+        row["bfloat16 over float32"] = round(found["bfloat16"] / found["float32"], 4)
+        print(row, flush=True)
+        yield row
+
+
 def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield, for each size, the peak of a process's memory beyond what it held before its first evaluation."""
     for size in options.size:
@@ -188,10 +208,13 @@ def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def measure_memory(size: int, dtype: Any, history_dtype: Any) -> dict[str, Any]:
-    """Paint a square with a history of 10, full, in this process; Linux only."""
+    """Paint a square with a history of 10, full, in this process, without memory to spare; Linux only."""
     settings = Settings(size=size, first_size=0, history=10, iterations=13, tolerance=0)
     content, style = Picture.open(demo.photograph()).resized(size, size), Picture(demo.painting())
-    run = StyleTransfer(settings, Runtime(dtype=dtype, history_dtype=history_dtype)).start(content, style)
+    runtime = Runtime(dtype=dtype, history_dtype=history_dtype)
+    plan = StyleTransfer(settings, runtime).plan(content, [style])
+    just = runtime.replace(memory=f"{1.3 * plan.bytes / 1e6:.0f}MB")  # enough to need no tiles
+    run = StyleTransfer(settings, just).start(content, style)
     evaluate, before = Objective.evaluate, [0]
 
     def first(self: Objective, image: torch.Tensor) -> Any:
@@ -255,7 +278,7 @@ def _earlier(options: argparse.Namespace) -> list[dict[str, Any]]:
 def main() -> None:
     """Run the parts asked for and put them into the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=["peers", "rate", "memory"], action="append", default=[])
+    parser.add_argument("--part", choices=["peers", "rate", "precision", "memory"], action="append", default=[])
     parser.add_argument("--pair", nargs=2, metavar=("CONTENT", "STYLE"), action="append", default=[])
     parser.add_argument("--size", type=int, action="append", help="long side; 512 if not given")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME: COMMAND")
@@ -276,7 +299,7 @@ def main() -> None:
         return
     for part in options.part:
         rows = _earlier(options) if part == "peers" else []
-        for row in {"peers": peers, "rate": rate, "memory": memory}[part](options):
+        for row in {"peers": peers, "rate": rate, "precision": precision, "memory": memory}[part](options):
             rows.append(row)
             write(options.output, part, {"rows": rows})
         if part == "peers":

@@ -7,28 +7,27 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from impasto import color, heap
+from impasto import heap
 from impasto.device import Machine
 from impasto.errors import ImpastoError, PictureError, RunError
 from impasto.images import Picture, resample
 from impasto.iteration import Iteration, iteration
-from impasto.masks import Mask
-from impasto.objective import Kept, Objective
+from impasto.objective import Objective
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.plan import Plan, Size, Stage
 from impasto.progress import Clock, Progress, Result, Stopped
+from impasto.scene import Inputs, Scene
 from impasto.settings import Settings
-from impasto.standing import Keeper, Saved, Standing, digest
-from impasto.styles import Style, regions
+from impasto.standing import Keeper, Saved, Standing
 from impasto.targets import Region, StyleImage
 from impasto.vgg import VGG19
 
-__all__ = ["Inputs", "Run"]
+__all__ = ["Run"]
 
 _WINDOW = 20
 """Evaluations over which a plateau is judged, as the help of `tolerance` says."""
@@ -52,30 +51,10 @@ _SQUARE, _TRIALS = 256, 6
 """Pixels and evaluations by which the time of a run is predicted."""
 
 
-class Inputs(NamedTuple):
-    """What a run is given."""
-
-    content: Picture
-    styles: Sequence[Style]
-    initial: Picture | None = None
-    """To start from, in place of what the settings say."""
-    keep: Mask | None = None
-    """Where the picture stays as the content is."""
-
-    def identity(self) -> dict[str, str]:
-        """Return hashes by which a checkpoint knows what it was painted from."""
-        listed = {"content": digest(self.content.samples)}
-        for number, style in enumerate(self.styles, start=1):
-            masks = (None if mask is None else mask.weights for mask in (style.mask, style.region))
-            listed[f"style {number}"] = f"{digest(style.picture.samples, *masks)} {style.weight} {style.scale}"
-        listed["initial"] = digest(self.initial and self.initial.samples)
-        return {**listed, "keep": digest(self.keep and self.keep.weights)}
-
-
 class Run:
     """A run under way: iterate to paint, look at any time.
 
-    With a keeper it leaves a checkpoint now and then, from which it goes on if `standing` says where it stood.
+    With a keeper it leaves a checkpoint now and then, from which it goes on where it was `saved`.
     """
 
     def __init__(
@@ -94,9 +73,8 @@ class Run:
         self.plan = plan
         self.stopped: Stopped = "unfinished"
         self._machine = machine
-        self._inputs = inputs
-        self._network = self._normalized(network)
-        self._began_as_content = inputs.initial is None and self.settings.init == "content"
+        self._scene = Scene(inputs, settings, machine)
+        self._network = self._scene.normalized(network, plan.stages[0])
         self._replan = replan
         """Plan again with so many bytes beside what the process holds."""
         self._keeper = keeper
@@ -137,7 +115,7 @@ class Run:
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way."""
         note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
-        return Picture(self._finished(self._at.best).clamp_(0, 1).float().cpu(), note=note)
+        return Picture(self._scene.finished(self._at.best).clamp_(0, 1).float().cpu(), note=note)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.
@@ -177,13 +155,14 @@ class Run:
         return self.plan.stages[self._at.stage]
 
     def _begin(self) -> Standing:
-        start = self._start()
-        return Standing(start, start, self._optimizer(self.plan.stages[0], 0).init(start))
+        first = self.plan.stages[0]
+        canvas = self._scene.canvas(first.size)
+        return Standing(canvas, canvas, self._optimizer(first, 0).init(canvas))
 
     def _resume(self, saved: Saved) -> Standing:
         """Return where a run stood, on this run's device."""
         standing = saved.standing(
-            self._to_device, lambda number, rescues: self._optimizer(self.plan.stages[number], rescues)
+            self._scene.to_device, lambda number, rescues: self._optimizer(self.plan.stages[number], rescues)
         )
         if standing.rescues >= _EXACTLY:
             self._compute_exactly()
@@ -203,15 +182,16 @@ class Run:
 
     def _paint_stage(self) -> Generator[Progress, None, Stopped]:
         """Evaluate and step until the stage's evaluations are used up, a plateau is reached, or nothing helps."""
-        at, iterate = self._at, self._iteration()
+        at, iterate = self._at, None
         while (outcome := self._outcome()) is None:
             self._keep_now_and_then()
             try:
+                iterate = iterate or self._iteration()
                 step = iterate(at.image, at.optimizer)
                 loss, *terms = _numbers(step.loss, *step.terms.values())
             except (MemoryError, RuntimeError) as error:
+                iterate = None
                 self._tighten(error)
-                iterate = self._iteration()
                 continue
             evaluated, at.image, at.optimizer = at.image, step.image, step.state
             trouble = self._trouble(loss)
@@ -222,7 +202,7 @@ class Run:
             at.bests.append(min(loss, at.bests[-1]) if math.isfinite(loss) else at.bests[-1])
             if at.failures == _FAILURES and at.rescues < _RESCUES:
                 self._rescue(trouble)
-                iterate = self._iteration()
+                iterate = None
             at.history.append(self._report(loss, dict(zip(step.terms, terms, strict=True))))
             yield at.history[-1]
         return outcome
@@ -302,7 +282,7 @@ class Run:
                 self._remarks.append(f"{error} The run goes on without this checkpoint.")
 
     def _iteration(self) -> Iteration:
-        objective = self._objective(self._stage)
+        objective = self._scene.objective(self._stage, self._network)
         return iteration(objective, self._optimizer(self._stage, self._at.rescues), self._machine.device)
 
     def _report(self, loss: float, terms: Mapping[str, float]) -> Progress:
@@ -335,20 +315,13 @@ class Run:
         if size != before:
             enlarge = partial(_enlarged, size=size)
             at.best = enlarge(at.best)
-            if self._began_as_content:
-                at.best.add_(self._content(size))
-                at.best.sub_(enlarge(self._content(before)))
+            if self._scene.begins_as_content:
+                at.best.add_(self._scene.content(size))
+                at.best.sub_(enlarge(self._scene.content(before)))
             at.optimizer = self._optimizer(stage, at.rescues).resampled(at.optimizer, enlarge)
         at.image = at.best
         if number > at.stage:
             at.stage, at.evaluation, at.failures, at.bests = number, 0, 0, [math.inf]
-
-    def _objective(self, stage: Stage) -> Objective:
-        content, keep = self._content(stage.size), self._inputs.keep
-        found = regions(self._inputs.styles, self._paintings(stage), stage.size, keep, self._to_device)
-        kept = None if keep is None else Kept(self._to_device(keep.resized(*stage.size)), content)
-        tiling, group = stage.layout.tiling, self._machine.group
-        return Objective.build(self.settings, self._network, content, found, kept=kept, tiling=tiling, group=group)
 
     def _optimizer(self, stage: Stage, rescues: int) -> Optimizer[Any]:
         settings, layout, share = self.settings, stage.layout, 0.5**rescues
@@ -357,66 +330,6 @@ class Run:
             return Adam(rate, power)
         history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
         return LBFGS(layout.history, rate, power, history_dtype, group=self._machine.group).shortened(share)
-
-    def _start(self) -> Tensor:
-        """Return the canvas at the first stage's size, (3, H, W)."""
-        size = self.plan.stages[0].size
-        shape = (3, size.height, size.width)
-        if self._inputs.initial is not None:
-            return self._place(self._inputs.initial, size)
-        if self.settings.init == "noise":
-            return self._to_device(torch.rand(shape, generator=torch.Generator().manual_seed(self.settings.seed)))
-        if self.settings.init == "blank":
-            return self._to_device(torch.full(shape, 0.5))
-        return (
-            self._content(size)
-            if self.settings.init == "content"
-            else self._place(self._inputs.styles[0].picture, size)
-        )
-
-    def _normalized(self, network: VGG19) -> VGG19:
-        """Rescale the network over the run's own images at the first stage's size, if the settings say so."""
-        if not self.settings.normalize:
-            return network
-        stage = self.plan.stages[0]
-        layers = {**self.settings.content_layers, **self.settings.style_layers}
-        return network.normalized([self._content(stage.size), *self._paintings(stage)], layers)
-
-    def _content(self, size: Size) -> Tensor:
-        """Return the content image as it is painted, (3, H, W)."""
-        placed = self._place(self._inputs.content, size)
-        return color.gray(placed) if self.settings.color == "content-luminance" else placed
-
-    def _paintings(self, stage: Stage) -> list[Tensor]:
-        """Return the style images of a stage in the colors that they are to have, each (3, H, W)."""
-        sizes = zip(self._inputs.styles, stage.styles, strict=True)
-        images = [self._place(style.picture, size) for style, size in sizes]
-        if self.settings.color == "style":
-            return images
-        content = self._place(self._inputs.content, stage.size)
-        if self.settings.color == "content-luminance":
-            return [color.like_luminance(image, content) for image in images]
-        return [color.matched(image, content, self.settings.color_match) for image in images]
-
-    def _finished(self, image: Tensor) -> Tensor:
-        """Return a copy of a painted image with the content's colors, and what is kept of it, as far as asked for."""
-        keep, image = self._inputs.keep, image.clone()
-        if keep is None and self.settings.color == "style":
-            return image
-        size = Size(image.shape[2], image.shape[1])
-        content = self._place(self._inputs.content, size)
-        if self.settings.color == "content-luminance":
-            image = color.with_luminance(image.clamp_(0, 1), content)
-        elif self.settings.color == "content-match":
-            image = color.matched(image, content, self.settings.color_match)
-        return image if keep is None else image.lerp(content, self._to_device(keep.resized(*size)))
-
-    def _place(self, picture: Picture, size: Size) -> Tensor:
-        """Bring a picture to a size and to the device, (3, H, W)."""
-        return self._to_device(picture.resized(size.width, size.height).pixels)
-
-    def _to_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self._machine.device, self._machine.sums)
 
 
 def _enlarged(image: Tensor, size: Size) -> Tensor:

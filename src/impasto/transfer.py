@@ -22,7 +22,8 @@ from impasto.images import Picture
 from impasto.masks import Mask
 from impasto.plan import Plan, Size, make_plan
 from impasto.progress import Result
-from impasto.run import Inputs, Run
+from impasto.run import Run
+from impasto.scene import Inputs
 from impasto.settings import Runtime, Settings
 from impasto.standing import Identity, Keeper, Saved
 from impasto.styles import Style

@@ -13,7 +13,8 @@ from impasto.errors import ImpastoError, InputError, RunError, WriteError
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
-    from impasto.run import Inputs, Run
+    from impasto.run import Run
+    from impasto.scene import Inputs
     from impasto.transfer import StyleTransfer
 
 __all__ = ["Output", "Watch", "check", "drive"]

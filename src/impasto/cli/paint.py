@@ -68,7 +68,7 @@ def paint(
         several.launch(processes)
         return
     from impasto.images import Picture  # noqa: PLC0415 (torch loads after the cheap checks)
-    from impasto.run import Inputs  # noqa: PLC0415
+    from impasto.scene import Inputs  # noqa: PLC0415
 
     photograph = Picture.open(content, allow_large=allow_large)
     paintings = open_styles((style, *styles), allow_large=allow_large)
@@ -100,7 +100,7 @@ def demo(
         check(painting, watch, chosen)
     from impasto import demo  # noqa: PLC0415 (torch)
     from impasto.images import Picture  # noqa: PLC0415
-    from impasto.run import Inputs  # noqa: PLC0415
+    from impasto.scene import Inputs  # noqa: PLC0415
     from impasto.styles import Style  # noqa: PLC0415
 
     style = Picture(demo.painting())
@@ -138,7 +138,7 @@ def texture(
     chosen = _from_noise(chosen).replace(content_weight=0.0, tv_weight=chosen.tv_weight or _SMOOTH)
     watch = Watch.of(watch, output)
     check(output, watch, chosen)
-    from impasto.run import Inputs  # noqa: PLC0415 (torch)
+    from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
     sides = _sides(shape, chosen.size)
     samples = [_at_own_size(sample, min(sides)) for sample in open_styles((style, *styles), allow_large=allow_large)]
@@ -172,7 +172,7 @@ def reconstruct(
     watch = Watch.of(watch, output)
     check(output, watch, chosen)
     from impasto.images import Picture  # noqa: PLC0415 (torch)
-    from impasto.run import Inputs  # noqa: PLC0415
+    from impasto.scene import Inputs  # noqa: PLC0415
 
     drive(chosen, runtime, watch, output, Inputs(Picture.open(content, allow_large=allow_large), ()))
 
