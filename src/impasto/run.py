@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impasto import color
 from impasto.device import Machine
-from impasto.images import Picture, resample
+from impasto.images import Picture, resample, srgb
 from impasto.iteration import iteration
 from impasto.masks import Mask
 from impasto.objective import Kept, Objective
@@ -67,6 +67,7 @@ class Run:
         self.stopped: Stopped = "unfinished"
         self._machine = machine
         self._inputs = inputs
+        self._profile = inputs.content.profile if settings.profile == "content" else srgb()
         self._network = self._normalized(network)
         self._began_as_content = inputs.initial is None and self.settings.init == "content"
         self._image: Tensor = self._start()
@@ -98,9 +99,16 @@ class Run:
         return min(times) / _SQUARE**2 * (self.plan.work + targets)
 
     def preview(self) -> Picture:
-        """Return the best picture so far, at the size of the stage under way."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
-        return Picture(self._finished(self._best).clamp_(0, 1).float().cpu(), note=note)
+        """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
+        settings = self.settings
+        return self._inputs.content.repainted(
+            self._finished(self._best).clamp_(0, 1).float().cpu(),
+            profile=self._profile,
+            bits=None if settings.bits == "auto" else int(settings.bits),
+            dpi=settings.dpi,
+            keeps_position=settings.keep_position,
+            note=json.dumps({"impasto": version("impasto"), "settings": settings.model_dump()}),
+        )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.
@@ -183,7 +191,8 @@ class Run:
 
     def _objective(self, stage: Stage) -> Objective:
         content, keep = self._content(stage.size), self._inputs.keep
-        found = regions(self._inputs.styles, self._paintings(stage), stage.size, keep, self._to_device)
+        place, seen = self._to_device, Mask.of(self._inputs.content)
+        found = regions(self._inputs.styles, self._paintings(stage), stage.size, keep, place, seen=seen)
         kept = None if keep is None else Kept(self._to_device(keep.resized(*stage.size)), content)
         tiling, group = stage.layout.tiling, self._machine.group
         return Objective.build(self.settings, self._network, content, found, kept=kept, tiling=tiling, group=group)
@@ -231,10 +240,12 @@ class Run:
         images = [self._place(style.picture, size) for style, size in sizes]
         if self.settings.color == "style":
             return images
-        content = self._place(self._inputs.content, stage.size)
+        content = _opaque(self._place(self._inputs.content, stage.size), self._inputs.content)
+        counted = [_opaque(image, style.picture) for image, style in zip(images, self._inputs.styles, strict=True)]
+        pairs = zip(images, counted, strict=True)
         if self.settings.color == "content-luminance":
-            return [color.like_luminance(image, content) for image in images]
-        return [color.matched(image, content, self.settings.color_match) for image in images]
+            return [color.like_luminance(image, content, part) for image, part in pairs]
+        return [color.matched(image, content, self.settings.color_match, part) for image, part in pairs]
 
     def _finished(self, image: Tensor) -> Tensor:
         """Return a copy of a painted image with the content's colors, and what is kept of it, as far as asked for."""
@@ -246,15 +257,25 @@ class Run:
         if self.settings.color == "content-luminance":
             image = color.with_luminance(image.clamp_(0, 1), content)
         elif self.settings.color == "content-match":
-            image = color.matched(image, content, self.settings.color_match)
+            parts = [_opaque(each, self._inputs.content) for each in (content, image)]
+            image = color.matched(image, parts[0], self.settings.color_match, parts[1])
         return image if keep is None else image.lerp(content, self._to_device(keep.resized(*size)))
 
     def _place(self, picture: Picture, size: Size) -> Tensor:
-        """Bring a picture to a size and to the device, (3, H, W)."""
-        return self._to_device(picture.resized(size.width, size.height).pixels)
+        """Bring a picture to a size, to the colors of the run's profile and to the device, (3, H, W)."""
+        return self._to_device(picture.resized(size.width, size.height).in_profile(self._profile).pixels)
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._machine.device, self._machine.sums)
+
+
+def _opaque(image: Tensor, picture: Picture) -> Tensor:
+    """Return the pixels of an image that a picture of its shape shows, (3, 1, N), or the image where it shows all."""
+    mask = Mask.of(picture)
+    if mask is None:
+        return image
+    opacity = mask.resized(image.shape[2], image.shape[1])
+    return image[:, (opacity >= opacity.max() / 2).to(image.device)][:, None]
 
 
 def _numbers(*scalars: Tensor) -> list[float]:

@@ -65,7 +65,7 @@ class StyleTransfer:
         """
         listed = [_style(style) for style in styles]
         sizes = [Size(picture.width, picture.height) for picture in (content, *(style.picture for style in listed))]
-        masks = {style.region for style in listed} | {keep}
+        masks = {style.region for style in listed} | {keep, Mask.of(content)}
         budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in listed])
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from impasto.progress import Progress as Report
     from impasto.run import Run
 
-__all__ = ["Show", "bar", "clock", "download", "plan", "records", "say", "silence"]
+__all__ = ["Show", "bar", "clock", "download", "plan", "records", "remark", "say", "silence"]
 
 Show = Callable[["Report"], None]
 """Shows one evaluation's progress."""
@@ -116,3 +116,8 @@ def clock(seconds: float) -> str:
 def say(sentence: str) -> None:
     """Print one line on standard output."""
     print(sentence)  # noqa: T201
+
+
+def remark(sentence: str) -> None:
+    """Print one line on standard error: what the command did that was not asked for."""
+    print(f"impasto: {sentence}", file=sys.stderr)  # noqa: T201
