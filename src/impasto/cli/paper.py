@@ -34,13 +34,13 @@ class Paper(NamedTuple):
 
         """
         found = _SIZE.fullmatch(text.strip().lower())
-        if found is None:
+        short, long = sorted(float(side) * _INCHES[found[3]] for side in found.groups()[:2]) if found else (0.0, 0.0)
+        if not short:
             raise InputError(
                 f"print cannot be {text}; it takes two sides and a unit, such as 30x40cm, 8x10in, 200x300mm."
             )
-        short, long = sorted(float(side) * _INCHES[found[3]] for side in found.groups()[:2])
         paper = cls(long, short, dpi or _USUAL)
-        if not (short > 0 and _SMALLEST <= paper.longest <= _LARGEST):
+        if not _SMALLEST <= paper.longest <= _LARGEST:
             raise InputError(
                 f"print cannot be {text}: at {paper.dpi:g} pixels an inch its long side has {paper.longest} pixels; "
                 f"it takes a size of {_SMALLEST} to {_LARGEST} pixels."

@@ -133,25 +133,19 @@ def _read(data: Any, tags: Mapping[str, Mapping[int, str]]) -> dict[str, str]:
     if order is None:
         return {}
     block = _Block(data, start, order)
+    main = next(iter(block.unpack("I", 4)), 0)
+    folders = {"ifd0": main, **{_FOLDERS[tag]: value for tag, _, _, value in block.entries(main) if tag in _FOLDERS}}
     found: dict[str, str] = {}
-    try:
-        (main,) = block.unpack("I", 4)
-        folders = {
-            "ifd0": main,
-            **{_FOLDERS[tag]: value for tag, _, _, value in block.entries(main) if tag in _FOLDERS},
-        }
-        for folder, known in tags.items():
-            for tag, kind, count, value in block.entries(folders[folder]) if folder in folders else ():
-                text = block.text(kind, count, value) if tag in known else ""
-                if text:
-                    found[f"{folder}-{known[tag]}"] = text
-    except struct.error:  # it is cut short: what came before counts
-        pass
+    for folder, known in tags.items():
+        for tag, kind, count, value in block.entries(folders[folder]) if folder in folders else ():
+            text = block.text(kind, count, value) if tag in known else ""
+            if text:
+                found[f"{folder}-{known[tag]}"] = text
     return found
 
 
 class _Block(NamedTuple):
-    """A TIFF file, or an EXIF block, which is one."""
+    """A TIFF file, or an EXIF block, which is one; it may be damaged, and what is not there is left out."""
 
     data: Any
     start: int
@@ -160,15 +154,20 @@ class _Block(NamedTuple):
     """Of bytes, as `struct` has it."""
 
     def unpack(self, code: str, place: int) -> tuple[Any, ...]:
-        """Read numbers; raises struct.error beyond the end."""
-        return struct.unpack_from(self.order + code, self.data, self.start + place)
+        """Read numbers; none beyond the end."""
+        try:
+            return struct.unpack_from(self.order + code, self.data, self.start + place)
+        except struct.error:
+            return ()
 
     def entries(self, place: int) -> Iterator[tuple[int, int, int, int]]:
         """List tag, type and count of the values of a folder, and where each stands, or of a folder where it begins."""
-        (entries,) = self.unpack("H", place)
+        entries = next(iter(self.unpack("H", place)), 0)
         for at in range(place + 2, place + 2 + 12 * entries, 12):
-            tag, kind, count, value = self.unpack("HHII", at)
-            yield tag, kind, count, value if _bytes(kind, count) > 4 or tag in _FOLDERS else at + 8
+            entry = self.unpack("HHII", at)
+            if entry:
+                tag, kind, count, value = entry
+                yield tag, kind, count, value if _bytes(kind, count) > 4 or tag in _FOLDERS else at + 8
 
     def text(self, kind: int, count: int, place: int) -> str:
         """Write a value as text; "" for what is none, or too long."""

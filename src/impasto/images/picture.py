@@ -76,8 +76,10 @@ class Picture:
     @property
     def opacity(self) -> Tensor | None:
         """The alpha as float32 in [0, 1], (H, W), or None where everything is opaque."""
-        found = None if self.alpha is None else _unit(self.alpha)
-        return None if found is None or bool((found >= 1).all()) else found
+        alpha = self.alpha
+        if alpha is None or alpha.detach().cpu().numpy().min() >= _LARGEST[alpha.dtype]:
+            return None
+        return _unit(alpha)
 
     @property
     def width(self) -> int:

@@ -98,12 +98,17 @@ def convert(image: Any, source: bytes | None, target: bytes | None) -> Any:
 @lru_cache(maxsize=8)
 def _shown(profile: bytes) -> NDArray[Any] | None:
     """Return what the profile makes of `_colors` in sRGB, in levels of 255; None: it cannot be used for RGB."""
-    if profile[16:20] != b"RGB ":
+    if not _is_rgb(profile):
         return None
     try:
         return through(embed(_probe(np.uint8), profile), 16).numpy() / 257.0
     except pyvips.Error:
         return None
+
+
+def _is_rgb(profile: bytes) -> bool:
+    """Tell by its header whether a profile is whole and one of RGB; libvips takes sRGB for one that it cannot read."""
+    return profile[36:40] == b"acsp" and profile[16:20] == b"RGB " and int.from_bytes(profile[:4]) <= len(profile)
 
 
 @cache

@@ -176,7 +176,7 @@ def _in_rgb(image: Any) -> tuple[Any, bytes | None]:
     profile = profiles.embedded(image)
     if profile is not None and _is_rgb(image) and profiles.can_paint(profile):
         return image, profile
-    if profile is not None:
+    if profile is not None and (profiles.works(profile) or not _is_rgb(image)):
         try:
             image = profiles.through(image, 16 if deep else 8)
         except pyvips.Error:
