@@ -54,6 +54,14 @@ def test_an_alpha_of_another_shape_or_dtype_is_refused(alpha: torch.Tensor) -> N
         Picture(torch.zeros(3, 8, 8), alpha=alpha)
 
 
+def test_a_profile_that_nothing_can_be_painted_in_is_refused() -> None:
+    for bad in (profile("cmyk"), icc("linear"), b"no profile"):
+        with pytest.raises(ValueError, match="not one that a picture can be painted in"):
+            Picture(torch.zeros(3, 8, 8), profile=bad)
+        with pytest.raises(ValueError, match="not one that a picture can be painted in"):
+            Picture(torch.zeros(3, 8, 8)).in_profile(bad)
+
+
 def test_a_picture_tells_its_size_and_not_its_tensor() -> None:
     picture = smooth(48, 64)
     assert (picture.width, picture.height) == (64, 48)
@@ -152,7 +160,7 @@ def test_the_camera_s_orientation_is_applied(tmp_path: Path, orientation: int, s
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_sixteen_bits_are_written_where_the_format_has_them(tmp_path: Path, suffix: str) -> None:
-    ramp = torch.linspace(100 / 255, 101 / 255, 257).expand(3, 8, 257)
+    ramp = torch.linspace(100 / 255, 101 / 255, 258).expand(3, 8, 258)
     Picture(ramp, bits=16).save(tmp_path / f"a{suffix}")
     opened = Picture.open(tmp_path / f"a{suffix}")
     deep = suffix in {".png", ".tif"}

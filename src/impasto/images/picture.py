@@ -35,8 +35,8 @@ class Picture:
     Values of float samples outside [0, 1] are kept here and clamped where a file is written.
 
     Raises:
-        ValueError: the samples or the alpha have another shape or dtype, or the note is too long or holds control
-            characters.
+        ValueError: the samples or the alpha have another shape or dtype, pictures cannot be painted in the profile, or
+            the note is too long or holds control characters.
 
     """
 
@@ -65,6 +65,7 @@ class Picture:
         if self.alpha is not None and (self.alpha.shape != shape[1:] or self.alpha.dtype not in _LARGEST):
             found = f"{self.alpha.dtype} of shape {tuple(self.alpha.shape)}"
             raise ValueError(f"alpha is {found}; a picture takes torch.float32 of shape {shape[1:]}.")
+        _check_profile(self.profile)
         if self.note is not None:
             xmp.packet(self.note, exif.described(self.exif))
 
@@ -173,18 +174,16 @@ class Picture:
         """Return the picture in the RGB of another profile, None for sRGB, in 16 bits; colors outside it are clipped.
 
         Raises:
-            ValueError: pictures cannot be converted to the profile.
+            ValueError: pictures cannot be painted in the profile.
 
         """
         if profile == self.profile:
             return self
         if profiles.is_srgb(profile) and profiles.is_srgb(self.profile):
             return replace(self, profile=profile)
-        try:
-            converted = profiles.convert(writing.levels(_channels(self.pixels), deep=True), self.profile, profile)
-            samples = np.ascontiguousarray(converted.numpy().transpose(2, 0, 1))
-        except pyvips.Error as error:
-            raise ValueError("the profile is not one that a picture can be converted to.") from error
+        _check_profile(profile)
+        converted = profiles.convert(writing.levels(_channels(self.pixels), deep=True), self.profile, profile)
+        samples = np.ascontiguousarray(converted.numpy().transpose(2, 0, 1))  # (3, H, W)
         return replace(self, samples=torch.from_numpy(samples), profile=profile)
 
     def on_white(self) -> "Picture":
@@ -234,6 +233,13 @@ class Picture:
             dpi=self.dpi or _DPI,
             exif=self.exif,
             note=self.note,
+        )
+
+
+def _check_profile(profile: bytes | None) -> None:
+    if profile is not None and not profiles.can_paint(profile):
+        raise ValueError(
+            "the profile is not one that a picture can be painted in: RGB, both ways, not of linear light."
         )
 
 
