@@ -508,6 +508,9 @@ BAD = {
     "spoiled.png": spoiled_png(),
     "bomb.png": png_of(10_001, 10_000),
     "giant.png": png_of(2**31 - 1, 2**31 - 1),
+    "wide.png": png_of(2**31 - 1, 1),
+    "nothing.png": png_of(0, 0),
+    "narrow.png": png_of(0, 10),
     **{
         f"cut{share}{suffix}": cut(suffix, share)
         for suffix in (*SUFFIXES, ".gif")
@@ -549,6 +552,27 @@ def test_what_is_no_file_is_refused_in_one_sentence(tmp_path: Path, kind: str, w
         with pytest.raises(PictureError, match=words) as caught:
             read(path)
         assert_one_sentence(caught.value, path)
+
+
+def test_a_device_is_refused_in_one_sentence() -> None:
+    with pytest.raises(PictureError, match="not a regular file") as caught:
+        Picture.open("/dev/zero")
+    assert_one_sentence(caught.value, Path("/dev/zero"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    smooth().save(tmp_path / "a.png")
+    (tmp_path / "a.png").chmod(0)
+    with pytest.raises(PictureError, match="permission denied") as caught:
+        Picture.open(tmp_path / "a.png")
+    assert_one_sentence(caught.value, tmp_path / "a.png")
+
+
+def test_the_content_decides_what_a_file_is_and_not_its_name(tmp_path: Path) -> None:
+    smooth().save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    assert Picture.open(tmp_path / "a.jpg").width == 64
 
 
 def test_samples_in_floating_point_are_refused(tmp_path: Path) -> None:

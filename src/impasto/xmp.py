@@ -35,7 +35,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
-    """Return the packet that carries a note, and properties by names such as `dc:rights`.
+    """Return the packet that carries a note, and where there is room properties by names such as `dc:rights`.
 
     Raises:
         ValueError: a text holds a character that XML cannot, or the packet would be over `LONGEST`.
@@ -50,6 +50,8 @@ def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
         f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about=""{declared}>{written}'
         '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     ).encode()
+    if len(whole) > LONGEST and properties:
+        return packet(note)
     if len(whole) > LONGEST:
         raise ValueError(f"the note takes {len(whole)} bytes as XMP; a file has room for {LONGEST}.")
     return whole

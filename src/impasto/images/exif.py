@@ -91,9 +91,9 @@ def read(data: Any) -> Exif:
 def dpi(data: Any) -> float | None:
     """Return the pixels an inch that an EXIF block says, if it does."""
     found = _read(data, {"ifd0": _RESOLUTION})
-    pixels, _, units = found.get("ifd0-XResolution", "0/1").partition("/")
-    inches = {"2": 1.0, "3": 2.54}.get(found.get("ifd0-ResolutionUnit", "2"), 0.0)
-    return int(pixels) / int(units) * inches or None if int(units or 0) else None
+    pixels = re.fullmatch(r"(\d+)/(\d+)", found.get("ifd0-XResolution", ""))
+    inches = {"2": 1.0, "3": 2.54}.get(found.get("ifd0-ResolutionUnit", "2"))
+    return int(pixels[1]) / int(pixels[2]) * inches if pixels and inches and int(pixels[2]) else None
 
 
 def write(image: Any, exif: Exif) -> None:

@@ -66,7 +66,7 @@ class Picture:
             found = f"{self.alpha.dtype} of shape {tuple(self.alpha.shape)}"
             raise ValueError(f"alpha is {found}; a picture takes torch.float32 of shape {shape[1:]}.")
         _check_profile(self.profile)
-        if self.note is not None:
+        if self.note is not None or self.exif:
             xmp.packet(self.note, exif.described(self.exif))
 
     @property

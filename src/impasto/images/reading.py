@@ -27,6 +27,9 @@ LARGEST_PIXELS = 100_000_000
 
 _KINDS = "a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC file"
 
+_FINEST = 65_000
+"""Pixels an inch that are believed."""
+
 _DEFAULT = 1.0
 """Pixels a millimeter that libvips says where a file says nothing."""
 
@@ -195,12 +198,14 @@ def _note(image: Any) -> str | None:
 def _metadata(path: Path, image: Any) -> tuple[exif.Exif, float | None]:
     """Return what EXIF, the tags of a TIFF file and XMP say, and the pixels an inch."""
     words = exif.of_description(xmp.properties(bytes(image.get("xmp-data")))) if image.get_typeof("xmp-data") else {}
-    known = None if image.xres == _DEFAULT else round(image.xres * 25.4, 1)
+    dpi = None if image.xres == _DEFAULT else image.xres * 25.4
     if image.get_typeof("exif-data"):
         block = bytes(image.get("exif-data"))
-        return {**exif.read(block), **words}, known or exif.dpi(block)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        return {**exif.read(whole), **words}, known
+        tags, dpi = exif.read(block), dpi or exif.dpi(block)
+    else:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            tags = exif.read(whole)
+    return {**tags, **words}, round(dpi, 1) if dpi is not None and 1 <= dpi <= _FINEST else None
 
 
 def _remarks(path: Path, image: Any, profile: bytes | None) -> list[str]:
