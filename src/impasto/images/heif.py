@@ -16,7 +16,7 @@ __all__ = ["unpacked"]
 def unpacked(path: Path, check: Callable[[int, int], None]) -> Any:
     """Return the main image of a HEIC file as a libvips image, upright, with its profile and EXIF.
 
-    `check` is given width and height before the pixels are unpacked.
+    More than 8 bits stand in the upper ones of 16. `check` is given width and height before the pixels are unpacked.
 
     Raises:
         PictureError: pillow-heif is not installed, or the file is damaged.
@@ -41,9 +41,10 @@ def unpacked(path: Path, check: Callable[[int, int], None]) -> Any:
     color = ("rgb16" if deep else "srgb") if bands >= 3 else ("grey16" if deep else "b-w")
     made: Any = pyvips.Image.new_from_memory(samples.data, width, height, bands, "ushort" if deep else "uchar")
     image = profiles.embed(made.copy(interpretation=color), file.info.get("icc_profile"))
-    if file.mode.endswith("a"):
+    if file.premultiplied_alpha:
         image = image.unpremultiply(max_alpha=65535 if deep else 255).cast(made.format).copy(interpretation=color)
     if file.info.get("exif"):
         image.set_type(pyvips.GValue.blob_type, "exif-data", file.info["exif"])
     image.set_type(pyvips.GValue.gint_type, "n-pages", len(file))
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", file.info.get("bit_depth", 8))
     return image

@@ -137,7 +137,7 @@ def _header(path: Path, check: Callable[[int, int], None] = lambda *_: None) -> 
         raise PictureError(f"{path} is empty; give {_KINDS}.")
     loader = next((name for name, pattern in _LOADERS.items() if re.match(pattern, start, re.DOTALL)), None)
     if loader is None and re.match(_HEIC, start, re.DOTALL):
-        return heif.unpacked(path, check)
+        return _stretched(heif.unpacked(path, check))
     if loader is None:
         raise PictureError(f"{path} is not a picture that impasto reads; give {_KINDS}.")
     try:
@@ -153,7 +153,7 @@ def _damaged(path: str | Path) -> PictureError:
 
 
 def _stretched(image: Any) -> Any:
-    """Make the white of an AVIF file of 10 or 12 bits the white of 16, which libvips only shifts there."""
+    """Make the white of a HEIC or AVIF file of 10 or 12 bits the white of 16, where its bits are only shifted."""
     bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 16
     if image.format != "ushort" or bits == 16:
         return image
