@@ -86,6 +86,7 @@ def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, 
         "style_loss": {"gram": 1.0, "moments": 10.0}, "style_scale": 0.75, "tv_weight": 0.25, "tv_variation": "absolute", "range_weight": 10.0, "weights": "codebook", "pooling": "average",
         "pooling_rescale": False, "padding": "reflect", "normalize": True, "optimizer": "adam", "iterations": 3,
         "first_size": 40, "stage_ratio": 0.25, "tolerance": 0.5, "history": 9, "learning_rate": 2.5, "preconditioner": 0.25,
+        "profile": "srgb", "bits": "8", "dpi": 150.0, "keep_position": True,
     }  # fmt: skip
     assert given.keys() == Settings.model_fields.keys()
     flags = []

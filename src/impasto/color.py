@@ -24,11 +24,14 @@ def gray(image: Tensor) -> Tensor:
     return _luminance(image).expand(3, -1, -1)
 
 
-def like_luminance(style: Tensor, content: Tensor) -> Tensor:
-    """Return the style in gray, with the mean and deviation of the content's luminance (Gatys et al. 2017, eq. 10)."""
-    ours, theirs = _luminance(style), _luminance(content)
+def like_luminance(style: Tensor, content: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Return the style in gray, with the mean and deviation of the content's luminance (Gatys et al. 2017, eq. 10).
+
+    `counted` is the part of the style whose mean and deviation are meant, (3, 1, N); all of it, if not given.
+    """
+    ours, theirs = _luminance(style if counted is None else counted), _luminance(content)
     spread = (theirs.var(correction=0) + _FAINT).sqrt() / (ours.var(correction=0) + _FAINT).sqrt()
-    return ((ours - ours.mean()) * spread + theirs.mean()).expand(3, -1, -1)
+    return ((_luminance(style) - ours.mean()) * spread + theirs.mean()).expand(3, -1, -1)
 
 
 def with_luminance(image: Tensor, colors: Tensor) -> Tensor:
@@ -40,11 +43,15 @@ def with_luminance(image: Tensor, colors: Tensor) -> Tensor:
     return _luminance(image).maximum(-chroma.amin(0, keepdim=True)).minimum(1 - chroma.amax(0, keepdim=True)) + chroma
 
 
-def matched(image: Tensor, target: Tensor, matching: Matching) -> Tensor:
-    """Return an image with the colors of a target; values may leave [0, 1]."""
+def matched(image: Tensor, target: Tensor, matching: Matching, counted: Tensor | None = None) -> Tensor:
+    """Return an image with the colors of a target; values may leave [0, 1].
+
+    `counted` is the part of the image whose colors are brought to the target's, (3, 1, N); all of it, if not given.
+    """
+    counted = image if counted is None else counted
     if matching == "histogram":
-        return torch.stack([_matched_channel(*channels) for channels in zip(image, target, strict=True)])
-    means, covariances = zip(*(_moments(each) for each in (image, target)), strict=True)
+        return torch.stack([_matched_channel(*channels) for channels in zip(image, counted, target, strict=True)])
+    means, covariances = zip(*(_moments(each) for each in (counted, target)), strict=True)
     change = _MAPS[matching](*covariances)  # (3, 3)
     moved = change @ (image.flatten(1).double() - means[0]) + means[1]
     return moved.to(image.dtype).view_as(image)
@@ -87,12 +94,12 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
     return vectors * values.clamp_min(_FAINT**2).pow(exponent) @ vectors.T
 
 
-def _matched_channel(channel: Tensor, target: Tensor) -> Tensor:
+def _matched_channel(channel: Tensor, counted: Tensor, target: Tensor) -> Tensor:
     """Give each value the one of the same rank in a target; equal values have the middle of their ranks."""
     values, theirs = channel.flatten(), target.flatten().sort().values
-    ordered = values.sort().values
+    ordered = counted.flatten().sort().values
     ranks = (torch.searchsorted(ordered, values) + torch.searchsorted(ordered, values, right=True) - 1) / 2
-    places = ranks * ((len(theirs) - 1) / max(1, len(values) - 1))
+    places = (ranks * ((len(theirs) - 1) / max(1, len(ordered) - 1))).clamp(0, len(theirs) - 1)
     below = places.floor().long()
     above = (below + 1).clamp_max(len(theirs) - 1)
     return theirs[below].lerp(theirs[above], (places - below).to(theirs)).view_as(channel)

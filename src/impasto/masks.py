@@ -52,7 +52,7 @@ class Mask:
 
         """
         path, color = _parted(str(source))
-        pixels = Picture.open(path, allow_large=allow_large).pixels
+        pixels = Picture.open(path, allow_large=allow_large).on_white().in_profile(None).pixels
         if color is None:
             return cls(torch.einsum("c,chw->hw", pixels.new_tensor(_LUMA), pixels), str(source))
         levels = torch.tensor([int(color[place : place + 2], 16) for place in (0, 2, 4)])
@@ -60,6 +60,16 @@ class Mask:
         if not inside.any():
             raise PictureError(f"nothing in {path} has the color #{color}; its commonest are {_commonest(pixels)}.")
         return cls(inside.float(), str(source))
+
+    @classmethod
+    def of(cls, picture: Picture) -> Self | None:
+        """Return what of a picture is not transparent, by its opacity, or None where all of it is opaque."""
+        opacity = picture.opacity
+        return None if opacity is None else cls(opacity, "the opaque part")
+
+    def inverted(self) -> "Mask":
+        """Return the mask of what is outside."""
+        return Mask(1 - self.weights, self.name)
 
     def resized(self, width: int, height: int) -> Tensor:
         """Return the weights at another size, (H, W).

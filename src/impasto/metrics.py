@@ -108,6 +108,7 @@ def measure(
 
     """
     _check(content, result)
+    content, style, result = (each.on_white().in_profile(result.profile) for each in (content, style, result))
     chosen = (settings or Settings()).replace(size=max(result.width, result.height))
     transfer = StyleTransfer(chosen, _exact(runtime or Runtime()), weights=weights)
     plan, machine = transfer.plan(result, [style]), transfer.machine

@@ -113,9 +113,9 @@ class Run:
         return min(times) / _SQUARE**2 * (self.plan.work + targets)
 
     def preview(self) -> Picture:
-        """Return the best picture so far, at the size of the stage under way."""
+        """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
         note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
-        return Picture(self._scene.finished(self._at.best).clamp_(0, 1).float().cpu(), note=note)
+        return self._scene.picture(self._at.best, note)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.

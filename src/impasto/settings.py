@@ -295,6 +295,19 @@ class Settings(Options):
         0.5, "Optimization", "Power p of the filter 1 / f^p that steps pass through; 0 is none.", ge=0, le=2
     )
 
+    profile: Literal["content", "srgb"] = _option(
+        "content", "File", "Color profile in which the picture is painted and saved: the content's, or sRGB."
+    )
+    bits: Annotated[Literal["auto", "8", "16"], BeforeValidator(str)] = _option(
+        "auto",
+        "File",
+        "Bits of a channel in the file; auto is 16 where the content has them and the file is PNG or TIFF.",
+    )
+    dpi: float = _option(0.0, "File", "Pixels an inch on paper; 0 is the content's.", ge=0, le=4800)
+    keep_position: bool = _option(
+        False, "File", "Keep the place where the photograph was taken, beside its date, camera, author and description."
+    )
+
     @property
     def wraps(self) -> tuple[bool, bool]:
         """Whether the upper edge meets the lower one, and the left the right."""

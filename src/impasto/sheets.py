@@ -122,7 +122,7 @@ def _grid(block: Block[Picture] | Block[Size] | Block[Picture | Size], size: int
 
 
 def _place(cell: Picture | Size) -> _Area:
-    pixels = torch.tensor(_EMPTY) if isinstance(cell, Size) else cell.pixels.cpu()
+    pixels = torch.tensor(_EMPTY) if isinstance(cell, Size) else cell.on_white().in_profile(None).pixels.cpu()
     return _Area(cell.width, cell.height, [(0, 0, pixels.expand(3, cell.height, cell.width))])
 
 

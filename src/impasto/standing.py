@@ -22,7 +22,7 @@ from impasto.trees import named
 
 __all__ = ["Identity", "Keeper", "Saved", "Standing", "digest"]
 
-Identity = Mapping[str, str | int | float | bool]
+Identity = Mapping[str, str | int | float | bool | None]
 """What has to be equal for a run to go on, by name: options, what computes, and hashes of what is painted from."""
 
 _SHARE = 0.05

@@ -49,7 +49,13 @@ class Style:
 
 
 def regions(
-    styles: Sequence[Style], images: Sequence[Tensor], size: Size, keep: Mask | None, place: Place
+    styles: Sequence[Style],
+    images: Sequence[Tensor],
+    size: Size,
+    keep: Mask | None,
+    place: Place,
+    *,
+    seen: Mask | None = None,
 ) -> list[Region]:
     """Return the regions of a stage: styles of one mask are blended there, those without one in what is left.
 
@@ -59,6 +65,7 @@ def regions(
         size: Of the picture in the stage.
         keep: What of the picture stays as the content is, so that no style counts there.
         place: To where masks are brought.
+        seen: What of the picture is not transparent; no style counts in the rest.
 
     Raises:
         PictureError: a region is too small, or a mask is of another shape than what it masks.
@@ -67,10 +74,14 @@ def regions(
     found: dict[Mask | None, list[StyleImage]] = {}
     for style, image in zip(styles, images, strict=True):
         if style.weight:
-            mask = None if style.mask is None else place(style.mask.resized(image.shape[2], image.shape[1]))
-            found.setdefault(style.region, []).append(StyleImage(image, style.weight, mask))
+            own = Size(image.shape[2], image.shape[1])
+            counts = _product(style.mask, Mask.of(style.picture), own)
+            found.setdefault(style.region, []).append(
+                StyleImage(image, style.weight, None if counts is None else place(counts))
+            )
     areas = {mask: place(mask.resized(*size)) for mask in found if mask is not None}
-    free = None if keep is None else 1 - place(keep.resized(*size))
+    paintable = _product(None if keep is None else keep.inverted(), seen, size)
+    free = None if paintable is None else place(paintable)
     rest = free if not areas else torch.stack(list(areas.values())).sum(0).neg_().add_(1).clamp_(min=0)
     listed: list[Region] = []
     for mask, blended in found.items():
@@ -84,3 +95,9 @@ def regions(
             )
         listed.append(Region(blended, area, name))
     return listed
+
+
+def _product(one: Mask | None, other: Mask | None, size: Size) -> Tensor | None:
+    """Return what is inside two masks at a size, (H, W); None: all."""
+    given = [mask.resized(*size) for mask in (one, other) if mask is not None]
+    return torch.stack(given).prod(0) if given else None

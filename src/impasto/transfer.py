@@ -133,7 +133,7 @@ class StyleTransfer:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
-        masks = {style.region for style in inputs.styles} | {inputs.keep}
+        masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}
         budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         budget = budget if room is None else budget._replace(limit=budget.held + room)
         return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])

@@ -1,57 +1,109 @@
 """A note inside an XMP packet (ISO 16684-1), the one place for text that PNG, JPEG, WebP and TIFF all have.
 
+Beside it, the packet may hold properties that other programs read: who made a photograph, when, with which camera.
 A note is any text; what it says is not known here, nor are image files.
 """
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-__all__ = ["LONGEST", "packet", "read"]
+__all__ = ["LONGEST", "packet", "properties", "read"]
 
 LONGEST = 60_000
 """Bytes of a packet with its note; libvips leaves a longer one out of a JPEG file without a word."""
 
 _NAMESPACE = "urn:impasto:1.0:"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_SPACES = {
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "exif": "http://ns.adobe.com/exif/1.0/",
+    "exifEX": "http://cipa.jp/exif/1.0/",
+}
+_LISTS = {
+    "dc:creator": ("<rdf:Seq><rdf:li>", "</rdf:li></rdf:Seq>"),
+    "dc:rights": ('<rdf:Alt><rdf:li xml:lang="x-default">', "</rdf:li></rdf:Alt>"),
+    "dc:description": ('<rdf:Alt><rdf:li xml:lang="x-default">', "</rdf:li></rdf:Alt>"),
+}
+"""What stands around the values of properties that are lists, or texts in several languages."""
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def packet(note: str) -> bytes:
-    """Return the packet that carries a note.
+def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
+    """Return the packet that carries a note, and where there is room properties by names such as `dc:rights`.
 
     Raises:
-        ValueError: the note holds a character that XML cannot, or the packet would be over `LONGEST`.
+        ValueError: a text holds a character that XML cannot, or the packet would be over `LONGEST`.
 
     """
-    found = _FORBIDDEN.search(note)
-    if found:
-        raise ValueError(f"the note holds the character {found[0]!r}, which XML has no way to write.")
-    text = escape(note, {"\r": "&#13;"})  # a reader of XML makes \n of a bare \r
-    written = (
+    texts = {"impasto:note": note, **properties}
+    written = "".join(_element(name, text) for name, text in texts.items() if text is not None)
+    spaces = {"impasto": _NAMESPACE, **{name: space for name, space in _SPACES.items() if f"<{name}:" in written}}
+    declared = "".join(f' xmlns:{name}="{space}"' for name, space in spaces.items())
+    whole = (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about="" xmlns:impasto="{_NAMESPACE}">'
-        f"<impasto:note>{text}</impasto:note>"
+        f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about=""{declared}>{written}'
         '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     ).encode()
-    if len(written) > LONGEST:
-        raise ValueError(f"the note takes {len(written)} bytes as XMP; a file has room for {LONGEST}.")
-    return written
+    if len(whole) > LONGEST and properties:
+        return packet(note)
+    if len(whole) > LONGEST:
+        raise ValueError(f"the note takes {len(whole)} bytes as XMP; a file has room for {LONGEST}.")
+    return whole
+
+
+def _element(name: str, text: str) -> str:
+    found = _FORBIDDEN.search(text)
+    if found:
+        raise ValueError(f"the note holds the character {found[0]!r}, which XML has no way to write.")
+    before, after = _LISTS.get(name, ("", ""))
+    written = escape(text, {"\r": "&#13;"})  # a reader of XML makes \n of a bare \r
+    return f"<{name}>{before}{written}{after}</{name}>"
 
 
 def read(found: bytes) -> str | None:
     """Return our note from a packet, as an element or as the attribute other programs make of it, or None."""
-    try:
-        text = found.decode().strip("\0 \r\n\t\ufeff")
-        if "<!DOCTYPE" in text:
-            return None  # XMP has none; entities that expand without end need one
-        root = ET.fromstring(text)  # noqa: S314 (no document type, no entity)
-    except (ValueError, ET.ParseError):
-        return None
-    for node in root.iter(f"{{{_RDF}}}Description"):
+    for node in _descriptions(found):
         child = node.find(f"{{{_NAMESPACE}}}note")
         if child is not None:
             return child.text or ""
         if f"{{{_NAMESPACE}}}note" in node.attrib:
             return node.attrib[f"{{{_NAMESPACE}}}note"]
     return None
+
+
+def properties(found: bytes) -> Mapping[str, str]:
+    """Return the properties of a packet, by names such as `dc:rights`; a list's parts are joined by semicolons."""
+    names = {space: name for name, space in _SPACES.items()}
+    texts: dict[str, str] = {}
+    for node in _descriptions(found):
+        for tag, text in [*node.attrib.items(), *((child.tag, _said(child)) for child in node)]:
+            space, _, name = tag.removeprefix("{").partition("}")
+            if space in names and text.strip():
+                texts[f"{names[space]}:{name}"] = " ".join(text.split())
+    return texts
+
+
+def _said(node: ET.Element) -> str:
+    """Return the text of a property: its own, the parts of a list, or the first of several languages."""
+    items = [item.text or "" for item in node.iter(f"{{{_RDF}}}li")]
+    if node.find(f"{{{_RDF}}}Alt") is not None:
+        items = items[:1]
+    return "; ".join(items) if items else node.text or ""
+
+
+def _descriptions(found: bytes) -> list[ET.Element]:
+    """List what a packet says of the picture; nothing, where it is damaged."""
+    try:
+        text = found.decode().strip("\0 \r\n\t\ufeff")
+        if "<!DOCTYPE" in text:
+            return []  # XMP has none; entities that expand without end need one
+        root = ET.fromstring(text)  # noqa: S314 (no document type, no entity)
+    except (ValueError, ET.ParseError):
+        return []
+    return list(root.iter(f"{{{_RDF}}}Description"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from impasto.progress import Progress as Report
     from impasto.run import Run
 
-__all__ = ["Show", "bar", "clock", "download", "lasting", "plan", "records", "say", "silence"]
+__all__ = ["Show", "bar", "clock", "download", "lasting", "plan", "records", "remark", "say", "silence"]
 
 Show = Callable[["Report"], None]
 """Shows one evaluation's progress."""
@@ -151,3 +151,8 @@ def say(sentence: str) -> None:
         print(sentence, flush=True)  # noqa: T201
     except OSError:
         _mute()
+
+
+def remark(sentence: str) -> None:
+    """Print one line on standard error: what the command did that was not asked for."""
+    print(f"impasto: {sentence}", file=sys.stderr)  # noqa: T201

@@ -74,7 +74,7 @@ def check(output: Path, watch: Watch, settings: Settings) -> None:
         files.check_target(watch.checkpoint, overwrite=True)
     from impasto.images import check_suffix  # noqa: PLC0415 (torch)
 
-    check_suffix(output, longest_side=settings.size)
+    check_suffix(output, longest_side=settings.size, deep=settings.bits == "16")
     if watch.plot is not None:
         from impasto.figures import check_plot  # noqa: PLC0415
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli.flags import NetworkFlags, choose
+from impasto.cli.sources import open_picture
 from impasto.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from impasto.images import Picture
 
 __all__ = ["figures"]
 
@@ -54,16 +57,18 @@ def figures(
     """
     from impasto.cli import sheet  # noqa: PLC0415 (torch)
     from impasto.experiments import FIGURES, PAPER, Experiments  # noqa: PLC0415
-    from impasto.images import Picture  # noqa: PLC0415
+
+    def opened(path: Path) -> "Picture":
+        return open_picture(path, allow_large=allow_large, quiet=quiet)
 
     numbers = _numbers(figure, FIGURES, has_photograph=photograph is not None)
     chosen, runtime = choose(flags)
     settings = PAPER.replace(size=size, iterations=iterations, weights=chosen.weights)
     styles = _named([style, *(more or [])])
     experiments = Experiments(
-        Picture.open(content, allow_large=allow_large),
-        {name: Picture.open(path, allow_large=allow_large) for name, path in styles.items()},
-        None if photograph is None else Picture.open(photograph, allow_large=allow_large),
+        opened(content),
+        {name: opened(path) for name, path in styles.items()},
+        None if photograph is None else opened(photograph),
         settings,
         as_printed,
     )

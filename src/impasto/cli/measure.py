@@ -11,6 +11,7 @@ from rich.table import Table
 
 from impasto.cli import display
 from impasto.cli.flags import Flags, choose
+from impasto.cli.sources import open_picture
 
 if TYPE_CHECKING:
     from impasto.metrics import Metrics
@@ -45,10 +46,10 @@ def measure(
 
     """
     from impasto import metrics  # noqa: PLC0415 (torch)
-    from impasto.images import Picture, read_note  # noqa: PLC0415
+    from impasto.images import read_note  # noqa: PLC0415
 
     settings, runtime = choose(flags, source=None if read_note(result) is None else result)
-    pictures = [Picture.open(path, allow_large=allow_large) for path in (content, style, result)]
+    pictures = [open_picture(path, allow_large=allow_large, quiet=as_json) for path in (content, style, result)]
     weights = _weights(settings, shown=not as_json)
     found = metrics.measure(pictures[0], pictures[1], pictures[2], settings, runtime, weights=weights)
     if as_json:

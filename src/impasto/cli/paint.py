@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from impasto.cli import several
 from impasto.cli.drive import Output, Watch, check, drive
 from impasto.cli.flags import Flags, choose
-from impasto.cli.sources import open_mask, open_styles
+from impasto.cli.paper import Paper
+from impasto.cli.sources import open_mask, open_picture, open_styles
 from impasto.errors import InputError
 from impasto.settings import Settings
 
@@ -33,6 +34,7 @@ def paint(
     output: Output,
     initial: Path | None = None,
     keep: str | None = None,
+    paper: Annotated[str | None, Parameter(name="--print")] = None,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     processes: int = 1,
     preset: str | None = None,
@@ -43,7 +45,7 @@ def paint(
     """Paint CONTENT in the style of STYLE.
 
     Args:
-        content: The photograph: a PNG, JPEG, WebP or TIFF file.
+        content: The photograph: a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.
         style: The painting, and if you like what of it and where: PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE.
             A mask says which part of the painting counts, a region which part of the picture it paints: a grayscale
             image, white inside, or the pixels of a color of an image of labels, FILE#ff0000.
@@ -51,6 +53,7 @@ def paint(
         output: Where to save the picture: a .png, .jpg, .webp or .tif file.
         initial: A picture to start from, in place of what --init says.
         keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph.
+        paper: Paint as large as fits on paper, at --dpi or else 300 pixels an inch: 30x40cm, 8x10in, 200x300mm.
         allow_large: Open pictures of more than 100 million pixels.
         processes: Divide the picture among this many processes of this machine.
         preset: A named set of options; `impasto presets` lists them.
@@ -60,6 +63,9 @@ def paint(
 
     """
     chosen, runtime = choose(flags, preset, settings)
+    sheet = None if paper is None else Paper.of(paper, chosen.dpi, flags)
+    if sheet is not None:
+        chosen = chosen.replace(size=sheet.longest, dpi=sheet.dpi)
     watch = Watch.of(watch, output)
     check(output, watch, chosen)
     if processes < 1:
@@ -67,12 +73,13 @@ def paint(
     if processes > 1 and not several.launched():
         several.launch(processes)
         return
-    from impasto.images import Picture  # noqa: PLC0415 (torch loads after the cheap checks)
-    from impasto.scene import Inputs  # noqa: PLC0415
+    from impasto.scene import Inputs  # noqa: PLC0415 (torch loads after the cheap checks)
 
-    photograph = Picture.open(content, allow_large=allow_large)
-    paintings = open_styles((style, *styles), allow_large=allow_large)
-    start = None if initial is None else Picture.open(initial, allow_large=allow_large)
+    photograph = open_picture(content, allow_large=allow_large, quiet=watch.quiet)
+    if sheet is not None:
+        chosen = chosen.replace(size=sheet.fitted(photograph.width, photograph.height))
+    paintings = open_styles((style, *styles), allow_large=allow_large, quiet=watch.quiet)
+    start = None if initial is None else open_picture(initial, allow_large=allow_large, quiet=watch.quiet)
     kept = None if keep is None else open_mask(keep, allow_large=allow_large)
     drive(chosen, runtime, watch, output, Inputs(photograph, paintings, start, kept))
 
@@ -141,8 +148,9 @@ def texture(
     from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
     sides = _sides(shape, chosen.size)
-    samples = [_at_own_size(sample, min(sides)) for sample in open_styles((style, *styles), allow_large=allow_large)]
-    drive(chosen, runtime, watch, output, Inputs(_blank(*sides), samples))
+    given = open_styles((style, *styles), allow_large=allow_large, quiet=watch.quiet)
+    samples = [_at_own_size(sample, min(sides)) for sample in given]
+    drive(chosen, runtime, watch, output, Inputs(_blank(*sides, given[0].picture), samples))
 
 
 def reconstruct(
@@ -171,10 +179,10 @@ def reconstruct(
     chosen = _from_noise(chosen).replace(style_weight=0.0)
     watch = Watch.of(watch, output)
     check(output, watch, chosen)
-    from impasto.images import Picture  # noqa: PLC0415 (torch)
-    from impasto.scene import Inputs  # noqa: PLC0415
+    from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
-    drive(chosen, runtime, watch, output, Inputs(Picture.open(content, allow_large=allow_large), ()))
+    photograph = open_picture(content, allow_large=allow_large, quiet=watch.quiet)
+    drive(chosen, runtime, watch, output, Inputs(photograph, ()))
 
 
 def _from_noise(settings: Settings) -> Settings:
@@ -192,13 +200,14 @@ def _sides(shape: str, longest: int) -> tuple[int, int]:
     return width, height
 
 
-def _blank(width: int, height: int) -> "Picture":
-    """Return a gray picture, which takes no memory: all that it gives is its size."""
+def _blank(width: int, height: int, like: "Picture") -> "Picture":
+    """Return a gray picture, which takes no memory: all that it gives is its size, and the file of another."""
     import torch  # noqa: PLC0415 (seconds)
 
     from impasto.images import Picture  # noqa: PLC0415
 
-    return Picture(torch.full((3, 1, 1), 128, dtype=torch.uint8).expand(3, height, width))
+    gray = torch.full((3, 1, 1), 128, dtype=torch.uint8).expand(3, height, width)
+    return Picture(gray, profile=like.profile, bits=like.bits, dpi=like.dpi)
 
 
 def _at_own_size(style: "Style", short: int) -> "Style":

@@ -1,31 +1,42 @@
-"""Styles and masks as words: PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE."""
+"""Pictures and masks by their files, and styles as words: PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE."""
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impasto.cli import display
 from impasto.errors import InputError
 
 if TYPE_CHECKING:
+    from impasto.images import Picture
     from impasto.masks import Mask
     from impasto.styles import Style
 
-__all__ = ["open_mask", "open_styles"]
+__all__ = ["open_mask", "open_picture", "open_styles"]
 
 _WORDS = ("weight", "scale", "mask", "region")
 _STYLE = re.compile(rf"(.*?)((?:,(?:{'|'.join(_WORDS)})=[^,]*)*)", re.DOTALL)
 
 
-def open_styles(words: Sequence[str], *, allow_large: bool) -> "list[Style]":
+def open_picture(path: str | Path, *, allow_large: bool, quiet: bool) -> "Picture":
+    """Open a picture, and say what of its file is not in it unless `quiet`."""
+    from impasto.images import Picture  # noqa: PLC0415 (torch)
+
+    picture = Picture.open(path, allow_large=allow_large)
+    for sentence in () if quiet else picture.remarks:
+        display.remark(sentence)
+    return picture
+
+
+def open_styles(words: Sequence[str], *, allow_large: bool, quiet: bool) -> "list[Style]":
     """Open the styles that the command names.
 
     Raises:
         InputError: a weight or scale is no number or out of range, a word is unknown, or a file cannot be used.
 
     """
-    from impasto.images import Picture  # noqa: PLC0415 (torch)
-    from impasto.styles import Style  # noqa: PLC0415
+    from impasto.styles import Style  # noqa: PLC0415 (torch)
 
     masks: dict[str, Mask] = {}
 
@@ -37,7 +48,7 @@ def open_styles(words: Sequence[str], *, allow_large: bool) -> "list[Style]":
     found: list[Style] = []
     for path, given in map(_parted, words):
         numbers = {name: _number(name, given[name]) for name in ("weight", "scale") if name in given}
-        picture = Picture.open(path, allow_large=allow_large)
+        picture = open_picture(path, allow_large=allow_large, quiet=quiet)
         found.append(Style(picture, **numbers, mask=mask(given.get("mask")), region=mask(given.get("region"))))
     return found
 

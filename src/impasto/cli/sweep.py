@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from impasto import files
 from impasto.cli.drive import Output
 from impasto.cli.flags import Flags, choose
+from impasto.cli.sources import open_picture
 from impasto.errors import InputError
 from impasto.settings import Runtime, Settings
 
@@ -91,9 +92,8 @@ def sweep(
     files.check_target(output, overwrite=overwrite)
     from impasto.cli import sheet  # noqa: PLC0415 (torch loads after the cheap checks)
     from impasto.experiments import Panel  # noqa: PLC0415
-    from impasto.images import Picture  # noqa: PLC0415
 
-    pictures = [Picture.open(path, allow_large=allow_large) for path in (content, style, *styles)]
+    pictures = [open_picture(path, allow_large=allow_large, quiet=quiet) for path in (content, style, *styles)]
     panels = {values: Panel(_name(axes, values), options, pictures[1:]) for values, options in chosen.items()}
     shown = sheet.Sheet(output, _blocks(axes, panels), folder)
     sheet.paint(pictures[0], [shown], runtime, overwrite=overwrite, quiet=quiet)

@@ -1,0 +1,126 @@
+"""ICC profiles: which of them a picture can be painted in, and the way from one to another.
+
+A profile is the bytes of an ICC file (ISO 15076-1); None stands for sRGB without a profile. Conversions are relative
+colorimetric with black point compensation.
+"""
+
+from functools import cache, lru_cache
+from typing import Any, cast
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+__all__ = ["can_paint", "convert", "embed", "embedded", "is_srgb", "srgb", "through", "works"]
+
+_NAME = "icc-profile-data"
+_WAY = {"intent": "relative", "black_point_compensation": True}
+
+_SAME = 2.0
+"""Levels of 255: a profile that moves no color by so much is one of the many of sRGB."""
+
+_BENT = 32.0
+"""Levels of 255 by which a profile's middle gray may be off that of sRGB."""
+
+
+@cache
+def srgb() -> bytes:
+    """Return an ICC profile of sRGB."""
+    return bytes(cast("Any", pyvips.Operation).call("profile_load", "srgb"))
+
+
+def embedded(image: Any) -> bytes | None:
+    """Return the profile in a libvips image."""
+    return bytes(image.get(_NAME)) if image.get_typeof(_NAME) else None
+
+
+def embed(image: Any, profile: bytes | None) -> Any:
+    """Return a libvips image with another profile, or none."""
+    image = image.copy()
+    if profile is not None:
+        image.set_type(pyvips.GValue.blob_type, _NAME, profile)
+    elif image.get_typeof(_NAME):
+        image.remove(_NAME)
+    return image
+
+
+def is_srgb(profile: bytes | None) -> bool:
+    """Tell whether a profile is sRGB's. What it does to colors decides, for names lie."""
+    if profile is None:
+        return True
+    shown = _shown(profile)
+    return shown is not None and bool(abs(shown - _colors()).max() < _SAME)
+
+
+def works(profile: bytes) -> bool:
+    """Tell whether a profile of RGB can be read and used at all."""
+    return _shown(profile) is not None
+
+
+@lru_cache(maxsize=8)
+def can_paint(profile: bytes) -> bool:
+    """Tell whether a picture can be painted in a profile's RGB: it works both ways, and is as bright as sRGB.
+
+    The network was trained on samples with a transfer curve; one of linear light would be another picture to it.
+    """
+    shown, colors = _shown(profile), _colors()
+    gray = colors.std(-1) == 0  # (27, 27)
+    if shown is None or abs(shown[gray] - colors[gray]).max() > _BENT:
+        return False
+    try:
+        convert(_probe(np.uint16), None, profile).numpy()
+    except pyvips.Error:
+        return False
+    return True
+
+
+def through(image: Any, depth: int) -> Any:
+    """Convert a libvips image from its own profile to sRGB, of 8 or 16 bits.
+
+    Raises:
+        pyvips.Error: the profile is not one of such an image, or damaged.
+
+    """
+    return image.icc_transform("srgb", embedded=True, depth=depth, **_WAY)
+
+
+def convert(image: Any, source: bytes | None, target: bytes | None) -> Any:
+    """Convert an RGB image of 16 bits from one profile to another.
+
+    Raises:
+        pyvips.Error: one of the profiles is not one of RGB, or damaged, or leads only one way.
+
+    """
+    connected = embed(image, source or srgb()).icc_import(embedded=True, pcs="xyz", **_WAY)
+    return embed(connected, target or srgb()).icc_export(depth=16, **_WAY)
+
+
+@lru_cache(maxsize=8)
+def _shown(profile: bytes) -> NDArray[Any] | None:
+    """Return what the profile makes of `_colors` in sRGB, in levels of 255; None: it cannot be used for RGB."""
+    if not _is_rgb(profile):
+        return None
+    try:
+        return through(embed(_probe(np.uint8), profile), 16).numpy() / 257.0
+    except pyvips.Error:
+        return None
+
+
+def _is_rgb(profile: bytes) -> bool:
+    """Tell by its header whether a profile is whole and one of RGB; libvips takes sRGB for one that it cannot read."""
+    return profile[36:40] == b"acsp" and profile[16:20] == b"RGB " and int.from_bytes(profile[:4]) <= len(profile)
+
+
+@cache
+def _colors() -> NDArray[Any]:
+    """List 729 colors in levels of 255, (27, 27, 3)."""
+    level = np.linspace(0, 255, 9).round()
+    return np.stack(np.meshgrid(level, level, level), -1).reshape(27, 27, 3)
+
+
+def _probe(dtype: type[np.unsignedinteger[Any]]) -> Any:
+    """Return `_colors` as a libvips image."""
+    deep = dtype is np.uint16
+    samples = (_colors() * (257 if deep else 1)).astype(dtype)
+    image = pyvips.Image.new_from_memory(samples.tobytes(), 27, 27, 3, "ushort" if deep else "uchar")
+    return cast("Any", image).copy(interpretation="rgb16" if deep else "srgb")
