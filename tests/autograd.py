@@ -19,7 +19,8 @@ def features(network, image, wraps=(False, False)):
 
 def convolve(network, signal, name, wraps):
     weight, bias = network.weights.tensors[name]
-    mode = "constant" if network.padding == "zeros" else network.padding
+    padding = "replicate" if (network.padding, name) == ("replicate-first", "conv1_1") else network.padding
+    mode = padding if padding in {"replicate", "reflect"} else "constant"
     for around, wrap in zip(((0, 0, 1, 1), (1, 1, 0, 0)), wraps, strict=True):
         signal = functional.pad(signal, around, mode="circular" if wrap else mode)
     return functional.conv2d(signal, weight, bias).relu()

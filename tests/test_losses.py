@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import reference
-from impasto.losses import DISTANCES, Content, Range, Texture, TotalVariation, moments
+from impasto.losses import DISTANCES, Content, NinePointVariation, Range, Texture, TotalVariation, moments
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -31,6 +31,7 @@ def losses():
         *(texture(kind) for kind in DISTANCES),
         Texture("conv1_1", [*texture("gram").distances, *texture("moments").distances]),
         *(TotalVariation(0.5, kind) for kind in ("mean-squares", "half-squares", "absolute")),
+        NinePointVariation(0.5),
         Range(4.0),
     ]
 
@@ -185,6 +186,32 @@ def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port():
     ):
         loss = TotalVariation(1e-3, kind)
         assert float(loss.compare(loss.measure(x))) == pytest.approx(1e-3 * float(expected), rel=1e-12)
+
+
+def nine_points(x):
+    """As crowsonkb/style-transfer-pytorch has it: differences to eight neighbors, with copies beyond the border."""
+    x = torch.nn.functional.pad(x[None], (1, 1, 1, 1), mode="replicate")[0]
+    straight = (x[:, 1:-1, 2:] - x[:, 1:-1, 1:-1], x[:, 2:, 1:-1] - x[:, 1:-1, 1:-1])
+    diagonal = (x[:, 1:, 1:] - x[:, :-1, :-1], x[:, 1:, :-1] - x[:, :-1, 1:])
+    return 2 * (sum(d.square().mean() / 3 for d in straight) + sum(d.square().mean() / 12 for d in diagonal))
+
+
+@pytest.mark.parametrize("size", [(6, 5), (1, 4), (2, 2)])
+def test_total_variation_over_nine_points(size):
+    x = (features(3, *size) * 9).requires_grad_()
+    expected = 0.5 * nine_points(x)
+    loss = NinePointVariation(0.5)
+    assert float(loss.compare(loss.measure(x.detach()))) == pytest.approx(float(expected), rel=1e-12)
+    expected.backward()
+    torch.testing.assert_close(gradient(loss, x.detach()), x.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_total_variation_over_nine_points_knows_no_edge_where_edges_meet():
+    x = features(3, 6, 5)
+    loss = NinePointVariation(wraps=(True, True))
+    moved = x.roll((2, 3), (1, 2))
+    assert float(loss.compare(loss.measure(x))) == pytest.approx(float(loss.compare(loss.measure(moved))), rel=1e-12)
+    torch.testing.assert_close(gradient(loss, moved), gradient(loss, x).roll((2, 3), (1, 2)))
 
 
 def test_only_values_outside_the_range_are_penalized():

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+import autograd
 import reference
 from impasto.errors import InputError
 from impasto.losses import TotalVariation
@@ -10,6 +13,7 @@ from impasto.settings import Settings, preset
 from impasto.targets import Region, StyleImage
 from impasto.tiles import Tiling
 from impasto.vgg import VGG19
+from test_losses import nine_points
 
 CPU, DOUBLE = torch.device("cpu"), torch.float64
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -141,7 +145,7 @@ def test_tiles_change_nothing(network, tiling, size, changes):
 
 
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
-@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
 def test_tiles_change_nothing_for_any_pooling_and_padding(weights, pooling, padding):
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     whole, parts = tiled(network, Tiling(64, 2), 215, 170)
@@ -292,3 +296,47 @@ def test_a_peers_preset_is_that_peers_objective(network, name):
     }[name]
     weights = (0.01, 10.0) if name == "pastiche" else (5.0, 100.0)
     assert float(found.loss) == pytest.approx(weights[0] * float(content) + weights[1] * style + variation, rel=1e-9)
+
+
+def statistics(features):
+    """Mean and covariance of features, (C, H, W)."""
+    rows = features.flatten(1)
+    mean = rows.mean(1)
+    return mean, rows @ rows.T / rows.shape[1] - torch.outer(mean, mean)
+
+
+def root(matrix):
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp_min(0).sqrt() @ vectors.T
+
+
+def test_the_preset_crowsonkb_is_that_objective(network):
+    """As crowsonkb/style-transfer-pytorch writes it, with images in [0, 1]."""
+    network = replace(network, padding="replicate-first")
+    x, p, a = image(48, 40), image(48, 40, seed=1), image(44, 50, seed=2)
+    found = Objective.build(preset("crowsonkb"), network, p, [one((a, 1.0))]).evaluate(x)
+    of_x, of_p, of_a = (autograd.features(network, each) for each in (x, p, a))
+    expected = 0.015 * float((of_x["conv4_2"] - of_p["conv4_2"]).square().mean())
+    for layer, weight in zip(STYLE_LAYERS, (256, 64, 16, 4, 1), strict=True):
+        (mean, cov), (mean_a, cov_a) = (statistics(each[layer]) for each in (of_x, of_a))
+        cov, cov_a = (each + 1e-4 * torch.eye(len(each), dtype=DOUBLE) for each in (cov, cov_a))
+        between = root(root(cov_a) @ cov @ root(cov_a))
+        distance = (mean - mean_a).square().mean() + (cov + cov_a - 2 * between).diagonal().mean()
+        expected += weight / 341 * float(distance)
+    expected += 2 * float(nine_points(x))
+    assert float(found.loss) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_preset_spst_is_that_objective(network):
+    """Galerne et al. 2024: 1000 / C² a Gram matrix, and 10⁴ for means and for deviations."""
+    x, p, a = image(48, 40), image(48, 40, seed=1), image(44, 50, seed=2)
+    found = Objective.build(preset("spst"), network, p, [one((a, 1.0))]).evaluate(x)
+    of_x, of_p, of_a = (network.forward(each, [*STYLE_LAYERS, "conv4_2"]) for each in (x, p, a))
+    expected = float((of_x["conv4_2"] - of_p["conv4_2"]).square().mean()) + float(found.terms["range"])
+    for layer in STYLE_LAYERS:
+        grams = [each[layer].flatten(1) @ each[layer].flatten(1).T / each[layer][0].numel() for each in (of_x, of_a)]
+        (mean, cov), (mean_a, cov_a) = (statistics(each[layer]) for each in (of_x, of_a))
+        expected += 1e3 / len(mean) ** 2 * float((grams[0] - grams[1]).square().mean())
+        expected += 1e4 * float((mean - mean_a).square().mean())
+        expected += 1e4 * float((cov.diagonal().sqrt() - cov_a.diagonal().sqrt()).square().mean())
+    assert float(found.loss) == pytest.approx(expected, rel=1e-4)

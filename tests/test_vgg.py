@@ -59,7 +59,7 @@ def pulled_back(network, point, layers, wraps=(False, False), seed=1):
 
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
 @pytest.mark.parametrize("rescaled", [True, False])
-@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
 @pytest.mark.parametrize(
     "layers",
     [
@@ -79,7 +79,7 @@ def test_the_pullback_equals_automatic_differentiation(weights, pooling, rescale
         assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
 
 
-@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
 @pytest.mark.parametrize("wraps", [(True, False), (False, True), (True, True)])
 def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
     network = VGG19(weights, padding=padding).to(CPU, DOUBLE)

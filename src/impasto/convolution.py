@@ -19,12 +19,17 @@ from impasto.winograd import F2, F4, Saving, Scheme, prepare_lines
 
 __all__ = ["Border", "Convolution", "Padding", "border"]
 
-Padding = Literal["zeros", "replicate", "reflect"]
+Padding = Literal["zeros", "replicate", "reflect", "replicate-first"]
 
 Edges = tuple[int, int]
 """Along an axis, the indices of what stands beyond the first and beyond the last."""
 
-_EDGES: Mapping[Padding, Edges | None] = {"zeros": None, "replicate": (0, -1), "reflect": (1, -2)}
+_EDGES: Mapping[Padding, Edges | None] = {
+    "zeros": None,
+    "replicate": (0, -1),
+    "reflect": (1, -2),
+    "replicate-first": None,
+}
 _AROUND: Edges = (-1, 0)
 
 _CHANNELS: Mapping[Saving, tuple[int, int]] = {"lines": (128, 256), "tiles": (64, 64)}
@@ -41,9 +46,10 @@ class Border(NamedTuple):
     columns: Edges | None = None
 
 
-def border(padding: Padding, wraps: Wraps = (False, False)) -> Border:
-    """Return the border that a padding makes, where an axis does not wrap around."""
-    return Border(*(_AROUND if wrap else _EDGES[padding] for wrap in wraps))
+def border(padding: Padding, wraps: Wraps = (False, False), *, first: bool = False) -> Border:
+    """Return the border that a padding makes, in the first layer or another, where an axis does not wrap around."""
+    edges = _EDGES["replicate" if first and padding == "replicate-first" else padding]
+    return Border(*(_AROUND if wrap else edges for wrap in wraps))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from torch import Tensor
 from impasto.errors import InputError
 from impasto.group import ALONE, Group
 from impasto.layers import LAYERS
-from impasto.losses import IMAGE, Content, Loss, Range, Statistic, Texture, TotalVariation
+from impasto.losses import IMAGE, Content, Loss, Range, Statistic, Texture, variation
 from impasto.seams import folded, wrapped
 from impasto.settings import Settings
 from impasto.targets import Region, Targets, content_targets, owned, positive, textures
@@ -89,7 +89,7 @@ class Objective:
         targets = content_targets(network, whole, contents, tiles, _wraps(tiling), kept=tiling.targets_kept)
         losses: list[Loss] = [*likeness, *styles]
         if settings.tv_weight > 0:
-            losses.append(TotalVariation(settings.tv_weight, settings.tv_variation, _wraps(tiling)))
+            losses.append(variation(settings.tv_weight, settings.tv_variation, _wraps(tiling)))
         if settings.range_weight > 0:
             size = sum(map(Texture.without_features, styles), start=_without_features(likeness, targets, tiles, group))
             losses.append(Range(settings.range_weight * float(size)))

@@ -243,11 +243,11 @@ class Settings(Options):
         le=10,
     )
     tv_weight: float = _option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
-    tv_variation: Literal["mean-squares", "half-squares", "absolute"] = _option(
+    tv_variation: Literal["mean-squares", "half-squares", "absolute", "nine-point"] = _option(
         "mean-squares",
         "Objective",
         "Total variation as a mean of squares; as half their sum, as in jcjohnson/neural-style; as a sum of absolute "
-        "differences, as in neural-style-pt.",
+        "differences, as in neural-style-pt; or with diagonals, as in crowsonkb/style-transfer-pytorch.",
     )
     range_weight: float = _option(
         0.002,
@@ -264,8 +264,8 @@ class Settings(Options):
     pooling_rescale: bool = _option(
         True, "Network", "Scale average and L2 pooling so that activations stay as large as with max."
     )
-    padding: Literal["zeros", "replicate", "reflect"] = _option(
-        "replicate", "Network", "What a convolution sees beyond the border."
+    padding: Literal["zeros", "replicate", "reflect", "replicate-first"] = _option(
+        "replicate", "Network", "What a convolution sees beyond the border; replicate-first: zeros but in the first."
     )
     normalize: bool = _option(
         False, "Network", "Rescale the network to a mean activation of 1 a channel, as the paper does."
@@ -402,6 +402,38 @@ PRESETS: Mapping[str, Preset] = {
     "neural-style-pt": Preset(
         "neural-style-pt at its defaults: the same with another total variation.",
         {**_NEURAL_STYLE, "tv_variation": "absolute"},
+    ),
+    "crowsonkb": Preset(
+        "crowsonkb/style-transfer-pytorch: Wasserstein-2, fine strokes before coarse ones, Adam, other weights.",
+        {
+            "content_weight": 0.015,
+            "style_weight": 1.0,
+            "style_layers": {f"conv{block}_1": 4.0 ** (5 - block) / 341 for block in range(1, 6)},
+            "style_loss": {"wasserstein": 1.0},
+            "tv_weight": 2 / 255**2,
+            "tv_variation": "nine-point",
+            "range_weight": 0.0,
+            "weights": "torchvision",
+            "padding": "replicate-first",
+            "optimizer": "adam",
+            "learning_rate": 5.1,
+            "preconditioner": 0.0,
+            "first_size": 128,
+            "iterations": 1000,
+            "stage_ratio": 0.5,
+            "tolerance": 0.0,
+        },
+    ),
+    "spst": Preset(
+        "Scaling Painting Style Transfer (Galerne et al. 2024): means and deviations beside the notebook's Gram "
+        "matrices, a third of the evaluations at each larger size.",
+        {
+            **_NOTEBOOK,
+            "style_loss": {"gram": 1.0, "moments": 10.0},
+            "first_size": 768,
+            "iterations": 600,
+            "stage_ratio": 1 / 3,
+        },
     ),
     "pastiche": Preset(
         "pastiche's objective: the notebook's, divided by 100.",

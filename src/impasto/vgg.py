@@ -57,7 +57,8 @@ class VGG19:
     pooling_rescale: bool = True
     """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which keeps the activations' scale."""
     padding: Padding = "zeros"
-    """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer."""
+    """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer, where
+    replicate-first has copies."""
     saving: Saving = "off"
     """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
@@ -82,8 +83,9 @@ class VGG19:
         """
         features = Features(image.dtype)
         output = self._input(image)  # (1, 3, H, W)
-        path, around = _path(layers), border(self.padding, wraps)
+        path = _path(layers)
         for layer, after in zip_longest(path, path[1:]):
+            around = border(self.padding, wraps, first=layer is path[0])
             signal, output = output, self._apply(layer, output, around)
             wanted = layer.name in layers
             if wanted:

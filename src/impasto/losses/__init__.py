@@ -15,9 +15,10 @@ blend, a mask and a tile are one mechanism. Losses know nothing of networks, til
 
 from impasto.losses.content import Content
 from impasto.losses.distances import DISTANCES, Distance
-from impasto.losses.image import Range, TotalVariation
+from impasto.losses.image import Range
 from impasto.losses.protocol import IMAGE, Loss, Statistic
 from impasto.losses.texture import Texture, moments
+from impasto.losses.variation import NinePointVariation, TotalVariation, variation
 
 __all__ = [
     "DISTANCES",
@@ -25,9 +26,11 @@ __all__ = [
     "Content",
     "Distance",
     "Loss",
+    "NinePointVariation",
     "Range",
     "Statistic",
     "Texture",
     "TotalVariation",
     "moments",
+    "variation",
 ]
