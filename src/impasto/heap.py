@@ -5,6 +5,7 @@ first written. An evaluation frees and takes such blocks all the time.
 """
 
 import ctypes
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ _GIVING_BACK = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64
 @contextmanager
 def keeping(*, wanted: bool = True) -> Generator[None, None, None]:
     """Keep what is freed for what is taken next, then give it back; without the GNU library, change nothing."""
-    library: Any = ctypes.CDLL(None) if wanted else None
+    library: Any = ctypes.CDLL(None) if wanted and sys.platform == "linux" else None
     if not hasattr(library, "mallopt"):
         yield
         return
