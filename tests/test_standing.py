@@ -91,6 +91,7 @@ def test_precision_and_threads_are_those_of_the_kept_run(start, picture):
     [
         ({"style_weight": 7.0}, r"style_weight was 1000\.0, not 7\.0;"),
         ({"style_layers": "conv2_1"}, "style_layers was "),
+        ({"content_weight": 7.0}, r"content_weight was 5\.0, not 7\.0;"),
         ({"content": Picture(torch.rand(3, 200, 200))}, "content is another one;"),
         ({"style": Picture(torch.rand(3, 64, 64))}, "style 1 is another one;"),
     ],

@@ -91,11 +91,11 @@ class Saved(NamedTuple):
         for name, now in identity.items():
             then = self.identity.get(name)
             if then != now:
-                what = "is another one" if name.startswith(("content", "style ", "keep", "initial")) else f"was {then}"
+                is_picture = name in {"content", "initial", "keep"} or name.startswith("style ")
+                what = "is another one" if is_picture else f"was {then}, not {now}"
                 raise CheckpointError(
-                    f"{self.path} is the checkpoint of another run: {name} {what}"
-                    f"{'' if what == 'is another one' else f', not {now}'}; start as that one was started to go on "
-                    "with it, or delete it to begin anew."
+                    f"{self.path} is the checkpoint of another run: {name} {what}; start as that one was started to go "
+                    "on with it, or delete it to begin anew."
                 )
 
     def plan(self) -> Plan:
