@@ -394,6 +394,13 @@ _NEURAL_STYLE = {
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset("The defaults: coarse to fine, the notebook's objective with five times its content.", {}),
+    "texture": Preset(
+        "What `impasto texture` does: no content, from noise, whose grain total variation smooths.",
+        {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0},
+    ),
+    "reconstruction": Preset(
+        "What `impasto reconstruct` does: no style, from noise.", {"init": "noise", "style_weight": 0.0}
+    ),
     "gatys-notebook": Preset(
         "The author's own notebook (2016): one size, 500 evaluations from the content, nothing stops early.",
         _NOTEBOOK,

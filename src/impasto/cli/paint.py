@@ -13,17 +13,12 @@ from impasto.cli.flags import Flags, choose
 from impasto.cli.paper import Paper
 from impasto.cli.sources import open_mask, open_picture, open_styles
 from impasto.errors import InputError
-from impasto.settings import Settings
 
 if TYPE_CHECKING:
     from impasto.images import Picture
     from impasto.styles import Style
 
 __all__ = ["demo", "paint", "reconstruct", "texture"]
-
-
-_SMOOTH = 2000.0
-"""Weight of total variation in textures, which begin as noise: without it a grain stays (docs/notes/pictures.md)."""
 
 
 def paint(
@@ -128,8 +123,8 @@ def texture(
 ) -> None:
     """Paint a texture of any size in the style of a sample, from noise and without a photograph.
 
-    Strokes are as large as in the sample as it is, times --style-scale. Noise leaves a grain that no style asks for,
-    so --tv-weight is 2000 here where it is not given.
+    Strokes are as large as in the sample as it is, times --style-scale. Where nothing else is said, options are those
+    of the preset texture.
 
     Args:
         style: The sample, and if you like what of it: SAMPLE,weight=2,scale=0.5,mask=FILE.
@@ -141,8 +136,7 @@ def texture(
         flags: The options.
 
     """
-    chosen, runtime = choose(flags)
-    chosen = _from_noise(chosen).replace(content_weight=0.0, tv_weight=chosen.tv_weight or _SMOOTH)
+    chosen, runtime = choose(flags, "texture")
     watch = Watch.of(watch, output)
     check(output, watch, chosen)
     from impasto.scene import Inputs  # noqa: PLC0415 (torch)
@@ -162,7 +156,7 @@ def reconstruct(
     watch: Watch | None = None,
     flags: Flags = None,
 ) -> None:
-    """Paint what the layers of --content-layers know of CONTENT, from noise and without a style.
+    """Paint what the layers of --content-layers know of CONTENT, as the preset reconstruction does: without a style.
 
     Mahendran and Vedaldi, *Understanding Deep Image Representations by Inverting Them*, CVPR 2015; figure 1 of Gatys et
     al. 2016.
@@ -175,19 +169,13 @@ def reconstruct(
         flags: The options.
 
     """
-    chosen, runtime = choose(flags)
-    chosen = _from_noise(chosen).replace(style_weight=0.0)
+    chosen, runtime = choose(flags, "reconstruction")
     watch = Watch.of(watch, output)
     check(output, watch, chosen)
     from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
     photograph = open_picture(content, allow_large=allow_large, quiet=watch.quiet)
     drive(chosen, runtime, watch, output, Inputs(photograph, ()))
-
-
-def _from_noise(settings: Settings) -> Settings:
-    """Start from noise where the settings would start from a content image, which is not there or is the answer."""
-    return settings.replace(init="noise") if settings.init == "content" else settings
 
 
 def _sides(shape: str, longest: int) -> tuple[int, int]:
