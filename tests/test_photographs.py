@@ -161,8 +161,13 @@ def test_what_is_transparent_of_a_painting_has_no_part_in_its_style(transfer, pi
 def test_what_is_transparent_of_a_photograph_has_no_part_in_the_style(transfer, picture, monkeypatch):
     maker = transfer(iterations=1, content_weight=0, style_layers="conv1_1")
     content = picture(64, 48)
-    hidden = [losses(maker.start(with_hole(content, color), picture(seed=1)))[0] for color in (0.1, 0.9)]
-    assert hidden[0] == pytest.approx(hidden[1], rel=0.05)
+    holes = [with_hole(content, color) for color in (0.1, 0.9)]
+    hidden, shown = (
+        [losses(maker.start(each, picture(seed=1)))[0] for each in some]
+        for some in (holes, [Picture(hole.samples) for hole in holes])
+    )
+    assert hidden[0] == pytest.approx(hidden[1], rel=0.2), "but for units on the edge"
+    assert shown[0] != pytest.approx(shown[1], rel=0.5)
     found = []
     build = Objective.build
     monkeypatch.setattr(Objective, "build", lambda *words, **more: found.append(words[3]) or build(*words, **more))
@@ -176,7 +181,7 @@ def test_what_is_transparent_of_a_photograph_has_no_part_in_the_style(transfer, 
 def test_colors_are_matched_by_what_is_seen(transfer, picture, matching):
     content, style = with_hole(picture(64, 48), 1.0), with_hole(picture(64, 48, seed=1), 0.0)
     run = transfer(iterations=0, color="content-match", color_match=matching, init="style").start(content, style)
-    found = run._paintings(run.plan.stages[0])[0][:, :, 32:].mean((1, 2))
+    found = run._scene.paintings(run.plan.stages[0])[0][:, :, 32:].mean((1, 2))
     torch.testing.assert_close(found, picture(64, 48).pixels[:, :, 32:].mean((1, 2)), rtol=0, atol=0.02)
 
 

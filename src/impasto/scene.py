@@ -34,7 +34,7 @@ class Inputs(NamedTuple):
 
     def identity(self) -> dict[str, str | None]:
         """Return hashes by which a checkpoint knows what it was painted from."""
-        listed = {"content": _digest(self.content)}
+        listed: dict[str, str | None] = {"content": _digest(self.content)}
         for number, style in enumerate(self.styles, start=1):
             masks = (None if mask is None else mask.weights for mask in (style.mask, style.region))
             listed[f"style {number}"] = f"{_digest(style.picture)} {digest(*masks)} {style.weight} {style.scale}"
@@ -136,8 +136,8 @@ class Scene:
         return self.to_device(picture.resized(size.width, size.height).in_profile(self._profile).pixels)
 
     def to_device(self, tensor: Tensor) -> Tensor:
-        """Bring a tensor to the device, in the precision of images."""
-        return tensor.to(self.machine.device, self.machine.sums)
+        """Bring a tensor to the device, in the precision of images and row by row in memory."""
+        return tensor.to(self.machine.device, self.machine.sums).contiguous()
 
 
 def _opaque(image: Tensor, picture: Picture) -> Tensor:

@@ -107,8 +107,8 @@ class Picture:
         """
         found = reading.decode(Path(path), allow_large=allow_large)
         alpha = None if found.alpha is None else torch.from_numpy(found.alpha)
-        fields = {**found._asdict(), "samples": torch.from_numpy(found.samples), "alpha": alpha}
-        return cls(**fields)
+        rest = {name: value for name, value in found._asdict().items() if name not in {"samples", "alpha"}}
+        return cls(torch.from_numpy(found.samples), alpha=alpha, **rest)
 
     def save(self, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> None:
         """Write a file, whole or not at all, in the format that the suffix of `path` names.

@@ -116,7 +116,11 @@ _LOADERS = {
 _HEIC = rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)"
 
 
-def _header(path: Path, check: Callable[[int, int], None] = lambda *_: None) -> Any:
+def _any_size(width: int, height: int) -> None:
+    """Refuse nothing."""
+
+
+def _header(path: Path, check: Callable[[int, int], None] = _any_size) -> Any:
     """Return the file as a libvips image of which only the header has been read, unless it is HEIC.
 
     `check` is given width and height. The file is opened here, not by libvips, which reads `[...]` at the end of a name
@@ -197,7 +201,9 @@ def _note(image: Any) -> str | None:
 
 def _metadata(path: Path, image: Any) -> tuple[exif.Exif, float | None]:
     """Return what EXIF, the tags of a TIFF file and XMP say, and the pixels an inch."""
-    words = exif.of_description(xmp.properties(bytes(image.get("xmp-data")))) if image.get_typeof("xmp-data") else {}
+    words: exif.Exif = {}
+    if image.get_typeof("xmp-data"):
+        words = exif.of_description(xmp.properties(bytes(image.get("xmp-data"))))
     dpi = None if image.xres == _DEFAULT else image.xres * 25.4
     if image.get_typeof("exif-data"):
         block = bytes(image.get("exif-data"))
