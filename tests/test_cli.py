@@ -12,6 +12,7 @@ import torch
 from conftest import note
 from impasto import Picture, Settings
 from impasto.cli.flags import choose
+from impasto.errors import WriteError
 from impasto.objective import Objective
 from impasto.settings import PRESETS, Runtime
 
@@ -132,6 +133,22 @@ def test_pictures_on_the_way_are_saved(paint, files):
     code, _, err = paint("--save-every", "2", output="out.png", style="style.jpg")
     assert code == 2
     assert "exists already" in err
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypatch):
+    def full(*_, **__):
+        raise WriteError("out.png could not be written: no space left on device; nothing was left there.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Picture, "save", full)
+        code, _, err = paint()
+    assert code == 1
+    assert f"no space left on device; nothing was left there. The run is kept in {files / 'out.png.checkpoint'}" in err
+    code, out, _ = paint()
+    assert code == 0
+    assert out.startswith("going on after 4 evaluations")
+    assert (files / "out.png").exists()
+    assert not (files / "out.png.checkpoint").exists()
 
 
 def test_the_losses_are_plotted(paint, files):
