@@ -19,6 +19,13 @@ def face(width: int, height: int) -> torch.Tensor:
     return ((1.1 - distance) / 0.2).clamp(0, 1)
 
 
+def shoulders(width: int, height: int) -> torch.Tensor:
+    """Return a mask of what is below the chin, with a soft edge, (H, W)."""
+    down, across = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)[None]
+    edge = 0.58 + 1.3 * (across - 0.5) ** 2
+    return ((down - edge) / 0.05 + 0.5).clamp(0, 1)
+
+
 def main() -> None:
     """Paint them all."""
     with tempfile.TemporaryDirectory() as name:
@@ -26,9 +33,18 @@ def main() -> None:
         photograph = Picture.open(demo.photograph())
         inside = face(photograph.width, photograph.height)
         Picture(inside.expand(3, -1, -1)).save(folder / "face.png")
+        person = inside.maximum(shoulders(photograph.width, photograph.height))
+        Picture(person.expand(3, -1, -1)).save(folder / "person.png")
+        Picture((1 - person).expand(3, -1, -1)).save(folder / "around.png")
+        Picture(inside.expand(3, -1, -1) / 2).save(folder / "half.png")
+        Picture(demo.painting(512, seed=3)).save(folder / "dusk.png")
         Picture(demo.painting(512)).save(folder / "bay.png")
         photo = str(demo.photograph())
         paint = {
+            "regions.jpg": [
+                *["paint", photo, "bay.png,region=around.png", "dusk.png,region=person.png"],
+                *["--keep", "half.png"],
+            ],
             "kept.jpg": ["paint", photo, "bay.png", "--keep", "face.png"],
             "style-colors.jpg": ["paint", photo, "bay.png"],
             "luminance.jpg": ["paint", photo, "bay.png", "--color", "content-luminance"],

@@ -1,6 +1,7 @@
 """What the tests share: a tiny seeded network, pictures, and the command run in this process."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -19,6 +20,23 @@ def pytest_addoption(parser):
 @pytest.fixture(autouse=True)
 def _two_threads():
     torch.set_num_threads(2)
+
+
+@pytest.fixture
+def full_disk():
+    """Let no file become longer than some bytes, as if the disk were full."""
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def limited(length):
+        old = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (length, old[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+    return limited
 
 
 @pytest.fixture(scope="session")

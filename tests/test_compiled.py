@@ -3,7 +3,7 @@ import torch
 
 from impasto.compiled import fits
 from impasto.optimizers import pairs
-from impasto.pooling import pool, pool_pullback
+from impasto.pooling import Pool
 from impasto.relu import by_bits, by_output
 
 
@@ -41,11 +41,11 @@ def test_max_pooling_and_its_way_back_are_torchs(how, dtype, shape, threads, req
     signal = before.relu()
     leaf = signal.float().requires_grad_()
     expected = torch.nn.functional.max_pool2d(leaf, 2)
-    pooled = pool("max", 1.0, signal)
+    pooled = Pool("max").forward(signal)
     assert torch.equal(pooled.float(), expected)
     cotangent = some(expected.shape[1:], dtype, seed=1)
     expected.backward(cotangent.float())
-    found = pool_pullback("max", 1.0, signal, pooled)(cotangent.clone())
+    found = Pool("max").way_back(signal, pooled)(cotangent.clone())
     assert found.dtype == dtype
     assert torch.equal(found.float(), leaf.grad * (signal > 0))
 

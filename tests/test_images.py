@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -666,16 +667,10 @@ def test_an_existing_file_is_replaced_only_on_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, suffix: str) -> None:
-    resource = pytest.importorskip("resource")
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, suffix: str, full_disk: Any) -> None:
     picture = Picture(torch.rand(3, 64, 64))
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, old[1]))
-    try:
-        with pytest.raises(WriteError) as caught:
-            picture.save(tmp_path / f"a{suffix}")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    with full_disk(1024), pytest.raises(WriteError) as caught:
+        picture.save(tmp_path / f"a{suffix}")
     assert_one_sentence(caught.value, tmp_path / f"a{suffix}")
     assert list(tmp_path.iterdir()) == []
 

@@ -33,7 +33,7 @@ def stored(path):
         return np.asarray(image), image.info.get("icc_profile")
 
 
-@pytest.mark.parametrize(("suffix", "most"), [("png", 0), ("tif", 0), ("jpg", 1)])
+@pytest.mark.parametrize(("suffix", "most"), [("png", 0), ("tif", 0), ("jpg", 1), ("webp", 1)])
 @pytest.mark.parametrize("name", ["p3", "adobe"])
 def test_a_photograph_comes_back_in_its_profile(paint, files, name, suffix, most):
     Image.fromarray(colors()).save(files / "photo.png", icc_profile=icc(name))

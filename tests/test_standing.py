@@ -141,22 +141,19 @@ def test_a_checkpoint_without_a_part_is_refused(start, tmp_path, lost):
         start()
 
 
-def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(start, tmp_path, monkeypatch):
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(start, tmp_path, full_disk):
     run = start()
     next(run)
     run.keep()
     before = (tmp_path / "kept").read_bytes()
-
-    def full(*_):
-        raise WriteError("the disk is full.")
-
-    monkeypatch.setattr("impasto.checkpoint.write", full)
-    history = list(run)
-    assert history[0].remark == "the disk is full. The run goes on without this checkpoint."
+    with full_disk(len(before) // 2):
+        history = list(run)
+        with pytest.raises(WriteError, match="kept could not be written"):
+            run.keep()
+    assert history[0].remark.endswith(". The run goes on without this checkpoint.")
     assert run.stopped == "finished"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (tmp_path / "kept").read_bytes() == before
-    with pytest.raises(WriteError, match="the disk is full"):
-        run.keep()
 
 
 def test_without_a_checkpoint_nothing_is_kept(transfer, picture, tmp_path):

@@ -4,6 +4,7 @@ import torch
 
 import autograd
 import reference
+from impasto import tiles
 from impasto.layers import CONVOLUTIONS, LAYERS
 from impasto.vgg import VGG19
 from impasto.winograd import savings
@@ -91,6 +92,22 @@ def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
     for name, features in network.forward(point, layers, wraps=wraps).items():
         steps = [16 // LAYERS[name].stride] * len(axes)
         torch.testing.assert_close(moved[name], features.roll(steps, axes))
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+@pytest.mark.parametrize("wraps", [(False, False), (True, False), (False, True)])
+def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
+    network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
+    point, layers = image(64 if wraps[0] else 71, 48), ["conv1_1", "conv2_1", "conv4_1"]
+    whole = network.forward(point, layers)
+    monkeypatch.setattr("impasto.tiles._FEWEST", 8)
+    monkeypatch.setattr("impasto.bands.BAND", 1)
+    assert len(list(tiles.bands(71, 48, 1))) == 9
+    for name, features in network.forward(point, layers, wraps=(False, False)).items():
+        torch.testing.assert_close(features, whole[name])
+    by_hand, expected = pulled_back(network, point, layers, wraps)
+    assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):

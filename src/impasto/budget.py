@@ -9,12 +9,12 @@ docs/large-images.md compares these figures with measured ones.
 
 import math
 from collections.abc import Collection
-from itertools import product, zip_longest
+from itertools import product
 from typing import Literal, NamedTuple
 
-from impasto.layers import LAYERS, up_to
+from impasto.layers import LAYERS, steps, up_to
 from impasto.settings import Settings
-from impasto.tiles import Tiling
+from impasto.tiles import BAND, Tiling
 
 __all__ = ["Budget", "HistoryType", "Layout", "cheapest"]
 
@@ -32,9 +32,8 @@ _IMAGES = 4
 _PARTS = 2
 """Images of which each process has its part: the last gradient and step of L-BFGS, or the moments of Adam."""
 
-_WIDEST = 3 * 64
-"""Features a pixel under way in block 1, where they are most: a convolution's input, that with a border, its output; or
-on the way back the features, the gradient by them and that by the input."""
+_BANDS = 3 * BAND
+"""Features that are under way in a band, forward or back."""
 
 _SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
 """Sides of tiles to choose from; 0 is the whole image."""
@@ -55,7 +54,7 @@ class Budget(NamedTuple):
     limit: float = math.inf
     """Bytes that the process may take."""
     held: float = 0
-    """Bytes of them that it takes before a run, and the network as soon as it is used."""
+    """Bytes of them that it takes before a run, with the network ready."""
     feature: int = 4
     """Bytes of one feature."""
     history_type: HistoryType | None = None
@@ -131,13 +130,18 @@ def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: History
     looked, largest = sum(tile.pixels for tile in tiles), max(tile.pixels for tile in tiles)
     short = history_type == "bfloat16"
     row = (_IMAGE if short else 2 * _IMAGE) if settings.optimizer == "lbfgs" else 0
-    each = largest * _kept(settings.pooling, layers, budget.feature)
+    passing = _passing(settings.pooling, layers, budget.feature)
+    each = largest * passing.kept
     content = _features(settings.content_layers, budget.feature) / processes if tiling.targets_kept else _IMAGE
     parts = (_PARTS * _IMAGE + row * pairs) / processes
     masks = _MASK * budget.masks
-    fixed = height * width * (_IMAGES * _IMAGE + parts + content + masks) + largest * _WIDEST * budget.feature
+    under_way = largest * passing.most
     if not tiling.targets_kept:  # computed beside a tile's features
-        fixed += each
+        under_way = max(
+            under_way, each + largest * _passing(settings.pooling, settings.content_layers, budget.feature).forward
+        )
+    under_way += _BANDS * budget.feature
+    fixed = height * width * (_IMAGES * _IMAGE + parts + content + masks) + under_way
     mine = len(tiles) / processes
     kept = int(min(mine, 1 + (budget.room - fixed) // each))
     if kept < 1:
@@ -155,17 +159,40 @@ def _features(layers: Collection[str], feature: int) -> float:
     return sum(LAYERS[name].units for name in layers) * feature
 
 
-def _kept(pooling: str, layers: Collection[str], feature: int) -> float:
-    """Return the bytes a pixel of what the way back needs: features, a bit a unit of each ReLU, and the pooling's."""
-    path = max((up_to(name) for name in layers), key=len)
-    total = _IMAGE + _features(layers, feature)
-    for layer, after in zip_longest(path, path[1:]):
-        if layer.is_pool:
-            total += {"max": layer.units / 2, "average": 0.0, "l2": 4 * layer.units * feature}[pooling]
-        elif layer.name not in layers and not (pooling == "max" and after is not None and after.is_pool):
-            total += layer.units / 8
-    return total
+class _Passing(NamedTuple):
+    """What it takes to pass the network, in bytes a pixel."""
+
+    kept: float
+    """For the way back: features, a bit a unit of each ReLU, and the poolings' choices."""
+    forward: float
+    """At the peak of the way forward, if nothing is kept."""
+    most: float
+    """At the peak of both ways."""
+
+
+def _passing(pooling: str, layers: Collection[str], feature: int) -> _Passing:
+    """Follow what is alive from step to step, and back."""
+    kept, forward, most = float(_IMAGE), 0.0, 0.0
+    passed: list[tuple[float, float]] = []
+    before, held = 3.0 * feature, 3.0 * feature  # the signal, and as much of it as is not kept anyway
+    for step in steps(layers):
+        first, last = step[0], step[-1]
+        wanted, after = last.name in layers, last.units * feature
+        forward, most = max(forward, before + after), max(most, kept + held + after)
+        keeps = after if wanted else 0.0
+        if last.is_pool:
+            keeps += {"max": last.units / 2, "average": 0.0, "l2": 4 * last.units * feature}[pooling]
+        if not first.is_pool and not (wanted and first is last) and not (last.is_pool and pooling == "max"):
+            keeps += first.units / 8
+        passed.append((before + after, keeps))
+        kept += keeps
+        before, held = after, 0.0 if wanted else after
+    total = kept
+    for under_way, keeps in reversed(passed):
+        most = max(most, kept + under_way)
+        kept -= keeps
+    return _Passing(total, forward, most)
 
 
 def _macs(layers: Collection[str]) -> float:
-    return max(sum(layer.macs for layer in up_to(name)) for name in layers)
+    return sum(layer.macs for layer in up_to(*layers))

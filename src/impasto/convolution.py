@@ -64,36 +64,51 @@ class Convolution:
     """How to save multiplications where that pays, by Winograd's algorithm: F(4, 3), or forward in bfloat16 F(2, 3),
     since features bear less rounding than gradients (docs/notes/speed.md)."""
 
-    def forward(self, signal: Tensor, border: Border) -> Tensor:
-        """Return max(0, filters ∗ signal + bias), (1, out, H, W)."""
-        output = self._ahead(signal, 1)  # right for zeros, and for all but the outermost
+    def prepare(self) -> None:
+        """Make the filters of both ways ready, which is done at the first use otherwise."""
+        _ = self._ahead, self._back
+
+    def forward(self, signal: Tensor, border: Border, rows: slice = slice(None)) -> Tensor:
+        """Return some rows, next to one another, of max(0, filters ∗ signal + bias), (1, out, H, W)."""
+        height = signal.shape[2]
+        start, stop, _ = rows.indices(height)
+        above, below = min(start, 1), min(height - stop, 1)
+        zeros = 0 if above and below else 1  # right for this border, and for all but the outermost of any
+        output = self._ahead(signal[:, :, start - above : stop + below], (zeros, 1))
+        output = output[:, :, above * zeros :][:, :, : stop - start]
         if border.rows is not None:
-            for place, rows in ((0, (border.rows[0], 0, 1)), (-1, (-2, -1, border.rows[1]))):
-                strip = _beside(_picked(signal, 2, rows), 3, border.columns)
-                output[:, :, place] = self._ahead(strip, 0)[:, :, 0]
+            for place, near in ((0, (border.rows[0], 0, 1)), (height - 1, (-2, -1, border.rows[1]))):
+                if start <= place < stop:
+                    strip = _beside(_picked(signal, 2, near), 3, border.columns)
+                    output[:, :, place - start] = self._ahead(strip, (0, 0))[:, :, 0]
         if border.columns is not None:
-            for place, columns in ((0, (border.columns[0], 0, 1)), (-1, (-2, -1, border.columns[1]))):
-                strip = _beside(_picked(signal, 3, columns), 2, border.rows)
-                output[..., place] = self._ahead(strip, 0)[..., 0]
+            for place, near in ((0, (border.columns[0], 0, 1)), (-1, (-2, -1, border.columns[1]))):
+                strip = _beside(_picked(signal, 3, near), 2, border.rows)[:, :, start : stop + 2]
+                output[..., place] = self._ahead(strip, (0, 0))[..., 0]
         return output
 
     def pullback(self, cotangent: Tensor, border: Border) -> Tensor:
         """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W)."""
-        gradient = self._back(cotangent, 1)
-        # What goes to the border is a row or column of the gradient by the bordered signal; the corners are in both.
-        if border.rows is not None:
-            above = self._back(cotangent[:, :, :1], 2)[:, :, 0, 1:-1]  # (1, in, W)
-            below = self._back(cotangent[:, :, -1:], 2)[:, :, 2, 1:-1]
-            for row, place in zip((above, below), border.rows, strict=True):
-                gradient[:, :, place] += row
-        if border.columns is not None:
-            left = self._back(cotangent[..., :1], 2)[..., 0]  # (1, in, H + 2)
-            right = self._back(cotangent[..., -1:], 2)[..., 2]
-            for column, place in zip((left, right), border.columns, strict=True):
-                inner = column[..., 1:-1]
-                for corner, row in zip((0, -1), border.rows or (), strict=bool(border.rows)):
-                    inner[..., row] += column[..., corner]
-                gradient[..., place] += inner
+        if border.rows is None:
+            return self._across(cotangent, 1, border.columns)
+        wide = self.pullback_beyond(cotangent, border)
+        gradient = wide[:, :, 1:-1]
+        for place, beyond in zip(border.rows, (0, -1), strict=True):
+            gradient[:, :, place] += wide[:, :, beyond]
+        return gradient
+
+    def pullback_beyond(self, cotangent: Tensor, border: Border) -> Tensor:
+        """Return the gradient by the signal, and by one row beyond it above and below, (1, in, H + 2, W)."""
+        return self._across(cotangent, 2, border.columns)
+
+    def _across(self, cotangent: Tensor, zeros: int, columns: Edges | None) -> Tensor:
+        """Go back with rows of zeros above and below; what goes to columns of the border is added where they are."""
+        gradient = self._back(cotangent, (zeros, 1))
+        if columns is not None:
+            left = self._back(cotangent[..., :1], (zeros, 2))[..., 0]  # (1, in, rows)
+            right = self._back(cotangent[..., -1:], (zeros, 2))[..., 2]
+            for place, column in zip(columns, (left, right), strict=True):
+                gradient[..., place] += column
         return gradient
 
     @cached_property

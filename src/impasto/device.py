@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import psutil
 import torch
 
+from impasto import heap
 from impasto.budget import Budget
 from impasto.errors import SettingsError
 from impasto.filters import prepare
@@ -25,9 +26,6 @@ _WORTH = 1.15
 
 _SHARE = 0.8
 """Of the free memory that a run plans to take where nothing is said."""
-
-_PACKED: Mapping[Saving, float] = {"off": 46e6, "lines": 100e6, "tiles": 151e6}
-"""Bytes of the network's filters, made ready at the first evaluation, for each byte of a feature."""
 
 _TURNS = 6
 """Timings of each trial, of which the least counts."""
@@ -87,12 +85,15 @@ def resolve(runtime: Runtime) -> Machine:
 
 
 def budget(machine: Machine, runtime: Runtime) -> Budget:
-    """Measure what a run has to compute with: the memory that the runtime allows, or most of what is free."""
+    """Measure what a run has to compute with: the memory that the runtime allows, or most of what is free.
+
+    The network has to be ready by then.
+    """
+    heap.trim()
     held = _held_bytes(machine.device)
     limit = runtime.bytes or held + _SHARE * _free_bytes(machine.device) / place()[1]
-    packed = _PACKED[machine.saving] * machine.features.itemsize
     type_ = None if runtime.history_dtype == "auto" else runtime.history_dtype
-    return Budget(limit, held + packed, machine.features.itemsize, type_, machine.group.size)
+    return Budget(limit, held, machine.features.itemsize, type_, machine.group.size)
 
 
 def _held_bytes(device: torch.device) -> int:
@@ -222,4 +223,4 @@ def _prepare(device: torch.device, trial: _Trial) -> Callable[[], float]:
         from impasto.winograd.tiles import prepare_tiles  # noqa: PLC0415 (not everywhere)
 
         convolve = prepare_tiles(weight)
-    return lambda: convolve(features, 1).sum().item()  # the sum waits for a GPU to finish
+    return lambda: convolve(features, (1, 1)).sum().item()  # the sum waits for a GPU to finish

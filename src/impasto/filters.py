@@ -12,8 +12,8 @@ from torch.nn import functional
 
 __all__ = ["Filter", "prepare"]
 
-Filter = Callable[[Tensor, int], Tensor]
-"""Convolve a signal with some units of zeros around it."""
+Filter = Callable[[Tensor, tuple[int, int]], Tensor]
+"""Convolve a signal with some rows of zeros above and below it, and some columns beside it."""
 
 
 def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
@@ -21,7 +21,7 @@ def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -
     weight = weight.contiguous(memory_format=torch.channels_last)
     if not _packs(weight):
 
-        def plain(signal: Tensor, padding: int) -> Tensor:
+        def plain(signal: Tensor, padding: tuple[int, int]) -> Tensor:
             convolved = functional.conv2d(signal, weight, bias, padding=padding)
             return convolved.relu_() if relu else convolved
 
@@ -30,9 +30,9 @@ def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -
     packed = onednn._reorder_convolution_weight(weight, [1, 1], [1, 1], [1, 1], 1, None)  # noqa: SLF001
     activation = "relu" if relu else "none"
 
-    def fused(signal: Tensor, padding: int) -> Tensor:
-        around, ones = [padding, padding], [1, 1]
-        return onednn._convolution_pointwise(signal, packed, bias, around, ones, ones, 1, activation, [], "")  # noqa: SLF001
+    def fused(signal: Tensor, padding: tuple[int, int]) -> Tensor:
+        ones = [1, 1]
+        return onednn._convolution_pointwise(signal, packed, bias, [*padding], ones, ones, 1, activation, [], "")  # noqa: SLF001
 
     return fused
 

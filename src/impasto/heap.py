@@ -1,7 +1,8 @@
 """Whether memory that is freed stays with the process.
 
-The GNU C library gives blocks above 32 MB back to the system; a new one is filled with zeros, page by page, when it is
-first written. An evaluation frees and takes such blocks all the time.
+A block that the system gives is filled with zeros, page by page, when it is first written, and an evaluation frees and
+takes blocks all the time: so to keep them saves time. By itself the GNU C library keeps those below 32 MB, and in the
+holes between them half as much memory can lie idle as is in use.
 """
 
 import ctypes
@@ -10,31 +11,40 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["keeping"]
+__all__ = ["freed", "trim"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
 
 _KEEPING = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1}
-_GIVING_BACK = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20}
+_GIVING_BACK = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 20, _TRIM_THRESHOLD: 1 << 20}
+_USUAL = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20}
 """What the library comes to by itself in a process that uses large blocks."""
 
 
 @contextmanager
-def keeping(*, wanted: bool = True) -> Generator[None, None, None]:
-    """Keep what is freed for what is taken next, then give it back; without the GNU library, change nothing."""
-    library: Any = ctypes.CDLL(None) if wanted and sys.platform == "linux" else None
-    if not hasattr(library, "mallopt"):
-        yield
-        return
-    _set(library, _KEEPING)
+def freed(*, kept: bool) -> Generator[None, None, None]:
+    """Keep what is freed for what is taken next, or give it back at once; without the GNU library, change nothing."""
+    _set(_KEEPING if kept else _GIVING_BACK)
     try:
         yield
     finally:
-        _set(library, _GIVING_BACK)
+        _set(_USUAL)
+        trim()
+
+
+def trim() -> None:
+    """Give back what is free."""
+    library = _library()
+    if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
 
 
-def _set(library: Any, parameters: dict[int, int]) -> None:
-    for parameter, value in parameters.items():
+def _set(parameters: dict[int, int]) -> None:
+    library = _library()
+    for parameter, value in parameters.items() if hasattr(library, "mallopt") else ():
         library.mallopt(parameter, value)
+
+
+def _library() -> Any:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None

@@ -7,9 +7,10 @@ Simonyan and Zisserman, *Very Deep Convolutional Networks for Large-Scale Image 
 configuration E.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["CONVOLUTIONS", "LAYERS", "Layer", "up_to"]
+__all__ = ["CONVOLUTIONS", "LAYERS", "Layer", "steps", "up_to"]
 
 
 class Layer(NamedTuple):
@@ -61,7 +62,22 @@ CONVOLUTIONS = tuple(layer for layer in LAYERS.values() if not layer.is_pool)
 """The 16 convolutions, in order."""
 
 
-def up_to(deepest: str) -> list[Layer]:
-    """List the layers that an image passes on its way to `deepest`, itself included."""
+def up_to(*names: str) -> list[Layer]:
+    """List the layers that an image passes on its way to the deepest of some, itself included."""
     layers = list(LAYERS.values())
-    return layers[: layers.index(LAYERS[deepest]) + 1]
+    return layers[: max((layers.index(LAYERS[name]) + 1 for name in names), default=0)]
+
+
+def steps(wanted: Collection[str]) -> list[tuple[Layer, ...]]:
+    """List the layers that an image passes on its way to the deepest of those wanted, one by one.
+
+    A pooling comes with the convolution before it, if that is not wanted: of all layers it has the most units, and no
+    one has to see them.
+    """
+    found: list[tuple[Layer, ...]] = []
+    for layer in up_to(*wanted):
+        if layer.is_pool and found[-1][0].name not in wanted:
+            found[-1] = (*found[-1], layer)
+        else:
+            found.append((layer,))
+    return found

@@ -83,7 +83,7 @@ class Plan(NamedTuple):
 
     stages: tuple[Stage, ...]
     held: float = 0
-    """Bytes that the process takes before the run, and the network as soon as it is used."""
+    """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf
     """Bytes that it may take."""
 

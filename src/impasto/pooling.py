@@ -4,7 +4,7 @@ Signals are (1, C, H, W) and not negative; a last row or column beyond an even n
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch.nn import functional
 from impasto.bits import Bits, as_bits, is_less
 from impasto.compiled import fits
 
-__all__ = ["Pooling", "Pullback", "pool", "pool_pullback"]
+__all__ = ["Pool", "Pooling", "Pullback"]
 
 Pooling = Literal["max", "average", "l2"]
 
@@ -21,31 +21,40 @@ Pullback = Callable[[Tensor], Tensor]
 """From the cotangent of an output, which it uses up, to that of the input."""
 
 
-def pool(kind: Pooling, scale: float, signal: Tensor) -> Tensor:
-    """Return the largest, `scale` times the mean, or `scale` times the root of the sum of squares of each four."""
-    if kind == "max":
-        if fits(signal, torch.channels_last):
-            from impasto.compiled.pooling import largest  # noqa: PLC0415 (not everywhere)
+class Pool(NamedTuple):
+    """The largest, `scale` times the mean, or `scale` times the root of the sum of squares of each four."""
 
-            return largest(signal)
-        upper_left, upper_right, lower_left, lower_right = _quarters(signal)
-        return upper_left.maximum(upper_right).maximum(lower_left.maximum(lower_right))
-    return functional.avg_pool2d(signal, 2) * scale if kind == "average" else _norm(signal) * scale
+    kind: Pooling
+    scale: float = 1.0
+
+    @property
+    def goes_past_relu(self) -> bool:
+        """Whether its way back is that through a ReLU before it as well."""
+        return self.kind == "max"
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return what each four become."""
+        if self.kind == "max":
+            return _largest(signal)
+        return (functional.avg_pool2d(signal, 2) if self.kind == "average" else _norm(signal)) * self.scale
+
+    def way_back(self, signal: Tensor, pooled: Tensor) -> Pullback:
+        """Return the way back from `pooled` to `signal`, which holds no more of them than it needs."""
+        if self.kind == "max":
+            return _max_pullback(signal, pooled)
+        shape, scale = signal.shape, self.scale
+        if self.kind == "average":
+            return lambda cotangent: _spread(cotangent * (scale / 4), shape)
+        return lambda cotangent: _spread(cotangent * scale / _norm(signal), shape).mul_(signal)
 
 
-def pool_pullback(kind: Pooling, scale: float, signal: Tensor, pooled: Tensor) -> Pullback:
-    """Return the way back from `pooled` to `signal`, which holds no more of them than it needs."""
-    if kind == "max":
-        return _max_pullback(signal, pooled)
+def _largest(signal: Tensor) -> Tensor:
+    if fits(signal, torch.channels_last):
+        from impasto.compiled.pooling import largest  # noqa: PLC0415 (not everywhere)
 
-    def pullback(cotangent: Tensor) -> Tensor:
-        if kind == "average":
-            return _spread(cotangent * (scale / 4), signal_shape)
-        gradient = _spread(cotangent * scale / _norm(signal), signal_shape)
-        return gradient.mul_(signal)
-
-    signal_shape = signal.shape
-    return pullback
+        return largest(signal)
+    upper_left, upper_right, lower_left, lower_right = _quarters(signal)
+    return upper_left.maximum(upper_right).maximum(lower_left.maximum(lower_right))
 
 
 def _max_pullback(signal: Tensor, pooled: Tensor) -> Pullback:

@@ -170,7 +170,7 @@ class Run:
 
     def _paint(self) -> Iterator[Progress]:
         outcome: Stopped = "finished"
-        with heap.keeping(wanted=self._machine.device.type == "cpu" and self.plan.is_roomy):
+        with heap.freed(kept=self.plan.is_roomy):
             for number in range(self._at.stage, len(self.plan.stages)):
                 if number > self._at.stage:
                     self._enlarge(number)

@@ -5,14 +5,20 @@ that it owns as the whole image has them, and what it owns is owned by no other.
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 from impasto.layers import LAYERS, up_to
 
-__all__ = ["Span", "Tile", "Tiling", "Wraps", "grid", "reach"]
+__all__ = ["BAND", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
+
+BAND = 1 << 22
+"""Units that are worked on at a time, at most about, where a signal can be passed in bands of rows."""
+
+_FEWEST, _STEP = 32, 8
+"""Rows of a band, at least, and of which there is a multiple: Winograd's algorithm takes four together."""
 
 Wraps = tuple[bool, bool]
 """Whether the first and the last row of an image are neighbors, and the first and the last column."""
@@ -107,6 +113,13 @@ class Tiling(NamedTuple):
         return [Tile(rows, columns) for columns in across for rows in down]
 
 
+def bands(height: int, units: int, at_once: int = BAND) -> Iterator[slice]:
+    """Divide rows of so many units each into bands of nearly one size."""
+    count = math.ceil(height / max(_FEWEST, at_once // units))
+    step = math.ceil(height / count / _STEP) * _STEP
+    return (slice(start, min(start + step, height)) for start in range(0, height, step))
+
+
 def grid(layers: Collection[str]) -> int:
     """Return the pixels from one unit to the next in the deepest of `layers`."""
     return max((LAYERS[name].stride for name in layers), default=1)
@@ -118,8 +131,7 @@ def reach(layers: Collection[str]) -> int:
     A 3 × 3 convolution reaches one unit further on each side, a pooling no further than the four that it replaces:
     70 pixels for conv5_1, 80 on the grid. At least one, for losses that look at neighboring pixels.
     """
-    paths = [up_to(name) for name in layers]
-    far = max((sum(layer.stride for layer in path if not layer.is_pool) for path in paths), default=1)
+    far = sum(layer.stride for layer in up_to(*layers) if not layer.is_pool) or 1
     return math.ceil(far / grid(layers)) * grid(layers)
 
 

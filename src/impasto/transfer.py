@@ -131,6 +131,7 @@ class StyleTransfer:
 
     def _plan(self, inputs: Inputs, room: float | None = None) -> Plan:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
+        self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}

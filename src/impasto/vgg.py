@@ -10,15 +10,15 @@ Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import zip_longest
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from impasto import bands
 from impasto.convolution import Border, Convolution, Padding, border
-from impasto.layers import Layer, up_to
-from impasto.pooling import Pooling, Pullback, pool, pool_pullback
+from impasto.layers import Layer, steps, up_to
+from impasto.pooling import Pool, Pooling, Pullback
 from impasto.relu import Clear, by_bits, by_output
 from impasto.tiles import Wraps
 from impasto.weights import Weights
@@ -66,6 +66,12 @@ class VGG19:
         """Return the network with its weights on a device, in the dtype of its features."""
         return replace(self, weights=self.weights.to(device, dtype), saving=saving)
 
+    def prepare(self, layers: Collection[str]) -> None:
+        """Make ready what takes a second and up to 600 MB, which is done at the first use otherwise."""
+        for layer in up_to(*layers):
+            if not layer.is_pool:
+                self._convolutions[layer.name].prepare()
+
     def forward(
         self, image: Tensor, layers: Collection[str], *, keep: bool = False, wraps: Wraps = (False, False)
     ) -> Features:
@@ -82,17 +88,15 @@ class VGG19:
 
         """
         features = Features(image.dtype)
-        output = self._input(image)  # (1, 3, H, W)
-        path = _path(layers)
-        for layer, after in zip_longest(path, path[1:]):
-            around = border(self.padding, wraps, first=layer is path[0])
-            signal, output = output, self._apply(layer, output, around)
-            wanted = layer.name in layers
+        signal = self._input(image)  # (1, 3, H, W)
+        for step in steps(layers):
+            name = step[-1].name
+            wanted = name in layers
+            signal, way_back = self._pass(step, signal, wraps, keep=keep, wanted=wanted)
             if wanted:
-                features[layer.name] = output[0]  # (C, H, W)
-            if keep:
-                way_back = self._way_back(layer, after, signal, output, around, wanted=wanted)
-                features.ways_back.append((layer.name, way_back))
+                features[name] = signal[0]  # (C, H, W)
+            if way_back is not None:
+                features.ways_back.append((name, way_back))
         return features
 
     def pullback(self, features: Features, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
@@ -126,7 +130,7 @@ class VGG19:
         mean over ImageNet; over few images a filter may hardly ever be active, so its scale is limited to 100 times
         the layer's.
         """
-        names = [layer.name for layer in _path(layers) if not layer.is_pool]
+        names = [layer.name for layer in up_to(*layers) if not layer.is_pool]
         sums: dict[str, Tensor] = {}
         for image in images:
             for name, features in self.forward(image, names).items():
@@ -151,37 +155,29 @@ class VGG19:
         return {name: Convolution(weight, bias, self.saving) for name, (weight, bias) in self.weights.tensors.items()}
 
     @property
-    def _pooling_scale(self) -> float:
-        return _RESCALE[self.pooling] if self.pooling_rescale else 1.0
+    def _pool(self) -> Pool:
+        return Pool(self.pooling, _RESCALE[self.pooling] if self.pooling_rescale else 1.0)
 
-    def _apply(self, layer: Layer, signal: Tensor, around: Border) -> Tensor:
-        if layer.is_pool:
-            return pool(self.pooling, self._pooling_scale, signal)
-        return self._convolutions[layer.name].forward(signal, around)
+    def _pass(
+        self, step: Sequence[Layer], signal: Tensor, wraps: Wraps, *, keep: bool, wanted: bool
+    ) -> tuple[Tensor, Pullback | None]:
+        """Return the output of a step, and what it takes to go back to its input, if that is to be kept."""
+        first, last = step[0], step[-1]
+        if first.is_pool:
+            output = self._pool.forward(signal)
+            return output, self._pool.way_back(signal, output) if keep else None
+        convolution = self._convolutions[first.name]
+        around = border(self.padding, wraps, first=first.name == "conv1_1")
+        if last.is_pool:
+            return bands.forward(convolution, around, self._pool, signal, keep=keep)
+        output = convolution.forward(signal, around)
+        if not keep:
+            return output, None
+        clear = (by_output if wanted else by_bits)(output)  # the features are there anyway
+        return output, partial(_back, convolution, around, clear)
 
-    def _way_back(
-        self, layer: Layer, after: Layer | None, signal: Tensor, output: Tensor, around: Border, *, wanted: bool
-    ) -> Pullback:
-        """Keep what it takes to go back from a layer's output to its input."""
-        if layer.is_pool:
-            return pool_pullback(self.pooling, self._pooling_scale, signal, output)
-        if wanted:  # the features are there anyway
-            clear = by_output(output)
-        elif self.pooling == "max" and after is not None and after.is_pool:  # its way back is the ReLU's too
-            clear = None
-        else:
-            clear = by_bits(output)
-        return partial(_back, self._convolutions[layer.name], around, clear)
 
-
-def _back(convolution: Convolution, around: Border, clear: Clear | None, cotangent: Tensor) -> Tensor:
-    """Go back through a ReLU, unless that is done, and a convolution."""
-    if clear is not None:
-        clear(cotangent)
+def _back(convolution: Convolution, around: Border, clear: Clear, cotangent: Tensor) -> Tensor:
+    """Go back through a ReLU and a convolution."""
+    clear(cotangent)
     return convolution.pullback(cotangent, around)
-
-
-def _path(layers: Collection[str]) -> list[Layer]:
-    """List the layers to pass on the way to the deepest of `layers`."""
-    paths = [up_to(name) for name in layers]
-    return max(paths, key=len) if paths else []

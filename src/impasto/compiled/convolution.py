@@ -38,7 +38,9 @@ _floats = pointers(numba.types.float32)
 Floats = NDArray[np.float32]
 
 
-def convolve(signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, padding: int, floor: float) -> None:
+def convolve(
+    signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, padding: tuple[int, int], floor: float
+) -> None:
     """Write max(floor, filters ∗ signal + bias) to an output; both signals are (1, C, H, W) in channels_last.
 
     `filters` are transformed, G g Gᵀ, (36, in, out).
@@ -51,7 +53,7 @@ def convolve(signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, padd
     room = _room(threads * 36 * block * (inputs + outputs))
     lowest = torch.tensor(floor)
     addresses = (each.data_ptr() for each in (signal, filters, bias, output, room, lowest))
-    sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, padding, tiles, block
+    sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, *padding, tiles, block
     run(_work, _SGEMM, *addresses, *sizes)
 
 
@@ -123,12 +125,12 @@ def _finish(source: Floats, at: int, target: Floats, to: int, bias: Floats, floo
 
 
 @inlined
-def _gather(signal: Floats, gathered: Floats, shape: Any, padding: int, first: int, count: int, spare: Floats) -> None:
+def _gather(signal: Floats, gathered: Floats, shape: Any, first: int, count: int, spare: Floats) -> None:
     """Write Bᵀ d B of some tiles' inputs d, (36, count, in)."""
-    height, width, across, channels = shape
+    height, width, above, beside, across, channels = shape
     edge, rows = spare[: 36 * channels], spare[36 * channels :]
     for tile in range(count):
-        top, left = (first + tile) // across * 4 - padding, (first + tile) % across * 4 - padding
+        top, left = (first + tile) // across * 4 - above, (first + tile) % across * 4 - beside
         source, at, step = signal, (top * width + left) * channels, width * channels
         if top < 0 or left < 0 or top + 6 > height or left + 6 > width:
             edge[:] = 0
@@ -166,9 +168,9 @@ def _scatter(
 @threaded
 def _work(address: Any) -> None:
     """Take tiles until none is left."""
-    job: Any = numba.carray(address, 18, np.int64)
+    job: Any = numba.carray(address, 19, np.int64)
     height, width, high, wide = job[9], job[10], job[11], job[12]
-    inputs, outputs, padding, tiles, block = job[13], job[14], job[15], job[16], job[17]
+    inputs, outputs, above, beside, tiles, block = job[13], job[14], job[15], job[16], job[17], job[18]
     across, filters, room = (wide + 3) // 4, job[4], 36 * block * (inputs + outputs)
     signal: Any = numba.carray(_floats(job[3]), height * width * inputs)
     output: Any = numba.carray(_floats(job[6]), high * wide * outputs)
@@ -185,7 +187,8 @@ def _work(address: Any) -> None:
         sizes[1] = count
         gathered: Any = numba.carray(_floats(mine), 36 * count * inputs)
         products: Any = numba.carray(_floats(theirs), 36 * count * outputs)
-        _gather(signal, gathered, (height, width, across, inputs), padding, first, count, spare)
+        shape = height, width, above, beside, across, inputs
+        _gather(signal, gathered, shape, first, count, spare)
         size, factor = sizes.ctypes.data, factors.ctypes.data
         for index in range(36):
             a = filters + 4 * index * inputs * outputs

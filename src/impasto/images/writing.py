@@ -39,7 +39,7 @@ _JPEG = Format(
     lossy=True,
     alpha=False,
 )
-_WEBP = Format("WebP", 16_383, "webpsave_target", {"smart_subsample": True}, lossy=True)
+_WEBP = Format("WebP", 16_383, "webpsave_target", {"near_lossless": True}, lossy=True)  # else half of the colors
 _TIFF = Format("TIFF", 2**31 - 1, "tiffsave_target", {"compression": "deflate", "predictor": "horizontal"}, deep=True)
 _LARGEST_TIFF = 4_000_000_000
 """Bytes of samples above which a TIFF file has to be a BigTIFF, whose offsets have 64 bits."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.filters import Filter, prepare
+from impasto.tiles import bands
 
 __all__ = ["F2", "F4", "Scheme", "prepare_lines"]
 
@@ -80,22 +81,29 @@ def prepare_lines(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *,
     ]
     count = len(scheme.outputs)
 
-    def apply(signal: Tensor, padding: int) -> Tensor:
-        height, width = signal.shape[2] + 2 * padding - 2, signal.shape[3] + 2 * padding - 2
+    def apply(signal: Tensor, padding: tuple[int, int]) -> Tensor:
+        height, width = (side + 2 * more - 2 for side, more in zip(signal.shape[2:], padding, strict=True))
         missing = -width % count
-        around = (padding, padding + missing, padding, padding)
+        above, beside = padding
+        around = (beside, beside + missing, above, above)
         padded = functional.pad(signal, around) if any(around) else signal
-        places = [padded[..., place : place + width + missing : count] for place in range(count + 2)]
-        sums = [_combine(row, places) for row in scheme.inputs]
-        _butterflies(sums, scheme.pairs)
-        found = [convolve(each, 0) for convolve, each in zip(tall, sums, strict=True)]
-        _butterflies(found, [1] * len(scheme.pairs))
         shape = (1, len(weight), height, width)
         output = torch.empty(shape, dtype=signal.dtype, device=signal.device, memory_format=torch.channels_last)
-        for place, row in enumerate(scheme.outputs):
-            column = output[..., place::count]
-            _combine(row, [each[..., : column.shape[3]] for each in found], column)
+        for rows in bands(height, width * max(weight.shape[:2])):
+            band = padded[:, :, rows.start : rows.stop + 2]
+            places = [band[..., place : place + width + missing : count] for place in range(count + 2)]
+            found = multiplied(places)
+            for place, row in enumerate(scheme.outputs):
+                column = output[:, :, rows, place::count]
+                _combine(row, [each[..., : column.shape[3]] for each in found], column)
         return output.clamp_min_(0) if relu else output
+
+    def multiplied(places: Sequence[Tensor]) -> list[Tensor]:
+        sums = [_combine(row, places) for row in scheme.inputs]
+        _butterflies(sums, scheme.pairs)
+        found = [convolve(each, (0, 0)) for convolve, each in zip(tall, sums, strict=True)]
+        _butterflies(found, [1] * len(scheme.pairs))
+        return found
 
     return apply
 

@@ -29,9 +29,9 @@ def prepare_tiles(weight: Tensor, bias: Tensor | None = None, *, relu: bool = Fa
     added = weight.new_zeros(len(weight)) if bias is None else bias
     floor = 0.0 if relu else -math.inf
 
-    def apply(signal: Tensor, padding: int) -> Tensor:
+    def apply(signal: Tensor, padding: tuple[int, int]) -> Tensor:
         signal = signal.contiguous(memory_format=torch.channels_last)
-        height, width = (side + 2 * padding - 2 for side in signal.shape[2:])
+        height, width = (side + 2 * more - 2 for side, more in zip(signal.shape[2:], padding, strict=True))
         shape = (1, len(weight), height, width)
         output = torch.empty(shape, dtype=signal.dtype, memory_format=torch.channels_last)
         convolve(signal, filters, added, output, padding, floor)

@@ -1,0 +1,39 @@
+"""Paint the sheets of figures.md and sweep.md into docs/images: .venv/bin/python docs/sheets.py FOLDER (an hour).
+
+FOLDER holds chelsea.png of the package scikit-image, where it lies in skimage/data.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from impasto import Picture, demo
+
+IMAGES = Path(__file__).parent / "images"
+FIGURES = (1, 4, 5, 6)
+
+
+def impasto(*words: str | Path) -> None:
+    """Run a command."""
+    subprocess.run([sys.executable, "-m", "impasto", *words], check=True)
+
+
+def main() -> None:
+    """Paint them all."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photograph = Path(sys.argv[1]) / "chelsea.png"
+        painting = folder / "bay.png"
+        Picture(demo.painting()).save(painting)
+        weights = ["--style-weight", "100,1000,10000", "--style-scale", "0.5,1", "--size", "256"]
+        impasto("sweep", photograph, painting, "-o", IMAGES / "sweep.jpg", "--overwrite", *weights)
+        for number in FIGURES:
+            impasto("figures", photograph, painting, "--folder", folder / "figures", "--figure", str(number))
+            sheet = Picture.open(folder / "figures" / f"figure-{number}.png")
+            sheet.save(IMAGES / f"figure-{number}.jpg", overwrite=True)
+            print(number, flush=True)
+
+
+if __name__ == "__main__":
+    main()
