@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import reference
-from impasto.losses import DISTANCES, Content, NinePointVariation, Range, Texture, TotalVariation, moments
+from impasto.losses import DISTANCES, Content, NinePointVariation, Range, Texture, TotalVariation, Units, moments
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -53,7 +53,7 @@ def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
 
 def test_the_content_loss_is_the_papers_up_to_the_mean():
     found, target = features(), features()
-    ours = float(Content("conv4_2").compare(Content("conv4_2").measure(found, content=target)))
+    ours = float(Content("conv4_2").compare(Content("conv4_2").measure(Units(found, content=target))))
     assert ours == pytest.approx(
         reference.content_loss(found.numpy(), target.numpy()) / (0.5 * found.numel()), rel=1e-12
     )
@@ -62,7 +62,7 @@ def test_the_content_loss_is_the_papers_up_to_the_mean():
 def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
     found, style = features(), features()  # the same size: the paper divides both Gram matrices by one M
     loss = texture("gram", style, 1.0)
-    ours = float(loss.compare(loss.measure(found)))
+    ours = float(loss.compare(loss.measure(Units(found))))
     papers = reference.style_loss(found.numpy(), reference.gram(style.numpy()))
     assert ours == pytest.approx(papers * 4 / 8**2, rel=1e-12)  # E_l = mean((G/M - A/M)²) / 4
 
@@ -70,7 +70,7 @@ def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
 def gradient(loss, found, mask=None, content=None):
     """Return the derivative of a loss by features, from its slope and its pullback."""
     into = torch.zeros_like(found)
-    loss.pullback(loss.slope(loss.measure(found, mask, content)), found, into, mask, content)
+    loss.pullback(loss.slope(loss.measure(Units(found, mask, content))), Units(found, mask, content), into)
     return into
 
 
@@ -90,9 +90,9 @@ def test_gradients_by_features_are_equations_2_and_6():
 def test_statistics_add_over_any_split_of_the_image(loss, masked):
     found = features(8, 9, 11) * (600 if loss.layer == "image" else 1) - (100 if loss.layer == "image" else 0)
     content, mask = features(8, 9, 11), features(1, 9, 11)[0] if masked else torch.ones(9, 11, dtype=torch.float64)
-    whole = loss.compare(loss.measure(found, mask if masked else None, content))
+    whole = loss.compare(loss.measure(Units(found, mask if masked else None, content)))
     owner = torch.randint(0, 3, (9, 11), generator=GENERATOR)
-    first, *others = [loss.measure(found, mask * (owner == part), content) for part in range(3)]
+    first, *others = [loss.measure(Units(found, mask * (owner == part), content)) for part in range(3)]
     total = first
     for other in others:
         total = total + other
@@ -102,13 +102,13 @@ def test_statistics_add_over_any_split_of_the_image(loss, masked):
 @pytest.mark.parametrize("loss", losses(), ids=name)
 def test_tiles_with_a_pixel_of_halo_add_up_to_the_image(loss):
     found, content = features(8, 9, 11) * 400 - 60, features(8, 9, 11)
-    whole = loss.measure(found, content=content)
+    whole = loss.measure(Units(found, content=content))
     parts = []
     for rows, own in ((slice(0, 5), slice(0, 4)), (slice(3, 9), slice(1, 6))):
         tile = found[:, rows]
         owned = torch.zeros(tile.shape[1:], dtype=torch.float64)
         owned[own] = 1
-        parts.append(loss.measure(tile, owned, content[:, rows]))
+        parts.append(loss.measure(Units(tile, owned, content[:, rows])))
     total = parts[0] + parts[1]
     torch.testing.assert_close(total.total, whole.total, rtol=1e-12, atol=0)
     torch.testing.assert_close(total.mass, whole.mass, rtol=1e-12, atol=0)
@@ -122,7 +122,7 @@ def test_gradients_equal_those_of_automatic_differentiation(loss, masked, layout
     found = features(8, 9, 7) * (600 if loss.layer == "image" else 2) - (100 if loss.layer == "image" else 0)
     found = found[None].contiguous(memory_format=layout)[0]
     leaf = found.clone().requires_grad_()
-    loss.compare(loss.measure(leaf, mask, content)).backward()
+    loss.compare(loss.measure(Units(leaf, mask, content))).backward()
     torch.testing.assert_close(gradient(loss, found, mask, content), leaf.grad, rtol=1e-10, atol=1e-14)
 
 
@@ -158,7 +158,7 @@ def test_distances_are_what_they_say_of_vectors_of_features(kind):
         "wasserstein": means + np.trace(first + second - 2 * root) / 8,
     }[kind]
     loss = texture(kind, style, 3.0)
-    assert float(loss.compare(loss.measure(found))) == pytest.approx(3 * expected, rel=1e-9)
+    assert float(loss.compare(loss.measure(Units(found)))) == pytest.approx(3 * expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", DISTANCES)
@@ -166,14 +166,14 @@ def test_a_style_is_at_no_distance_from_itself_and_features_that_never_occur_do_
     found = features(8, 6, 7)
     found[3] = 0
     loss = texture(kind, found)
-    assert float(loss.compare(loss.measure(found))) == pytest.approx(0, abs=1e-9)
+    assert float(loss.compare(loss.measure(Units(found)))) == pytest.approx(0, abs=1e-9)
     assert gradient(loss, found + 0.1 * features(8, 6, 7)).isfinite().all()
     assert gradient(loss, found * 0).isfinite().all()
 
 
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope():
     ramp = torch.arange(5, dtype=torch.float64).mul(3).expand(1, 4, 5)
-    assert float(TotalVariation().compare(TotalVariation().measure(ramp))) == pytest.approx(9 * 16 / 20)
+    assert float(TotalVariation().compare(TotalVariation().measure(Units(ramp)))) == pytest.approx(9 * 16 / 20)
 
 
 def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port():
@@ -184,7 +184,7 @@ def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port():
         ("absolute", dx.abs().sum() + dy.abs().sum()),
     ):
         loss = TotalVariation(1e-3, kind)
-        assert float(loss.compare(loss.measure(x))) == pytest.approx(1e-3 * float(expected), rel=1e-12)
+        assert float(loss.compare(loss.measure(Units(x)))) == pytest.approx(1e-3 * float(expected), rel=1e-12)
 
 
 def nine_points(x):
@@ -200,7 +200,7 @@ def test_total_variation_over_nine_points(size):
     x = (features(3, *size) * 9).requires_grad_()
     expected = 0.5 * nine_points(x)
     loss = NinePointVariation(0.5)
-    assert float(loss.compare(loss.measure(x.detach()))) == pytest.approx(float(expected.detach()), rel=1e-12)
+    assert float(loss.compare(loss.measure(Units(x.detach())))) == pytest.approx(float(expected.detach()), rel=1e-12)
     expected.backward()
     torch.testing.assert_close(gradient(loss, x.detach()), x.grad, rtol=1e-10, atol=1e-12)
 
@@ -209,14 +209,16 @@ def test_total_variation_over_nine_points_knows_no_edge_where_edges_meet():
     x = features(3, 6, 5)
     loss = NinePointVariation(wraps=(True, True))
     moved = x.roll((2, 3), (1, 2))
-    assert float(loss.compare(loss.measure(x))) == pytest.approx(float(loss.compare(loss.measure(moved))), rel=1e-12)
+    assert float(loss.compare(loss.measure(Units(x)))) == pytest.approx(
+        float(loss.compare(loss.measure(Units(moved)))), rel=1e-12
+    )
     torch.testing.assert_close(gradient(loss, moved), gradient(loss, x).roll((2, 3), (1, 2)))
 
 
 def test_only_values_outside_the_range_are_penalized():
     inside, outside = torch.tensor([[[0.0, 255.0]]]), torch.tensor([[[-2.0, 258.0]]])
-    assert float(Range().compare(Range().measure(inside))) == 0
-    assert float(Range().compare(Range().measure(outside))) == pytest.approx((4 + 9) / 2)
+    assert float(Range().compare(Range().measure(Units(inside)))) == 0
+    assert float(Range().compare(Range().measure(Units(outside)))) == pytest.approx((4 + 9) / 2)
 
 
 def test_bfloat16_features_are_summed_in_float32():
@@ -228,4 +230,4 @@ def test_bfloat16_features_are_summed_in_float32():
 
 def test_the_content_loss_says_what_it_misses():
     with pytest.raises(ValueError, match="content image"):
-        Content("conv4_2").measure(features())
+        Content("conv4_2").measure(Units(features()))

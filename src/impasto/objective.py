@@ -15,7 +15,7 @@ from torch import Tensor
 from impasto.errors import InputError
 from impasto.group import ALONE, Group
 from impasto.layers import LAYERS
-from impasto.losses import IMAGE, Content, Loss, Range, Statistic, Texture, variation
+from impasto.losses import IMAGE, Content, Loss, Range, Statistic, Texture, Units, variation
 from impasto.seams import folded, wrapped
 from impasto.settings import Settings
 from impasto.targets import Region, Targets, content_targets, owned, positive, textures
@@ -154,8 +154,7 @@ class _View:
 
     def measure(self, loss: Loss) -> Statistic:
         """Sum up what the tile owns."""
-        units = self.features[loss.layer]
-        return loss.measure(units, self._weights(loss, units), self.targets.get(loss.layer))
+        return loss.measure(self._units(loss, self.features[loss.layer]))
 
     def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], into: Tensor) -> None:
         """Add the gradient by the pixels, (3, H, W), of ⟨slope, statistic⟩ of each loss; uses up the features."""
@@ -172,12 +171,13 @@ class _View:
         if pulls:
             into += network.pullback(self.features, pulls)
 
-    def _pull(self, loss: Loss, slope: Tensor, units: Tensor, into: Tensor) -> None:
-        loss.pullback(slope, units, into, self._weights(loss, units), self.targets.get(loss.layer))
+    def _pull(self, loss: Loss, slope: Tensor, features: Tensor, into: Tensor) -> None:
+        loss.pullback(slope, self._units(loss, features), into)
 
-    def _weights(self, loss: Loss, units: Tensor) -> Tensor | None:
+    def _units(self, loss: Loss, features: Tensor) -> Units:
         stride = 1 if loss.layer == IMAGE else LAYERS[loss.layer].stride
-        return owned(self.tile, stride, units, loss.guide, self.features.dtype)
+        weights = owned(self.tile, stride, features, loss.guide, self.features.dtype)
+        return Units(features, weights, self.targets.get(loss.layer))
 
 
 def _layers(losses: Iterable[Loss]) -> set[str]:
@@ -193,7 +193,7 @@ def _without_features(losses: Sequence[Content], targets: Targets, tiles: Sequen
             weights = owned(
                 tile, LAYERS[loss.layer].stride, units, None, torch.promote_types(units.dtype, torch.float32)
             )
-            more = loss.measure(torch.zeros_like(units), weights, units)
+            more = loss.measure(Units(torch.zeros_like(units), weights, units))
             found[loss.layer] = found[loss.layer] + more if loss.layer in found else more
     values = [loss.compare(found[loss.layer].over(group.sum)) for loss in losses]
     return torch.stack(values).sum() if values else torch.zeros(())

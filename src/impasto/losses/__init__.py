@@ -1,22 +1,22 @@
 """The losses, each in two verbs: sums over pixels that add up over any parts of an image, and what is made of them.
 
-    measure(features, pixels, content) -> Statistic     additive over disjoint regions
-    compare(statistic) -> scalar                        sees only the normalized statistic
+    measure(units) -> Statistic         additive over disjoint regions
+    compare(statistic) -> scalar        sees only the normalized statistic
 
 and the derivatives of both, by hand:
 
-    slope(statistic) -> S                               of the scalar by the statistic's sum
-    pullback(S, features, into, pixels, content)        of ⟨S, sum⟩ by the features, added to `into`
+    slope(statistic) -> S               of the scalar by the statistic's sum
+    pullback(S, units, into)            of ⟨S, sum⟩ by the features, added to `into`
 
-`features` are those of the loss's own layer, (C, H, W); at the layer `image` they are the image itself in gray levels
-0 … 255. `pixels` is a weight for each unit, (H, W), or None for 1 everywhere: a mask, or which units a tile owns. So a
-blend, a mask and a tile are one mechanism. Losses know nothing of networks, tiles or images in files.
+The units are those of the loss's own layer; at the layer `image` they are the image itself in gray levels 0 … 255.
+Their weights are a mask, or which of them a tile owns. So a blend, a mask and a tile are one mechanism. Losses know
+nothing of networks, tiles or images in files.
 """
 
 from impasto.losses.content import Content
 from impasto.losses.distances import DISTANCES, Distance
 from impasto.losses.image import Range
-from impasto.losses.protocol import IMAGE, Loss, Statistic
+from impasto.losses.protocol import IMAGE, Loss, Statistic, Units
 from impasto.losses.texture import Texture, moments
 from impasto.losses.variation import NinePointVariation, TotalVariation, variation
 
@@ -31,6 +31,7 @@ __all__ = [
     "Statistic",
     "Texture",
     "TotalVariation",
+    "Units",
     "moments",
     "variation",
 ]

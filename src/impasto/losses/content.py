@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from impasto.losses.protocol import Mean, Statistic, summable, total_of, weighed
+from impasto.losses.protocol import Mean, Statistic, Units, summable, total_of, weighed
 
 __all__ = ["Content"]
 
@@ -22,23 +22,16 @@ class Content(Mean):
     term: ClassVar[str] = "content"
     additive: ClassVar[bool] = True
 
-    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:
+    def measure(self, units: Units) -> Statistic:
         """Sum (F - P)² over the units."""
-        return total_of(self._distance(features, content).square(), pixels)
+        return total_of(_distance(units).square(), units.weights)
 
-    def pullback(
-        self,
-        slope: Tensor,
-        features: Tensor,
-        into: Tensor,
-        pixels: Tensor | None = None,
-        content: Tensor | None = None,
-    ) -> None:
+    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
         """Add 2 S (F - P); Gatys et al. 2016, eq. 2."""
-        into.add_(weighed(self._distance(features, content) * (2 * slope), pixels))
+        into.add_(weighed(_distance(units) * (2 * slope), units.weights))
 
-    @staticmethod
-    def _distance(features: Tensor, content: Tensor | None) -> Tensor:
-        if content is None:
-            raise ValueError("the content loss needs the content image's features")
-        return summable(features).sub(content)
+
+def _distance(units: Units) -> Tensor:
+    if units.content is None:
+        raise ValueError("the content loss needs the content image's features")
+    return summable(units.features).sub(units.content)

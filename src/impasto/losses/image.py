@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from impasto.losses.protocol import IMAGE, Mean, Statistic, total_of, weighed
+from impasto.losses.protocol import IMAGE, Mean, Statistic, Units, total_of, weighed
 
 __all__ = ["Range"]
 
@@ -23,17 +23,14 @@ class Range(Mean):
     term: ClassVar[str] = "range"
     additive: ClassVar[bool] = True
 
-    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:  # noqa: ARG002
+    def measure(self, units: Units) -> Statistic:
         """Sum the squared excess."""
-        return total_of((features - features.clamp(0, 255)).square(), pixels)
+        return total_of(_excess(units).square(), units.weights)
 
-    def pullback(
-        self,
-        slope: Tensor,
-        features: Tensor,
-        into: Tensor,
-        pixels: Tensor | None = None,
-        content: Tensor | None = None,  # noqa: ARG002
-    ) -> None:
+    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
         """Add the excess, times 2 S."""
-        into.add_(weighed((features - features.clamp(0, 255)) * (2 * slope), pixels))
+        into.add_(weighed(_excess(units) * (2 * slope), units.weights))
+
+
+def _excess(units: Units) -> Tensor:
+    return units.features - units.features.clamp(0, 255)

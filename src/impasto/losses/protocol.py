@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
-__all__ = ["IMAGE", "Loss", "Mean", "Statistic", "mass", "summable", "total_of", "weighed"]
+__all__ = ["IMAGE", "Loss", "Mean", "Statistic", "Units", "mass", "summable", "total_of", "weighed"]
 
 IMAGE = "image"
 """The layer of losses that look at the pixels themselves."""
@@ -35,6 +35,17 @@ class Statistic:
         return type(self)(add_up(self.total), add_up(self.mass))
 
 
+class Units(NamedTuple):
+    """The units of a layer in a part of an image."""
+
+    features: Tensor
+    """(C, H, W)."""
+    weights: Tensor | None = None
+    """By which each position counts, (H, W); None: 1."""
+    content: Tensor | None = None
+    """The content image's features at the same places, (C, H, W), where a loss needs them."""
+
+
 class Loss(Protocol):
     """A term of the objective at one layer."""
 
@@ -53,8 +64,8 @@ class Loss(Protocol):
         """The weight of each unit of the whole image, (H, W), for a loss of a region; None: 1."""
         ...
 
-    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:
-        """Sum up what the loss needs of a region; `content` is the content image's features at the same place."""
+    def measure(self, units: Units) -> Statistic:
+        """Sum up what the loss needs of a region."""
         ...
 
     def compare(self, statistic: Statistic) -> Tensor:
@@ -65,14 +76,7 @@ class Loss(Protocol):
         """Return the derivative of `compare` by the statistic's sum, of the sum's shape."""
         ...
 
-    def pullback(
-        self,
-        slope: Tensor,
-        features: Tensor,
-        into: Tensor,
-        pixels: Tensor | None = None,
-        content: Tensor | None = None,
-    ) -> None:
+    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
         """Add the derivative of ⟨slope, measured sum⟩ by the features to `into`, of their shape, in place."""
         ...
 
@@ -101,17 +105,17 @@ def summable(features: Tensor) -> Tensor:
     return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
-def weighed(values: Tensor, pixels: Tensor | None) -> Tensor:
-    """Return values (C, H, W) times the weights of their pixels."""
-    return values if pixels is None else values * pixels.to(values.dtype)
+def weighed(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Return values (C, H, W) times the weights of their positions."""
+    return values if weights is None else values * weights.to(values.dtype)
 
 
-def mass(units: Tensor, pixels: Tensor | None) -> Tensor:
-    """Sum the weights of one channel's units, (H, W)."""
-    return summable(units.new_zeros(())) + units.numel() if pixels is None else pixels.sum()
+def mass(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Sum the weights of one channel's values, (H, W)."""
+    return summable(values.new_zeros(())) + values.numel() if weights is None else weights.sum()
 
 
-def total_of(values: Tensor, pixels: Tensor | None) -> Statistic:
-    """Sum values (C, H, W) over units and channels, with a mass that makes the normalized statistic a mean."""
-    total = values.sum() if pixels is None else (values.sum(0) * pixels).sum()
-    return Statistic(total, mass(values[0], pixels) * len(values))
+def total_of(values: Tensor, weights: Tensor | None) -> Statistic:
+    """Sum values (C, H, W) over positions and channels, with a mass that makes the normalized statistic a mean."""
+    total = values.sum() if weights is None else (values.sum(0) * weights).sum()
+    return Statistic(total, mass(values[0], weights) * len(values))

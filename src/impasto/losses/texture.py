@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.distances import Distance
-from impasto.losses.protocol import Statistic, mass, summable
+from impasto.losses.protocol import Statistic, Units, mass, summable
 
 __all__ = ["Texture", "moments"]
 
@@ -16,20 +16,20 @@ _CHUNK = 1 << 14
 """Positions whose features are brought to float32 at a time: they stay in the processor's cache."""
 
 
-def moments(features: Tensor, pixels: Tensor | None = None) -> Statistic:
+def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
     """Sum F Fᵀ and, as a last column, F over positions: (C, C + 1); its mean is the Gram matrix beside the mean.
 
-    Each position is weighted by its pixel; with guides T of Gatys et al. 2017, `pixels` is T².
+    Each position has a weight; with guides T of Gatys et al. 2017, that is T².
     """
     count = len(features)
     total = summable(features.new_zeros(count, count + 1))
     rows = _rows(features)  # (H·W, C)
     for some in _parts(rows):
         exact = summable(rows[some])
-        weighted = exact if pixels is None else exact * pixels.flatten()[some, None]
+        weighted = exact if weights is None else exact * weights.flatten()[some, None]
         total[:, :count].addmm_(exact.T, weighted)
         total[:, count].add_(weighted.sum(0))
-    return Statistic(total, mass(features[0], pixels))
+    return Statistic(total, mass(features[0], weights))
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Texture:
     term: ClassVar[str] = "style"
     additive: ClassVar[bool] = True
 
-    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:  # noqa: ARG002
+    def measure(self, units: Units) -> Statistic:
         """Sum F Fᵀ and F over the positions."""
-        return moments(features, pixels)
+        return moments(units.features, units.weights)
 
     def compare(self, statistic: Statistic) -> Tensor:
         """Add up the distances."""
@@ -69,26 +69,20 @@ class Texture:
         slopes = (distance.derivative(statistic.mean) * weight for distance, weight in self.distances)
         return sum(slopes, start=start) / statistic.mass
 
-    def pullback(
-        self,
-        slope: Tensor,
-        features: Tensor,
-        into: Tensor,
-        pixels: Tensor | None = None,
-        content: Tensor | None = None,  # noqa: ARG002
-    ) -> None:
+    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
         """Add 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and the derivative by the sum of F."""
+        features, weights, _ = units
         count = len(features)
         rows, rows_into = _rows(features), _rows(into)
         twice = (2 * slope[:, :count]).to(features.dtype)
         by_sum = slope[:, count].to(features.dtype)
         has_means = any(distance.has_mean for distance, _ in self.distances)
-        if pixels is None:
+        if weights is None:
             rows_into.addmm_(rows, twice)
             if has_means:
                 rows_into.add_(by_sum)
             return
-        weights = pixels.flatten().to(features.dtype)[:, None]
+        weights = weights.flatten().to(features.dtype)[:, None]
         for some in _parts(rows):
             rows_into[some].addmm_(rows[some] * weights[some], twice)
             if has_means:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from impasto.losses.protocol import IMAGE, Loss, Mean, Statistic, total_of, weighed
+from impasto.losses.protocol import IMAGE, Loss, Mean, Statistic, Units, total_of, weighed
 
 __all__ = ["NinePointVariation", "TotalVariation", "Variation", "variation"]
 
@@ -37,10 +37,10 @@ class TotalVariation(Mean):
     term: ClassVar[str] = "tv"
     additive: ClassVar[bool] = True
 
-    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:  # noqa: ARG002
+    def measure(self, units: Units) -> Statistic:
         """Sum what is made of the differences."""
-        down, across = (self._made_of(step) for step in _steps(features, self.wraps))
-        return total_of(down.add_(across), pixels)
+        down, across = (self._made_of(step) for step in _steps(units.features, self.wraps))
+        return total_of(down.add_(across), units.weights)
 
     def compare(self, statistic: Statistic) -> Tensor:
         """Weigh the mean or the sum."""
@@ -51,17 +51,10 @@ class TotalVariation(Mean):
         of_sum = statistic.mass.new_full((), self.weight)
         return of_sum / statistic.mass if self.variation == "mean-squares" else of_sum
 
-    def pullback(
-        self,
-        slope: Tensor,
-        features: Tensor,
-        into: Tensor,
-        pixels: Tensor | None = None,
-        content: Tensor | None = None,  # noqa: ARG002
-    ) -> None:
+    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
         """Add the derivative by each difference to the further of its two pixels and take it from the nearer."""
-        for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
-            pull = weighed(self._derivative(step).mul_(slope), pixels)
+        for axis, step in zip((1, 2), _steps(units.features, self.wraps), strict=True):
+            pull = weighed(self._derivative(step).mul_(slope), units.weights)
             into.sub_(pull).add_(pull.roll(1, axis))
 
     def _made_of(self, step: Tensor) -> Tensor:
@@ -90,12 +83,12 @@ class NinePointVariation:
     term: ClassVar[str] = "tv"
     additive: ClassVar[bool] = True
 
-    def measure(self, features: Tensor, pixels: Tensor | None = None, content: Tensor | None = None) -> Statistic:  # noqa: ARG002
+    def measure(self, units: Units) -> Statistic:
         """Sum the squares along the axes, those along the diagonals, and count the latter: (3,)."""
-        down, across = _steps(features, self.wraps)
-        straight = total_of(down.square_().add_(across.square_()), pixels)
-        u, v = self._diagonals(features)
-        slanted = total_of(u.square_().add_(v.square_()), self._of_diagonals(pixels))
+        down, across = _steps(units.features, self.wraps)
+        straight = total_of(down.square_().add_(across.square_()), units.weights)
+        u, v = self._diagonals(units.features)
+        slanted = total_of(u.square_().add_(v.square_()), self._of_diagonals(units.weights))
         return Statistic(torch.stack((straight.total, slanted.total, slanted.mass)), straight.mass)
 
     def compare(self, statistic: Statistic) -> Tensor:
@@ -109,20 +102,13 @@ class NinePointVariation:
         parts = (1 / (3 * statistic.mass), 1 / (12 * count), -slanted / (12 * count.square()))
         return 2 * self.weight * torch.stack(parts)
 
-    def pullback(
-        self,
-        slope: Tensor,
-        features: Tensor,
-        into: Tensor,
-        pixels: Tensor | None = None,
-        content: Tensor | None = None,  # noqa: ARG002
-    ) -> None:
+    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
         """Add the derivative by each difference to the further of its two pixels and take it from the nearer."""
-        for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
-            pull = weighed(step.mul_(2 * slope[0]), pixels)
+        for axis, step in zip((1, 2), _steps(units.features, self.wraps), strict=True):
+            pull = weighed(step.mul_(2 * slope[0]), units.weights)
             into.sub_(pull).add_(pull.roll(1, axis))
-        weights = self._of_diagonals(pixels)
-        u, v = (weighed(step.mul_(2 * slope[1]), weights) for step in self._diagonals(features))
+        weights = self._of_diagonals(units.weights)
+        u, v = (weighed(step.mul_(2 * slope[1]), weights) for step in self._diagonals(units.features))
         padded = u.new_zeros(len(u), u.shape[1] + 1, u.shape[2] + 1)
         padded[:, 1:, 1:] += u
         padded[:, :-1, :-1] -= u
@@ -149,12 +135,12 @@ class NinePointVariation:
         padded = padded[0]
         return padded[:, 1:, 1:] - padded[:, :-1, :-1], padded[:, 1:, :-1] - padded[:, :-1, 1:]
 
-    def _of_diagonals(self, pixels: Tensor | None) -> Tensor | None:
+    def _of_diagonals(self, weights: Tensor | None) -> Tensor | None:
         """Return the weight of each pair of diagonals: that of the pixel that owns it."""
-        if pixels is not None:
+        if weights is not None:
             for axis, wrap in enumerate(self.wraps):
-                pixels = pixels if wrap else torch.cat((pixels, pixels.narrow(axis, -1, 1)), axis)
-        return pixels
+                weights = weights if wrap else torch.cat((weights, weights.narrow(axis, -1, 1)), axis)
+        return weights
 
 
 def _steps(features: Tensor, wraps: tuple[bool, bool]) -> list[Tensor]:
