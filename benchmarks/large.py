@@ -25,7 +25,12 @@ from impasto.objective import Objective
 from impasto.targets import Region, StyleImage
 from impasto.tiles import Tiling
 
-_MEMORIES = {512: ("auto",), 1024: ("auto", "1GB"), 2048: ("auto", "2GB", "1.5GB"), 4096: ("auto", "6GB", "4GB", "3GB")}
+_MEMORIES = {
+    512: ("auto",),
+    1024: ("auto", "2GB", "1.7GB"),
+    2048: ("auto", "3GB", "2GB"),
+    4096: ("auto", "6GB", "4GB", "3GB"),
+}
 """Budgets to try at each size, in pixels of a side."""
 
 

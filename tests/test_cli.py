@@ -151,6 +151,36 @@ def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypat
     assert not (files / "out.png.checkpoint").exists()
 
 
+def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files, monkeypatch):
+    def at_once(run, *_):
+        (files / "out.png").write_bytes(b"precious")
+        return list(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.cli.drive._paint", at_once)
+        code, _, err = paint()
+    assert code == 1
+    assert "out.png exists already" in err
+    assert f"The run is kept in {files / 'out.png.checkpoint'}" in err
+    assert (files / "out.png").read_bytes() == b"precious"
+    (files / "out.png").unlink()
+    assert paint()[1].startswith("going on after 4 evaluations")
+
+
+def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
+    (files / "lost").mkdir()
+
+    def at_once(run, *_):
+        (files / "lost").rmdir()
+        return list(run)
+
+    monkeypatch.setattr("impasto.cli.drive._paint", at_once)
+    code, _, err = paint(output="lost/out.png")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "lost does not exist" in err
+
+
 def test_the_losses_are_plotted(paint, files):
     assert paint("--plot", files / "losses.png")[0] == 0
     assert Picture.open(files / "losses.png").width > 400

@@ -31,6 +31,10 @@ _THINNEST = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
 
 
+_KEEPING = 1.65
+"""Times what it needs that a run takes, where the memory that is freed stays with the process: docs/notes/speed.md."""
+
+
 class Size(NamedTuple):
     """Width and height in pixels."""
 
@@ -98,14 +102,19 @@ class Plan(NamedTuple):
         return sum(stage.work * stage.evaluations for stage in self.stages)
 
     @property
-    def bytes(self) -> float:
-        """Memory that the process takes at the peak."""
-        return self.held + max(stage.layout.bytes for stage in self.stages)
+    def needed(self) -> float:
+        """Bytes that the run needs at the peak, beside what the process takes before."""
+        return max(stage.layout.bytes for stage in self.stages)
 
     @property
     def is_roomy(self) -> bool:
-        """Whether half as much again would still fit."""
-        return 1.5 * self.bytes < self.limit
+        """Whether it fits even if the memory that is freed stays with the process, which saves time."""
+        return self.held + _KEEPING * self.needed < self.limit
+
+    @property
+    def bytes(self) -> float:
+        """Memory that the process takes at the peak."""
+        return self.held + (_KEEPING if self.is_roomy else 1) * self.needed
 
 
 _UNLIMITED = Budget()

@@ -169,7 +169,7 @@ def _save(run: "Run", output: Path, watch: Watch) -> None:
         return
     try:
         run.save(output, overwrite=watch.overwrite)
-    except WriteError as error:
+    except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
         raise WriteError(f"{error} {_kept(run, watch)}") from error
     if watch.plot is not None and run.history:
         from impasto.figures import plot_losses  # noqa: PLC0415
@@ -185,7 +185,7 @@ def _kept(run: "Run", watch: Watch) -> str:
         run.keep()
     except ImpastoError as error:
         return str(error)
-    return f"The run is kept in {watch.checkpoint}: make room and start the same command again."
+    return f"The run is kept in {watch.checkpoint}: put that right and start the same command again."
 
 
 def _summary(run: "Run") -> str:
