@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from conftest import note
-from impasto import Mask, Picture, Result, Settings, Style, StyleTransfer, stylize
-from impasto.errors import InputError, PictureError
+from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransfer, stylize
+from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample
 from impasto.objective import Objective
+from impasto.plan import make_plan
 from impasto.targets import Region, StyleImage
 
 
@@ -299,3 +300,24 @@ def test_a_layer_is_inverted_without_a_style(transfer, picture):
     assert result.history[-1].loss < 0.02 * result.history[0].loss
     with pytest.raises(InputError, match="init cannot be style"):
         transfer(style_weight=0, init="style").start(picture())
+
+
+@pytest.mark.parametrize("asked", ["auto", "lines"])
+def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, monkeypatch, asked):
+    def cramped(*words, **more):
+        if transfer.machine.saving != "off":
+            raise SpaceError("it does not fit.")
+        return make_plan(*words, **more)
+
+    transfer = StyleTransfer(
+        Settings(size=64, first_size=0, iterations=1), Runtime(device="cpu", winograd=asked), weights=weights
+    )
+    transfer.machine = transfer.machine._replace(saving="lines")
+    monkeypatch.setattr("impasto.transfer.make_plan", cramped)
+    if asked == "lines":
+        with pytest.raises(SpaceError):
+            transfer.plan(picture(), [picture()])
+        return
+    run = transfer.start(picture(), picture(seed=1))
+    assert transfer.machine.saving == transfer.network.saving == "off"
+    assert next(run).loss > 0

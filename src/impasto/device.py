@@ -19,7 +19,7 @@ from impasto.group import Group, join, place
 from impasto.settings import Runtime
 from impasto.winograd import F4, Saving, prepare_lines, savings
 
-__all__ = ["Machine", "budget", "resolve"]
+__all__ = ["Machine", "budget", "resolve", "smaller"]
 
 _WORTH = 1.15
 """How many times faster something must be to be chosen over what is simpler or more precise."""
@@ -82,6 +82,16 @@ def resolve(runtime: Runtime) -> Machine:
         torch.set_num_threads(_threads(trial))
     sums = torch.promote_types(trial.dtype, torch.float32)
     return Machine(device, trial.dtype, sums, trial.saving, join(device), reason)
+
+
+def smaller(machine: Machine) -> Machine | None:
+    """Return a machine whose convolutions are slower and have smaller filters, if there is one."""
+    there = savings(machine.device, machine.features)
+    before = there[: there.index(machine.saving)]
+    if not before:
+        return None
+    trial = _Trial(machine.features, before[-1])
+    return machine._replace(saving=trial.saving, reason=f"{trial}; the filters of anything faster are too large")
 
 
 def budget(machine: Machine, runtime: Runtime) -> Budget:

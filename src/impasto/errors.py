@@ -44,6 +44,10 @@ class PictureError(InputError):
     """An image file cannot be read, or a picture is too small or too thin to paint."""
 
 
+class SpaceError(PictureError):
+    """A picture is too large for the memory that there is."""
+
+
 class WeightsError(InputError):
     """A weights file is missing, damaged, or does not hold a VGG-19."""
 

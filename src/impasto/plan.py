@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from impasto.budget import Budget, Layout, cheapest
-from impasto.errors import PictureError
+from impasto.errors import PictureError, SpaceError
 from impasto.layers import LAYERS
 from impasto.settings import Settings
 from impasto.tiles import Wraps
@@ -131,7 +131,8 @@ def make_plan(
     """Plan the stages for a content image and style images of the given sizes; `scales` are the styles' own.
 
     Raises:
-        PictureError: a picture is too small, too thin for the size asked for, or too large for the budget.
+        PictureError: a picture is too small, or too thin for the size asked for.
+        SpaceError: it is too large for the budget.
 
     """
     for name, size in [("content", content), *(("style", size) for size in styles)]:
@@ -162,7 +163,7 @@ def make_plan(
         evaluations += these
         layout = cheapest(settings, size.height, size.width, budget, evaluations)
         if layout is None:
-            raise PictureError(_too_large(settings, content, budget))
+            raise SpaceError(_too_large(settings, content, budget))
         scaled = zip(styles, scales or [1.0] * len(styles), strict=True)
         placed = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
         stages.append(Stage(size, placed, these, layout))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from impasto import device
 from impasto.device import Machine
-from impasto.errors import InputError
+from impasto.errors import InputError, SpaceError
 from impasto.images import Picture
 from impasto.masks import Mask
 from impasto.plan import Plan, Size, make_plan
@@ -66,7 +66,7 @@ class StyleTransfer:
             PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
 
         """
-        return self._plan(Inputs(content, [_style(style) for style in styles], keep=keep))
+        return self._fitting_plan(Inputs(content, [_style(style) for style in styles], keep=keep))
 
     def start(
         self,
@@ -106,6 +106,7 @@ class StyleTransfer:
         inputs = Inputs(content, chosen, initial, keep)
         path = None if checkpoint is None else Path(checkpoint)
         saved = Saved.of(path, self.machine.group) if path is not None and path.exists() else None
+        plan = self._fitting_plan(inputs) if saved is None else saved.plan()
         machine = self.machine if saved is None else self._machine_of(saved)
         keeper = None
         if path is not None:
@@ -116,7 +117,7 @@ class StyleTransfer:
         return Run(
             inputs,
             settings=self.settings,
-            plan=self._plan(inputs) if saved is None else saved.plan(),
+            plan=plan,
             network=self.network if machine is self.machine else self._network_on(machine),
             machine=machine,
             replan=lambda room: self._plan(inputs, room),
@@ -128,6 +129,18 @@ class StyleTransfer:
         settings = self.settings
         network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
         return network.to(machine.device, machine.features, machine.saving)
+
+    def _fitting_plan(self, inputs: Inputs) -> Plan:
+        """Plan a run; where it would not fit, without the fastest convolutions, whose filters take up to 500 MB."""
+        while True:
+            try:
+                return self._plan(inputs)
+            except SpaceError:
+                machine = None if self.runtime.winograd != "auto" else device.smaller(self.machine)
+                if machine is None:
+                    raise
+                self.machine = machine
+                del self.network
 
     def _plan(self, inputs: Inputs, room: float | None = None) -> Plan:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
