@@ -31,7 +31,7 @@ def main() -> None:
         for number in FIGURES:
             impasto("figures", photograph, painting, "--folder", folder / "figures", "--figure", str(number))
             sheet = Picture.open(folder / "figures" / f"figure-{number}.png")
-            sheet.save(IMAGES / f"figure-{number}.jpg", overwrite=True)
+            sheet.save(IMAGES / f"figure-{number}.jpg", overwrite=True, quality=85)
             print(number, flush=True)
 
 

@@ -44,6 +44,9 @@ _HALVING = 0.06
 _ROUNDING = 0.01
 """The same, of a history in bfloat16."""
 
+_SURE = 0.96
+"""Share of the memory that a plan may take: docs/large-images.md says how far predictions were off."""
+
 _FEWEST = 2
 """Pairs in the shortest history."""
 
@@ -66,8 +69,8 @@ class Budget(NamedTuple):
 
     @property
     def room(self) -> float:
-        """Bytes for the run itself."""
-        return self.limit - self.held
+        """Bytes for the run itself, less what a prediction may be wrong by."""
+        return _SURE * self.limit - self.held
 
 
 class Layout(NamedTuple):
