@@ -58,8 +58,9 @@ def main() -> None:
             command = [sys.executable, "-m", "impasto", *words, *size, "-o", IMAGES / file, "--overwrite", "--quiet"]
             subprocess.run(command, cwd=folder, check=True)
             print(file, flush=True)
-    tile = Picture.open(IMAGES / "tile.jpg").pixels
-    Picture(tile.repeat(1, 2, 2)).save(IMAGES / "tiles.jpg", overwrite=True)
+    if not sys.argv[1:] or "tile.jpg" in sys.argv[1:]:
+        tile = Picture.open(IMAGES / "tile.jpg").pixels
+        Picture(tile.repeat(1, 2, 2)).save(IMAGES / "tiles.jpg", overwrite=True)
 
 
 if __name__ == "__main__":

@@ -162,6 +162,7 @@ def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files,
     assert code == 1
     assert "out.png exists already" in err
     assert f"The run is kept in {files / 'out.png.checkpoint'}" in err
+    assert paint()[0] == 2
     assert (files / "out.png").read_bytes() == b"precious"
     (files / "out.png").unlink()
     assert paint()[1].startswith("going on after 4 evaluations")

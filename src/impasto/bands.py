@@ -22,7 +22,7 @@ _BUSY = 4 * BAND
 
 def forward(
     convolution: Convolution, border: Border, pool: Pool, signal: Tensor, *, keep: bool
-) -> tuple[Tensor, Pullback]:
+) -> tuple[Tensor, Pullback | None]:
     """Return the pooled output of a convolution, (1, out, H // 2, W // 2), and the way back, if it is to be kept."""
     height, width = (side // 2 for side in signal.shape[2:])
     channels = len(convolution.bias)
@@ -36,6 +36,8 @@ def forward(
         if keep:
             ways_back.append((rows, _through(pool, output, part)))
         del output
+    if not keep:
+        return pooled, None
     shape = signal.shape
     return pooled, lambda cotangent: _pullback(convolution, border, ways_back, cotangent, shape)
 

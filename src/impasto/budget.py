@@ -100,7 +100,10 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
     """
     full = max(1, min(settings.history, longest))
     shorter = range(1, max(1, int(math.log2(full / _FEWEST)) + 1)) if settings.optimizer == "lbfgs" else ()
-    problem = _Problem(settings, height, width, budget, full)
+    layers = frozenset((*settings.content_layers, *settings.style_layers))
+    passing = _passing(settings.pooling, layers, budget.feature)
+    again = _passing(settings.pooling, settings.content_layers, budget.feature).forward
+    problem = _Problem(settings, height, width, budget, full, layers, passing, again)
     choices = product(
         (side for side in _SIDES if side < max(height, width)),
         (True, False),
@@ -123,26 +126,29 @@ class _Problem(NamedTuple):
     budget: Budget
     full: int
     """Pairs in a history of full length."""
+    layers: Collection[str]
+    """That the losses look at."""
+    passing: "_Passing"
+    """The network as deep as these."""
+    again: float
+    """Bytes a pixel to compute the content's features once more."""
 
 
 def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: HistoryType) -> Layout | None:
     """Return a layout with as many tiles kept as fit, or None where not one does."""
-    settings, height, width, budget, full = problem
-    layers, processes = {*settings.content_layers, *settings.style_layers}, budget.processes
+    settings, height, width, budget, full, layers, passing, again = problem
+    processes = budget.processes
     tiles = tiling.tiles(height, width, layers)
     looked, largest = sum(tile.pixels for tile in tiles), max(tile.pixels for tile in tiles)
     short = history_type == "bfloat16"
     row = (_IMAGE if short else 2 * _IMAGE) if settings.optimizer == "lbfgs" else 0
-    passing = _passing(settings.pooling, layers, budget.feature)
     each = largest * passing.kept
     content = _features(settings.content_layers, budget.feature) / processes if tiling.targets_kept else _IMAGE
     parts = (_PARTS * _IMAGE + row * pairs) / processes
     masks = _MASK * budget.masks
     under_way = largest * passing.most
     if not tiling.targets_kept:  # computed beside a tile's features
-        under_way = max(
-            under_way, each + largest * _passing(settings.pooling, settings.content_layers, budget.feature).forward
-        )
+        under_way = max(under_way, each + largest * again)
     under_way += _BANDS * budget.feature
     fixed = height * width * (_IMAGES * _IMAGE + parts + content + masks) + under_way
     mine = len(tiles) / processes

@@ -1,5 +1,6 @@
 """How a command drives a run: what is shown and kept, and what is saved whatever happens."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,12 +55,24 @@ class Watch:
     def of(cls, watch: "Watch | None", output: Path) -> "Watch":
         """Return what was asked for; of several processes, only the first shows and keeps anything.
 
-        A run that goes on may replace what it has saved before.
+        A run that goes on may replace what it has saved before, but no file of anyone else.
         """
         watch = watch or cls()
         kept = watch.checkpoint or output.with_name(f"{output.name}.checkpoint")
-        watch = replace(watch, checkpoint=kept, overwrite=watch.overwrite or kept.exists())
+        watch = replace(watch, checkpoint=kept, overwrite=watch.overwrite or (kept.exists() and _is_free(output)))
         return watch if several.is_lead() else replace(watch, save_every=0, plot=None, json=False, quiet=True)
+
+
+def _is_free(output: Path) -> bool:
+    """Tell whether there is nothing but perhaps a picture that impasto painted."""
+    if not output.exists():
+        return True
+    from impasto.images import read_note  # noqa: PLC0415 (torch)
+
+    try:
+        return "impasto" in json.loads(read_note(output) or "{}")
+    except (InputError, ValueError):
+        return False
 
 
 Output = Annotated[Path, Parameter(alias="-o")]
