@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.filters import Filter, prepare
+from impasto.filters import Filter, prepare, product
 from impasto.tiles import Wraps
 from impasto.winograd import F2, F4, Saving, Scheme, prepare_lines
 
@@ -80,11 +80,11 @@ class Convolution:
             for place, near in ((0, (border.rows[0], 0, 1)), (height - 1, (-2, -1, border.rows[1]))):
                 if start <= place < stop:
                     strip = _beside(_picked(signal, 2, near), 3, border.columns)
-                    output[:, :, place - start] = self._ahead(strip, (0, 0))[:, :, 0]
+                    output[:, :, place - start] = self._narrow(strip)[:, :, 0]
         if border.columns is not None:
             for place, near in ((0, (border.columns[0], 0, 1)), (-1, (-2, -1, border.columns[1]))):
                 strip = _beside(_picked(signal, 3, near), 2, border.rows)[:, :, start : stop + 2]
-                output[..., place] = self._ahead(strip, (0, 0))[..., 0]
+                output[..., place] = self._narrow(strip)[..., 0]
         return output
 
     def pullback(self, cotangent: Tensor, border: Border) -> Tensor:
@@ -105,11 +105,23 @@ class Convolution:
         """Go back with rows of zeros above and below; what goes to columns of the border is added where they are."""
         gradient = self._back(cotangent, (zeros, 1))
         if columns is not None:
-            left = self._back(cotangent[..., :1], (zeros, 2))[..., 0]  # (1, in, rows)
-            right = self._back(cotangent[..., -1:], (zeros, 2))[..., 2]
-            for place, column in zip(columns, (left, right), strict=True):
-                gradient[..., place] += column
+            for place, side, tap in zip(columns, (0, -1), (0, 2), strict=True):
+                gradient[..., place] += self._beyond(cotangent[0, ..., side], tap)[:, :, 2 - zeros :][
+                    ..., : gradient.shape[2]
+                ]
         return gradient
+
+    def _narrow(self, strip: Tensor) -> Tensor:
+        """Go forward through a strip with its border, of three rows or three columns."""
+        return product(strip, self.weight, self.bias).clamp_min_(0)
+
+    def _beyond(self, column: Tensor, tap: int) -> Tensor:
+        """Return what a column of a cotangent, (out, H), gives to the one beside it, (1, in, H + 2), by one tap."""
+        height = column.shape[1]
+        wide = column.new_zeros(height + 2, self.weight.shape[1])
+        for row in range(3):
+            wide[row : row + height].addmm_(column.T, self.weight[:, :, row, tap])
+        return wide.T[None]
 
     @cached_property
     def _ahead(self) -> Filter:
