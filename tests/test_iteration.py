@@ -60,7 +60,8 @@ def recording(places):
 
 @OPTIMIZERS
 def test_a_recording_finds_what_the_iteration_itself_finds(optimizer, monkeypatch):
-    monkeypatch.setattr(lbfgs, "_choose", torch.where)  # as on a GPU, where no place may become another
+    as_on_a_gpu = lambda bad, before, now: torch.where(bad, before(), now)  # noqa: E731 (no place may become another)
+    monkeypatch.setattr(lbfgs, "_choose", as_on_a_gpu)
     objective, image = problem("cpu")
     iterate = iteration(objective, optimizer, torch.device("cpu"))
     plain, _ = run(iterate, optimizer, image)

@@ -26,11 +26,14 @@ _IMAGE = 3 * 4
 _MASK = 4 * 7 / 3
 """Bytes a pixel of a mask and of its guides, a third more than one at full size."""
 
-_IMAGES = 4
-"""Images that each process has at the peak: the picture, its gradient, the best and the last good one, or a step."""
+_IMAGES = 3
+"""Images that each process has at the peak: the picture, its gradient, and the best one."""
 
-_PARTS = 2
-"""Images of which each process has its part: the last gradient and step of L-BFGS, or the moments of Adam."""
+_MOMENTS = 2
+"""Images that Adam has; of L-BFGS's, the last gradient, each process has its part."""
+
+_FILTERING = 12
+"""Bytes a pixel to filter an image by frequency: a channel's spectrum and a copy of it, and the gain."""
 
 _BANDS = 3 * BAND
 """Features that are under way in a band, forward or back."""
@@ -141,16 +144,16 @@ def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: History
     tiles = tiling.tiles(height, width, layers)
     looked, largest = sum(tile.pixels for tile in tiles), max(tile.pixels for tile in tiles)
     short = history_type == "bfloat16"
-    row = (_IMAGE if short else 2 * _IMAGE) if settings.optimizer == "lbfgs" else 0
+    row = _IMAGE if short else 2 * _IMAGE
+    own = (_IMAGE + row * pairs) / processes if settings.optimizer == "lbfgs" else _MOMENTS * _IMAGE
     each = largest * passing.kept
     content = _features(settings.content_layers, budget.feature) / processes if tiling.targets_kept else _IMAGE
-    parts = (_PARTS * _IMAGE + row * pairs) / processes
     masks = _MASK * budget.masks
     under_way = largest * passing.most
     if not tiling.targets_kept:  # computed beside a tile's features
         under_way = max(under_way, each + largest * again)
-    under_way += _BANDS * budget.feature
-    fixed = height * width * (_IMAGES * _IMAGE + parts + content + masks) + under_way
+    under_way = max(under_way + _BANDS * budget.feature, height * width * (_IMAGE / processes + _FILTERING))  # a step
+    fixed = height * width * (_IMAGES * _IMAGE + own + content + masks) + under_way
     mine = len(tiles) / processes
     kept = int(min(mine, 1 + (budget.room - fixed) // each))
     if kept < 1:

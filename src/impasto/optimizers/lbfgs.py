@@ -1,8 +1,8 @@
 """Limited-memory BFGS without a line search. Nocedal and Wright, *Numerical Optimization*, 2nd edition, chapter 7.2."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
 import torch
 from torch import Tensor
@@ -29,18 +29,18 @@ _SHARES = (0.02, 1.0)
 
 
 class Last(NamedTuple):
-    """The last good point, to take the next difference from and to fall back on, and the step that left it."""
+    """The last good point, from which a step was begun."""
 
-    image: Tensor
     loss: Tensor
     gradient: Tensor
-    """In the variables of `divide_by_frequency_`, as is `step`; of both this process's part, (N,)."""
-    step: Tensor
+    """In the variables of `divide_by_frequency_`, this process's part, (N,)."""
+    moved: Tensor
+    """The mean absolute step from it, in units of the image."""
 
 
 @dataclass(frozen=True, eq=False)
 class LBFGSState:
-    """The pairs, the last good point, and how long the next step may be."""
+    """The pairs with the step that was begun, the point that it left, and how long the next one may be."""
 
     pairs: Pairs
     longest: Tensor
@@ -89,9 +89,8 @@ class LBFGS:
     def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> LBFGSState:
         """Return the state that has these tensors."""
         state = self.init(image)
-        if "last.image" in tensors:
-            mine = self.group.part(image.reshape(-1))
-            state = replace(state, last=Last(image, state.share, mine, mine))
+        if "last.gradient" in tensors:
+            state = replace(state, last=Last(state.share, self.group.part(image.reshape(-1)), state.share))
         return filled(state, tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
@@ -99,36 +98,45 @@ class LBFGS:
         mine = self.group.part(divide_by_frequency_(gradient, self.preconditioner).view(-1))
         last = state.last
         if last is None:
-            return self._move(Last(image, loss, mine.clone(), state.pairs.direction(mine)), state, gradient)
-        slopes = self.group.sum(torch.stack((mine.dot(last.step), last.gradient.dot(last.step))))
+            good = Last(loss, mine.clone(), loss)
+            return self._move(image, good, state.pairs.direction(mine), state, gradient)
+        step = state.pairs.step(mine.dtype)
+        slopes = self.group.sum(torch.stack((mine.dot(step), last.gradient.dot(step))))
         share = _followed(state.share, *slopes)
         bad = ~(loss <= self.tolerated * last.loss)
-        moved = (image - last.image).abs_().mean()
-        longest = torch.where(bad, moved / 2, (2 * state.longest).clamp_max(self.longest_step))
+        longest = torch.where(bad, last.moved / 2, (2 * state.longest).clamp_max(self.longest_step))
         change = mine.sub_(last.gradient)
-        good = last.gradient.add_(_choose(bad, torch.zeros_like(loss), change))
-        pairs, along = state.pairs.remember(last.step, change, good)
-        image, loss = _choose(bad, last.image, image), _choose(bad, last.loss, loss)
-        last = Last(image, loss, good, pairs.direction(good, along, out=last.step))
-        return self._move(last, LBFGSState(pairs, longest, share), gradient)
+        good = last.gradient.add_(_choose(bad, lambda: torch.zeros_like(loss), change))
+        pairs, along = state.pairs.remember(step, change, good)
+        image = _choose(bad, lambda: image - self._in_pixels(step, gradient), image)
+        last = last._replace(loss=torch.where(bad, last.loss, loss), gradient=good)
+        direction = pairs.direction(good, along, out=step)
+        return self._move(image, last, direction, LBFGSState(pairs, longest, share), gradient)
 
-    def _move(self, last: Last, state: LBFGSState, room: Tensor) -> tuple[Tensor, LBFGSState]:
-        """Step on from a good point, as `last` says but for the length; `room`, an image, is written over."""
-        self.group.part(room.view(-1)).copy_(last.step)
+    def _move(
+        self, image: Tensor, last: Last, direction: Tensor, state: LBFGSState, room: Tensor
+    ) -> tuple[Tensor, LBFGSState]:
+        """Step on from a good point against a direction; `room`, an image, is written over."""
+        move = self._in_pixels(direction, room)
+        length = cast("Tensor", torch.linalg.vector_norm(move, 1)) / move.numel()
+        wanted = torch.where((state.pairs.ages > 0).any(), self.learning_rate * state.share * length, self.first_step)
+        moved = wanted.minimum(state.longest)
+        scale = -moved / length.clamp_min(torch.finfo(length.dtype).tiny)
+        pairs = state.pairs.begin(direction.mul_(scale))
+        return move.mul_(scale).add_(image), replace(state, pairs=pairs, last=last._replace(moved=moved))
+
+    def _in_pixels(self, step: Tensor, room: Tensor) -> Tensor:
+        """Return the image, in `room`, that a step, (N,), moves pixels by."""
+        self.group.part(room.view(-1)).copy_(step)
         self.group.whole(room.view(-1))
-        move = divide_by_frequency_(room, self.preconditioner)
-        length = move.abs().mean()
-        wanted = torch.where(state.pairs.ages.any(), self.learning_rate * state.share * length, self.first_step)
-        scale = -wanted.minimum(state.longest) / length.clamp_min(torch.finfo(length.dtype).tiny)
-        last.step.mul_(scale)
-        return move.mul_(scale).add_(last.image), replace(state, last=last)
+        return divide_by_frequency_(room, self.preconditioner)
 
 
-def _choose(bad: Tensor, before: Tensor, now: Tensor) -> Tensor:
+def _choose(bad: Tensor, before: Callable[[], Tensor], now: Tensor) -> Tensor:
     """Return one of two tensors: on a processor itself, elsewhere a copy, since to look would be to wait."""
     if bad.device.type == "cpu":
-        return before if bad else now
-    return torch.where(bad, before, now)
+        return before() if bad else now
+    return torch.where(bad, before(), now)
 
 
 def _followed(share: Tensor, slope: Tensor, slope_before: Tensor) -> Tensor:

@@ -31,7 +31,8 @@ _SMALL, _LARGE = 1 << 14, 1 << 22
 class Pairs:
     """Steps s and the changes y of the gradient along them, one a row, in a ring.
 
-    N is the length of this process's part of an image; inner products are summed over all parts.
+    A step is put in its row when it is taken, its change when the gradient at its end is known. N is the length of this
+    process's part of an image; inner products are summed over all parts.
     """
 
     steps: Tensor
@@ -45,7 +46,7 @@ class Pairs:
     lengths: Tensor
     """⟨s, s⟩ of each row, (history,)."""
     ages: Tensor
-    """When each row was written, (history,); 0 for never."""
+    """When each row was written, (history,); 0 for those that hold nothing, -1 where a change is not known yet."""
     shape: torch.Size
     """Of the image that a row is a part of, (C, H, W) or whatever it is."""
     group: Group = ALONE
@@ -62,32 +63,40 @@ class Pairs:
 
     def __len__(self) -> int:
         """Count the pairs; this waits for the device."""
-        return int(self.ages.count_nonzero())
+        return int((self.ages > 0).sum())
+
+    def begin(self, step: Tensor) -> Self:
+        """Put a step, (N,), in place of the oldest pair."""
+        row = self.ages.argmin()[None]
+        self.steps.index_copy_(0, row, step.to(self.steps.dtype)[None])
+        return replace(self, ages=self.ages.index_fill(0, row, -1))
+
+    def step(self, dtype: torch.dtype) -> Tensor:
+        """Return a copy of the step that was begun, (N,), rounded to the precision in which it is held."""
+        return self.steps.index_select(0, self.ages.argmin()[None])[0].to(dtype)
 
     def remember(self, step: Tensor, change: Tensor, gradient: Tensor) -> tuple[Self, Tensor]:
-        """Put a pair, each (N,), in place of the oldest, if they are finite and less than a right angle apart.
+        """Complete the pair of the step that was begun, if both are finite and less than a right angle apart.
 
-        Rounds both, in place, to the precision in which they are held. To read the rows is what takes the time, so the
-        products that `direction` needs, of all of them with a gradient, (N,), are taken along and returned, (2,
-        history).
+        `step` is what `step` returned; the change, (N,), is rounded in place to the precision in which it is held. To
+        read the rows is what takes the time, so the products that `direction` needs, of all of them with a gradient,
+        (N,), are taken along and returned, (2, history).
         """
         row = self.ages.argmin()[None]
-        for vector in (step, change):
-            if vector.dtype != self.steps.dtype:
-                vector.copy_(vector.to(self.steps.dtype))
+        if change.dtype != self.steps.dtype:
+            change.copy_(change.to(self.steps.dtype))
         product, length, square = self._sum(torch.stack((step.dot(change), step.dot(step), change.dot(change))))
         curved = _is_curved(product, length, square)
         for matrix, vector in ((self.steps, step), (self.changes, change)):
             for some in _parts(matrix):
-                part = matrix[:, some]
-                part.index_copy_(0, row, torch.where(curved, vector[some].to(matrix.dtype), part[row]))
-        products = torch.cat((_times(self.steps, change, gradient), _times(self.changes, change, step, gradient)))
-        along, along_steps, by_change, by_step, along_changes = self._sum(products)  # (5, history)
+                matrix[:, some].index_copy_(0, row, torch.where(curved, vector[some], 0.0).to(matrix.dtype)[None])
+        products = torch.cat((_times(self.steps, change, gradient), _times(self.changes, step, change, gradient)))
+        along, along_steps, by_step, by_change, along_changes = self._sum(products)  # (5, history)
         _put(self.products, row, curved, by_step, along)
         _put(self.squares, row, curved, by_change, by_change)
-        self.lengths.index_copy_(0, row, torch.where(curved, length, self.lengths[row]))
-        age = torch.where(curved, self.ages.max() + 1, self.ages[row])
-        return replace(self, ages=self.ages.index_copy(0, row, age)), torch.stack((along_steps, along_changes))
+        self.lengths.index_copy_(0, row, torch.where(curved, length, 0.0)[None])
+        ages = self.ages.index_copy(0, row, torch.where(curved, self.ages.max() + 1, 0)[None])
+        return replace(self, ages=ages), torch.stack((along_steps, along_changes))
 
     def direction(self, gradient: Tensor, along: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """Return H g, (N,), where H₀ is a multiple of the identity; without pairs, g.
@@ -131,7 +140,7 @@ class Pairs:
         """
         like = resample(self._image(self.steps, 0))
         found = type(self).none(history, like, dtype, self.group)
-        order = self.ages.argsort(descending=True)[:history]
+        order = self.ages.argsort(descending=True)[: min(history, len(self))]
         shrunk = self.shape.numel() / like.numel()
         for place, row in enumerate(map(int, order)):
             found.steps[place] = self.group.part(resample(self._image(self.steps, row)).reshape(-1))
@@ -211,6 +220,6 @@ def _fits(matrix: Tensor, vector: Tensor) -> bool:
 
 
 def _put(matrix: Tensor, row: Tensor, new: Tensor, across: Tensor, down: Tensor) -> None:
-    """Write a row, then a column of the same index, where `new`, a scalar, is true."""
-    matrix.index_copy_(0, row, torch.where(new, across.to(matrix), matrix[row]))
-    matrix.index_copy_(1, row, torch.where(new, down.to(matrix)[:, None], matrix[:, row]))
+    """Write a row, then a column of the same index; zeros, unless `new`, a scalar, is true."""
+    matrix.index_copy_(0, row, torch.where(new, across.to(matrix), 0.0)[None])
+    matrix.index_copy_(1, row, torch.where(new, down.to(matrix), 0.0)[:, None])
