@@ -48,9 +48,9 @@ def test_as_many_tiles_are_kept_as_fit():
 
 def test_content_features_wider_than_the_content_are_computed_again_where_nothing_else_fits():
     deep = layout(4096, 2.6, content_layers="conv4_2")
-    assert deep.tiling.targets_kept
+    assert deep.tiling.targets == "kept"
     shallow = layout(4096, 2.6, content_layers="conv1_2")
-    assert not shallow.tiling.targets_kept
+    assert shallow.tiling.targets == "computed"
     assert shallow.work > deep.work
 
 

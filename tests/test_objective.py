@@ -125,7 +125,9 @@ def tiled(network, tiling, height, width, **changes):
     ]
 
 
-@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(64, 3), Tiling(96, 100), Tiling(96, 1, False), Tiling(128, 0)])
+@pytest.mark.parametrize(
+    "tiling", [Tiling(64), Tiling(64, 3), Tiling(96, 100), Tiling(96, 1, "computed"), Tiling(128, 0)]
+)
 @pytest.mark.parametrize("size", [(210, 173), (64, 330), (129, 128)])
 @pytest.mark.parametrize(
     "changes",
@@ -209,7 +211,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
     assert float(found.loss) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(96, 2), Tiling(64, 1, False)])
+@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(96, 2), Tiling(64, 1, "computed")])
 @pytest.mark.parametrize("wraps", [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("changes", [{"tv_weight": 3.0}, {"mask_spread": "inside", "style_loss": "gram,moments"}])
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, tiling, wraps, changes):

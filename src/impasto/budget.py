@@ -23,6 +23,9 @@ HistoryType = Literal["float32", "bfloat16"]
 _IMAGE = 3 * 4
 """Bytes a pixel of an image in float32."""
 
+_SHORT = 2
+"""Bytes of a number in bfloat16."""
+
 _MASK = 4 * 7 / 3
 """Bytes a pixel of a mask and of its guides, a third more than one at full size."""
 
@@ -45,7 +48,7 @@ _HALVING = 0.06
 """Work that half the history costs, as a share: so many more evaluations reach the same loss."""
 
 _ROUNDING = 0.01
-"""The same, of a history in bfloat16."""
+"""The same, of a history or of targets in bfloat16."""
 
 _SURE = 0.96
 """Share of the memory that a plan may take: docs/large-images.md says how far predictions were off."""
@@ -109,13 +112,13 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
     problem = _Problem(settings, height, width, budget, full, layers, passing, again)
     choices = product(
         (side for side in _SIDES if side < max(height, width)),
-        (True, False),
+        ("kept", "bfloat16", "computed") if budget.feature > _SHORT else ("kept", "computed"),
         (full, *(full >> halvings for halvings in shorter)),
         (budget.history_type,) if budget.history_type else ("float32", "bfloat16"),
     )
     found = (
-        _layout(problem, Tiling(side, 1, kept, budget.processes, settings.wraps), pairs, type_)
-        for side, kept, pairs, type_ in choices
+        _layout(problem, Tiling(side, 1, held, budget.processes, settings.wraps), pairs, type_)
+        for side, held, pairs, type_ in choices
     )
     return min(filter(None, found), key=lambda layout: (layout.work, layout.bytes), default=None)
 
@@ -147,10 +150,12 @@ def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: History
     row = _IMAGE if short else 2 * _IMAGE
     own = (_IMAGE + row * pairs) / processes if settings.optimizer == "lbfgs" else _MOMENTS * _IMAGE
     each = largest * passing.kept
-    content = _features(settings.content_layers, budget.feature) / processes if tiling.targets_kept else _IMAGE
+    computed, rounded = tiling.targets == "computed", tiling.targets == "bfloat16"
+    wide = _SHORT if rounded else budget.feature
+    content = _IMAGE if computed else _features(settings.content_layers, wide) / processes
     masks = _MASK * budget.masks
     under_way = largest * passing.most
-    if not tiling.targets_kept:  # computed beside a tile's features
+    if computed:  # beside a tile's features
         under_way = max(under_way, each + largest * again)
     under_way = max(under_way + _BANDS * budget.feature, height * width * (_IMAGE / processes + _FILTERING))  # a step
     fixed = height * width * (_IMAGES * _IMAGE + own + content + masks) + under_way
@@ -159,10 +164,10 @@ def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: History
     if kept < 1:
         return None
     forward = 2 - kept / mine
-    if not tiling.targets_kept:
+    if computed:
         forward *= 1 + _macs(settings.content_layers) / _macs(layers)
     work = looked / processes / (height * width) * (forward + 1) / 2
-    work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * short
+    work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * (short + rounded)
     return Layout(tiling._replace(kept=kept), len(tiles), pairs, history_type, int(fixed + (kept - 1) * each), work)
 
 

@@ -86,7 +86,7 @@ class Objective:
         styles = [_with_margin(loss, tiling.margin(layers)) for loss in styles]
         tiles = group.share(tiling.tiles(content.shape[1], content.shape[2], layers))
         whole = wrapped(content, tiling.margin(layers))
-        targets = content_targets(network, whole, contents, tiles, _wraps(tiling), kept=tiling.targets_kept)
+        targets = content_targets(network, whole, contents, tiles, _wraps(tiling), held=tiling.targets)
         losses: list[Loss] = [*likeness, *styles]
         if settings.tv_weight > 0:
             losses.append(variation(settings.tv_weight, settings.tv_variation, _wraps(tiling)))

@@ -16,7 +16,7 @@ from impasto.layers import LAYERS
 from impasto.losses import DISTANCES, Statistic, Texture, moments
 from impasto.masks import guide
 from impasto.settings import Settings
-from impasto.tiles import Tile, Tiling, Wraps
+from impasto.tiles import Held, Tile, Tiling, Wraps
 from impasto.vgg import VGG19
 
 __all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "positive", "textures"]
@@ -49,14 +49,15 @@ class Region(NamedTuple):
 
 
 def content_targets(
-    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, kept: bool
+    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, held: Held
 ) -> Targets:
-    """Return the content image's features for any tile, kept or computed each time; it has its margin."""
+    """Return the content image's features for any tile; it has its margin."""
 
     def measure(tile: Tile) -> Mapping[str, Tensor]:
-        return dict(network.forward(content[tile.seen()], layers, wraps=wraps))
+        found = network.forward(content[tile.seen()], layers, wraps=wraps)
+        return {name: features.bfloat16() if held == "bfloat16" else features for name, features in found.items()}
 
-    return {tile: measure(tile) for tile in tiles}.__getitem__ if kept else measure
+    return measure if held == "computed" else {tile: measure(tile) for tile in tiles}.__getitem__
 
 
 def textures(

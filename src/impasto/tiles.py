@@ -8,17 +8,20 @@ import math
 from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from impasto.layers import LAYERS, up_to
 
-__all__ = ["BAND", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
+__all__ = ["BAND", "Held", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
 
 BAND = 1 << 22
 """Units that are worked on at a time, at most about, where a signal can be passed in bands of rows."""
 
 _FEWEST, _STEP = 32, 8
 """Rows of a band, at least, and of which there is a multiple: Winograd's algorithm takes four together."""
+
+Held = Literal["kept", "bfloat16", "computed"]
+"""As they are, rounded, or not at all, but computed each time."""
 
 Wraps = tuple[bool, bool]
 """Whether the first and the last row of an image are neighbors, and the first and the last column."""
@@ -76,8 +79,8 @@ class Tiling(NamedTuple):
     """Pixels that a tile owns along a side, at most about; 0 for one tile, the whole image."""
     kept: int = 1
     """Tiles whose features are kept; those of all others are computed once more."""
-    targets_kept: bool = True
-    """Whether the content image's features are kept from one evaluation to the next."""
+    targets: Held = "kept"
+    """How the content image's features are held from one evaluation to the next."""
     shares: int = 1
     """Processes that tiles are divided among: neighbors, as many for each."""
     wraps: Wraps = (False, False)

@@ -119,6 +119,9 @@ def silence() -> Generator[Show, None, None]:
     yield show
 
 
+_HELD = {"bfloat16": "held in bfloat16", "computed": "computed each time"}
+
+
 def plan(run: "Run", seconds: float) -> None:
     """Print what a run will do: its stages, how each fits into memory, and how much memory and time it will take."""
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -134,6 +137,9 @@ def plan(run: "Run", seconds: float) -> None:
         )
     console = Console(highlight=False, markup=False)
     console.print(table)
+    for number, stage in enumerate(run.plan.stages, start=1):
+        if stage.layout.tiling.targets != "kept":
+            console.print(f"In stage {number} the content's features are {_HELD[stage.layout.tiling.targets]}.")
     gigabytes = f"{run.plan.bytes / 1e9:.2f} GB, {run.plan.held / 1e9:.2f} GB of it without any stage"
     console.print(f"About {gigabytes}, and {clock(seconds)} in time.")
 
