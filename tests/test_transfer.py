@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from conftest import note
-from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransfer, stylize
+from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransfer, demo, stylize
 from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample
 from impasto.objective import Objective
 from impasto.plan import make_plan
 from impasto.targets import Region, StyleImage
+from impasto.tiles import Tiling
 
 
 def finish(run):
@@ -321,3 +322,21 @@ def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, mon
     run = transfer.start(picture(), picture(seed=1))
     assert transfer.machine.saving == transfer.network.saving == "off"
     assert next(run).loss > 0
+
+
+def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture):
+    settings = Settings(size=96, first_size=0, iterations=20, tolerance=0, color="content-luminance")
+    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64"))
+    photograph = Picture.open(demo.photograph()).resized(48, 96)
+    down, across = torch.meshgrid(torch.linspace(0, 2, 96), torch.linspace(0, 1, 48), indexing="ij")
+    hill, sun = down > 1.3 + 0.1 * torch.sin(7 * across), (down - 0.6).square() + (across - 0.4).square() < 0.1
+    areas = [hill, sun & ~hill, ~(hill | sun)]
+    styles = [Style(picture(seed=n), region=Mask(area.float())) for n, area in enumerate(areas)]
+    found = []
+    for tiling in (Tiling(), Tiling(48, 2)):
+        run = transfer.start(photograph, styles)
+        (stage,) = run.plan.stages
+        run.plan = run.plan._replace(stages=(stage._replace(layout=stage.layout._replace(tiling=tiling)),))
+        found.append(finish(run).picture.pixels)
+    assert float((found[0] - photograph.pixels).abs().mean()) > 5 / 255
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-6)

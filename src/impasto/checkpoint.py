@@ -61,9 +61,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     try:
         with cast("Any", safe_open(path, "pt")) as file:
-            about = cast("dict[str, str]", file.metadata() or {})
-            # clones, since sums depend on where in memory a tensor begins, in their last bits
-            tensors = {name: cast("Tensor", file.get_tensor(name)).clone() for name in sorted(file.keys())}
+            about, names = cast("dict[str, str]", file.metadata() or {}), sorted(cast("list[str]", file.keys()))
+        tensors = {name: _tensor(path, name) for name in names}
     except OSError as error:
         raise CheckpointError(f"the checkpoint {path} cannot be read: {reason(error)}; {_REMEDY}.") from error
     except (SafetensorError, ValueError, TypeError, RuntimeError):
@@ -74,6 +73,17 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if found.hexdigest() != about.get("sha256"):
         raise CheckpointError(f"the checkpoint {path} is not as it was written; {_REMEDY}.")
     return tensors, json.loads(about["record"])
+
+
+def _tensor(path: Path, name: str) -> Tensor:
+    """Read a tensor with nothing else of the file in memory.
+
+    It is a clone, since sums depend on where in memory a tensor begins, in their last bits.
+    """
+    from safetensors import safe_open  # noqa: PLC0415 (only where a run goes on)
+
+    with cast("Any", safe_open(path, "pt")) as file:
+        return cast("Tensor", file.get_tensor(name)).clone()
 
 
 _REMEDY = "delete it to begin anew, or name another with --checkpoint"
