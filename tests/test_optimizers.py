@@ -5,7 +5,7 @@ import torch
 
 from impasto.images import resample
 from impasto.optimizers import LBFGS, Adam
-from impasto.optimizers.pairs import Pairs
+from impasto.optimizers.pairs import Pairs, dot
 from impasto.optimizers.spectrum import divide_by_frequency_
 
 DOUBLE = torch.float64
@@ -232,3 +232,8 @@ def test_the_unit_filter_keeps_the_deviation_of_noise(power):
 def test_adam_finds_the_minimum_in_other_variables_too(power):
     _, _, losses = minimize(Adam(1.0, power), Bowl(), torch.zeros(SHAPE, dtype=DOUBLE), 600)
     assert losses[-1] < 1e-2 * losses[0]
+
+
+def test_inner_products_of_long_vectors_keep_their_digits():
+    vector = torch.rand(30_000_000, generator=torch.Generator().manual_seed(0))
+    assert float(dot(vector, vector)) == pytest.approx(float(vector.square().sum(dtype=DOUBLE)), rel=3e-4)

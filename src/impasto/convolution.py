@@ -105,10 +105,9 @@ class Convolution:
         """Go back with rows of zeros above and below; what goes to columns of the border is added where they are."""
         gradient = self._back(cotangent, (zeros, 1))
         if columns is not None:
+            rows = slice(2 - zeros, 2 - zeros + gradient.shape[2])
             for place, side, tap in zip(columns, (0, -1), (0, 2), strict=True):
-                gradient[..., place] += self._beyond(cotangent[0, ..., side], tap)[:, :, 2 - zeros :][
-                    ..., : gradient.shape[2]
-                ]
+                gradient[..., place] += self._beyond(cotangent[0, ..., side], tap)[..., rows]
         return gradient
 
     def _narrow(self, strip: Tensor) -> Tensor:

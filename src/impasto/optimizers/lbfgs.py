@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self, cast
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from impasto.group import ALONE, Group
-from impasto.optimizers.pairs import Pairs
+from impasto.optimizers.pairs import Pairs, dot
 from impasto.optimizers.protocol import GRAY_LEVEL, Resample
 from impasto.optimizers.spectrum import divide_by_frequency_
 from impasto.trees import filled
@@ -101,7 +101,7 @@ class LBFGS:
             good = Last(loss, mine.clone(), loss)
             return self._move(image, good, state.pairs.direction(mine), state, gradient)
         step = state.pairs.step(mine.dtype)
-        slopes = self.group.sum(torch.stack((mine.dot(step), last.gradient.dot(step))))
+        slopes = self.group.sum(torch.stack((dot(mine, step), dot(last.gradient, step))))
         share = _followed(state.share, *slopes)
         bad = ~(loss <= self.tolerated * last.loss)
         longest = torch.where(bad, last.moved / 2, (2 * state.longest).clamp_max(self.longest_step))
@@ -118,7 +118,7 @@ class LBFGS:
     ) -> tuple[Tensor, LBFGSState]:
         """Step on from a good point against a direction; `room`, an image, is written over."""
         move = self._in_pixels(direction, room)
-        length = cast("Tensor", torch.linalg.vector_norm(move, 1)) / move.numel()
+        length = torch.stack([channel.abs().mean() for channel in move]).mean()  # one at a time, for memory's sake
         wanted = torch.where((state.pairs.ages > 0).any(), self.learning_rate * state.share * length, self.first_step)
         moved = wanted.minimum(state.longest)
         scale = -moved / length.clamp_min(torch.finfo(length.dtype).tiny)

@@ -15,7 +15,7 @@ from impasto.compiled import fits
 from impasto.group import ALONE, Group
 from impasto.optimizers.protocol import Resample
 
-__all__ = ["Pairs"]
+__all__ = ["Pairs", "dot"]
 
 _ANGLE = 1e-8
 """Cosine of a step and the gradient's change along it, above which they are kept: no scale of either matters."""
@@ -85,7 +85,7 @@ class Pairs:
         row = self.ages.argmin()[None]
         if change.dtype != self.steps.dtype:
             change.copy_(change.to(self.steps.dtype))
-        product, length, square = self._sum(torch.stack((step.dot(change), step.dot(step), change.dot(change))))
+        product, length, square = self._sum(torch.stack((dot(step, change), dot(step, step), dot(change, change))))
         curved = _is_curved(product, length, square)
         for matrix, vector in ((self.steps, step), (self.changes, change)):
             for some in _parts(matrix):
@@ -171,6 +171,12 @@ class Pairs:
     def _sum(self, numbers: Tensor) -> Tensor:
         """Add up the processes' inner products, in the precision of the small matrices."""
         return self.group.sum(numbers.to(self.products))
+
+
+def dot(one: Tensor, two: Tensor) -> Tensor:
+    """Return the inner product of two vectors, (); over millions of numbers torch's own loses digits in float32."""
+    parts = (slice(start, start + _LARGE) for start in range(0, len(one), _LARGE))
+    return torch.stack([one[some].dot(two[some]) for some in parts]).sum()
 
 
 def _is_curved(product: Tensor, step: Tensor, change: Tensor) -> Tensor:
