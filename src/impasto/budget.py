@@ -8,13 +8,13 @@ docs/large-images.md compares these figures with measured ones.
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import product
 from typing import Literal, NamedTuple
 
 from impasto.layers import LAYERS, steps, up_to
 from impasto.settings import Settings
-from impasto.tiles import BAND, Tiling
+from impasto.tiles import BAND, Tile, Tiling
 
 __all__ = ["Budget", "HistoryType", "Layout", "cheapest"]
 
@@ -110,15 +110,18 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
     passing = _passing(settings.pooling, layers, budget.feature)
     again = _passing(settings.pooling, settings.content_layers, budget.feature).forward
     problem = _Problem(settings, height, width, budget, full, layers, passing, again)
+    tilings = [
+        Tiling(side, shares=budget.processes, wraps=settings.wraps) for side in _SIDES if side < max(height, width)
+    ]
     choices = product(
-        (side for side in _SIDES if side < max(height, width)),
+        [(tiling, _parts(tiling.tiles(height, width, layers))) for tiling in tilings],
         ("kept", "bfloat16", "computed") if budget.feature > _SHORT else ("kept", "computed"),
         (full, *(full >> halvings for halvings in shorter)),
         (budget.history_type,) if budget.history_type else ("float32", "bfloat16"),
     )
     found = (
-        _layout(problem, Tiling(side, 1, held, budget.processes, settings.wraps), pairs, type_)
-        for side, held, pairs, type_ in choices
+        _layout(problem, tiling._replace(targets=held), parts, pairs, type_)
+        for (tiling, parts), held, pairs, type_ in choices
     )
     return min(filter(None, found), key=lambda layout: (layout.work, layout.bytes), default=None)
 
@@ -140,35 +143,50 @@ class _Problem(NamedTuple):
     """Bytes a pixel to compute the content's features once more."""
 
 
-def _layout(problem: _Problem, tiling: Tiling, pairs: int, history_type: HistoryType) -> Layout | None:
+class _Parts(NamedTuple):
+    """The tiles of an image."""
+
+    number: int
+    pixels: int
+    """That they look at, together."""
+    largest: int
+    """Pixels that one looks at, at most."""
+
+
+def _parts(tiles: Sequence[Tile]) -> _Parts:
+    sizes = [tile.pixels for tile in tiles]
+    return _Parts(len(sizes), sum(sizes), max(sizes))
+
+
+def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, history_type: HistoryType) -> Layout | None:
     """Return a layout with as many tiles kept as fit, or None where not one does."""
     settings, height, width, budget, full, layers, passing, again = problem
     processes = budget.processes
-    tiles = tiling.tiles(height, width, layers)
-    looked, largest = sum(tile.pixels for tile in tiles), max(tile.pixels for tile in tiles)
     short = history_type == "bfloat16"
     row = _IMAGE if short else 2 * _IMAGE
     own = (_IMAGE + row * pairs) / processes if settings.optimizer == "lbfgs" else _MOMENTS * _IMAGE
-    each = largest * passing.kept
+    each = parts.largest * passing.kept
     computed, rounded = tiling.targets == "computed", tiling.targets == "bfloat16"
     wide = _SHORT if rounded else budget.feature
     content = _IMAGE if computed else _features(settings.content_layers, wide) / processes
     masks = _MASK * budget.masks
-    under_way = largest * passing.most
+    under_way = parts.largest * passing.most
     if computed:  # beside a tile's features
-        under_way = max(under_way, each + largest * again)
-    under_way = max(under_way + _BANDS * budget.feature, height * width * (_IMAGE / processes + _FILTERING))  # a step
-    fixed = height * width * (_IMAGES * _IMAGE + own + content + masks) + under_way
-    mine = len(tiles) / processes
-    kept = int(min(mine, 1 + (budget.room - fixed) // each))
-    if kept < 1:
+        under_way = max(under_way, each + parts.largest * again)
+    under_way += _BANDS * budget.feature
+    fixed = height * width * (_IMAGES * _IMAGE + own + content + masks)
+    stepping = height * width * (_IMAGE / processes + _FILTERING)
+    mine = parts.number / processes
+    kept = int(min(mine, 1 + (budget.room - fixed - under_way) // each))
+    if kept < 1 or fixed + stepping > budget.room:
         return None
+    taken = int(fixed + max(under_way + (kept - 1) * each, stepping))
     forward = 2 - kept / mine
     if computed:
         forward *= 1 + _macs(settings.content_layers) / _macs(layers)
-    work = looked / processes / (height * width) * (forward + 1) / 2
+    work = parts.pixels / processes / (height * width) * (forward + 1) / 2
     work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * (short + rounded)
-    return Layout(tiling._replace(kept=kept), len(tiles), pairs, history_type, int(fixed + (kept - 1) * each), work)
+    return Layout(tiling._replace(kept=kept), parts.number, pairs, history_type, taken, work)
 
 
 def _features(layers: Collection[str], feature: int) -> float:
