@@ -1,6 +1,6 @@
 """Measure large images: memory predicted and taken, the work of tiles, time by size, and several processes.
 
-    scripts/bench large --part memory --part tiles --part processes --part perturbed
+    scripts/bench large --part memory --part tiles --part processes
 
 Pictures are squares of matplotlib's sample photograph and the demo's painting.
 """
@@ -142,31 +142,7 @@ def processes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         }
 
 
-def perturbed(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield how alike pictures are in float64 from a photograph and from one that differs by a millionth, at random."""
-    pixels = _square(256).pixels
-    noise = torch.randn(pixels.shape, generator=torch.Generator().manual_seed(0))
-    settings = Settings(size=256, first_size=0, iterations=options.iterations, tolerance=0)
-    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64"))
-    found: list[tuple[torch.Tensor, list[float]]] = []
-    for content in (pixels, pixels * (1 + 1e-6 * noise)):
-        run = transfer.start(Picture(content), Picture(demo.painting()))
-        losses = [progress.loss for progress in run]
-        found.append((run.preview().pixels * 255, losses))
-    (one, first), (two, second) = found
-    difference = (one - two).abs()
-    yield {
-        "side": 256,
-        "evaluations": options.iterations,
-        "pixels within a gray level, %": round(float((difference <= 1.001).float().mean()) * 100, 1),
-        "mean difference, gray levels": round(float(difference.mean()), 2),
-        "relative difference of the losses": [
-            float(f"{abs(a / b - 1):.2g}") for a, b in zip(first, second, strict=True)
-        ],
-    }
-
-
-_PARTS = {part.__name__: part for part in (memory, tiles, processes, perturbed)}
+_PARTS = {part.__name__: part for part in (memory, tiles, processes)}
 
 
 def main() -> None:

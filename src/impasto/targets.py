@@ -51,13 +51,20 @@ class Region(NamedTuple):
 def content_targets(
     network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, held: Held
 ) -> Targets:
-    """Return the content image's features for any tile; it has its margin."""
+    """Return the content image's features for any tile; it has its margin. What is held is what tiles own."""
 
     def measure(tile: Tile) -> Mapping[str, Tensor]:
-        found = network.forward(content[tile.seen()], layers, wraps=wraps)
-        return {name: features.bfloat16() if held == "bfloat16" else features for name, features in found.items()}
+        return network.forward(content[tile.seen()], layers, wraps=wraps)
 
-    return measure if held == "computed" else {tile: measure(tile) for tile in tiles}.__getitem__
+    def held_of(tile: Tile) -> Mapping[str, Tensor]:
+        dtype = torch.bfloat16 if held == "bfloat16" else None
+        found = ((name, features[tile.mine(LAYERS[name].stride)]) for name, features in measure(tile).items())
+        return {name: features.to(dtype, copy=True) for name, features in found}
+
+    if held == "computed":
+        return measure
+    own = {tile: held_of(tile) for tile in tiles}
+    return lambda tile: {name: _around(features, tile, LAYERS[name].stride) for name, features in own[tile].items()}
 
 
 def textures(
@@ -127,6 +134,16 @@ def measured(
             more = moments(features, owned(tile, LAYERS[name].stride, features, masks[name], image.dtype))
             found[name] = found[name] + more if name in found else more
     return {name: statistic.over(group.sum) for name, statistic in found.items()}
+
+
+def _around(units: Tensor, tile: Tile, stride: int) -> Tensor:
+    """Return what a tile looks at, (C, H, W), with zeros around the units that it owns."""
+    if tile.owned() == tile.seen():
+        return units
+    seen = tile.seen(stride)[1:]
+    whole = units.new_zeros(len(units), *(side.stop - side.start for side in seen))
+    whole[tile.mine(stride)] = units
+    return whole
 
 
 def owned(tile: Tile, stride: int, units: Tensor, guide: Tensor | None, dtype: torch.dtype) -> Tensor | None:

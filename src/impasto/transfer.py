@@ -15,7 +15,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from impasto import device
+from impasto import device, heap
 from impasto.device import Machine
 from impasto.errors import InputError, SpaceError
 from impasto.images import Picture
@@ -144,7 +144,8 @@ class StyleTransfer:
 
     def _plan(self, inputs: Inputs, room: float | None = None) -> Plan:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
-        self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
+        with heap.freed(kept=False):  # what is packed anew for another size leaves no hole
+            self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}

@@ -29,6 +29,9 @@ __all__ = ["VGG19", "Features"]
 _RESCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
 """Factors that keep the activations of the original network, which was trained with max pooling, at their scale."""
 
+_SMALL = 64
+"""Pixels of a side of an image by which the network is made ready."""
+
 _DEAD = 1e-2
 """A channel's mean activation over its layer's, below which `normalized` scales it as if it were this."""
 
@@ -67,10 +70,13 @@ class VGG19:
         return replace(self, weights=self.weights.to(device, dtype), saving=saving)
 
     def prepare(self, layers: Collection[str]) -> None:
-        """Make ready what takes a second and up to 600 MB, which is done at the first use otherwise."""
+        """Make ready what takes seconds and up to 700 MB, which is done at the first use otherwise."""
         for layer in up_to(*layers):
             if not layer.is_pool:
                 self._convolutions[layer.name].prepare()
+        weight, _ = self.weights.tensors["conv1_1"]
+        features = self.forward(torch.zeros(3, _SMALL, _SMALL, device=weight.device), layers, keep=True)
+        self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
 
     def forward(
         self, image: Tensor, layers: Collection[str], *, keep: bool = False, wraps: Wraps = (False, False)

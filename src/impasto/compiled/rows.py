@@ -7,6 +7,7 @@ processor's cache.
 # pyright: reportCallIssue=false, reportPrivateImportUsage=false, reportUnknownArgumentType=false
 # (what numba compiles is Python in name only)
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -27,22 +28,22 @@ _COLUMNS = 16384
 _floats, _shorts = pointers(numba.types.float32), pointers(numba.types.uint16)
 
 
-def dots(matrix: Tensor, vectors: Tensor) -> Tensor:
-    """Return the product of each vector, (K, N) with K at most 3, with each row, (K, rows), in double precision."""
+def dots(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
+    """Return the product of each vector, (N,) and at most 3, with each row, (K, rows), in double precision."""
     pieces = math.ceil(matrix.shape[1] / _COLUMNS)
     found = torch.empty(pieces, 3, len(matrix))
-    three = vectors if len(vectors) == 3 else vectors[[0, -1, -1]]
-    _run(_DOTS, matrix, three, found)
+    _run(_DOTS, matrix, vectors, found)
     return found.sum(0, dtype=torch.float64)[: len(vectors)]
 
 
 def add(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
     """Add weights · matrix to a vector, in place."""
-    _run(_ADD, matrix, vector, weights)
+    _run(_ADD, matrix, [vector], weights)
 
 
-def _run(operation: int, matrix: Tensor, vectors: Tensor, numbers: Tensor) -> None:
-    run(_work, operation, *matrix.shape, *(each.data_ptr() for each in (matrix, vectors, numbers)))
+def _run(operation: int, matrix: Tensor, vectors: Sequence[Tensor], numbers: Tensor) -> None:
+    three = (*vectors, vectors[-1], vectors[-1])[:3]
+    run(_work, operation, *matrix.shape, *(each.data_ptr() for each in (matrix, *three, numbers)))
 
 
 @intrinsic
@@ -77,14 +78,15 @@ def _add(row: Any, vector: Any, weight: Any) -> None:
 @threaded
 def _work(address: Any) -> None:
     """Take pieces of the columns until none is left."""
-    job: Any = numba.carray(address, 8, np.int64)
+    job: Any = numba.carray(address, 10, np.int64)
     operation, rows, length = job[2], job[3], job[4]
-    matrix, vectors = numba.carray(_shorts(job[5]), rows * length), numba.carray(_floats(job[6]), 3 * length)
-    numbers = numba.carray(_floats(job[7]), 3 * rows * (length // _COLUMNS + 1))
+    matrix, one = numba.carray(_shorts(job[5]), rows * length), numba.carray(_floats(job[6]), length)
+    two, three = numba.carray(_floats(job[7]), length), numba.carray(_floats(job[8]), length)
+    numbers = numba.carray(_floats(job[9]), 3 * rows * (length // _COLUMNS + 1))
     first = take(address, 1, _COLUMNS)
     while first < length:
         last = min(first + _COLUMNS, length)
-        vector, second, third = vectors[first:last], vectors[length + first :], vectors[2 * length + first :]
+        vector, second, third = one[first:last], two[first:last], three[first:last]
         for row in range(rows):
             here = matrix[row * length + first : row * length + last]
             if operation == _DOTS:

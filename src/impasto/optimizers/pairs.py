@@ -201,7 +201,7 @@ def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
     if _fits(matrix, vectors[0]):
         from impasto.compiled.rows import dots  # noqa: PLC0415 (not everywhere)
 
-        return dots(matrix, torch.stack(vectors))
+        return dots(matrix, vectors)
     total = vectors[0].new_zeros(len(vectors), len(matrix))
     for some in _parts(matrix):
         rows = torch.stack([vector[some] for vector in vectors])  # the matrix from the left would take twice as long
