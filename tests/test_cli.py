@@ -68,15 +68,20 @@ def test_json_prints_a_record_an_evaluation(paint):
     assert records[-1]["loss"] < records[0]["loss"]
 
 
-def test_help_answers_quickly_and_without_torch():
-    script = "import sys; from impasto.cli import app; app('paint --help', result_action='return_value'); sys.exit('torch' in sys.modules)"
+def spent(script):
+    """Return the least processor time of three processes: a busy machine makes the clock say more."""
     seconds = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(seconds) < 0.5  # of the processor: a busy machine makes the clock say more
+    return min(seconds)
+
+
+def test_help_answers_quickly_and_without_torch():
+    script = "import sys; from impasto.cli import app; app('paint --help', result_action='return_value'); sys.exit('torch' in sys.modules)"
+    assert spent(script) < max(0.5, 3 * spent("import cyclopts, pydantic"))  # half a second, but on slow processors
 
 
 def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
