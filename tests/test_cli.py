@@ -81,7 +81,7 @@ def spent(script):
 
 def test_help_answers_quickly_and_without_torch():
     script = "import sys; from impasto.cli import app; app('paint --help', result_action='return_value'); sys.exit('torch' in sys.modules)"
-    assert spent(script) < max(0.5, 3 * spent("import cyclopts, pydantic"))  # half a second, but on slow processors
+    assert spent(script) < max(0.5, 4 * spent("import cyclopts, pydantic"))  # half a second, but on slow processors
 
 
 def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
