@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from record import write
+from record import write_rows
 
 from impasto import Mask, Picture, Runtime, Settings, Style, StyleTransfer, demo
 from impasto.objective import Objective
@@ -118,12 +118,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
-    for part in options.part:
-        rows: list[dict[str, Any]] = []
-        for row in _PARTS[part](options):
-            print(row, flush=True)
-            rows.append(row)
-            write(options.output, part, {"rows": rows})
+    write_rows(options, _PARTS)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from record import peak_bytes, reset_peak, write
+from record import peak_bytes, reset_peak, write_rows
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
 from impasto.objective import Objective
@@ -160,12 +160,7 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(int(options.measure[0]), options.measure[1], options.iterations)))
         return
-    for part in options.part:
-        rows: list[dict[str, Any]] = []
-        for row in _PARTS[part](options):
-            print(row, flush=True)
-            rows.append(row)
-            write(options.output, part, {"rows": rows})
+    write_rows(options, _PARTS)
 
 
 if __name__ == "__main__":

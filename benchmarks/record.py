@@ -1,10 +1,12 @@
 """What every benchmark's JSON says about where its numbers come from, and the objective J that they are measured in."""
 
+import argparse
 import ctypes
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,16 @@ def write(path: Path, part: str, record: dict[str, Any]) -> None:
     parts[part] = {**environment(), **record}
     path.write_text(json.dumps(parts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {path}, {part}")
+
+
+def write_rows(options: argparse.Namespace, parts: Mapping[str, Callable[[argparse.Namespace], Iterable[Any]]]) -> None:
+    """Print and write the rows that the parts asked for yield, each as soon as it is there."""
+    for part in options.part:
+        rows: list[Any] = []
+        for row in parts[part](options):
+            print(row, flush=True)
+            rows.append(row)
+            write(options.output, part, {"rows": rows})
 
 
 def resident_bytes() -> int:

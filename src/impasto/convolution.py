@@ -64,10 +64,6 @@ class Convolution:
     """How to save multiplications where that pays, by Winograd's algorithm: F(4, 3), or forward in bfloat16 F(2, 3),
     since features bear less rounding than gradients (docs/notes/speed.md)."""
 
-    def prepare(self) -> None:
-        """Make the filters of both ways ready, which is done at the first use otherwise."""
-        _ = self._ahead, self._back
-
     def forward(self, signal: Tensor, border: Border, rows: slice = slice(None)) -> Tensor:
         """Return some rows, next to one another, of max(0, filters ∗ signal + bias), (1, out, H, W)."""
         height = signal.shape[2]

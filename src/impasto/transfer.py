@@ -133,6 +133,8 @@ class StyleTransfer:
     def _fitting_plan(self, inputs: Inputs) -> Plan:
         """Plan a run; where it would not fit, without the fastest convolutions, whose filters take up to 500 MB."""
         while True:
+            with heap.freed(kept=False):  # what is packed anew for another size leaves no hole
+                self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
             try:
                 return self._plan(inputs)
             except SpaceError:
@@ -144,8 +146,6 @@ class StyleTransfer:
 
     def _plan(self, inputs: Inputs, room: float | None = None) -> Plan:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
-        with heap.freed(kept=False):  # what is packed anew for another size leaves no hole
-            self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}
