@@ -228,7 +228,7 @@ def test_transparency_is_kept_and_laid_over_white_on_request(tmp_path: Path, mod
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_alpha_is_written_to_the_bit(tmp_path: Path, suffix: str, bits: int) -> None:
-    alpha = torch.from_numpy(noise(bands=1)[..., 0])
+    alpha = torch.from_numpy(noise(height=240, width=370, bands=1)[..., 0])
     picture = Picture(torch.rand(3, *alpha.shape), alpha=alpha, bits=bits)
     picture.save(tmp_path / f"a{suffix}")
     opened = Picture.open(tmp_path / f"a{suffix}")

@@ -115,7 +115,7 @@ class Picture:
 
         The profile, EXIF, pixels an inch and the note are written with it. PNG and TIFF lose nothing, and hold 16 bits
         where `bits` says so. JPEG has no transparency: the picture is laid over white. `quality`, 1 to 100, concerns
-        JPEG (4:4:4, every pixel its own color) and WebP.
+        JPEG (4:4:4, every pixel its own color) and WebP without transparency.
 
         Raises:
             InputError: an unknown suffix, a picture too large for the format, an existing or impossible `path`.

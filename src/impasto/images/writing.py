@@ -124,6 +124,8 @@ def encode(
     if note is not None or words:
         image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp.packet(note, words))
     options = {**format_.options, "Q": quality} if format_.lossy else format_.options
+    if format_ is _WEBP and image.hasalpha():
+        options = {"lossless": True}  # a nearly lossless file rounds transparency too
     size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
     if format_ is _TIFF and size > _LARGEST_TIFF:
         options = {**options, "bigtiff": True}
