@@ -77,6 +77,13 @@ def test_settings_come_from_the_result_and_then_from_flags(numbers):
     assert numbers(*flags, result="other.png") == ours
 
 
+@pytest.mark.parametrize("flag", ["--iterations", "--tv-weight", "--checkpoint-every", "--color"])
+def test_options_that_measuring_does_not_look_at_are_none_of_its_flags(measure, flag):
+    code, out, err = measure(flag, "3")
+    assert (code, out) == (2, "")
+    assert flag in err
+
+
 def test_a_result_without_settings_is_measured_with_the_default_ones(numbers):
     plain = numbers(result="other.png")
     assert plain["style"] != numbers()["style"]

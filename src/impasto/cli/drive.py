@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from impasto.scene import Inputs
     from impasto.transfer import StyleTransfer
 
-__all__ = ["Output", "Watch", "check", "drive"]
+__all__ = ["Output", "Watch", "drive", "ready"]
 
 
 @Parameter(name="*", group=Group("Watching", sort_key=1))
@@ -51,17 +51,6 @@ class Watch:
     dry_run: Annotated[bool, Parameter(negative="")] = False
     """Print the plan and paint nothing."""
 
-    @classmethod
-    def of(cls, watch: "Watch | None", output: Path) -> "Watch":
-        """Return what was asked for; of several processes, only the first shows and keeps anything.
-
-        A run that goes on may replace what it has saved before, but no file of anyone else.
-        """
-        watch = watch or cls()
-        kept = watch.checkpoint or output.with_name(f"{output.name}.checkpoint")
-        watch = replace(watch, checkpoint=kept, overwrite=watch.overwrite or (kept.exists() and _is_free(output)))
-        return watch if several.is_lead() else replace(watch, save_every=0, plot=None, json=False, quiet=True)
-
 
 def _is_free(output: Path) -> bool:
     """Tell whether there is nothing but perhaps a picture that impasto painted."""
@@ -78,13 +67,24 @@ def _is_free(output: Path) -> bool:
 Output = Annotated[Path, Parameter(alias="-o")]
 
 
-def check(output: Path, watch: Watch, settings: Settings) -> None:
-    """Refuse names that could not be written at the end, before any work begins."""
+def ready(watch: Watch | None, output: Path, settings: Settings) -> Watch:
+    """Return what was asked for, its names checked before any work begins; of several processes, only the first shows.
+
+    A run that goes on may replace what it has saved before, but no file of anyone else.
+
+    Raises:
+        InputError: a name could not be written at the end, or a number is out of range.
+
+    """
+    watch = watch or Watch()
+    kept = watch.checkpoint or output.with_name(f"{output.name}.checkpoint")
+    watch = replace(watch, checkpoint=kept, overwrite=watch.overwrite or (kept.exists() and _is_free(output)))
+    if not several.is_lead():
+        watch = replace(watch, save_every=0, plot=None, json=False, quiet=True)
     if watch.save_every < 0:
         raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
     files.check_target(output, overwrite=watch.overwrite)
-    if watch.checkpoint is not None:
-        files.check_target(watch.checkpoint, overwrite=True)
+    files.check_target(kept, overwrite=True)
     from impasto.images import check_suffix  # noqa: PLC0415 (torch)
 
     check_suffix(output, longest_side=settings.size, deep=settings.bits == "16")
@@ -94,6 +94,7 @@ def check(output: Path, watch: Watch, settings: Settings) -> None:
         check_plot(watch.plot, overwrite=watch.overwrite)
         if watch.plot.resolve() == output.resolve():
             raise InputError(f"the plot and the picture cannot both be {output}; give one of them another name.")
+    return watch
 
 
 def drive(settings: Settings, runtime: Runtime, watch: Watch, output: Path, inputs: "Inputs") -> None:

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from impasto.errors import SettingsError
 from impasto.settings import Option, Options, Runtime, Settings, preset
 
-__all__ = ["Flags", "NetworkFlags", "choose"]
+__all__ = ["Flags", "NetworkFlags", "ObjectiveFlags", "SheetFlags", "choose"]
 
 
 _OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
@@ -38,13 +38,18 @@ def _flags(*names: str) -> Any:
     return Annotated[given | None, Parameter(name="*")]
 
 
+_NETWORK = ("weights", "device", "dtype", "winograd", "threads")
+_LOSSES = ("content_weight", "style_weight", "content_layers", "style_layers", "style_loss", "style_scale")
+_FEATURES = ("pooling", "pooling_rescale", "padding", "seamless", "normalize")
+
 if TYPE_CHECKING:
-    Flags = object | None
-    NetworkFlags = object | None
+    Flags = NetworkFlags = ObjectiveFlags = SheetFlags = object | None
 else:
     Flags = _flags(*Settings.model_fields, *Runtime.model_fields)
-    NetworkFlags = _flags("weights", *Runtime.model_fields)
-"""All options, and those that decide which network is loaded and where."""
+    NetworkFlags = _flags(*_NETWORK)
+    ObjectiveFlags = _flags(*_LOSSES, *_FEATURES, *_NETWORK, "memory")
+    SheetFlags = _flags(*_NETWORK, "memory", "history_dtype")
+"""All options; those of a network; those of a picture's loss; those that a sheet of settled pictures leaves open."""
 
 
 def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:

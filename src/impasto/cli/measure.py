@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from impasto.cli import display
-from impasto.cli.flags import Flags, choose
+from impasto.cli.flags import ObjectiveFlags, choose
 from impasto.cli.sources import open_picture
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def measure(
     *,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
-    flags: Flags = None,
+    flags: ObjectiveFlags = None,
 ) -> None:
     """Measure RESULT, painted from CONTENT in the style of STYLE: its losses, style, structure and border.
 
     The objective is the one in RESULT's metadata, or else the default one, changed by flags. RESULT is
-    measured at its own size, in float32. Options that say how to paint change nothing.
+    measured at its own size, in float32.
 
     Args:
         content: The photograph that was painted.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli import several
-from impasto.cli.drive import Output, Watch, check, drive
+from impasto.cli.drive import Output, Watch, drive, ready
 from impasto.cli.flags import Flags, choose
 from impasto.cli.paper import Paper
 from impasto.cli.sources import open_mask, open_picture, open_styles
@@ -61,8 +61,7 @@ def paint(
     sheet = None if paper is None else Paper.of(paper, chosen.dpi, flags)
     if sheet is not None:
         chosen = chosen.replace(size=sheet.longest, dpi=sheet.dpi)
-    watch = Watch.of(watch, output)
-    check(output, watch, chosen)
+    watch = ready(watch, output, chosen)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
     if processes > 1 and not several.launched():
@@ -96,10 +95,9 @@ def demo(
 
     """
     chosen, runtime = choose(flags)
-    watch = Watch.of(watch, output)
-    check(output, watch, chosen)
+    watch = ready(watch, output, chosen)
     if painting is not None:
-        check(painting, watch, chosen)
+        ready(watch, painting, chosen)
     from impasto import demo  # noqa: PLC0415 (torch)
     from impasto.images import Picture  # noqa: PLC0415
     from impasto.scene import Inputs  # noqa: PLC0415
@@ -137,8 +135,7 @@ def texture(
 
     """
     chosen, runtime = choose(flags, "texture")
-    watch = Watch.of(watch, output)
-    check(output, watch, chosen)
+    watch = ready(watch, output, chosen)
     from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
     sides = _sides(shape, chosen.size)
@@ -170,8 +167,7 @@ def reconstruct(
 
     """
     chosen, runtime = choose(flags, "reconstruction")
-    watch = Watch.of(watch, output)
-    check(output, watch, chosen)
+    watch = ready(watch, output, chosen)
     from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
     photograph = open_picture(content, allow_large=allow_large, quiet=watch.quiet)

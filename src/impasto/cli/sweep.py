@@ -32,11 +32,12 @@ _LONGEST = 200
 
 
 def _words() -> Any:
-    """Make the flags of `paint`, but let a switch take words, too: `--normalize off,on`."""
+    """Make the flags of `paint` but for checkpoints, and let a switch take words, too: `--normalize off,on`."""
     given = get_args(get_args(Flags)[0])[0]
     fields = [
         (flag.name, Annotated[get_args(flag.type)[0] | str, *get_args(flag.type)[1:]], dataclasses.field(default=None))
         for flag in dataclasses.fields(given)
+        if flag.name != "checkpoint_every"
     ]
     words = dataclasses.make_dataclass("Words", fields, kw_only=True, frozen=True)
     words.__module__ = __name__  # as in `flags`
