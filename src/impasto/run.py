@@ -313,7 +313,7 @@ class Run:
         at, stage = self._at, self.plan.stages[number]
         size, before = stage.size, Size(at.best.shape[2], at.best.shape[1])
         if size != before:
-            enlarge = partial(_enlarged, size=size)
+            enlarge = partial(resample, height=size.height, width=size.width)
             at.best = enlarge(at.best)
             if self._scene.begins_as_content:
                 at.best.add_(self._scene.content(size))
@@ -330,11 +330,6 @@ class Run:
             return Adam(rate, power)
         history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
         return LBFGS(layout.history, rate, power, history_dtype, group=self._machine.group).shortened(share)
-
-
-def _enlarged(image: Tensor, size: Size) -> Tensor:
-    """Resample (C, H, W), in the order of memory that a checkpoint has: sums depend on it, in their last bits."""
-    return resample(image, size.height, size.width).contiguous()
 
 
 def _numbers(*scalars: Tensor) -> list[float]:

@@ -138,15 +138,15 @@ class Pairs:
         Steps are images, and gradients are too, up to a factor: the losses are means over pixels, so a gradient by one
         pixel shrinks as their number grows.
         """
-        like = resample(self._image(self.steps, 0))
-        found = type(self).none(history, like, dtype, self.group)
+        exact = torch.promote_types(dtype, torch.float32)
+        found = type(self).none(history, resample(self._image(self.steps, 0)), dtype, self.group)
         order = self.ages.argsort(descending=True)[: min(history, len(self))]
-        shrunk = self.shape.numel() / like.numel()
+        shrunk = self.shape.numel() / found.shape.numel()
         for place, row in enumerate(map(int, order)):
             found.steps[place] = self.group.part(resample(self._image(self.steps, row)).reshape(-1))
-            found.changes[place] = self.group.part(resample(self._image(self.changes, row)).reshape(-1)) * shrunk
+            found.changes[place] = self.group.part(resample(self._image(self.changes, row).mul_(shrunk)).reshape(-1))
         for some in _parts(found.steps):
-            steps, changes = (matrix[:, some].to(like.dtype) for matrix in (found.steps, found.changes))
+            steps, changes = (matrix[:, some].to(exact) for matrix in (found.steps, found.changes))
             found.products.add_(steps @ changes.T)
             found.squares.add_(changes @ changes.T)
             found.lengths.add_(steps.square().sum(1))
