@@ -10,7 +10,7 @@ from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransf
 from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample
 from impasto.objective import Objective
-from impasto.plan import make_plan
+from impasto.plan import Plan, make_plan
 from impasto.targets import Region, StyleImage
 from impasto.tiles import Tiling
 
@@ -39,6 +39,16 @@ def test_coarse_to_fine_has_fewer_evaluations_at_each_larger_stage(transfer, pic
         *((2, 256, n) for n in range(1, 5)),
     ]
     assert (result.picture.width, result.picture.height) == (256, 256)
+
+
+@pytest.mark.parametrize("roomy", [True, False])
+def test_holes_are_given_back_before_each_evaluation_where_memory_is_short(transfer, picture, monkeypatch, roomy):
+    run = transfer(size=64, first_size=0, iterations=3).start(picture(), picture(seed=1))
+    given_back = []
+    monkeypatch.setattr(Plan, "is_roomy", roomy)
+    monkeypatch.setattr("impasto.heap.trim", lambda: given_back.append(run._at.evaluation))
+    finish(run)
+    assert given_back == ([3] if roomy else [0, 1, 2, 3])  # 3: the run is over
 
 
 def texture(height, width, seed):

@@ -187,6 +187,8 @@ class Run:
             self._keep_now_and_then()
             try:
                 iterate = iterate or self._iteration()
+                if not self.plan.is_roomy:
+                    heap.trim()  # or small blocks leave holes, a tenth of what a large picture takes
                 step = iterate(at.image, at.optimizer)
                 loss, *terms = _numbers(step.loss, *step.terms.values())
             except (MemoryError, RuntimeError) as error:
