@@ -188,7 +188,7 @@ class Run:
             try:
                 iterate = iterate or self._iteration()
                 if not self.plan.is_roomy:
-                    heap.trim()  # or small blocks leave holes, a tenth of what a large picture takes
+                    heap.trim()  # or small blocks leave holes
                 step = iterate(at.image, at.optimizer)
                 loss, *terms = _numbers(step.loss, *step.terms.values())
             except (MemoryError, RuntimeError) as error:
