@@ -110,6 +110,23 @@ def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
     assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
 
 
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
+@pytest.mark.parametrize("at_once", [1, tiles.BAND])
+def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, pooling, padding, at_once, monkeypatch):
+    monkeypatch.setattr("impasto.tiles._FEWEST", 8)
+    monkeypatch.setattr("impasto.bands.BAND", at_once)
+    network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
+    point, layers = image(217, 230), ["conv1_1", "conv2_1", "conv3_1", "conv4_2"]
+    whole = network.forward(point, layers)
+    parts = tiles.Tiling(64).tiles(217, 230, layers)
+    assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in parts}
+    for tile in parts:
+        found = network.forward(point[tile.seen()], layers, cuts=tile.cuts)
+        for name, features in found.items():
+            torch.testing.assert_close(features, whole[name][tile.seen(name)])
+
+
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):
     network = VGG19(weights).to(CPU, DOUBLE)
     found = network.forward(image(), EVERY_LAYER, keep=True)

@@ -18,7 +18,7 @@ def some(*shape, dtype=DOUBLE, seed=0):
 @pytest.mark.parametrize("relu", [False, True])
 def test_it_is_the_convolution(scheme, size, padding, relu):
     signal, weight, bias = some(1, 6, *size), some(5, 6, 3, 3, seed=1), some(5, seed=2)
-    found = prepare_lines(scheme, weight, bias, relu=relu)(signal, (padding, padding))
+    found = prepare_lines(scheme, weight, bias, relu=relu)(signal, (padding,) * 4)
     expected = functional.conv2d(signal, weight, bias, padding=padding)
     torch.testing.assert_close(found, expected.relu() if relu else expected, rtol=1e-12, atol=1e-12)
     assert found.is_contiguous(memory_format=torch.channels_last)
@@ -28,7 +28,7 @@ def test_it_is_the_convolution(scheme, size, padding, relu):
 def test_a_convolution_without_bias_has_none(scheme):
     signal, weight = some(1, 4, 6, 6), some(3, 4, 3, 3, seed=1)
     torch.testing.assert_close(
-        prepare_lines(scheme, weight)(signal, (1, 1)),
+        prepare_lines(scheme, weight)(signal, (1, 1, 1, 1)),
         functional.conv2d(signal, weight, padding=1),
         rtol=1e-12,
         atol=1e-12,
@@ -40,7 +40,7 @@ def test_its_rounding_in_bfloat16_is_as_documented(scheme, least, most):
     signal, weight = some(1, 64, 24, 24, dtype=torch.bfloat16).relu(), some(64, 64, 3, 3, dtype=torch.bfloat16, seed=1)
     exact = functional.conv2d(signal.double(), weight.double(), padding=1)
     plain, fast = (
-        (run(signal, (1, 1)).double() - exact).norm() for run in (prepare(weight), prepare_lines(scheme, weight))
+        (run(signal, (1, 1, 1, 1)).double() - exact).norm() for run in (prepare(weight), prepare_lines(scheme, weight))
     )
     assert least < float(fast / plain) < most
 
@@ -67,13 +67,13 @@ def test_in_tiles_it_is_the_convolution(size, channels, padding, relu, threads):
     )
     bias = some(outputs, dtype=torch.float32, seed=2)
     expected = functional.conv2d(signal.double(), weight.double(), bias.double(), padding=padding)
-    found = prepare_tiles(weight, bias, relu=relu)(signal, (padding, padding))
+    found = prepare_tiles(weight, bias, relu=relu)(signal, (padding,) * 4)
     assert found.is_contiguous(memory_format=torch.channels_last)
     expected = expected.relu() if relu else expected
     assert float((found - expected).norm() / expected.norm()) < 5e-6
     torch.testing.assert_close(
-        prepare_tiles(weight)(signal, (padding, padding)) + bias[:, None, None],
-        prepare_tiles(weight, bias)(signal, (padding, padding)),
+        prepare_tiles(weight)(signal, (padding,) * 4) + bias[:, None, None],
+        prepare_tiles(weight, bias)(signal, (padding,) * 4),
         rtol=1e-4,
         atol=1e-4,
     )

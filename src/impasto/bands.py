@@ -24,7 +24,8 @@ def forward(
     convolution: Convolution, border: Border, pool: Pool, signal: Tensor, *, keep: bool
 ) -> tuple[Tensor, Pullback | None]:
     """Return the pooled output of a convolution, (1, out, H // 2, W // 2), and the way back, if it is to be kept."""
-    height, width = (side // 2 for side in signal.shape[2:])
+    above, below, left, right = border.cuts
+    height, width = (signal.shape[2] - above - below) // 2, (signal.shape[3] - left - right) // 2
     channels = len(convolution.bias)
     pooled = _empty((1, channels, height, width), signal)
     ways_back: list[tuple[slice, Pullback]] = []
@@ -66,19 +67,21 @@ def _pullback(
 ) -> Tensor:
     """Go back band by band; each adds to the two rows that it shares with the band above, and writes the others."""
     gradient = _empty(shape, cotangent)
-    height = shape[2]
+    height, (above, below, *_) = shape[2], border.cuts
     edges: list[Tensor] = []
     for rows, back in ways_back:
         by_output = back(cotangent[:, :, rows.start // 2 : rows.stop // 2])
-        part = convolution.pullback_beyond(by_output, border)  # rows from start - 1 to stop
+        part = convolution.pullback_beyond(by_output, border)
+        start = rows.start + above - 1  # the signal's row that the first of these is
         if rows.start:
-            gradient[:, :, rows.start - 1 : rows.start + 1] += part[:, :, :2]
-        first = rows.start + 1 if rows.start else 0
-        gradient[:, :, first : rows.stop + 1] = part[:, :, first - rows.start + 1 :][:, :, : height - first]
+            gradient[:, :, start : start + 2] += part[:, :, :2]
+        first = start + 2 if rows.start else 0
+        gradient[:, :, first : rows.stop + above + 1] = part[:, :, first - start :][:, :, : height - first]
         edges = [edges[0] if edges else part[:, :, 0].clone(), part[:, :, -1]]
     if border.rows is not None:
-        gradient[:, :, border.rows[0]] += edges[0]
-        if height % 2 == 0:  # else nothing comes from the last row
+        if not above:
+            gradient[:, :, border.rows[0]] += edges[0]
+        if not below and (height - above) % 2 == 0:  # else nothing comes from the last row
             gradient[:, :, border.rows[1]] += edges[1]
     return gradient
 

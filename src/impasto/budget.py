@@ -114,7 +114,7 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
         Tiling(side, shares=budget.processes, wraps=settings.wraps) for side in _SIDES if side < max(height, width)
     ]
     choices = product(
-        [(tiling, _parts(tiling.tiles(height, width, layers))) for tiling in tilings],
+        [(tiling, _parts(tiling.tiles(height, width, layers), layers)) for tiling in tilings],
         ("kept", "bfloat16", "computed") if budget.feature > _SHORT else ("kept", "computed"),
         (full, *(full >> halvings for halvings in shorter)),
         (budget.history_type,) if budget.history_type else ("float32", "bfloat16"),
@@ -147,15 +147,19 @@ class _Parts(NamedTuple):
     """The tiles of an image."""
 
     number: int
-    pixels: int
-    """That they look at, together."""
+    macs: float
+    """Multiply-adds of all together, once forward."""
     largest: int
     """Pixels that one looks at, at most."""
 
 
-def _parts(tiles: Sequence[Tile]) -> _Parts:
-    sizes = [tile.pixels for tile in tiles]
-    return _Parts(len(sizes), sum(sizes), max(sizes))
+def _parts(tiles: Sequence[Tile], layers: Collection[str]) -> _Parts:
+    down, across = {tile.rows for tile in tiles}, {tile.columns for tile in tiles}
+    macs = sum(
+        layer.macs * sum(span.pixels(layer.name) for span in down) * sum(span.pixels(layer.name) for span in across)
+        for layer in up_to(*layers)
+    )
+    return _Parts(len(tiles), macs, max(span.pixels() for span in down) * max(span.pixels() for span in across))
 
 
 def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, history_type: HistoryType) -> Layout | None:
@@ -184,7 +188,7 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     forward = 2 - kept / mine
     if computed:
         forward *= 1 + _macs(settings.content_layers) / _macs(layers)
-    work = parts.pixels / processes / (height * width) * (forward + 1) / 2
+    work = parts.macs / processes / (height * width * _macs(layers)) * (forward + 1) / 2
     work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * (short + rounded)
     return Layout(tiling._replace(kept=kept), parts.number, pairs, history_type, taken, work)
 

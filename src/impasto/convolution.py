@@ -4,7 +4,7 @@ Both are the same operation: the transpose of a convolution is one with its filt
 channels_last.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.filters import Filter, prepare, product
-from impasto.tiles import Wraps
+from impasto.tiles import UNCUT, Cuts, Wraps
 from impasto.winograd import F2, F4, Saving, Scheme, prepare_lines
 
 __all__ = ["Border", "Convolution", "Padding", "border"]
@@ -40,16 +40,21 @@ _POSITIONS = 512
 
 
 class Border(NamedTuple):
-    """What stands beyond the border of a signal: copies of its rows and columns, or zeros (None)."""
+    """What stands beyond the border of a signal: copies of its rows and columns, or zeros (None).
+
+    Where it is cut, nothing does: a row or a column less comes out.
+    """
 
     rows: Edges | None = None
     columns: Edges | None = None
+    cuts: Cuts = UNCUT
 
 
-def border(padding: Padding, wraps: Wraps = (False, False), *, first: bool = False) -> Border:
+def border(padding: Padding, wraps: Wraps = (False, False), cuts: Cuts = UNCUT, *, first: bool = False) -> Border:
     """Return the border that a padding makes, in the first layer or another, where an axis does not wrap around."""
     edges = _EDGES["replicate" if first and padding == "replicate-first" else padding]
-    return Border(*(_AROUND if wrap else edges for wrap in wraps))
+    rows, columns = (_AROUND if wrap else edges for wrap in wraps)
+    return Border(rows, columns, cuts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,45 +70,57 @@ class Convolution:
     since features bear less rounding than gradients (docs/notes/speed.md)."""
 
     def forward(self, signal: Tensor, border: Border, rows: slice = slice(None)) -> Tensor:
-        """Return some rows, next to one another, of max(0, filters ∗ signal + bias), (1, out, H, W)."""
-        height = signal.shape[2]
+        """Return max(0, filters ∗ signal + bias), (1, out, H, W), or some rows of it that are next to one another."""
+        cuts, height = border.cuts, signal.shape[2] - border.cuts.above - border.cuts.below
         start, stop, _ = rows.indices(height)
-        above, below = min(start, 1), min(height - stop, 1)
-        zeros = 0 if above and below else 1  # right for this border, and for all but the outermost of any
-        output = self._ahead(signal[:, :, start - above : stop + below], (zeros, 1))
-        output = output[:, :, above * zeros :][:, :, : stop - start]
+        start, stop = start + cuts.above, stop + cuts.above  # among the signal's
+        above, below = min(start, 1), min(signal.shape[2] - stop, 1)
+        zeros = (1 - above, 1 - below, 1 - cuts.left, 1 - cuts.right)
+        output = self._ahead(signal[:, :, start - above : stop + below], zeros)
         if border.rows is not None:
-            for place, near in ((0, (border.rows[0], 0, 1)), (height - 1, (-2, -1, border.rows[1]))):
-                if start <= place < stop:
-                    strip = _beside(_picked(signal, 2, near), 3, border.columns)
-                    output[:, :, place - start] = self._narrow(strip)[:, :, 0]
+            for place, near, cut in (
+                (0, (border.rows[0], 0, 1), cuts.above),
+                (-1, (-2, -1, border.rows[1]), cuts.below),
+            ):
+                if not cut and place % signal.shape[2] in range(start, stop):
+                    strip = _beside(_picked(signal, 2, near), 3, border.columns, cuts[2:])
+                    output[:, :, place] = self._narrow(strip)[:, :, 0]
         if border.columns is not None:
-            for place, near in ((0, (border.columns[0], 0, 1)), (-1, (-2, -1, border.columns[1]))):
-                strip = _beside(_picked(signal, 3, near), 2, border.rows)[:, :, start : stop + 2]
-                output[..., place] = self._narrow(strip)[..., 0]
+            for place, near, cut in (
+                (0, (border.columns[0], 0, 1), cuts.left),
+                (-1, (-2, -1, border.columns[1]), cuts.right),
+            ):
+                if not cut:
+                    strip = _beside(_picked(signal, 3, near), 2, border.rows, cuts[:2])
+                    first = start - cuts.above
+                    output[..., place] = self._narrow(strip[:, :, first : first + stop - start + 2])[..., 0]
         return output
 
     def pullback(self, cotangent: Tensor, border: Border) -> Tensor:
         """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W)."""
+        above, below, *_ = border.cuts
         if border.rows is None:
-            return self._across(cotangent, 1, border.columns)
+            return self._across(cotangent, (1 + above, 1 + below), border)
         wide = self.pullback_beyond(cotangent, border)
-        gradient = wide[:, :, 1:-1]
-        for place, beyond in zip(border.rows, (0, -1), strict=True):
-            gradient[:, :, place] += wide[:, :, beyond]
+        gradient = wide[:, :, 1 - above : wide.shape[2] - 1 + below]
+        for place, beyond, cut in zip(border.rows, (0, -1), (above, below), strict=True):
+            if not cut:
+                gradient[:, :, place] += wide[:, :, beyond]
         return gradient
 
     def pullback_beyond(self, cotangent: Tensor, border: Border) -> Tensor:
-        """Return the gradient by the signal, and by one row beyond it above and below, (1, in, H + 2, W)."""
-        return self._across(cotangent, 2, border.columns)
+        """Return the same with a row more above and below where the signal is not cut: for what stands beyond."""
+        return self._across(cotangent, (2, 2), border)
 
-    def _across(self, cotangent: Tensor, zeros: int, columns: Edges | None) -> Tensor:
+    def _across(self, cotangent: Tensor, zeros: tuple[int, int], border: Border) -> Tensor:
         """Go back with rows of zeros above and below; what goes to columns of the border is added where they are."""
-        gradient = self._back(cotangent, (zeros, 1))
-        if columns is not None:
-            rows = slice(2 - zeros, 2 - zeros + gradient.shape[2])
-            for place, side, tap in zip(columns, (0, -1), (0, 2), strict=True):
-                gradient[..., place] += self._beyond(cotangent[0, ..., side], tap)[..., rows]
+        cuts = border.cuts
+        gradient = self._back(cotangent, (*zeros, 1 + cuts.left, 1 + cuts.right))
+        if border.columns is not None:
+            rows = slice(2 - zeros[0], 2 - zeros[0] + gradient.shape[2])
+            for place, side, tap, cut in zip(border.columns, (0, -1), (0, 2), cuts[2:], strict=True):
+                if not cut:
+                    gradient[..., place] += self._beyond(cotangent[0, ..., side], tap)[..., rows]
         return gradient
 
     def _narrow(self, strip: Tensor) -> Tensor:
@@ -138,17 +155,19 @@ class Convolution:
             fast = prepare_tiles(weight, bias, relu=relu)
         else:
             fast = prepare_lines(scheme, weight, bias, relu=relu)
-        return lambda signal, padding: (fast if signal[0, 0].numel() >= _POSITIONS else plain)(signal, padding)
+        return lambda signal, zeros: (fast if signal[0, 0].numel() >= _POSITIONS else plain)(signal, zeros)
 
 
-def _picked(signal: Tensor, axis: int, places: tuple[int, ...]) -> Tensor:
+def _picked(signal: Tensor, axis: int, places: Sequence[int]) -> Tensor:
     """Return some rows or columns of a signal."""
     strip = torch.cat([signal.narrow(axis, place % signal.shape[axis], 1) for place in places], axis)
     return strip.contiguous(memory_format=torch.channels_last)
 
 
-def _beside(strip: Tensor, axis: int, edges: Edges | None) -> Tensor:
-    """Return a strip with its border along an axis."""
+def _beside(strip: Tensor, axis: int, edges: Edges | None, cuts: Sequence[bool]) -> Tensor:
+    """Return a strip with its border along an axis, on the sides that are not cut."""
+    before, after = (int(not cut) for cut in cuts)
     if edges is None:
-        return functional.pad(strip, (1, 1, 0, 0) if axis == 3 else (0, 0, 1, 1))
-    return _picked(strip, axis, (edges[0], *range(strip.shape[axis]), edges[1]))
+        return functional.pad(strip, (before, after, 0, 0) if axis == 3 else (0, 0, before, after))
+    places = [edges[0]] * before + [*range(strip.shape[axis])] + [edges[1]] * after
+    return _picked(strip, axis, places)

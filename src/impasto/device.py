@@ -233,4 +233,4 @@ def _prepare(device: torch.device, trial: _Trial) -> Callable[[], float]:
         from impasto.winograd.tiles import prepare_tiles  # noqa: PLC0415 (not everywhere)
 
         convolve = prepare_tiles(weight)
-    return lambda: convolve(features, (1, 1)).sum().item()  # the sum waits for a GPU to finish
+    return lambda: convolve(features, (1, 1, 1, 1)).sum().item()  # the sum waits for a GPU to finish

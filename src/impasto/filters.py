@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Filter", "prepare", "product"]
+__all__ = ["Filter", "Zeros", "prepare", "product"]
 
-Filter = Callable[[Tensor, tuple[int, int]], Tensor]
-"""Convolve a signal with some rows of zeros above and below it, and some columns beside it."""
+Zeros = tuple[int, int, int, int]
+"""Rows of zeros above and below a signal, and columns on its left and right."""
+
+Filter = Callable[[Tensor, Zeros], Tensor]
+"""Convolve a signal with some zeros around it."""
 
 
 def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
@@ -25,7 +28,7 @@ def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -
             convolved = functional.conv2d(signal, weight, bias, padding=padding)
             return convolved.relu_() if relu else convolved
 
-        return plain
+        return _unevenly(plain)
     onednn = cast("Any", torch.ops.mkldnn)
     ones = [1, 1]
     activation = "relu" if relu else "none"
@@ -40,7 +43,21 @@ def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -
             packed = onednn._reorder_convolution_weight(dense, around, ones, ones, 1, [*signal.shape])  # noqa: SLF001
         return onednn._convolution_pointwise(signal, packed, bias, around, ones, ones, 1, activation, [], "")  # noqa: SLF001
 
-    return fused
+    return _unevenly(fused)
+
+
+def _unevenly(convolve: Callable[[Tensor, tuple[int, int]], Tensor]) -> Filter:
+    """Leave out what more zeros on one side than on the other would have made on the other."""
+
+    def apply(signal: Tensor, zeros: Zeros) -> Tensor:
+        above, below, left, right = zeros
+        most = max(above, below), max(left, right)
+        found = convolve(signal, most)
+        found = found[:, :, most[0] - above :, most[1] - left :]
+        found = found[:, :, : found.shape[2] - most[0] + below, : found.shape[3] - most[1] + right]
+        return found.contiguous(memory_format=torch.channels_last)
+
+    return apply
 
 
 def _packs(weight: Tensor) -> bool:

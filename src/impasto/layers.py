@@ -10,7 +10,10 @@ configuration E.
 from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["CONVOLUTIONS", "LAYERS", "Layer", "steps", "up_to"]
+__all__ = ["CONVOLUTIONS", "IMAGE", "LAYERS", "Layer", "at", "steps", "up_to"]
+
+IMAGE = "image"
+"""The name of the pixels themselves, among layers that losses look at."""
 
 
 class Layer(NamedTuple):
@@ -24,6 +27,9 @@ class Layer(NamedTuple):
     """Channels that go out."""
     stride: int
     """Pixels of the image from one unit of this layer to the next."""
+    reach: int
+    """Pixels beyond those under a unit that it depends on, on each side: a 3 × 3 convolution looks one unit further, a
+    pooling no further than the four that it replaces."""
 
     @property
     def is_pool(self) -> bool:
@@ -44,14 +50,15 @@ class Layer(NamedTuple):
 def _table() -> dict[str, Layer]:
     blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
     table: dict[str, Layer] = {}
-    inputs, stride = 3, 1
+    inputs, stride, reach = 3, 1, 0
     for block, (channels, convolutions) in enumerate(blocks, start=1):
         for index in range(1, convolutions + 1):
             name = f"conv{block}_{index}"
-            table[name] = Layer(name, inputs, channels, stride)
+            reach += stride
+            table[name] = Layer(name, inputs, channels, stride, reach)
             inputs = channels
         stride *= 2
-        table[f"pool{block}"] = Layer(f"pool{block}", channels, channels, stride)
+        table[f"pool{block}"] = Layer(f"pool{block}", channels, channels, stride, reach)
     return table
 
 
@@ -60,6 +67,13 @@ LAYERS = _table()
 
 CONVOLUTIONS = tuple(layer for layer in LAYERS.values() if not layer.is_pool)
 """The 16 convolutions, in order."""
+
+_PIXELS = Layer(IMAGE, 3, 3, 1, 0)
+
+
+def at(name: str) -> Layer:
+    """Return the layer of a name, the pixels' included."""
+    return _PIXELS if name == IMAGE else LAYERS[name]
 
 
 def up_to(*names: str) -> list[Layer]:

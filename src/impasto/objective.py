@@ -14,8 +14,8 @@ from torch import Tensor
 
 from impasto.errors import InputError
 from impasto.group import ALONE, Group
-from impasto.layers import LAYERS
-from impasto.losses import IMAGE, Content, Loss, Range, Statistic, Texture, Units, variation
+from impasto.layers import IMAGE, LAYERS
+from impasto.losses import Content, Loss, Range, Statistic, Texture, Units, variation
 from impasto.seams import folded, wrapped
 from impasto.settings import Settings
 from impasto.targets import Region, Targets, content_targets, owned, positive, textures
@@ -138,7 +138,7 @@ class Objective:
 
     def _view(self, image: Tensor, tile: Tile, layers: Collection[str], *, keep: bool) -> "_View":
         pixels = image[tile.seen()]
-        features = self.network.forward(pixels, layers, keep=keep, wraps=_wraps(self.tiling))
+        features = self.network.forward(pixels, layers, keep=keep, wraps=_wraps(self.tiling), cuts=tile.cuts)
         features[IMAGE] = pixels * 255
         return _View(tile, features, self.targets(tile))
 
@@ -172,12 +172,23 @@ class _View:
             into += network.pullback(self.features, pulls)
 
     def _pull(self, loss: Loss, slope: Tensor, features: Tensor, into: Tensor) -> None:
+        into = into if loss.layer == IMAGE else into[self.tile.mine(loss.layer)]
         loss.pullback(slope, self._units(loss, features), into)
 
     def _units(self, loss: Loss, features: Tensor) -> Units:
-        stride = 1 if loss.layer == IMAGE else LAYERS[loss.layer].stride
-        weights = owned(self.tile, stride, features, loss.guide, self.features.dtype)
-        return Units(features, weights, self.targets.get(loss.layer))
+        """Return what the tile owns; of pixels, their neighbors as well, which count 0."""
+        if loss.layer == IMAGE:
+            return Units(features, self._owning(features))
+        own = features[self.tile.mine(loss.layer)]
+        return Units(own, owned(loss.guide, self.tile, loss.layer), self.targets.get(loss.layer))
+
+    def _owning(self, pixels: Tensor) -> Tensor | None:
+        """Return 1 for the pixels that the tile owns and 0 for all others, (H, W); None: 1 for all."""
+        if self.tile.owned() == self.tile.seen():
+            return None
+        weights = torch.zeros_like(pixels[0])
+        weights[self.tile.mine()[1:]] = 1
+        return weights
 
 
 def _layers(losses: Iterable[Loss]) -> set[str]:
@@ -190,10 +201,7 @@ def _without_features(losses: Sequence[Content], targets: Targets, tiles: Sequen
     found: dict[str, Statistic] = {}
     for tile in tiles if losses else ():
         for loss, units in ((loss, targets(tile)[loss.layer]) for loss in losses):
-            weights = owned(
-                tile, LAYERS[loss.layer].stride, units, None, torch.promote_types(units.dtype, torch.float32)
-            )
-            more = loss.measure(Units(torch.zeros_like(units), weights, units))
+            more = loss.measure(Units(torch.zeros_like(units), content=units))
             found[loss.layer] = found[loss.layer] + more if loss.layer in found else more
     values = [loss.compare(found[loss.layer].over(group.sum)) for loss in losses]
     return torch.stack(values).sum() if values else torch.zeros(())

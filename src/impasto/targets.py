@@ -12,7 +12,6 @@ from torch import Tensor
 
 from impasto.errors import InputError
 from impasto.group import ALONE, Group
-from impasto.layers import LAYERS
 from impasto.losses import DISTANCES, Statistic, Texture, moments
 from impasto.masks import guide
 from impasto.settings import Settings
@@ -22,7 +21,7 @@ from impasto.vgg import VGG19
 __all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "positive", "textures"]
 
 Targets = Callable[[Tile], Mapping[str, Tensor]]
-"""The content image's features of the units that a tile looks at, by layer, each (C, H, W)."""
+"""The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
 
 _LEAST = 1.0
 """Units inside a guide, at least, for a loss at its layer."""
@@ -51,20 +50,17 @@ class Region(NamedTuple):
 def content_targets(
     network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, held: Held
 ) -> Targets:
-    """Return the content image's features for any tile; it has its margin. What is held is what tiles own."""
+    """Return the content image's features for any tile; it has its margin."""
 
     def measure(tile: Tile) -> Mapping[str, Tensor]:
-        return network.forward(content[tile.seen()], layers, wraps=wraps)
-
-    def held_of(tile: Tile) -> Mapping[str, Tensor]:
-        dtype = torch.bfloat16 if held == "bfloat16" else None
-        found = ((name, features[tile.mine(LAYERS[name].stride)]) for name, features in measure(tile).items())
-        return {name: features.to(dtype, copy=True) for name, features in found}
+        found = network.forward(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
+        return {name: features[tile.mine(name)] for name, features in found.items()}
 
     if held == "computed":
         return measure
-    own = {tile: held_of(tile) for tile in tiles}
-    return lambda tile: {name: _around(features, tile, LAYERS[name].stride) for name, features in own[tile].items()}
+    dtype = torch.bfloat16 if held == "bfloat16" else None
+    own = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
+    return own.__getitem__
 
 
 def textures(
@@ -130,33 +126,15 @@ def measured(
         group = ALONE
     found: dict[str, Statistic] = {}
     for tile in group.share(tiles):
-        for name, features in network.forward(image[tile.seen()], masks).items():
-            more = moments(features, owned(tile, LAYERS[name].stride, features, masks[name], image.dtype))
+        for name, features in network.forward(image[tile.seen()], masks, cuts=tile.cuts).items():
+            more = moments(features[tile.mine(name)], owned(masks[name], tile, name))
             found[name] = found[name] + more if name in found else more
     return {name: statistic.over(group.sum) for name, statistic in found.items()}
 
 
-def _around(units: Tensor, tile: Tile, stride: int) -> Tensor:
-    """Return what a tile looks at, (C, H, W), with zeros around the units that it owns."""
-    if tile.owned() == tile.seen():
-        return units
-    seen = tile.seen(stride)[1:]
-    whole = units.new_zeros(len(units), *(side.stop - side.start for side in seen))
-    whole[tile.mine(stride)] = units
-    return whole
-
-
-def owned(tile: Tile, stride: int, units: Tensor, guide: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Return the weight of each unit that a tile owns and 0 for all others, (H, W); None: 1 for all.
-
-    `guide` has the weights of the whole image's units.
-    """
-    if tile.owned() == tile.seen():
-        return guide
-    weights = torch.zeros(units.shape[1:], dtype=dtype, device=units.device)
-    inside = tile.mine(stride)[1:]
-    weights[inside] = 1 if guide is None else guide[tile.owned(stride)[1:]]
-    return weights
+def owned(guide: Tensor | None, tile: Tile, layer: str) -> Tensor | None:
+    """Return a guide's weights of the units that a tile owns, (H, W); `guide` has those of the whole image's."""
+    return None if guide is None else guide[tile.owned(layer)[1:]]
 
 
 def positive(weights: Mapping[str, float]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """An image in parts: which pixels and units each part owns, and how far around them it has to look.
 
 Pure arithmetic on sizes; no tensors. A part that looks `reach` pixels beyond what it owns has the features of all units
-that it owns as the whole image has them, and what it owns is owned by no other. So sums over the parts are exact.
+that it owns as the whole image has them, and what it owns is owned by no other. So sums over the parts are exact. Each
+convolution loses a unit on the sides where the image goes on; at the deepest layer what is left is what is owned.
 """
 
 import math
@@ -10,9 +11,9 @@ from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from impasto.layers import LAYERS, up_to
+from impasto.layers import IMAGE, LAYERS, at
 
-__all__ = ["BAND", "Held", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
+__all__ = ["BAND", "UNCUT", "Cuts", "Held", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
 
 BAND = 1 << 22
 """Units that are worked on at a time, at most about, where a signal can be passed in bands of rows."""
@@ -27,25 +28,52 @@ Wraps = tuple[bool, bool]
 """Whether the first and the last row of an image are neighbors, and the first and the last column."""
 
 
+class Cuts(NamedTuple):
+    """The sides on which an image goes on, so that nothing can be put in the place of what is beyond."""
+
+    above: bool = False
+    below: bool = False
+    left: bool = False
+    right: bool = False
+
+
+UNCUT = Cuts()
+
+
 class Span(NamedTuple):
-    """Along one axis: the pixels that are looked at, and those of them that are owned."""
+    """Along one axis, in pixels: what is looked at, what of it is owned, and how much there is."""
 
     start: int
     stop: int
     own_start: int
     own_stop: int
+    length: int
 
-    def seen(self, stride: int = 1) -> slice:
-        """Return the units of a layer that are looked at, among the whole image's."""
-        return slice(self.start // stride, self.stop // stride)
+    @property
+    def cuts(self) -> tuple[bool, bool]:
+        """Whether the image goes on before the first and after the last pixel that is looked at."""
+        return self.start > 0, self.stop < self.length
 
-    def owned(self, stride: int = 1) -> slice:
+    def seen(self, layer: str = IMAGE) -> slice:
+        """Return the units of a layer that are known, among the whole image's: fewer, the deeper it is."""
+        this = at(layer)
+        before, after = (this.reach * cut for cut in self.cuts)
+        return slice((self.start + before) // this.stride, (self.stop - after) // this.stride)
+
+    def owned(self, layer: str = IMAGE) -> slice:
         """Return the units of a layer that are owned, among the whole image's."""
+        stride = at(layer).stride
         return slice(self.own_start // stride, self.own_stop // stride)
 
-    def mine(self, stride: int = 1) -> slice:
-        """Return the units of a layer that are owned, among those that are looked at."""
-        return slice((self.own_start - self.start) // stride, (self.own_stop - self.start) // stride)
+    def pixels(self, layer: str = IMAGE) -> int:
+        """Return how many pixels lie along the units of a layer that are known."""
+        units = self.seen(layer)
+        return (units.stop - units.start) * at(layer).stride
+
+    def mine(self, layer: str = IMAGE) -> slice:
+        """Return the units of a layer that are owned, among those that are known."""
+        first, own = self.seen(layer).start, self.owned(layer)
+        return slice(own.start - first, own.stop - first)
 
 
 class Tile(NamedTuple):
@@ -55,21 +83,21 @@ class Tile(NamedTuple):
     columns: Span
 
     @property
-    def pixels(self) -> int:
-        """Pixels that are looked at."""
-        return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
+    def cuts(self) -> Cuts:
+        """The sides on which the image goes on."""
+        return Cuts(*self.rows.cuts, *self.columns.cuts)
 
-    def seen(self, stride: int = 1) -> tuple[slice, slice, slice]:
-        """Return where the units of a layer that it looks at lie in the whole image's features, (C, H, W)."""
-        return slice(None), self.rows.seen(stride), self.columns.seen(stride)
+    def seen(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
+        """Return where the units of a layer that it knows lie in the whole image's features, (C, H, W)."""
+        return slice(None), self.rows.seen(layer), self.columns.seen(layer)
 
-    def owned(self, stride: int = 1) -> tuple[slice, slice, slice]:
+    def owned(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
         """Return where the units of a layer that it owns lie in the whole image's features."""
-        return slice(None), self.rows.owned(stride), self.columns.owned(stride)
+        return slice(None), self.rows.owned(layer), self.columns.owned(layer)
 
-    def mine(self, stride: int = 1) -> tuple[slice, slice, slice]:
-        """Return where the units of a layer that it owns lie among those that it looks at."""
-        return slice(None), self.rows.mine(stride), self.columns.mine(stride)
+    def mine(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
+        """Return where the units of a layer that it owns lie among those that it knows."""
+        return slice(None), self.rows.mine(layer), self.columns.mine(layer)
 
 
 class Tiling(NamedTuple):
@@ -96,7 +124,9 @@ class Tiling(NamedTuple):
 
         The whole image needs none, since its convolutions reach around.
         """
-        down, across = (0 if self.is_whole else reach(layers) * wrap for wrap in self.wraps)
+        step = grid(layers)
+        far = 0 if self.is_whole else math.ceil(reach(layers) / step) * step
+        down, across = (far * wrap for wrap in self.wraps)
         return down, across
 
     def tiles(self, height: int, width: int, layers: Collection[str]) -> list[Tile]:
@@ -129,13 +159,11 @@ def grid(layers: Collection[str]) -> int:
 
 
 def reach(layers: Collection[str]) -> int:
-    """Return how many pixels beyond those of an owned unit its features depend on, up to a multiple of the grid.
+    """Return how many pixels beyond those of an owned unit are looked at: 70 for conv5_1.
 
-    A 3 × 3 convolution reaches one unit further on each side, a pooling no further than the four that it replaces:
-    70 pixels for conv5_1, 80 on the grid. At least one, for losses that look at neighboring pixels.
+    At least one, for losses that look at neighboring pixels.
     """
-    far = sum(layer.stride for layer in up_to(*layers) if not layer.is_pool) or 1
-    return math.ceil(far / grid(layers)) * grid(layers)
+    return max((LAYERS[name].reach for name in layers), default=1)
 
 
 def _spans(length: int, side: int, *, step: int, halo: int, margin: int, shares: int) -> list[Span]:
@@ -144,4 +172,4 @@ def _spans(length: int, side: int, *, step: int, halo: int, margin: int, shares:
     edges = sorted({0, *inner, length})
     places = ((start + margin, stop + margin) for start, stop in pairwise(edges))
     whole = length + 2 * margin
-    return [Span(max(0, start - halo), min(whole, stop + halo), start, stop) for start, stop in places]
+    return [Span(max(0, start - halo), min(whole, stop + halo), start, stop, whole) for start, stop in places]

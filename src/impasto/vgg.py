@@ -20,7 +20,7 @@ from impasto.convolution import Border, Convolution, Padding, border
 from impasto.layers import Layer, steps, up_to
 from impasto.pooling import Pool, Pooling, Pullback
 from impasto.relu import Clear, by_bits, by_output
-from impasto.tiles import Wraps
+from impasto.tiles import UNCUT, Cuts, Wraps
 from impasto.weights import Weights
 from impasto.winograd import Saving
 
@@ -76,7 +76,13 @@ class VGG19:
         self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
 
     def forward(
-        self, image: Tensor, layers: Collection[str], *, keep: bool = False, wraps: Wraps = (False, False)
+        self,
+        image: Tensor,
+        layers: Collection[str],
+        *,
+        keep: bool = False,
+        wraps: Wraps = (False, False),
+        cuts: Cuts = UNCUT,
     ) -> Features:
         """Compute the features of `layers`.
 
@@ -85,9 +91,11 @@ class VGG19:
             layers: Names such as conv4_2 (after its ReLU) or pool4.
             keep: Whether to keep what `pullback` needs.
             wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
+            cuts: Sides on which the image goes on: there is no padding there, and each convolution loses a unit. The
+                edge has to be where the poolings take the same fours as in the whole image.
 
         Returns:
-            The features by name, each (C, H // stride, W // stride), in the weights' dtype.
+            The features by name, each (C, H // stride, W // stride) less what was lost, in the weights' dtype.
 
         """
         features = Features(image.dtype)
@@ -95,7 +103,8 @@ class VGG19:
         for step in steps(layers):
             name = step[-1].name
             wanted = name in layers
-            signal, way_back = self._pass(step, signal, wraps, keep=keep, wanted=wanted)
+            around = border(self.padding, wraps, cuts, first=name == "conv1_1")
+            signal, way_back = self._pass(step, signal, around, keep=keep, wanted=wanted)
             if wanted:
                 features[name] = signal[0]  # (C, H, W)
             if way_back is not None:
@@ -162,7 +171,7 @@ class VGG19:
         return Pool(self.pooling, _RESCALE[self.pooling] if self.pooling_rescale else 1.0)
 
     def _pass(
-        self, step: Sequence[Layer], signal: Tensor, wraps: Wraps, *, keep: bool, wanted: bool
+        self, step: Sequence[Layer], signal: Tensor, around: Border, *, keep: bool, wanted: bool
     ) -> tuple[Tensor, Pullback | None]:
         """Return the output of a step, and what it takes to go back to its input, if that is to be kept."""
         first, last = step[0], step[-1]
@@ -170,7 +179,6 @@ class VGG19:
             output = self._pool.forward(signal)
             return output, self._pool.way_back(signal, output) if keep else None
         convolution = self._convolutions[first.name]
-        around = border(self.padding, wraps, first=first.name == "conv1_1")
         if last.is_pool:
             return bands.forward(convolution, around, self._pool, signal, keep=keep)
         output = convolution.forward(signal, around)

@@ -39,11 +39,12 @@ Floats = NDArray[np.float32]
 
 
 def convolve(
-    signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, padding: tuple[int, int], floor: float
+    signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, zeros: tuple[int, int], floor: float
 ) -> None:
     """Write max(floor, filters ∗ signal + bias) to an output; both signals are (1, C, H, W) in channels_last.
 
-    `filters` are transformed, G g Gᵀ, (36, in, out).
+    `filters` are transformed, G g Gᵀ, (36, in, out); `zeros` are rows above the signal and columns on its left, and
+    below and on its right are as many as the output needs.
     """
     height, width = output.shape[2:]
     tiles, threads = math.ceil(height / 4) * math.ceil(width / 4), torch.get_num_threads()
@@ -53,7 +54,7 @@ def convolve(
     room = _room(threads * 36 * block * (inputs + outputs))
     lowest = torch.tensor(floor)
     addresses = (each.data_ptr() for each in (signal, filters, bias, output, room, lowest))
-    sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, *padding, tiles, block
+    sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, *zeros, tiles, block
     run(_work, _SGEMM, *addresses, *sizes)
 
 

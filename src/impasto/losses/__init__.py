@@ -9,20 +9,19 @@ and the derivatives of both, by hand:
     pullback(S, units, into)            of ⟨S, sum⟩ by the features, added to `into`
 
 The units are those of the loss's own layer; at the layer `image` they are the image itself in gray levels 0 … 255.
-Their weights are a mask, or which of them a tile owns. So a blend, a mask and a tile are one mechanism. Losses know
+Their weights are a mask, or which of the pixels a tile owns. So a blend, a mask and a tile are one mechanism. Losses know
 nothing of networks, tiles or images in files.
 """
 
 from impasto.losses.content import Content
 from impasto.losses.distances import DISTANCES, Distance
 from impasto.losses.image import Range
-from impasto.losses.protocol import IMAGE, Loss, Statistic, Units
+from impasto.losses.protocol import Loss, Statistic, Units
 from impasto.losses.texture import Texture, moments
 from impasto.losses.variation import NinePointVariation, TotalVariation, variation
 
 __all__ = [
     "DISTANCES",
-    "IMAGE",
     "Content",
     "Distance",
     "Loss",

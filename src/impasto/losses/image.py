@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from impasto.losses.protocol import IMAGE, Mean, Statistic, Units, total_of, weighed
+from impasto.layers import IMAGE
+from impasto.losses.protocol import Mean, Statistic, Units, total_of, weighed
 
 __all__ = ["Range"]
 

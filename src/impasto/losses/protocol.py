@@ -7,10 +7,7 @@ from typing import ClassVar, NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
-__all__ = ["IMAGE", "Loss", "Mean", "Statistic", "Units", "mass", "summable", "total_of", "weighed"]
-
-IMAGE = "image"
-"""The layer of losses that look at the pixels themselves."""
+__all__ = ["Loss", "Mean", "Statistic", "Units", "mass", "summable", "total_of", "weighed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ class Loss(Protocol):
 
     @property
     def layer(self) -> str:
-        """The layer whose features it measures."""
+        """The layer whose features it measures; `image` for the pixels, in gray levels."""
         ...
 
     @property

@@ -23,10 +23,9 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
     """
     count = len(features)
     total = summable(features.new_zeros(count, count + 1))
-    rows = _rows(features)  # (H·W, C)
-    for some in _parts(rows):
-        exact = summable(rows[some])
-        weighted = exact if weights is None else exact * weights.flatten()[some, None]
+    for some in _parts(features):
+        exact = summable(_flat(features[:, some]))  # (positions, C)
+        weighted = exact if weights is None else exact * weights[some].reshape(-1, 1)
         total[:, :count].addmm_(exact.T, weighted)
         total[:, count].add_(weighted.sum(0))
     return Statistic(total, mass(features[0], weights))
@@ -73,26 +72,27 @@ class Texture:
         """Add 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and the derivative by the sum of F."""
         features, weights, _ = units
         count = len(features)
-        rows, rows_into = _rows(features), _rows(into)
         twice = (2 * slope[:, :count]).to(features.dtype)
         by_sum = slope[:, count].to(features.dtype)
         has_means = any(distance.has_mean for distance, _ in self.distances)
-        if weights is None:
-            rows_into.addmm_(rows, twice)
+        for some in _parts(features):
+            rows, part = _flat(features[:, some]), into[:, some]
+            pulled = _flat(part)
+            weighing = rows.new_ones(()) if weights is None else weights[some].reshape(-1, 1).to(rows.dtype)
+            pulled.addmm_(rows if weights is None else rows * weighing, twice)
             if has_means:
-                rows_into.add_(by_sum)
-            return
-        weights = weights.flatten().to(features.dtype)[:, None]
-        for some in _parts(rows):
-            rows_into[some].addmm_(rows[some] * weights[some], twice)
-            if has_means:
-                rows_into[some].addcmul_(weights[some], by_sum)
+                pulled.addcmul_(weighing, by_sum)
+            if pulled.data_ptr() != part.data_ptr():
+                part.copy_(pulled.T.view_as(part))
 
 
-def _rows(features: Tensor) -> Tensor:
-    """View (C, H, W), in any layout that merges H and W, as one row a position, (H·W, C)."""
-    return features.view(len(features), -1).T
+def _flat(features: Tensor) -> Tensor:
+    """Return (C, H, W) as one row a position, (H·W, C): a view, or a copy of what was cut out."""
+    return features.permute(1, 2, 0).reshape(-1, len(features))
 
 
-def _parts(rows: Tensor) -> Sequence[slice]:
-    return [slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]
+def _parts(features: Tensor) -> Sequence[slice]:
+    """Divide rows of units."""
+    _, height, width = features.shape
+    step = max(1, _CHUNK // width)
+    return [slice(start, start + step) for start in range(0, height, step)]

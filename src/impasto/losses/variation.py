@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from impasto.losses.protocol import IMAGE, Loss, Mean, Statistic, Units, total_of, weighed
+from impasto.layers import IMAGE
+from impasto.losses.protocol import Loss, Mean, Statistic, Units, total_of, weighed
 
 __all__ = ["NinePointVariation", "TotalVariation", "Variation", "variation"]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.filters import Filter, prepare
+from impasto.filters import Filter, Zeros, prepare
 from impasto.tiles import bands
 
 __all__ = ["F2", "F4", "Scheme", "prepare_lines"]
@@ -81,11 +81,11 @@ def prepare_lines(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *,
     ]
     count = len(scheme.outputs)
 
-    def apply(signal: Tensor, padding: tuple[int, int]) -> Tensor:
-        height, width = (side + 2 * more - 2 for side, more in zip(signal.shape[2:], padding, strict=True))
+    def apply(signal: Tensor, zeros: Zeros) -> Tensor:
+        above, below, left, right = zeros
+        height, width = signal.shape[2] + above + below - 2, signal.shape[3] + left + right - 2
         missing = -width % count
-        above, beside = padding
-        around = (beside, beside + missing, above, above)
+        around = (left, right + missing, above, below)
         padded = functional.pad(signal, around) if any(around) else signal
         shape = (1, len(weight), height, width)
         output = torch.empty(shape, dtype=signal.dtype, device=signal.device, memory_format=torch.channels_last)
@@ -101,7 +101,7 @@ def prepare_lines(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *,
     def multiplied(places: Sequence[Tensor]) -> list[Tensor]:
         sums = [_combine(row, places) for row in scheme.inputs]
         _butterflies(sums, scheme.pairs)
-        found = [convolve(each, (0, 0)) for convolve, each in zip(tall, sums, strict=True)]
+        found = [convolve(each, (0, 0, 0, 0)) for convolve, each in zip(tall, sums, strict=True)]
         _butterflies(found, [1] * len(scheme.pairs))
         return found
 

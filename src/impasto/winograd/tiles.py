@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.compiled.convolution import convolve
-from impasto.filters import Filter
+from impasto.filters import Filter, Zeros
 from impasto.winograd.lines import F4
 
 __all__ = ["prepare_tiles"]
@@ -29,12 +29,12 @@ def prepare_tiles(weight: Tensor, bias: Tensor | None = None, *, relu: bool = Fa
     added = weight.new_zeros(len(weight)) if bias is None else bias
     floor = 0.0 if relu else -math.inf
 
-    def apply(signal: Tensor, padding: tuple[int, int]) -> Tensor:
+    def apply(signal: Tensor, zeros: Zeros) -> Tensor:
         signal = signal.contiguous(memory_format=torch.channels_last)
-        height, width = (side + 2 * more - 2 for side, more in zip(signal.shape[2:], padding, strict=True))
-        shape = (1, len(weight), height, width)
+        above, below, left, right = zeros
+        shape = (1, len(weight), signal.shape[2] + above + below - 2, signal.shape[3] + left + right - 2)
         output = torch.empty(shape, dtype=signal.dtype, memory_format=torch.channels_last)
-        convolve(signal, filters, added, output, padding, floor)
+        convolve(signal, filters, added, output, (above, left), floor)
         return output
 
     return apply
