@@ -29,7 +29,7 @@ _MEMORIES = {
     512: ("auto",),
     1024: ("auto", "2GB", "1.7GB"),
     2048: ("auto", "3GB", "2GB"),
-    4096: ("auto", "6GB", "4GB", "3GB"),
+    4096: ("auto",),
 }
 """Budgets to try at each size, in pixels of a side."""
 

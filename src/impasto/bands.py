@@ -67,7 +67,7 @@ def _pullback(
 ) -> Tensor:
     """Go back band by band; each adds to the two rows that it shares with the band above, and writes the others."""
     gradient = _empty(shape, cotangent)
-    height, (above, below, *_) = shape[2], border.cuts
+    height, above = shape[2], border.cuts.above
     edges: list[Tensor] = []
     for rows, back in ways_back:
         by_output = back(cotangent[:, :, rows.start // 2 : rows.stop // 2])
@@ -78,11 +78,9 @@ def _pullback(
         first = start + 2 if rows.start else 0
         gradient[:, :, first : rows.stop + above + 1] = part[:, :, first - start :][:, :, : height - first]
         edges = [edges[0] if edges else part[:, :, 0].clone(), part[:, :, -1]]
-    if border.rows is not None:
-        if not above:
-            gradient[:, :, border.rows[0]] += edges[0]
-        if not below and (height - above) % 2 == 0:  # else nothing comes from the last row
-            gradient[:, :, border.rows[1]] += edges[1]
+    for end, edge in border.copied(2):
+        if end == 0 or (height - above) % 2 == 0:  # else nothing comes from the last row
+            gradient[:, :, edge] += edges[end]
     return gradient
 
 

@@ -49,6 +49,16 @@ class Border(NamedTuple):
     columns: Edges | None = None
     cuts: Cuts = UNCUT
 
+    def along(self, axis: int) -> tuple[Edges | None, tuple[bool, bool]]:
+        """Return what stands beyond the ends of an axis, 2 or 3, and which of them are cut."""
+        above, below, left, right = self.cuts
+        return (self.rows, (above, below)) if axis == 2 else (self.columns, (left, right))
+
+    def copied(self, axis: int) -> list[tuple[int, int]]:
+        """List the ends of an axis, 0 and -1, beyond which copies stand, and of which place."""
+        edges, cuts = self.along(axis)
+        return [(end, edge) for end, edge, cut in zip((0, -1), edges or (), cuts, strict=False) if not cut]
+
 
 def border(padding: Padding, wraps: Wraps = (False, False), cuts: Cuts = UNCUT, *, first: bool = False) -> Border:
     """Return the border that a padding makes, in the first layer or another, where an axis does not wrap around."""
@@ -71,29 +81,19 @@ class Convolution:
 
     def forward(self, signal: Tensor, border: Border, rows: slice = slice(None)) -> Tensor:
         """Return max(0, filters ∗ signal + bias), (1, out, H, W), or some rows of it that are next to one another."""
-        cuts, height = border.cuts, signal.shape[2] - border.cuts.above - border.cuts.below
-        start, stop, _ = rows.indices(height)
-        start, stop = start + cuts.above, stop + cuts.above  # among the signal's
-        above, below = min(start, 1), min(signal.shape[2] - stop, 1)
+        cuts, height = border.cuts, signal.shape[2]
+        first, last, _ = rows.indices(height - cuts.above - cuts.below)
+        start, stop = first + cuts.above, last + cuts.above  # among the signal's
+        above, below = min(start, 1), min(height - stop, 1)
         zeros = (1 - above, 1 - below, 1 - cuts.left, 1 - cuts.right)
         output = self._ahead(signal[:, :, start - above : stop + below], zeros)
-        if border.rows is not None:
-            for place, near, cut in (
-                (0, (border.rows[0], 0, 1), cuts.above),
-                (-1, (-2, -1, border.rows[1]), cuts.below),
-            ):
-                if not cut and place % signal.shape[2] in range(start, stop):
-                    strip = _beside(_picked(signal, 2, near), 3, border.columns, cuts[2:])
-                    output[:, :, place] = self._narrow(strip)[:, :, 0]
-        if border.columns is not None:
-            for place, near, cut in (
-                (0, (border.columns[0], 0, 1), cuts.left),
-                (-1, (-2, -1, border.columns[1]), cuts.right),
-            ):
-                if not cut:
-                    strip = _beside(_picked(signal, 3, near), 2, border.rows, cuts[:2])
-                    first = start - cuts.above
-                    output[..., place] = self._narrow(strip[:, :, first : first + stop - start + 2])[..., 0]
+        for end, edge in border.copied(2):
+            if end % height in range(start, stop):
+                strip = _beside(_outermost(signal, 2, end, edge), 3, border)
+                output[:, :, end] = self._narrow(strip)[:, :, 0]
+        for end, edge in border.copied(3):
+            strip = _beside(_outermost(signal, 3, end, edge), 2, border)
+            output[..., end] = self._narrow(strip[:, :, first : last + 2])[..., 0]
         return output
 
     def pullback(self, cotangent: Tensor, border: Border) -> Tensor:
@@ -103,9 +103,8 @@ class Convolution:
             return self._across(cotangent, (1 + above, 1 + below), border)
         wide = self.pullback_beyond(cotangent, border)
         gradient = wide[:, :, 1 - above : wide.shape[2] - 1 + below]
-        for place, beyond, cut in zip(border.rows, (0, -1), (above, below), strict=True):
-            if not cut:
-                gradient[:, :, place] += wide[:, :, beyond]
+        for end, edge in border.copied(2):
+            gradient[:, :, edge] += wide[:, :, end]
         return gradient
 
     def pullback_beyond(self, cotangent: Tensor, border: Border) -> Tensor:
@@ -114,25 +113,22 @@ class Convolution:
 
     def _across(self, cotangent: Tensor, zeros: tuple[int, int], border: Border) -> Tensor:
         """Go back with rows of zeros above and below; what goes to columns of the border is added where they are."""
-        cuts = border.cuts
-        gradient = self._back(cotangent, (*zeros, 1 + cuts.left, 1 + cuts.right))
-        if border.columns is not None:
-            rows = slice(2 - zeros[0], 2 - zeros[0] + gradient.shape[2])
-            for place, side, tap, cut in zip(border.columns, (0, -1), (0, 2), cuts[2:], strict=True):
-                if not cut:
-                    gradient[..., place] += self._beyond(cotangent[0, ..., side], tap)[..., rows]
+        gradient = self._back(cotangent, (*zeros, 1 + border.cuts.left, 1 + border.cuts.right))
+        rows = slice(2 - zeros[0], 2 - zeros[0] + gradient.shape[2])
+        for end, edge in border.copied(3):
+            gradient[..., edge] += self._beyond(cotangent[0, ..., end], end)[..., rows]
         return gradient
 
     def _narrow(self, strip: Tensor) -> Tensor:
         """Go forward through a strip with its border, of three rows or three columns."""
         return product(strip, self.weight, self.bias).clamp_min_(0)
 
-    def _beyond(self, column: Tensor, tap: int) -> Tensor:
-        """Return what a column of a cotangent, (out, H), gives to the one beside it, (1, in, H + 2), by one tap."""
+    def _beyond(self, column: Tensor, end: int) -> Tensor:
+        """Return what the column at an end of a cotangent, (out, H), gives to the one beyond, (1, in, H + 2)."""
         height = column.shape[1]
         wide = column.new_zeros(height + 2, self.weight.shape[1])
         for row in range(3):
-            wide[row : row + height].addmm_(column.T, self.weight[:, :, row, tap])
+            wide[row : row + height].addmm_(column.T, self.weight[:, :, row, end])
         return wide.T[None]
 
     @cached_property
@@ -164,10 +160,15 @@ def _picked(signal: Tensor, axis: int, places: Sequence[int]) -> Tensor:
     return strip.contiguous(memory_format=torch.channels_last)
 
 
-def _beside(strip: Tensor, axis: int, edges: Edges | None, cuts: Sequence[bool]) -> Tensor:
-    """Return a strip with its border along an axis, on the sides that are not cut."""
+def _outermost(signal: Tensor, axis: int, end: int, edge: int) -> Tensor:
+    """Return the first or the last row or column between its neighbors, one of them beyond."""
+    return _picked(signal, axis, (-2, -1, edge) if end else (edge, 0, 1))
+
+
+def _beside(strip: Tensor, axis: int, border: Border) -> Tensor:
+    """Return a strip with its border along an axis."""
+    edges, cuts = border.along(axis)
     before, after = (int(not cut) for cut in cuts)
     if edges is None:
         return functional.pad(strip, (before, after, 0, 0) if axis == 3 else (0, 0, before, after))
-    places = [edges[0]] * before + [*range(strip.shape[axis])] + [edges[1]] * after
-    return _picked(strip, axis, places)
+    return _picked(strip, axis, [*edges[:before], *range(strip.shape[axis]), *edges[2 - after :]])

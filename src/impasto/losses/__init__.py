@@ -9,8 +9,8 @@ and the derivatives of both, by hand:
     pullback(S, units, into)            of ⟨S, sum⟩ by the features, added to `into`
 
 The units are those of the loss's own layer; at the layer `image` they are the image itself in gray levels 0 … 255.
-Their weights are a mask, or which of the pixels a tile owns. So a blend, a mask and a tile are one mechanism. Losses know
-nothing of networks, tiles or images in files.
+Their weights are a mask, or which of the pixels a tile owns. So a blend, a mask and a tile are one mechanism. Losses
+know nothing of networks, tiles or images in files.
 """
 
 from impasto.losses.content import Content
