@@ -15,17 +15,23 @@ def random(*shape):
 def test_a_prepared_filter_takes_signals_of_any_shape_in_turn(relu):
     weight, bias = random(64, 32, 3, 3), random(64)
     convolve = prepare(weight, bias, relu=relu)
-    for shape, padding in [
-        ((9, 40), (1, 1)),
-        ((40, 9), (1, 1)),
-        ((3, 66), (0, 0)),
-        ((66, 3), (0, 2)),
-        ((9, 40), (1, 1)),
+    for shape, zeros in [
+        ((9, 40), (1, 1, 1, 1)),
+        ((40, 9), (1, 1, 1, 1)),
+        ((3, 66), (0, 0, 0, 0)),
+        ((66, 3), (0, 0, 2, 2)),
+        ((9, 40), (1, 0, 1, 2)),
+        ((9, 40), (0, 2, 0, 1)),
+        ((9, 40), (1, 1, 1, 1)),
     ]:
         signal = random(1, 32, *shape).contiguous(memory_format=torch.channels_last)
-        expected = functional.conv2d(signal.double(), weight.double(), bias.double(), padding=padding)
+        above, below, left, right = zeros
+        padded = functional.pad(signal.double(), (left, right, above, below))
+        expected = functional.conv2d(padded, weight.double(), bias.double())
         expected = expected.clamp_min(0) if relu else expected
-        torch.testing.assert_close(convolve(signal, padding).double(), expected, rtol=1e-5, atol=1e-4)
+        found = convolve(signal, zeros)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(3, 20), (20, 3), (5, 6)])

@@ -12,14 +12,19 @@ def some(*shape, dtype=DOUBLE, seed=0):
     return torch.randn(shape, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
+def padded(signal, zeros):
+    above, below, left, right = zeros
+    return functional.pad(signal, (left, right, above, below))
+
+
 @pytest.mark.parametrize("scheme", [F2, F4], ids=["F2", "F4"])
 @pytest.mark.parametrize("size", [(8, 8), (5, 7), (6, 9), (4, 10), (3, 3)])
-@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("zeros", [(0, 0, 0, 0), (1, 1, 1, 1), (2, 2, 2, 2), (1, 0, 2, 1), (0, 2, 0, 1)])
 @pytest.mark.parametrize("relu", [False, True])
-def test_it_is_the_convolution(scheme, size, padding, relu):
+def test_it_is_the_convolution(scheme, size, zeros, relu):
     signal, weight, bias = some(1, 6, *size), some(5, 6, 3, 3, seed=1), some(5, seed=2)
-    found = prepare_lines(scheme, weight, bias, relu=relu)(signal, (padding,) * 4)
-    expected = functional.conv2d(signal, weight, bias, padding=padding)
+    found = prepare_lines(scheme, weight, bias, relu=relu)(signal, zeros)
+    expected = functional.conv2d(padded(signal, zeros), weight, bias)
     torch.testing.assert_close(found, expected.relu() if relu else expected, rtol=1e-12, atol=1e-12)
     assert found.is_contiguous(memory_format=torch.channels_last)
 
@@ -53,10 +58,10 @@ tiles = pytest.mark.skipif(
 @tiles
 @pytest.mark.parametrize("size", [(8, 8), (5, 7), (6, 9), (4, 10), (3, 3), (61, 90)])
 @pytest.mark.parametrize("channels", [(6, 5), (64, 80)])
-@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("zeros", [(0, 0, 0, 0), (1, 1, 1, 1), (2, 2, 2, 2), (1, 0, 2, 1), (0, 2, 0, 1)])
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_in_tiles_it_is_the_convolution(size, channels, padding, relu, threads):
+def test_in_tiles_it_is_the_convolution(size, channels, zeros, relu, threads):
     from impasto.winograd.tiles import prepare_tiles
 
     torch.set_num_threads(threads)
@@ -66,14 +71,14 @@ def test_in_tiles_it_is_the_convolution(size, channels, padding, relu, threads):
         some(outputs, inputs, 3, 3, dtype=torch.float32, seed=1),
     )
     bias = some(outputs, dtype=torch.float32, seed=2)
-    expected = functional.conv2d(signal.double(), weight.double(), bias.double(), padding=padding)
-    found = prepare_tiles(weight, bias, relu=relu)(signal, (padding,) * 4)
+    expected = functional.conv2d(padded(signal, zeros).double(), weight.double(), bias.double())
+    found = prepare_tiles(weight, bias, relu=relu)(signal, zeros)
     assert found.is_contiguous(memory_format=torch.channels_last)
     expected = expected.relu() if relu else expected
     assert float((found - expected).norm() / expected.norm()) < 5e-6
     torch.testing.assert_close(
-        prepare_tiles(weight)(signal, (padding,) * 4) + bias[:, None, None],
-        prepare_tiles(weight, bias)(signal, (padding,) * 4),
+        prepare_tiles(weight)(signal, zeros) + bias[:, None, None],
+        prepare_tiles(weight, bias)(signal, zeros),
         rtol=1e-4,
         atol=1e-4,
     )
