@@ -103,7 +103,7 @@ class VGG19:
         for step in steps(layers):
             name = step[-1].name
             wanted = name in layers
-            around = border(self.padding, wraps, cuts, first=name == "conv1_1")
+            around = border(self.padding, wraps, cuts, first=step[0].name == "conv1_1")
             signal, way_back = self._pass(step, signal, around, keep=keep, wanted=wanted)
             if wanted:
                 features[name] = signal[0]  # (C, H, W)
