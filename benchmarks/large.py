@@ -51,15 +51,18 @@ def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 budget,
                 "--iterations",
                 str(options.iterations),
+                "--dtype",
+                options.dtype,
             ]
             yield json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def measure(size: int, budget: str, iterations: int) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Paint in this process; Linux only."""
+    size, budget, iterations = int(options.measure[0]), options.measure[1], options.iterations
     settings = Settings(size=size, first_size=0, iterations=iterations, tolerance=0)
     content, style = _square(size), Picture(demo.painting())
-    transfer = StyleTransfer(settings, Runtime(memory=budget))
+    transfer = StyleTransfer(settings, Runtime(memory=budget, dtype=options.dtype))
     reset_peak()
     run = transfer.start(content, style)
     seconds = [0.0, *(progress.seconds for progress in run)]
@@ -68,6 +71,7 @@ def measure(size: int, budget: str, iterations: int) -> dict[str, Any]:
     return {
         "size": size,
         "memory": budget,
+        "precision": transfer.machine.reason.partition(";")[0],
         "side of tiles": layout.tiling.side,
         "tiles": layout.tiles,
         "kept": layout.tiling.kept,
@@ -84,7 +88,7 @@ def measure(size: int, budget: str, iterations: int) -> dict[str, Any]:
 def tiles(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the time of an evaluation in tiles over that of a whole one, timed in turn."""
     side, tile = options.side, options.tile
-    transfer = StyleTransfer(Settings(size=side, first_size=0))
+    transfer = StyleTransfer(Settings(size=side, first_size=0), Runtime(dtype=options.dtype))
     pixels, style = _square(side).pixels, Picture(demo.painting()).resized(side, side).pixels
     count = len(Tiling(tile).tiles(side, side, ["conv5_1"]))
     ways = {"whole": Tiling(), "tiles, kept": Tiling(tile, count), "tiles, computed again": Tiling(tile, 1)}
@@ -105,6 +109,7 @@ def tiles(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield {
             "side": side,
             "tile": tile,
+            "precision": transfer.machine.reason.partition(";")[0],
             "way": name,
             "seconds": [round(value, 2) for value in seconds[name]],
             "over whole, median": round(statistics.median(ratios), 3),
@@ -125,7 +130,8 @@ def processes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 f"-m impasto paint content.png style.png -o {count}.png --size {options.side} --first-size 0 --json"
             )
             command += (
-                f" --iterations {options.iterations} --tolerance 0 --threads 1 --dtype float32 --processes {count}"
+                f" --iterations {options.iterations} --tolerance 0 --threads 1 --dtype {options.dtype}"
+                f" --processes {count}"
             )
             done = subprocess.run(
                 [sys.executable, *command.split()], cwd=folder, capture_output=True, text=True, check=True
@@ -135,6 +141,7 @@ def processes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         one, two = (Picture.open(folder / f"{count}.png").pixels * 255 for count in (1, 2))
         yield {
             "side": options.side,
+            "dtype": options.dtype,
             "evaluations": options.iterations,
             "seconds an evaluation": {count: round(value, 2) for count, value in found.items()},
             "times faster": round(found[1] / found[2], 2),
@@ -154,11 +161,12 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=1024)
     parser.add_argument("--iterations", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--dtype", default="auto", help="of the features")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(measure(int(options.measure[0]), options.measure[1], options.iterations)))
+        print(json.dumps(measure(options)))
         return
     write_rows(options, _PARTS)
 

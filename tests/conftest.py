@@ -102,6 +102,19 @@ def tiny_network(monkeypatch, weights):
 
 
 @pytest.fixture
+def slow_download(monkeypatch, tiny_network, weights):
+    """Let the command download the tiny network as torchvision's, and report half of it."""
+
+    def slow(source, progress):
+        assert source == "torchvision"
+        if progress is not None:
+            progress(5_000_000, 10_000_000)
+        return weights
+
+    monkeypatch.setattr("impasto.weights.load_weights", slow)
+
+
+@pytest.fixture
 def files(tmp_path, picture):
     """A content and a style image on disk, in a folder of their own."""
     picture().save(tmp_path / "content.png")

@@ -45,14 +45,8 @@ def test_quiet_prints_nothing(paint):
     assert paint("--quiet") == (0, "", "")
 
 
-def test_a_download_of_weights_is_shown_unless_quiet(paint, monkeypatch, weights):
-    def slow(source, progress):
-        assert source == "torchvision"
-        if progress is not None:
-            progress(5_000_000, 10_000_000)
-        return weights
-
-    monkeypatch.setattr("impasto.weights.load_weights", slow)
+@pytest.mark.usefixtures("slow_download")
+def test_a_download_of_weights_is_shown_unless_quiet(paint):
     code, _, err = paint("--weights", "torchvision")
     assert code == 0
     assert "downloading" in err

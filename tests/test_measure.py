@@ -100,14 +100,8 @@ def test_a_picture_that_the_command_painted_is_measured_as_it_was_painted(comman
     assert json.loads(out)["loss"] == pytest.approx(best["terms"]["content"] + best["terms"]["style"], rel=0.05)
 
 
-def test_a_download_of_weights_is_shown_unless_json_is_asked_for(measure, monkeypatch, weights):
-    def slow(source, progress):
-        assert source == "torchvision"
-        if progress is not None:
-            progress(5_000_000, 10_000_000)
-        return weights
-
-    monkeypatch.setattr("impasto.weights.load_weights", slow)
+@pytest.mark.usefixtures("slow_download")
+def test_a_download_of_weights_is_shown_unless_json_is_asked_for(measure):
     code, _, err = measure("--weights", "torchvision")
     assert code == 0
     assert "5.0/10.0 MB" in err
