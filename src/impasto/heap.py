@@ -17,7 +17,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
 
 _KEEPING = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1}
-_GIVING_BACK = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 20, _TRIM_THRESHOLD: 1 << 20}
+_GIVING_BACK = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 19, _TRIM_THRESHOLD: 1 << 20}
 _USUAL = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20}
 """What the library comes to by itself in a process that uses large blocks."""
 

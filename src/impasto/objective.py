@@ -160,13 +160,10 @@ class _View:
         """Add the gradient by the pixels, (3, H, W), of ⟨slope, statistic⟩ of each loss; uses up the features."""
         pulls: defaultdict[str, list[Callable[[Tensor, Tensor], None]]] = defaultdict(list)
         for loss, slope in slopes:
-            pulls[loss.layer].append(partial(self._pull, loss, slope))
+            pulls[loss.layer].append(partial(self._pull, loss, slope * 255 if loss.layer == IMAGE else slope))
         gray = self.features.pop(IMAGE)
         for pull in pulls.pop(IMAGE, []):
-            by_gray = torch.zeros_like(gray)
-            pull(gray, by_gray)
-            into.add_(by_gray, alpha=255)
-            del by_gray
+            pull(gray, into)
         del gray
         if pulls:
             into += network.pullback(self.features, pulls)

@@ -1,13 +1,19 @@
 """What every loss offers, and what losses are made of."""
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import ClassVar, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
-__all__ = ["Loss", "Mean", "Statistic", "Units", "mass", "summable", "total_of", "weighed"]
+__all__ = ["Loss", "Mean", "MeanSquare", "Statistic", "Units", "mass", "rows", "summable", "total_of", "weighed"]
+
+_FEW = 1 << 20
+"""Units that a mean square is worked out of at a time: beside the features hardly anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +47,11 @@ class Units(NamedTuple):
     """By which each position counts, (H, W); None: 1."""
     content: Tensor | None = None
     """The content image's features at the same places, (C, H, W), where a loss needs them."""
+
+    def at(self, some: slice) -> "Units":
+        """Return some of their rows."""
+        weights = None if self.weights is None else self.weights[some]
+        return Units(self.features[:, some], weights, None if self.content is None else self.content[:, some])
 
 
 class Loss(Protocol):
@@ -95,6 +106,32 @@ class Mean:
     def slope(self, statistic: Statistic) -> Tensor:
         """Return weight / mass."""
         return self.weight / statistic.mass
+
+
+class MeanSquare(Mean):
+    """A loss that is `weight` times the mean of the square of something of each unit, a few rows at a time."""
+
+    @abstractmethod
+    def root(self, units: Units) -> Tensor:
+        """Return what is squared, a new tensor in a precision to sum in; its slope is 1 wherever it is not 0."""
+
+    def measure(self, units: Units) -> Statistic:
+        """Sum the squares."""
+        parts = (units.at(some) for some in rows(units.features, _FEW))
+        return reduce(add, (total_of(self.root(part).square_(), part.weights) for part in parts))
+
+    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
+        """Add 2 S times what is squared."""
+        for some in rows(units.features, _FEW):
+            part = units.at(some)
+            into[:, some].add_(weighed(self.root(part).mul_(2 * slope), part.weights))
+
+
+def rows(features: Tensor, units: int) -> Iterator[slice]:
+    """Divide the rows of features, (C, H, W), into parts of about so many units."""
+    channels, height, width = features.shape
+    step = max(1, units // (channels * width))
+    return (slice(start, start + step) for start in range(0, height, step))
 
 
 def summable(features: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.distances import Distance
-from impasto.losses.protocol import Statistic, Units, mass, summable
+from impasto.losses.protocol import Statistic, Units, mass, rows, summable
 
 __all__ = ["Texture", "moments"]
 
@@ -23,7 +23,7 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
     """
     count = len(features)
     total = summable(features.new_zeros(count, count + 1))
-    for some in _parts(features):
+    for some in rows(features, _CHUNK * count):
         exact = summable(_flat(features[:, some]))  # (positions, C)
         weighted = exact if weights is None else exact * weights[some].reshape(-1, 1)
         total[:, :count].addmm_(exact.T, weighted)
@@ -75,11 +75,11 @@ class Texture:
         twice = (2 * slope[:, :count]).to(features.dtype)
         by_sum = slope[:, count].to(features.dtype)
         has_means = any(distance.has_mean for distance, _ in self.distances)
-        for some in _parts(features):
-            rows, part = _flat(features[:, some]), into[:, some]
+        for some in rows(features, _CHUNK * count):
+            found, part = _flat(features[:, some]), into[:, some]
             pulled = _flat(part)
-            weighing = rows.new_ones(()) if weights is None else weights[some].reshape(-1, 1).to(rows.dtype)
-            pulled.addmm_(rows if weights is None else rows * weighing, twice)
+            weighing = found.new_ones(()) if weights is None else weights[some].reshape(-1, 1).to(found.dtype)
+            pulled.addmm_(found if weights is None else found * weighing, twice)
             if has_means:
                 pulled.addcmul_(weighing, by_sum)
             if pulled.data_ptr() != part.data_ptr():
@@ -89,10 +89,3 @@ class Texture:
 def _flat(features: Tensor) -> Tensor:
     """Return (C, H, W) as one row a position, (H·W, C): a view, or a copy of what was cut out."""
     return features.permute(1, 2, 0).reshape(-1, len(features))
-
-
-def _parts(features: Tensor) -> Sequence[slice]:
-    """Divide rows of units."""
-    _, height, width = features.shape
-    step = max(1, _CHUNK // width)
-    return [slice(start, start + step) for start in range(0, height, step)]

@@ -85,23 +85,23 @@ def prepare_lines(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *,
         above, below, left, right = zeros
         height, width = signal.shape[2] + above + below - 2, signal.shape[3] + left + right - 2
         missing = -width % count
-        around = (left, right + missing, above, below)
-        padded = functional.pad(signal, around) if any(around) else signal
         shape = (1, len(weight), height, width)
         output = torch.empty(shape, dtype=signal.dtype, device=signal.device, memory_format=torch.channels_last)
         for rows in bands(height, width * max(weight.shape[:2])):
-            band = padded[:, :, rows.start : rows.stop + 2]
-            places = [band[..., place : place + width + missing : count] for place in range(count + 2)]
-            found = multiplied(places)
+            start, stop = rows.start - above, rows.stop + 2 - above  # among the signal's
+            around = (left, right + missing, max(0, -start), max(0, stop - signal.shape[2]))
+            found = multiplied(functional.pad(signal[:, :, max(0, start) : stop], around), width + missing)
             for place, row in enumerate(scheme.outputs):
                 column = output[:, :, rows, place::count]
                 _combine(row, [each[..., : column.shape[3]] for each in found], column)
         return output.clamp_min_(0) if relu else output
 
-    def multiplied(places: Sequence[Tensor]) -> list[Tensor]:
+    def multiplied(band: Tensor, width: int) -> list[Tensor]:
+        places = [band[..., place : place + width : count] for place in range(count + 2)]
         sums = [_combine(row, places) for row in scheme.inputs]
+        del places, band  # and each sum when it is used: for memory's sake
         _butterflies(sums, scheme.pairs)
-        found = [convolve(each, (0, 0, 0, 0)) for convolve, each in zip(tall, sums, strict=True)]
+        found = [convolve(sums.pop(0), (0, 0, 0, 0)) for convolve in tall]
         _butterflies(found, [1] * len(scheme.pairs))
         return found
 
