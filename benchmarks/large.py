@@ -22,6 +22,7 @@ import torch
 from record import peak_bytes, reset_peak, write_rows
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto.cli import FRUGAL
 from impasto.objective import Objective
 from impasto.targets import Region, StyleImage
 from impasto.tiles import Tiling
@@ -55,8 +56,7 @@ def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 "--dtype",
                 options.dtype,
             ]
-            frugal = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}  # as the command is
-            done = subprocess.run(command, env={**os.environ, **frugal}, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(command, env={**os.environ, **FRUGAL}, stdout=subprocess.PIPE, text=True, check=True)
             yield json.loads(done.stdout)
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import resource
 import subprocess
@@ -39,6 +40,14 @@ def test_a_picture_is_painted_and_said(paint, files):
     assert "(finished)" in out
     assert "stage 1/1" in err
     assert Picture.open(files / "out.png").width == 64
+
+
+def test_torch_is_told_to_be_frugal_unless_the_user_says_otherwise(command, monkeypatch):
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    assert command("--version")[0] == 0
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == "1"
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"
 
 
 def test_quiet_prints_nothing(paint):

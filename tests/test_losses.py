@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import reference
 from impasto.losses import DISTANCES, Content, NinePointVariation, Range, Texture, TotalVariation, Units, moments
@@ -133,6 +134,32 @@ def test_a_gram_matrix_of_more_positions_than_are_summed_at_a_time(masked):
     weighed = flat * (1 if mask is None else mask.flatten())
     expected = torch.cat((weighed @ flat.T, weighed.sum(1, keepdim=True)), 1)
     torch.testing.assert_close(moments(found, mask).total, expected, rtol=1e-10, atol=0)
+
+
+class LargestResult(TorchDispatchMode):
+    """Remember the units of the largest tensor that an operation returned."""
+
+    units = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        found = operation(*args, **(kwargs or {}))
+        self.units = max(self.units, found.numel() if isinstance(found, torch.Tensor) else 0)
+        return found
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_mean_square_of_many_units_is_worked_out_a_part_at_a_time(masked):
+    found, content = (features(128, 160, 120).bfloat16() for _ in range(2))
+    mask = features(1, 160, 120)[0].float() if masked else None
+    difference = found.float() - content.float()
+    loss, units, into = Content("conv4_2"), Units(found, mask, content), torch.zeros(128, 160, 120)
+    with LargestResult() as largest:
+        measured = loss.measure(units)
+        loss.pullback(torch.tensor(1.0), units, into)
+    assert 0 < largest.units < found.numel() / 2
+    weighed = difference if mask is None else difference * mask
+    torch.testing.assert_close(measured.total, (weighed * difference).sum(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(into, 2 * weighed, rtol=1e-5, atol=0)
 
 
 def square_root(matrix):

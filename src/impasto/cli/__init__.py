@@ -16,9 +16,9 @@ from impasto.cli.signals import Interrupted
 from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError
 
-__all__ = ["app", "main"]
+__all__ = ["FRUGAL", "app", "main"]
 
-_FRUGAL = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
+FRUGAL = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
 """For torch, which is not loaded yet: memory in large pages, and few of the convolutions kept that are compiled for one
 shape each (docs/notes/speed.md)."""
 
@@ -43,7 +43,7 @@ app.command(presets)
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
-    os.environ.update(_FRUGAL | os.environ)
+    os.environ.update(FRUGAL | os.environ)
     try:
         app(tokens, exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as error:
