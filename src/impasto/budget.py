@@ -74,9 +74,14 @@ class Budget(NamedTuple):
     """Of the picture, each with a guide at every layer."""
 
     @property
+    def sure(self) -> float:
+        """Bytes that the process may be predicted to take: less than the limit by what a prediction may be wrong by."""
+        return _SURE * self.limit
+
+    @property
     def room(self) -> float:
-        """Bytes for the run itself, less what a prediction may be wrong by."""
-        return _SURE * self.limit - self.held
+        """Bytes of them for the run itself."""
+        return self.sure - self.held
 
 
 class Layout(NamedTuple):

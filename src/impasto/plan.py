@@ -31,7 +31,7 @@ _THINNEST = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
 
 
-_KEEPING = 1.65
+_KEEPING = 1.8
 """Times what it needs that a run takes, where the memory that is freed stays with the process: docs/notes/speed.md."""
 
 
@@ -89,7 +89,7 @@ class Plan(NamedTuple):
     held: float = 0
     """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf
-    """Bytes that it may take."""
+    """Bytes that it may be predicted to take."""
 
     @property
     def evaluations(self) -> int:
@@ -167,7 +167,7 @@ def make_plan(
         scaled = zip(styles, scales or [1.0] * len(styles), strict=True)
         placed = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
         stages.append(Stage(size, placed, these, layout))
-    return Plan(tuple(stages), budget.held, budget.limit)
+    return Plan(tuple(stages), budget.held, budget.sure)
 
 
 def _too_large(settings: Settings, content: Size, budget: Budget) -> str:
