@@ -55,6 +55,15 @@ def test_content_features_wider_than_the_content_are_computed_again_where_nothin
     assert shallow.work > deep.work
 
 
+def test_style_images_many_times_the_picture_are_held_while_they_are_measured():
+    def least(styles):
+        return cheapest(Settings(), 1024, 1024, Budget(styles=styles), 20).bytes
+
+    assert least(0) == least(2 * 1024**2)
+    more = least(100 * 1024**2) - least(99 * 1024**2)
+    assert more == 3 * 4 * 1024**2
+
+
 @pytest.mark.parametrize(("optimizer", "images", "pairs"), [("lbfgs", 4, 20), ("adam", 5, 0)])
 def test_bytes_are_those_of_the_parts(optimizer, images, pairs):
     found = layout(1024, optimizer=optimizer)

@@ -72,6 +72,8 @@ class Budget(NamedTuple):
     """That paint the image together; bytes are those of one of them."""
     masks: int = 0
     """Of the picture, each with a guide at every layer."""
+    styles: int = 0
+    """Pixels of all style images together."""
 
     @property
     def sure(self) -> float:
@@ -185,11 +187,14 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     under_way += _BANDS * budget.feature
     fixed = height * width * (_IMAGES * _IMAGE + own + content + masks)
     stepping = height * width * (_IMAGE / processes + _FILTERING)
+    measuring = (
+        _IMAGE * (budget.styles - height * width) + each
+    )  # at the start of a stage, when there is no gradient yet
     mine = parts.number / processes
     kept = int(min(mine, 1 + (budget.room - fixed - under_way) // each))
-    if kept < 1 or fixed + stepping > budget.room:
+    if kept < 1 or fixed + max(stepping, measuring) > budget.room:
         return None
-    taken = int(fixed + max(under_way + (kept - 1) * each, stepping))
+    taken = int(fixed + max(under_way + (kept - 1) * each, stepping, measuring))
     forward = 2 - kept / mine
     if computed:
         forward *= 1 + _macs(settings.content_layers) / _macs(layers)

@@ -4,7 +4,7 @@ Pure arithmetic on settings and sizes; no tensors, no files.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from impasto.budget import Budget, Layout, cheapest
@@ -155,28 +155,31 @@ def make_plan(
             f"a picture of {final} pixels cannot be divided among {budget.processes} processes; "
             f"start at most {max(1, max(final) // _NARROWEST)}."
         )
+
+    def laid_out(long: int, evaluations: int, longest: int) -> Stage | None:
+        size = content.with_long_side(long).on_grid(settings.wraps)
+        scaled = zip(styles, scales or [1.0] * len(styles), strict=True)
+        placed = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
+        there = budget._replace(styles=sum(map(math.prod, placed)))
+        layout = cheapest(settings, size.height, size.width, there, longest)
+        return layout and Stage(size, placed, evaluations, layout)
+
     stages: list[Stage] = []
     evaluations = 0
     for index, long in enumerate(_long_sides(settings, final)):
-        size = content.with_long_side(long).on_grid(settings.wraps)
         these = math.ceil(settings.iterations * settings.stage_ratio**index)
         evaluations += these
-        layout = cheapest(settings, size.height, size.width, budget, evaluations)
-        if layout is None:
-            raise SpaceError(_too_large(settings, content, budget))
-        scaled = zip(styles, scales or [1.0] * len(styles), strict=True)
-        placed = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
-        stages.append(Stage(size, placed, these, layout))
+        stage = laid_out(long, these, evaluations)
+        if stage is None:
+            raise SpaceError(
+                _too_large(settings, content, budget, lambda long: laid_out(long, 1, settings.history) is not None)
+            )
+        stages.append(stage)
     return Plan(tuple(stages), budget.held, budget.sure)
 
 
-def _too_large(settings: Settings, content: Size, budget: Budget) -> str:
-    """Say that nothing fits, and which size would."""
-
-    def fits(long: int) -> bool:
-        size = content.with_long_side(long)
-        return cheapest(settings, size.height, size.width, budget, settings.history) is not None
-
+def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable[[int], bool]) -> str:
+    """Say that nothing fits, and which size would; `fits` judges long sides."""
     least, most = math.ceil(SHORTEST * max(content) / min(content)), settings.size
     advice = "give more memory"
     if fits(least):

@@ -23,6 +23,9 @@ __all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "ow
 Targets = Callable[[Tile], Mapping[str, Tensor]]
 """The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
 
+_SIDE = 512
+"""Pixels of a side of the tiles in which paintings are measured, at most: whole, one may take more than the picture."""
+
 _LEAST = 1.0
 """Units inside a guide, at least, for a loss at its layer."""
 
@@ -73,7 +76,8 @@ def textures(
 
     """
     found: list[Texture] = []
-    tiling = tiling._replace(wraps=(False, False))  # a painting ends at its edges
+    side = min(tiling.side or _SIDE, _SIDE)
+    tiling = tiling._replace(side=side, wraps=(False, False))  # a painting ends at its edges
     for region in regions:
         guides = _guides(region.area, positive(settings.style_layers), settings, region.name)
         blend = _blend(region, guides, settings, partial(measured, network, tiling=tiling, group=group))
