@@ -6,7 +6,7 @@ import torch
 import autograd
 import reference
 from impasto.errors import InputError
-from impasto.losses import TotalVariation
+from impasto.losses import TotalVariation, moments
 from impasto.masks import guide
 from impasto.objective import Kept, Objective
 from impasto.settings import Settings, preset
@@ -37,6 +37,26 @@ def build(network, *styles, **changes):
     return Objective.build(
         Settings(**changes), network, image(seed=1), [one(*styles or [(image(44, 50, seed=2), 1.0)])]
     )
+
+
+def test_a_painting_larger_than_the_picture_is_measured_in_tiles_of_its_own(network, monkeypatch):
+    style, seen = image(600, 1100, seed=2), []
+    forward = VGG19.forward
+
+    def watched(self, pixels, layers, **options):
+        seen.append(pixels.shape)
+        return forward(self, pixels, layers, **options)
+
+    monkeypatch.setattr(VGG19, "forward", watched)
+    found = build(network, (style, 1.0))
+    assert max(max(shape[1:]) for shape in seen) <= 512 + 2 * 70
+    monkeypatch.undo()
+    features = network.forward(style, STYLE_LAYERS)
+    for loss in found.losses:
+        if loss.term == "style":
+            target = loss.distances[0][0].target
+            exact = moments(features[loss.layer]).mean
+            torch.testing.assert_close(target, exact, rtol=1e-10, atol=1e-12)
 
 
 def test_the_objective_is_that_of_the_authors_notebook(network):
