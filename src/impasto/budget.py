@@ -50,7 +50,7 @@ _HALVING = 0.06
 _ROUNDING = 0.01
 """The same, of a history or of targets in bfloat16."""
 
-_SURE = 0.93
+_SURE = 0.9
 """Share of the memory that a plan may take: docs/large-images.md says how far predictions were off."""
 
 _FEWEST = 2

@@ -204,8 +204,7 @@ def _kept(run: "Run", watch: Watch) -> str:
 
 def _summary(run: "Run") -> str:
     """Say in a line what became of a run."""
-    picture = run.preview()
-    size = f"{picture.width} × {picture.height}"
+    size = run.plan.stages[-1].size
     if not run.history:
         return f"{size}, nothing evaluated"
     last = run.history[-1]
