@@ -187,9 +187,7 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     under_way += _BANDS * budget.feature
     fixed = height * width * (_IMAGES * _IMAGE + own + content + masks)
     stepping = height * width * (_IMAGE / processes + _FILTERING)
-    measuring = (
-        _IMAGE * (budget.styles - height * width) + each
-    )  # at the start of a stage, when there is no gradient yet
+    measuring = _IMAGE * (budget.styles - height * width) + each  # when there is no gradient yet
     mine = parts.number / processes
     kept = int(min(mine, 1 + (budget.room - fixed - under_way) // each))
     if kept < 1 or fixed + max(stepping, measuring) > budget.room:
