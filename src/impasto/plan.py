@@ -30,7 +30,6 @@ _GRID = LAYERS["conv5_4"].stride
 _THINNEST = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
 
-
 _KEEPING = 1.8
 """Times what it needs that a run takes, where the memory that is freed stays with the process: docs/notes/speed.md."""
 

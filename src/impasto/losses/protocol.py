@@ -1,6 +1,6 @@
 """What every loss offers, and what losses are made of."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -108,7 +108,7 @@ class Mean:
         return self.weight / statistic.mass
 
 
-class MeanSquare(Mean):
+class MeanSquare(Mean, ABC):
     """A loss that is `weight` times the mean of the square of something of each unit, a few rows at a time."""
 
     @abstractmethod
