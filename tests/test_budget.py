@@ -55,6 +55,14 @@ def test_content_features_wider_than_the_content_are_computed_again_where_nothin
     assert shallow.work > deep.work
 
 
+@pytest.mark.parametrize("held", [0, 1e9, 100e9])
+def test_what_an_image_takes_is_room_enough_for_it_whatever_else_the_process_holds(held):
+    found = layout(1024)
+    budget = Budget(held=held, feature=2)
+    assert cheapest(Settings(), 1024, 1024, budget.with_room(found.bytes + 1), 20) == found
+    assert cheapest(Settings(), 1024, 1024, budget.with_room(found.bytes - 1e5), 20) != found
+
+
 def test_style_images_many_times_the_picture_are_held_while_they_are_measured():
     def least(styles):
         return cheapest(Settings(), 1024, 1024, Budget(styles=styles), 20).bytes

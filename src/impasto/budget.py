@@ -85,6 +85,10 @@ class Budget(NamedTuple):
         """Bytes of them for the run itself."""
         return self.sure - self.held
 
+    def with_room(self, room: float) -> "Budget":
+        """Change the limit so that there are so many bytes for the run itself."""
+        return self._replace(limit=(self.held + room) / _SURE)
+
 
 class Layout(NamedTuple):
     """How an image is computed, and what that takes."""

@@ -150,7 +150,7 @@ class StyleTransfer:
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}
         budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
-        budget = budget if room is None else budget._replace(limit=budget.held + room)
+        budget = budget if room is None else budget.with_room(room)
         return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])
 
     def _machine_of(self, saved: Saved) -> Machine:
