@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from record import Judge, environment, peak_bytes, reset_peak, resident_bytes, write
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto.budget import Budget
 from impasto.device import resolve
 from impasto.layers import up_to
 from impasto.objective import Objective
@@ -212,14 +213,14 @@ def measure_memory(size: int, dtype: Any, history_dtype: Any) -> dict[str, Any]:
     content, style = Picture.open(demo.photograph()).resized(size, size), Picture(demo.painting())
     runtime = Runtime(dtype=dtype, history_dtype=history_dtype)
     plan = StyleTransfer(settings, runtime).plan(content, [style])
-    just = runtime.replace(memory=f"{(plan.held + 1.3 * plan.needed) / 1e6:.0f}MB")  # enough to need no tiles
-    transfer = StyleTransfer(settings, just)
+    just = Budget(held=plan.held).with_room(1.05 * plan.needed).limit  # enough to need no tiles
+    transfer = StyleTransfer(settings, runtime.replace(memory=f"{just / 1e6:.0f}MB"))
     _objective(transfer, 64)(0.5)  # the kernels are made, which takes the same at any size
     reset_peak()
     before = resident_bytes()
     run = transfer.start(content, style)
     layout = run.plan.stages[0].layout
-    if (layout.tiles, layout.history, run.plan.is_roomy) != (1, 10, False):
+    if (layout.tiles, layout.history, run.plan.keeping) != (1, 10, "none"):
         raise SystemExit(f"not the plan to be measured: {layout}")
     list(run)
     peak = peak_bytes()

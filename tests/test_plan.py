@@ -78,6 +78,15 @@ def test_a_stage_says_how_it_fits_and_the_plan_what_it_takes():
     )
 
 
+def test_a_run_keeps_as_much_as_fits_of_the_memory_that_is_freed():
+    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(held=0.6e9))
+    need = plan.needed
+    for room, keeping in ((1.76 * need, "all"), (1.74 * need, "small"), (need + 0.21e9, "small"), (need + 1e8, "none")):
+        tight = plan._replace(limit=plan.held + room)
+        assert tight.keeping == keeping
+        assert 0.6e9 + need <= tight.bytes <= tight.limit
+
+
 def test_where_nothing_fits_the_largest_size_that_does_is_named():
     budget = Budget(limit=3e9, held=0.6e9, feature=2)
     with pytest.raises(PictureError, match="8192 × 6144 pixels does not fit into 3 GB, .* 0.60;") as caught:

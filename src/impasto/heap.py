@@ -1,4 +1,4 @@
-"""Whether memory that is freed stays with the process.
+"""Which blocks of memory stay with the process when they are freed.
 
 A block that the system gives is filled with zeros, page by page, when it is first written, and an evaluation frees and
 takes blocks all the time: so to keep them saves time. By itself the GNU C library keeps those below 32 MB, and in the
@@ -7,29 +7,33 @@ holes between them half as much memory can lie idle as is in use.
 
 import ctypes
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["freed", "trim"]
+from impasto.plan import Keeping
+
+__all__ = ["keeping", "trim"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
 
-_KEEPING = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1}
-_GIVING_BACK = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 19, _TRIM_THRESHOLD: 1 << 20}
-_USUAL = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20}
-"""What the library comes to by itself in a process that uses large blocks."""
+_KEEPING: Mapping[Keeping, Mapping[int, int]] = {
+    "all": {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1},
+    "small": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20},
+    "none": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 19, _TRIM_THRESHOLD: 1 << 20},
+}
+"""Small ones are what the library comes to by itself in a process that uses large blocks."""
 
 
 @contextmanager
-def freed(*, kept: bool) -> Generator[None, None, None]:
-    """Keep what is freed for what is taken next, or give it back at once; without the GNU library, change nothing."""
-    _set(_KEEPING if kept else _GIVING_BACK)
+def keeping(which: Keeping) -> Generator[None, None, None]:
+    """Keep these for what is taken next, and give back the others; without the GNU library, change nothing."""
+    _set(_KEEPING[which])
     try:
         yield
     finally:
-        _set(_USUAL)
+        _set(_KEEPING["small"])
         trim()
 
 
@@ -40,7 +44,7 @@ def trim() -> None:
         library.malloc_trim(0)
 
 
-def _set(parameters: dict[int, int]) -> None:
+def _set(parameters: Mapping[int, int]) -> None:
     library = _library()
     for parameter, value in parameters.items() if hasattr(library, "mallopt") else ():
         library.mallopt(parameter, value)

@@ -4,8 +4,8 @@ Pure arithmetic on settings and sizes; no tensors, no files.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from impasto.budget import Budget, Layout, cheapest
 from impasto.errors import PictureError, SpaceError
@@ -13,7 +13,7 @@ from impasto.layers import LAYERS
 from impasto.settings import Settings
 from impasto.tiles import Wraps
 
-__all__ = ["SHORTEST", "Plan", "Size", "Stage", "make_plan"]
+__all__ = ["SHORTEST", "Keeping", "Plan", "Size", "Stage", "make_plan"]
 
 SHORTEST = 32
 """Pixels that the short side of every picture needs: two units of conv5_1, which padding by reflection requires."""
@@ -30,8 +30,11 @@ _GRID = LAYERS["conv5_4"].stride
 _THINNEST = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
 
-_KEEPING = 1.8
-"""Times what it needs that a run takes, where the memory that is freed stays with the process: docs/notes/speed.md."""
+Keeping = Literal["all", "small", "none"]
+"""Which blocks of memory stay with the process when they are freed: the more, the sooner a run ends."""
+
+_TAKING: Mapping[Keeping, tuple[float, float]] = {"all": (1.75, 0), "small": (1, 0.2e9), "none": (1, 0)}
+"""Times what it needs that a run takes, and bytes beside, by what it keeps: docs/notes/speed.md."""
 
 
 class Size(NamedTuple):
@@ -106,14 +109,21 @@ class Plan(NamedTuple):
         return max(stage.layout.bytes for stage in self.stages)
 
     @property
-    def is_roomy(self) -> bool:
-        """Whether it fits even if the memory that is freed stays with the process, which saves time."""
-        return self.held + _KEEPING * self.needed < self.limit
+    def keeping(self) -> Keeping:
+        """What it keeps: as much as fits."""
+        for keeping in _TAKING:
+            if self._taking(keeping) < self.limit:
+                return keeping
+        return "none"
 
     @property
     def bytes(self) -> float:
         """Memory that the process takes at the peak."""
-        return self.held + (_KEEPING if self.is_roomy else 1) * self.needed
+        return self._taking(self.keeping)
+
+    def _taking(self, keeping: Keeping) -> float:
+        factor, beside = _TAKING[keeping]
+        return self.held + factor * self.needed + beside
 
 
 _UNLIMITED = Budget()

@@ -170,7 +170,7 @@ class Run:
 
     def _paint(self) -> Iterator[Progress]:
         outcome: Stopped = "finished"
-        with heap.freed(kept=self.plan.is_roomy):
+        with heap.keeping(self.plan.keeping):
             for number in range(self._at.stage, len(self.plan.stages)):
                 if number > self._at.stage:
                     self._enlarge(number)
@@ -187,7 +187,7 @@ class Run:
             self._keep_now_and_then()
             try:
                 iterate = iterate or self._iteration()
-                if not self.plan.is_roomy:
+                if self.plan.keeping != "all":
                     heap.trim()  # or small blocks leave holes
                 step = iterate(at.image, at.optimizer)
                 loss, *terms = _numbers(step.loss, *step.terms.values())

@@ -18,7 +18,7 @@ __all__ = ["BAND", "UNCUT", "Cuts", "Held", "Span", "Tile", "Tiling", "Wraps", "
 BAND = 1 << 22
 """Units that are worked on at a time, at most about, where a signal can be passed in bands of rows."""
 
-_FEWEST, _STEP = 32, 8
+_FEWEST, _STEP = 24, 8
 """Rows of a band, at least, and of which there is a multiple: Winograd's algorithm takes four together."""
 
 Held = Literal["kept", "bfloat16", "computed"]

@@ -133,7 +133,7 @@ class StyleTransfer:
     def _fitting_plan(self, inputs: Inputs) -> Plan:
         """Plan a run; where it would not fit, without the fastest convolutions, whose filters take up to 500 MB."""
         while True:
-            with heap.freed(kept=False):  # what is packed anew for another size leaves no hole
+            with heap.keeping("none"):  # what is packed anew for another size leaves no hole
                 self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
             try:
                 return self._plan(inputs)
