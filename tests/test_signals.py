@@ -21,10 +21,9 @@ def launch(files):
 
     def start(*words, output="out.png", iterations=60, every=0.01):
         paths = [files / "content.png", files / "style.jpg", "-o", files / output]
-        quick = (
-            f"--size 256 --first-size 128 --iterations {iterations} --tolerance 0 --dtype float32 --threads 1".split()
-        )
-        command = [sys.executable, SCRIPT, "paint", *paths, *quick, "--checkpoint-every", str(every)]
+        quick = f"--size 256 --first-size 128 --iterations {iterations} --tolerance 0 --checkpoint-every {every}"
+        alike = "--dtype float32 --winograd off --threads 1"  # chosen by a timing, two runs could differ
+        command = [sys.executable, SCRIPT, "paint", *paths, *quick.split(), *alike.split()]
         return subprocess.Popen([*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return start
