@@ -251,8 +251,12 @@ def test_a_run_with_too_little_memory_is_planned_anew_and_goes_on(start, monkeyp
 
     monkeypatch.setattr(Objective, "evaluate", short)
     monkeypatch.setattr("impasto.run._TIGHTER", 1.0)
+    kept = []
+    monkeypatch.setattr("impasto.heap.keep", kept.append)
     run = start(first_size=0, iterations=20)
+    kept.clear()
     history = list(run)
+    assert kept == ["all", run.plan.keeping, "small"]  # at the start, by the new plan, after the run
     assert len(history) == 20
     assert history[4].remark.startswith("the memory did not suffice for ")
     assert history[-1].loss < history[3].loss

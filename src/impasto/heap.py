@@ -13,7 +13,7 @@ from typing import Any
 
 from impasto.plan import Keeping
 
-__all__ = ["keeping", "trim"]
+__all__ = ["keep", "keeping", "trim"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
@@ -28,12 +28,12 @@ _KEEPING: Mapping[Keeping, Mapping[int, int]] = {
 
 @contextmanager
 def keeping(which: Keeping) -> Generator[None, None, None]:
-    """Keep these for what is taken next, and give back the others; without the GNU library, change nothing."""
-    _set(_KEEPING[which])
+    """Keep these until the end, and give back what is free then."""
+    keep(which)
     try:
         yield
     finally:
-        _set(_KEEPING["small"])
+        keep("small")
         trim()
 
 
@@ -44,9 +44,10 @@ def trim() -> None:
         library.malloc_trim(0)
 
 
-def _set(parameters: Mapping[int, int]) -> None:
+def keep(which: Keeping) -> None:
+    """Keep these for what is taken next, and give back the others; without the GNU library, change nothing."""
     library = _library()
-    for parameter, value in parameters.items() if hasattr(library, "mallopt") else ():
+    for parameter, value in _KEEPING[which].items() if hasattr(library, "mallopt") else ():
         library.mallopt(parameter, value)
 
 

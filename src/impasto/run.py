@@ -268,6 +268,7 @@ class Run:
             raise RunError(f"the memory did not suffice, and no plan takes less than {before / 1e9:.2f} GB.") from none
         finally:
             error.__traceback__ = None  # it holds on to what was under way
+        heap.keep(self.plan.keeping)
         at = self._at
         at.image = at.best
         at.optimizer = self._optimizer(self._stage, at.rescues).init(at.best)
