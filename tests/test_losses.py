@@ -71,7 +71,8 @@ def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
 def gradient(loss, found, mask=None, content=None):
     """Return the derivative of a loss by features, from its slope and its pullback."""
     into = torch.zeros_like(found)
-    loss.pullback(loss.slope(loss.measure(Units(found, mask, content))), Units(found, mask, content), into)
+    units = Units(found, mask, content)
+    loss.cotangent(loss.slope(loss.measure(units)), units)(found, into)
     return into
 
 
@@ -155,7 +156,7 @@ def test_a_mean_square_of_many_units_is_worked_out_a_part_at_a_time(masked):
     loss, units, into = Content("conv4_2"), Units(found, mask, content), torch.zeros(128, 160, 120)
     with LargestResult() as largest:
         measured = loss.measure(units)
-        loss.pullback(torch.tensor(1.0), units, into)
+        loss.cotangent(torch.tensor(1.0), units)(units.features, into)
     assert 0 < largest.units < found.numel() / 2
     weighed = difference if mask is None else difference * mask
     torch.testing.assert_close(measured.total, (weighed * difference).sum(), rtol=1e-5, atol=0)

@@ -4,9 +4,8 @@ It knows nothing of optimizers, stages or files.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple, Self
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from impasto.errors import InputError
 from impasto.group import ALONE, Group
+from impasto.kernels.cotangents import Cotangent, Owned
 from impasto.layers import IMAGE, LAYERS
 from impasto.losses import Content, Loss, Range, Statistic, Texture, Units, variation
 from impasto.seams import folded, wrapped
@@ -117,12 +117,13 @@ class Objective:
         for left, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
             keep = left <= self.tiling.kept
             view = self._view(image, tile, layers, keep=keep)
-            found = [view.measure(loss) for loss in self.losses]
-            sums = [total + more for total, more in zip(sums, found, strict=True)] if sums else found
+            more = [view.measure(loss) for loss in self.losses]
+            sums = [total + each for total, each in zip(sums, more, strict=True)] if sums else more
             kept += [view] * keep
             del view
         measured = [(loss, total.over(self.group.sum)) for loss, total in zip(self.losses, sums, strict=True)]
-        slopes = [(loss, loss.slope(total)) for loss, total in measured]
+        found = [(loss, *_value_and_slope(loss, total)) for loss, total in measured]
+        slopes = [(loss, slope) for loss, _, slope in found]
         gradient = torch.zeros_like(image)
         for tile in reversed(tiles):
             view = kept.pop() if kept else self._view(image, tile, layers, keep=True)
@@ -131,10 +132,11 @@ class Objective:
         gradient = self.group.sum(folded(gradient, margin))
         if self.kept is not None:
             gradient.mul_(1 - self.kept.share)
-        terms: defaultdict[str, Tensor] = defaultdict(lambda: image.new_zeros(()))
-        for loss, total in measured:
-            terms[loss.term] = terms[loss.term] + loss.compare(total)
-        return Evaluation(torch.stack(list(terms.values())).sum(), dict(terms), gradient)
+        values: defaultdict[str, list[Tensor]] = defaultdict(list)
+        for loss, value, _ in found:
+            values[loss.term].append(value.reshape(-1))
+        terms = {term: torch.cat(parts).sum() for term, parts in values.items()}
+        return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient)
 
     def _view(self, image: Tensor, tile: Tile, layers: Collection[str], *, keep: bool) -> "_View":
         pixels = image[tile.seen()]
@@ -158,19 +160,24 @@ class _View:
 
     def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], into: Tensor) -> None:
         """Add the gradient by the pixels, (3, H, W), of ⟨slope, statistic⟩ of each loss; uses up the features."""
-        pulls: defaultdict[str, list[Callable[[Tensor, Tensor], None]]] = defaultdict(list)
+        found: defaultdict[str, list[Cotangent]] = defaultdict(list)
         for loss, slope in slopes:
-            pulls[loss.layer].append(partial(self._pull, loss, slope * 255 if loss.layer == IMAGE else slope))
+            found[loss.layer].append(self._cotangent(loss, slope))
         gray = self.features.pop(IMAGE)
-        for pull in pulls.pop(IMAGE, []):
-            pull(gray, into)
+        for add in found.pop(IMAGE, []):
+            add(gray, into)
         del gray
-        if pulls:
-            into += network.pullback(self.features, pulls)
+        if found:
+            into += network.pullback(self.features, found)
 
-    def _pull(self, loss: Loss, slope: Tensor, features: Tensor, into: Tensor) -> None:
-        into = into if loss.layer == IMAGE else into[self.tile.mine(loss.layer)]
-        loss.pullback(slope, self._units(loss, features), into)
+    def _cotangent(self, loss: Loss, slope: Tensor) -> Cotangent:
+        """Return what adds the derivative of a loss by the units that the tile owns."""
+        units = self._units(loss, self.features[loss.layer])
+        if loss.layer == IMAGE:
+            return loss.cotangent(slope * 255, units)
+        cotangent, place = loss.cotangent(slope, units), self.tile.mine(loss.layer)
+        is_whole = self.tile.owned(loss.layer) == self.tile.seen(loss.layer)
+        return cotangent if is_whole else Owned(cotangent, place)
 
     def _units(self, loss: Loss, features: Tensor) -> Units:
         """Return what the tile owns; of pixels, their neighbors as well, which count 0."""
@@ -186,6 +193,13 @@ class _View:
         weights = torch.zeros_like(pixels[0])
         weights[self.tile.mine()[1:]] = 1
         return weights
+
+
+def _value_and_slope(loss: Loss, statistic: Statistic) -> tuple[Tensor, Tensor]:
+    """Return the value of a loss, in parts that add up to it, and its slope."""
+    if isinstance(loss, Texture):
+        return loss.value_and_slope(statistic)
+    return loss.compare(statistic), loss.slope(statistic)
 
 
 def _layers(losses: Iterable[Loss]) -> set[str]:

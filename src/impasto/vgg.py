@@ -7,7 +7,7 @@ of losses.
 Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2016, section 2 (its use here).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Self
@@ -17,6 +17,9 @@ from torch import Tensor
 
 from impasto import bands
 from impasto.convolution import Border, Convolution, Padding, border
+from impasto.kernels.cotangents import Cotangent
+from impasto.kernels.cuda import dispatch
+from impasto.kernels.cuda.network import FusedNetwork, Passed
 from impasto.layers import Layer, steps, up_to
 from impasto.pooling import Pool, Pooling, Pullback
 from impasto.relu import Clear, by_bits, by_output
@@ -36,10 +39,6 @@ _DEAD = 1e-2
 """A channel's mean activation over its layer's, below which `normalized` scales it as if it were this."""
 
 
-Cotangent = Callable[[Tensor, Tensor], object]
-"""Given a layer's features, add a derivative by them to a tensor of their shape, (C, H, W), in place."""
-
-
 class Features(dict[str, Tensor]):
     """Features by layer name, each (C, H, W), with what `VGG19.pullback` needs to go back to the image."""
 
@@ -48,7 +47,9 @@ class Features(dict[str, Tensor]):
         self.dtype = dtype
         """Of the image that they were computed from."""
         self.ways_back: list[tuple[str, Pullback]] = []
-        """From each layer's output to its input."""
+        """From each layer's output to its input, on a processor."""
+        self.passed: list[Passed] = []
+        """The steps of the network, elsewhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,10 @@ class VGG19:
 
         """
         features = Features(image.dtype)
+        if dispatch.is_fused(image):
+            found, features.passed = self._fused.forward(image, layers, wraps=wraps, cuts=cuts, keep=keep)
+            features.update(found)
+            return features
         signal = self._input(image)  # (1, 3, H, W)
         for step in steps(layers):
             name = step[-1].name
@@ -120,6 +125,8 @@ class VGG19:
                 shape, in place: so none is held in memory beside the gradient that it is a part of.
 
         """
+        if features.passed:
+            return self._fused.pullback(features, features.passed, cotangents)
         gradient: Tensor | None = None
         while features.ways_back:
             name, pullback = features.ways_back.pop()
@@ -165,6 +172,10 @@ class VGG19:
     @cached_property
     def _convolutions(self) -> Mapping[str, Convolution]:
         return {name: Convolution(weight, bias, self.saving) for name, (weight, bias) in self.weights.tensors.items()}
+
+    @cached_property
+    def _fused(self) -> FusedNetwork:
+        return FusedNetwork(self.weights, self._pool, self.padding)
 
     @property
     def _pool(self) -> Pool:

@@ -6,7 +6,7 @@
 and the derivatives of both, by hand:
 
     slope(statistic) -> S               of the scalar by the statistic's sum
-    pullback(S, units, into)            of ⟨S, sum⟩ by the features, added to `into`
+    cotangent(S, units)                 of ⟨S, sum⟩ by the features: a function that adds it to a tensor
 
 The units are those of the loss's own layer; at the layer `image` they are the image itself in gray levels 0 … 255.
 Their weights are a mask, or which of the pixels a tile owns. So a blend, a mask and a tile are one mechanism. Losses

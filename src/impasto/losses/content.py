@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from impasto.kernels.cotangents import Cotangent, Difference
 from impasto.losses.protocol import MeanSquare, Units, summable
 
 __all__ = ["Content"]
@@ -27,3 +28,9 @@ class Content(MeanSquare):
         if units.content is None:
             raise ValueError("the content loss needs the content image's features")
         return summable(units.features).sub(units.content)
+
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds 2 S (F - P) (Gatys et al. 2016, eq. 2)."""
+        if units.weights is not None or units.content is None:
+            return super().cotangent(slope, units)
+        return Difference(2 * slope, units.content)

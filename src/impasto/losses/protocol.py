@@ -10,6 +10,8 @@ from typing import ClassVar, NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
+from impasto.kernels.cotangents import Cotangent
+
 __all__ = ["Loss", "Mean", "MeanSquare", "Statistic", "Units", "mass", "rows", "summable", "total_of", "weighed"]
 
 _FEW = 1 << 20
@@ -84,8 +86,8 @@ class Loss(Protocol):
         """Return the derivative of `compare` by the statistic's sum, of the sum's shape."""
         ...
 
-    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
-        """Add the derivative of ⟨slope, measured sum⟩ by the features to `into`, of their shape, in place."""
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds the derivative of ⟨slope, measured sum⟩ by the features to a tensor of their shape."""
         ...
 
 
@@ -117,14 +119,23 @@ class MeanSquare(Mean, ABC):
 
     def measure(self, units: Units) -> Statistic:
         """Sum the squares."""
-        parts = (units.at(some) for some in rows(units.features, _FEW))
+        parts = (units.at(some) for some in rows(units.features, _few(units.features)))
         return reduce(add, (total_of(self.root(part).square_(), part.weights) for part in parts))
 
-    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
-        """Add 2 S times what is squared."""
-        for some in rows(units.features, _FEW):
-            part = units.at(some)
-            into[:, some].add_(weighed(self.root(part).mul_(2 * slope), part.weights))
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds 2 S times what is squared."""
+
+        def add(features: Tensor, into: Tensor) -> None:
+            for some in rows(features, _few(features)):
+                part = units.at(some)
+                into[:, some].add_(weighed(self.root(part).mul_(2 * slope), part.weights))
+
+        return add
+
+
+def _few(features: Tensor) -> int:
+    """Return how many units are worked on at a time: on a GPU, more, so that it has work enough."""
+    return _FEW if features.device.type == "cpu" else 64 * _FEW
 
 
 def rows(features: Tensor, units: int) -> Iterator[slice]:
@@ -146,10 +157,13 @@ def weighed(values: Tensor, weights: Tensor | None) -> Tensor:
 
 def mass(values: Tensor, weights: Tensor | None) -> Tensor:
     """Sum the weights of one channel's values, (H, W)."""
-    return summable(values.new_zeros(())) + values.numel() if weights is None else weights.sum()
+    if weights is not None:
+        return weights.sum()
+    return values.new_full((), values.numel(), dtype=torch.promote_types(values.dtype, torch.float32))
 
 
 def total_of(values: Tensor, weights: Tensor | None) -> Statistic:
     """Sum values (C, H, W) over positions and channels, with a mass that makes the normalized statistic a mean."""
-    total = values.sum() if weights is None else (values.sum(0) * weights).sum()
-    return Statistic(total, mass(values[0], weights) * len(values))
+    if weights is None:
+        return Statistic(values.sum(), mass(values, None))
+    return Statistic((values.sum(0) * weights).sum(), mass(values[0], weights) * len(values))

@@ -7,7 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from impasto.losses.distances import Distance
+from impasto.kernels.cotangents import Cotangent, Linear, flat
+from impasto.kernels.cuda import dispatch, operators
+from impasto.losses.distances import Distance, Gram
 from impasto.losses.protocol import Statistic, Units, mass, rows, summable
 
 __all__ = ["Texture", "moments"]
@@ -21,10 +23,12 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
 
     Each position has a weight; with guides T of Gatys et al. 2017, that is T².
     """
+    if dispatch.is_fused(features):
+        return Statistic(operators.moments(features, weights).sum(0), mass(features[0], weights))
     count = len(features)
     total = summable(features.new_zeros(count, count + 1))
     for some in rows(features, _CHUNK * count):
-        exact = summable(_flat(features[:, some]))  # (positions, C)
+        exact = summable(flat(features[:, some]))  # (positions, C)
         weighted = exact if weights is None else exact * weights[some].reshape(-1, 1)
         total[:, :count].addmm_(exact.T, weighted)
         total[:, count].add_(weighted.sum(0))
@@ -68,24 +72,15 @@ class Texture:
         slopes = (distance.derivative(statistic.mean) * weight for distance, weight in self.distances)
         return sum(slopes, start=start) / statistic.mass
 
-    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
-        """Add 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and the derivative by the sum of F."""
-        features, weights, _ = units
-        count = len(features)
-        twice = (2 * slope[:, :count]).to(features.dtype)
-        by_sum = slope[:, count].to(features.dtype)
-        has_means = any(distance.has_mean for distance, _ in self.distances)
-        for some in rows(features, _CHUNK * count):
-            found, part = _flat(features[:, some]), into[:, some]
-            pulled = _flat(part)
-            weighing = found.new_ones(()) if weights is None else weights[some].reshape(-1, 1).to(found.dtype)
-            pulled.addmm_(found if weights is None else found * weighing, twice)
-            if has_means:
-                pulled.addcmul_(weighing, by_sum)
-            if pulled.data_ptr() != part.data_ptr():
-                part.copy_(pulled.T.view_as(part))
+    def value_and_slope(self, statistic: Statistic) -> tuple[Tensor, Tensor]:
+        """Return what `compare` and `slope` do, with few launches; the value may be in parts, (parts,)."""
+        (distance, weight), *others = self.distances
+        if others or not isinstance(distance, Gram) or not dispatch.is_fused(statistic.total):
+            return self.compare(statistic), self.slope(statistic)
+        return operators.gram_distance(statistic.total, statistic.mass, distance.target, weight)
 
-
-def _flat(features: Tensor) -> Tensor:
-    """Return (C, H, W) as one row a position, (H·W, C): a view, or a copy of what was cut out."""
-    return features.permute(1, 2, 0).reshape(-1, len(features))
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and that by the sum of F."""
+        has_mean = any(distance.has_mean for distance, _ in self.distances)
+        count = len(slope)
+        return Linear(slope[:, :count], slope[:, count] if has_mean else None, units.weights)

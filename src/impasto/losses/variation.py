@@ -1,11 +1,13 @@
 """Total variation of gray levels, in the conventions of several authors."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from impasto.kernels.cotangents import Cotangent
 from impasto.layers import IMAGE
 from impasto.losses.protocol import Loss, Mean, Statistic, Units, total_of, weighed
 
@@ -52,11 +54,15 @@ class TotalVariation(Mean):
         of_sum = statistic.mass.new_full((), self.weight)
         return of_sum / statistic.mass if self.variation == "mean-squares" else of_sum
 
-    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
-        """Add the derivative by each difference to the further of its two pixels and take it from the nearer."""
-        for axis, step in zip((1, 2), _steps(units.features, self.wraps), strict=True):
-            pull = weighed(self._derivative(step).mul_(slope), units.weights)
-            into.sub_(pull).add_(pull.roll(1, axis))
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer."""
+
+        def add(features: Tensor, into: Tensor) -> None:
+            for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
+                pull = weighed(self._derivative(step).mul_(slope), units.weights)
+                into.sub_(pull).add_(pull.roll(1, axis))
+
+        return add
 
     def _made_of(self, step: Tensor) -> Tensor:
         if self.variation == "absolute":
@@ -103,13 +109,16 @@ class NinePointVariation:
         parts = (1 / (3 * statistic.mass), 1 / (12 * count), -slanted / (12 * count.square()))
         return 2 * self.weight * torch.stack(parts)
 
-    def pullback(self, slope: Tensor, units: Units, into: Tensor) -> None:
-        """Add the derivative by each difference to the further of its two pixels and take it from the nearer."""
-        for axis, step in zip((1, 2), _steps(units.features, self.wraps), strict=True):
-            pull = weighed(step.mul_(2 * slope[0]), units.weights)
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer."""
+        return partial(self._add, slope, units.weights)
+
+    def _add(self, slope: Tensor, weights: Tensor | None, features: Tensor, into: Tensor) -> None:
+        for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
+            pull = weighed(step.mul_(2 * slope[0]), weights)
             into.sub_(pull).add_(pull.roll(1, axis))
-        weights = self._of_diagonals(units.weights)
-        u, v = (weighed(step.mul_(2 * slope[1]), weights) for step in self._diagonals(units.features))
+        weights = self._of_diagonals(weights)
+        u, v = (weighed(step.mul_(2 * slope[1]), weights) for step in self._diagonals(features))
         padded = u.new_zeros(len(u), u.shape[1] + 1, u.shape[2] + 1)
         padded[:, 1:, 1:] += u
         padded[:, :-1, :-1] -= u

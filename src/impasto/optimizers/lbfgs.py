@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from functools import partial
+from typing import NamedTuple, Self, cast
 
 import torch
 from torch import Tensor
 
 from impasto.group import ALONE, Group
-from impasto.optimizers.pairs import Pairs, dot
+from impasto.kernels.cuda import dispatch, operators
+from impasto.optimizers.pairs import FARTHER, LEAST_COSINE, Pairs, dot
 from impasto.optimizers.protocol import GRAY_LEVEL, Resample
 from impasto.optimizers.spectrum import divide_by_frequency_
 from impasto.trees import filled
@@ -36,6 +38,8 @@ class Last(NamedTuple):
     """In the variables of `divide_by_frequency_`, this process's part, (N,)."""
     moved: Tensor
     """The mean absolute step from it, in units of the image."""
+    image: Tensor | None = None
+    """The point, (C, H, W); on a processor it is had again from the step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +94,15 @@ class LBFGS:
         """Return the state that has these tensors."""
         state = self.init(image)
         if "last.gradient" in tensors:
-            state = replace(state, last=Last(state.share, self.group.part(image.reshape(-1)), state.share))
+            point = image if "last.image" in tensors else None
+            state = replace(state, last=Last(state.share, self.group.part(image.reshape(-1)), state.share, point))
         return filled(state, tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
         """Return the next point and the state with the last step's pair; uses up the gradient and the state."""
         mine = self.group.part(divide_by_frequency_(gradient, self.preconditioner).view(-1))
+        if dispatch.is_fused(image):
+            return self._fused_step(image, loss, mine, state, gradient)
         last = state.last
         if last is None:
             good = Last(loss, mine.clone(), loss)
@@ -124,6 +131,40 @@ class LBFGS:
         scale = -moved / length.clamp_min(torch.finfo(length.dtype).tiny)
         pairs = state.pairs.begin(direction.mul_(scale))
         return move.mul_(scale).add_(image), replace(state, pairs=pairs, last=last._replace(moved=moved))
+
+    def _fused_step(
+        self, image: Tensor, loss: Tensor, mine: Tensor, state: LBFGSState, room: Tensor
+    ) -> tuple[Tensor, LBFGSState]:
+        """Do the same with few launches; all of the state is changed in place."""
+        pairs, last = state.pairs, state.last
+        rows = pairs.steps, pairs.changes
+        if last is None or last.image is None:
+            last = Last(loss.clone(), mine.clone(), torch.zeros_like(loss), image.clone())
+            state = replace(state, last=last)
+            direction = pairs.direction(mine)
+            has_pairs = (pairs.ages > 0).any()
+            flags = torch.stack((has_pairs, torch.zeros_like(has_pairs))).int()
+        else:
+            add_up = partial(torch.sum, dim=0, dtype=pairs.products.dtype)
+            parts = operators.complete(*rows, pairs.ages, mine, last.gradient, loss, last.loss, self.tolerated)
+            sums = self.group.sum(add_up(parts))
+            found = self.group.sum(add_up(operators.products(*rows, pairs.ages, last.gradient)))
+            small = pairs.products, pairs.squares, pairs.lengths, pairs.ages
+            numbers = loss, last.loss, last.moved, state.share, state.longest
+            of_steps, of_changes, scale, flags = operators.solve(sums, found, *small, *numbers, self._limits)
+            direction = operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
+        move = self._in_pixels(direction, room)
+        length = torch.linalg.vector_norm(move, 1)
+        image = operators.advance(
+            direction, move, length, image, cast("Tensor", last.image), pairs.steps, pairs.ages, state.share, state.longest,
+            flags, last.moved, self.learning_rate, self.first_step,
+        )  # fmt: skip
+        return image, state
+
+    @property
+    def _limits(self) -> list[float]:
+        """What `operators.solve` has to know."""
+        return [LEAST_COSINE, FARTHER, self.tolerated, self.longest_step, _FOLLOWING, *_FURTHEST, *_SHARES]
 
     def _in_pixels(self, step: Tensor, room: Tensor) -> Tensor:
         """Return the image, in `room`, that a step, (N,), moves pixels by."""

@@ -15,12 +15,12 @@ from impasto.compiled import fits
 from impasto.group import ALONE, Group
 from impasto.optimizers.protocol import Resample
 
-__all__ = ["Pairs", "dot"]
+__all__ = ["FARTHER", "LEAST_COSINE", "Pairs", "dot"]
 
-_ANGLE = 1e-8
+LEAST_COSINE = 1e-8
 """Cosine of a step and the gradient's change along it, above which they are kept: no scale of either matters."""
 
-_FREE = 5.0
+FARTHER = 5.0
 """How much further to go in directions that no pair knows than pairs did, on the mean, for the same gradient."""
 
 _SMALL, _LARGE = 1 << 14, 1 << 22
@@ -130,7 +130,7 @@ class Pairs:
         """
         there = self.ages > 0
         logs = torch.where(there, self.lengths.log() - self.squares.diagonal().log(), 0.0)
-        return torch.where(there.any(), _FREE, 1.0) * (logs.sum() / (2 * there.sum()).clamp_min(1)).exp()
+        return torch.where(there.any(), FARTHER, 1.0) * (logs.sum() / (2 * there.sum()).clamp_min(1)).exp()
 
     def resampled(self, resample: Resample, history: int, dtype: torch.dtype) -> Self:
         """Return the newest pairs, with room for `history`, for another size.
@@ -182,7 +182,7 @@ def dot(one: Tensor, two: Tensor) -> Tensor:
 def _is_curved(product: Tensor, step: Tensor, change: Tensor) -> Tensor:
     """Judge ⟨s, y⟩ by ⟨s, s⟩ and ⟨y, y⟩; what is not a number is not curved."""
     squares = step * change
-    return (product > _ANGLE * squares.sqrt()) & squares.isfinite()
+    return (product > LEAST_COSINE * squares.sqrt()) & squares.isfinite()
 
 
 def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:

@@ -1,9 +1,12 @@
 """A change of variables by spatial frequency, in which an image is optimized more evenly."""
 
+from functools import lru_cache
 from typing import cast
 
 import torch
 from torch import Tensor
+
+from impasto.kernels.cuda import dispatch
 
 __all__ = ["divide_by_frequency_"]
 
@@ -18,14 +21,29 @@ def divide_by_frequency_(image: Tensor, power: float, *, unit: bool = False) -> 
     """
     if power == 0:
         return image
-    height, width = image.shape[-2:]
-    rows = torch.arange(height, device=image.device, dtype=image.dtype)
+    if dispatch.is_fused(image):
+        gain = _gain(*image.shape[-2:], power, image.device, image.dtype, unit=unit)
+        spectrum = cast("Tensor", torch.fft.rfft2(image)).mul_(gain)
+        return cast("Tensor", torch.fft.irfft2(spectrum, s=image.shape[-2:], out=image))
+    gain = _computed_gain(*image.shape[-2:], power, image.device, image.dtype, unit=unit)
+    for channel in image:  # one at a time, for memory's sake
+        spectrum = cast("Tensor", torch.fft.rfft2(channel)).mul_(gain)
+        torch.fft.irfft2(spectrum, s=channel.shape, out=channel)
+    return image
+
+
+def _computed_gain(
+    height: int, width: int, power: float, device: torch.device, dtype: torch.dtype, *, unit: bool
+) -> Tensor:
+    """Return 1 / f^power of each frequency of a real image's spectrum, (H, W // 2 + 1)."""
+    rows = torch.arange(height, device=device, dtype=dtype)
     down = rows.minimum(height - rows)[:, None] / height  # (H, 1), cycles a pixel
-    across = torch.arange(width // 2 + 1, device=image.device, dtype=image.dtype)[None] / width  # (1, W // 2 + 1)
+    across = torch.arange(width // 2 + 1, device=device, dtype=dtype)[None] / width  # (1, W // 2 + 1)
     gain = (down.square() + across.square()).sqrt_().mul_(max(height, width)).clamp_min_(1.0).pow_(-power)
     if unit:
         gain /= gain.square().mean().sqrt()
-    for channel in image:  # one at a time, for memory's sake
-        spectrum = cast("Tensor", torch.fft.rfft2(channel)).mul_(gain)
-        torch.fft.irfft2(spectrum, s=(height, width), out=channel)
-    return image
+    return gain
+
+
+_gain = lru_cache(maxsize=8)(_computed_gain)
+"""The same, held for the next evaluation: on a GPU its dozen launches would count."""
