@@ -5,8 +5,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from impasto.kernels.cotangents import Cotangent
+from impasto.kernels.cuda import dispatch, operators
 from impasto.layers import IMAGE
-from impasto.losses.protocol import MeanSquare, Units
+from impasto.losses.protocol import MeanSquare, Statistic, Units, mass
 
 __all__ = ["Range"]
 
@@ -23,6 +25,18 @@ class Range(MeanSquare):
     layer: str = field(default=IMAGE, init=False)
     term: ClassVar[str] = "range"
     additive: ClassVar[bool] = True
+
+    def measure(self, units: Units) -> Statistic:
+        """Sum the squares."""
+        if units.weights is not None or not dispatch.is_fused(units.features):
+            return super().measure(units)
+        return Statistic(operators.excess(units.features).sum(), mass(units.features, None))
+
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds 2 S times how far each gray level is out of range."""
+        if units.weights is not None or not dispatch.is_fused(units.features):
+            return super().cotangent(slope, units)
+        return lambda features, into: operators.add_excess(features, 2 * slope, into)
 
     def root(self, units: Units) -> Tensor:
         """Return how far each gray level is out of range."""

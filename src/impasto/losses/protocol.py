@@ -156,7 +156,7 @@ def weighed(values: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def mass(values: Tensor, weights: Tensor | None) -> Tensor:
-    """Sum the weights of one channel's values, (H, W)."""
+    """Sum the weights of values, of one channel (H, W) or, without weights, of any shape."""
     if weights is not None:
         return weights.sum()
     return values.new_full((), values.numel(), dtype=torch.promote_types(values.dtype, torch.float32))

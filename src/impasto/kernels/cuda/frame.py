@@ -40,6 +40,11 @@ class Frame(NamedTuple):
             copied += [-1 if edges is None or cut else edge % length for edge, cut in zip(edges or (0, 0), cuts, strict=True)]
         return cls(*added, *copied)
 
+    @property
+    def is_zeros(self) -> bool:
+        """Whether there are zeros on all sides."""
+        return self == Frame(1, 1, 1, 1)
+
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of a framed signal."""
         return height + self.above + self.below, width + self.left + self.right

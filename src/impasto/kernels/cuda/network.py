@@ -34,7 +34,7 @@ class Passed(NamedTuple):
     shape: torch.Size
     """Of what goes back before the convolution: its output, before any pooling; of a lone pooling, its input."""
     frame: Frame
-    """Of the output of the step."""
+    """Of the gradient by the output of the step."""
     before: Frame
     """Of its input."""
     bits: Tensor | None = None
@@ -89,7 +89,8 @@ class FusedNetwork:
                 held = raw if last.is_pool and self.pool.kind == "l2" else None
                 if first.name == "conv1_1" and first.name not in layers:
                     held = frame.inside(signal)
-                passed.append(Passed(step, torch.Size((1, channels, *shape)), frame, before, bits, held))
+                ahead = NO_FRAME if frame.is_zeros else frame
+                passed.append(Passed(step, torch.Size((1, channels, *shape)), ahead, before, bits, held))
             if last.name in layers:
                 found[last.name] = frame.inside(signal)[0]
         return found, passed
@@ -104,7 +105,6 @@ class FusedNetwork:
 
         """
         wide: Tensor | None = None
-        weight = self._first[0]
         while passed:
             at = passed.pop()
             first, last = at.step[0], at.step[-1]
@@ -117,13 +117,27 @@ class FusedNetwork:
                 if first.is_pool:
                     continue
             else:
-                wide = _before_relu(wide, at, features, added, like=weight)
+                wide, frame, final = _before_relu(wide, at, features, added, like=self._first[0])
+                if first.name == "conv1_1":
+                    image = self._before_image(wide, frame, final)
+                    return at.before.fold(image[None])[0]
+                wide = wide if final is None else operators.linear(wide, frame, *final, True)
             del features
-            if first.name == "conv1_1":
-                image = operators.first_back(wide, weight, self._convention[0], self._image_dtype)
-                return at.before.fold(image[None])[0]
-            wide = functional.conv2d(wide, self._turned[first.name], padding=2)
+            wide = self._back(wide, at.before, first.name)
         raise ValueError("there is no cotangent to pull back")
+
+    def _back(self, cotangent: Tensor, frame: Frame, name: str) -> Tensor:
+        """Return the gradient by the framed input of a convolution; without the frame, if that is zeros all around."""
+        padding = 1 if frame.is_zeros else 2
+        return functional.conv2d(cotangent, self._turned[name], padding=padding)
+
+    def _before_image(self, wide: Tensor | None, frame: Frame, final: "Final | None") -> Tensor:
+        """Return the gradient by the framed image, (3, H + 2, W + 2)."""
+        weight, scale, dtype = self._first[0], self._convention[0], self._image_dtype
+        if final is not None:
+            return operators.first_linear(wide, frame, *final, weight, scale, dtype)
+        assert wide is not None  # noqa: S101
+        return operators.first_back(wide, weight, scale, dtype)
 
     def _before_pool(
         self, wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent]
@@ -170,10 +184,17 @@ class FusedNetwork:
         return torch.promote_types(self._first[0].dtype, torch.float32)
 
 
+Final = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Sequence[int] | None]
+"""The last thing that is added before a ReLU: the features and what `operators.linear` takes."""
+
+
 def _before_relu(
     wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
-) -> Tensor:
-    """Go back through the frame of a ReLU's output, what losses add there, and the ReLU."""
+) -> tuple[Tensor | None, Frame, Final | None]:
+    """Go back through the frame of a ReLU's output and what losses add there; if the last is `Final`, up to there.
+
+    Without it, the ReLU itself is behind, too.
+    """
     signal = at.held if features is None else features[None]
     frame = at.frame
     fused = [cotangent for cotangent in added if isinstance(_within(cotangent), Linear)]
@@ -182,24 +203,21 @@ def _before_relu(
         assert features is not None  # noqa: S101
         wide, frame, others = _added(wide, frame, features, others), NO_FRAME, []
     if others or not fused:
-        difference = others[0] if others else None
-        factor, content = (
-            (difference.factor, difference.content) if isinstance(difference, Difference) else (None, None)
-        )
+        aim = others[0] if others else None
+        factor, content = (aim.factor, aim.content) if isinstance(aim, Difference) else (None, None)
         bits = at.bits if features is None else None
         wide = operators.mask(wide, frame, signal, bits, factor, content, not fused, at.shape, like)
         frame = NO_FRAME
     for cotangent in fused:
-        assert signal is not None  # noqa: S101
         inner, place = _within(cotangent), None
         if isinstance(cotangent, Owned):
             place = [edge for part in cotangent.place[1:] for edge in (part.start, part.stop)]
-        assert isinstance(inner, Linear)  # noqa: S101
-        is_last = cotangent is fused[-1]
-        wide = operators.linear(wide, frame, signal, inner.matrix, inner.offset, inner.weights, place, is_last)
-        frame = NO_FRAME
-    assert wide is not None  # noqa: S101
-    return wide
+        assert signal is not None and isinstance(inner, Linear)  # noqa: PT018, S101
+        final = signal, inner.matrix, inner.offset, inner.weights, place
+        if cotangent is fused[-1]:
+            return wide, frame, final
+        wide, frame = operators.linear(wide, frame, *final, False), NO_FRAME
+    return wide, frame, None
 
 
 def _added(wide: Tensor | None, frame: Frame, features: Tensor, added: Sequence[Cotangent]) -> Tensor:

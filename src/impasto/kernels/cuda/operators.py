@@ -18,11 +18,14 @@ from impasto.kernels.cuda.frame import Frame
 
 __all__ = [
     "activate",
+    "add_excess",
     "advance",
     "combination",
     "complete",
+    "excess",
     "first_back",
     "first_forward",
+    "first_linear",
     "gram_distance",
     "linear",
     "mask",
@@ -30,6 +33,7 @@ __all__ = [
     "pool",
     "products",
     "solve",
+    "square_distance",
     "unpool",
 ]
 
@@ -263,6 +267,35 @@ def linear(
 
 
 @_operator
+def first_linear(
+    wide: Tensor | None,
+    frame: Sequence[int],
+    features: Tensor,
+    matrix: Tensor,
+    offset: Tensor | None,
+    weights: Tensor | None,
+    place: Sequence[int] | None,
+    filters: Tensor,
+    scale: Sequence[float],
+    dtype: torch.dtype,
+) -> Tensor:
+    """Do what `linear` and then `first_back` do, without conv1_1's gradient in memory.
+
+    Returns:
+        The gradient by the framed image, (3, H + 2, W + 2).
+
+    """
+    if uses_triton(features) and dtype == torch.float32:
+        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+
+        part = None if place is None else (place[0], place[1], place[2], place[3])
+        moments = matrix, offset, weights
+        return triton_layers.first_linear(wide, Frame(*frame), features, *moments, part, filters, scale, dtype)
+    gradient = linear(wide, frame, features, matrix, offset, weights, place, True)  # noqa: FBT003
+    return first_back(gradient, filters, scale, dtype)
+
+
+@_operator
 def moments(features: Tensor, weights: Tensor | None) -> Tensor:
     """Return sums of w F Fᵀ and, as a last column, of w F over parts of the positions, (parts, C, C + 1).
 
@@ -272,9 +305,9 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
 
     """
     if uses_triton(features):
-        from impasto.kernels.cuda import triton_gram  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
 
-        return triton_gram.moments(features, weights)
+        return triton_statistics.moments(features, weights)
     exact = features.to(torch.promote_types(features.dtype, torch.float32)).flatten(1)  # (C, H·W)
     weighted = exact if weights is None else exact * weights.flatten()
     return torch.cat((weighted @ exact.T, weighted.sum(1)[:, None]), 1)[None]
@@ -282,7 +315,7 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
 
 @_operator
 def gram_distance(total: Tensor, mass: Tensor, target: Tensor, weight: float) -> tuple[Tensor, Tensor]:
-    """Return weight / C² · mean((G - A)²) in parts that add up to it, and its derivative by `total`.
+    """Return weight / C² · mean((G - A)²) in parts that add up to it, and its derivative.
 
     Args:
         total: Sums of F Fᵀ and F, (C, C + 1).
@@ -291,17 +324,54 @@ def gram_distance(total: Tensor, mass: Tensor, target: Tensor, weight: float) ->
         weight: Of the distance.
 
     Returns:
-        Scalars, (parts,), and (C, C + 1), whose last column is 0.
+        Scalars, (parts,), and the derivative by the sums of F Fᵀ, (C, C).
 
     """
     if uses_triton(total):
-        from impasto.kernels.cuda import triton_gram  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
 
-        return triton_gram.gram_distance(total, mass, target, weight)
-    difference = total / mass - target
-    difference[:, -1] = 0
+        return triton_statistics.gram_distance(total, mass, target, weight)
+    difference = (total / mass - target)[:, :-1]
     factor = weight / len(total) ** 4
     return difference.square().sum()[None] * factor, difference * (2 * factor) / mass
+
+
+@_operator
+def square_distance(features: Tensor, content: Tensor) -> Tensor:
+    """Return Σ (F - P)² in parts that add up to it, (parts,).
+
+    Args:
+        features: F, (C, H, W), channels last in memory.
+        content: P, (C, H, W), likewise, in any precision.
+
+    """
+    if uses_triton(features):
+        from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
+
+        return triton_statistics.square_distance(features, content)
+    exact = torch.promote_types(features.dtype, torch.float32)
+    return (features.to(exact) - content.to(exact)).square().sum()[None]
+
+
+@_operator
+def excess(gray: Tensor) -> Tensor:
+    """Return Σ max(0, x - 255)² + max(0, -x)² of gray levels, (3, H, W), in parts that add up to it, (parts,)."""
+    if uses_triton(gray):
+        from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
+
+        return triton_statistics.excess(gray)
+    return (gray - gray.clamp(0, 255)).square().sum()[None]
+
+
+@_changing("into")
+def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
+    """Add factor · (x - the nearest in 0 … 255) to a gradient by gray levels x, both (3, H, W)."""
+    if uses_triton(gray):
+        from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
+
+        triton_statistics.add_excess(gray, factor, into)
+    else:
+        into.add_((gray - gray.clamp(0, 255)) * factor)
 
 
 @_changing("changes", "last_gradient")

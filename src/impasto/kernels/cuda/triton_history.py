@@ -12,18 +12,20 @@ from torch import Tensor
 
 __all__ = ["advance", "combination", "complete", "products", "solve"]
 
-_ROWS, _COLUMNS = 64, 64
+_ROWS, _COLUMNS = 64, 128
 """Of a block of the history whose products are added up."""
+
+_WARPS = 8
+"""Of a program that adds up products."""
 
 _PROGRAMS = 264
 """Programs that add up products: two for each multiprocessor of an H100."""
 
-_STRETCH = 1024
+_STRETCH = 512
 """Columns of a program that works on single rows."""
 
-_CHUNK = 16
-"""Columns of the small matrices that are multiplied with a vector at a time."""
-
+_SOLVE_WARPS = 4
+"""Of the program that works on the small matrices."""
 
 @triton.jit
 def _begun(ages, history, rows: tl.constexpr):
@@ -97,8 +99,8 @@ def _products(steps, changes, ages, gradient, partial, history, length, stride,
 
 @triton.jit
 def _solve(sums, found, products, squares, lengths, ages, loss, last_loss, moved, share, longest,
-           of_steps, of_changes, first_scale, flags, history, least_cosine, farther, tolerated, longest_step,
-           following, nearest, furthest, least_share, most_share, rows: tl.constexpr, chunk: tl.constexpr):  # fmt: skip
+           of_steps, of_changes, first_scale, flags, order, history, least_cosine, farther, tolerated, longest_step,
+           following, nearest, furthest, least_share, most_share, rows: tl.constexpr):  # fmt: skip
     row = tl.arange(0, rows)
     now, before = tl.load(loss), tl.load(last_loss)
     is_good = now <= tolerated * before
@@ -142,40 +144,37 @@ def _solve(sums, found, products, squares, lengths, ages, loss, last_loss, moved
     tl.store(first_scale, scale)
     tl.store(flags, (count > 0).to(tl.int32))
     tl.store(flags + 1, tl.where(is_good, 0, 1))
+    inverse = 1.0 / curvature
+    rank = tl.zeros((rows,), tl.int32)  # 0: the newest
+    for other in range(history):
+        rank += (tl.load(ages + other) > age).to(tl.int32)
+    tl.store(order + rank, row, mask=there)
+    tl.debug_barrier()
+    pairs = tl.sum(there.to(tl.int32), 0)
     rest = along_steps
     by_change = tl.zeros((rows,), tl.float64)
-    todo = tl.where(there, age, 0)
-    for _ in range(history):  # R x = S g, the newest first
-        at = tl.argmax(todo, 0)
-        is_at = row == at
-        is_left = tl.max(todo, 0) > 0
-        value = tl.sum(tl.where(is_at & is_left, rest / curvature, 0.0), 0)
-        by_change = tl.where(is_at & is_left, value, by_change)
-        todo = tl.where(is_at, 0, todo)
-        column = tl.load(products + row * history + at, mask=todo > 0, other=0.0)
+    for place in range(pairs):  # R x = S g, the newest first
+        at = tl.load(order + place)
+        column = tl.load(products + row * history + at, mask=there & (rank > place), other=0.0)
+        value = tl.sum(tl.where(row == at, rest * inverse, 0.0), 0)
+        by_change = tl.where(row == at, value, by_change)
         rest -= column * value
     tl.store(of_changes + row, by_change, mask=mine)
     tl.debug_barrier()
     squared = tl.zeros((rows,), tl.float64)
-    for start in range(0, history, chunk):
-        inner = start + tl.arange(0, chunk)
-        block = tl.load(squares + row[:, None] * history + inner[None, :],
-                        mask=there[:, None] & (inner < history)[None, :], other=0.0)  # fmt: skip
-        some = tl.load(of_changes + inner, mask=inner < history, other=0.0)
-        squared += tl.sum(block * some[None, :], 1)
+    for other in range(history):
+        column = tl.load(squares + row * history + other, mask=there, other=0.0)
+        squared += column * tl.load(of_changes + other)
     rest = tl.where(there, curvature * by_change + scale * (squared - along_changes), 0.0)
     tl.debug_barrier()
     tl.store(of_changes + row, -scale * by_change, mask=mine)
     by_step = tl.zeros((rows,), tl.float64)
-    todo = tl.where(there, age, 2**62)
-    for _ in range(history):  # Rᵀ z = rest, the oldest first
-        at = tl.argmin(todo, 0)
-        is_at = row == at
-        is_left = tl.min(todo, 0) < 2**62
-        value = tl.sum(tl.where(is_at & is_left, rest / curvature, 0.0), 0)
-        by_step = tl.where(is_at & is_left, value, by_step)
-        todo = tl.where(is_at, 2**62, todo)
-        across = tl.load(products + at * history + row, mask=mine & (todo < 2**62), other=0.0)
+    for left in range(pairs):  # Rᵀ z = rest, the oldest first
+        place = pairs - 1 - left
+        at = tl.load(order + place)
+        across = tl.load(products + at * history + row, mask=there & (rank < place), other=0.0)
+        value = tl.sum(tl.where(row == at, rest * inverse, 0.0), 0)
+        by_step = tl.where(row == at, value, by_step)
         rest -= across * value
     tl.store(of_steps + row, by_step, mask=mine)
 
@@ -242,7 +241,7 @@ def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> 
     partial = torch.empty((programs, 5, history), dtype=torch.float32, device=steps.device)
     _products[programs, triton.cdiv(history, _ROWS)](steps, changes, ages, gradient, partial, history, length,
                                                      steps.stride(0), rows=_ROWS, columns=_COLUMNS,
-                                                     all_rows=_rows(history), num_warps=8)  # fmt: skip
+                                                     all_rows=_rows(history), num_warps=_WARPS)  # fmt: skip
     return partial
 
 
@@ -252,9 +251,9 @@ def solve(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     history = len(ages)
     of_steps, of_changes, scale = torch.empty_like(lengths), torch.empty_like(lengths), torch.empty_like(sums[0])
-    flags = torch.empty(2, dtype=torch.int32, device=ages.device)
+    flags, order = (torch.empty(count, dtype=torch.int32, device=ages.device) for count in (2, history))
     _solve[1,](sums, found, products, squares, lengths, ages, loss, last_loss, moved, share, longest, of_steps, of_changes,
-               scale, flags, history, *limits, rows=_rows(history), chunk=_CHUNK)  # fmt: skip
+               scale, flags, order, history, *limits, rows=_rows(history), num_warps=_SOLVE_WARPS)  # fmt: skip
     return of_steps, of_changes, scale, flags
 
 

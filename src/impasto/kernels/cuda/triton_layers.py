@@ -2,7 +2,7 @@
 
 A program works on a block of positions × channels; positions are numbered row by row. Signals are (1, C, H, W) in
 channels_last, whose rows may lie further apart than they are long. `above` to `last_column` are the numbers of a
-`Frame`. Sums are in float32. A ReLU is written so that what is not a number stays so.
+`Frame`. Offsets are of 32 bits, which `network` sees to. Sums are in float32. A ReLU is written so that what is not a number stays so.
 """
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 # pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false, reportOptionalMemberAccess=false
@@ -19,10 +19,13 @@ from torch import Tensor
 from impasto.kernels.cuda.frame import Frame
 from impasto.kernels.cuda.triton_product import product
 
-__all__ = ["activate", "first_back", "first_forward", "linear", "mask", "pool", "unpool"]
+__all__ = ["activate", "first_back", "first_forward", "first_linear", "linear", "mask", "pool", "unpool"]
 
 _POSITIONS, _CHANNELS = 64, 64
 """Of a block; fewer channels where a layer has fewer."""
+
+_MASK_POSITIONS = 32
+"""Of a block that goes back through a ReLU."""
 
 _FIRST_POSITIONS = 128
 """Of a block of the first layer, which has few channels on one side."""
@@ -30,14 +33,17 @@ _FIRST_POSITIONS = 128
 _TAPS = 32
 """27 inputs of a unit of conv1_1, as a power of 2."""
 
-_NARROW = 16
-"""3 channels of an image, as the least that a matrix product takes."""
+_STRETCH = 512
+"""Pixels of a program that works on one channel of an image."""
+
+_REPEATS = 4
+"""Blocks that a program works on one after the other, where it holds a matrix that all of them need."""
 
 
 _GEOMETRY = [
     "height", "width", "framed_height", "framed_width", "above", "left", "first_row", "last_row", "first_column",
     "last_column", "image_height", "image_width", "image_above", "image_left", "image_first_row", "image_last_row",
-    "image_first_column", "image_last_column", "top", "bottom", "near", "far", "plane",
+    "image_first_column", "image_last_column", "top", "bottom", "near", "far", "plane", "wide_height", "wide_width", "count",
 ]  # fmt: skip
 """Arguments for which no kernel is compiled apart, whatever number they are."""
 
@@ -61,14 +67,14 @@ def _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height,
     """Return the gradient at positions of a signal, from that by the framed one: what was copied is added."""
     offsets = channel[None, :]
     here = valid[:, None] & (offsets < channels)
-    row, column = (y + above).to(tl.int64) * wide_row, (x + left) * channels
+    row, column = (y + above) * wide_row, (x + left) * channels
     total = tl.load(wide + (row + column)[:, None] + offsets, mask=here, other=0.0).to(tl.float32)
     if copies:
         touched = (y == first_row) | (y == last_row) | (x == first_column) | (x == last_column)
         if tl.max(touched.to(tl.int32), 0) > 0:
             up, down = here & (y == first_row)[:, None], here & (y == last_row)[:, None]
             near, far = here & (x == first_column)[:, None], here & (x == last_column)[:, None]
-            top, bottom = row * 0, row * 0 + (height + above).to(tl.int64) * wide_row
+            top, bottom = row * 0, row * 0 + (height + above) * wide_row
             start, end = column * 0, column * 0 + (width + left) * channels
             total += tl.load(wide + (top + column)[:, None] + offsets, mask=up, other=0.0).to(tl.float32)
             total += tl.load(wide + (bottom + column)[:, None] + offsets, mask=down, other=0.0).to(tl.float32)
@@ -91,10 +97,10 @@ def _activate(raw, raw_row, bias, framed, bits, height, width, channels: tl.cons
     y, x = _source(i, above, height, first_row, last_row), _source(j, left, width, first_column, last_column)
     valid = place < framed_height * framed_width
     shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
-    found = tl.load(raw + (y.to(tl.int64) * raw_row + x * channels)[:, None] + channel[None, :], mask=shown, other=0.0)
+    found = tl.load(raw + (y * raw_row + x * channels)[:, None] + channel[None, :], mask=shown, other=0.0)
     found = found.to(tl.float32) + tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     found = tl.where(shown & (found < 0), 0.0, tl.where(shown, found, 0.0))
-    into = framed + place.to(tl.int64)[:, None] * channels + channel[None, :]
+    into = framed + place[:, None] * channels + channel[None, :]
     tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
     if remember:
         octets: tl.constexpr = (channels + 7) // 8
@@ -102,7 +108,7 @@ def _activate(raw, raw_row, bias, framed, bits, height, width, channels: tl.cons
         active = tl.reshape((found > 0).to(tl.int32), (positions, block // 8, 8))
         packed = tl.sum(active << tl.arange(0, 8)[None, None, :], 2).to(tl.uint8)
         interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
-        at = ((i - above).to(tl.int64) * width + j - left) * octets
+        at = ((i - above) * width + j - left) * octets
         tl.store(bits + at[:, None] + octet[None, :], packed, mask=interior[:, None] & (octet < octets)[None, :])
 
 
@@ -116,7 +122,7 @@ def _pool(raw, raw_row, bias, framed, choices, height, width, channels: tl.const
     y, x = _source(i, above, height, first_row, last_row), _source(j, left, width, first_column, last_column)
     valid = place < framed_height * framed_width
     shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
-    upper = raw + (2 * y.to(tl.int64) * raw_row + 2 * x * channels)[:, None] + channel[None, :]
+    upper = raw + (2 * y * raw_row + 2 * x * channels)[:, None] + channel[None, :]
     shift = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     a = tl.load(upper, mask=shown, other=0.0).to(tl.float32) + shift
     b = tl.load(upper + channels, mask=shown, other=0.0).to(tl.float32) + shift
@@ -136,11 +142,11 @@ def _pool(raw, raw_row, bias, framed, choices, height, width, channels: tl.const
         else:
             found = tl.sqrt(tl.maximum(a * a + b * b + c * c + d * d, 1.1754944e-38)) * scale
     found = tl.where(shown, found, 0.0)
-    into = framed + place.to(tl.int64)[:, None] * channels + channel[None, :]
+    into = framed + place[:, None] * channels + channel[None, :]
     tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
     if remember:
         interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
-        at = ((i - above).to(tl.int64) * width + j - left) * channels
+        at = ((i - above) * width + j - left) * channels
         where = interior[:, None] & (channel < channels)[None, :]
         tl.store(choices + at[:, None] + channel[None, :], chosen.to(tl.uint8), mask=where)
 
@@ -156,9 +162,9 @@ def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row,
     pulled = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
                      first_row, last_row, first_column, last_column, copies)  # fmt: skip
     here = valid[:, None] & (channel < channels)[None, :]
-    chosen = tl.load(choices + place.to(tl.int64)[:, None] * channels + channel[None, :], mask=here, other=4)
+    chosen = tl.load(choices + place[:, None] * channels + channel[None, :], mask=here, other=4)
     chosen = chosen.to(tl.int32)
-    upper = (2 * y.to(tl.int64) * gradient_row + 2 * x * channels)[:, None] + channel[None, :]
+    upper = (2 * y * gradient_row + 2 * x * channels)[:, None] + channel[None, :]
     if kind == "max":
         tl.store(gradient + upper, tl.where(chosen == 0, pulled, 0.0), mask=here)
         tl.store(gradient + upper + channels, tl.where(chosen == 1, pulled, 0.0), mask=here)
@@ -171,7 +177,7 @@ def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row,
         tl.store(gradient + upper + gradient_row, tl.where((chosen & 4) > 0, pulled, 0.0), mask=here)
         tl.store(gradient + upper + gradient_row + channels, tl.where((chosen & 8) > 0, pulled, 0.0), mask=here)
     else:
-        source = raw + (2 * y.to(tl.int64) * raw_row + 2 * x * channels)[:, None] + channel[None, :]
+        source = raw + (2 * y * raw_row + 2 * x * channels)[:, None] + channel[None, :]
         shift = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
         a = tl.maximum(tl.load(source, mask=here, other=0.0).to(tl.float32) + shift, 0.0)
         b = tl.maximum(tl.load(source + channels, mask=here, other=0.0).to(tl.float32) + shift, 0.0)
@@ -200,71 +206,108 @@ def _mask(wide, wide_row, features, features_row, bits, content, content_row, fa
     else:
         pulled = tl.zeros((positions, block), tl.float32)
     if has_features:
-        found = (y.to(tl.int64) * features_row + x * channels)[:, None] + channel[None, :]
+        found = (y * features_row + x * channels)[:, None] + channel[None, :]
         found = tl.load(features + found, mask=here, other=0.0).to(tl.float32)
         if has_content:
-            aim = (y.to(tl.int64) * content_row + x * channels)[:, None] + channel[None, :]
+            aim = (y * content_row + x * channels)[:, None] + channel[None, :]
             aim = tl.load(content + aim, mask=here, other=0.0).to(tl.float32)
             pulled += tl.load(factor).to(tl.float32) * (found - aim)
         if clears:
             pulled = tl.where(found > 0, pulled, 0.0)
     if has_bits:
         octets: tl.constexpr = (channels + 7) // 8
-        at = place.to(tl.int64)[:, None] * octets + (channel // 8)[None, :]
+        at = place[:, None] * octets + (channel // 8)[None, :]
         packed = tl.load(bits + at, mask=here, other=0).to(tl.int32)
         pulled = tl.where(((packed >> (channel % 8)[None, :]) & 1) > 0, pulled, 0.0)
-    tl.store(gradient + place.to(tl.int64)[:, None] * channels + channel[None, :], pulled, mask=here)
+    tl.store(gradient + place[:, None] * channels + channel[None, :], pulled, mask=here)
 
 
 @_kernel
 def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, offset_step, weights, weights_row,
-            gradient, height, width, channels: tl.constexpr,
+            gradient, filters, height, width, channels: tl.constexpr,
             above, left, first_row, last_row, first_column, last_column, top, bottom, near, far,
             has_wide: tl.constexpr, has_offset: tl.constexpr, has_weights: tl.constexpr, is_part: tl.constexpr,
-            clears: tl.constexpr, copies: tl.constexpr, precision: tl.constexpr,
-            positions: tl.constexpr, block: tl.constexpr, depth: tl.constexpr):  # fmt: skip
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+            clears: tl.constexpr, copies: tl.constexpr, is_first: tl.constexpr, precision: tl.constexpr,
+            repeats: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, depth: tl.constexpr,
+            taps: tl.constexpr):  # fmt: skip
+    is_small: tl.constexpr = channels <= depth and block == depth  # the slope stays where it is
+    kind = features.dtype.element_ty
     channel = tl.program_id(1) * block + tl.arange(0, block)
-    y, x = place // width, place % width
-    valid = place < height * width
-    there = y.to(tl.int64) * features_row + x * channels
-    total = tl.zeros((positions, block), tl.float32)
-    for start in range(0, channels, depth):
-        inner = start + tl.arange(0, depth)
-        found = tl.load(features + there[:, None] + inner[None, :],
-                        mask=valid[:, None] & (inner < channels)[None, :], other=0.0)  # fmt: skip
-        slope = tl.load(matrix + inner[:, None] * matrix_row + channel[None, :],
-                        mask=(inner < channels)[:, None] & (channel < channels)[None, :], other=0.0)  # fmt: skip
-        total = product(found, slope.to(found.dtype), total, precision)
-    total = 2 * total
+    inner, tap = tl.arange(0, depth), tl.arange(0, taps)
+    known = (channel < channels)[None, :]
+    slope = tl.load(matrix + inner[:, None] * matrix_row + channel[None, :],
+                    mask=(inner < channels)[:, None] & known, other=0.0).to(kind)  # fmt: skip
     if has_offset:
-        total += tl.load(offset + channel * offset_step, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    if is_part:
-        inside = (y >= top) & (y < bottom) & (x >= near) & (x < far)
-    else:
-        inside = valid
-    if has_weights:
-        weight = tl.load(weights + (y - top).to(tl.int64) * weights_row + x - near, mask=valid & inside, other=0.0)
-        total *= weight.to(tl.float32)[:, None]
-    if is_part:
-        total = tl.where(inside[:, None], total, 0.0)
-    if has_wide:
-        total += _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                         first_row, last_row, first_column, last_column, copies)  # fmt: skip
-    here = valid[:, None] & (channel < channels)[None, :]
-    if clears:
-        found = tl.load(features + there[:, None] + channel[None, :], mask=here, other=0.0)
-        total = tl.where(found > 0, total, 0.0)
-    tl.store(gradient + place.to(tl.int64)[:, None] * channels + channel[None, :], total, mask=here)
+        shift = tl.load(offset + channel * offset_step, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
+    if is_first:
+        shared = tl.load(filters + channel[:, None] * 27 + tap[None, :],
+                         mask=(channel < channels)[:, None] & (tap < 27)[None, :], other=0.0)  # fmt: skip
+    for repeat in range(repeats):
+        place = (tl.program_id(0) * repeats + repeat) * positions + tl.arange(0, positions)
+        y, x = place // width, place % width
+        valid = place < height * width
+        there = (y * features_row + x * channels)[:, None]
+        if has_wide:
+            base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
+                           first_row, last_row, first_column, last_column, copies)  # fmt: skip
+        total = tl.zeros((positions, block), tl.float32)
+        if is_small:
+            found = tl.load(features + there + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0)
+            total = product(found, slope, total, precision)
+        else:
+            for start in range(0, channels, depth):
+                some = start + inner
+                one = tl.load(features + there + some[None, :],
+                              mask=valid[:, None] & (some < channels)[None, :], other=0.0)  # fmt: skip
+                two = tl.load(matrix + some[:, None] * matrix_row + channel[None, :],
+                              mask=(some < channels)[:, None] & known, other=0.0)  # fmt: skip
+                total = product(one, two.to(kind), total, precision)
+            found = tl.load(features + there + channel[None, :], mask=valid[:, None] & known, other=0.0)
+        total = 2 * total
+        if has_offset:
+            total += shift
+        if is_part:
+            inside = valid & (y >= top) & (y < bottom) & (x >= near) & (x < far)
+        else:
+            inside = valid
+        if has_weights:
+            weight = tl.load(weights + (y - top) * weights_row + x - near, mask=inside, other=0.0)
+            total *= weight.to(tl.float32)[:, None]
+        if is_part:
+            total = tl.where(inside[:, None], total, 0.0)
+        if has_wide:
+            total += base
+        if clears:
+            total = tl.where(found > 0, total, 0.0)
+        if is_first:
+            spread = tl.zeros((positions, taps), tl.float32)
+            spread = product(total.to(kind), shared.to(kind), spread, precision)
+            into = gradient + tap[None, :] * (height * width) + place[:, None]
+            tl.store(into, spread, mask=valid[:, None] & (tap < 27)[None, :])
+        else:
+            tl.store(gradient + place[:, None] * channels + channel[None, :], total, mask=valid[:, None] & known)
 
 
 @_kernel
-def _first_forward(image, plane, weight, bias, framed, image_height, image_width, image_above, image_left,
-                   image_first_row, image_last_row, image_first_column, image_last_column,
-                   scale_0, scale_1, scale_2, shift_0, shift_1, shift_2,
-                   height, width, channels: tl.constexpr, framed_height, framed_width,
-                   above, left, first_row, last_row, first_column, last_column,
-                   positions: tl.constexpr, block: tl.constexpr, taps: tl.constexpr):  # fmt: skip
+def _framed_image(image, plane, framed, height, width, framed_height, framed_width,
+                  above, left, first_row, last_row, first_column, last_column,
+                  scale_0, scale_1, scale_2, shift_0, shift_1, shift_2, positions: tl.constexpr):  # fmt: skip
+    place = tl.program_id(0) * positions + tl.arange(0, positions)
+    color = tl.program_id(1)
+    i, j = place // framed_width, place % framed_width
+    y, x = _source(i, above, height, first_row, last_row), _source(j, left, width, first_column, last_column)
+    valid = place < framed_height * framed_width
+    shown = valid & (y >= 0) & (x >= 0)
+    scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
+    shift = tl.where(color == 0, shift_0, tl.where(color == 1, shift_1, shift_2))
+    found = tl.load(image + color * plane + y * width + x, mask=shown, other=0.0) * scale + shift
+    tl.store(framed + color * framed_height * framed_width + place, tl.where(shown, found, 0.0), mask=valid)
+
+
+@_kernel
+def _first_forward(image, image_height, image_width, weight, bias, framed, height, width, channels: tl.constexpr,
+                   framed_height, framed_width, above, left, first_row, last_row, first_column, last_column,
+                   precision: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, taps: tl.constexpr):  # fmt: skip
     place = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
     i, j = place // framed_width, place % framed_width
@@ -272,52 +315,60 @@ def _first_forward(image, plane, weight, bias, framed, image_height, image_width
     valid = place < framed_height * framed_width
     shown = valid & (y >= 0) & (x >= 0)
     tap = tl.arange(0, taps)
-    color, down, across = tap // 9, (tap % 9) // 3, tap % 3
-    row = _source(y[:, None] + down[None, :], image_above, image_height, image_first_row, image_last_row)
-    column = _source(x[:, None] + across[None, :], image_left, image_width, image_first_column, image_last_column)
-    seen = shown[:, None] & (tap < 27)[None, :] & (row >= 0) & (column >= 0)
-    pixels = tl.load(image + color.to(tl.int64)[None, :] * plane + row * image_width + column, mask=seen, other=0.0)
-    scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
-    shift = tl.where(color == 0, shift_0, tl.where(color == 1, shift_1, shift_2))
-    pixels = tl.where(seen, pixels * scale[None, :] + shift[None, :], 0.0)
+    near = (tap // 9 * image_height + tap % 9 // 3) * image_width + tap % 3
+    pixels = tl.load(image + (y * image_width + x)[:, None] + near[None, :],
+                     mask=shown[:, None] & (tap < 27)[None, :], other=0.0)  # fmt: skip
     filters = tl.load(weight + channel[None, :] * 27 + tap[:, None],
                       mask=(channel < channels)[None, :] & (tap < 27)[:, None], other=0.0)  # fmt: skip
-    found = tl.zeros((positions, block), tl.float32)
-    found = product(pixels, filters.to(tl.float32), found, "tf32x3")
+    found = product(pixels, filters.to(tl.float32), tl.zeros((positions, block), tl.float32), precision)
     found += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     found = tl.where(found < 0, 0.0, found)
     found = tl.where(shown[:, None], found, 0.0)
-    into = framed + place.to(tl.int64)[:, None] * channels + channel[None, :]
+    into = framed + place[:, None] * channels + channel[None, :]
     tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
 
 
 @_kernel
-def _first_back(cotangent, weight, wide, plane, scale_0, scale_1, scale_2, height, width, channels: tl.constexpr,
-                precision: tl.constexpr, positions: tl.constexpr, narrow: tl.constexpr, depth: tl.constexpr):  # fmt: skip
+def _spread(cotangent, weight, taps_of, count, channels: tl.constexpr, precision: tl.constexpr, repeats: tl.constexpr,
+            positions: tl.constexpr, taps: tl.constexpr, depth: tl.constexpr):  # fmt: skip
+    tap, inner = tl.arange(0, taps), tl.arange(0, depth)
+    for repeat in range(repeats):
+        place = (tl.program_id(0) * repeats + repeat) * positions + tl.arange(0, positions)
+        valid = place < count
+        total = tl.zeros((positions, taps), tl.float32)
+        for start in range(0, channels, depth):
+            channel = start + inner
+            pulled = tl.load(cotangent + place[:, None] * channels + channel[None, :],
+                             mask=valid[:, None] & (channel < channels)[None, :], other=0.0)  # fmt: skip
+            filters = tl.load(weight + channel[:, None] * 27 + tap[None, :],
+                              mask=(channel < channels)[:, None] & (tap < 27)[None, :], other=0.0)  # fmt: skip
+            total = product(pulled, filters.to(pulled.dtype), total, precision)
+        tl.store(taps_of + tap[None, :] * count + place[:, None], total, mask=valid[:, None] & (tap < 27)[None, :])
+
+
+@_kernel
+def _gather(taps_of, wide, height, width, wide_height, wide_width, scale_0, scale_1, scale_2, positions: tl.constexpr):
     place = tl.program_id(0) * positions + tl.arange(0, positions)
-    color = tl.arange(0, narrow)
-    wide_height, wide_width = height + 2, width + 2
+    color = tl.program_id(1)
     i, j = place // wide_width, place % wide_width
     valid = place < wide_height * wide_width
-    total = tl.zeros((positions, narrow), tl.float32)
-    for tap in range(9):
+    total = tl.zeros((positions,), tl.float32)
+    for tap in tl.static_range(9):
         y, x = i - tap // 3, j - tap % 3
         inside = valid & (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        there = (y.to(tl.int64) * width + x) * channels
-        for start in range(0, channels, depth):
-            channel = start + tl.arange(0, depth)
-            pulled = tl.load(cotangent + there[:, None] + channel[None, :],
-                             mask=inside[:, None] & (channel < channels)[None, :], other=0.0)  # fmt: skip
-            filters = tl.load(weight + channel[:, None] * 27 + color[None, :] * 9 + tap,
-                              mask=(channel < channels)[:, None] & (color < 3)[None, :], other=0.0)  # fmt: skip
-            total = product(pulled, filters.to(pulled.dtype), total, precision)
+        source = taps_of + (color * 9 + tap) * height * width + y * width + x
+        total += tl.load(source, mask=inside, other=0.0).to(tl.float32)
     scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
-    into = wide + color.to(tl.int64)[None, :] * plane + place[:, None]
-    tl.store(into, total * scale[None, :], mask=valid[:, None] & (color < 3)[None, :])
+    tl.store(wide + color * wide_height * wide_width + place, total * scale, mask=valid)
 
 
 def _block(channels: int, most: int = _CHANNELS, least: int = 16) -> int:
     return max(least, min(most, triton.next_power_of_2(channels)))
+
+
+def _precision(like: Tensor) -> str:
+    """Return the precision of products of float32, beside features of a dtype."""
+    return "tf32" if like.dtype == torch.bfloat16 else "tf32x3"
 
 
 def _copies(frame: Frame) -> bool:
@@ -384,34 +435,53 @@ def mask(
 ) -> Tensor:  # fmt: skip
     _, channels, height, width = shape
     gradient, block = _signal(like, channels, height, width), _block(channels)
-    grid = (triton.cdiv(height * width, _POSITIONS), triton.cdiv(channels, block))
+    grid = (triton.cdiv(height * width, _MASK_POSITIONS), triton.cdiv(channels, block))
     base, seen = like if wide is None else wide, like if features is None else features
     aim = like if content is None else content
     _mask[grid](base, base.stride(2), seen, seen.stride(2), like if bits is None else bits, aim, aim.stride(-2),
                 like if factor is None else factor, gradient, height, width, channels, *_inner(frame),
                 has_wide=wide is not None, has_features=features is not None, has_bits=bits is not None,
                 has_content=content is not None, clears=clears, copies=_copies(frame),
-                positions=_POSITIONS, block=block)  # fmt: skip
+                positions=_MASK_POSITIONS, block=block)  # fmt: skip
     return gradient
 
 
 def linear(
     wide: Tensor | None, frame: Frame, features: Tensor, matrix: Tensor, offset: Tensor | None,
-    weights: Tensor | None, place: tuple[int, int, int, int] | None, *, clears: bool,
+    weights: Tensor | None, place: tuple[int, int, int, int] | None, *, clears: bool, filters: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     _, channels, height, width = features.shape
-    gradient, block = _signal(features, channels, height, width), _block(channels, 128)
-    positions = 128 if features.dtype == torch.bfloat16 else 64
-    grid = (triton.cdiv(height * width, positions), triton.cdiv(channels, block))
+    is_short = features.dtype == torch.bfloat16
+    block = _block(channels, 128 if is_short else 64)
+    depth = block if channels <= block else 64
+    repeats = _REPEATS if channels <= block else 1
+    positions = 128 if is_short and channels > block else 64
+    grid = (triton.cdiv(height * width, positions * repeats), triton.cdiv(channels, block))
+    if filters is None:
+        gradient = _signal(features, channels, height, width)
+    else:
+        gradient = torch.empty((27, height, width), dtype=features.dtype, device=features.device)
     base = features if wide is None else wide
     weighing, shift = features if weights is None else weights, features if offset is None else offset
     _linear[grid](base, base.stride(2), features, features.stride(2), matrix, matrix.stride(0), shift, shift.stride(0),
-                  weighing, weighing.stride(-2), gradient, height, width, channels, *_inner(frame),
-                  *(place or (0, height, 0, width)), has_wide=wide is not None, has_offset=offset is not None,
-                  has_weights=weights is not None, is_part=place is not None, clears=clears, copies=_copies(frame),
-                  precision="tf32x3", positions=positions, block=block, depth=_block(channels),
-                  num_warps=8 if block > 64 else 4)  # fmt: skip
+                  weighing, weighing.stride(-2), gradient, features if filters is None else filters, height, width,
+                  channels, *_inner(frame), *(place or (0, height, 0, width)), has_wide=wide is not None,
+                  has_offset=offset is not None, has_weights=weights is not None, is_part=place is not None,
+                  clears=clears, copies=_copies(frame), is_first=filters is not None, precision="tf32x3",
+                  repeats=repeats, positions=positions, block=block, depth=depth, taps=_TAPS,
+                  num_warps=4 if block == channels == 128 else 8)  # fmt: skip
     return gradient
+
+
+def first_linear(
+    wide: Tensor | None, frame: Frame, features: Tensor, matrix: Tensor, offset: Tensor | None, weights: Tensor | None,
+    place: tuple[int, int, int, int] | None, filters: Tensor, scale: Sequence[float], dtype: torch.dtype,
+) -> Tensor:  # fmt: skip
+    if features.shape[1] > 64:
+        gradient = linear(wide, frame, features, matrix, offset, weights, place, clears=True)
+        return first_back(gradient, filters, scale, dtype)
+    taps_of = linear(wide, frame, features, matrix, offset, weights, place, clears=True, filters=filters)
+    return _gathered(taps_of, scale, dtype)
 
 
 def first_forward(
@@ -419,19 +489,32 @@ def first_forward(
     frame: Frame,
 ) -> Tensor:  # fmt: skip
     channels, (rows, columns) = len(weight), around.size(*image.shape[1:])
-    height, width = rows - 2, columns - 2
-    framed, block = _signal(weight, channels, *frame.size(height, width)), _block(channels)
+    seen = torch.empty((3, rows, columns), dtype=image.dtype, device=image.device)
+    _framed_image[triton.cdiv(rows * columns, _STRETCH), 3](
+        image, image.stride(0), seen, image.shape[1], image.shape[2], rows, columns, *_inner(around), *scale, *shift,
+        positions=_STRETCH)  # fmt: skip
+    framed, block = _signal(weight, channels, *frame.size(rows - 2, columns - 2)), _block(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _FIRST_POSITIONS), triton.cdiv(channels, block))
-    _first_forward[grid](image, image.stride(0), weight, bias, framed, image.shape[1], image.shape[2], *_inner(around),
-                         *scale, *shift, height, width, channels, framed.shape[2], framed.shape[3], *_inner(frame),
-                         positions=_FIRST_POSITIONS, block=block, taps=_TAPS)  # fmt: skip
+    _first_forward[grid](seen, rows, columns, weight, bias, framed, rows - 2, columns - 2, channels, framed.shape[2],
+                         framed.shape[3], *_inner(frame), precision=_precision(weight), positions=_FIRST_POSITIONS,
+                         block=block, taps=_TAPS)  # fmt: skip
     return framed
 
 
 def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
     _, channels, height, width = cotangent.shape
-    wide = torch.empty((3, height + 2, width + 2), dtype=dtype, device=cotangent.device)
-    grid = (triton.cdiv((height + 2) * (width + 2), _FIRST_POSITIONS),)
-    _first_back[grid](cotangent, weight, wide, wide.stride(0), *scale, height, width, channels, precision="tf32x3",
-                      positions=_FIRST_POSITIONS, narrow=_NARROW, depth=_block(channels))  # fmt: skip
+    taps_of = torch.empty((27, height, width), dtype=cotangent.dtype, device=cotangent.device)
+    count, depth = height * width, _block(channels)
+    _spread[triton.cdiv(count, _FIRST_POSITIONS * _REPEATS),](
+        cotangent, weight, taps_of, count, channels, precision=_precision(cotangent), repeats=_REPEATS,
+        positions=_FIRST_POSITIONS, taps=_TAPS, depth=depth)  # fmt: skip
+    return _gathered(taps_of, scale, dtype)
+
+
+def _gathered(taps_of: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
+    """Add up what each unit of conv1_1 gives to the 27 inputs around it, (27, H, W), to (3, H + 2, W + 2)."""
+    _, height, width = taps_of.shape
+    wide = torch.empty((3, height + 2, width + 2), dtype=dtype, device=taps_of.device)
+    _gather[triton.cdiv(wide[0].numel(), _STRETCH), 3](taps_of, wide, height, width, height + 2, width + 2, *scale,
+                                                       positions=_STRETCH)  # fmt: skip
     return wide
