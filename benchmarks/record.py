@@ -79,14 +79,19 @@ def _status(name: str) -> int:
 class Judge:
     """J, the terms content and style of a run's own objective at its last stage, computed in float32."""
 
-    def __init__(self, transfer: StyleTransfer, content: Picture, style: Picture) -> None:
-        exact = StyleTransfer(transfer.settings, Runtime(device="cpu", dtype="float32"), weights=transfer.weights)
+    def __init__(self, transfer: StyleTransfer, content: Picture, style: Picture, device: str = "cpu") -> None:
+        self.device = device
+        exact = StyleTransfer(transfer.settings, Runtime(device=device, dtype="float32"), weights=transfer.weights)
         sizes = [Size(picture.width, picture.height) for picture in (content, style)]
         stage = make_plan(exact.settings, sizes[0], sizes[1:]).stages[-1]
-        placed = [picture.resized(*size).pixels for picture, size in ((content, stage.size), (style, stage.styles[0]))]
-        self.objective = Objective.build(exact.settings, exact.network, placed[0], [Region([StyleImage(placed[1])])])
+        pairs = (content, stage.size), (style, stage.styles[0])
+        placed = [picture.resized(*size).pixels.to(device) for picture, size in pairs]
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            style_image = Region([StyleImage(placed[1])])
+            self.objective = Objective.build(exact.settings, exact.network, placed[0], [style_image])
 
     def __call__(self, picture: Picture) -> float:
         """Return J of a picture."""
-        terms = self.objective.evaluate(picture.pixels).terms
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            terms = self.objective.evaluate(picture.pixels.to(self.device)).terms
         return float(terms["content"] + terms["style"])

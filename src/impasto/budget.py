@@ -38,6 +38,19 @@ _MOMENTS = 2
 _FILTERING = 12
 """Bytes a pixel to filter an image by frequency: a channel's spectrum and a copy of it, and the gain."""
 
+_FUSED_IMAGES = 8
+"""Images on a GPU at the peak: the picture, the next, the best and the last good one, two gradients, one in gray levels,
+and a direction."""
+
+_FUSED_FILTERING = 3 * 12 + 2
+"""Bytes a pixel to filter an image by frequency on a GPU: the spectrum of all channels, two copies of it, and the gain."""
+
+_SPREAD = 27
+"""Numbers a pixel that conv1_1 gives to its inputs on the way back, before they are added up."""
+
+_MOST_UNITS = 2**31
+"""Units of a signal on a GPU, less than which there have to be: kernels count them in 32 bits."""
+
 _BANDS = 3 * BAND
 """Features that are under way in a band, forward or back."""
 
@@ -74,6 +87,8 @@ class Budget(NamedTuple):
     """Of the picture, each with a guide at every layer."""
     styles: int = 0
     """Pixels of all style images together."""
+    fused: bool = False
+    """Whether a GPU computes: what is under way is another then."""
 
     @property
     def sure(self) -> float:
@@ -118,8 +133,9 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
     full = max(1, min(settings.history, longest))
     shorter = range(1, max(1, int(math.log2(full / _FEWEST)) + 1)) if settings.optimizer == "lbfgs" else ()
     layers = frozenset((*settings.content_layers, *settings.style_layers))
-    passing = _passing(settings.pooling, layers, budget.feature)
-    again = _passing(settings.pooling, settings.content_layers, budget.feature).forward
+    follow = _fused_passing if budget.fused else _passing
+    passing = follow(settings.pooling, layers, budget.feature)
+    again = follow(settings.pooling, settings.content_layers, budget.feature).forward
     problem = _Problem(settings, height, width, budget, full, layers, passing, again)
     tilings = [
         Tiling(side, shares=budget.processes, wraps=settings.wraps) for side in _SIDES if side < max(height, width)
@@ -188,9 +204,12 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     under_way = parts.largest * passing.most
     if computed:  # beside a tile's features
         under_way = max(under_way, each + parts.largest * again)
-    under_way += _BANDS * budget.feature
-    fixed = height * width * (_IMAGES * _IMAGE + own + content + masks)
-    stepping = height * width * (_IMAGE / processes + _FILTERING)
+    if budget.fused and LAYERS["conv1_1"].units * parts.largest >= _MOST_UNITS:
+        return None
+    under_way += 0 if budget.fused else _BANDS * budget.feature
+    images, filtering = (_FUSED_IMAGES, _FUSED_FILTERING) if budget.fused else (_IMAGES, _FILTERING)
+    fixed = height * width * (images * _IMAGE + own + content + masks)
+    stepping = height * width * (_IMAGE / processes + filtering)
     measuring = _IMAGE * (budget.styles - height * width) + each  # when there is no gradient yet
     mine = parts.number / processes
     kept = int(min(mine, 1 + (budget.room - fixed - under_way) // each))
@@ -238,6 +257,34 @@ def _passing(pooling: str, layers: Collection[str], feature: int) -> _Passing:
         passed.append((before + after, keeps))
         kept += keeps
         before, held = after, 0.0 if wanted else after
+    total = kept
+    for under_way, keeps in reversed(passed):
+        most = max(most, kept + under_way)
+        kept -= keeps
+    return _Passing(total, forward, most)
+
+
+def _fused_passing(pooling: str, layers: Collection[str], feature: int) -> _Passing:
+    """Follow the same on a GPU, where each step is one of the whole image: `kernels.cuda.network`."""
+    kept, forward, most = float(_IMAGE), 0.0, 0.0
+    passed: list[tuple[float, float]] = []
+    before, held = float(_IMAGE), float(_IMAGE)
+    for step in steps(layers):
+        first, last = step[0], step[-1]
+        is_wanted, after = last.name in layers, last.units * feature
+        raw = 0.0 if first.inputs == 3 or first.is_pool else first.units * feature
+        forward, most = max(forward, before + raw + after), max(most, kept + held + raw + after)
+        keeps = after if is_wanted or first.inputs == 3 else 0.0
+        if last.is_pool:
+            keeps += last.units + (first.units * feature if pooling == "l2" else 0.0)
+        elif not is_wanted:
+            keeps += last.units / 8
+        under_way = max(after + first.units * feature, first.units * feature + before)
+        if first.inputs == 3:
+            under_way = after + _SPREAD * feature + _IMAGE
+        passed.append((under_way, keeps))
+        kept += keeps
+        before, held = after, 0.0 if keeps >= after else after
     total = kept
     for under_way, keeps in reversed(passed):
         most = max(most, kept + under_way)

@@ -36,6 +36,9 @@ Keeping = Literal["all", "small", "none"]
 _TAKING: Mapping[Keeping, tuple[float, float]] = {"all": (1.75, 0), "small": (1, 0.2e9), "none": (1, 0)}
 """Times what it needs that a run takes, and bytes beside, by what it keeps: docs/notes/speed.md."""
 
+_FUSED_TAKING = (1.1, 0.05e9)
+"""The same on a GPU, whose allocator of memory rounds up; bytes beside are those of kernels and products."""
+
 
 class Size(NamedTuple):
     """Width and height in pixels."""
@@ -92,6 +95,8 @@ class Plan(NamedTuple):
     """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf
     """Bytes that it may be predicted to take."""
+    fused: bool = False
+    """Whether a GPU computes, and bytes are those of its memory."""
 
     @property
     def evaluations(self) -> int:
@@ -111,6 +116,8 @@ class Plan(NamedTuple):
     @property
     def keeping(self) -> Keeping:
         """What it keeps: as much as fits."""
+        if self.fused:
+            return "all"
         for keeping in _TAKING:
             if self._taking(keeping) < self.limit:
                 return keeping
@@ -122,7 +129,7 @@ class Plan(NamedTuple):
         return self._taking(self.keeping)
 
     def _taking(self, keeping: Keeping) -> float:
-        factor, beside = _TAKING[keeping]
+        factor, beside = _FUSED_TAKING if self.fused else _TAKING[keeping]
         return self.held + factor * self.needed + beside
 
 
@@ -184,7 +191,7 @@ def make_plan(
                 _too_large(settings, content, budget, lambda long: laid_out(long, 1, settings.history) is not None)
             )
         stages.append(stage)
-    return Plan(tuple(stages), budget.held, budget.sure)
+    return Plan(tuple(stages), budget.held, budget.sure, budget.fused)
 
 
 def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable[[int], bool]) -> str:

@@ -63,13 +63,18 @@ class Clock:
 
     def __init__(self, plan: Plan, history: Sequence[Progress] = ()) -> None:
         self._stages = plan.stages
-        self._began = time.perf_counter() - (history[-1].seconds if history else 0.0)
+        self._last = history[-1].seconds if history else 0.0
+        self._began = time.perf_counter() - self._last
         self._done = sum(self._stages[progress.stage - 1].work for progress in history)
 
-    def read(self, number: int, evaluation: int) -> tuple[float, float]:
-        """Count one more evaluation of stage `number`; return the seconds so far and those left."""
+    def tick(self, evaluations: int) -> list[float]:
+        """Return the seconds from the run's beginning to each of the evaluations since the last call, evenly spaced."""
+        before, self._last = self._last, time.perf_counter() - self._began
+        return [before + (self._last - before) * (place + 1) / evaluations for place in range(evaluations)]
+
+    def left(self, number: int, evaluation: int, seconds: float) -> float:
+        """Count one more evaluation of stage `number`, done after so many seconds; return the seconds that are left."""
         self._done += self._stages[number].work
         left = sum(stage.work * stage.evaluations for stage in self._stages[number:])
         left -= evaluation * self._stages[number].work
-        seconds = time.perf_counter() - self._began
-        return seconds, seconds * left / self._done
+        return seconds * left / self._done

@@ -7,16 +7,15 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from impasto import heap
 from impasto.device import Machine
 from impasto.errors import ImpastoError, PictureError, RunError
 from impasto.images import Picture, resample
-from impasto.iteration import Iteration, iteration
+from impasto.iteration import Iteration, Point, Readings, iteration
 from impasto.objective import Objective
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.plan import Plan, Size, Stage
@@ -47,12 +46,18 @@ _FAR = 10.0
 _TIGHTER = 0.7
 """Of the memory that a run planned with, what it plans with when there was less."""
 
-_SQUARE, _TRIALS = 256, 6
-"""Pixels and evaluations by which the time of a run is predicted."""
+_SQUARE, _GPU_SQUARE, _TRIALS = 256, 1024, 6
+"""Pixels of a side, on a processor and on a GPU, and evaluations by which the time of a run is predicted."""
+
+_REPORT_PIXELS, _REPORT_EVALUATIONS = 1 << 24, 16
+"""Pixels evaluated between two reports on a GPU, about, and evaluations at most: 20 to 60 ms on an H200."""
 
 
 class Run:
     """A run under way: iterate to paint, look at any time.
+
+    Each iteration is a report of the last evaluation. On a processor there is one for each evaluation, on a GPU for
+    several; `history` has them all.
 
     With a keeper it leaves a checkpoint now and then, from which it goes on where it was `saved`.
     """
@@ -81,6 +86,8 @@ class Run:
         self._at = self._begin() if saved is None else self._resume(saved)
         self.resumed = len(self._at.history)
         """Evaluations that were done before, by a run that was kept in a checkpoint."""
+        self.report_at = 0
+        """Evaluations of which each multiple ends with a report, even where several come between two; 0: any."""
         self._remarks: list[str] = []
         self._clock = Clock(self.plan, self._at.history)
         self._progress = self._paint()
@@ -98,19 +105,19 @@ class Run:
 
     def forecast(self) -> float:
         """Return the seconds that the run will take, by the time of a few evaluations of a small square."""
-        square = torch.rand(3, _SQUARE, _SQUARE, generator=torch.Generator().manual_seed(0))
+        side = _GPU_SQUARE if self._on_gpu else _SQUARE
+        square = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
         square = square.to(self._machine.device, self._machine.sums)
         objective = Objective.build(self.settings, self._network, square, [Region([StyleImage(square.flip(2))])])
         optimizer = self._optimizer(self.plan.stages[-1], 0)
         iterate = iteration(objective, optimizer, self._machine.device)
-        state, times = optimizer.init(square), [math.inf]
+        point, times = Point(square, optimizer.init(square), square, square.new_full((), math.inf)), [math.inf]
         for _ in range(_TRIALS):
             began = time.perf_counter()
-            step = iterate(square, state)
-            square, state, _ = step.image, step.state, float(step.loss)
+            point = iterate(point, 1).point
             times.append(time.perf_counter() - began)
         targets = sum(stage.work for stage in self.plan.stages)  # two pictures forward, at each stage
-        return min(times) / _SQUARE**2 * (self.plan.work + targets)
+        return min(times) / side**2 * (self.plan.work + targets)
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
@@ -189,25 +196,49 @@ class Run:
                 iterate = iterate or self._iteration()
                 if self.plan.keeping != "all":
                     heap.trim()  # or small blocks leave holes
-                step = iterate(at.image, at.optimizer)
-                loss, *terms = _numbers(step.loss, *step.terms.values())
+                found = iterate(self._point(), self._evaluations_to_report())
             except (MemoryError, RuntimeError) as error:
                 iterate = None
                 self._tighten(error)
                 continue
-            evaluated, at.image, at.optimizer = at.image, step.image, step.state
+            at.image, at.optimizer, at.best, _ = found.point
+            if self._take(found):
+                iterate = None
+            yield at.history[-1]
+        return outcome
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self._machine.device.type == "cuda"
+
+    def _point(self) -> Point:
+        at = self._at
+        return Point(at.image, at.optimizer, at.best, at.image.new_full((), at.bests[-1]))
+
+    def _evaluations_to_report(self) -> int:
+        """Return how many evaluations come before the next report: on a GPU several, since each report waits for it."""
+        at, pixels = self._at, math.prod(self._stage.size)
+        several = max(1, min(_REPORT_EVALUATIONS, _REPORT_PIXELS // pixels)) if self._on_gpu else 1
+        if self.report_at > 0:
+            several = min(several, self.report_at - len(at.history) % self.report_at)
+        return min(several, self._stage.evaluations - at.evaluation)
+
+    def _take(self, found: Readings) -> bool:
+        """Report evaluations, until one calls for the best image again; return whether that is where it goes on."""
+        at = self._at
+        for loss, terms, seconds in zip(found.losses, found.terms, self._clock.tick(len(found.losses)), strict=True):
             trouble = self._trouble(loss)
             at.evaluation += 1
             at.failures = at.failures + 1 if trouble else 0
-            if loss < at.bests[-1]:
-                at.best = evaluated
             at.bests.append(min(loss, at.bests[-1]) if math.isfinite(loss) else at.bests[-1])
-            if at.failures == _FAILURES and at.rescues < _RESCUES:
+            has_failed = at.failures == _FAILURES
+            goes_back = has_failed and at.rescues < _RESCUES
+            if goes_back:
                 self._rescue(trouble)
-                iterate = None
-            at.history.append(self._report(loss, dict(zip(step.terms, terms, strict=True))))
-            yield at.history[-1]
-        return outcome
+            at.history.append(self._report(loss, terms, seconds))
+            if has_failed:
+                return goes_back
+        return False
 
     def _outcome(self) -> Stopped | None:
         """Judge whether the stage has ended, and how."""
@@ -288,9 +319,9 @@ class Run:
         objective = self._scene.objective(self._stage, self._network)
         return iteration(objective, self._optimizer(self._stage, self._at.rescues), self._machine.device)
 
-    def _report(self, loss: float, terms: Mapping[str, float]) -> Progress:
+    def _report(self, loss: float, terms: Mapping[str, float], seconds: float) -> Progress:
         at, stage = self._at, self._stage
-        seconds, left = self._clock.read(at.stage, at.evaluation)
+        left = self._clock.left(at.stage, at.evaluation, seconds)
         remark = " ".join(self._remarks)
         self._remarks.clear()
         return Progress(
@@ -333,11 +364,6 @@ class Run:
             return Adam(rate, power)
         history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
         return LBFGS(layout.history, rate, power, history_dtype, group=self._machine.group).shortened(share)
-
-
-def _numbers(*scalars: Tensor) -> list[float]:
-    """Wait for the device, once, and return what it found."""
-    return cast("list[float]", torch.stack(scalars).tolist())
 
 
 def _is_out_of_memory(error: Exception) -> bool:

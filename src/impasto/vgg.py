@@ -73,6 +73,9 @@ class VGG19:
     def prepare(self, layers: Collection[str]) -> None:
         """Make ready what takes seconds and up to 700 MB, which is done at the first use otherwise."""
         weight, _ = self.weights.tensors["conv1_1"]
+        if dispatch.is_fused(weight):
+            self._fused.prepare(layers)
+            return
         features = self.forward(torch.zeros(3, _SMALL, _SMALL, device=weight.device), layers, keep=True)
         self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
 

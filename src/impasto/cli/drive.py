@@ -142,9 +142,13 @@ def _load(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer"
 def _paint(run: "Run", output: Path, watch: Watch, ended: Callable[[], int]) -> None:
     """Paint until the run is done, or until any of the processes is asked to end."""
     shown = display.silence() if watch.quiet else display.records() if watch.json else display.bar()
+    run.report_at = watch.save_every
+    reported = len(run.history)
     with display.lasting(shown) as show:
-        for progress in run:
-            show(progress)
+        for _ in run:
+            for progress in run.history[reported:]:
+                show(progress)
+            reported = len(run.history)
             if watch.save_every and len(run.history) % watch.save_every == 0:
                 run.save(_numbered(output, len(run.history)), overwrite=watch.overwrite)
             if run.agree(wanted=bool(ended())):

@@ -188,5 +188,6 @@ class _Work:
     def so_far(self, number: int, progress: Progress) -> Progress:
         """Return the progress of run `number`, from 0, as that of the whole."""
         stage = self._firsts[number] + progress.stage
-        seconds, left = self._clock.read(stage - 1, progress.evaluation)
+        (seconds,) = self._clock.tick(1)
+        left = self._clock.left(stage - 1, progress.evaluation, seconds)
         return replace(progress, stage=stage, stages=self._firsts[-1], seconds=seconds, seconds_left=left)

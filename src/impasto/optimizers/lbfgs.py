@@ -137,22 +137,19 @@ class LBFGS:
     ) -> tuple[Tensor, LBFGSState]:
         """Do the same with few launches; all of the state is changed in place."""
         pairs, last = state.pairs, state.last
-        rows = pairs.steps, pairs.changes
+        rows, add_up = (pairs.steps, pairs.changes), partial(torch.sum, dim=0, dtype=pairs.products.dtype)
         if last is None or last.image is None:
             last = Last(loss.clone(), mine.clone(), torch.zeros_like(loss), image.clone())
             state = replace(state, last=last)
-            direction = pairs.direction(mine)
-            has_pairs = (pairs.ages > 0).any()
-            flags = torch.stack((has_pairs, torch.zeros_like(has_pairs))).int()
+            sums = pairs.products.new_full((5,), torch.nan)  # no pair
         else:
-            add_up = partial(torch.sum, dim=0, dtype=pairs.products.dtype)
             parts = operators.complete(*rows, pairs.ages, mine, last.gradient, loss, last.loss, self.tolerated)
             sums = self.group.sum(add_up(parts))
-            found = self.group.sum(add_up(operators.products(*rows, pairs.ages, last.gradient)))
-            small = pairs.products, pairs.squares, pairs.lengths, pairs.ages
-            numbers = loss, last.loss, last.moved, state.share, state.longest
-            of_steps, of_changes, scale, flags = operators.solve(sums, found, *small, *numbers, self._limits)
-            direction = operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
+        found = self.group.sum(add_up(operators.products(*rows, pairs.ages, last.gradient)))
+        small = pairs.products, pairs.squares, pairs.lengths, pairs.ages
+        numbers = loss, last.loss, last.moved, state.share, state.longest
+        of_steps, of_changes, scale, flags = operators.solve(sums, found, *small, *numbers, self._limits)
+        direction = operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
         move = self._in_pixels(direction, room)
         length = torch.linalg.vector_norm(move, 1)
         image = operators.advance(

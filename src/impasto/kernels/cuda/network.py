@@ -9,6 +9,7 @@ look at, a bit a unit of every other ReLU, and a byte a unit of each pooling.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -17,14 +18,19 @@ from torch.nn import functional
 
 from impasto.convolution import Padding, border
 from impasto.kernels.cotangents import Cotangent, Difference, Linear, Owned
-from impasto.kernels.cuda import operators
+from impasto.kernels.cuda import dispatch, operators
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
+from impasto.kernels.cuda.warm_up import warm_up
 from impasto.layers import Layer, steps
 from impasto.pooling import Pool
 from impasto.tiles import Cuts, Wraps
 from impasto.weights import Weights
 
 __all__ = ["FusedNetwork", "Passed"]
+
+
+_MOST_UNITS = 2**31
+"""Units of a signal, less than which there have to be: kernels count them in 32 bits."""
 
 
 class Passed(NamedTuple):
@@ -51,17 +57,25 @@ class FusedNetwork:
     pool: Pool
     padding: Padding
 
+    def prepare(self, layers: Collection[str]) -> None:
+        """Make ready what takes memory, so that a plan can count it, and load the kernels."""
+        _ = self._turned, self._no_bias
+        weight, _ = self._first
+        if dispatch.uses_triton(weight):
+            warm_up(weight, self.pool, self.padding, layers)
+
     def forward(
         self, image: Tensor, layers: Collection[str], *, wraps: Wraps, cuts: Cuts, keep: bool
     ) -> tuple[dict[str, Tensor], list[Passed]]:
         """Return the features of `layers`, each (C, H, W), and the steps that were passed, if `keep`."""
         found: dict[str, Tensor] = {}
         passed: list[Passed] = []
-        listed = steps(layers)
         height, width = image.shape[1:]
+        if (height + 2) * (width + 2) * len(self._first[1]) >= _MOST_UNITS:
+            raise ValueError(f"an image of {width} × {height} pixels is too large to be computed whole; use tiles")
         frame = Frame.of(border(self.padding, wraps, cuts, first=True), height, width)
         signal = image
-        for step, following in zip(listed, [*listed[1:], None], strict=True):
+        for step, following in pairwise((*steps(layers), None)):
             first, last = step[0], step[-1]
             before, raw, bits = frame, None, None
             if not first.is_pool:
@@ -90,7 +104,8 @@ class FusedNetwork:
                 if first.name == "conv1_1" and first.name not in layers:
                     held = frame.inside(signal)
                 ahead = NO_FRAME if frame.is_zeros else frame
-                passed.append(Passed(step, torch.Size((1, channels, *shape)), ahead, before, bits, held))
+                remembered = None if last.name in layers and not last.is_pool else bits
+                passed.append(Passed(step, torch.Size((1, channels, *shape)), ahead, before, remembered, held))
             if last.name in layers:
                 found[last.name] = frame.inside(signal)[0]
         return found, passed
@@ -122,6 +137,7 @@ class FusedNetwork:
                     image = self._before_image(wide, frame, final)
                     return at.before.fold(image[None])[0]
                 wide = wide if final is None else operators.linear(wide, frame, *final, True)
+                final = None
             del features
             wide = self._back(wide, at.before, first.name)
         raise ValueError("there is no cotangent to pull back")

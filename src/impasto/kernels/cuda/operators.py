@@ -111,11 +111,11 @@ def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype:
 
 @_operator
 def activate(raw: Tensor, bias: Tensor, frame: Sequence[int], remember: bool) -> tuple[Tensor, Tensor]:  # noqa: FBT001
-    """Return max(0, raw + bias) in a frame and, if `remember`, a bit for each unit above 0, (H, W, C / 8)."""
+    """Return max(0, raw + bias) in a frame and a bit for each unit above 0, (H, W, C / 8), at least if `remember`."""
     if uses_triton(raw):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.activate(raw, bias, Frame(*frame), remember=remember)
+        return triton_layers.activate(raw, bias, Frame(*frame))
     output = _active(raw, bias)
     bits = _packed(output[0].permute(1, 2, 0) > 0) if remember else output.new_empty(0, dtype=torch.uint8)
     return Frame(*frame).put(output), bits
@@ -130,7 +130,7 @@ def pool(
     frame: Sequence[int],
     remember: bool,  # noqa: FBT001
 ) -> tuple[Tensor, Tensor]:
-    """Return the 2 × 2 pooling of max(0, raw + bias) in a frame, and what `unpool` needs, if `remember`.
+    """Return the 2 × 2 pooling of max(0, raw + bias) in a frame, and what `unpool` needs, at least if `remember`.
 
     That is (H // 2, W // 2, C) of uint8: for max, which of four is the largest, the first of equal ones, and 4 where
     none is above 0; else a bit for each of the four that is above 0.
@@ -138,7 +138,7 @@ def pool(
     if uses_triton(raw):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.pool(raw, bias, kind, scale, Frame(*frame), remember=remember)
+        return triton_layers.pool(raw, bias, kind, scale, Frame(*frame))
     fours = _fours(_active(raw, bias))  # (4, 1, C, H // 2, W // 2)
     if kind == "max":
         pooled = fours.amax(0)

@@ -88,9 +88,9 @@ def _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height,
 
 
 @_kernel
-def _activate(raw, raw_row, bias, framed, bits, height, width, channels: tl.constexpr, framed_height, framed_width,
+def _activate(raw, raw_row, bias, framed, bits, height, width, channels, framed_height, framed_width,
               above, left, first_row, last_row, first_column, last_column,
-              remember: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
+              positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
     place = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
     i, j = place // framed_width, place % framed_width
@@ -102,20 +102,19 @@ def _activate(raw, raw_row, bias, framed, bits, height, width, channels: tl.cons
     found = tl.where(shown & (found < 0), 0.0, tl.where(shown, found, 0.0))
     into = framed + place[:, None] * channels + channel[None, :]
     tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
-    if remember:
-        octets: tl.constexpr = (channels + 7) // 8
-        octet = tl.program_id(1) * (block // 8) + tl.arange(0, block // 8)
-        active = tl.reshape((found > 0).to(tl.int32), (positions, block // 8, 8))
-        packed = tl.sum(active << tl.arange(0, 8)[None, None, :], 2).to(tl.uint8)
-        interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
-        at = ((i - above) * width + j - left) * octets
-        tl.store(bits + at[:, None] + octet[None, :], packed, mask=interior[:, None] & (octet < octets)[None, :])
+    octets = (channels + 7) // 8
+    octet = tl.program_id(1) * (block // 8) + tl.arange(0, block // 8)
+    active = tl.reshape((found > 0).to(tl.int32), (positions, block // 8, 8))
+    packed = tl.sum(active << tl.arange(0, 8)[None, None, :], 2).to(tl.uint8)
+    interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
+    at = ((i - above) * width + j - left) * octets
+    tl.store(bits + at[:, None] + octet[None, :], packed, mask=interior[:, None] & (octet < octets)[None, :])
 
 
 @_kernel
-def _pool(raw, raw_row, bias, framed, choices, height, width, channels: tl.constexpr, framed_height, framed_width,
+def _pool(raw, raw_row, bias, framed, choices, height, width, channels, framed_height, framed_width,
           above, left, first_row, last_row, first_column, last_column, scale,
-          kind: tl.constexpr, remember: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
+          kind: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
     place = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
     i, j = place // framed_width, place % framed_width
@@ -144,15 +143,14 @@ def _pool(raw, raw_row, bias, framed, choices, height, width, channels: tl.const
     found = tl.where(shown, found, 0.0)
     into = framed + place[:, None] * channels + channel[None, :]
     tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
-    if remember:
-        interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
-        at = ((i - above) * width + j - left) * channels
-        where = interior[:, None] & (channel < channels)[None, :]
-        tl.store(choices + at[:, None] + channel[None, :], chosen.to(tl.uint8), mask=where)
+    interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
+    at = ((i - above) * width + j - left) * channels
+    where = interior[:, None] & (channel < channels)[None, :]
+    tl.store(choices + at[:, None] + channel[None, :], chosen.to(tl.uint8), mask=where)
 
 
 @_kernel
-def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row, height, width, channels: tl.constexpr,
+def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row, height, width, channels,
             above, left, first_row, last_row, first_column, last_column, scale,
             kind: tl.constexpr, copies: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
     place = tl.program_id(0) * positions + tl.arange(0, positions)
@@ -192,7 +190,7 @@ def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row,
 
 @_kernel
 def _mask(wide, wide_row, features, features_row, bits, content, content_row, factor, gradient,
-          height, width, channels: tl.constexpr, above, left, first_row, last_row, first_column, last_column,
+          height, width, channels, above, left, first_row, last_row, first_column, last_column,
           has_wide: tl.constexpr, has_features: tl.constexpr, has_bits: tl.constexpr, has_content: tl.constexpr,
           clears: tl.constexpr, copies: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
     place = tl.program_id(0) * positions + tl.arange(0, positions)
@@ -215,7 +213,7 @@ def _mask(wide, wide_row, features, features_row, bits, content, content_row, fa
         if clears:
             pulled = tl.where(found > 0, pulled, 0.0)
     if has_bits:
-        octets: tl.constexpr = (channels + 7) // 8
+        octets = (channels + 7) // 8
         at = place[:, None] * octets + (channel // 8)[None, :]
         packed = tl.load(bits + at, mask=here, other=0).to(tl.int32)
         pulled = tl.where(((packed >> (channel % 8)[None, :]) & 1) > 0, pulled, 0.0)
@@ -224,19 +222,19 @@ def _mask(wide, wide_row, features, features_row, bits, content, content_row, fa
 
 @_kernel
 def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, offset_step, weights, weights_row,
-            gradient, filters, height, width, channels: tl.constexpr,
+            gradient, filters, height, width, channels,
             above, left, first_row, last_row, first_column, last_column, top, bottom, near, far,
             has_wide: tl.constexpr, has_offset: tl.constexpr, has_weights: tl.constexpr, is_part: tl.constexpr,
-            clears: tl.constexpr, copies: tl.constexpr, is_first: tl.constexpr, precision: tl.constexpr,
+            clears: tl.constexpr, copies: tl.constexpr, is_first: tl.constexpr, is_small: tl.constexpr, precision: tl.constexpr,
             repeats: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, depth: tl.constexpr,
             taps: tl.constexpr):  # fmt: skip
-    is_small: tl.constexpr = channels <= depth and block == depth  # the slope stays where it is
     kind = features.dtype.element_ty
     channel = tl.program_id(1) * block + tl.arange(0, block)
     inner, tap = tl.arange(0, depth), tl.arange(0, taps)
     known = (channel < channels)[None, :]
-    slope = tl.load(matrix + inner[:, None] * matrix_row + channel[None, :],
-                    mask=(inner < channels)[:, None] & known, other=0.0).to(kind)  # fmt: skip
+    if is_small:
+        slope = tl.load(matrix + inner[:, None] * matrix_row + channel[None, :],
+                        mask=(inner < channels)[:, None] & known, other=0.0).to(kind)  # fmt: skip
     if has_offset:
         shift = tl.load(offset + channel * offset_step, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     if is_first:
@@ -247,11 +245,11 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
         y, x = place // width, place % width
         valid = place < height * width
         there = (y * features_row + x * channels)[:, None]
-        if has_wide:
-            base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                           first_row, last_row, first_column, last_column, copies)  # fmt: skip
         total = tl.zeros((positions, block), tl.float32)
-        if is_small:
+        if is_small:  # the slope stays where it is
+            if has_wide:  # on its way while the product is made
+                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
+                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
             found = tl.load(features + there + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0)
             total = product(found, slope, total, precision)
         else:
@@ -263,6 +261,9 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
                               mask=(some < channels)[:, None] & known, other=0.0)  # fmt: skip
                 total = product(one, two.to(kind), total, precision)
             found = tl.load(features + there + channel[None, :], mask=valid[:, None] & known, other=0.0)
+            if has_wide:
+                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
+                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
         total = 2 * total
         if has_offset:
             total += shift
@@ -389,27 +390,25 @@ def _octets(like: Tensor, channels: int, height: int, width: int) -> Tensor:
     return torch.empty((height, width, channels), dtype=torch.uint8, device=like.device)
 
 
-def activate(raw: Tensor, bias: Tensor, frame: Frame, *, remember: bool) -> tuple[Tensor, Tensor]:
+def activate(raw: Tensor, bias: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
     _, channels, height, width = raw.shape
     framed = _signal(raw, channels, *frame.size(height, width))
-    bits = _octets(raw, -(-channels // 8) if remember else 0, height, width)
+    bits = _octets(raw, -(-channels // 8), height, width)
     block = _block(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _POSITIONS), triton.cdiv(channels, block))
     _activate[grid](raw, raw.stride(2), bias, framed, bits, height, width, channels, framed.shape[2], framed.shape[3],
-                    *_inner(frame), remember=remember, positions=_POSITIONS, block=block)  # fmt: skip
+                    *_inner(frame), positions=_POSITIONS, block=block)  # fmt: skip
     return framed, bits
 
 
-def pool(
-    raw: Tensor, bias: Tensor, kind: str, scale: float, frame: Frame, *, remember: bool
-) -> tuple[Tensor, Tensor]:
+def pool(raw: Tensor, bias: Tensor, kind: str, scale: float, frame: Frame) -> tuple[Tensor, Tensor]:
     channels, height, width = raw.shape[1], raw.shape[2] // 2, raw.shape[3] // 2
     framed = _signal(raw, channels, *frame.size(height, width))
-    choices = _octets(raw, channels if remember else 0, height, width)
+    choices = _octets(raw, channels, height, width)
     block = _block(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _POSITIONS), triton.cdiv(channels, block))
     _pool[grid](raw, raw.stride(2), bias, framed, choices, height, width, channels, framed.shape[2], framed.shape[3],
-                *_inner(frame), scale, kind=kind, remember=remember, positions=_POSITIONS, block=block)  # fmt: skip
+                *_inner(frame), scale, kind=kind, positions=_POSITIONS, block=block)  # fmt: skip
     return framed, choices
 
 
@@ -467,9 +466,10 @@ def linear(
                   weighing, weighing.stride(-2), gradient, features if filters is None else filters, height, width,
                   channels, *_inner(frame), *(place or (0, height, 0, width)), has_wide=wide is not None,
                   has_offset=offset is not None, has_weights=weights is not None, is_part=place is not None,
-                  clears=clears, copies=_copies(frame), is_first=filters is not None, precision="tf32x3",
+                  clears=clears, copies=_copies(frame), is_first=filters is not None,
+                  is_small=channels <= block, precision="tf32x3",
                   repeats=repeats, positions=positions, block=block, depth=depth, taps=_TAPS,
-                  num_warps=4 if block == channels == 128 else 8)  # fmt: skip
+                  num_warps=8)  # fmt: skip
     return gradient
 
 

@@ -32,10 +32,9 @@ _UNITS = 4096
 """Units of features in a program of the distance from the content."""
 
 
-@triton.jit
-def _moments(features, features_row, weights, weights_row, partial, height, width, channels: tl.constexpr, part,
-             has_weights: tl.constexpr, precision: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
-    tiles: tl.constexpr = (channels + block - 1) // block
+@triton.jit(do_not_specialize=["height", "width", "part", "tiles"])
+def _moments(features, features_row, weights, weights_row, partial, height, width, channels, part, tiles,
+             has_weights: tl.constexpr, is_single: tl.constexpr, precision: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
     row = tl.program_id(0) // tiles * block + tl.arange(0, block)
     column = tl.program_id(0) % tiles * block + tl.arange(0, block)
     first = tl.program_id(1) * part
@@ -49,7 +48,7 @@ def _moments(features, features_row, weights, weights_row, partial, height, widt
         there = y * features_row + x * channels
         one = tl.load(features + there[:, None] + row[None, :],
                       mask=valid[:, None] & (row < channels)[None, :], other=0.0)  # fmt: skip
-        if tiles == 1:
+        if is_single:
             two = one
         else:
             two = tl.load(features + there[:, None] + column[None, :],
@@ -66,7 +65,7 @@ def _moments(features, features_row, weights, weights_row, partial, height, widt
         tl.store(into + column * (channels + 1) + channels, tl.sum(sums, 0), mask=column < channels)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count", "channels"])
 def _gram_distance(total, mass, target, value, slope, count, channels, weight, block: tl.constexpr):
     place = tl.program_id(0) * block + tl.arange(0, block)
     mine = place < count
@@ -95,7 +94,7 @@ def _out_of_range(gray):
     return tl.where(gray > 255.0, gray - 255.0, tl.where(gray >= 0.0, 0.0, gray))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["height", "width"])
 def _excess(gray, gray_plane, gray_row, partial, height, width, block: tl.constexpr):
     row = tl.program_id(0)
     place = tl.program_id(1) * block + tl.arange(0, block)
@@ -104,7 +103,7 @@ def _excess(gray, gray_plane, gray_row, partial, height, width, block: tl.conste
     tl.store(partial + row * tl.num_programs(1) + tl.program_id(1), tl.sum(found * found, 0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["height", "width"])
 def _add_excess(gray, gray_plane, gray_row, factor, into, into_plane, into_row, height, width, block: tl.constexpr):
     row = tl.program_id(0)
     place = tl.program_id(1) * block + tl.arange(0, block)
@@ -141,14 +140,14 @@ def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
 def moments(features: Tensor, weights: Tensor | None) -> Tensor:
     channels, height, width = features.shape
     block = max(16, min(128 if features.dtype == torch.bfloat16 else 64, triton.next_power_of_2(channels)))
-    tiles = triton.cdiv(channels, block) ** 2
-    parts = max(1, min(_PROGRAMS // tiles, height * width // _FEWEST))
+    tiles = triton.cdiv(channels, block)
+    parts = max(1, min(_PROGRAMS // tiles**2, height * width // _FEWEST))
     part = triton.cdiv(triton.cdiv(height * width, parts), _POSITIONS) * _POSITIONS
     parts = triton.cdiv(height * width, part)
     partial = torch.empty((parts, channels, channels + 1), dtype=torch.float32, device=features.device)
     weighing = features if weights is None else weights
-    _moments[tiles, parts](features, features.stride(1), weighing, weighing.stride(-2), partial, height, width, channels,
-                           part, has_weights=weights is not None, precision="tf32x3", positions=_POSITIONS,
+    _moments[tiles**2, parts](features, features.stride(1), weighing, weighing.stride(-2), partial, height, width, channels,
+                           part, tiles, has_weights=weights is not None, is_single=tiles == 1, precision="tf32x3", positions=_POSITIONS,
                            block=block, num_warps=8)  # fmt: skip
     return partial
 

@@ -1,0 +1,266 @@
+"""Measure a GPU: ceilings, evaluations, memory against the plan, kernels, command to file, a race, the GPU's tests.
+
+    scripts/bench gpu
+    scripts/bench gpu --pair CONTENT STYLE --peer 'NAME: COMMAND' --part rate --part race
+
+A peer's COMMAND is as in `speed.py`. Everything takes at most 5 minutes on an H100; a short table comes last.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from record import Judge, environment, write
+from speed import NOTEBOOK, _sized, compare, run_peer
+
+from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto.layers import up_to
+
+SIZES = (512, 1024, 2048)
+FLOPS_PER_PIXEL = 4 * sum(layer.macs for layer in up_to("conv5_1"))
+"""Of the convolutions, forward and back."""
+
+
+def milliseconds(run: Callable[[], object], repeats: int = 10) -> float:
+    """Return the time of a call on the GPU, the median of some."""
+    run()
+    times: list[float] = []
+    for _ in range(repeats):
+        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        run()
+        stop.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(stop))
+    return statistics.median(times)
+
+
+def ceilings(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield what the GPU can do: products and copies."""
+    del options
+    for dtype in (torch.bfloat16, torch.float32):
+        torch.backends.cuda.matmul.allow_tf32 = True
+        matrix = torch.randn(8192, 8192, device="cuda").to(dtype)
+        rate = 2 * 8192**3 / milliseconds(lambda matrix=matrix: matrix @ matrix) / 1e9
+        torch.backends.cuda.matmul.allow_tf32 = False
+        yield {"8192³ product in": "tf32" if dtype == torch.float32 else "bfloat16", "TFLOP/s": round(rate)}
+    block = torch.empty(1 << 31, dtype=torch.uint8, device="cuda")
+    rate = 2 * block.numel() / milliseconds(lambda: block.clone()) / 1e9
+    yield {"copy, read and written": "TB/s", "TB/s": round(rate, 2)}
+
+
+def _pictures(options: argparse.Namespace) -> tuple[Picture, Picture]:
+    if options.pair:
+        return Picture.open(options.pair[0]), Picture.open(options.pair[1])
+    return Picture.open(demo.photograph()), Picture(demo.painting())
+
+
+def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the time of an evaluation and step of a run with a full history, and its memory against the plan."""
+    content, style = _pictures(options)
+    for dtype, size in product(("bfloat16", "float32"), (256, *SIZES)):
+        torch.cuda.empty_cache()
+        settings = Settings(size=size, first_size=0, iterations=120, tolerance=0)
+        transfer = StyleTransfer(settings, Runtime(device="cuda", dtype=dtype))
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        run = transfer.start(content.resized(size, size), style)
+        list(run)
+        seconds = [progress.seconds for progress in run.history]
+        later = (seconds[-1] - seconds[63]) / (len(seconds) - 64)
+        row = {
+            "size": size,
+            "features": dtype,
+            "ms": round(1e3 * later, 3),
+            "TFLOP/s of convolutions": round(FLOPS_PER_PIXEL * size**2 / later / 1e12),
+            "first report after, s": round(seconds[15 if size < 2048 else 3], 2),
+            "history": f"{run.plan.stages[0].layout.history} in {run.plan.stages[0].layout.history_type}",
+            "allocated at the peak, MB": round(torch.cuda.max_memory_allocated() / 1e6),
+            "reserved at the peak, MB": round(torch.cuda.max_memory_reserved() / 1e6),
+            "planned, MB": round(run.plan.bytes / 1e6),
+            "before, MB": round(before / 1e6),
+            "loss": run.history[-1].loss,
+        }
+        del run, transfer
+        yield row
+
+
+def kernels(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the kernels of an evaluation and step at 1024² in bfloat16, by time."""
+    from torch.profiler import ProfilerActivity, profile
+
+    content, style = _pictures(options)
+    settings = Settings(size=1024, first_size=0, iterations=112, tolerance=0)
+    run = StyleTransfer(settings, Runtime(device="cuda", dtype="bfloat16")).start(content.resized(1024, 1024), style)
+    for progress in run:
+        if progress.evaluation >= 80:
+            break
+    done = len(run.history)
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        next(run)
+        torch.cuda.synchronize()
+    count = len(run.history) - done
+    events = sorted(seen.key_averages(), key=lambda event: -event.self_device_time_total)
+    total = sum(event.self_device_time_total for event in events) / count
+    yield {"launches": round(sum(event.count for event in events) / count), "microseconds": round(total)}
+    for event in events[:40]:
+        launches, each = event.count / count, event.self_device_time_total / count
+        yield {"kernel": event.key[:90], "launches": round(launches, 1), "microseconds": round(each, 1)}
+
+
+def command(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the time from the command to the file: the first ever, whose kernels are compiled, and later ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = Path(folder) / "content.png", Path(folder) / "style.png"
+        for name, picture in zip(names, _pictures(options), strict=True):
+            picture.save(name)
+        variables = {**os.environ, "TRITON_CACHE_DIR": f"{folder}/triton"}
+        for size in (SIZES[0], *SIZES):
+            times: list[float] = []
+            is_first = not Path(variables["TRITON_CACHE_DIR"]).exists()
+            for index in range(1 if is_first else 2):
+                words = [sys.executable, "-m", "impasto", "paint", *map(str, names), "--size", str(size), "--overwrite"]
+                began = time.perf_counter()
+                output = Path(options.keep or folder) / f"{size}.png"
+                said = subprocess.run([*words, "-o", str(output)], capture_output=True, text=True, env=variables)
+                times.append(round(time.perf_counter() - began, 2))
+                if said.returncode:
+                    raise SystemExit(said.stderr[-2000:])
+            yield {"size": size, "first ever": is_first, "seconds": times, "said": said.stdout.strip()[-90:]}
+
+
+def large(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the memory of large pictures within a limit."""
+    content, style = _pictures(options)
+    for size, limit in ((4096, "12GB"), (8192, "40GB")):
+        torch.cuda.empty_cache()
+        settings = Settings(size=size, first_size=0, iterations=4, tolerance=0)
+        transfer = StyleTransfer(settings, Runtime(device="cuda", memory=limit))
+        torch.cuda.reset_peak_memory_stats()
+        run = transfer.start(content.resized(size, size), style)
+        list(run)
+        layout, seconds = run.plan.stages[0].layout, [progress.seconds for progress in run.history]
+        yield {
+            "size": size,
+            "memory": limit,
+            "tiles": layout.tiles,
+            "history": layout.history,
+            "ms": round(1e3 * (seconds[-1] - seconds[-2])),
+            "reserved at the peak, MB": round(torch.cuda.max_memory_reserved() / 1e6),
+            "allocated at the peak, MB": round(torch.cuda.max_memory_allocated() / 1e6),
+            "planned, MB": round(run.plan.bytes / 1e6),
+            "loss": run.history[-1].loss,
+        }
+        del run, transfer
+
+
+def race(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield rows as `speed.peers` does: the time to a peer's last loss, and to the loss of its file."""
+    paths = [Path(path) for path in options.pair]
+    for size in (512, 1024) if options.pair and options.peer else ():
+        with tempfile.TemporaryDirectory() as folder:
+            content, style = (_sized(path, size, Path(folder)) for path in paths)
+            judge, ours = _paint(content, style, size)
+            for peer in options.peer:
+                name, words = peer.split(":", 1)
+                output = Path(folder) / "peer.png"
+                theirs = run_peer(words.format(content=content, style=style, size=size, output=output))
+                pair = " in ".join(path.stem for path in paths)
+                yield compare(ours, theirs, judge(Picture.open(output)), peer=name, pair=pair, size=size)
+
+
+def _paint(content: Path, style: Path, size: int) -> tuple[Judge, list[dict[str, float]]]:
+    """Paint with impasto; return the judge and rows of seconds, evaluations and J of the file."""
+    pictures = Picture.open(content), Picture.open(style)
+    shorts = [min(picture.width, picture.height) for picture in pictures]
+    settings = NOTEBOOK.replace(
+        size=size, style_scale=shorts[1] / shorts[0], first_size=256, iterations=40, stage_ratio=2.5 if size > 512 else 6.0
+    )
+    transfer = StyleTransfer(settings, Runtime(device="cuda"))
+    run = transfer.start(*pictures)
+    seconds, seen = 0.0, []
+    while True:
+        began = time.perf_counter()
+        progress = next(run, None)
+        seconds += time.perf_counter() - began
+        if progress is None:
+            break
+        if progress.stage == progress.stages:
+            seen.append((seconds, progress.evaluation, run.preview()))
+    judge = Judge(transfer, *pictures, device="cuda")
+    rows: list[dict[str, float]] = []
+    for at, evaluation, picture in seen:
+        eight_bits = Picture((picture.pixels * 255).round() / 255)
+        rows.append({"seconds": round(at, 3), "evaluation": evaluation, "file": round(judge(eight_bits), 1)})
+    return judge, rows
+
+
+def tests(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield what the tests say that a GPU takes part in."""
+    del options
+    folder = Path(__file__).parent.parent / "tests"
+    names = [str(folder / f"test_{name}.py") for name in ("triton", "fused", "iteration", "vgg")]
+    began = time.perf_counter()
+    said = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names],
+        capture_output=True,
+        text=True,
+        cwd=folder.parent,
+    )
+    yield {"tests": said.stdout.strip().splitlines()[-1], "seconds": round(time.perf_counter() - began)}
+    if said.returncode:
+        print(said.stdout[-3000:])
+
+
+PARTS = {
+    "ceilings": ceilings,
+    "rate": rate,
+    "command": command,
+    "race": race,
+    "large": large,
+    "kernels": kernels,
+    "tests": tests,
+}
+
+
+def main() -> None:
+    """Run the parts asked for, or all, put them into the JSON, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=PARTS, action="append")
+    parser.add_argument("--pair", nargs=2, metavar=("CONTENT", "STYLE"), default=[], help="else the demo's pictures")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME: COMMAND")
+    parser.add_argument("--keep", metavar="FOLDER", help="where to leave the pictures of the part command")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        raise SystemExit("there is no GPU that this PyTorch can use.")
+    device = {
+        "gpu": torch.cuda.get_device_name(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
+    table: list[str] = []
+    for part in options.part or PARTS:
+        began, rows = time.perf_counter(), []
+        for row in PARTS[part](options):
+            rows.append(row)
+            shown = {name: value for name, value in row.items() if not isinstance(value, list) or len(value) < 5}
+            table.append(f"{part}: {json.dumps(shown, ensure_ascii=False)}")
+            print(table[-1], flush=True)
+        write(options.output, part, {**device, "rows": rows, "seconds": round(time.perf_counter() - began)})
+    print("\n" + "\n".join(line for line in table if not line.startswith("kernels") or "launches" in line[:20]))
+    print(environment()["commit"], device)
+
+
+if __name__ == "__main__":
+    main()
