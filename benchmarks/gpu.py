@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from record import Judge, environment, write
-from speed import NOTEBOOK, _sized, compare, run_peer
+from speed import NOTEBOOK, sized, compare, run_peer
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
 from impasto.layers import up_to
@@ -169,7 +169,7 @@ def race(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     paths = [Path(path) for path in options.pair]
     for size in (512, 1024) if options.pair and options.peer else ():
         with tempfile.TemporaryDirectory() as folder:
-            content, style = (_sized(path, size, Path(folder)) for path in paths)
+            content, style = (sized(path, size, Path(folder)) for path in paths)
             judge, ours = _paint(content, style, size)
             for peer in options.peer:
                 name, words = peer.split(":", 1)
@@ -188,6 +188,7 @@ def _paint(content: Path, style: Path, size: int) -> tuple[Judge, list[dict[str,
     )
     transfer = StyleTransfer(settings, Runtime(device="cuda"))
     run = transfer.start(*pictures)
+    run.report_at = 8
     seconds, seen = 0.0, []
     while True:
         began = time.perf_counter()

@@ -50,7 +50,7 @@ def peers(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for paths in options.pair:
             pair = " in ".join(Path(path).stem for path in paths)
             with tempfile.TemporaryDirectory() as folder:
-                content, style = (_sized(Path(path), size, Path(folder)) for path in paths)
+                content, style = (sized(Path(path), size, Path(folder)) for path in paths)
                 judge, ours = paint(content, style, size, options)
                 for row in found if options.again else []:
                     if (row["pair"], row["size"]) == (pair, size):
@@ -63,7 +63,7 @@ def peers(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     yield compare(ours, theirs, judge(Picture.open(output)), peer=name, pair=pair, size=size)
 
 
-def _sized(path: Path, size: int, folder: Path) -> Path:
+def sized(path: Path, size: int, folder: Path) -> Path:
     """Save a picture with a long side of `size`, and return where."""
     picture = Picture.open(path)
     sized = folder / f"{path.stem}.png"

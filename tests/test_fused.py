@@ -43,7 +43,8 @@ def pulled_back(network, point, layers, wraps=(False, False)):
     found = network.forward(point, layers, keep=True, wraps=wraps)
     assert found.passed
     generator = torch.Generator().manual_seed(1)
-    weights = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
+    random = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
+    weights = {name: numbers.to(found[name]) for name, numbers in random.items()}
     by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
     leaf = point.clone().requires_grad_()
     expected = autograd.features(network, leaf, wraps)
@@ -64,6 +65,37 @@ def test_the_pullback_equals_automatic_differentiation(weights, pooling, padding
     for size, wraps in (((40, 36), (False, False)), ((67, 45), (False, False)), ((48, 64), (True, False))):
         by_hand, expected = pulled_back(network, image(*size), layers, wraps)
         assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+@pytest.mark.parametrize(
+    ("dtype", "most"), [(DOUBLE, 1e-10), (torch.float32, 1e-4), (torch.bfloat16, 0.15)], ids=["64", "32", "16"]
+)
+def test_a_gpu_computes_the_same_gradient(pooling, padding, dtype, most):
+    network = VGG19(tiny_weights(1), pooling, padding=padding)
+    point = image(80, 96)
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        on_gpu = network.to(torch.device("cuda"), dtype)
+        by_hand, _ = pulled_back(on_gpu, point.cuda().to(torch.promote_types(dtype, torch.float32)), DEFAULT)
+    exact = network.to(torch.device("cuda"), DOUBLE)
+    _, expected = pulled_back(exact, point.cuda(), DEFAULT)
+    assert float((by_hand - expected).norm() / expected.norm()) < most
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_run_on_a_gpu_falls_as_far_as_on_a_processor(picture):
+    found = {}
+    for device in ("cpu", "cuda"):
+        settings = Settings(size=192, first_size=96, iterations=30, tolerance=0)
+        transfer = StyleTransfer(settings, Runtime(device=device, dtype="float32"), weights=tiny_weights(1))
+        run = transfer.start(picture(192, 160), picture(seed=1))
+        list(run)
+        found[device] = [progress.loss for progress in run.history]
+        assert len(run.history) == run.plan.evaluations
+    assert found["cuda"][:3] == pytest.approx(found["cpu"][:3], rel=1e-2)
+    assert found["cuda"][-1] == pytest.approx(found["cpu"][-1], rel=0.1)
 
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])

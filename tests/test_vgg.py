@@ -168,14 +168,6 @@ def test_fewer_multiplications_make_the_same_features_and_gradient(dtype, saving
     assert float((by_hand - expected).norm() / expected.norm()) < most
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("padding", ["zeros", "replicate"])
-def test_a_gpu_computes_the_same_gradient(weights, padding):
-    network = VGG19(weights, padding=padding).to(torch.device("cuda"), DOUBLE)
-    by_hand, expected = pulled_back(network, image().cuda(), EVERY_LAYER)
-    assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
-
-
 def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
     zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
     network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")

@@ -7,7 +7,6 @@ last evaluation of several.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -19,8 +18,8 @@ from impasto.trees import named
 
 __all__ = ["Iteration", "Point", "Readings", "Recorded", "iteration"]
 
-_WARM_UP_STEPS = 3
-"""Before the recording: what an optimizer remembers has its final form after two, and libraries are set up."""
+_WARM_UP_STEPS = 2
+"""Before the recording: what an optimizer remembers has its final form then, and libraries are set up."""
 
 
 class Point(NamedTuple):
@@ -104,19 +103,13 @@ def _read(rows: Tensor, names: Sequence[str], point: Point) -> Readings:
     return Readings([row[0] for row in listed], [dict(zip(names, row[1:], strict=True)) for row in listed], point)
 
 
-@cache
-def _pool() -> Any:
-    """Return the memory that all recordings of this process share, one after the other."""
-    return torch.cuda.graph_pool_handle()
-
-
 def _record(work: Callable[[], Step]) -> Recording:
     """Record work as a CUDA graph; `torch.cuda.graph` does the same after a garbage collection, which takes longer."""
     torch.cuda.synchronize()
     torch.cuda.empty_cache()  # the graph has memory of its own
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.stream(torch.cuda.Stream()):
-        graph.capture_begin(pool=_pool(), capture_error_mode="thread_local")
+        graph.capture_begin(capture_error_mode="thread_local")
         try:
             found = work()
         finally:

@@ -122,7 +122,7 @@ class Objective:
             kept += [view] * keep
             del view
         measured = [(loss, total.over(self.group.sum)) for loss, total in zip(self.losses, sums, strict=True)]
-        found = [(loss, *_value_and_slope(loss, total)) for loss, total in measured]
+        found = [(loss, *self._value_and_slope(loss, total)) for loss, total in measured]
         slopes = [(loss, slope) for loss, _, slope in found]
         gradient = torch.zeros_like(image)
         for tile in reversed(tiles):
@@ -137,6 +137,12 @@ class Objective:
             values[loss.term].append(value.reshape(-1))
         terms = {term: torch.cat(parts).sum() for term, parts in values.items()}
         return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient)
+
+    def _value_and_slope(self, loss: Loss, statistic: Statistic) -> tuple[Tensor, Tensor]:
+        """Return the value of a loss, in parts that add up to it, and its slope."""
+        if isinstance(loss, Texture):
+            return loss.value_and_slope(statistic, self.network.dtype)
+        return loss.compare(statistic), loss.slope(statistic)
 
     def _view(self, image: Tensor, tile: Tile, layers: Collection[str], *, keep: bool) -> "_View":
         pixels = image[tile.seen()]
@@ -193,13 +199,6 @@ class _View:
         weights = torch.zeros_like(pixels[0])
         weights[self.tile.mine()[1:]] = 1
         return weights
-
-
-def _value_and_slope(loss: Loss, statistic: Statistic) -> tuple[Tensor, Tensor]:
-    """Return the value of a loss, in parts that add up to it, and its slope."""
-    if isinstance(loss, Texture):
-        return loss.value_and_slope(statistic)
-    return loss.compare(statistic), loss.slope(statistic)
 
 
 def _layers(losses: Iterable[Loss]) -> set[str]:

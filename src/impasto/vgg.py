@@ -66,6 +66,11 @@ class VGG19:
     saving: Saving = "off"
     """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the features."""
+        return self.weights.tensors["conv1_1"][0].dtype
+
     def to(self, device: torch.device, dtype: torch.dtype, saving: Saving = "off") -> Self:
         """Return the network with its weights on a device, in the dtype of its features."""
         return replace(self, weights=self.weights.to(device, dtype), saving=saving)

@@ -67,10 +67,10 @@ def _is_free(output: Path) -> bool:
 Output = Annotated[Path, Parameter(alias="-o")]
 
 
-def ready(watch: Watch | None, output: Path, settings: Settings) -> Watch:
+def ready(watch: Watch | None, output: Path, settings: Settings, device: str = "cpu") -> Watch:
     """Return what was asked for, its names checked before any work begins; of several processes, only the first shows.
 
-    A run that goes on may replace what it has saved before, but no file of anyone else.
+    What `device` needs begins to load in the background, if that is a GPU. A run that goes on may replace what it has saved before, but no file of anyone else.
 
     Raises:
         InputError: a name could not be written at the end, or a number is out of range.
@@ -85,6 +85,9 @@ def ready(watch: Watch | None, output: Path, settings: Settings) -> Watch:
         raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
     files.check_target(output, overwrite=watch.overwrite)
     files.check_target(kept, overwrite=True)
+    from impasto.kernels.cuda.wake import wake  # noqa: PLC0415 (torch)
+
+    wake(device)
     from impasto.images import check_suffix  # noqa: PLC0415 (torch)
 
     check_suffix(output, longest_side=settings.size, deep=settings.bits == "16")

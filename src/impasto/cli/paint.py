@@ -61,9 +61,9 @@ def paint(
     sheet = None if paper is None else Paper.of(paper, chosen.dpi, flags)
     if sheet is not None:
         chosen = chosen.replace(size=sheet.longest, dpi=sheet.dpi)
-    watch = ready(watch, output, chosen)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
+    watch = ready(watch, output, chosen, runtime.device if processes == 1 or several.launched() else "cpu")
     if processes > 1 and not several.launched():
         several.launch(processes)
         return
@@ -95,7 +95,7 @@ def demo(
 
     """
     chosen, runtime = choose(flags)
-    watch = ready(watch, output, chosen)
+    watch = ready(watch, output, chosen, runtime.device)
     if painting is not None:
         ready(watch, painting, chosen)
     from impasto import demo  # noqa: PLC0415 (torch)
@@ -135,7 +135,7 @@ def texture(
 
     """
     chosen, runtime = choose(flags, "texture")
-    watch = ready(watch, output, chosen)
+    watch = ready(watch, output, chosen, runtime.device)
     from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
     sides = _sides(shape, chosen.size)
@@ -167,7 +167,7 @@ def reconstruct(
 
     """
     chosen, runtime = choose(flags, "reconstruction")
-    watch = ready(watch, output, chosen)
+    watch = ready(watch, output, chosen, runtime.device)
     from impasto.scene import Inputs  # noqa: PLC0415 (torch)
 
     photograph = open_picture(content, allow_large=allow_large, quiet=watch.quiet)

@@ -72,12 +72,15 @@ class Texture:
         slopes = (distance.derivative(statistic.mean) * weight for distance, weight in self.distances)
         return sum(slopes, start=start) / statistic.mass
 
-    def value_and_slope(self, statistic: Statistic) -> tuple[Tensor, Tensor]:
-        """Return what `compare` and `slope` do, with few launches; the value may be in parts, (parts,)."""
+    def value_and_slope(self, statistic: Statistic, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return what `compare` and `slope` do, with few launches; the value may be in parts, (parts,).
+
+        The slope of a Gram matrix alone is in the dtype of the features, without a column for their mean.
+        """
         (distance, weight), *others = self.distances
         if others or not isinstance(distance, Gram) or not dispatch.is_fused(statistic.total):
             return self.compare(statistic), self.slope(statistic)
-        return operators.gram_distance(statistic.total, statistic.mass, distance.target, weight)
+        return operators.gram_distance(statistic.total, statistic.mass, distance.target, weight, dtype)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and that by the sum of F."""

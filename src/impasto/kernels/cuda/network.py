@@ -132,12 +132,11 @@ class FusedNetwork:
                 if first.is_pool:
                     continue
             else:
-                wide, frame, final = _before_relu(wide, at, features, added, like=self._first[0])
+                wide = _before_relu(wide, at, features, added, like=self._first[0])
                 if first.name == "conv1_1":
-                    image = self._before_image(wide, frame, final)
+                    weight, _ = self._first
+                    image = operators.first_back(wide, weight, self._convention[0], self._image_dtype)
                     return at.before.fold(image[None])[0]
-                wide = wide if final is None else operators.linear(wide, frame, *final, True)
-                final = None
             del features
             wide = self._back(wide, at.before, first.name)
         raise ValueError("there is no cotangent to pull back")
@@ -146,14 +145,6 @@ class FusedNetwork:
         """Return the gradient by the framed input of a convolution; without the frame, if that is zeros all around."""
         padding = 1 if frame.is_zeros else 2
         return functional.conv2d(cotangent, self._turned[name], padding=padding)
-
-    def _before_image(self, wide: Tensor | None, frame: Frame, final: "Final | None") -> Tensor:
-        """Return the gradient by the framed image, (3, H + 2, W + 2)."""
-        weight, scale, dtype = self._first[0], self._convention[0], self._image_dtype
-        if final is not None:
-            return operators.first_linear(wide, frame, *final, weight, scale, dtype)
-        assert wide is not None  # noqa: S101
-        return operators.first_back(wide, weight, scale, dtype)
 
     def _before_pool(
         self, wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent]
@@ -200,17 +191,10 @@ class FusedNetwork:
         return torch.promote_types(self._first[0].dtype, torch.float32)
 
 
-Final = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Sequence[int] | None]
-"""The last thing that is added before a ReLU: the features and what `operators.linear` takes."""
-
-
 def _before_relu(
     wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
-) -> tuple[Tensor | None, Frame, Final | None]:
-    """Go back through the frame of a ReLU's output and what losses add there; if the last is `Final`, up to there.
-
-    Without it, the ReLU itself is behind, too.
-    """
+) -> Tensor:
+    """Go back through the frame of a ReLU's output, what losses add there, and the ReLU."""
     signal = at.held if features is None else features[None]
     frame = at.frame
     fused = [cotangent for cotangent in added if isinstance(_within(cotangent), Linear)]
@@ -229,11 +213,11 @@ def _before_relu(
         if isinstance(cotangent, Owned):
             place = [edge for part in cotangent.place[1:] for edge in (part.start, part.stop)]
         assert signal is not None and isinstance(inner, Linear)  # noqa: PT018, S101
-        final = signal, inner.matrix, inner.offset, inner.weights, place
-        if cotangent is fused[-1]:
-            return wide, frame, final
-        wide, frame = operators.linear(wide, frame, *final, False), NO_FRAME
-    return wide, frame, None
+        is_last = cotangent is fused[-1]
+        wide = operators.linear(wide, frame, signal, inner.matrix, inner.offset, inner.weights, place, is_last)
+        frame = NO_FRAME
+    assert wide is not None  # noqa: S101
+    return wide
 
 
 def _added(wide: Tensor | None, frame: Frame, features: Tensor, added: Sequence[Cotangent]) -> Tensor:

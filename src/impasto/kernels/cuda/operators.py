@@ -25,7 +25,6 @@ __all__ = [
     "excess",
     "first_back",
     "first_forward",
-    "first_linear",
     "gram_distance",
     "linear",
     "mask",
@@ -267,35 +266,6 @@ def linear(
 
 
 @_operator
-def first_linear(
-    wide: Tensor | None,
-    frame: Sequence[int],
-    features: Tensor,
-    matrix: Tensor,
-    offset: Tensor | None,
-    weights: Tensor | None,
-    place: Sequence[int] | None,
-    filters: Tensor,
-    scale: Sequence[float],
-    dtype: torch.dtype,
-) -> Tensor:
-    """Do what `linear` and then `first_back` do, without conv1_1's gradient in memory.
-
-    Returns:
-        The gradient by the framed image, (3, H + 2, W + 2).
-
-    """
-    if uses_triton(features) and dtype == torch.float32:
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
-
-        part = None if place is None else (place[0], place[1], place[2], place[3])
-        moments = matrix, offset, weights
-        return triton_layers.first_linear(wide, Frame(*frame), features, *moments, part, filters, scale, dtype)
-    gradient = linear(wide, frame, features, matrix, offset, weights, place, True)  # noqa: FBT003
-    return first_back(gradient, filters, scale, dtype)
-
-
-@_operator
 def moments(features: Tensor, weights: Tensor | None) -> Tensor:
     """Return sums of w F Fᵀ and, as a last column, of w F over parts of the positions, (parts, C, C + 1).
 
@@ -314,7 +284,9 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
 
 
 @_operator
-def gram_distance(total: Tensor, mass: Tensor, target: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+def gram_distance(
+    total: Tensor, mass: Tensor, target: Tensor, weight: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Return weight / C² · mean((G - A)²) in parts that add up to it, and its derivative.
 
     Args:
@@ -322,6 +294,7 @@ def gram_distance(total: Tensor, mass: Tensor, target: Tensor, weight: float) ->
         mass: What divides them, a scalar: G is the first C columns of total / mass.
         target: A and a column that does not count, (C, C + 1).
         weight: Of the distance.
+        dtype: Of the features, in which the derivative is returned.
 
     Returns:
         Scalars, (parts,), and the derivative by the sums of F Fᵀ, (C, C).
@@ -330,10 +303,10 @@ def gram_distance(total: Tensor, mass: Tensor, target: Tensor, weight: float) ->
     if uses_triton(total):
         from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
 
-        return triton_statistics.gram_distance(total, mass, target, weight)
+        return triton_statistics.gram_distance(total, mass, target, weight, dtype)
     difference = (total / mass - target)[:, :-1]
     factor = weight / len(total) ** 4
-    return difference.square().sum()[None] * factor, difference * (2 * factor) / mass
+    return difference.square().sum()[None] * factor, (difference * (2 * factor) / mass).to(dtype)
 
 
 @_operator

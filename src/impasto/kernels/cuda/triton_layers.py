@@ -19,7 +19,7 @@ from torch import Tensor
 from impasto.kernels.cuda.frame import Frame
 from impasto.kernels.cuda.triton_product import product
 
-__all__ = ["activate", "first_back", "first_forward", "first_linear", "linear", "mask", "pool", "unpool"]
+__all__ = ["activate", "first_back", "first_forward", "linear", "mask", "pool", "unpool"]
 
 _POSITIONS, _CHANNELS = 64, 64
 """Of a block; fewer channels where a layer has fewer."""
@@ -222,24 +222,20 @@ def _mask(wide, wide_row, features, features_row, bits, content, content_row, fa
 
 @_kernel
 def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, offset_step, weights, weights_row,
-            gradient, filters, height, width, channels,
+            gradient, height, width, channels,
             above, left, first_row, last_row, first_column, last_column, top, bottom, near, far,
             has_wide: tl.constexpr, has_offset: tl.constexpr, has_weights: tl.constexpr, is_part: tl.constexpr,
-            clears: tl.constexpr, copies: tl.constexpr, is_first: tl.constexpr, is_small: tl.constexpr, precision: tl.constexpr,
-            repeats: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, depth: tl.constexpr,
-            taps: tl.constexpr):  # fmt: skip
+            clears: tl.constexpr, copies: tl.constexpr, is_small: tl.constexpr, precision: tl.constexpr,
+            repeats: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, depth: tl.constexpr):  # fmt: skip
     kind = features.dtype.element_ty
     channel = tl.program_id(1) * block + tl.arange(0, block)
-    inner, tap = tl.arange(0, depth), tl.arange(0, taps)
+    inner = tl.arange(0, depth)
     known = (channel < channels)[None, :]
     if is_small:
         slope = tl.load(matrix + inner[:, None] * matrix_row + channel[None, :],
                         mask=(inner < channels)[:, None] & known, other=0.0).to(kind)  # fmt: skip
     if has_offset:
         shift = tl.load(offset + channel * offset_step, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    if is_first:
-        shared = tl.load(filters + channel[:, None] * 27 + tap[None, :],
-                         mask=(channel < channels)[:, None] & (tap < 27)[None, :], other=0.0)  # fmt: skip
     for repeat in range(repeats):
         place = (tl.program_id(0) * repeats + repeat) * positions + tl.arange(0, positions)
         y, x = place // width, place % width
@@ -280,13 +276,7 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
             total += base
         if clears:
             total = tl.where(found > 0, total, 0.0)
-        if is_first:
-            spread = tl.zeros((positions, taps), tl.float32)
-            spread = product(total.to(kind), shared.to(kind), spread, precision)
-            into = gradient + tap[None, :] * (height * width) + place[:, None]
-            tl.store(into, spread, mask=valid[:, None] & (tap < 27)[None, :])
-        else:
-            tl.store(gradient + place[:, None] * channels + channel[None, :], total, mask=valid[:, None] & known)
+        tl.store(gradient + place[:, None] * channels + channel[None, :], total, mask=valid[:, None] & known)
 
 
 @_kernel
@@ -447,7 +437,7 @@ def mask(
 
 def linear(
     wide: Tensor | None, frame: Frame, features: Tensor, matrix: Tensor, offset: Tensor | None,
-    weights: Tensor | None, place: tuple[int, int, int, int] | None, *, clears: bool, filters: Tensor | None = None,
+    weights: Tensor | None, place: tuple[int, int, int, int] | None, *, clears: bool,
 ) -> Tensor:  # fmt: skip
     _, channels, height, width = features.shape
     is_short = features.dtype == torch.bfloat16
@@ -456,32 +446,15 @@ def linear(
     repeats = _REPEATS if channels <= block else 1
     positions = 128 if is_short and channels > block else 64
     grid = (triton.cdiv(height * width, positions * repeats), triton.cdiv(channels, block))
-    if filters is None:
-        gradient = _signal(features, channels, height, width)
-    else:
-        gradient = torch.empty((27, height, width), dtype=features.dtype, device=features.device)
+    gradient = _signal(features, channels, height, width)
     base = features if wide is None else wide
     weighing, shift = features if weights is None else weights, features if offset is None else offset
     _linear[grid](base, base.stride(2), features, features.stride(2), matrix, matrix.stride(0), shift, shift.stride(0),
-                  weighing, weighing.stride(-2), gradient, features if filters is None else filters, height, width,
-                  channels, *_inner(frame), *(place or (0, height, 0, width)), has_wide=wide is not None,
+                  weighing, weighing.stride(-2), gradient, height, width, channels, *_inner(frame), *(place or (0, height, 0, width)), has_wide=wide is not None,
                   has_offset=offset is not None, has_weights=weights is not None, is_part=place is not None,
-                  clears=clears, copies=_copies(frame), is_first=filters is not None,
-                  is_small=channels <= block, precision="tf32x3",
-                  repeats=repeats, positions=positions, block=block, depth=depth, taps=_TAPS,
-                  num_warps=8)  # fmt: skip
+                  clears=clears, copies=_copies(frame), is_small=channels <= block, precision="tf32x3",
+                  repeats=repeats, positions=positions, block=block, depth=depth, num_warps=8)  # fmt: skip
     return gradient
-
-
-def first_linear(
-    wide: Tensor | None, frame: Frame, features: Tensor, matrix: Tensor, offset: Tensor | None, weights: Tensor | None,
-    place: tuple[int, int, int, int] | None, filters: Tensor, scale: Sequence[float], dtype: torch.dtype,
-) -> Tensor:  # fmt: skip
-    if features.shape[1] > 64:
-        gradient = linear(wide, frame, features, matrix, offset, weights, place, clears=True)
-        return first_back(gradient, filters, scale, dtype)
-    taps_of = linear(wide, frame, features, matrix, offset, weights, place, clears=True, filters=filters)
-    return _gathered(taps_of, scale, dtype)
 
 
 def first_forward(
@@ -508,12 +481,6 @@ def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype:
     _spread[triton.cdiv(count, _FIRST_POSITIONS * _REPEATS),](
         cotangent, weight, taps_of, count, channels, precision=_precision(cotangent), repeats=_REPEATS,
         positions=_FIRST_POSITIONS, taps=_TAPS, depth=depth)  # fmt: skip
-    return _gathered(taps_of, scale, dtype)
-
-
-def _gathered(taps_of: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
-    """Add up what each unit of conv1_1 gives to the 27 inputs around it, (27, H, W), to (3, H + 2, W + 2)."""
-    _, height, width = taps_of.shape
     wide = torch.empty((3, height + 2, width + 2), dtype=dtype, device=taps_of.device)
     _gather[triton.cdiv(wide[0].numel(), _STRETCH), 3](taps_of, wide, height, width, height + 2, width + 2, *scale,
                                                        positions=_STRETCH)  # fmt: skip

@@ -152,9 +152,11 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
     return partial
 
 
-def gram_distance(total: Tensor, mass: Tensor, target: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+def gram_distance(
+    total: Tensor, mass: Tensor, target: Tensor, weight: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     count = len(total) ** 2
     value = torch.empty(triton.cdiv(count, _ELEMENTS), dtype=torch.float32, device=total.device)
-    slope = torch.empty((len(total), len(total)), dtype=torch.float32, device=total.device)
+    slope = torch.empty((len(total), len(total)), dtype=dtype, device=total.device)
     _gram_distance[(len(value),)](total, mass, target, value, slope, count, len(total), weight, block=_ELEMENTS)
     return value, slope

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from impasto.convolution import Padding, border
 from impasto.kernels.cuda import operators
@@ -63,23 +64,24 @@ def _of_layers(
         ),
         "bits": lambda: operators.mask(wide, frame, None, bits, None, None, True, raw.shape, raw),  # noqa: FBT003
         "content": lambda: operators.mask(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),  # noqa: FBT003
+        "first back": lambda: operators.first_back(raw, filters, scale, torch.float32),
+        "convolution": lambda: functional.conv2d(raw, _signal(weight, width, 3)),
+        "filter": lambda: torch.fft.irfft2(torch.fft.rfft2(gray)),
         "distance": lambda: operators.square_distance(raw[0], raw[0]),
         "excess": lambda: operators.excess(gray),
         "add excess": lambda: operators.add_excess(gray, scalar, gray.clone()),
     }
     total = torch.zeros(width, width + 1, device=weight.device)
-    tasks["gram"] = lambda: operators.gram_distance(total, scalar, total, 1.0)
+    tasks["gram"] = lambda: operators.gram_distance(total, scalar, total, 1.0, weight.dtype)
     deepest = max(layers, key=list(LAYERS).index, default="")
     for name in layers:
         channels = width * LAYERS[name].channels // LAYERS["conv1_1"].channels
         kind = min(channels, 2 * _WIDE)
         features, around = _signal(weight, channels, _SIDE), _signal(weight, channels, _SIDE + 2)
-        gram = torch.zeros(channels, channels, device=weight.device)
+        gram = weight.new_zeros(channels, channels)
         base = None if name == deepest else around
         final = base, NO_FRAME if base is None else frame, features, gram, None, None, None
-        if name == "conv1_1":
-            tasks[name] = lambda final=final: operators.first_linear(*final, filters, scale, torch.float32)
-        elif not LAYERS[name].is_pool:
+        if not LAYERS[name].is_pool:
             tasks["linear", kind, base is None] = lambda final=final: operators.linear(*final, True)  # noqa: FBT003
         tasks["moments", kind] = lambda features=features: operators.moments(features[0], None)
     return tasks
