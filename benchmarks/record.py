@@ -86,12 +86,12 @@ class Judge:
         stage = make_plan(exact.settings, sizes[0], sizes[1:]).stages[-1]
         pairs = (content, stage.size), (style, stage.styles[0])
         placed = [picture.resized(*size).pixels.to(device) for picture, size in pairs]
-        with torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             style_image = Region([StyleImage(placed[1])])
             self.objective = Objective.build(exact.settings, exact.network, placed[0], [style_image])
 
     def __call__(self, picture: Picture) -> float:
         """Return J of a picture."""
-        with torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             terms = self.objective.evaluate(picture.pixels.to(self.device)).terms
         return float(terms["content"] + terms["style"])

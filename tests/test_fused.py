@@ -76,7 +76,7 @@ def test_the_pullback_equals_automatic_differentiation(weights, pooling, padding
 def test_a_gpu_computes_the_same_gradient(pooling, padding, dtype, most):
     network = VGG19(tiny_weights(1), pooling, padding=padding)
     point = image(80, 96)
-    with torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         on_gpu = network.to(torch.device("cuda"), dtype)
         by_hand, _ = pulled_back(on_gpu, point.cuda().to(torch.promote_types(dtype, torch.float32)), DEFAULT)
     exact = network.to(torch.device("cuda"), DOUBLE)

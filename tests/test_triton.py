@@ -12,7 +12,13 @@ pytest.importorskip("triton")
 from impasto.convolution import border
 from impasto.kernels.cuda import operators, triton_statistics, triton_history, triton_layers
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
-from impasto.tiles import Cuts
+from impasto.objective import Objective
+from impasto.optimizers import LBFGS
+from impasto.settings import Settings
+from impasto.targets import Region, StyleImage
+from impasto.tiles import Cuts, Tiling
+from impasto.vgg import VGG19
+from tiny import tiny_weights
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
@@ -132,6 +138,12 @@ def test_the_first_layer_and_back(dtype, around, channels):
     weight, bias = random(channels, 3, 3, 3, dtype=dtype).contiguous() / 100, random(channels, dtype=dtype)
     own, height, width = Frame.of(around, 9, 11), *(side - 2 for side in Frame.of(around, 9, 11).size(9, 11))
     frame = Frame.of(around, height, width)
+    part = random(3, 20, 30, seed=6)
+    part[:, 5:14, 7:18] = image
+    assert torch.equal(
+        triton_layers.first_forward(part[:, 5:14, 7:18], own, scale, shift, weight, bias, frame),
+        triton_layers.first_forward(image, own, scale, shift, weight, bias, frame),
+    )
     found = triton_layers.first_forward(image, own, scale, shift, weight, bias, frame)
     expected = operators.first_forward(image, own, scale, shift, weight.float(), bias.float(), frame).to(dtype)
     near(found, expected, dtype)
@@ -187,6 +199,50 @@ def test_gray_levels_out_of_range(is_part):
     operators.add_excess(gray, factor, expected)
     triton_statistics.add_excess(gray, factor, into)
     torch.testing.assert_close(into, expected)
+
+
+def problem(padding, side, pooling="max"):
+    """Return an objective with two regions, tiles and every way of a cotangent, and a function that evaluates it."""
+    settings = Settings(padding=padding, pooling=pooling, style_loss="gram,moments:2", style_layers="conv1_1,conv2_1,pool2")
+    network = VGG19(tiny_weights(), pooling, padding=padding).to(torch.device(DEVICE), torch.float32)
+    content, one, other = (random(3, height, 40, seed=seed).sigmoid() for height, seed in ((48, 0), (36, 1), (40, 2)))
+    area = torch.zeros(48, 40, device=DEVICE)
+    area[:, 12:] = 1
+    regions = [Region([StyleImage(one)], area), Region([StyleImage(other)], 1 - area)]
+    return Objective.build(settings, network, content, regions, tiling=Tiling(side)), content
+
+
+@pytest.mark.parametrize(
+    ("padding", "side", "pooling"), [("replicate", 0, "max"), ("zeros", 24, "average"), ("reflect", 24, "l2")]
+)
+def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side, pooling, monkeypatch):
+    monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
+    found = []
+    for by_kernels in (True, False):
+        monkeypatch.setattr(operators, "uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
+        objective, content = problem(padding, side, pooling)
+        found.append(objective.evaluate(content * 1.3 - 0.1))
+    for term, value in found[1].terms.items():
+        torch.testing.assert_close(found[0].terms[term], value, rtol=1e-3, atol=0)
+    norm = float(found[1].gradient.norm())
+    assert float((found[0].gradient - found[1].gradient).norm()) < 2e-3 * norm
+
+
+def test_steps_by_kernels_are_those_of_plain_operators(monkeypatch):
+    monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
+    found = []
+    for by_kernels in (True, False):
+        monkeypatch.setattr(operators, "uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
+        optimizer, point, losses = LBFGS(history=3), random(3, 9, 7), []
+        state = optimizer.init(point)
+        for _ in range(8):
+            loss = (point.sin() * torch.arange(7, device=DEVICE)).square().sum()
+            losses.append(float(loss))
+            gradient = 2 * point.sin() * point.cos() * torch.arange(7, device=DEVICE) ** 2
+            point, state = optimizer.step(point, loss, gradient, state)
+        found.append(losses)
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+    assert found[0][-1] < found[0][0]
 
 
 LIMITS = (1e-8, 5.0, 1.5, 8 / 255, 0.1, 0.1, 2.5, 0.02, 1.0)

@@ -144,7 +144,7 @@ class FusedNetwork:
     def _back(self, cotangent: Tensor, frame: Frame, name: str) -> Tensor:
         """Return the gradient by the framed input of a convolution; without the frame, if that is zeros all around."""
         padding = 1 if frame.is_zeros else 2
-        return functional.conv2d(cotangent, self._turned[name], padding=padding)
+        return _convolved(cotangent, self._turned[name], padding)
 
     def _before_pool(
         self, wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent]
@@ -160,7 +160,7 @@ class FusedNetwork:
 
     def _convolved(self, signal: Tensor, name: str) -> tuple[Tensor, Tensor]:
         weight, bias = self.weights.tensors[name]
-        return functional.conv2d(signal, weight), bias
+        return _convolved(signal, weight), bias
 
     @cached_property
     def _convention(self) -> tuple[list[float], list[float]]:
@@ -189,6 +189,11 @@ class FusedNetwork:
     @property
     def _image_dtype(self) -> torch.dtype:
         return torch.promote_types(self._first[0].dtype, torch.float32)
+
+
+def _convolved(signal: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
+    """Return a cross-correlation in channels_last, which cuDNN gives and others may not."""
+    return functional.conv2d(signal, weight, padding=padding).contiguous(memory_format=torch.channels_last)
 
 
 def _before_relu(

@@ -42,7 +42,7 @@ _REPEATS = 4
 
 _GEOMETRY = [
     "height", "width", "framed_height", "framed_width", "above", "left", "first_row", "last_row", "first_column",
-    "last_column", "image_height", "image_width", "image_above", "image_left", "image_first_row", "image_last_row",
+    "last_column", "image_row", "image_height", "image_width", "image_above", "image_left", "image_first_row", "image_last_row",
     "image_first_column", "image_last_column", "top", "bottom", "near", "far", "plane", "wide_height", "wide_width", "count",
 ]  # fmt: skip
 """Arguments for which no kernel is compiled apart, whatever number they are."""
@@ -280,7 +280,7 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
 
 
 @_kernel
-def _framed_image(image, plane, framed, height, width, framed_height, framed_width,
+def _framed_image(image, plane, image_row, framed, height, width, framed_height, framed_width,
                   above, left, first_row, last_row, first_column, last_column,
                   scale_0, scale_1, scale_2, shift_0, shift_1, shift_2, positions: tl.constexpr):  # fmt: skip
     place = tl.program_id(0) * positions + tl.arange(0, positions)
@@ -291,7 +291,7 @@ def _framed_image(image, plane, framed, height, width, framed_height, framed_wid
     shown = valid & (y >= 0) & (x >= 0)
     scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
     shift = tl.where(color == 0, shift_0, tl.where(color == 1, shift_1, shift_2))
-    found = tl.load(image + color * plane + y * width + x, mask=shown, other=0.0) * scale + shift
+    found = tl.load(image + color * plane + y * image_row + x, mask=shown, other=0.0) * scale + shift
     tl.store(framed + color * framed_height * framed_width + place, tl.where(shown, found, 0.0), mask=valid)
 
 
@@ -464,7 +464,7 @@ def first_forward(
     channels, (rows, columns) = len(weight), around.size(*image.shape[1:])
     seen = torch.empty((3, rows, columns), dtype=image.dtype, device=image.device)
     _framed_image[triton.cdiv(rows * columns, _STRETCH), 3](
-        image, image.stride(0), seen, image.shape[1], image.shape[2], rows, columns, *_inner(around), *scale, *shift,
+        image, image.stride(0), image.shape[2], seen, image.shape[1], image.shape[2], rows, columns, *_inner(around), *scale, *shift,
         positions=_STRETCH)  # fmt: skip
     framed, block = _signal(weight, channels, *frame.size(rows - 2, columns - 2)), _block(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _FIRST_POSITIONS), triton.cdiv(channels, block))

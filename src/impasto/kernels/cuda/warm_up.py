@@ -38,6 +38,7 @@ def warm_up(weight: Tensor, pool: Pool, padding: Padding, layers: Collection[str
 
     """
     tasks = {**_of_layers(weight, pool, padding, layers), **_of_history(weight)}
+    torch.fft.irfft2(torch.fft.rfft2(torch.zeros(3, _SIDE, _SIDE, device=weight.device)))
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
         for done in [threads.submit(task) for task in tasks.values()]:
             done.result()
@@ -66,7 +67,6 @@ def _of_layers(
         "content": lambda: operators.mask(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),  # noqa: FBT003
         "first back": lambda: operators.first_back(raw, filters, scale, torch.float32),
         "convolution": lambda: functional.conv2d(raw, _signal(weight, width, 3)),
-        "filter": lambda: torch.fft.irfft2(torch.fft.rfft2(gray)),
         "distance": lambda: operators.square_distance(raw[0], raw[0]),
         "excess": lambda: operators.excess(gray),
         "add excess": lambda: operators.add_excess(gray, scalar, gray.clone()),
