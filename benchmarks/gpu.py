@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 from record import Judge, environment, write
-from speed import NOTEBOOK, sized, compare, run_peer
+from speed import NOTEBOOK, compare, run_peer, sized
+from torch.profiler import ProfilerActivity, profile
 
 from impasto import Picture, Runtime, Settings, StyleTransfer, demo
 from impasto.layers import up_to
@@ -55,7 +56,7 @@ def ceilings(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         torch.backends.cuda.matmul.allow_tf32 = False
         yield {"8192³ product in": "tf32" if dtype == torch.float32 else "bfloat16", "TFLOP/s": round(rate)}
     block = torch.empty(1 << 31, dtype=torch.uint8, device="cuda")
-    rate = 2 * block.numel() / milliseconds(lambda: block.clone()) / 1e9
+    rate = 2 * block.numel() / milliseconds(block.clone) / 1e9
     yield {"copy, read and written": "TB/s", "TB/s": round(rate, 2)}
 
 
@@ -97,8 +98,6 @@ def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def kernels(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the kernels of an evaluation and step at 1024² in bfloat16, by time."""
-    from torch.profiler import ProfilerActivity, profile
-
     content, style = _pictures(options)
     settings = Settings(size=1024, first_size=0, iterations=112, tolerance=0)
     run = StyleTransfer(settings, Runtime(device="cuda", dtype="bfloat16")).start(content.resized(1024, 1024), style)
@@ -128,11 +127,13 @@ def command(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for size in (SIZES[0], *SIZES):
             times: list[float] = []
             is_first = not Path(variables["TRITON_CACHE_DIR"]).exists()
-            for index in range(1 if is_first else 2):
+            for _ in range(1 if is_first else 2):
                 words = [sys.executable, "-m", "impasto", "paint", *map(str, names), "--size", str(size), "--overwrite"]
                 began = time.perf_counter()
                 output = Path(options.keep or folder) / f"{size}.png"
-                said = subprocess.run([*words, "-o", str(output)], capture_output=True, text=True, env=variables)
+                said = subprocess.run(
+                    [*words, "-o", str(output)], capture_output=True, text=True, env=variables, check=False
+                )
                 times.append(round(time.perf_counter() - began, 2))
                 if said.returncode:
                     raise SystemExit(said.stderr[-2000:])
@@ -184,7 +185,11 @@ def _paint(content: Path, style: Path, size: int) -> tuple[Judge, list[dict[str,
     pictures = Picture.open(content), Picture.open(style)
     shorts = [min(picture.width, picture.height) for picture in pictures]
     settings = NOTEBOOK.replace(
-        size=size, style_scale=shorts[1] / shorts[0], first_size=256, iterations=40, stage_ratio=2.5 if size > 512 else 6.0
+        size=size,
+        style_scale=shorts[1] / shorts[0],
+        first_size=256,
+        iterations=40,
+        stage_ratio=2.5 if size > 512 else 6.0,
     )
     transfer = StyleTransfer(settings, Runtime(device="cuda"))
     run = transfer.start(*pictures)
@@ -217,6 +222,7 @@ def tests(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         capture_output=True,
         text=True,
         cwd=folder.parent,
+        check=False,
     )
     yield {"tests": said.stdout.strip().splitlines()[-1], "seconds": round(time.perf_counter() - began)}
     if said.returncode:

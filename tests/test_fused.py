@@ -171,7 +171,9 @@ def test_an_evaluation_finds_what_it_finds_on_a_processor(weights, changes, regi
     assert list(found.terms) == list(expected.terms)
     for term, value in expected.terms.items():
         torch.testing.assert_close(found.terms[term], value, rtol=1e-9, atol=0)
-    torch.testing.assert_close(found.gradient, expected.gradient, rtol=1e-7, atol=1e-9 * float(expected.gradient.norm()))
+    torch.testing.assert_close(
+        found.gradient, expected.gradient, rtol=1e-7, atol=1e-9 * float(expected.gradient.norm())
+    )
 
 
 def problem(side=64):

@@ -10,7 +10,7 @@ if not torch.cuda.is_available():
 pytest.importorskip("triton")
 
 from impasto.convolution import border
-from impasto.kernels.cuda import operators, triton_statistics, triton_history, triton_layers
+from impasto.kernels.cuda import operators, triton_history, triton_layers, triton_statistics
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
 from impasto.objective import Objective
 from impasto.optimizers import LBFGS
@@ -73,7 +73,9 @@ def test_pooling_and_back(dtype, channels, height, width, around, kind, scale):
     found, choices = triton_layers.pool(raw, bias, kind, scale, frame)
     expected, wanted = operators.pool(raw, bias, kind, scale, frame, True)
     near(found, expected, dtype)
-    assert float((choices != wanted).float().mean()) < (0.03 if dtype == torch.bfloat16 else 1e-9)  # equal after rounding
+    assert float((choices != wanted).float().mean()) < (
+        0.03 if dtype == torch.bfloat16 else 1e-9
+    )  # equal after rounding
     wide = random(*expected.shape, seed=2, dtype=dtype)
     back = triton_layers.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width)
     near(back, operators.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width), dtype)
@@ -203,7 +205,9 @@ def test_gray_levels_out_of_range(is_part):
 
 def problem(padding, side, pooling="max"):
     """Return an objective with two regions, tiles and every way of a cotangent, and a function that evaluates it."""
-    settings = Settings(padding=padding, pooling=pooling, style_loss="gram,moments:2", style_layers="conv1_1,conv2_1,pool2")
+    settings = Settings(
+        padding=padding, pooling=pooling, style_loss="gram,moments:2", style_layers="conv1_1,conv2_1,pool2"
+    )
     network = VGG19(tiny_weights(), pooling, padding=padding).to(torch.device(DEVICE), torch.float32)
     content, one, other = (random(3, height, 40, seed=seed).sigmoid() for height, seed in ((48, 0), (36, 1), (40, 2)))
     area = torch.zeros(48, 40, device=DEVICE)
@@ -304,7 +308,12 @@ def test_a_step_of_l_bfgs(dtype, pairs, length, missing, loss):
     part = direction[: image.numel() * 2 // 3]
     both = []
     for module in (triton_history, operators):
-        rows, last_image, ages, moved = steps[:, : len(part)].contiguous(), image * 0.9, changed[3].clone(), torch.zeros_like(size)
+        rows, last_image, ages, moved = (
+            steps[:, : len(part)].contiguous(),
+            image * 0.9,
+            changed[3].clone(),
+            torch.zeros_like(size),
+        )
         following = module.advance(
             part, move, size, image, last_image, rows, ages, changed[7], changed[8], flags, moved, 1.0, 0.002
         )

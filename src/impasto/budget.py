@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 
 from impasto.layers import LAYERS, steps, up_to
 from impasto.settings import Settings
-from impasto.tiles import BAND, Tile, Tiling
+from impasto.tiles import BAND, GPU_UNITS, Tile, Tiling
 
-__all__ = ["Budget", "HistoryType", "Layout", "cheapest"]
+__all__ = ["FUSED_TAKING", "Budget", "HistoryType", "Layout", "cheapest"]
 
 HistoryType = Literal["float32", "bfloat16"]
 
@@ -39,20 +39,14 @@ _FILTERING = 12
 """Bytes a pixel to filter an image by frequency: a channel's spectrum and a copy of it, and the gain."""
 
 _FUSED_IMAGES = 8
-"""Images on a GPU at the peak: the picture, the next, the best and the last good one, two gradients, one in gray levels,
-and a direction."""
+"""Images on a GPU at the peak: the picture, the next, the best and the last good one, two gradients, one in gray
+levels, and a direction."""
 
 _FUSED_FILTERING = 3 * 12 + 2
-"""Bytes a pixel to filter an image by frequency on a GPU: the spectrum of all channels, two copies of it, and the gain."""
+"""Bytes a pixel to filter an image by frequency on a GPU: the spectrum of all channels, two copies, and the gain."""
 
 _SPREAD = 27
 """Numbers a pixel that conv1_1 gives to its inputs on the way back, before they are added up."""
-
-_MOST_UNITS = 2**31
-"""Units of a signal on a GPU, less than which there have to be: kernels count them in 32 bits."""
-
-_BANDS = 3 * BAND
-"""Features that are under way in a band, forward or back."""
 
 _SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
 """Sides of tiles to choose from; 0 is the whole image."""
@@ -65,6 +59,9 @@ _ROUNDING = 0.01
 
 _SURE = 0.9
 """Share of the memory that a plan may take: docs/large-images.md says how far predictions were off."""
+
+FUSED_TAKING = (1.15, 0.15e9)
+"""Times what it needs that a run takes of a GPU's memory, at least, and bytes beside: docs/notes/gpu.md."""
 
 _FEWEST = 2
 """Pairs in the shortest history."""
@@ -98,11 +95,13 @@ class Budget(NamedTuple):
     @property
     def room(self) -> float:
         """Bytes of them for the run itself."""
-        return self.sure - self.held
+        factor, beside = FUSED_TAKING if self.fused else (1.0, 0.0)
+        return (self.sure - self.held - beside) / factor
 
     def with_room(self, room: float) -> "Budget":
         """Change the limit so that there are so many bytes for the run itself."""
-        return self._replace(limit=(self.held + room) / _SURE)
+        factor, beside = FUSED_TAKING if self.fused else (1.0, 0.0)
+        return self._replace(limit=(self.held + factor * room + beside) / _SURE)
 
 
 class Layout(NamedTuple):
@@ -204,7 +203,7 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     under_way = parts.largest * passing.most
     if computed:  # beside a tile's features
         under_way = max(under_way, each + parts.largest * again)
-    if budget.fused and LAYERS["conv1_1"].units * parts.largest >= _MOST_UNITS:
+    if budget.fused and LAYERS["conv1_1"].units * parts.largest >= GPU_UNITS:
         return None
     under_way += 0 if budget.fused else _BANDS * budget.feature
     images, filtering = (_FUSED_IMAGES, _FUSED_FILTERING) if budget.fused else (_IMAGES, _FILTERING)

@@ -30,9 +30,6 @@ _SHARE = 0.8
 _TURNS = 6
 """Timings of each trial, of which the least counts."""
 
-_ALLOCATOR_VARIABLES = {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}
-"""With which users choose how PyTorch's allocator takes a GPU's memory."""
-
 _SIDE = 48
 """Positions of a trial, from border to border."""
 
@@ -79,9 +76,6 @@ def resolve(runtime: Runtime) -> Machine:
     """
     torch.set_num_threads(runtime.threads or _cores())
     device = _device(runtime.device)
-    if device.type == "cuda" and not _ALLOCATOR_VARIABLES & set(os.environ):
-        set_allocator = getattr(torch._C, "_accelerator_setAllocatorSettings", torch.cuda.memory._set_allocator_settings)  # noqa: SLF001
-        set_allocator("expandable_segments:True")  # or a third more is taken than is in use (docs/notes/gpu.md)
     trial, reason = _fastest(device, _choices(device, runtime))
     if device.type == "cpu" and not runtime.threads:
         torch.set_num_threads(_threads(trial))

@@ -74,7 +74,9 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
         numbers = torch.stack((found.loss, *found.terms.values()))
         is_less = found.loss < least
         best, least = _chosen(is_less, image, best), torch.where(is_less, found.loss, least)
-        return Step(numbers, list(found.terms), Point(*optimizer.step(image, found.loss, found.gradient, state), best, least))
+        return Step(
+            numbers, list(found.terms), Point(*optimizer.step(image, found.loss, found.gradient, state), best, least)
+        )
 
     if device.type == "cuda" and objective.group.size == 1:
         return Recorded(iterate)

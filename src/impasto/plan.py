@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from impasto.budget import Budget, Layout, cheapest
+from impasto.budget import FUSED_TAKING, Budget, Layout, cheapest
 from impasto.errors import PictureError, SpaceError
 from impasto.layers import LAYERS
 from impasto.settings import Settings
@@ -36,8 +36,8 @@ Keeping = Literal["all", "small", "none"]
 _TAKING: Mapping[Keeping, tuple[float, float]] = {"all": (1.75, 0), "small": (1, 0.2e9), "none": (1, 0)}
 """Times what it needs that a run takes, and bytes beside, by what it keeps: docs/notes/speed.md."""
 
-_FUSED_TAKING = (1.1, 0.05e9)
-"""The same on a GPU, whose allocator of memory rounds up; bytes beside are those of kernels and products."""
+_TAKING_ON_GPU: Mapping[Keeping, tuple[float, float]] = {"all": (1.5, 0.3e9), "none": FUSED_TAKING}
+"""The same of a GPU's memory: docs/notes/gpu.md."""
 
 
 class Size(NamedTuple):
@@ -116,9 +116,7 @@ class Plan(NamedTuple):
     @property
     def keeping(self) -> Keeping:
         """What it keeps: as much as fits."""
-        if self.fused:
-            return "all"
-        for keeping in _TAKING:
+        for keeping in self._table:
             if self._taking(keeping) < self.limit:
                 return keeping
         return "none"
@@ -128,8 +126,12 @@ class Plan(NamedTuple):
         """Memory that the process takes at the peak."""
         return self._taking(self.keeping)
 
+    @property
+    def _table(self) -> Mapping[Keeping, tuple[float, float]]:
+        return _TAKING_ON_GPU if self.fused else _TAKING
+
     def _taking(self, keeping: Keeping) -> float:
-        factor, beside = _FUSED_TAKING if self.fused else _TAKING[keeping]
+        factor, beside = self._table[keeping]
         return self.held + factor * self.needed + beside
 
 

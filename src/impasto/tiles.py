@@ -13,10 +13,13 @@ from typing import Literal, NamedTuple
 
 from impasto.layers import IMAGE, LAYERS, at
 
-__all__ = ["BAND", "UNCUT", "Cuts", "Held", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
+__all__ = ["BAND", "GPU_UNITS", "UNCUT", "Cuts", "Held", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
 
 BAND = 1 << 22
 """Units that are worked on at a time, at most about, where a signal can be passed in bands of rows."""
+
+GPU_UNITS = 2**31
+"""Units of a signal on a GPU, which has less: its kernels count them in 32 bits."""
 
 _FEWEST, _STEP = 24, 8
 """Rows of a band, at least, and of which there is a multiple: Winograd's algorithm takes four together."""

@@ -70,7 +70,8 @@ Output = Annotated[Path, Parameter(alias="-o")]
 def ready(watch: Watch | None, output: Path, settings: Settings, device: str = "cpu") -> Watch:
     """Return what was asked for, its names checked before any work begins; of several processes, only the first shows.
 
-    What `device` needs begins to load in the background, if that is a GPU. A run that goes on may replace what it has saved before, but no file of anyone else.
+    A run that goes on may replace what it has saved before, but no file of anyone else. If `device` may be a GPU, what
+    it needs begins to load in the background.
 
     Raises:
         InputError: a name could not be written at the end, or a number is out of range.

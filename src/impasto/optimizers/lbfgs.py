@@ -151,11 +151,10 @@ class LBFGS:
         of_steps, of_changes, scale, flags = operators.solve(sums, found, *small, *numbers, self._limits)
         direction = operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
         move = self._in_pixels(direction, room)
-        length = torch.linalg.vector_norm(move, 1)
-        image = operators.advance(
-            direction, move, length, image, cast("Tensor", last.image), pairs.steps, pairs.ages, state.share, state.longest,
-            flags, last.moved, self.learning_rate, self.first_step,
-        )  # fmt: skip
+        length = cast("Tensor", torch.linalg.vector_norm(move, 1))
+        good = image if last.image is None else last.image
+        limits = state.share, state.longest, flags, last.moved, self.learning_rate, self.first_step
+        image = operators.advance(direction, move, length, image, good, pairs.steps, pairs.ages, *limits)
         return image, state
 
     @property

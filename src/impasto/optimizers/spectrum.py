@@ -1,7 +1,7 @@
 """A change of variables by spatial frequency, in which an image is optimized more evenly."""
 
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -21,21 +21,30 @@ def divide_by_frequency_(image: Tensor, power: float, *, unit: bool = False) -> 
     """
     if power == 0:
         return image
+    filter = _Filter(image.shape[-2], image.shape[-1], power, unit)  # noqa: A001
     if dispatch.is_fused(image):
-        gain = _gain(*image.shape[-2:], power, image.device, image.dtype, unit=unit)
+        gain = _held_gain(filter, image.device, image.dtype)
         spectrum = cast("Tensor", torch.fft.rfft2(image)).mul_(gain)
         return cast("Tensor", torch.fft.irfft2(spectrum, s=image.shape[-2:], out=image))
-    gain = _computed_gain(*image.shape[-2:], power, image.device, image.dtype, unit=unit)
-    for channel in image:  # one at a time, for memory's sake
+    gain = _gain(filter, image.device, image.dtype)
+    for channel in image:  # one at a time: three spectra at once would be most of what a step takes
         spectrum = cast("Tensor", torch.fft.rfft2(channel)).mul_(gain)
         torch.fft.irfft2(spectrum, s=channel.shape, out=channel)
     return image
 
 
-def _computed_gain(
-    height: int, width: int, power: float, device: torch.device, dtype: torch.dtype, *, unit: bool
-) -> Tensor:
+class _Filter(NamedTuple):
+    """A filter of images of a size."""
+
+    height: int
+    width: int
+    power: float
+    unit: bool
+
+
+def _gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor:  # noqa: A002
     """Return 1 / f^power of each frequency of a real image's spectrum, (H, W // 2 + 1)."""
+    height, width, power, unit = filter
     rows = torch.arange(height, device=device, dtype=dtype)
     down = rows.minimum(height - rows)[:, None] / height  # (H, 1), cycles a pixel
     across = torch.arange(width // 2 + 1, device=device, dtype=dtype)[None] / width  # (1, W // 2 + 1)
@@ -45,5 +54,7 @@ def _computed_gain(
     return gain
 
 
-_gain = lru_cache(maxsize=8)(_computed_gain)
-"""The same, held for the next evaluation: on a GPU its dozen launches would count."""
+@lru_cache(maxsize=8)
+def _held_gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor:  # noqa: A002
+    """Return the same tensor as long as nothing changes: on a GPU its dozen launches an evaluation would count."""
+    return _gain(filter, device, dtype)

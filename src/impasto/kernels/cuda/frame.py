@@ -35,9 +35,10 @@ class Frame(NamedTuple):
         added: list[int] = []
         copied: list[int] = []
         for axis, length in ((2, height), (3, width)):
-            edges, cuts = border.along(axis)
+            _, cuts = border.along(axis)
             added += [int(not cut) for cut in cuts]
-            copied += [-1 if edges is None or cut else edge % length for edge, cut in zip(edges or (0, 0), cuts, strict=True)]
+            ends = dict(border.copied(axis))
+            copied += [ends[end] % length if end in ends else -1 for end in (0, -1)]
         return cls(*added, *copied)
 
     @property
@@ -48,6 +49,11 @@ class Frame(NamedTuple):
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of a framed signal."""
         return height + self.above + self.below, width + self.left + self.right
+
+    def valid_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height and width of what a valid 3 × 3 convolution makes of a framed signal."""
+        rows, columns = self.size(height, width)
+        return rows - 2, columns - 2
 
     def inside(self, framed: Tensor) -> Tensor:
         """View the signal in a framed one."""

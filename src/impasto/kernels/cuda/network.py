@@ -9,7 +9,6 @@ look at, a bit a unit of every other ReLU, and a byte a unit of each pooling.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -23,14 +22,10 @@ from impasto.kernels.cuda.frame import NO_FRAME, Frame
 from impasto.kernels.cuda.warm_up import warm_up
 from impasto.layers import Layer, steps
 from impasto.pooling import Pool
-from impasto.tiles import Cuts, Wraps
+from impasto.tiles import GPU_UNITS, Cuts, Wraps
 from impasto.weights import Weights
 
 __all__ = ["FusedNetwork", "Passed"]
-
-
-_MOST_UNITS = 2**31
-"""Units of a signal, less than which there have to be: kernels count them in 32 bits."""
 
 
 class Passed(NamedTuple):
@@ -68,47 +63,48 @@ class FusedNetwork:
         self, image: Tensor, layers: Collection[str], *, wraps: Wraps, cuts: Cuts, keep: bool
     ) -> tuple[dict[str, Tensor], list[Passed]]:
         """Return the features of `layers`, each (C, H, W), and the steps that were passed, if `keep`."""
+        size = image.shape[1], image.shape[2]
+        if (size[0] + 2) * (size[1] + 2) * len(self._first[1]) >= GPU_UNITS:
+            raise ValueError(f"an image of {size[1]} × {size[0]} pixels is too large to be computed whole; use tiles")
         found: dict[str, Tensor] = {}
         passed: list[Passed] = []
-        height, width = image.shape[1:]
-        if (height + 2) * (width + 2) * len(self._first[1]) >= _MOST_UNITS:
-            raise ValueError(f"an image of {width} × {height} pixels is too large to be computed whole; use tiles")
-        frame = Frame.of(border(self.padding, wraps, cuts, first=True), height, width)
-        signal = image
-        for step, following in pairwise((*steps(layers), None)):
+        frame, signal = Frame.of(border(self.padding, wraps, cuts, first=True), *size), image
+        around = border(self.padding, wraps, cuts)
+        listed = steps(layers)
+        for place, step in enumerate(listed):
             first, last = step[0], step[-1]
-            before, raw, bits = frame, None, None
-            if not first.is_pool:
-                height, width = (side - 2 for side in frame.size(height, width))
-            shape = height, width
-            if last.is_pool:
-                height, width = height // 2, width // 2
-            if following is None or following[0].is_pool:
-                frame = NO_FRAME
-            else:
-                frame = Frame.of(border(self.padding, wraps, cuts), height, width)
-            if first.name == "conv1_1":
-                signal = operators.first_forward(image, before, *self._convention, *self._first, frame)
-            else:
-                raw, bias = (
-                    (signal, self._no_bias[: signal.shape[1]]) if first.is_pool else self._convolved(signal, first.name)
-                )
-                if last.is_pool:
-                    signal, bits = operators.pool(raw, bias, *self.pool, frame, keep)
-                else:
-                    remember = keep and last.name not in layers
-                    signal, bits = operators.activate(raw, bias, frame, remember)
+            shape = size if first.is_pool else frame.valid_size(*size)
+            size = (shape[0] // 2, shape[1] // 2) if last.is_pool else shape
+            is_framed = any(not following[0].is_pool for following in listed[place + 1 : place + 2])
+            before, frame = frame, Frame.of(around, *size) if is_framed else NO_FRAME
+            signal, bits, raw = self._pass(step, signal, before, frame, remember=keep)
+            features = frame.inside(signal)  # (1, C, H, W)
+            is_wanted = last.name in layers
+            if is_wanted:
+                found[last.name] = features[0]
             if keep:
-                channels = (raw if raw is not None else signal).shape[1]
+                bits = bits if last.is_pool or not is_wanted else None
                 held = raw if last.is_pool and self.pool.kind == "l2" else None
-                if first.name == "conv1_1" and first.name not in layers:
-                    held = frame.inside(signal)
-                ahead = NO_FRAME if frame.is_zeros else frame
-                remembered = None if last.name in layers and not last.is_pool else bits
-                passed.append(Passed(step, torch.Size((1, channels, *shape)), ahead, before, remembered, held))
-            if last.name in layers:
-                found[last.name] = frame.inside(signal)[0]
+                held = features if first.name == "conv1_1" and not is_wanted else held
+                back = NO_FRAME if frame.is_zeros else frame
+                passed.append(Passed(step, torch.Size((1, features.shape[1], *shape)), back, before, bits, held))
         return found, passed
+
+    def _pass(
+        self, step: Sequence[Layer], signal: Tensor, before: Frame, frame: Frame, *, remember: bool
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return the framed output of a step, what going back needs of it, and what a pooling was made of."""
+        first, last = step[0], step[-1]
+        if first.name == "conv1_1":
+            return operators.first_forward(signal, before, *self._convention, *self._first, frame), None, None
+        if first.is_pool:
+            raw, bias = signal, self._no_bias[: signal.shape[1]]
+        else:
+            weight, bias = self.weights.tensors[first.name]
+            raw = _convolved(signal, weight)
+        if last.is_pool:
+            return *operators.pool(raw, bias, *self.pool, frame, remember), raw
+        return *operators.activate(raw, bias, frame, remember), None
 
     def pullback(
         self, found: dict[str, Tensor], passed: list[Passed], cotangents: Mapping[str, Sequence[Cotangent]]
@@ -157,10 +153,6 @@ class FusedNetwork:
         bias = self._no_bias[: at.shape[1]] if is_alone else self.weights.tensors[at.step[0].name][1]
         assert wide is not None and at.bits is not None  # noqa: PT018, S101
         return operators.unpool(wide, frame, at.bits, at.held, bias, *self.pool, *at.shape[2:])
-
-    def _convolved(self, signal: Tensor, name: str) -> tuple[Tensor, Tensor]:
-        weight, bias = self.weights.tensors[name]
-        return _convolved(signal, weight), bias
 
     @cached_property
     def _convention(self) -> tuple[list[float], list[float]]:

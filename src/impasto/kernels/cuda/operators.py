@@ -109,7 +109,7 @@ def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype:
 
 
 @_operator
-def activate(raw: Tensor, bias: Tensor, frame: Sequence[int], remember: bool) -> tuple[Tensor, Tensor]:  # noqa: FBT001
+def activate(raw: Tensor, bias: Tensor, frame: Sequence[int], remember: bool) -> tuple[Tensor, Tensor]:
     """Return max(0, raw + bias) in a frame and a bit for each unit above 0, (H, W, C / 8), at least if `remember`."""
     if uses_triton(raw):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
@@ -127,7 +127,7 @@ def pool(
     kind: str,
     scale: float,
     frame: Sequence[int],
-    remember: bool,  # noqa: FBT001
+    remember: bool,
 ) -> tuple[Tensor, Tensor]:
     """Return the 2 × 2 pooling of max(0, raw + bias) in a frame, and what `unpool` needs, at least if `remember`.
 
@@ -144,8 +144,9 @@ def pool(
         chosen = torch.where(pooled > 0, (fours == pooled).to(torch.uint8).argmax(0), 4)
     else:
         pooled = fours.mean(0) * scale if kind == "average" else _root(fours) * scale
-        chosen = sum((four > 0).to(torch.uint8) << place for place, four in enumerate(fours))
-    choices = chosen.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if remember else _nothing(raw)  # pyright: ignore[reportAttributeAccessIssue]
+        places = torch.arange(4, dtype=torch.uint8, device=raw.device).view(4, 1, 1, 1, 1)
+        chosen = ((fours > 0).to(torch.uint8) << places).sum(0)
+    choices = chosen.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if remember else _nothing(raw)
     return Frame(*frame).put(pooled), choices
 
 
@@ -193,7 +194,7 @@ def mask(
     bits: Tensor | None,
     factor: Tensor | None,
     content: Tensor | None,
-    clears: bool,  # noqa: FBT001
+    clears: bool,
     shape: Sequence[int],
     like: Tensor,
 ) -> Tensor:
@@ -236,7 +237,7 @@ def linear(
     offset: Tensor | None,
     weights: Tensor | None,
     place: Sequence[int] | None,
-    clears: bool,  # noqa: FBT001
+    clears: bool,
 ) -> Tensor:
     """Go back through a frame, add w ∘ (2 S F + s) and, if `clears`, go back through the ReLU before it.
 
@@ -379,9 +380,7 @@ def complete(
     if uses_triton(gradient):
         from impasto.kernels.cuda import triton_history  # noqa: PLC0415 (a GPU)
 
-        return triton_history.complete(
-            steps, changes, ages, gradient, last_gradient, loss, last_loss, tolerated
-        )
+        return triton_history.complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, tolerated)
     row = ages.argmin()[None]
     step = steps.index_select(0, row)[0].to(gradient)
     rounded = (gradient - last_gradient).to(changes.dtype)
@@ -471,8 +470,8 @@ def solve(
         moved: The mean absolute step from it.
         share: Of the step that the pairs propose.
         longest: The mean absolute step that is allowed next.
-        limits: Least cosine of a pair; factor of the first Hessian's scale; losses tolerated, times the last one; longest
-            step; power with which `share` follows, limits of what it follows, and limits of `share`.
+        limits: Least cosine of a pair; factor of the first Hessian's scale; losses tolerated, times the last one;
+            longest step; power with which `share` follows, limits of what it follows, and limits of `share`.
 
     Returns:
         Weights of the steps, (history,), of the changes, (history,), of the gradient, a scalar; and whether there are
@@ -514,8 +513,8 @@ def solve(
     rest = curvatures * of_changes + scale * (squared - along_changes[order])
     of_steps = _solved(triangle.T, torch.where(known, rest, 0.0), upper=False)
     flags = torch.stack((there.any(), is_bad)).int()
-    placed = (torch.zeros_like(lengths).index_copy(0, order, each) for each in (of_steps, -scale * of_changes))
-    return *placed, scale.to(lengths), flags
+    by_step, by_change = (torch.zeros_like(lengths).index_copy(0, order, each) for each in (of_steps, of_changes))
+    return by_step, -scale * by_change, scale.to(lengths), flags
 
 
 @_changing("last_image", "steps", "ages", "moved")
@@ -601,7 +600,8 @@ def _root(fours: Tensor) -> Tensor:
 
 def _packed(active: Tensor) -> Tensor:
     """Pack (H, W, C) of booleans to a bit each, (H, W, C / 8)."""
-    eights = functional.pad(active.to(torch.uint8), (0, -active.shape[2] % 8)).unflatten(2, (-1, 8))
+    height, width, channels = active.shape
+    eights = functional.pad(active.to(torch.uint8), (0, -channels % 8)).view(height, width, -1, 8)
     shifts = torch.arange(8, dtype=torch.uint8, device=active.device)
     return (eights << shifts).sum(3).to(torch.uint8)
 

@@ -1,7 +1,7 @@
 """Triton kernels of L-BFGS's history: what takes the time is to read its rows, so each kernel reads them once."""
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
-# pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false, reportOptionalMemberAccess=false
-# ruff: noqa: ANN001, ANN202, D103
+# pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalMemberAccess=false, reportReturnType=false
 
 from collections.abc import Sequence
 
@@ -27,6 +27,7 @@ _STRETCH = 512
 _SOLVE_WARPS = 4
 """Of the program that works on the small matrices."""
 
+
 @triton.jit
 def _begun(ages, history, rows: tl.constexpr):
     """Return the row of the step that was begun, or the oldest."""
@@ -35,8 +36,8 @@ def _begun(ages, history, rows: tl.constexpr):
 
 
 @triton.jit
-def _complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, partial, history, length, stride, tolerated,
-              rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
+def _complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, partial, history, length, stride,
+              tolerated, rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
     row = _begun(ages, history, rows).to(tl.int64) * stride
     is_good = tl.load(loss) <= tolerated * tl.load(last_loss)
     zero = tl.zeros((columns,), tl.float32)
@@ -124,7 +125,10 @@ def _solve(sums, found, products, squares, lengths, ages, loss, last_loss, moved
     age = tl.where(row == new, tl.where(curved, newest + 1, 0), age)
     there = age > 0
     tl.store(ages + row, age, mask=mine)
-    to_step, along_steps = tl.load(found + row, mask=there, other=0.0), tl.load(found + history + row, mask=there, other=0.0)
+    to_step, along_steps = (
+        tl.load(found + row, mask=there, other=0.0),
+        tl.load(found + history + row, mask=there, other=0.0),
+    )
     to_change = tl.load(found + 2 * history + row, mask=there, other=0.0)
     square = tl.load(found + 3 * history + row, mask=there, other=0.0)
     along_changes = tl.load(found + 4 * history + row, mask=there, other=0.0)
@@ -224,14 +228,34 @@ def _rows(history: int) -> int:
 
 
 def complete(
-    steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor, last_gradient: Tensor, loss: Tensor, last_loss: Tensor,
+    steps: Tensor,
+    changes: Tensor,
+    ages: Tensor,
+    gradient: Tensor,
+    last_gradient: Tensor,
+    loss: Tensor,
+    last_loss: Tensor,
     tolerated: float,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     history, length = steps.shape
     programs = max(1, min(4 * _PROGRAMS, triton.cdiv(length, _STRETCH)))
     partial = torch.empty((programs, 5), dtype=torch.float32, device=steps.device)
-    _complete[programs,](steps, changes, ages, gradient, last_gradient, loss, last_loss, partial, history, length,
-                         steps.stride(0), tolerated, rows=_rows(history), columns=_STRETCH)  # fmt: skip
+    _complete[programs,](
+        steps,
+        changes,
+        ages,
+        gradient,
+        last_gradient,
+        loss,
+        last_loss,
+        partial,
+        history,
+        length,
+        steps.stride(0),
+        tolerated,
+        rows=_rows(history),
+        columns=_STRETCH,
+    )
     return partial
 
 
@@ -239,21 +263,62 @@ def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> 
     history, length = steps.shape
     programs = max(1, min(_PROGRAMS, triton.cdiv(length, _COLUMNS)))
     partial = torch.empty((programs, 5, history), dtype=torch.float32, device=steps.device)
-    _products[programs, triton.cdiv(history, _ROWS)](steps, changes, ages, gradient, partial, history, length,
-                                                     steps.stride(0), rows=_ROWS, columns=_COLUMNS,
-                                                     all_rows=_rows(history), num_warps=_WARPS)  # fmt: skip
+    _products[programs, triton.cdiv(history, _ROWS)](
+        steps,
+        changes,
+        ages,
+        gradient,
+        partial,
+        history,
+        length,
+        steps.stride(0),
+        rows=_ROWS,
+        columns=_COLUMNS,
+        all_rows=_rows(history),
+        num_warps=_WARPS,
+    )
     return partial
 
 
 def solve(
-    sums: Tensor, found: Tensor, products: Tensor, squares: Tensor, lengths: Tensor, ages: Tensor, loss: Tensor,
-    last_loss: Tensor, moved: Tensor, share: Tensor, longest: Tensor, limits: Sequence[float],
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    sums: Tensor,
+    found: Tensor,
+    products: Tensor,
+    squares: Tensor,
+    lengths: Tensor,
+    ages: Tensor,
+    loss: Tensor,
+    last_loss: Tensor,
+    moved: Tensor,
+    share: Tensor,
+    longest: Tensor,
+    limits: Sequence[float],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     history = len(ages)
     of_steps, of_changes, scale = torch.empty_like(lengths), torch.empty_like(lengths), torch.empty_like(sums[0])
     flags, order = (torch.empty(count, dtype=torch.int32, device=ages.device) for count in (2, history))
-    _solve[1,](sums, found, products, squares, lengths, ages, loss, last_loss, moved, share, longest, of_steps, of_changes,
-               scale, flags, order, history, *limits, rows=_rows(history), num_warps=_SOLVE_WARPS)  # fmt: skip
+    _solve[1,](
+        sums,
+        found,
+        products,
+        squares,
+        lengths,
+        ages,
+        loss,
+        last_loss,
+        moved,
+        share,
+        longest,
+        of_steps,
+        of_changes,
+        scale,
+        flags,
+        order,
+        history,
+        *limits,
+        rows=_rows(history),
+        num_warps=_SOLVE_WARPS,
+    )
     return of_steps, of_changes, scale, flags
 
 
@@ -262,18 +327,59 @@ def combination(
 ) -> Tensor:
     history, length = steps.shape
     direction = torch.empty_like(gradient)
-    _combination[triton.cdiv(length, _STRETCH),](steps, changes, gradient, scale, of_steps, of_changes, direction,
-                                                 history, length, steps.stride(0), columns=_STRETCH)  # fmt: skip
+    _combination[triton.cdiv(length, _STRETCH),](
+        steps,
+        changes,
+        gradient,
+        scale,
+        of_steps,
+        of_changes,
+        direction,
+        history,
+        length,
+        steps.stride(0),
+        columns=_STRETCH,
+    )
     return direction
 
 
 def advance(
-    direction: Tensor, move: Tensor, length: Tensor, image: Tensor, last_image: Tensor, steps: Tensor, ages: Tensor,
-    share: Tensor, longest: Tensor, flags: Tensor, moved: Tensor, rate: float, first_step: float,
-) -> Tensor:  # fmt: skip
+    direction: Tensor,
+    move: Tensor,
+    length: Tensor,
+    image: Tensor,
+    last_image: Tensor,
+    steps: Tensor,
+    ages: Tensor,
+    share: Tensor,
+    longest: Tensor,
+    flags: Tensor,
+    moved: Tensor,
+    rate: float,
+    first_step: float,
+) -> Tensor:
     history, count = steps.shape
     into, whole = torch.empty_like(image), image.numel()
-    _advance[triton.cdiv(whole, _STRETCH),](direction, move, length, image, last_image, steps, ages, share, longest, flags,
-                                            moved, into, history, count, steps.stride(0), whole, rate, first_step,
-                                            rows=_rows(history), columns=_STRETCH)  # fmt: skip
+    _advance[triton.cdiv(whole, _STRETCH),](
+        direction,
+        move,
+        length,
+        image,
+        last_image,
+        steps,
+        ages,
+        share,
+        longest,
+        flags,
+        moved,
+        into,
+        history,
+        count,
+        steps.stride(0),
+        whole,
+        rate,
+        first_step,
+        rows=_rows(history),
+        columns=_STRETCH,
+    )
     return into

@@ -2,11 +2,12 @@
 
 A program works on a block of positions × channels; positions are numbered row by row. Signals are (1, C, H, W) in
 channels_last, whose rows may lie further apart than they are long. `above` to `last_column` are the numbers of a
-`Frame`. Offsets are of 32 bits, which `network` sees to. Sums are in float32. A ReLU is written so that what is not a number stays so.
+`Frame`. Offsets are 32 bits wide, so a signal has less than 2³¹ units. Sums are in float32. A ReLU is written so that NaN
+stays NaN.
 """
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
-# pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false, reportOptionalMemberAccess=false
-# ruff: noqa: ANN001, ANN202, D103
+# pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalMemberAccess=false, reportReturnType=false
 
 import inspect
 from collections.abc import Sequence
@@ -40,11 +41,11 @@ _REPEATS = 4
 """Blocks that a program works on one after the other, where it holds a matrix that all of them need."""
 
 
-_GEOMETRY = [
-    "height", "width", "framed_height", "framed_width", "above", "left", "first_row", "last_row", "first_column",
-    "last_column", "image_row", "image_height", "image_width", "image_above", "image_left", "image_first_row", "image_last_row",
-    "image_first_column", "image_last_column", "top", "bottom", "near", "far", "plane", "wide_height", "wide_width", "count",
-]  # fmt: skip
+_GEOMETRY = {
+    *("height", "width", "framed_height", "framed_width", "wide_height", "wide_width", "image_height", "image_width"),
+    *("image_row", "plane", "count", "above", "left", "first_row", "last_row", "first_column", "last_column"),
+    *("top", "bottom", "near", "far"),
+}
 """Arguments for which no kernel is compiled apart, whatever number they are."""
 
 
@@ -157,8 +158,24 @@ def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row,
     channel = tl.program_id(1) * block + tl.arange(0, block)
     y, x = place // width, place % width
     valid = place < height * width
-    pulled = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                     first_row, last_row, first_column, last_column, copies)  # fmt: skip
+    pulled = _folded(
+        wide,
+        wide_row,
+        y,
+        x,
+        valid,
+        channel,
+        channels,
+        above,
+        left,
+        height,
+        width,
+        first_row,
+        last_row,
+        first_column,
+        last_column,
+        copies,
+    )
     here = valid[:, None] & (channel < channels)[None, :]
     chosen = tl.load(choices + place[:, None] * channels + channel[None, :], mask=here, other=4)
     chosen = chosen.to(tl.int32)
@@ -199,8 +216,24 @@ def _mask(wide, wide_row, features, features_row, bits, content, content_row, fa
     valid = place < height * width
     here = valid[:, None] & (channel < channels)[None, :]
     if has_wide:
-        pulled = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                         first_row, last_row, first_column, last_column, copies)  # fmt: skip
+        pulled = _folded(
+            wide,
+            wide_row,
+            y,
+            x,
+            valid,
+            channel,
+            channels,
+            above,
+            left,
+            height,
+            width,
+            first_row,
+            last_row,
+            first_column,
+            last_column,
+            copies,
+        )
     else:
         pulled = tl.zeros((positions, block), tl.float32)
     if has_features:
@@ -232,8 +265,9 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
     inner = tl.arange(0, depth)
     known = (channel < channels)[None, :]
     if is_small:
-        slope = tl.load(matrix + inner[:, None] * matrix_row + channel[None, :],
-                        mask=(inner < channels)[:, None] & known, other=0.0).to(kind)  # fmt: skip
+        slope = tl.load(
+            matrix + inner[:, None] * matrix_row + channel[None, :], mask=(inner < channels)[:, None] & known, other=0.0
+        ).to(kind)
     if has_offset:
         shift = tl.load(offset + channel * offset_step, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     for repeat in range(repeats):
@@ -244,22 +278,60 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
         total = tl.zeros((positions, block), tl.float32)
         if is_small:  # the slope stays where it is
             if has_wide:  # on its way while the product is made
-                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
-            found = tl.load(features + there + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0)
+                base = _folded(
+                    wide,
+                    wide_row,
+                    y,
+                    x,
+                    valid,
+                    channel,
+                    channels,
+                    above,
+                    left,
+                    height,
+                    width,
+                    first_row,
+                    last_row,
+                    first_column,
+                    last_column,
+                    copies,
+                )
+            found = tl.load(
+                features + there + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0
+            )
             total = product(found, slope, total, precision)
         else:
             for start in range(0, channels, depth):
                 some = start + inner
-                one = tl.load(features + there + some[None, :],
-                              mask=valid[:, None] & (some < channels)[None, :], other=0.0)  # fmt: skip
-                two = tl.load(matrix + some[:, None] * matrix_row + channel[None, :],
-                              mask=(some < channels)[:, None] & known, other=0.0)  # fmt: skip
+                one = tl.load(
+                    features + there + some[None, :], mask=valid[:, None] & (some < channels)[None, :], other=0.0
+                )
+                two = tl.load(
+                    matrix + some[:, None] * matrix_row + channel[None, :],
+                    mask=(some < channels)[:, None] & known,
+                    other=0.0,
+                )
                 total = product(one, two.to(kind), total, precision)
             found = tl.load(features + there + channel[None, :], mask=valid[:, None] & known, other=0.0)
             if has_wide:
-                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
+                base = _folded(
+                    wide,
+                    wide_row,
+                    y,
+                    x,
+                    valid,
+                    channel,
+                    channels,
+                    above,
+                    left,
+                    height,
+                    width,
+                    first_row,
+                    last_row,
+                    first_column,
+                    last_column,
+                    copies,
+                )
         total = 2 * total
         if has_offset:
             total += shift
@@ -298,7 +370,8 @@ def _framed_image(image, plane, image_row, framed, height, width, framed_height,
 @_kernel
 def _first_forward(image, image_height, image_width, weight, bias, framed, height, width, channels: tl.constexpr,
                    framed_height, framed_width, above, left, first_row, last_row, first_column, last_column,
-                   precision: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, taps: tl.constexpr):  # fmt: skip
+                   precision: tl.constexpr, positions: tl.constexpr, block: tl.constexpr,
+                   taps: tl.constexpr):  # fmt: skip
     place = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
     i, j = place // framed_width, place % framed_width
@@ -307,10 +380,14 @@ def _first_forward(image, image_height, image_width, weight, bias, framed, heigh
     shown = valid & (y >= 0) & (x >= 0)
     tap = tl.arange(0, taps)
     near = (tap // 9 * image_height + tap % 9 // 3) * image_width + tap % 3
-    pixels = tl.load(image + (y * image_width + x)[:, None] + near[None, :],
-                     mask=shown[:, None] & (tap < 27)[None, :], other=0.0)  # fmt: skip
-    filters = tl.load(weight + channel[None, :] * 27 + tap[:, None],
-                      mask=(channel < channels)[None, :] & (tap < 27)[:, None], other=0.0)  # fmt: skip
+    pixels = tl.load(
+        image + (y * image_width + x)[:, None] + near[None, :], mask=shown[:, None] & (tap < 27)[None, :], other=0.0
+    )
+    filters = tl.load(
+        weight + channel[None, :] * 27 + tap[:, None],
+        mask=(channel < channels)[None, :] & (tap < 27)[:, None],
+        other=0.0,
+    )
     found = product(pixels, filters.to(tl.float32), tl.zeros((positions, block), tl.float32), precision)
     found += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     found = tl.where(found < 0, 0.0, found)
@@ -329,10 +406,16 @@ def _spread(cotangent, weight, taps_of, count, channels: tl.constexpr, precision
         total = tl.zeros((positions, taps), tl.float32)
         for start in range(0, channels, depth):
             channel = start + inner
-            pulled = tl.load(cotangent + place[:, None] * channels + channel[None, :],
-                             mask=valid[:, None] & (channel < channels)[None, :], other=0.0)  # fmt: skip
-            filters = tl.load(weight + channel[:, None] * 27 + tap[None, :],
-                              mask=(channel < channels)[:, None] & (tap < 27)[None, :], other=0.0)  # fmt: skip
+            pulled = tl.load(
+                cotangent + place[:, None] * channels + channel[None, :],
+                mask=valid[:, None] & (channel < channels)[None, :],
+                other=0.0,
+            )
+            filters = tl.load(
+                weight + channel[:, None] * 27 + tap[None, :],
+                mask=(channel < channels)[:, None] & (tap < 27)[None, :],
+                other=0.0,
+            )
             total = product(pulled, filters.to(pulled.dtype), total, precision)
         tl.store(taps_of + tap[None, :] * count + place[:, None], total, mask=valid[:, None] & (tap < 27)[None, :])
 
@@ -386,8 +469,21 @@ def activate(raw: Tensor, bias: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
     bits = _octets(raw, -(-channels // 8), height, width)
     block = _block(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _POSITIONS), triton.cdiv(channels, block))
-    _activate[grid](raw, raw.stride(2), bias, framed, bits, height, width, channels, framed.shape[2], framed.shape[3],
-                    *_inner(frame), positions=_POSITIONS, block=block)  # fmt: skip
+    _activate[grid](
+        raw,
+        raw.stride(2),
+        bias,
+        framed,
+        bits,
+        height,
+        width,
+        channels,
+        framed.shape[2],
+        framed.shape[3],
+        *_inner(frame),
+        positions=_POSITIONS,
+        block=block,
+    )
     return framed, bits
 
 
@@ -397,48 +493,119 @@ def pool(raw: Tensor, bias: Tensor, kind: str, scale: float, frame: Frame) -> tu
     choices = _octets(raw, channels, height, width)
     block = _block(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _POSITIONS), triton.cdiv(channels, block))
-    _pool[grid](raw, raw.stride(2), bias, framed, choices, height, width, channels, framed.shape[2], framed.shape[3],
-                *_inner(frame), scale, kind=kind, positions=_POSITIONS, block=block)  # fmt: skip
+    _pool[grid](
+        raw,
+        raw.stride(2),
+        bias,
+        framed,
+        choices,
+        height,
+        width,
+        channels,
+        framed.shape[2],
+        framed.shape[3],
+        *_inner(frame),
+        scale,
+        kind=kind,
+        positions=_POSITIONS,
+        block=block,
+    )
     return framed, choices
 
 
 def unpool(
-    wide: Tensor, frame: Frame, choices: Tensor, raw: Tensor | None, bias: Tensor | None, kind: str, scale: float,
-    height: int, width: int,
-) -> Tensor:  # fmt: skip
+    wide: Tensor,
+    frame: Frame,
+    choices: Tensor,
+    raw: Tensor | None,
+    bias: Tensor | None,
+    kind: str,
+    scale: float,
+    height: int,
+    width: int,
+) -> Tensor:
     channels, block = wide.shape[1], _block(wide.shape[1])
     gradient = _signal(wide, channels, height, width)
     if height % 2 or width % 2:  # what the pooling left out
         gradient.zero_()
     grid = (triton.cdiv((height // 2) * (width // 2), _POSITIONS), triton.cdiv(channels, block))
     source = wide if raw is None else raw
-    _unpool[grid](wide, wide.stride(2), choices, source, source.stride(2), choices if bias is None else bias, gradient,
-                  gradient.stride(2), height // 2, width // 2, channels, *_inner(frame), scale,
-                  kind=kind, copies=_copies(frame), positions=_POSITIONS, block=block)  # fmt: skip
+    _unpool[grid](
+        wide,
+        wide.stride(2),
+        choices,
+        source,
+        source.stride(2),
+        choices if bias is None else bias,
+        gradient,
+        gradient.stride(2),
+        height // 2,
+        width // 2,
+        channels,
+        *_inner(frame),
+        scale,
+        kind=kind,
+        copies=_copies(frame),
+        positions=_POSITIONS,
+        block=block,
+    )
     return gradient
 
 
 def mask(
-    wide: Tensor | None, frame: Frame, features: Tensor | None, bits: Tensor | None, factor: Tensor | None,
-    content: Tensor | None, *, clears: bool, shape: Sequence[int], like: Tensor,
-) -> Tensor:  # fmt: skip
+    wide: Tensor | None,
+    frame: Frame,
+    features: Tensor | None,
+    bits: Tensor | None,
+    factor: Tensor | None,
+    content: Tensor | None,
+    *,
+    clears: bool,
+    shape: Sequence[int],
+    like: Tensor,
+) -> Tensor:
     _, channels, height, width = shape
     gradient, block = _signal(like, channels, height, width), _block(channels)
     grid = (triton.cdiv(height * width, _MASK_POSITIONS), triton.cdiv(channels, block))
     base, seen = like if wide is None else wide, like if features is None else features
     aim = like if content is None else content
-    _mask[grid](base, base.stride(2), seen, seen.stride(2), like if bits is None else bits, aim, aim.stride(-2),
-                like if factor is None else factor, gradient, height, width, channels, *_inner(frame),
-                has_wide=wide is not None, has_features=features is not None, has_bits=bits is not None,
-                has_content=content is not None, clears=clears, copies=_copies(frame),
-                positions=_MASK_POSITIONS, block=block)  # fmt: skip
+    _mask[grid](
+        base,
+        base.stride(2),
+        seen,
+        seen.stride(2),
+        like if bits is None else bits,
+        aim,
+        aim.stride(-2),
+        like if factor is None else factor,
+        gradient,
+        height,
+        width,
+        channels,
+        *_inner(frame),
+        has_wide=wide is not None,
+        has_features=features is not None,
+        has_bits=bits is not None,
+        has_content=content is not None,
+        clears=clears,
+        copies=_copies(frame),
+        positions=_MASK_POSITIONS,
+        block=block,
+    )
     return gradient
 
 
 def linear(
-    wide: Tensor | None, frame: Frame, features: Tensor, matrix: Tensor, offset: Tensor | None,
-    weights: Tensor | None, place: tuple[int, int, int, int] | None, *, clears: bool,
-) -> Tensor:  # fmt: skip
+    wide: Tensor | None,
+    frame: Frame,
+    features: Tensor,
+    matrix: Tensor,
+    offset: Tensor | None,
+    weights: Tensor | None,
+    place: tuple[int, int, int, int] | None,
+    *,
+    clears: bool,
+) -> Tensor:
     _, channels, height, width = features.shape
     is_short = features.dtype == torch.bfloat16
     block = _block(channels, 128 if is_short else 64)
@@ -449,28 +616,85 @@ def linear(
     gradient = _signal(features, channels, height, width)
     base = features if wide is None else wide
     weighing, shift = features if weights is None else weights, features if offset is None else offset
-    _linear[grid](base, base.stride(2), features, features.stride(2), matrix, matrix.stride(0), shift, shift.stride(0),
-                  weighing, weighing.stride(-2), gradient, height, width, channels, *_inner(frame), *(place or (0, height, 0, width)), has_wide=wide is not None,
-                  has_offset=offset is not None, has_weights=weights is not None, is_part=place is not None,
-                  clears=clears, copies=_copies(frame), is_small=channels <= block, precision="tf32x3",
-                  repeats=repeats, positions=positions, block=block, depth=depth, num_warps=8)  # fmt: skip
+    _linear[grid](
+        base,
+        base.stride(2),
+        features,
+        features.stride(2),
+        matrix,
+        matrix.stride(0),
+        shift,
+        shift.stride(0),
+        weighing,
+        weighing.stride(-2),
+        gradient,
+        height,
+        width,
+        channels,
+        *_inner(frame),
+        *(place or (0, height, 0, width)),
+        has_wide=wide is not None,
+        has_offset=offset is not None,
+        has_weights=weights is not None,
+        is_part=place is not None,
+        clears=clears,
+        copies=_copies(frame),
+        is_small=channels <= block,
+        precision="tf32x3",
+        repeats=repeats,
+        positions=positions,
+        block=block,
+        depth=depth,
+        num_warps=8,
+    )
     return gradient
 
 
 def first_forward(
-    image: Tensor, around: Frame, scale: Sequence[float], shift: Sequence[float], weight: Tensor, bias: Tensor,
+    image: Tensor,
+    around: Frame,
+    scale: Sequence[float],
+    shift: Sequence[float],
+    weight: Tensor,
+    bias: Tensor,
     frame: Frame,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     channels, (rows, columns) = len(weight), around.size(*image.shape[1:])
     seen = torch.empty((3, rows, columns), dtype=image.dtype, device=image.device)
     _framed_image[triton.cdiv(rows * columns, _STRETCH), 3](
-        image, image.stride(0), image.shape[2], seen, image.shape[1], image.shape[2], rows, columns, *_inner(around), *scale, *shift,
-        positions=_STRETCH)  # fmt: skip
+        image,
+        image.stride(0),
+        image.stride(1),
+        seen,
+        image.shape[1],
+        image.shape[2],
+        rows,
+        columns,
+        *_inner(around),
+        *scale,
+        *shift,
+        positions=_STRETCH,
+    )
     framed, block = _signal(weight, channels, *frame.size(rows - 2, columns - 2)), _block(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _FIRST_POSITIONS), triton.cdiv(channels, block))
-    _first_forward[grid](seen, rows, columns, weight, bias, framed, rows - 2, columns - 2, channels, framed.shape[2],
-                         framed.shape[3], *_inner(frame), precision=_precision(weight), positions=_FIRST_POSITIONS,
-                         block=block, taps=_TAPS)  # fmt: skip
+    _first_forward[grid](
+        seen,
+        rows,
+        columns,
+        weight,
+        bias,
+        framed,
+        rows - 2,
+        columns - 2,
+        channels,
+        framed.shape[2],
+        framed.shape[3],
+        *_inner(frame),
+        precision=_precision(weight),
+        positions=_FIRST_POSITIONS,
+        block=block,
+        taps=_TAPS,
+    )
     return framed
 
 
@@ -479,9 +703,19 @@ def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype:
     taps_of = torch.empty((27, height, width), dtype=cotangent.dtype, device=cotangent.device)
     count, depth = height * width, _block(channels)
     _spread[triton.cdiv(count, _FIRST_POSITIONS * _REPEATS),](
-        cotangent, weight, taps_of, count, channels, precision=_precision(cotangent), repeats=_REPEATS,
-        positions=_FIRST_POSITIONS, taps=_TAPS, depth=depth)  # fmt: skip
+        cotangent,
+        weight,
+        taps_of,
+        count,
+        channels,
+        precision=_precision(cotangent),
+        repeats=_REPEATS,
+        positions=_FIRST_POSITIONS,
+        taps=_TAPS,
+        depth=depth,
+    )
     wide = torch.empty((3, height + 2, width + 2), dtype=dtype, device=taps_of.device)
-    _gather[triton.cdiv(wide[0].numel(), _STRETCH), 3](taps_of, wide, height, width, height + 2, width + 2, *scale,
-                                                       positions=_STRETCH)  # fmt: skip
+    _gather[triton.cdiv(wide[0].numel(), _STRETCH), 3](
+        taps_of, wide, height, width, height + 2, width + 2, *scale, positions=_STRETCH
+    )
     return wide

@@ -1,6 +1,5 @@
 """A product of two blocks on tensor cores, added to a third in float32."""
-# pyright: basic, reportMissingTypeStubs=false
-# ruff: noqa: ANN001, ANN202
+# pyright: basic, reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
 import triton
 import triton.language as tl

@@ -4,8 +4,8 @@ Sums of F Fᵀ and F, the distance of a Gram matrix with its slope, the distance
 range.
 """
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
-# pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false, reportOptionalMemberAccess=false
-# ruff: noqa: ANN001, ANN202, D103
+# pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalMemberAccess=false
 
 import torch
 import triton
@@ -34,7 +34,8 @@ _UNITS = 4096
 
 @triton.jit(do_not_specialize=["height", "width", "part", "tiles"])
 def _moments(features, features_row, weights, weights_row, partial, height, width, channels, part, tiles,
-             has_weights: tl.constexpr, is_single: tl.constexpr, precision: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
+             has_weights: tl.constexpr, is_single: tl.constexpr, precision: tl.constexpr,
+             positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
     row = tl.program_id(0) // tiles * block + tl.arange(0, block)
     column = tl.program_id(0) % tiles * block + tl.arange(0, block)
     first = tl.program_id(1) * part
@@ -46,21 +47,28 @@ def _moments(features, features_row, weights, weights_row, partial, height, widt
         y, x = place // width, place % width
         valid = place < last
         there = y * features_row + x * channels
-        one = tl.load(features + there[:, None] + row[None, :],
-                      mask=valid[:, None] & (row < channels)[None, :], other=0.0)  # fmt: skip
+        one = tl.load(
+            features + there[:, None] + row[None, :], mask=valid[:, None] & (row < channels)[None, :], other=0.0
+        )
         if is_single:
             two = one
         else:
-            two = tl.load(features + there[:, None] + column[None, :],
-                          mask=valid[:, None] & (column < channels)[None, :], other=0.0)  # fmt: skip
+            two = tl.load(
+                features + there[:, None] + column[None, :],
+                mask=valid[:, None] & (column < channels)[None, :],
+                other=0.0,
+            )
         if has_weights:
             weight = tl.load(weights + y * weights_row + x, mask=valid, other=0.0).to(tl.float32)
             two = (two.to(tl.float32) * weight[:, None]).to(one.dtype)
         total = product(tl.trans(one), two, total, precision)
         sums += two.to(tl.float32)
     into = partial + tl.program_id(1).to(tl.int64) * channels * (channels + 1)
-    tl.store(into + row[:, None] * (channels + 1) + column[None, :], total,
-             mask=(row < channels)[:, None] & (column < channels)[None, :])  # fmt: skip
+    tl.store(
+        into + row[:, None] * (channels + 1) + column[None, :],
+        total,
+        mask=(row < channels)[:, None] & (column < channels)[None, :],
+    )
     if tl.program_id(0) < tiles:
         tl.store(into + column * (channels + 1) + channels, tl.sum(sums, 0), mask=column < channels)
 
@@ -117,8 +125,9 @@ def square_distance(features: Tensor, content: Tensor) -> Tensor:
     channels, height, width = features.shape
     grid = (height, triton.cdiv(width * channels, _UNITS))
     partial = torch.empty(grid, dtype=torch.float32, device=features.device)
-    _square_distance[grid](features, features.stride(1), content, content.stride(1), partial, width * channels,
-                           block=_UNITS)  # fmt: skip
+    _square_distance[grid](
+        features, features.stride(1), content, content.stride(1), partial, width * channels, block=_UNITS
+    )
     return partial.view(-1)
 
 
@@ -133,8 +142,18 @@ def excess(gray: Tensor) -> Tensor:
 def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
     channels, height, width = gray.shape
     grid = (channels * height, triton.cdiv(width, _ELEMENTS))
-    _add_excess[grid](gray, gray.stride(0), gray.stride(1), factor, into, into.stride(0), into.stride(1), height, width,
-                      block=_ELEMENTS)  # fmt: skip
+    _add_excess[grid](
+        gray,
+        gray.stride(0),
+        gray.stride(1),
+        factor,
+        into,
+        into.stride(0),
+        into.stride(1),
+        height,
+        width,
+        block=_ELEMENTS,
+    )
 
 
 def moments(features: Tensor, weights: Tensor | None) -> Tensor:
@@ -146,9 +165,24 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
     parts = triton.cdiv(height * width, part)
     partial = torch.empty((parts, channels, channels + 1), dtype=torch.float32, device=features.device)
     weighing = features if weights is None else weights
-    _moments[tiles**2, parts](features, features.stride(1), weighing, weighing.stride(-2), partial, height, width, channels,
-                           part, tiles, has_weights=weights is not None, is_single=tiles == 1, precision="tf32x3", positions=_POSITIONS,
-                           block=block, num_warps=8)  # fmt: skip
+    _moments[tiles**2, parts](
+        features,
+        features.stride(1),
+        weighing,
+        weighing.stride(-2),
+        partial,
+        height,
+        width,
+        channels,
+        part,
+        tiles,
+        has_weights=weights is not None,
+        is_single=tiles == 1,
+        precision="tf32x3",
+        positions=_POSITIONS,
+        block=block,
+        num_warps=8,
+    )
     return partial
 
 

@@ -55,16 +55,16 @@ def _of_layers(
     scale, filters = [1.0] * 3, weight.contiguous()
     gray = torch.zeros(3, _SIDE, _SIDE, device=weight.device)
     scalar = torch.zeros((), device=weight.device)
-    bits = operators.activate(raw, bias, NO_FRAME, True)[1]  # noqa: FBT003
+    bits = operators.activate(raw, bias, NO_FRAME, True)[1]
     small = _signal(weight, width, _SIDE // 2)[0].permute(1, 2, 0).to(torch.uint8)
     tasks: dict[object, Callable[[], object]] = {
         "first": lambda: operators.first_forward(gray, own, scale, scale, filters, bias, frame),
-        "pool": lambda: operators.pool(raw, bias, *pool, halved, True),  # noqa: FBT003
+        "pool": lambda: operators.pool(raw, bias, *pool, halved, True),
         "unpool": lambda: operators.unpool(
             _signal(weight, width, _SIDE // 2 + 2), halved, small, raw, bias, *pool, _SIDE, _SIDE
         ),
-        "bits": lambda: operators.mask(wide, frame, None, bits, None, None, True, raw.shape, raw),  # noqa: FBT003
-        "content": lambda: operators.mask(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),  # noqa: FBT003
+        "bits": lambda: operators.mask(wide, frame, None, bits, None, None, True, raw.shape, raw),
+        "content": lambda: operators.mask(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),
         "first back": lambda: operators.first_back(raw, filters, scale, torch.float32),
         "convolution": lambda: functional.conv2d(raw, _signal(weight, width, 3)),
         "distance": lambda: operators.square_distance(raw[0], raw[0]),
@@ -82,7 +82,7 @@ def _of_layers(
         base = None if name == deepest else around
         final = base, NO_FRAME if base is None else frame, features, gram, None, None, None
         if not LAYERS[name].is_pool:
-            tasks["linear", kind, base is None] = lambda final=final: operators.linear(*final, True)  # noqa: FBT003
+            tasks["linear", kind, base is None] = lambda final=final: operators.linear(*final, True)
         tasks["moments", kind] = lambda features=features: operators.moments(features[0], None)
     return tasks
 
@@ -100,20 +100,28 @@ def _of_history(weight: Tensor) -> Mapping[object, Callable[[], object]]:
     ages = torch.zeros(pairs, dtype=torch.int64, device=device)
     exact = torch.zeros(pairs, pairs, dtype=torch.float64, device=device)
     one, five = exact[0, 0], torch.zeros(5, pairs, dtype=torch.float64, device=device)
-    scalars = [scalar.clone() for _ in range(5)]
+    share, longest, loss, last_loss, moved = (scalar.clone() for _ in range(5))
+    small = five[:, 0].clone(), five, exact.clone(), exact.clone(), exact[0].clone(), ages.clone()
     limits = [1.0] * 9
-    clone = torch.clone
+
+    def complete() -> object:
+        return operators.complete(steps, steps.clone(), ages, vector, vector.clone(), scalar, scalar, 1.0)
+
+    def solve() -> object:
+        return operators.solve(*small, loss, last_loss, moved, share, longest, limits)
+
+    def advance() -> object:
+        changed = steps.clone(), ages.clone()
+        numbers = scalar, scalar, flags, scalar.clone()
+        return operators.advance(vector, image, scalar, image, image.clone(), *changed, *numbers, 1.0, 1.0)
+
     return {
-        "complete": lambda: operators.complete(steps, clone(steps), ages, vector, clone(vector), scalar, scalar, 1.0),
+        "complete": complete,
         "products": lambda: operators.products(steps, steps, ages, vector),
-        "solve": lambda: operators.solve(
-            five[:, 0].clone(), five, clone(exact), clone(exact), clone(exact[0]), clone(ages), *scalars, limits
-        ),
+        "solve": solve,
         "combination": lambda: operators.combination(steps, steps, vector, one, exact[0], exact[0]),
-        "advance": lambda: operators.advance(
-            vector, image, scalar, image, clone(image), clone(steps), clone(ages), *scalars[:2], flags, clone(scalar), 1.0, 1.0
-        ),
-    }  # fmt: skip
+        "advance": advance,
+    }
 
 
 def _signal(like: Tensor, channels: int, side: int) -> Tensor:
