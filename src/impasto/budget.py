@@ -48,6 +48,9 @@ _FUSED_FILTERING = 3 * 12 + 2
 _SPREAD = 27
 """Numbers a pixel that conv1_1 gives to its inputs on the way back, before they are added up."""
 
+_BANDS = 3 * BAND
+"""Features that are under way in a band, forward or back."""
+
 _SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
 """Sides of tiles to choose from; 0 is the whole image."""
 

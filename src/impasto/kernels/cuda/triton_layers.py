@@ -2,8 +2,8 @@
 
 A program works on a block of positions × channels; positions are numbered row by row. Signals are (1, C, H, W) in
 channels_last, whose rows may lie further apart than they are long. `above` to `last_column` are the numbers of a
-`Frame`. Offsets are 32 bits wide, so a signal has less than 2³¹ units. Sums are in float32. A ReLU is written so that NaN
-stays NaN.
+`Frame`. Offsets are 32 bits wide, so a signal has less than 2³¹ units. Sums are in float32. A ReLU is written so that
+NaN stays NaN.
 """
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 # pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
