@@ -154,21 +154,22 @@ class Convolution:
         return lambda signal, zeros: (fast if signal[0, 0].numel() >= _POSITIONS else plain)(signal, zeros)
 
 
-def _picked(signal: Tensor, axis: int, places: Sequence[int]) -> Tensor:
-    """Return some rows or columns of a signal."""
-    strip = torch.cat([signal.narrow(axis, place % signal.shape[axis], 1) for place in places], axis)
-    return strip.contiguous(memory_format=torch.channels_last)
-
-
 def _outermost(signal: Tensor, axis: int, end: int, edge: int) -> Tensor:
     """Return the first or the last row or column between its neighbors, one of them beyond."""
-    return _picked(signal, axis, (-2, -1, edge) if end else (edge, 0, 1))
+    copy = signal.narrow(axis, edge % signal.shape[axis], 1)
+    inside = signal.narrow(axis, signal.shape[axis] - 2 if end else 0, 2)
+    return _joined([inside, copy] if end else [copy, inside], axis)
 
 
 def _beside(strip: Tensor, axis: int, border: Border) -> Tensor:
     """Return a strip with its border along an axis."""
     edges, cuts = border.along(axis)
-    before, after = (int(not cut) for cut in cuts)
     if edges is None:
+        before, after = (int(not cut) for cut in cuts)
         return functional.pad(strip, (before, after, 0, 0) if axis == 3 else (0, 0, before, after))
-    return _picked(strip, axis, [*edges[:before], *range(strip.shape[axis]), *edges[2 - after :]])
+    copies = {end: [strip.narrow(axis, edge % strip.shape[axis], 1)] for end, edge in border.copied(axis)}
+    return _joined([*copies.get(0, []), strip, *copies.get(-1, [])], axis)
+
+
+def _joined(parts: Sequence[Tensor], axis: int) -> Tensor:
+    return torch.cat(list(parts), axis).contiguous(memory_format=torch.channels_last)
