@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
+from impasto.kernels.cuda import dispatch
 from tiny import tiny_weights
 
 
@@ -24,6 +25,8 @@ def paint(changes, begun=None):
 
 
 if __name__ == "__main__":
-    folder, rank = Path(sys.argv[1]), os.environ["RANK"]
-    run, losses = paint(json.loads(sys.argv[2]), folder / f"{rank}.begun")
+    folder, rank, changes = Path(sys.argv[1]), os.environ["RANK"], json.loads(sys.argv[2])
+    if changes.pop("fused", False):
+        dispatch.is_fused = lambda _: True  # as on a GPU
+    run, losses = paint(changes, folder / f"{rank}.begun")
     torch.save((run._at.best, losses, run._at.optimizer, run._machine.group.size), folder / f"{rank}.pt")

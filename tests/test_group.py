@@ -36,11 +36,13 @@ def free_port():
 
 
 @pytest.mark.parametrize(
-    ("changes", "size"), [({}, 2), ({"optimizer": "adam", "tv_weight": 1.0}, 3)], ids=["lbfgs", "adam"]
+    ("changes", "size", "fused"),
+    [({}, 2, False), ({"optimizer": "adam", "tv_weight": 1.0}, 3, False), ({}, 2, True)],
+    ids=["lbfgs", "adam", "the way of a GPU"],
 )
-def test_several_processes_paint_what_one_does(tmp_path, changes, size):
+def test_several_processes_paint_what_one_does(tmp_path, changes, size, fused):
     port = free_port()
-    children = [start(tmp_path, rank, size, port, changes) for rank in range(size)]
+    children = [start(tmp_path, rank, size, port, {**changes, "fused": fused}) for rank in range(size)]
     assert [child.communicate()[1] for child in children] == [""] * size
     run, losses = paint(changes)
     for rank in range(size):

@@ -46,6 +46,11 @@ def test_features_have_the_strides_of_the_table(weights):
         assert found[name].shape == (layer.channels // 16, 64 // layer.stride, 96 // layer.stride)
 
 
+@pytest.fixture(params=[0, 1 << 21], ids=["borders apart", "borders in a copy"], autouse=True)
+def _both_ways_of_a_border(request, monkeypatch):
+    monkeypatch.setattr("impasto.convolution._SMALL_UNITS", request.param)
+
+
 def pulled_back(network, point, layers, wraps=(False, False), seed=1):
     """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
     found = network.forward(point, layers, keep=True, wraps=wraps)

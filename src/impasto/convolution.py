@@ -38,6 +38,9 @@ _CHANNELS: Mapping[Saving, tuple[int, int]] = {"lines": (128, 256), "tiles": (64
 _POSITIONS = 512
 """Positions, at least, for the same."""
 
+_SMALL_UNITS = 1 << 21
+"""Units of a signal up to which a copy of it with its border takes less time than to compute the border apart."""
+
 
 class Border(NamedTuple):
     """What stands beyond the border of a signal: copies of its rows and columns, or zeros (None).
@@ -83,6 +86,9 @@ class Convolution:
         """Return max(0, filters ∗ signal + bias), (1, out, H, W), or some rows of it that are next to one another."""
         cuts, height = border.cuts, signal.shape[2]
         first, last, _ = rows.indices(height - cuts.above - cuts.below)
+        if _is_small(signal) and (border.rows or border.columns):
+            around = _beside(_beside(signal, 2, border), 3, border)
+            return self._ahead(around[:, :, first : last + 2], (0, 0, 0, 0))
         start, stop = first + cuts.above, last + cuts.above  # among the signal's
         above, below = min(start, 1), min(height - stop, 1)
         zeros = (1 - above, 1 - below, 1 - cuts.left, 1 - cuts.right)
@@ -113,7 +119,14 @@ class Convolution:
 
     def _across(self, cotangent: Tensor, zeros: tuple[int, int], border: Border) -> Tensor:
         """Go back with rows of zeros above and below; what goes to columns of the border is added where they are."""
-        gradient = self._back(cotangent, (*zeros, 1 + border.cuts.left, 1 + border.cuts.right))
+        *_, left, right = border.cuts
+        if _is_small(cotangent) and border.columns:
+            wide = self._back(cotangent, (*zeros, 2, 2))
+            gradient = wide[..., 1 - left : wide.shape[3] - 1 + right]
+            for end, edge in border.copied(3):
+                gradient[..., edge] += wide[..., end]
+            return gradient.contiguous(memory_format=torch.channels_last)
+        gradient = self._back(cotangent, (*zeros, 1 + left, 1 + right))
         rows = slice(2 - zeros[0], 2 - zeros[0] + gradient.shape[2])
         for end, edge in border.copied(3):
             gradient[..., edge] += self._beyond(cotangent[0, ..., end], end)[..., rows]
@@ -152,6 +165,11 @@ class Convolution:
         else:
             fast = prepare_lines(scheme, weight, bias, relu=relu)
         return lambda signal, zeros: (fast if signal[0, 0].numel() >= _POSITIONS else plain)(signal, zeros)
+
+
+def _is_small(signal: Tensor) -> bool:
+    """Tell whether to copy a signal with its border takes less time than to compute the border apart."""
+    return signal.numel() <= _SMALL_UNITS
 
 
 def _outermost(signal: Tensor, axis: int, end: int, edge: int) -> Tensor:
