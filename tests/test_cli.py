@@ -243,6 +243,14 @@ def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words
     assert sorted(files.iterdir()) == before
 
 
+def test_every_evaluation_is_recorded_and_every_frame_saved_where_reports_are_rare(paint, files, monkeypatch):
+    monkeypatch.setattr("impasto.run.Run._on_gpu", True)
+    code, said, _ = paint("--json", "--save-every", "4", "--iterations", "10", "--tolerance", "0")
+    assert code == 0
+    assert [json.loads(line)["evaluation"] for line in said.splitlines()] == list(range(1, 11))
+    assert sorted(path.name for path in files.glob("out-*.png")) == ["out-00004.png", "out-00008.png"]
+
+
 def test_a_run_that_diverges_ends_with_1_and_the_best_picture(paint, files, no_finite_loss):
     code, out, err = paint("--quiet")
     assert (code, out) == (1, "")

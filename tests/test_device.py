@@ -1,10 +1,12 @@
 import mmap
+from threading import Event
 
 import pytest
 import torch
 
-from impasto import device
+from impasto import device, heap
 from impasto.errors import SettingsError
+from impasto.kernels.cuda.wake import wake
 from impasto.settings import Runtime
 from impasto.winograd import savings
 
@@ -130,3 +132,36 @@ def test_processes_of_one_machine_share_its_cores(monkeypatch):
 def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", str(torch.cuda.device_count() - 1))
     assert device.resolve(Runtime()).device == torch.device("cuda", torch.cuda.device_count() - 1)
+
+
+@pytest.mark.parametrize(("has_units", "features"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_gpu_computes_in_bfloat16_if_it_has_units_for_it(monkeypatch, has_units, features):
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: has_units)
+    trials = device._choices(torch.device("cuda"), Runtime())
+    device._fastest.cache_clear()
+    trial, reason = device._fastest(torch.device("cuda"), trials)
+    device._fastest.cache_clear()
+    assert trial.dtype == features
+    assert reason.endswith("this GPU has bfloat16 units" if has_units else "this GPU has no bfloat16 units")
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "woken"), [("auto", True, 1), ("cuda:1", True, 1), ("cpu", True, 0), ("auto", False, 0)]
+)
+def test_what_a_gpu_needs_is_loaded_in_the_background(monkeypatch, name, there, woken):
+    loaded = Event()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    monkeypatch.setattr("impasto.kernels.cuda.wake._load", loaded.set)
+    wake(name)
+    assert loaded.wait(5 if woken else 0.1) == bool(woken)
+
+
+@pytest.mark.parametrize(("which", "setting"), [("all", "False"), ("small", "False"), ("none", "True")])
+def test_a_gpus_memory_is_taken_in_expandable_segments_where_it_is_short(monkeypatch, which, setting):
+    said = []
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    monkeypatch.setattr("torch._C._accelerator_setAllocatorSettings", said.append)
+    heap.keep(which)
+    monkeypatch.setenv("PYTORCH_ALLOC_CONF", "max_split_size_mb:100")
+    heap.keep("small")
+    assert said == [f"expandable_segments:{setting}"]

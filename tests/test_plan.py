@@ -87,6 +87,15 @@ def test_a_run_keeps_as_much_as_fits_of_the_memory_that_is_freed():
         assert 0.6e9 + need <= tight.bytes <= tight.limit
 
 
+def test_a_gpu_expands_its_segments_of_memory_where_not_half_as_much_again_fits():
+    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(feature=2, fused=True))
+    need = plan.needed
+    for room, keeping in ((1.51 * need + 0.3e9, "all"), (1.49 * need + 0.3e9, "none")):
+        assert plan._replace(limit=room).keeping == keeping
+    tight = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(limit=3e9, feature=2, fused=True))
+    assert tight.bytes <= tight.limit == 0.9 * 3e9
+
+
 def test_where_nothing_fits_the_largest_size_that_does_is_named():
     budget = Budget(limit=3e9, held=0.6e9, feature=2)
     with pytest.raises(PictureError, match="8192 × 6144 pixels does not fit into 3 GB, .* 0.60;") as caught:

@@ -1,6 +1,7 @@
 import json
 import pickle
 from dataclasses import asdict
+from itertools import pairwise
 
 import pytest
 import torch
@@ -126,6 +127,42 @@ def test_progress_is_plain_numbers(transfer, picture):
     assert list(progress.terms) == ["content", "style", "range"]
     assert progress.seconds > 0
     assert progress.seconds_left > 0
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Let several evaluations come between two reports."""
+    monkeypatch.setattr("impasto.run.Run._on_gpu", True)
+
+
+@pytest.mark.parametrize(("report_at", "reports"), [(0, [16, 32, 40]), (10, [10, 20, 30, 40]), (30, [16, 30, 40])])
+def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as_on_a_gpu, report_at, reports):
+    run = transfer(iterations=40).start(picture(), picture(seed=1))
+    run.report_at = report_at
+    found = [(progress.evaluation, len(run.history)) for progress in run]
+    assert found == [(count, count) for count in reports]
+    assert [progress.evaluation for progress in run.history] == list(range(1, 41))
+    seconds = [progress.seconds for progress in run.history]
+    assert all(one < other for one, other in pairwise(seconds))
+    alone = transfer(iterations=40).start(picture(), picture(seed=1))
+    alone._evaluations_to_report = lambda: 1
+    list(alone)
+    assert [progress.loss for progress in run.history] == [progress.loss for progress in alone.history]
+    assert torch.equal(run.preview().pixels, alone.preview().pixels)
+
+
+def test_on_a_gpu_large_images_are_reported_sooner(transfer, picture, as_on_a_gpu, monkeypatch):
+    monkeypatch.setattr("impasto.run._REPORT_PIXELS", 3 * 64 * 48)
+    assert [len(run.history) for run in [transfer().start(picture(), picture(seed=1))] for _ in run] == [3, 6, 9, 10]
+
+
+def test_a_run_without_a_finite_loss_is_rescued_as_often_where_reports_are_rare(
+    transfer, picture, no_finite_loss, as_on_a_gpu
+):
+    result = finish(transfer(iterations=40).start(picture(), picture(seed=1)))
+    assert result.stopped == "diverged"
+    assert len(result.history) == 12  # three evaluations before each of three rescues, and three more
+    assert sum("half the step" in progress.remark for progress in result.history) == 3
 
 
 def test_a_run_can_be_paused_looked_at_and_left(transfer, picture):

@@ -105,7 +105,7 @@ def budget(machine: Machine, runtime: Runtime) -> Budget:
     limit = runtime.bytes or held + (free if on_gpu else _SHARE * free / place()[1])
     type_ = None if runtime.history_dtype == "auto" else runtime.history_dtype
     if type_ is None and on_gpu and machine.features == torch.bfloat16:
-        type_ = "bfloat16"  # to read it is a tenth of the time of a step, and the loss falls as fast
+        type_ = "bfloat16"  # read in half the time, and the loss falls as fast: docs/notes/gpu.md
     return Budget(limit, held, machine.features.itemsize, type_, machine.group.size, fused=on_gpu)
 
 
