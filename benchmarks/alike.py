@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from record import write_rows
 
-from impasto import Mask, Picture, Runtime, Settings, Style, StyleTransfer, demo
-from impasto.objective import Objective
-from impasto.targets import Region, StyleImage
-from impasto.tiles import Tiling
+from impasto import Mask, Picture, Runtime, Settings, Style, StyleTransfer
+from impasto.objective.objective import Objective
+from impasto.objective.targets import Region, StyleImage
+from impasto.planning.tiles import Tiling
+from impasto.recipes import demo
 
 _POOLINGS = ("max", "average")
 _EXPONENTS = range(-3, -11, -1)

@@ -24,8 +24,9 @@ from record import Judge, environment, write
 from speed import NOTEBOOK, compare, run_peer, sized
 from torch.profiler import ProfilerActivity, profile
 
-from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto import Picture, Runtime, Settings, StyleTransfer
 from impasto.layers import up_to
+from impasto.recipes import demo
 
 SIZES = (512, 1024, 2048)
 FLOPS_PER_PIXEL = 4 * sum(layer.macs for layer in up_to("conv5_1"))
@@ -215,7 +216,10 @@ def tests(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield what the tests say that a GPU takes part in."""
     del options
     folder = Path(__file__).parent.parent / "tests"
-    names = [str(folder / f"test_{name}.py") for name in ("triton", "fused", "iteration", "vgg")]
+    names = [
+        str(folder / name)
+        for name in ("kernels/test_triton.py", "network/test_whole_image.py", "transfer/test_iteration.py")
+    ]
     began = time.perf_counter()
     said = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names],

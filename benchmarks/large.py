@@ -21,11 +21,12 @@ from typing import Any
 import torch
 from record import peak_bytes, reset_peak, write_rows
 
-from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto import Picture, Runtime, Settings, StyleTransfer
 from impasto.cli import FRUGAL
-from impasto.objective import Objective
-from impasto.targets import Region, StyleImage
-from impasto.tiles import Tiling
+from impasto.objective.objective import Objective
+from impasto.objective.targets import Region, StyleImage
+from impasto.planning.tiles import Tiling
+from impasto.recipes import demo
 
 _MEMORIES = {
     512: ("auto",),

@@ -20,9 +20,9 @@ from typing import Any
 from record import write
 
 from impasto import Picture, Runtime, StyleTransfer
-from impasto.objective import Objective
+from impasto.objective.objective import Objective
+from impasto.objective.targets import Region, StyleImage
 from impasto.settings import preset
-from impasto.targets import Region, StyleImage
 
 
 def compared(paths: list[str], size: int, peer: str) -> dict[str, Any]:

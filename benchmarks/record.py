@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from impasto import Picture, Runtime, StyleTransfer
-from impasto.objective import Objective
-from impasto.plan import Size, make_plan
-from impasto.targets import Region, StyleImage
+from impasto.objective.objective import Objective
+from impasto.objective.targets import Region, StyleImage
+from impasto.planning.plan import Size, make_plan
 
 
 def environment() -> dict[str, Any]:

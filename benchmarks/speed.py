@@ -29,15 +29,16 @@ import torch
 from matplotlib.figure import Figure
 from record import Judge, environment, peak_bytes, reset_peak, resident_bytes, write
 
-from impasto import Picture, Runtime, Settings, StyleTransfer, demo
-from impasto.budget import Budget
-from impasto.device import resolve
+from impasto import Picture, Runtime, Settings, StyleTransfer
+from impasto.kernels.cpu.winograd import savings
 from impasto.layers import up_to
-from impasto.objective import Objective
-from impasto.plan import Size
+from impasto.machine.device import resolve
+from impasto.objective.objective import Objective
+from impasto.objective.targets import Region, StyleImage
+from impasto.planning.memory import Budget
+from impasto.planning.plan import Size
+from impasto.recipes import demo
 from impasto.settings import preset
-from impasto.targets import Region, StyleImage
-from impasto.winograd import savings
 
 NOTEBOOK = preset("gatys-notebook")
 """The objective of the comparison."""

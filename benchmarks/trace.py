@@ -15,7 +15,8 @@ from typing import Any
 
 from record import Judge, write
 
-from impasto import Picture, Runtime, Settings, StyleTransfer, demo
+from impasto import Picture, Runtime, Settings, StyleTransfer
+from impasto.recipes import demo
 from impasto.settings import preset
 
 PUBLISHED = {50: 1.389e6, 100: 7.08e5, 150: 5.38e5, 200: 4.69e5, 250: 4.34e5, 300: 4.12e5, 400: 3.84e5, 500: 3.685e5}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from impasto import Picture, demo
+from impasto import Picture
+from impasto.recipes import demo
 
 IMAGES = Path(__file__).parent / "images"
 

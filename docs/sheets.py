@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from impasto import Picture, demo
+from impasto import Picture
+from impasto.recipes import demo
 
 IMAGES = Path(__file__).parent / "images"
 FIGURES = (1, 4, 5, 6)

@@ -34,3 +34,11 @@ def pool(network, signal):
         return functional.avg_pool2d(signal, 2) * scale
     squares = functional.avg_pool2d(signal.square(), 2) * 4
     return squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt() * scale
+
+
+def nine_points(x):
+    """As crowsonkb/style-transfer-pytorch has it: differences to eight neighbors, with copies beyond the border."""
+    x = torch.nn.functional.pad(x[None], (1, 1, 1, 1), mode="replicate")[0]
+    straight = (x[:, 1:-1, 2:] - x[:, 1:-1, 1:-1], x[:, 2:, 1:-1] - x[:, 1:-1, 1:-1])
+    diagonal = (x[:, 1:, 1:] - x[:, :-1, :-1], x[:, 1:, :-1] - x[:, :-1, 1:])
+    return 2 * (sum(d.square().mean() / 3 for d in straight) + sum(d.square().mean() / 12 for d in diagonal))

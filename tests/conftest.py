@@ -8,7 +8,7 @@ import torch
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
 from impasto.cli import main
-from impasto.objective import Objective
+from impasto.objective.objective import Objective
 from tiny import tiny_weights
 
 
@@ -98,7 +98,7 @@ def no_finite_loss(monkeypatch):
 @pytest.fixture
 def tiny_network(monkeypatch, weights):
     """Let the command load the tiny network in place of VGG-19."""
-    monkeypatch.setattr("impasto.weights.load_weights", lambda *_, **__: weights)
+    monkeypatch.setattr("impasto.network.weights.load_weights", lambda *_, **__: weights)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def slow_download(monkeypatch, tiny_network, weights):
             progress(5_000_000, 10_000_000)
         return weights
 
-    monkeypatch.setattr("impasto.weights.load_weights", slow)
+    monkeypatch.setattr("impasto.network.weights.load_weights", slow)
 
 
 @pytest.fixture

@@ -7,6 +7,28 @@ import numpy as np
 import pyvips
 from PIL import Image, TiffImagePlugin
 
+PHOTOGRAPH = {
+    "ifd0-ImageDescription": "a bridge (in fog)",
+    "ifd0-Make": "Canon",
+    "ifd0-Model": "EOS 5D",
+    "ifd0-DateTime": "2021:05:06 07:08:09",
+    "ifd0-Artist": "Anna Weber",
+    "ifd0-Copyright": "2021 Anna Weber",
+    "ifd2-ExposureTime": "1/125",
+    "ifd2-FNumber": "14/5",
+    "ifd2-ISOSpeedRatings": "400",
+    "ifd2-DateTimeOriginal": "2021:05:06 07:08:09",
+    "ifd2-OffsetTimeOriginal": "+02:00",
+    "ifd2-FocalLength": "50/1",
+    "ifd2-LensModel": "EF 50mm f/1.8 (II)",
+}
+PLACE = {
+    "ifd3-GPSLatitudeRef": "N",
+    "ifd3-GPSLatitude": "48/1 8/1 617/50",
+    "ifd3-GPSLongitudeRef": "E",
+    "ifd3-GPSLongitude": "11/1 34/1 0/1",
+}
+
 
 def noise(height=24, width=37, bands=3):
     return np.random.default_rng(0).integers(0, 256, (height, width, bands)).astype(np.uint8)

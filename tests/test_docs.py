@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from impasto import Picture, demo
+from impasto import Picture
+from impasto.recipes import demo
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

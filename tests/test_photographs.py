@@ -11,9 +11,8 @@ from conftest import note
 from impasto import Mask, Picture, Style
 from impasto.errors import PictureError
 from impasto.images import profiles
-from impasto.objective import Objective
-from pictures import camera, colors, delta_e, icc, noise, tags, vips
-from test_exif import PHOTOGRAPH, PLACE
+from impasto.objective.objective import Objective
+from pictures import PHOTOGRAPH, PLACE, camera, colors, delta_e, icc, noise, tags, vips
 
 UNPAINTED = ("--iterations", "0", "--size", "64", "--first-size", "0", "--dtype", "float32")
 
@@ -309,7 +308,7 @@ def test_a_texture_takes_the_file_of_its_sample(command, files, tiny_network):
 
 
 def test_measures_are_those_of_the_run_in_any_profile(transfer, weights):
-    from impasto import metrics
+    from impasto.reports import metrics
 
     content = Picture(torch.from_numpy(colors(96, 128)).permute(2, 0, 1), profile=icc("p3"))
     style = Picture(torch.from_numpy(colors(96, 128)).permute(2, 0, 1).flip(2))

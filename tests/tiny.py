@@ -3,7 +3,7 @@
 import torch
 
 from impasto.layers import CONVOLUTIONS
-from impasto.weights import CAFFE, Weights
+from impasto.network.weights import CAFFE, Weights
 
 
 def tiny_weights(seed=0, divisor=16):

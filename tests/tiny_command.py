@@ -2,9 +2,9 @@
 
 import sys
 
-import impasto.weights
+import impasto.network.weights
 from impasto.cli import main
 from tiny import tiny_weights
 
-impasto.weights.load_weights = lambda *_, **__: tiny_weights()
+impasto.network.weights.load_weights = lambda *_, **__: tiny_weights()
 main(sys.argv[1:])

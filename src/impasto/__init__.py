@@ -15,13 +15,13 @@ from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
     from impasto.images import Picture
-    from impasto.masks import Mask
-    from impasto.progress import Progress, Result
-    from impasto.run import Run
-    from impasto.styles import Style
-    from impasto.transfer import StyleTransfer, stylize
-    from impasto.vgg import VGG19
-    from impasto.weights import load_weights
+    from impasto.images.masks import Mask
+    from impasto.network.vgg import VGG19
+    from impasto.network.weights import load_weights
+    from impasto.transfer.progress import Progress, Result
+    from impasto.transfer.run import Run
+    from impasto.transfer.style_transfer import StyleTransfer, stylize
+    from impasto.transfer.styles import Style
 
 __all__ = [
     "VGG19",
@@ -40,14 +40,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Mask": "masks",
+    "Mask": "images.masks",
     "Picture": "images",
-    "VGG19": "vgg",
-    "load_weights": "weights",
-    **dict.fromkeys(("Progress", "Result"), "progress"),
-    "Run": "run",
-    "Style": "styles",
-    **dict.fromkeys(("StyleTransfer", "stylize"), "transfer"),
+    "VGG19": "network.vgg",
+    "load_weights": "network.weights",
+    **dict.fromkeys(("Progress", "Result"), "transfer.progress"),
+    "Run": "transfer.run",
+    "Style": "transfer.styles",
+    **dict.fromkeys(("StyleTransfer", "stylize"), "transfer.style_transfer"),
 }
 
 

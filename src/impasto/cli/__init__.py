@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from impasto.cli import several
+from impasto.cli import launcher
 from impasto.cli.describe import info, presets
 from impasto.cli.experiments import figures
 from impasto.cli.measure import measure
@@ -58,6 +58,6 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 def _end(code: int, sentence: str) -> None:
     """Say one sentence on standard error and exit; of several processes, one says what is wrong with the input."""
-    if code == 1 or several.is_lead():
+    if code == 1 or launcher.is_lead():
         print(f"impasto: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
     sys.exit(code)

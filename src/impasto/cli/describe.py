@@ -17,8 +17,8 @@ def info(*, flags: NetworkFlags = None) -> None:
     """Show versions, the device and precision chosen, threads, and the weights with their provenance."""
     import torch  # noqa: PLC0415 (seconds, for this command only)
 
-    from impasto import device  # noqa: PLC0415
-    from impasto.weights import load_weights  # noqa: PLC0415
+    from impasto.machine import device  # noqa: PLC0415
+    from impasto.network.weights import load_weights  # noqa: PLC0415
 
     settings, runtime = choose(flags)
     machine = device.resolve(runtime)

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from impasto.progress import Progress as Report
-    from impasto.run import Run
+    from impasto.transfer.progress import Progress as Report
+    from impasto.transfer.run import Run
 
 __all__ = ["Show", "bar", "clock", "download", "lasting", "plan", "records", "remark", "say", "silence"]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from impasto import files
-from impasto.cli import display, several, signals
+from impasto.cli import display, launcher, signals
 from impasto.errors import ImpastoError, InputError, RunError, WriteError
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
-    from impasto.run import Run
-    from impasto.scene import Inputs
-    from impasto.transfer import StyleTransfer
+    from impasto.transfer.run import Run
+    from impasto.transfer.scene import Inputs
+    from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Output", "Watch", "drive", "ready"]
 
@@ -80,7 +80,7 @@ def ready(watch: Watch | None, output: Path, settings: Settings, device: str = "
     watch = watch or Watch()
     kept = watch.checkpoint or output.with_name(f"{output.name}.checkpoint")
     watch = replace(watch, checkpoint=kept, overwrite=watch.overwrite or (kept.exists() and _is_free(output)))
-    if not several.is_lead():
+    if not launcher.is_lead():
         watch = replace(watch, save_every=0, plot=None, json=False, quiet=True)
     if watch.save_every < 0:
         raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
@@ -93,7 +93,7 @@ def ready(watch: Watch | None, output: Path, settings: Settings, device: str = "
 
     check_suffix(output, longest_side=settings.size, deep=settings.bits == "16")
     if watch.plot is not None:
-        from impasto.figures import check_plot  # noqa: PLC0415
+        from impasto.reports.charts import check_plot  # noqa: PLC0415
 
         check_plot(watch.plot, overwrite=watch.overwrite)
         if watch.plot.resolve() == output.resolve():
@@ -135,8 +135,8 @@ def drive(settings: Settings, runtime: Runtime, watch: Watch, output: Path, inpu
 
 def _load(settings: Settings, runtime: Runtime, watch: Watch) -> "StyleTransfer":
     """Load the network, with a bar if its weights have to be downloaded."""
-    from impasto.transfer import StyleTransfer  # noqa: PLC0415 (torch)
-    from impasto.weights import load_weights  # noqa: PLC0415
+    from impasto.network.weights import load_weights  # noqa: PLC0415
+    from impasto.transfer.style_transfer import StyleTransfer  # noqa: PLC0415 (torch)
 
     with display.download(shown=not (watch.quiet or watch.json)) as progress:
         weights = load_weights(settings.weights, progress=progress)
@@ -172,7 +172,7 @@ def _end_early(run: "Run", output: Path, watch: Watch) -> str:
 
 def _say_plan(run: "Run") -> None:
     seconds = run.forecast()  # in which all processes take part
-    if several.is_lead():
+    if launcher.is_lead():
         display.plan(run, seconds)
 
 
@@ -187,14 +187,14 @@ def _numbered(output: Path, count: int) -> Path:
 
 def _save(run: "Run", output: Path, watch: Watch) -> None:
     """Save the picture and the plot; where that fails, at least a checkpoint."""
-    if not several.is_lead():
+    if not launcher.is_lead():
         return
     try:
         run.save(output, overwrite=watch.overwrite)
     except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
         raise WriteError(f"{error} {_kept(run, watch)}") from error
     if watch.plot is not None and run.history:
-        from impasto.figures import plot_losses  # noqa: PLC0415
+        from impasto.reports.charts import plot_losses  # noqa: PLC0415
 
         plot_losses(run.history, watch.plot, overwrite=watch.overwrite)
 
@@ -202,7 +202,7 @@ def _save(run: "Run", output: Path, watch: Watch) -> None:
 def _kept(run: "Run", watch: Watch) -> str:
     """Leave a checkpoint and say so; several processes would have to do it together, so theirs is an earlier one."""
     try:
-        if several.launched():
+        if launcher.launched():
             return f"What was kept before is in {watch.checkpoint}."
         run.keep()
     except ImpastoError as error:

@@ -56,7 +56,7 @@ def figures(
 
     """
     from impasto.cli import sheet  # noqa: PLC0415 (torch)
-    from impasto.experiments import FIGURES, PAPER, Experiments  # noqa: PLC0415
+    from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments  # noqa: PLC0415
 
     def opened(path: Path) -> "Picture":
         return open_picture(path, allow_large=allow_large, quiet=quiet)

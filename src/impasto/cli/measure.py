@@ -14,9 +14,9 @@ from impasto.cli.flags import ObjectiveFlags, choose
 from impasto.cli.sources import open_picture
 
 if TYPE_CHECKING:
-    from impasto.metrics import Metrics
+    from impasto.network.weights import Weights
+    from impasto.reports.metrics import Metrics
     from impasto.settings import Settings
-    from impasto.weights import Weights
 
 __all__ = ["measure"]
 
@@ -45,8 +45,8 @@ def measure(
         flags: The options.
 
     """
-    from impasto import metrics  # noqa: PLC0415 (torch)
     from impasto.images import read_note  # noqa: PLC0415
+    from impasto.reports import metrics  # noqa: PLC0415 (torch)
 
     settings, runtime = choose(flags, source=None if read_note(result) is None else result)
     pictures = [open_picture(path, allow_large=allow_large, quiet=as_json) for path in (content, style, result)]
@@ -60,7 +60,7 @@ def measure(
 
 def _weights(settings: "Settings", *, shown: bool) -> "Weights":
     """Load the network's weights, with a bar if they have to be downloaded."""
-    from impasto.weights import load_weights  # noqa: PLC0415 (torch)
+    from impasto.network.weights import load_weights  # noqa: PLC0415 (torch)
 
     with display.download(shown=shown) as progress:
         return load_weights(settings.weights, progress=progress)

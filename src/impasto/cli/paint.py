@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli import several
+from impasto.cli import launcher
 from impasto.cli.drive import Output, Watch, drive, ready
 from impasto.cli.flags import Flags, choose
-from impasto.cli.paper import Paper
+from impasto.cli.print_size import Paper
 from impasto.cli.sources import open_mask, open_picture, open_styles
 from impasto.errors import InputError
 
 if TYPE_CHECKING:
     from impasto.images import Picture
-    from impasto.styles import Style
+    from impasto.transfer.styles import Style
 
 __all__ = ["demo", "paint", "reconstruct", "texture"]
 
@@ -63,11 +63,11 @@ def paint(
         chosen = chosen.replace(size=sheet.longest, dpi=sheet.dpi)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
-    watch = ready(watch, output, chosen, runtime.device if processes == 1 or several.launched() else "cpu")
-    if processes > 1 and not several.launched():
-        several.launch(processes)
+    watch = ready(watch, output, chosen, runtime.device if processes == 1 or launcher.launched() else "cpu")
+    if processes > 1 and not launcher.launched():
+        launcher.launch(processes)
         return
-    from impasto.scene import Inputs  # noqa: PLC0415 (torch loads after the cheap checks)
+    from impasto.transfer.scene import Inputs  # noqa: PLC0415 (torch loads after the cheap checks)
 
     photograph = open_picture(content, allow_large=allow_large, quiet=watch.quiet)
     if sheet is not None:
@@ -98,10 +98,10 @@ def demo(
     watch = ready(watch, output, chosen, runtime.device)
     if painting is not None:
         ready(watch, painting, chosen)
-    from impasto import demo  # noqa: PLC0415 (torch)
     from impasto.images import Picture  # noqa: PLC0415
-    from impasto.scene import Inputs  # noqa: PLC0415
-    from impasto.styles import Style  # noqa: PLC0415
+    from impasto.recipes import demo  # noqa: PLC0415 (torch)
+    from impasto.transfer.scene import Inputs  # noqa: PLC0415
+    from impasto.transfer.styles import Style  # noqa: PLC0415
 
     style = Picture(demo.painting())
     if painting is not None:
@@ -136,7 +136,7 @@ def texture(
     """
     chosen, runtime = choose(flags, "texture")
     watch = ready(watch, output, chosen, runtime.device)
-    from impasto.scene import Inputs  # noqa: PLC0415 (torch)
+    from impasto.transfer.scene import Inputs  # noqa: PLC0415 (torch)
 
     sides = _sides(shape, chosen.size)
     given = open_styles((style, *styles), allow_large=allow_large, quiet=watch.quiet)
@@ -168,7 +168,7 @@ def reconstruct(
     """
     chosen, runtime = choose(flags, "reconstruction")
     watch = ready(watch, output, chosen, runtime.device)
-    from impasto.scene import Inputs  # noqa: PLC0415 (torch)
+    from impasto.transfer.scene import Inputs  # noqa: PLC0415 (torch)
 
     photograph = open_picture(content, allow_large=allow_large, quiet=watch.quiet)
     drive(chosen, runtime, watch, output, Inputs(photograph, ()))

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
 from pathlib import Path
 
-from impasto import files, weights
+from impasto import files
 from impasto.cli import display
 from impasto.errors import InputError, RunError, WriteError
-from impasto.experiments import Panel
 from impasto.images import Picture, check_suffix
-from impasto.plan import Plan, Size
-from impasto.progress import Clock, Progress, Result
-from impasto.run import Run
+from impasto.network import weights
+from impasto.network.weights import Weights
+from impasto.planning.plan import Plan, Size
+from impasto.recipes.paper_figures import Panel
+from impasto.reports.contact_sheets import Block, draw, measure
 from impasto.settings import Runtime
-from impasto.sheets import Block, draw, measure
-from impasto.transfer import StyleTransfer
-from impasto.weights import Weights
+from impasto.transfer.progress import Clock, Progress, Result
+from impasto.transfer.run import Run
+from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Sheet", "paint"]
 

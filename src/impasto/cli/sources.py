@@ -10,8 +10,8 @@ from impasto.errors import InputError
 
 if TYPE_CHECKING:
     from impasto.images import Picture
-    from impasto.masks import Mask
-    from impasto.styles import Style
+    from impasto.images.masks import Mask
+    from impasto.transfer.styles import Style
 
 __all__ = ["open_mask", "open_picture", "open_styles"]
 
@@ -36,7 +36,7 @@ def open_styles(words: Sequence[str], *, allow_large: bool, quiet: bool) -> "lis
         InputError: a weight or scale is no number or out of range, a word is unknown, or a file cannot be used.
 
     """
-    from impasto.styles import Style  # noqa: PLC0415 (torch)
+    from impasto.transfer.styles import Style  # noqa: PLC0415 (torch)
 
     masks: dict[str, Mask] = {}
 
@@ -55,7 +55,7 @@ def open_styles(words: Sequence[str], *, allow_large: bool, quiet: bool) -> "lis
 
 def open_mask(source: str, *, allow_large: bool) -> "Mask":
     """Open a mask, FILE or FILE#rrggbb."""
-    from impasto.masks import Mask  # noqa: PLC0415 (torch)
+    from impasto.images.masks import Mask  # noqa: PLC0415 (torch)
 
     return Mask.open(source, allow_large=allow_large)
 

@@ -18,9 +18,9 @@ from impasto.errors import InputError
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
-    from impasto.experiments import Panel
     from impasto.images import Picture
-    from impasto.sheets import Block
+    from impasto.recipes.paper_figures import Panel
+    from impasto.reports.contact_sheets import Block
 
 __all__ = ["sweep"]
 
@@ -92,7 +92,7 @@ def sweep(
     chosen, runtime = _combinations(flags, axes, preset, settings)
     files.check_target(output, overwrite=overwrite)
     from impasto.cli import sheet  # noqa: PLC0415 (torch loads after the cheap checks)
-    from impasto.experiments import Panel  # noqa: PLC0415
+    from impasto.recipes.paper_figures import Panel  # noqa: PLC0415
 
     pictures = [open_picture(path, allow_large=allow_large, quiet=quiet) for path in (content, style, *styles)]
     panels = {values: Panel(_name(axes, values), options, pictures[1:]) for values, options in chosen.items()}
@@ -144,7 +144,7 @@ def _combinations(
 
 def _blocks(axes: Axes, panels: "Mapping[tuple[str, ...], Panel]") -> "list[Block[Panel | Picture]]":
     """Set one option in a row, two in rows and columns, more in a block for each combination of the further ones."""
-    from impasto.sheets import Block  # noqa: PLC0415 (torch)
+    from impasto.reports.contact_sheets import Block  # noqa: PLC0415 (torch)
 
     names = list(axes)
     down, across, further = (names[:1], names[1], names[2:]) if len(names) > 1 else ([], names[0], [])

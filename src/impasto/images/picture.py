@@ -10,10 +10,9 @@ import pyvips
 import torch
 from torch import Tensor
 
-from impasto import xmp
 from impasto.errors import WriteError
 from impasto.files import whole
-from impasto.images import exif, profiles, reading, writing
+from impasto.images import metadata, profiles, reading, writing, xmp
 from impasto.images.resampling import resample
 
 __all__ = ["Picture"]
@@ -67,7 +66,7 @@ class Picture:
             raise ValueError(f"alpha is {found}; a picture takes torch.float32 of shape {shape[1:]}.")
         _check_profile(self.profile)
         if self.note is not None or self.exif:
-            xmp.packet(self.note, exif.described(self.exif))
+            xmp.packet(self.note, metadata.described(self.exif))
 
     @property
     def pixels(self) -> Tensor:
@@ -159,7 +158,7 @@ class Picture:
 
         `bits` and `dpi` are this picture's if not given. Where it was taken is left out unless `keeps_position`.
         """
-        kept = self.exif if keeps_position else exif.without_position(self.exif)
+        kept = self.exif if keeps_position else metadata.without_position(self.exif)
         return Picture(
             pixels,
             alpha=self._alpha_at(pixels.shape[2], pixels.shape[1]),

@@ -15,10 +15,9 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from impasto import xmp
 from impasto.errors import PictureError
 from impasto.files import reason
-from impasto.images import exif, heif, profiles
+from impasto.images import heif, metadata, profiles, xmp
 
 __all__ = ["LARGEST_PIXELS", "Decoded", "decode", "read_note"]
 
@@ -44,7 +43,7 @@ class Decoded(NamedTuple):
     profile: bytes | None
     bits: int
     dpi: float | None
-    exif: exif.Exif
+    exif: metadata.Exif
     note: str | None
     remarks: tuple[str, ...]
 
@@ -199,18 +198,18 @@ def _note(image: Any) -> str | None:
     return xmp.read(bytes(image.get("xmp-data"))) if image.get_typeof("xmp-data") else None
 
 
-def _metadata(path: Path, image: Any) -> tuple[exif.Exif, float | None]:
+def _metadata(path: Path, image: Any) -> tuple[metadata.Exif, float | None]:
     """Return what EXIF, the tags of a TIFF file and XMP say, and the pixels an inch."""
-    words: exif.Exif = {}
+    words: metadata.Exif = {}
     if image.get_typeof("xmp-data"):
-        words = exif.of_description(xmp.properties(bytes(image.get("xmp-data"))))
+        words = metadata.of_description(xmp.properties(bytes(image.get("xmp-data"))))
     dpi = None if image.xres == _DEFAULT else image.xres * 25.4
     if image.get_typeof("exif-data"):
         block = bytes(image.get("exif-data"))
-        tags, dpi = exif.read(block), dpi or exif.dpi(block)
+        tags, dpi = metadata.read(block), dpi or metadata.dpi(block)
     else:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            tags = exif.read(whole)
+            tags = metadata.read(whole)
     return {**tags, **words}, round(dpi, 1) if dpi is not None and 1 <= dpi <= _FINEST else None
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from impasto import xmp
 from impasto.errors import InputError
-from impasto.images import profiles
-from impasto.images.exif import Exif, described, write
+from impasto.images import profiles, xmp
+from impasto.images.metadata import Exif, described, write
 
 __all__ = ["PNG", "Format", "check_suffix", "encode", "format_of", "levels", "refusal"]
 

@@ -2,5 +2,5 @@
 
 `cotangents` says what derivatives a kernel can add while it does something else. `cuda` computes whole images with few
 launches, on every device but a processor. What is here knows nothing of losses, plans or files. It may import
-`impasto.layers`, `impasto.tiles` and the kernels of a processor.
+`impasto.layers`, `impasto.planning.tiles` and the kernels of a processor.
 """

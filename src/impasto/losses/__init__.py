@@ -13,12 +13,12 @@ Their weights are a mask, or which of the pixels a tile owns. So a blend, a mask
 know nothing of networks, tiles or images in files.
 """
 
+from impasto.losses.base import Loss, Statistic, Units
 from impasto.losses.content import Content
 from impasto.losses.distances import DISTANCES, Distance
-from impasto.losses.image import Range
-from impasto.losses.protocol import Loss, Statistic, Units
-from impasto.losses.texture import Texture, moments
-from impasto.losses.variation import NinePointVariation, TotalVariation, variation
+from impasto.losses.pixel_range import Range
+from impasto.losses.style import Texture, moments
+from impasto.losses.total_variation import NinePointVariation, TotalVariation, variation
 
 __all__ = [
     "DISTANCES",

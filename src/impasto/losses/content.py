@@ -7,7 +7,7 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Difference
 from impasto.kernels.cuda import dispatch, operators
-from impasto.losses.protocol import MeanSquare, Statistic, Units, mass, summable
+from impasto.losses.base import MeanSquare, Statistic, Units, mass, summable
 
 __all__ = ["Content"]
 

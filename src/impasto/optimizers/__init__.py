@@ -10,7 +10,7 @@ any (C, H, W) tensor, in units where 255 gray levels are 1.
 """
 
 from impasto.optimizers.adam import Adam, AdamState
+from impasto.optimizers.base import Optimizer
 from impasto.optimizers.lbfgs import LBFGS, LBFGSState
-from impasto.optimizers.protocol import Optimizer
 
 __all__ = ["LBFGS", "Adam", "AdamState", "LBFGSState", "Optimizer"]

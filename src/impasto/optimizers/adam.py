@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from impasto.optimizers.protocol import GRAY_LEVEL, Resample
-from impasto.optimizers.spectrum import divide_by_frequency_
-from impasto.trees import filled
+from impasto.optimizers.base import GRAY_LEVEL, Resample
+from impasto.optimizers.preconditioner import divide_by_frequency_
+from impasto.optimizers.state import filled
 
 __all__ = ["Adam", "AdamState"]
 

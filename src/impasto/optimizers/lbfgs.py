@@ -8,12 +8,12 @@ from typing import NamedTuple, Self, cast
 import torch
 from torch import Tensor
 
-from impasto.group import ALONE, Group
 from impasto.kernels.cuda import dispatch, operators
-from impasto.optimizers.pairs import FARTHER, LEAST_COSINE, Pairs, dot
-from impasto.optimizers.protocol import GRAY_LEVEL, Resample
-from impasto.optimizers.spectrum import divide_by_frequency_
-from impasto.trees import filled
+from impasto.machine.processes import ALONE, Group
+from impasto.optimizers.base import GRAY_LEVEL, Resample
+from impasto.optimizers.lbfgs_history import FARTHER, LEAST_COSINE, Pairs, dot
+from impasto.optimizers.preconditioner import divide_by_frequency_
+from impasto.optimizers.state import filled
 
 __all__ = ["LBFGS", "LBFGSState"]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from impasto.convolution import Border
+from impasto.kernels.borders import Border
 
 __all__ = ["NO_FRAME", "Frame"]
 

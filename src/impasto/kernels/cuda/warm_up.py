@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.convolution import Padding, border
+from impasto.kernels.borders import Padding, border
+from impasto.kernels.cpu.pooling import Pool
 from impasto.kernels.cuda import operators
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
 from impasto.layers import LAYERS
-from impasto.pooling import Pool
 
 __all__ = ["warm_up"]
 

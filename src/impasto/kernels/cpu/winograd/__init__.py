@@ -1,0 +1,23 @@
+"""Winograd's minimal filtering: 3 × 3 convolutions with fewer multiplications, and more rounding.
+
+`lines` saves along the width, by operations of torch; `tiles` in both directions, by compiled loops beside them.
+"""
+
+from typing import Literal
+
+import torch
+
+from impasto.kernels.cpu.compiled import has_loops
+from impasto.kernels.cpu.winograd.lines import F2, F4, Scheme, prepare_lines
+
+__all__ = ["F2", "F4", "Saving", "Scheme", "prepare_lines", "savings"]
+
+Saving = Literal["off", "lines", "tiles"]
+"""How multiplications are saved."""
+
+
+def savings(device: torch.device, dtype: torch.dtype) -> tuple[Saving, ...]:
+    """List the ways to save that there are on a device, in some precision."""
+    if device.type != "cpu" or dtype == torch.float64:
+        return ("off",)
+    return ("off", "lines", "tiles") if dtype == torch.float32 and has_loops() else ("off", "lines")

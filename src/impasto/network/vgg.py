@@ -1,0 +1,214 @@
+"""VGG-19 as a function of an image: features forward, gradients back, both by hand.
+
+Automatic differentiation would keep the input of every convolution for the way back. The filters are fixed, so all that
+is needed is where a ReLU let its input pass, a bit a unit, and which of four a pooling chose. The network knows nothing
+of losses.
+
+Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2016, section 2 (its use here).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from impasto.kernels.borders import Border, Padding, border
+from impasto.kernels.cotangents import Cotangent
+from impasto.kernels.cpu import row_bands
+from impasto.kernels.cpu.convolution import Convolution
+from impasto.kernels.cpu.pooling import Pool, Pooling, Pullback
+from impasto.kernels.cpu.relu import Clear, by_bits, by_output
+from impasto.kernels.cpu.winograd import Saving
+from impasto.kernels.cuda import dispatch
+from impasto.layers import Layer, steps, up_to
+from impasto.network.weights import Weights
+from impasto.network.whole_image import FusedNetwork, Passed
+from impasto.planning.tiles import UNCUT, Cuts, Wraps
+
+__all__ = ["VGG19", "Features"]
+
+_RESCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
+"""Factors that keep the activations of the original network, which was trained with max pooling, at their scale."""
+
+_SMALL = 64
+"""Pixels of a side of an image by which the network is made ready."""
+
+_DEAD = 1e-2
+"""A channel's mean activation over its layer's, below which `normalized` scales it as if it were this."""
+
+
+class Features(dict[str, Tensor]):
+    """Features by layer name, each (C, H, W), with what `VGG19.pullback` needs to go back to the image."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        """Of the image that they were computed from."""
+        self.ways_back: list[tuple[str, Pullback]] = []
+        """From each layer's output to its input, on a processor."""
+        self.passed: list[Passed] = []
+        """The steps of the network, elsewhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class VGG19:
+    """VGG-19 up to any layer, on RGB images in [0, 1]; it stops after the deepest layer that is asked for."""
+
+    weights: Weights
+    pooling: Pooling = "max"
+    pooling_rescale: bool = True
+    """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which keeps the activations' scale."""
+    padding: Padding = "zeros"
+    """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer, where
+    replicate-first has copies."""
+    saving: Saving = "off"
+    """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the features."""
+        return self.weights.tensors["conv1_1"][0].dtype
+
+    def to(self, device: torch.device, dtype: torch.dtype, saving: Saving = "off") -> Self:
+        """Return the network with its weights on a device, in the dtype of its features."""
+        return replace(self, weights=self.weights.to(device, dtype), saving=saving)
+
+    def prepare(self, layers: Collection[str]) -> None:
+        """Make ready what takes seconds and up to 700 MB, which is done at the first use otherwise."""
+        weight, _ = self.weights.tensors["conv1_1"]
+        if dispatch.is_fused(weight):
+            self._fused.prepare(layers)
+            return
+        features = self.forward(torch.zeros(3, _SMALL, _SMALL, device=weight.device), layers, keep=True)
+        self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
+
+    def forward(
+        self,
+        image: Tensor,
+        layers: Collection[str],
+        *,
+        keep: bool = False,
+        wraps: Wraps = (False, False),
+        cuts: Cuts = UNCUT,
+    ) -> Features:
+        """Compute the features of `layers`.
+
+        Args:
+            image: RGB in [0, 1], (3, H, W), both sides at least 32.
+            layers: Names such as conv4_2 (after its ReLU) or pool4.
+            keep: Whether to keep what `pullback` needs.
+            wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
+            cuts: Sides on which the image goes on: there is no padding there, and each convolution loses a unit. The
+                edge has to be where the poolings take the same fours as in the whole image.
+
+        Returns:
+            The features by name, each (C, H // stride, W // stride) less what was lost, in the weights' dtype.
+
+        """
+        features = Features(image.dtype)
+        if dispatch.is_fused(image):
+            found, features.passed = self._fused.forward(image, layers, wraps=wraps, cuts=cuts, keep=keep)
+            features.update(found)
+            return features
+        signal = self._input(image)  # (1, 3, H, W)
+        for step in steps(layers):
+            name = step[-1].name
+            wanted = name in layers
+            around = border(self.padding, wraps, cuts, first=step[0].name == "conv1_1")
+            signal, way_back = self._pass(step, signal, around, keep=keep, wanted=wanted)
+            if wanted:
+                features[name] = signal[0]  # (C, H, W)
+            if way_back is not None:
+                features.ways_back.append((name, way_back))
+        return features
+
+    def pullback(self, features: Features, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
+        """Return the gradient by the image of Σ ⟨cotangent, features⟩, (3, H, W), in the image's dtype.
+
+        Args:
+            features: From `forward` with `keep`; used up by this call, which lets go of each layer when it is past.
+            cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
+                shape, in place: so none is held in memory beside the gradient that it is a part of.
+
+        """
+        if features.passed:
+            return self._fused.pullback(features, features.passed, cotangents)
+        gradient: Tensor | None = None
+        while features.ways_back:
+            name, pullback = features.ways_back.pop()
+            found = features.pop(name, None)  # (C, H, W)
+            if found is not None and name in cotangents:
+                gradient = torch.zeros_like(found)[None] if gradient is None else gradient  # (1, C, H, W)
+                for add in cotangents[name]:
+                    add(found, gradient[0])
+            del found
+            if gradient is not None:
+                gradient = pullback(gradient)
+        if gradient is None:
+            raise ValueError("there is no cotangent to pull back")
+        return self.weights.convention.pullback(gradient[0].to(features.dtype))  # (3, H, W)
+
+    def normalized(self, images: Sequence[Tensor], layers: Collection[str]) -> Self:
+        """Return the network rescaled so that each filter's mean activation over `images` is 1, as deep as `layers`.
+
+        Exact, since ReLU and pooling are positively homogeneous (Gatys et al. 2016, section 2). The paper takes the
+        mean over ImageNet; over few images a filter may hardly ever be active, so its scale is limited to 100 times
+        the layer's.
+        """
+        names = [layer.name for layer in up_to(*layers) if not layer.is_pool]
+        sums: dict[str, Tensor] = {}
+        for image in images:
+            for name, features in self.forward(image, names).items():
+                sums[name] = sums.get(name, 0) + features.double().mean((1, 2)) / len(images)  # (C,)
+        tensors = dict(self.weights.tensors)
+        before = torch.ones(3, dtype=torch.float64, device=images[0].device)
+        for name in names:
+            weight, bias = tensors[name]
+            after = sums[name].clamp_min(_DEAD * float(sums[name].mean()) or 1.0)  # (C,)
+            scaled = weight * before[None, :, None, None] / after[:, None, None, None]
+            tensors[name] = (scaled.to(weight.dtype), (bias / after).to(bias.dtype))
+            before = after
+        return replace(self, weights=replace(self.weights, tensors=tensors))
+
+    def _input(self, image: Tensor) -> Tensor:
+        weight, _ = self.weights.tensors["conv1_1"]
+        signal = self.weights.convention.apply(image).to(weight.dtype)[None]
+        return signal.contiguous(memory_format=torch.channels_last)  # (1, 3, H, W)
+
+    @cached_property
+    def _convolutions(self) -> Mapping[str, Convolution]:
+        return {name: Convolution(weight, bias, self.saving) for name, (weight, bias) in self.weights.tensors.items()}
+
+    @cached_property
+    def _fused(self) -> FusedNetwork:
+        return FusedNetwork(self.weights, self._pool, self.padding)
+
+    @property
+    def _pool(self) -> Pool:
+        return Pool(self.pooling, _RESCALE[self.pooling] if self.pooling_rescale else 1.0)
+
+    def _pass(
+        self, step: Sequence[Layer], signal: Tensor, around: Border, *, keep: bool, wanted: bool
+    ) -> tuple[Tensor, Pullback | None]:
+        """Return the output of a step, and what it takes to go back to its input, if that is to be kept."""
+        first, last = step[0], step[-1]
+        if first.is_pool:
+            output = self._pool.forward(signal)
+            return output, self._pool.way_back(signal, output) if keep else None
+        convolution = self._convolutions[first.name]
+        if last.is_pool:
+            return row_bands.forward(convolution, around, self._pool, signal, keep=keep)
+        output = convolution.forward(signal, around)
+        if not keep:
+            return output, None
+        clear = (by_output if wanted else by_bits)(output)  # the features are there anyway
+        return output, partial(_back, convolution, around, clear)
+
+
+def _back(convolution: Convolution, around: Border, clear: Clear, cotangent: Tensor) -> Tensor:
+    """Go back through a ReLU and a convolution."""
+    clear(cotangent)
+    return convolution.pullback(cotangent, around)

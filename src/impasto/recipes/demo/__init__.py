@@ -1,0 +1,48 @@
+"""The demo's two pictures: a photograph that matplotlib carries, and a painting that this package paints.
+
+It knows nothing of style transfer, of image files or of the network: numpy paints, and torch only carries the finished
+picture. Random numbers are drawn for the landscape and for the strokes, never for pixels, so every size shows the same
+painting.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.random import PCG64, Generator
+from torch import Tensor
+
+from impasto.errors import PictureError
+from impasto.recipes.demo.landscape import compose
+from impasto.recipes.demo.strokes import LAYERS, brush, contrast, light, paint, plan_strokes
+
+__all__ = ["painting", "photograph"]
+
+SMALLEST = 64
+"""Pixels of the long side below which a stroke cannot be seen."""
+
+
+def photograph() -> Path:
+    """Return the path of matplotlib's sample photograph, the portrait of Grace Hopper (public domain)."""
+    from matplotlib import cbook  # noqa: PLC0415  matplotlib is slow to import
+
+    return Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+
+
+def painting(size: int = 1024, seed: int = 0) -> Tensor:
+    """Paint a landscape by the sea in thick oil, float32 (3, 0.8·size, size) in [0, 1] sRGB.
+
+    The same size and seed give the same bytes; another seed gives the same motif with other clouds and other strokes.
+
+    Raises:
+        PictureError: `size`, the long side in pixels, is too small for a stroke to be seen.
+    """
+    if size < SMALLEST:
+        raise PictureError(f"the painting's long side is {size} pixels, but it needs at least {SMALLEST}.")
+    generator = Generator(PCG64(seed))
+    landscape = compose(generator)
+    bristles = brush(generator)
+    detail = contrast(landscape.color)
+    strokes = [stroke for layer in LAYERS for stroke in plan_strokes(landscape, detail, layer, generator)]
+    color, height = paint(landscape.color, strokes, bristles, size)
+    return torch.from_numpy(np.ascontiguousarray(light(color, height).transpose(2, 0, 1)))  # (3, H, W)

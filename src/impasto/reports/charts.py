@@ -1,0 +1,52 @@
+"""Charts of runs, drawn with matplotlib."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from impasto import files
+from impasto.errors import InputError
+from impasto.transfer.progress import Progress
+
+__all__ = ["PLOT_SUFFIXES", "check_plot", "plot_losses"]
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+"""The kinds of file that a chart can be saved in."""
+
+
+def check_plot(path: Path, *, overwrite: bool) -> None:
+    """Refuse a chart's path before the work begins.
+
+    Raises:
+        InputError: it does not end in one of `PLOT_SUFFIXES`, or no file may be written there.
+
+    """
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise InputError(f"a plot cannot be saved as {path}; its name must end in {', '.join(PLOT_SUFFIXES)}.")
+    files.check_target(path, overwrite=overwrite)
+
+
+def plot_losses(history: Sequence[Progress], path: Path, *, overwrite: bool = False) -> None:
+    """Draw the loss and its terms against the seconds of a run, a dashed line where a stage begins.
+
+    Raises:
+        InputError: as `check_plot`.
+        WriteError: the file could not be written.
+
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, for those who plot)
+
+    check_plot(path, overwrite=overwrite)
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    seconds = [progress.seconds for progress in history]
+    axes.plot(seconds, [progress.loss for progress in history], "k", label="loss", linewidth=2)
+    for term in history[0].terms if history else ():
+        axes.plot(seconds, [progress.terms[term] for progress in history], label=term, linewidth=1)
+    for progress in history:
+        if progress.evaluation == 1:
+            axes.axvline(progress.seconds, color="gray", linestyle="--", linewidth=0.8)
+            axes.annotate(f" {progress.width} × {progress.height}", (progress.seconds, 1), xycoords=("data", "axes fraction"), va="top", fontsize=8)  # fmt: skip # noqa: E501
+    axes.set(xlabel="seconds", ylabel="loss", yscale="log")
+    axes.legend()
+    with files.whole(path, overwrite=overwrite) as temporary:
+        figure.savefig(temporary)

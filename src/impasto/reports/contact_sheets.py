@@ -1,0 +1,178 @@
+"""A sheet: labeled pictures in rows and columns on white, at their own pixels. Knows nothing of how they came about."""
+
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, zip_longest
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.images import Picture
+from impasto.planning.plan import Size
+
+if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+__all__ = ["Block", "draw", "measure"]
+
+_TEXT = 1 / 24
+"""Height of a label's letters over the width of the widest picture, so that a sheet can be looked at from afar."""
+
+_SMALLEST, _LARGEST = 12, 44
+"""Pixels of a label's letters."""
+
+_ROW_LABEL = 11
+"""Width at which the label of a row is broken into lines, in heights of its letters."""
+
+_DARK, _GRAY, _EMPTY = 0.2, 0.4, 0.95
+"""Gray of a title, of a label, and of a place without a picture."""
+
+_LINE = 1.2
+"""From line to line, in heights of its letters, as in matplotlib."""
+
+_DPI = 72
+"""Dots an inch at which a point is a pixel."""
+
+Align = Literal["left", "right"]
+Cell = TypeVar("Cell")
+Other = TypeVar("Other")
+
+
+@dataclass(frozen=True)
+class Block(Generic[Cell]):
+    """Cells in rows and columns, with their labels."""
+
+    cells: Sequence[Sequence[Cell]]
+    """By rows; one row may be shorter than another."""
+    columns: Sequence[str] = ()
+    rows: Sequence[str] = ()
+    title: str = ""
+
+    def __iter__(self) -> Iterator[Cell]:
+        return chain.from_iterable(self.cells)
+
+    def map(self, change: Callable[[Cell], Other]) -> "Block[Other]":
+        """Return the block with every cell changed."""
+        return Block([[change(cell) for cell in row] for row in self.cells], self.columns, self.rows, self.title)
+
+
+def draw(blocks: Sequence[Block[Picture | Size]]) -> Picture:
+    """Draw blocks one below the other; where a cell is a size, its place stays empty."""
+    sheet = _sheet(blocks)
+    canvas = torch.ones(3, sheet.height, sheet.width)
+    for left, top, pixels in sheet.parts:
+        canvas[:, top : top + pixels.shape[1], left : left + pixels.shape[2]] = pixels
+    return Picture(canvas)
+
+
+def measure(blocks: Sequence[Block[Size]]) -> Size:
+    """Return the size that `draw` gives a sheet, before there is any picture."""
+    sheet = _sheet(blocks)
+    return Size(sheet.width, sheet.height)
+
+
+class _Area(NamedTuple):
+    """A rectangle of the sheet."""
+
+    width: int
+    height: int
+    parts: Sequence[tuple[int, int, Tensor]] = ()
+    """Left, top and the pixels there, (3, H, W)."""
+    right: float = 0
+    """Share of the spare width to its left, where it stands in a wider place."""
+    down: float = 0
+    """Share of the spare height above it."""
+
+
+_NOTHING = _Area(0, 0)
+
+
+def _sheet(blocks: Sequence[Block[Picture]] | Sequence[Block[Size]] | Sequence[Block[Picture | Size]]) -> _Area:
+    widest = max(cell.width for block in blocks for cell in block)
+    size = round(min(max(widest * _TEXT, _SMALLEST), _LARGEST))
+    grids = [_titled(block.title, _grid(block, size), size) for block in blocks]
+    inside = _table([[grid] for grid in grids], 2 * size)
+    margin = round(1.5 * size)
+    parts = [(left + margin, top + margin, pixels) for left, top, pixels in inside.parts]
+    return _Area(inside.width + 2 * margin, inside.height + 2 * margin, parts)
+
+
+def _titled(title: str, grid: _Area, size: int) -> _Area:
+    return _table([[_text(title, size, _DARK)], [grid]], size) if title else grid
+
+
+def _grid(block: Block[Picture] | Block[Size] | Block[Picture | Size], size: int) -> _Area:
+    """Set the cells of a block under the labels of the columns and beside those of the rows."""
+    widths = [max(cell.width for cell in column if cell) for column in zip_longest(*block.cells)]
+    rows = [[_place(cell) for cell in row] for row in block.cells]
+    heads = [
+        _label(text, size, width)._replace(down=1)
+        for text, width in zip(block.columns, widths, strict=bool(block.columns))
+    ]
+    sides = [_label(text, size, _ROW_LABEL * size, "right")._replace(right=1, down=0.5) for text in block.rows]
+    if sides:
+        rows = [[side, *row] for side, row in zip(sides, rows, strict=True)]
+    return _table([[_NOTHING] * bool(sides) + heads, *rows] if heads else rows, size)
+
+
+def _place(cell: Picture | Size) -> _Area:
+    pixels = torch.tensor(_EMPTY) if isinstance(cell, Size) else cell.on_white().in_profile(None).pixels.cpu()
+    return _Area(cell.width, cell.height, [(0, 0, pixels.expand(3, cell.height, cell.width))])
+
+
+def _table(rows: Sequence[Sequence[_Area]], gap: int) -> _Area:
+    """Set areas in rows and columns, each as large as the largest of its areas."""
+    heights = [max(area.height for area in row) for row in rows]
+    widths = [max(area.width for area in column) for column in zip_longest(*rows, fillvalue=_NOTHING)]
+    parts: list[tuple[int, int, Tensor]] = []
+    for row, height, top in zip(rows, heights, _starts(heights, gap), strict=True):
+        for area, width, left in zip(row, widths, _starts(widths, gap), strict=False):
+            right, down = round(area.right * (width - area.width)), round(area.down * (height - area.height))
+            parts += [(left + right + x, top + down + y, pixels) for x, y, pixels in area.parts]
+    return _Area(sum(widths) + gap * (len(widths) - 1), sum(heights) + gap * (len(heights) - 1), parts)
+
+
+def _starts(lengths: Sequence[int], gap: int) -> list[int]:
+    return list(accumulate((length + gap for length in lengths[:-1]), initial=0))
+
+
+def _label(text: str, size: int, width: int, align: Align = "left") -> _Area:
+    """Write a label in lines of at most `width` pixels, broken after spaces, commas and slashes where possible."""
+    lines = [""]
+    for word in re.findall(r"[^\s,/]*[\s,/]+|[^\s,/]+", text):
+        longer = lines[-1] + word
+        if lines[-1] and _canvas(longer.strip(), size, _GRAY).figure.bbox.width > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return _text("\n".join(line.strip() for line in lines), size, _GRAY, align)
+
+
+def _text(text: str, size: int, gray: float, align: Align = "left") -> _Area:
+    """Write a text on white."""
+    canvas = _canvas(text, size, gray, align)
+    with warnings.catch_warnings(action="ignore"):  # of a letter that the font does not have, and draws as a box
+        canvas.draw()
+    pixels: NDArray[np.uint8] = np.array(canvas.buffer_rgba(), np.uint8)[..., :3].transpose(2, 0, 1)  # (3, H, W)
+    return _Area(pixels.shape[2], pixels.shape[1], [(0, 0, torch.from_numpy(pixels).float() / 255)])
+
+
+def _canvas(text: str, size: int, gray: float, align: Align = "left") -> "FigureCanvasAgg":
+    """Return a canvas that is as large as the text on it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (half a second, for those who draw)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    canvas = FigureCanvasAgg(Figure(dpi=_DPI))
+    written = canvas.figure.text(0, 1, text, family="DejaVu Sans", size=size, color=str(gray), parse_math=False)
+    written.set(va="top", multialignment=align)
+    with warnings.catch_warnings(action="ignore"):
+        width = math.ceil(written.get_window_extent(canvas.get_renderer()).width)
+    height = math.ceil(_LINE * size) * (1 + text.count("\n"))  # of its lines, not of its letters, which differ
+    canvas.figure.set_size_inches(width / _DPI, height / _DPI)
+    return canvas

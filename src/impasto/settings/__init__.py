@@ -1,0 +1,13 @@
+"""Every option, written once: flags, help, messages, tables, forms and the note in a picture are all read from here.
+
+`Settings` says what the picture will be, `Runtime` how it is computed, both frozen pydantic models. Nothing here loads
+torch or touches files. It may import `impasto.layers` and `impasto.errors`.
+"""
+
+from impasto.settings.choices import DistanceWeights, LayerWeights
+from impasto.settings.options import Option, Options
+from impasto.settings.presets import PRESETS, Preset, preset
+from impasto.settings.runtime import Runtime
+from impasto.settings.settings import Settings
+
+__all__ = ["PRESETS", "DistanceWeights", "LayerWeights", "Option", "Options", "Preset", "Runtime", "Settings", "preset"]

@@ -1,0 +1,130 @@
+"""The base of all options: frozen models whose errors are one sentence, and what a face has to know of an option.
+
+A flag, a form or a table is made from `Options.options()`. It knows nothing of any particular option.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, Self, cast, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from impasto.errors import SettingsError
+
+__all__ = ["Option", "Options", "option"]
+
+
+class Option(NamedTuple):
+    """What a face (flag, form, table) has to know of one option."""
+
+    name: str
+    group: str
+    help: str
+    default: str
+    accepts: str
+    """What values are accepted, as the end of the sentence "it takes …"."""
+    is_switch: bool
+
+
+class Options(BaseModel):
+    """The base of `Settings` and `Runtime`: frozen, closed, with one-sentence errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError(self._explain(error)) from None
+
+    @classmethod
+    def options(cls) -> Iterator[Option]:
+        """List the options in the order in which they are written."""
+        for name, field in cls.model_fields.items():
+            extra = cast("dict[str, str]", field.json_schema_extra)
+            is_switch = field.annotation is bool
+            yield Option(
+                name, extra["group"], field.description or "", _text(field.default), _accepts(field), is_switch
+            )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `model_dump_json` wrote.
+
+        Raises:
+            SettingsError: the text is not a JSON object, or an option's name or value in it is not accepted.
+
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SettingsError(f"the settings are not JSON: {error.msg} at line {error.lineno}.") from None
+        except (ValueError, RecursionError):
+            raise SettingsError("the settings are nested too deeply, or a number in them is too long.") from None
+        if not isinstance(values, dict):
+            raise SettingsError('the settings must be a JSON object, such as {"size": 1024}.')
+        return cls(**cast("dict[str, Any]", values))
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with some options changed, checked again.
+
+        Raises:
+            SettingsError: an option's name or value is not accepted.
+
+        """
+        return type(self)(**{**self.model_dump(), **changes})
+
+    @classmethod
+    def _explain(cls, error: ValidationError) -> str:
+        first = error.errors()[0]
+        if not first["loc"]:
+            return first["msg"].removeprefix("Value error, ")
+        name = str(first["loc"][0])
+        if name not in cls.model_fields:
+            near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
+            hint = f"{near[0]} is the nearest" if near else f"the options are {', '.join(cls.model_fields)}"
+            return f"there is no option {name}; {hint}."
+        value = cast("Mapping[str, object]", error.errors()[0]).get("input")
+        return f"{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
+
+
+def _text(value: object) -> str:
+    """Write a value as a flag takes it."""
+    if isinstance(value, Mapping):
+        layers = cast("Mapping[str, float]", value)
+        return ",".join(name if weight == 1.0 else f"{name}:{weight:g}" for name, weight in layers.items())
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def _accepts(field: FieldInfo) -> str:
+    """Say which values a field accepts."""
+    if get_origin(field.annotation) is Literal:
+        *first, last = (str(choice) for choice in get_args(field.annotation))
+        return f"{', '.join(first)} or {last}"
+    for item in field.metadata:
+        if isinstance(item, str):
+            return item
+    names = {int: "a whole number", float: "a number", bool: "true or false"}
+    kind = names.get(cast("type", field.annotation), "text")
+    words = {Ge: "at least", Gt: "above", Le: "at most"}
+    limits = [
+        f"{word} {_text(getattr(item, kind_of.__name__.lower()))}"
+        for item in field.metadata
+        for kind_of, word in words.items()
+        if isinstance(item, kind_of)
+    ]
+    return f"{kind}, {' and '.join(limits)}" if limits else kind
+
+
+def option(default: object, group: str, help: str, accepts: str | None = None, **limits: float) -> Any:  # noqa: A002
+    """Declare one option; `limits` are pydantic's ge, gt and le."""
+    field = cast("FieldInfo", Field(default, description=help, json_schema_extra={"group": group}, **limits))  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType] (pydantic types each limit apart)
+    if accepts:
+        field.metadata.append(accepts)
+    return field

@@ -1,0 +1,106 @@
+"""Named sets of changes to the defaults: of papers, of other programs, of what other commands do."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from impasto.errors import SettingsError
+from impasto.settings.settings import Settings
+
+__all__ = ["PRESETS", "Preset", "preset"]
+
+
+class Preset(NamedTuple):
+    """A named set of changes to the defaults."""
+
+    help: str
+    changes: Mapping[str, Any]
+
+
+_NOTEBOOK = {
+    "content_weight": 1.0,
+    "padding": "zeros",
+    "first_size": 0,
+    "iterations": 500,
+    "history": 100,
+    "tolerance": 0.0,
+}
+
+_NEURAL_STYLE = {
+    **_NOTEBOOK,
+    "init": "noise",
+    "content_weight": 5.0,
+    "style_weight": 100.0,
+    "tv_weight": 1e-3,
+    "tv_variation": "half-squares",
+    "range_weight": 0.0,
+    "iterations": 1000,
+}
+
+PRESETS: Mapping[str, Preset] = {
+    "default": Preset("The defaults: coarse to fine, the notebook's objective with five times its content.", {}),
+    "texture": Preset(
+        "What `impasto texture` does: no content, from noise, whose grain total variation smooths.",
+        {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0},
+    ),
+    "reconstruction": Preset(
+        "What `impasto reconstruct` does: no style, from noise.", {"init": "noise", "style_weight": 0.0}
+    ),
+    "gatys-notebook": Preset(
+        "The author's own notebook (2016): one size, 500 evaluations from the content, nothing stops early.",
+        _NOTEBOOK,
+    ),
+    "neural-style": Preset("jcjohnson/neural-style at its defaults: 1000 evaluations from noise.", _NEURAL_STYLE),
+    "neural-style-pt": Preset(
+        "neural-style-pt at its defaults: the same with another total variation.",
+        {**_NEURAL_STYLE, "tv_variation": "absolute"},
+    ),
+    "crowsonkb": Preset(
+        "crowsonkb/style-transfer-pytorch: Wasserstein-2, fine strokes before coarse ones, Adam, other weights.",
+        {
+            "content_weight": 0.015,
+            "style_weight": 1.0,
+            "style_layers": {f"conv{block}_1": 4.0 ** (5 - block) / 341 for block in range(1, 6)},
+            "style_loss": {"wasserstein": 1.0},
+            "tv_weight": 2 / 255**2,
+            "tv_variation": "nine-point",
+            "range_weight": 0.0,
+            "weights": "torchvision",
+            "padding": "replicate-first",
+            "optimizer": "adam",
+            "learning_rate": 5.1,
+            "preconditioner": 0.0,
+            "first_size": 128,
+            "iterations": 1000,
+            "stage_ratio": 0.5,
+            "tolerance": 0.0,
+        },
+    ),
+    "spst": Preset(
+        "Scaling Painting Style Transfer (Galerne et al. 2024): means and deviations beside the notebook's Gram "
+        "matrices, a third of the evaluations at each larger size.",
+        {
+            **_NOTEBOOK,
+            "style_loss": {"gram": 1.0, "moments": 10.0},
+            "first_size": 768,
+            "iterations": 600,
+            "stage_ratio": 1 / 3,
+        },
+    ),
+    "pastiche": Preset(
+        "pastiche's objective: the notebook's, divided by 100.",
+        {**_NOTEBOOK, "content_weight": 0.01, "style_weight": 10.0},
+    ),
+}
+"""The presets by name."""
+
+
+def preset(name: str) -> Settings:
+    """Return the settings of a preset.
+
+    Raises:
+        SettingsError: there is no preset of that name.
+
+    """
+    if name not in PRESETS:
+        raise SettingsError(f"there is no preset {name}; the presets are {', '.join(PRESETS)}.")
+    return Settings(**PRESETS[name].changes)

@@ -1,0 +1,59 @@
+"""How the picture is computed: every option of it, with its type, default, range, help and group."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from impasto.settings.options import Options, option
+
+__all__ = ["Runtime"]
+
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
+
+
+def _memory(value: object) -> object:
+    """Check a size in memory."""
+    if value != "auto" and not _MEMORY.fullmatch(str(value)):
+        raise ValueError("not a size in memory")
+    return value
+
+
+class Runtime(Options):
+    """How the picture is computed: nothing here changes what it is meant to be. Frozen."""
+
+    device: str = option("auto", "Machine", "Where to compute.", "auto, cpu, cuda, cuda:1 or mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float64"] = option(
+        "auto", "Machine", "Precision of the network's features; auto measures which is faster."
+    )
+    memory: Annotated[str, BeforeValidator(_memory)] = option(
+        "auto",
+        "Machine",
+        "Memory that the process may take; auto is what is free.",
+        "auto or a size such as 4GB or 800MB",
+    )
+    history_dtype: Literal["auto", "float32", "bfloat16"] = option(
+        "auto", "Machine", "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory."
+    )
+    winograd: Literal["auto", "off", "lines", "tiles"] = option(
+        "auto",
+        "Machine",
+        "Fewer multiplications a convolution, with more rounding: along lines or, in float32, in tiles; auto measures.",
+    )
+    threads: int = option(
+        0, "Machine", "Processor threads; 0 is one for each core, or fewer where that is faster.", ge=0, le=4096
+    )
+
+    checkpoint_every: float = option(
+        60.0,
+        "Machine",
+        "Seconds from one checkpoint of a run to the next, at least; they take a twentieth of the time, at most. 0 is "
+        "none.",
+        ge=0,
+    )
+
+    @property
+    def bytes(self) -> float | None:
+        """`memory` in bytes; None: what is free."""
+        found = _MEMORY.fullmatch(self.memory)
+        return float(found[1]) * {"M": 1e6, "G": 1e9}[found[2].upper()] if found else None

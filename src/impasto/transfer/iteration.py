@@ -1,0 +1,170 @@
+"""Evaluations and the steps that they lead to: one by one on a processor, several between two reports on a GPU.
+
+A GPU is so much faster than the Python that tells it what to do that it would wait for most of an evaluation. So an
+evaluation and its step are recorded once as a CUDA graph and then replayed, and nothing waits for the GPU before the
+last evaluation of several.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from impasto.objective.objective import Objective
+from impasto.optimizers import Optimizer
+from impasto.optimizers.state import named
+
+__all__ = ["Iteration", "Point", "Readings", "Recorded", "iteration"]
+
+_WARM_UP_STEPS = 2
+"""Before the recording: what an optimizer remembers has its final form then, and libraries are set up."""
+
+
+class Point(NamedTuple):
+    """Where a stage stands, on the device."""
+
+    image: Tensor
+    """To be evaluated next, (3, H, W)."""
+    state: Any
+    """Of the optimizer."""
+    best: Tensor
+    """The image with the least loss, (3, H, W)."""
+    least: Tensor
+    """Its loss, a scalar; infinite before the first evaluation."""
+
+
+class Readings(NamedTuple):
+    """What evaluations found, as plain numbers, and where they ended."""
+
+    losses: Sequence[float]
+    """The sum of all terms, of each evaluation."""
+    terms: Sequence[Mapping[str, float]]
+    """Each term, of each evaluation."""
+    point: Point
+
+
+class Step(NamedTuple):
+    """What one evaluation finds on the device."""
+
+    numbers: Tensor
+    """The loss and its terms, (1 + terms,)."""
+    names: Sequence[str]
+    """Of the terms."""
+    point: Point
+
+
+Iterate = Callable[[Point], Step]
+"""Evaluate an image and step on."""
+
+Iteration = Callable[[Point, int], Readings]
+"""Evaluate and step on so many times."""
+
+Recording = tuple[Callable[[], object], Step]
+"""A function that does the recorded work again, and the result, whose tensors hold what was last found."""
+
+
+def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.device) -> Iteration:
+    """Return the iteration of a stage."""
+
+    def iterate(point: Point) -> Step:
+        image, state, best, least = point
+        found = objective.evaluate(image)
+        numbers = torch.stack((found.loss, *found.terms.values()))
+        is_less = found.loss < least
+        best, least = _chosen(is_less, image, best), torch.where(is_less, found.loss, least)
+        return Step(
+            numbers, list(found.terms), Point(*optimizer.step(image, found.loss, found.gradient, state), best, least)
+        )
+
+    if device.type == "cuda" and objective.group.size == 1:
+        return Recorded(iterate)
+    return lambda point, count: _one_by_one(iterate, point, count)
+
+
+def _chosen(is_first: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Return one of two tensors: on a processor itself, elsewhere a copy, since to look would be to wait."""
+    if is_first.device.type == "cpu":
+        return first if is_first else second
+    return torch.where(is_first, first, second)
+
+
+def _one_by_one(iterate: Iterate, point: Point, count: int) -> Readings:
+    rows: list[Tensor] = []
+    names: Sequence[str] = ()
+    for _ in range(count):
+        numbers, names, point = iterate(point)
+        rows.append(numbers)
+    return _read(torch.stack(rows), names, point)
+
+
+def _read(rows: Tensor, names: Sequence[str], point: Point) -> Readings:
+    """Wait for the device, once."""
+    listed = cast("list[list[float]]", rows.tolist())
+    return Readings([row[0] for row in listed], [dict(zip(names, row[1:], strict=True)) for row in listed], point)
+
+
+def _record(work: Callable[[], Step]) -> Recording:
+    """Record work as a CUDA graph; `torch.cuda.graph` does the same after a garbage collection, which takes longer."""
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()  # the graph has memory of its own
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.stream(torch.cuda.Stream()):
+        graph.capture_begin(capture_error_mode="thread_local")
+        try:
+            found = work()
+        finally:
+            graph.capture_end()
+    torch.cuda.synchronize()
+    return graph.replay, found
+
+
+@dataclass
+class Recorded:
+    """An iteration that is carried out a few times, then recorded, then replayed.
+
+    A recording reads and writes fixed places in memory, and leaves there where the next evaluation begins. So the point
+    that is returned changes with the next call.
+    """
+
+    iterate: Iterate
+    record: Callable[[Callable[[], Step]], Recording] = _record
+    _calls: int = field(default=0, init=False)
+    _places: Point | None = field(default=None, init=False)
+    _recording: Recording | None = field(default=None, init=False)
+
+    def __call__(self, point: Point, count: int) -> Readings:
+        """Evaluate and step on so many times."""
+        rows: list[Tensor] = []
+        names: Sequence[str] = ()
+        for _ in range(count):
+            numbers, names, point = self._step(point)
+            rows.append(numbers.clone())
+        return _read(torch.stack(rows), names, point)
+
+    def _step(self, point: Point) -> Step:
+        self._calls += 1
+        if self._calls <= _WARM_UP_STEPS:
+            return self.iterate(point)
+        if self._recording is None or self._places is None:
+            places = point._replace(image=point.image.clone(), best=point.best.clone(), least=point.least.clone())
+            self._places = places
+            self._recording = self.record(lambda: self._work(places))
+        _copy(point, self._places)
+        replay, found = self._recording
+        replay()
+        return found
+
+    def _work(self, places: Point) -> Step:
+        """Evaluate at the places, and leave the next point there."""
+        found = self.iterate(places)
+        _copy(found.point, places)
+        return found._replace(point=places)
+
+
+def _copy(source: Point, target: Point) -> None:
+    """Copy all tensors of a point to those of another, where they are not the same."""
+    for (_, one), (_, other) in zip(named(source), named(target), strict=True):
+        if one is not other:
+            other.copy_(one)

@@ -1,0 +1,80 @@
+"""What a run says of itself: plain numbers after each evaluation, and the picture at its end."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from impasto.images import Picture
+from impasto.planning.plan import Plan
+from impasto.settings import Settings
+
+__all__ = ["Clock", "Progress", "Result", "Stopped"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after one evaluation: plain numbers only."""
+
+    stage: int
+    """From 1."""
+    stages: int
+    width: int
+    height: int
+    evaluation: int
+    """In this stage, from 1."""
+    evaluations: int
+    """Of this stage, at most."""
+    loss: float
+    """The whole objective."""
+    terms: Mapping[str, float]
+    """Its parts: content, style, tv, range."""
+    seconds: float
+    """Since the run began."""
+    seconds_left: float
+    """Estimated from the pixels evaluated so far."""
+    remark: str = ""
+    """What went wrong since the report before, and what was done about it, in a sentence."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a JSON record of it holds."""
+        return asdict(self)
+
+
+Stopped = Literal["finished", "converged", "unfinished", "diverged"]
+"""finished: all evaluations done; converged: a plateau; unfinished: left before its end; diverged: no finite loss."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A painted picture and how it came about."""
+
+    picture: Picture
+    settings: Settings
+    history: Sequence[Progress]
+    stopped: Stopped
+
+    def _repr_png_(self) -> bytes:
+        return self.picture.png()
+
+
+class Clock:
+    """Time since the run began, and what is left of it by the work still to do."""
+
+    def __init__(self, plan: Plan, history: Sequence[Progress] = ()) -> None:
+        self._stages = plan.stages
+        self._last = history[-1].seconds if history else 0.0
+        self._began = time.perf_counter() - self._last
+        self._done = sum(self._stages[progress.stage - 1].work for progress in history)
+
+    def tick(self, evaluations: int) -> list[float]:
+        """Return the seconds from the run's beginning to each of the evaluations since the last call, evenly spaced."""
+        before, self._last = self._last, time.perf_counter() - self._began
+        return [before + (self._last - before) * (place + 1) / evaluations for place in range(evaluations)]
+
+    def left(self, number: int, evaluation: int, seconds: float) -> float:
+        """Count one more evaluation of stage `number`, done after so many seconds; return the seconds that are left."""
+        self._done += self._stages[number].work
+        left = sum(stage.work * stage.evaluations for stage in self._stages[number:])
+        left -= evaluation * self._stages[number].work
+        return seconds * left / self._done

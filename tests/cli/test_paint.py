@@ -1,0 +1,445 @@
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import torch
+
+from conftest import note
+from impasto import Picture, Settings
+from impasto.cli.flags import choose
+from impasto.errors import WriteError
+from impasto.objective.objective import Objective
+from impasto.settings import PRESETS, Runtime
+
+COMMAND = (sys.executable, "-m", "impasto")
+QUICK = (("--size", "64"), ("--first-size", "0"), ("--iterations", "4"), ("--dtype", "float32"))
+
+
+@pytest.fixture
+def paint(command, files, tiny_network):
+    """Run `impasto paint` on the tiny network in a folder with a content and a style image."""
+
+    def run(*words, content="content.png", style="style.jpg", output="out.png"):
+        quick = [word for pair in QUICK if pair[0] not in words for word in pair]
+        return command("paint", files / content, files / style, "-o", files / output, *quick, *words)
+
+    return run
+
+
+def test_a_picture_is_painted_and_said(paint, files):
+    code, out, err = paint()
+    assert code == 0
+    assert out.startswith(f"{files / 'out.png'}: 64 × 48, loss ")
+    assert "4 evaluations" in out
+    assert "(finished)" in out
+    assert "stage 1/1" in err
+    assert Picture.open(files / "out.png").width == 64
+
+
+def test_torch_is_told_to_be_frugal_unless_the_user_says_otherwise(command, monkeypatch):
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    assert command("--version")[0] == 0
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == "1"
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"
+
+
+def test_quiet_prints_nothing(paint):
+    assert paint("--quiet") == (0, "", "")
+
+
+@pytest.mark.usefixtures("slow_download")
+def test_a_download_of_weights_is_shown_unless_quiet(paint):
+    code, _, err = paint("--weights", "torchvision")
+    assert code == 0
+    assert "downloading" in err
+    assert "5.0/10.0 MB" in err
+    assert paint("--weights", "torchvision", "--quiet", "--overwrite") == (0, "", "")
+
+
+def test_json_prints_a_record_an_evaluation(paint):
+    code, out, err = paint("--json")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [record["evaluation"] for record in records] == [1, 2, 3, 4]
+    assert records[-1]["loss"] < records[0]["loss"]
+
+
+def spent(script):
+    """Return the least processor time of three processes: a busy machine makes the clock say more."""
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(seconds)
+
+
+def test_help_answers_quickly_and_without_heavy_libraries():
+    script = """
+import sys
+from impasto.cli import app
+app("paint --help", result_action="return_value")
+sys.exit(", ".join({"torch", "numpy", "numba", "pyvips"} & set(sys.modules)) or None)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    assert spent(script) < max(0.5, 6 * spent("import cyclopts, pydantic"))  # half a second; slow processors have more
+
+
+def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
+    given = {
+        "size": 48, "init": "noise", "seed": 5, "color": "content-match", "color_match": "histogram", "seamless": "x",
+        "mask_spread": "inside", "mask_grow": -1, "content_weight": 2.0, "style_weight": 50.0,
+        "content_layers": {"conv2_2": 1.0, "conv4_2": 0.5}, "style_layers": {"conv1_1": 1.0, "pool2": 3.0},
+        "style_loss": {"gram": 1.0, "moments": 10.0}, "style_scale": 0.75, "tv_weight": 0.25, "tv_variation": "absolute", "range_weight": 10.0, "weights": "codebook", "pooling": "average",
+        "pooling_rescale": False, "padding": "reflect", "normalize": True, "optimizer": "adam", "iterations": 3,
+        "first_size": 40, "stage_ratio": 0.25, "tolerance": 0.5, "history": 9, "learning_rate": 2.5, "preconditioner": 0.25,
+        "profile": "srgb", "bits": "8", "dpi": 150.0, "keep_position": True,
+    }  # fmt: skip
+    assert given.keys() == Settings.model_fields.keys()
+    flags = []
+    for option in Settings.options():
+        flag, value = f"--{option.name.replace('_', '-')}", given[option.name]
+        if option.is_switch:
+            flags.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, dict):
+            flags += [flag, ",".join(f"{name}:{weight}" for name, weight in value.items())]
+        else:
+            flags += [flag, str(value)]
+    code, _, err = paint(*flags, "--quiet")
+    assert (code, err) == (0, "")
+    painted = note(files / "out.png")["settings"]
+    assert painted == given
+    assert painted == json.loads(Settings(**given).model_dump_json())
+
+    code, _, _ = paint("--settings", files / "out.png", "--quiet", *flags[:2], output="again.png")
+    assert code == 0
+    again = note(files / "again.png")["settings"]
+    quick = {"size": 48, "first_size": 0, "iterations": 4}  # the fixture's flags stand after the file's settings
+    assert again == {**given, **quick}
+
+
+def test_settings_come_from_json_then_preset_then_flags(tmp_path, monkeypatch):
+    (tmp_path / "mine.json").write_text('{"style_weight": 5, "iterations": 7}')
+    settings, runtime = choose(None, None, tmp_path / "mine.json")
+    assert (settings.style_weight, settings.iterations, runtime) == (5, 7, Runtime())
+    settings, _ = choose(None, "gatys-notebook", tmp_path / "mine.json")
+    assert (settings.style_weight, settings.iterations) == (5, PRESETS["gatys-notebook"].changes["iterations"])
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+def test_the_same_picture_is_painted_again_from_its_own_metadata(paint, files, ending):
+    paint("--quiet", "--style-weight", "333", output=f"first.{ending}")
+    paint("--quiet", "--settings", files / f"first.{ending}", output=f"second.{ending}")
+    assert (files / f"first.{ending}").read_bytes() == (files / f"second.{ending}").read_bytes()
+
+
+def test_pictures_on_the_way_are_saved(paint, files):
+    assert paint("--save-every", "2")[0] == 0
+    assert sorted(path.name for path in files.glob("out*")) == ["out-00002.png", "out-00004.png", "out.png"]
+    code, _, err = paint("--save-every", "2", output="out.png", style="style.jpg")
+    assert code == 2
+    assert "exists already" in err
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypatch):
+    def full(*_, **__):
+        raise WriteError("out.png could not be written: no space left on device; nothing was left there.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Picture, "save", full)
+        code, _, err = paint()
+    assert code == 1
+    assert f"no space left on device; nothing was left there. The run is kept in {files / 'out.png.checkpoint'}" in err
+    code, out, _ = paint()
+    assert code == 0
+    assert out.startswith("going on after 4 evaluations")
+    assert (files / "out.png").exists()
+    assert not (files / "out.png.checkpoint").exists()
+
+
+def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files, monkeypatch):
+    def at_once(run, *_):
+        (files / "out.png").write_bytes(b"precious")
+        return list(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.cli.drive._paint", at_once)
+        code, _, err = paint()
+    assert code == 1
+    assert "out.png exists already" in err
+    assert f"The run is kept in {files / 'out.png.checkpoint'}" in err
+    assert paint()[0] == 2
+    assert (files / "out.png").read_bytes() == b"precious"
+    (files / "out.png").unlink()
+    assert paint()[1].startswith("going on after 4 evaluations")
+
+
+def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
+    (files / "lost").mkdir()
+
+    def at_once(run, *_):
+        (files / "lost").rmdir()
+        return list(run)
+
+    monkeypatch.setattr("impasto.cli.drive._paint", at_once)
+    code, _, err = paint(output="lost/out.png")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "lost does not exist" in err
+
+
+def test_the_losses_are_plotted(paint, files):
+    assert paint("--plot", files / "losses.png")[0] == 0
+    assert Picture.open(files / "losses.png").width > 400
+    assert paint("--plot", files / "losses.svg", "--overwrite")[0] == 0
+    assert "content" in (files / "losses.svg").read_text()
+
+
+def test_an_output_is_replaced_only_when_allowed(paint, files):
+    paint()
+    first = (files / "out.png").read_bytes()
+    code, _, err = paint("--style-weight", "1")
+    assert code == 2
+    assert "exists already" in err
+    assert (files / "out.png").read_bytes() == first
+    assert paint("--style-weight", "1", "--overwrite")[0] == 0
+    assert (files / "out.png").read_bytes() != first
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--size", "0"), "size cannot be 0; it takes a whole number, at least 32."),
+        (("--style-weight", "nan"), "style_weight cannot be nan"),
+        (("--iterations", "many"), "iterations cannot be many"),
+        (("--style-layers", "conv9_9"), "style_layers cannot be conv9_9"),
+        (("--preset", "gatsy"), "no preset gatsy"),
+        (("--settings", "missing.json"), "missing.json"),
+        (("--settings", "missing.png"), "missing.png"),
+        (("--sise", "3"), "--sise"),
+        (("--size",), "--size"),
+        (("--device", "cuda:9"), "there is no device cuda:9"),
+        (("--save-every", "-1"), "save_every cannot be -1"),
+        (("--plot", "losses.xyz"), "losses.xyz"),
+        (("--plot", "OUT"), "cannot both be"),
+        (("--initial", "missing.png"), "missing.png"),
+    ],
+)
+def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words, said):
+    before = sorted(files.iterdir())
+    code, out, err = paint(*(str(files / "out.png") if word == "OUT" else word for word in words))
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.startswith("impasto: ")
+    assert err.count("\n") == 1
+    assert sorted(files.iterdir()) == before
+
+
+def test_every_evaluation_is_recorded_and_every_frame_saved_where_reports_are_rare(paint, files, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.run.Run._on_gpu", True)
+    code, said, _ = paint("--json", "--save-every", "4", "--iterations", "10", "--tolerance", "0")
+    assert code == 0
+    assert [json.loads(line)["evaluation"] for line in said.splitlines()] == list(range(1, 11))
+    assert sorted(path.name for path in files.glob("out-*.png")) == ["out-00004.png", "out-00008.png"]
+
+
+def test_a_run_that_diverges_ends_with_1_and_the_best_picture(paint, files, no_finite_loss):
+    code, out, err = paint("--quiet")
+    assert (code, out) == (1, "")
+    assert "not finite, or far too large, after 4 evaluations" in err
+    assert Picture.open(files / "out.png").width == 64
+
+
+def bad_content(folder, kind):
+    path = folder / "bad.jpg"
+    if kind == "text":
+        path.write_text("This is no picture.")
+    elif kind == "tiny":
+        Picture(Picture.open(folder / "content.png").pixels[:, :1, :1].contiguous()).save(path)
+    elif kind == "ribbon":
+        Picture(Picture.open(folder / "content.png").pixels[:, :2, :1].repeat(1, 1, 30_000)).save(path)
+    return path.name
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "tiny", "ribbon"])
+def test_bad_pictures_end_with_one_sentence_and_leave_nothing(paint, files, kind):
+    name = bad_content(files, kind)
+    before = sorted(files.iterdir())
+    code, out, err = paint(content=name)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.endswith(".\n")
+    assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.parametrize("output", ["out.xyz", "out", "no/such/folder/out.png", "."])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(paint, files, output, monkeypatch):
+    monkeypatch.setattr(
+        "impasto.transfer.style_transfer.StyleTransfer.start", lambda *_, **__: pytest.fail("painting began")
+    )
+    code, _, err = paint(output=output)
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_a_missing_argument_is_said_in_one_sentence(command):
+    code, out, err = command("paint")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+def test_presets_lists_every_preset_and_its_options(command):
+    code, out, _ = command("presets")
+    assert code == 0
+    for name, preset in PRESETS.items():
+        assert name in out
+        assert all(f"--{option.replace('_', '-')}" in out for option in preset.changes)
+
+
+def test_info_shows_versions_device_threads_and_weights(command):
+    code, out, _ = command("info", "--threads", "1")
+    assert code == 0
+    for words in ("impasto", "torch", "device", "threads", "Simonyan", "CC BY 4.0", "c34748d2"):
+        assert words in out
+
+
+def test_the_demo_needs_nothing_from_outside(command, files, tiny_network):
+    code, out, _ = command("demo", "-o", files / "demo.png", "--painting", files / "painting.png", *sum(QUICK, ()))
+    assert code == 0
+    assert str(files / "demo.png") in out
+    assert Picture.open(files / "demo.png").height == 64
+    assert Picture.open(files / "painting.png").width > 500
+
+
+def test_a_dry_run_prints_the_plan_and_paints_nothing(paint, files):
+    code, out, err = paint("--dry-run", "--size", "256", "--first-size", "128")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].split() == ["stage", "pixels", "evaluations", "tiles", "history", "memory", "work"]
+    assert lines[1].split()[:4] == ["1", "171", "×", "128"]
+    assert " 7 in float32 " in lines[2]
+    assert re.fullmatch(r"About \d+\.\d\d GB, \d+\.\d\d GB of it without any stage, and 0:\d\d in time\.", lines[3])
+    assert not (files / "out.png").exists()
+
+
+def test_verbose_prints_the_plan_first(paint, files):
+    code, out, _ = paint("-v")
+    assert code == 0
+    assert out.startswith("stage")
+    assert out.splitlines()[-1].startswith(f"{files / 'out.png'}: 64 × 48")
+
+
+def test_too_little_memory_is_said_in_a_sentence(paint, files):
+    code, out, err = paint("--memory", "100MB")
+    assert (code, out) == (2, "")
+    assert re.search(r"64 × 48 pixels does not fit into 0.1 GB, of which .* take \d\.\d\d; give more memory\.", err)
+    assert not (files / "out.png").exists()
+
+
+def test_several_processes_paint_one_picture(files):
+    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--iterations", "2"]
+    done = subprocess.run([*COMMAND, "paint", *words, "--processes", "2"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("finished")) == (0, 1)
+    assert Picture.open(files / "out.png").width == 64
+    done = subprocess.run([*COMMAND, "paint", *words, "--processes", "2"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("exists already") == 1
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
+    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--tolerance", "0"]
+    words += ["--iterations", "100000", "--save-every", "2", "--json", "--processes", "2"]
+    run = subprocess.Popen([*COMMAND, "paint", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(4):
+        run.stdout.readline()
+    children = sorted(psutil.Process(run.pid).children(), key=lambda child: child.create_time())
+    children[killed].kill()
+    began = time.monotonic()
+    _, err = run.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    assert run.returncode == 1
+    assert f"process {killed + 1} of 2 was ended by signal 9, so the others were stopped;" in err
+    assert Picture.open(files / "out-00002.png").width == 64
+    assert (files / "out.png").exists() == (killed == 1)  # the first one saves
+
+
+@pytest.mark.parametrize("count", ["0", "3"])
+def test_a_number_of_processes_that_cannot_be_is_refused(files, count):
+    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--processes", count]
+    done = subprocess.run([*COMMAND, "paint", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.search("processes cannot be 0|divided among 3 processes; start at most 2", done.stderr)
+
+
+def test_a_style_has_words_of_its_own(paint, files):
+    Picture(torch.linspace(0, 1, 64).expand(3, 48, 64)).save(files / "sky.png")
+    word = f"{files}/style.jpg,weight=2,scale=0.5,mask={files}/half.png,region={files}/sky.png"
+    Picture(torch.linspace(0, 1, 72).round().expand(3, 60, 72)).save(files / "half.png")
+    assert paint(files / "style.jpg", style=word[len(f"{files}/") :])[0] == 0
+    plain = paint(files / "style.jpg", output="plain.png")
+    assert plain[0] == 0
+    assert (files / "out.png").read_bytes() != (files / "plain.png").read_bytes()
+    assert paint("--keep", files / "sky.png", output="kept.png")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("style.jpg,weight=much", "a style's weight cannot be much; it takes a number."),
+        ("style.jpg,weight=-1", "a style's weight cannot be -1.0; it takes a number, at least 0."),
+        ("style.jpg,wieght=1", "a style has no wieght; what can be said of it is weight, scale, mask, region."),
+        ("style.jpg,region=content.png#00ff00", "has the color #00ff00"),
+        ("style.jpg,region=style.jpg", "is not the shape of the picture"),
+        ("missing.jpg,scale=2", "missing.jpg cannot be read"),
+    ],
+)
+def test_words_that_cannot_be_are_refused_in_a_sentence(paint, files, words, sentence):
+    code, _, err = paint(style=words.replace("=content", f"={files}/content").replace("=style", f"={files}/style"))
+    assert code == 2
+    assert sentence in err
+    assert "Traceback" not in err
+    assert not (files / "out.png").exists()
+
+
+def test_a_texture_of_any_shape_is_painted_at_the_samples_own_scale(command, files, tiny_network, monkeypatch):
+    sizes = []
+    build = Objective.build.__func__
+
+    def watched(cls, settings, network, content, regions, **rest):
+        sizes.append((content.shape, regions[0].styles[0].pixels.shape, settings.content_weight))
+        return build(cls, settings, network, content, regions, **rest)
+
+    monkeypatch.setattr(Objective, "build", classmethod(watched))
+    quick = ("--first-size", "0", "--iterations", "2", "--dtype", "float32", "--quiet")
+    words = ("texture", files / "style.jpg", "-o", files / "out.png", "--size", "160", "--shape", "2:1", *quick)
+    assert command(*words) == (0, "", "")
+    assert sizes == [((3, 80, 160), (3, 60, 72), 0.0)]
+    assert (Picture.open(files / "out.png").width, Picture.open(files / "out.png").height) == (160, 80)
+    assert note(files / "out.png")["settings"]["init"] == "noise"
+
+
+@pytest.mark.parametrize("shape", ["wide", "3", "0:1", "-1:2", "1:2:3"])
+def test_a_shape_that_cannot_be_is_refused_in_a_sentence(command, files, tiny_network, shape):
+    code, _, err = command("texture", files / "style.jpg", "-o", files / "out.png", f"--shape={shape}")
+    assert code == 2
+    assert f"shape cannot be {shape}; it takes width to height, such as 3:2." in err
+
+
+def test_a_photograph_is_reconstructed_from_its_features(command, files, tiny_network):
+    words = ("reconstruct", files / "content.png", "-o", files / "out.png", "--content-layers", "conv2_2", "--json")
+    quick = ("--size", "64", "--first-size", "0", "--iterations", "60", "--tolerance", "0", "--dtype", "float32")
+    code, out, _ = command(*words, *quick)
+    assert code == 0
+    first, *_, last = map(json.loads, out.splitlines())
+    assert set(last["terms"]) == {"content", "range"}
+    assert last["loss"] < 0.01 * first["loss"]
+    assert note(files / "out.png")["settings"]["init"] == "noise"

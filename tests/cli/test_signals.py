@@ -1,0 +1,137 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from impasto import Picture
+from impasto.cli.signals import Interrupted, gentle
+
+SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
+
+
+@pytest.fixture
+def launch(files):
+    """Start painting with a checkpoint at nearly every evaluation, in a process of its own."""
+
+    def start(*words, output="out.png", iterations=60, every=0.01):
+        paths = [files / "content.png", files / "style.jpg", "-o", files / output]
+        quick = f"--size 256 --first-size 128 --iterations {iterations} --tolerance 0 --checkpoint-every {every}"
+        alike = "--dtype float32 --winograd off --threads 1"  # chosen by a timing, two runs could differ
+        command = [sys.executable, SCRIPT, "paint", *paths, *quick.split(), *alike.split()]
+        return subprocess.Popen([*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return start
+
+
+def end(process, code=0):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    return out, err
+
+
+@pytest.fixture
+def expected(launch, files):
+    """The picture of a run that nothing disturbs."""
+    end(launch(output="whole.png"))
+    return (files / "whole.png").read_bytes()
+
+
+def after(process, count):
+    """Wait for some evaluations."""
+    for _ in range(count):
+        assert json.loads(process.stdout.readline())["loss"] > 0
+
+
+def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, files, expected, pytestconfig):
+    chance = random.Random(0)
+    for _ in range(pytestconfig.getoption("--kills")):
+        process = launch("--json", "--overwrite")
+        after(process, chance.randrange(1, 95))
+        time.sleep(chance.random() / 20)
+        process.kill()
+        process.communicate()
+        assert not (files / "out.png").exists()
+        end(launch())
+        assert (files / "out.png").read_bytes() == expected
+        (files / "out.png").unlink()
+        assert not (files / "out.png.checkpoint").exists()
+        for left in files.glob(".*-out.png*"):  # what a killed process was writing
+            left.unlink()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(launch, files, expected, number, pytestconfig):
+    chance = random.Random(int(number))
+    for _ in range(pytestconfig.getoption("--kills") // 2):
+        process = launch("--json")
+        after(process, chance.randrange(1, 90))
+        process.send_signal(number)
+        _, err = end(process, 128 + number)
+        assert f"the picture so far is in {files / 'out.png'}; start the same command again to go on" in err
+        assert err.count("\n") == 1
+        assert Picture.open(files / "out.png").width in {171, 256}
+        out, _ = end(launch())
+        assert out.startswith("going on after ")
+        assert (files / "out.png").read_bytes() == expected
+        (files / "out.png").unlink()
+        assert not list(files.glob("*.checkpoint"))
+
+
+def test_another_command_does_not_go_on_and_leaves_both_files(launch, files):
+    process = launch("--json")
+    after(process, 3)
+    process.send_signal(signal.SIGINT)
+    end(process, 130)
+    before = [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")]
+    _, err = end(launch("--style-weight", "7"), 2)
+    assert "style_weight was 1000.0, not 7.0;" in err
+    assert [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")] == before
+
+
+def test_a_lost_terminal_does_not_end_a_run(launch, files, expected):
+    process = launch("--json")
+    after(process, 3)
+    process.send_signal(signal.SIGHUP)
+    process.stdout.close()
+    process.stderr.close()
+    process.wait(timeout=120)
+    assert (files / "out.png").read_bytes() == expected
+
+
+def test_a_second_signal_ends_at_once():
+    before = signal.getsignal(signal.SIGINT)
+    with gentle() as ended:
+        assert ended() == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert ended() == signal.SIGTERM
+        with pytest.raises(Interrupted) as found:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert found.value.code == 130
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_no_checkpoint_is_left_where_none_is_wanted(launch, files):
+    process = launch("--json", every=0)
+    after(process, 20)
+    process.kill()
+    process.communicate()
+    assert not list(files.glob("*checkpoint*"))
+
+
+def test_several_processes_go_on_together(launch, files):
+    end(launch("--processes", "2", output="whole.png", iterations=10))
+    process = launch("--json", "--processes", "2", iterations=10)
+    after(process, 12)
+    process.send_signal(signal.SIGTERM)
+    _, err = end(process, 143)
+    assert "the picture so far is in" in err
+    assert len(list(files.glob("out.png.checkpoint*"))) == 2
+    end(launch("--processes", "2", iterations=10))
+    assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()
+    assert not list(files.glob("*.checkpoint*"))

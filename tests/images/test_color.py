@@ -1,0 +1,77 @@
+import pytest
+import torch
+
+from impasto.images.color import gray, like_luminance, matched, with_luminance
+
+LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
+MATCHINGS = ["chol", "pca", "sym", "histogram"]
+
+
+def image(height=30, width=40, seed=0):
+    """Return colors that vary together."""
+    noise = torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    mix = torch.rand(3, 3, generator=torch.Generator().manual_seed(seed + 9), dtype=torch.float64)
+    return (torch.einsum("ij,jhw->ihw", mix + torch.eye(3), noise) / 4 + 0.1).float()
+
+
+@pytest.mark.parametrize("matching", ["chol", "pca", "sym"])
+def test_mean_and_covariance_become_the_targets(matching):
+    target = image(20, 25, seed=5)
+    found = matched(image(), target, matching)
+    for statistic in (torch.cov, lambda colors: colors.mean(1)):
+        expected = statistic(target.flatten(1))
+        torch.testing.assert_close(statistic(found.flatten(1)), expected, atol=1e-4, rtol=0)
+
+
+def test_the_symmetric_map_moves_colors_least():
+    moved = {name: float((matched(image(), image(seed=5), name) - image()).square().mean()) for name in MATCHINGS[:3]}
+    assert moved["sym"] == min(moved.values())
+
+
+def test_histograms_become_the_targets():
+    target = image(20, 25, seed=5)
+    found = matched(image(), target, "histogram")
+    for share in (0.0, 0.1, 0.5, 0.9, 1.0):
+        expected = target.flatten(1).quantile(share, dim=1)
+        torch.testing.assert_close(found.flatten(1).quantile(share, dim=1), expected, atol=5e-3, rtol=0)
+    ranks = image()[0].flatten().argsort()
+    assert (found[0].flatten()[ranks].diff() >= 0).all()
+
+
+def flat(level):
+    return torch.full((3, 12, 14), level)
+
+
+@pytest.mark.parametrize("matching", MATCHINGS)
+@pytest.mark.parametrize("source", [flat(0.5), flat(0.0), gray(image()), gray(image()) + 1e-5 * image(seed=3), image()])
+@pytest.mark.parametrize("target", [flat(0.2), gray(image(seed=4)), image(seed=4)])
+def test_gray_and_flat_images_are_matched_too(matching, source, target):
+    found = matched(source, target, matching)
+    assert found.isfinite().all()
+    torch.testing.assert_close(
+        found.mean((1, 2)), target.mean((1, 2)), atol=0.02 if matching == "histogram" else 1e-4, rtol=0
+    )
+    assert like_luminance(source, target).isfinite().all()
+
+
+def test_gray_is_the_luminance():
+    expected = torch.einsum("c,chw->hw", LUMA, image().double())
+    torch.testing.assert_close(gray(image()).double(), expected.expand(3, -1, -1))
+
+
+def test_a_style_in_gray_has_the_contents_luminance():
+    found, content = like_luminance(image(), image(20, 25, seed=5)), gray(image(20, 25, seed=5))
+    torch.testing.assert_close(found.mean(), content.mean(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.std(), content.std(), atol=1e-4, rtol=0)
+    assert torch.equal(found[0], found[1])
+
+
+def test_the_chroma_stays_and_the_luminance_comes_as_near_as_it_can():
+    painted, colors = torch.rand(3, 30, 40), image()
+    found = with_luminance(painted, colors)
+    assert found.min() >= -1e-6
+    assert found.max() <= 1 + 1e-6
+    torch.testing.assert_close(found - gray(found), colors - gray(colors), atol=1e-5, rtol=0)
+    dull = 0.5 + 0.1 * (colors - 0.5)
+    kept = with_luminance(gray(dull) * 0.9, dull)
+    torch.testing.assert_close(gray(kept), gray(dull) * 0.9, atol=1e-6, rtol=0)

@@ -1,0 +1,332 @@
+"""The Triton kernels against the same operators in plain PyTorch: on a GPU, or in Triton's interpreter."""
+
+import os
+
+import pytest
+import torch
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
+pytest.importorskip("triton")
+
+from impasto.kernels.borders import border
+from impasto.kernels.cuda import operators, triton_history, triton_layers, triton_statistics
+from impasto.kernels.cuda.frame import NO_FRAME, Frame
+from impasto.network.vgg import VGG19
+from impasto.objective.objective import Objective
+from impasto.objective.targets import Region, StyleImage
+from impasto.optimizers import LBFGS
+from impasto.planning.tiles import Cuts, Tiling
+from impasto.settings import Settings
+from tiny import tiny_weights
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+SIZES = pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 7, 9), (128, 5, 6)])
+BORDERS = {
+    "zeros": border("zeros"),
+    "replicate": border("replicate"),
+    "reflect": border("reflect"),
+    "wrapped": border("replicate", (True, True)),
+    "wrapped across": border("zeros", (False, True)),
+    "cut": border("replicate", cuts=Cuts(True, False, False, True)),
+}
+BORDER = pytest.mark.parametrize("around", BORDERS.values(), ids=BORDERS)
+POOLINGS = pytest.mark.parametrize(("kind", "scale"), [("max", 1.0), ("average", 2.0), ("l2", 0.78)])
+
+
+@pytest.fixture(autouse=True)
+def _plain_operators(monkeypatch):
+    monkeypatch.setattr(operators, "uses_triton", lambda _: False)
+
+
+def random(*shape, seed=0, dtype=torch.float32, device=DEVICE):
+    numbers = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device, dtype)
+    return numbers.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else numbers
+
+
+def near(found, expected, dtype=torch.float32):
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    tolerance = 2e-5 if dtype == torch.float32 else 1.6e-2
+    torch.testing.assert_close(found.float(), expected.float(), rtol=tolerance, atol=tolerance)
+
+
+@DTYPES
+@SIZES
+@BORDER
+def test_bias_relu_and_frame(dtype, channels, height, width, around):
+    raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
+    frame = Frame.of(around, height, width)
+    found, bits = triton_layers.activate(raw, bias, frame)
+    expected, wanted = operators.activate(raw, bias, frame, True)
+    near(found, expected, dtype)
+    assert torch.equal(bits, wanted)
+
+
+@DTYPES
+@SIZES
+@BORDER
+@POOLINGS
+def test_pooling_and_back(dtype, channels, height, width, around, kind, scale):
+    raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
+    frame = Frame.of(around, height // 2, width // 2)
+    found, choices = triton_layers.pool(raw, bias, kind, scale, frame)
+    expected, wanted = operators.pool(raw, bias, kind, scale, frame, True)
+    near(found, expected, dtype)
+    assert float((choices != wanted).float().mean()) < (
+        0.03 if dtype == torch.bfloat16 else 1e-9
+    )  # equal after rounding
+    wide = random(*expected.shape, seed=2, dtype=dtype)
+    back = triton_layers.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width)
+    near(back, operators.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width), dtype)
+
+
+@DTYPES
+@SIZES
+@BORDER
+def test_back_through_a_frame_and_a_relu(dtype, channels, height, width, around):
+    frame = Frame.of(around, height, width)
+    wide = random(1, channels, *frame.size(height, width), dtype=dtype)
+    features, bits = operators.activate(
+        random(1, channels, height, width, seed=1, dtype=dtype), random(channels, seed=2, dtype=dtype), NO_FRAME, True
+    )
+    factor, content = torch.tensor(0.3, device=DEVICE), random(channels, height, width, seed=3, dtype=dtype)
+    content = content.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    shape = features.shape
+    for arguments in (
+        (wide, frame, features, None, None, None, True, shape, wide),
+        (wide, frame, None, bits, None, None, True, shape, wide),
+        (wide, frame, features, None, factor, content, True, shape, wide),
+        (wide, frame, features, None, factor, content, False, shape, wide),
+        (None, frame, features, None, factor, content, True, shape, wide),
+    ):
+        *first, clears, shape, like = arguments
+        found = triton_layers.mask(*first, clears=clears, shape=shape, like=like)
+        near(found, operators.mask(*arguments), dtype)
+
+
+@DTYPES
+@SIZES
+@BORDER
+def test_back_through_a_gram_matrix(dtype, channels, height, width, around):
+    frame = Frame.of(around, height, width)
+    wide = random(1, channels, *frame.size(height, width), dtype=dtype)
+    framed, _ = operators.activate(
+        random(1, channels, height, width, seed=1, dtype=dtype), random(channels, seed=2, dtype=dtype), frame, False
+    )
+    features = frame.inside(framed)
+    moments = random(channels, channels + 1, seed=3) / channels
+    matrix, offset = moments[:, :channels], moments[:, channels]
+    matrix = (matrix + matrix.T) / 2
+    weights = random(height, width, seed=4).abs()
+    part = [1, height - 1, 2, width]
+    for arguments in (
+        (wide, frame, features, matrix, None, None, None, True),
+        (None, frame, features, matrix, None, None, None, True),
+        (wide, frame, features, matrix, offset, None, None, False),
+        (wide, frame, features, matrix, offset, weights, None, True),
+        (wide, frame, features, matrix, offset, weights[1:-1, 2:], part, True),
+    ):
+        *first, clears = arguments
+        near(triton_layers.linear(*first, clears=clears), operators.linear(*arguments), dtype)
+
+
+@DTYPES
+@BORDER
+@pytest.mark.parametrize("channels", [64, 4])
+def test_the_first_layer_and_back(dtype, around, channels):
+    image = random(3, 9, 11).abs()
+    scale, shift = (255.0, 254.0, 253.0), (-123.0, -116.0, -103.0)
+    weight, bias = random(channels, 3, 3, 3, dtype=dtype).contiguous() / 100, random(channels, dtype=dtype)
+    own, height, width = Frame.of(around, 9, 11), *(side - 2 for side in Frame.of(around, 9, 11).size(9, 11))
+    frame = Frame.of(around, height, width)
+    part = random(3, 20, 30, seed=6)
+    part[:, 5:14, 7:18] = image
+    assert torch.equal(
+        triton_layers.first_forward(part[:, 5:14, 7:18], own, scale, shift, weight, bias, frame),
+        triton_layers.first_forward(image, own, scale, shift, weight, bias, frame),
+    )
+    found = triton_layers.first_forward(image, own, scale, shift, weight, bias, frame)
+    expected = operators.first_forward(image, own, scale, shift, weight.float(), bias.float(), frame).to(dtype)
+    near(found, expected, dtype)
+    cotangent = random(1, channels, height, width, seed=1, dtype=dtype)
+    back = triton_layers.first_back(cotangent, weight, scale, torch.float32)
+    wanted = operators.first_back(cotangent.float(), weight.float(), scale, torch.float32)
+    tolerance = (1e-3 if dtype == torch.float32 else 1e-2) * float(wanted.abs().max())
+    torch.testing.assert_close(back, wanted, rtol=0, atol=tolerance)
+
+
+@DTYPES
+@pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (160, 9, 7)])
+def test_moments(dtype, channels, height, width):
+    frame = Frame.of(border("replicate"), height, width)
+    framed, _ = operators.activate(
+        random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype), frame, False
+    )
+    features = frame.inside(framed)[0]
+    weights = random(height, width, seed=2).abs().to(dtype).float()
+    for weighing in (None, weights):
+        found = triton_statistics.moments(features, weighing).sum(0)
+        expected = operators.moments(features.float(), weighing).sum(0)
+        assert float((found - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 3e-3)
+
+
+@pytest.mark.parametrize("channels", [4, 64])
+def test_the_distance_of_a_gram_matrix_and_its_slope(channels):
+    total, target = random(channels, channels + 1), random(channels, channels + 1, seed=1)
+    mass = torch.tensor(7.0, device=DEVICE)
+    value, slope = triton_statistics.gram_distance(total, mass, target, 3.0, torch.float32)
+    expected, derivative = operators.gram_distance(total, mass, target, 3.0, torch.float32)
+    torch.testing.assert_close(value.sum(), expected.sum(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(slope, derivative, rtol=1e-5, atol=1e-9)
+
+
+@DTYPES
+@pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (512, 3, 17)])
+def test_the_distance_from_the_content(dtype, channels, height, width):
+    frame = Frame.of(border("replicate"), height, width)
+    features = frame.inside(frame.put(random(1, channels, height, width, dtype=dtype)))[0]
+    content = random(1, channels, height, width, seed=1, dtype=dtype)[0]
+    found = triton_statistics.square_distance(features, content).sum()
+    torch.testing.assert_close(found, operators.square_distance(features, content).sum(), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("is_part", [False, True])
+def test_gray_levels_out_of_range(is_part):
+    gray, into = 128 + 100 * random(3, 40, 1300), random(3, 40, 1300, seed=1)
+    if is_part:
+        gray, into = gray[:, 3:30, 5:], into[:, 3:30, 5:]
+    torch.testing.assert_close(triton_statistics.excess(gray).sum(), operators.excess(gray).sum(), rtol=1e-5, atol=0)
+    factor, expected = torch.tensor(0.3, device=DEVICE), into.clone()
+    operators.add_excess(gray, factor, expected)
+    triton_statistics.add_excess(gray, factor, into)
+    torch.testing.assert_close(into, expected)
+
+
+def problem(padding, side, pooling="max"):
+    """Return an objective with two regions, tiles and every way of a cotangent, and a function that evaluates it."""
+    settings = Settings(
+        padding=padding, pooling=pooling, style_loss="gram,moments:2", style_layers="conv1_1,conv2_1,pool2"
+    )
+    network = VGG19(tiny_weights(), pooling, padding=padding).to(torch.device(DEVICE), torch.float32)
+    content, one, other = (random(3, height, 40, seed=seed).sigmoid() for height, seed in ((48, 0), (36, 1), (40, 2)))
+    area = torch.zeros(48, 40, device=DEVICE)
+    area[:, 12:] = 1
+    regions = [Region([StyleImage(one)], area), Region([StyleImage(other)], 1 - area)]
+    return Objective.build(settings, network, content, regions, tiling=Tiling(side)), content
+
+
+@pytest.mark.parametrize(
+    ("padding", "side", "pooling"), [("replicate", 0, "max"), ("zeros", 24, "average"), ("reflect", 24, "l2")]
+)
+def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side, pooling, monkeypatch):
+    monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
+    found = []
+    for by_kernels in (True, False):
+        monkeypatch.setattr(operators, "uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
+        objective, content = problem(padding, side, pooling)
+        found.append(objective.evaluate(content * 1.3 - 0.1))
+    for term, value in found[1].terms.items():
+        torch.testing.assert_close(found[0].terms[term], value, rtol=1e-3, atol=0)
+    norm = float(found[1].gradient.norm())
+    assert float((found[0].gradient - found[1].gradient).norm()) < 2e-3 * norm
+
+
+def test_steps_by_kernels_are_those_of_plain_operators(monkeypatch):
+    monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
+    found = []
+    for by_kernels in (True, False):
+        monkeypatch.setattr(operators, "uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
+        optimizer, point, losses = LBFGS(history=3), random(3, 9, 7), []
+        state = optimizer.init(point)
+        for _ in range(8):
+            loss = (point.sin() * torch.arange(7, device=DEVICE)).square().sum()
+            losses.append(float(loss))
+            gradient = 2 * point.sin() * point.cos() * torch.arange(7, device=DEVICE) ** 2
+            point, state = optimizer.step(point, loss, gradient, state)
+        found.append(losses)
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+    assert found[0][-1] < found[0][0]
+
+
+LIMITS = (1e-8, 5.0, 1.5, 8 / 255, 0.1, 0.1, 2.5, 0.02, 1.0)
+
+
+def history(pairs, length, dtype, missing):
+    """Return the tensors of L-BFGS's memory with curved pairs, some of them missing, and a step that was begun."""
+    steps = random(pairs, length, dtype=dtype)
+    changes = (steps.float() * (1.5 + random(length, seed=1).sin()) + 0.1 * random(pairs, length, seed=2)).to(dtype)
+    ages = (torch.randperm(pairs, generator=torch.Generator().manual_seed(3)) + 1).to(DEVICE)
+    ages[:missing] = 0
+    begun = int(ages.argmin())
+    ages[begun] = -1
+    there = (ages > 0)[:, None]
+    s, y = (torch.where(there, matrix.double(), 0) for matrix in (steps, changes))
+    small = [s @ y.T, y @ y.T, s.square().sum(1), ages]
+    return steps, changes, small, begun
+
+
+def scalars(*numbers):
+    return [torch.tensor(number, device=DEVICE) for number in numbers]
+
+
+@DTYPES
+@pytest.mark.parametrize(("pairs", "length", "missing"), [(5, 1000, 0), (7, 500, 4), (70, 96, 3), (1, 60, 0)])
+@pytest.mark.parametrize("loss", [0.9, 2.0, float("nan")])
+def test_a_step_of_l_bfgs(dtype, pairs, length, missing, loss):
+    """Each operator gets what the plain one before it returned."""
+    steps, changes, small, begun = history(pairs, length, dtype, missing)
+    last_gradient, image = random(length, seed=4), random(3, 1, length // 3 or 1, seed=8)
+    gradient = last_gradient + steps[begun].float() * 1.2 + 0.05 * random(length, seed=5)
+    numbers = scalars(loss, 1.0, 0.01, 0.3, 0.02)
+    both = []
+    for module in (triton_history, operators):
+        rows, grown = (steps.clone(), changes.clone()), last_gradient.clone()
+        parts = module.complete(*rows, small[3], gradient, grown, *numbers[:2], 1.5)
+        both.append((parts.sum(0), rows[1], grown))
+    (sums, own, grown), (expected, wanted, good) = both
+    near(sums / expected.abs().max(), expected / expected.abs().max(), dtype)
+    near(own, wanted, dtype)  # the interpreter cuts off what bfloat16 does not hold
+    near(grown, good, dtype)
+    found = triton_history.products(steps, wanted, small[3], good).sum(0)
+    products = operators.products(steps, wanted, small[3], good).sum(0)
+    near(found / products.abs().amax(), products / products.abs().amax())
+    both = []
+    for module in (triton_history, operators):
+        changed = [tensor.clone() for tensor in (*small, *numbers)]
+        weights = module.solve(expected.double(), products.double(), *changed, LIMITS)
+        both.append([*changed, *weights])
+    for own, wanted_one in zip(*both, strict=True):
+        tolerance = 1e-7 * float(wanted_one.abs().double().nan_to_num().max() + 1e-30)
+        torch.testing.assert_close(own, wanted_one, rtol=1e-5, atol=tolerance, equal_nan=True)
+    *changed, of_steps, of_changes, scale, flags = both[1]
+    arguments = (steps, wanted, good, scale, of_steps, of_changes)
+    direction = operators.combination(*arguments)
+    own = triton_history.combination(*arguments)
+    near(own / direction.abs().amax(), direction / direction.abs().amax())
+    move, size = image / 7, image.abs().sum()
+    part = direction[: image.numel() * 2 // 3]
+    both = []
+    for module in (triton_history, operators):
+        rows, last_image, ages, moved = (
+            steps[:, : len(part)].contiguous(),
+            image * 0.9,
+            changed[3].clone(),
+            torch.zeros_like(size),
+        )
+        following = module.advance(
+            part, move, size, image, last_image, rows, ages, changed[7], changed[8], flags, moved, 1.0, 0.002
+        )
+        both.append((following, rows, last_image, ages, moved))
+    for own, expected in zip(*both, strict=True):
+        torch.testing.assert_close(own, expected, rtol=2e-2 if own.dtype == torch.bfloat16 else 1e-5, atol=1e-6)
+
+
+def test_rows_that_hold_anything_count_nothing_where_nothing_is_taken():
+    steps, changes = random(3, 50), random(3, 50, seed=1)
+    gradient, scale = random(50, seed=2), torch.tensor(0.5, device=DEVICE)
+    weights = torch.tensor([0.0, 1.0, 2.0], device=DEVICE)
+    expected = gradient / 2 + weights[1] * (steps[1] + changes[1]) + weights[2] * (steps[2] + changes[2])
+    steps[0], changes[0] = float("nan"), float("inf")
+    for module in (triton_history, operators):
+        near(module.combination(steps, changes, gradient, scale, weights, weights), expected)

@@ -1,0 +1,231 @@
+import numpy as np
+import pytest
+import torch
+
+import autograd
+import reference
+from impasto.kernels.cpu.winograd import savings
+from impasto.layers import CONVOLUTIONS, LAYERS
+from impasto.network.vgg import VGG19
+from impasto.planning import tiles
+from tiny import tiny_weights
+
+CPU, DOUBLE = torch.device("cpu"), torch.float64
+EVERY_LAYER = list(LAYERS)
+
+
+def image(height=40, width=36, seed=0):
+    return torch.rand(3, height, width, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed))
+
+
+def in_numpy(network):
+    return {name: (weight.numpy(), bias.numpy()) for name, (weight, bias) in network.weights.tensors.items()}
+
+
+@pytest.mark.parametrize(("pooling", "rescale"), [("max", 1.0), ("average", 2.0), ("l2", 0.78)])
+@pytest.mark.parametrize("rescaled", [True, False])
+def test_every_layer_equals_the_reference(weights, pooling, rescale, rescaled):
+    network = VGG19(weights, pooling, rescaled).to(CPU, DOUBLE)
+    found = network.forward(image(), EVERY_LAYER)
+    signal = weights.convention.apply(image()).numpy()
+    expected = reference.features(signal, in_numpy(network), pooling, rescale if rescaled else 1.0)
+    for name in EVERY_LAYER:
+        np.testing.assert_allclose(found[name].numpy(), expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_the_network_stops_after_the_deepest_layer_that_is_asked_for(weights):
+    shallow = type(weights)(**{**vars(weights), "tensors": {"conv1_1": weights.tensors["conv1_1"]}})
+    assert list(VGG19(shallow).forward(image().float(), ["conv1_1"])) == ["conv1_1"]
+    with pytest.raises(KeyError, match="conv1_2"):
+        VGG19(shallow).forward(image().float(), ["conv1_2"])
+
+
+def test_features_have_the_strides_of_the_table(weights):
+    found = VGG19(weights).forward(image(64, 96).float(), EVERY_LAYER)
+    for name, layer in LAYERS.items():
+        assert found[name].shape == (layer.channels // 16, 64 // layer.stride, 96 // layer.stride)
+
+
+@pytest.fixture(params=[0, 1 << 21], ids=["borders apart", "borders in a copy"], autouse=True)
+def _both_ways_of_a_border(request, monkeypatch):
+    monkeypatch.setattr("impasto.kernels.cpu.convolution._SMALL_UNITS", request.param)
+
+
+def pulled_back(network, point, layers, wraps=(False, False), seed=1):
+    """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
+    found = network.forward(point, layers, keep=True, wraps=wraps)
+    generator = torch.Generator().manual_seed(seed)
+    weights = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
+    by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
+    leaf = point.clone().requires_grad_()
+    expected = autograd.features(network, leaf, wraps)
+    sum((expected[name] * weight).sum() for name, weight in weights.items()).backward()
+    return by_hand, leaf.grad
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("rescaled", [True, False])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        EVERY_LAYER,
+        ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1"],
+        ["conv1_2", "conv3_2", "pool4"],
+        ["conv1_1"],
+        ["pool1"],
+        ["conv5_4"],
+    ],
+    ids=len,
+)
+def test_the_pullback_equals_automatic_differentiation(weights, pooling, rescaled, padding, layers):
+    network = VGG19(weights, pooling, rescaled, padding).to(CPU, DOUBLE)
+    for size in ((40, 36), (67, 45)):
+        by_hand, expected = pulled_back(network, image(*size), layers)
+        assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
+
+
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
+@pytest.mark.parametrize("wraps", [(True, False), (False, True), (True, True)])
+def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
+    network = VGG19(weights, padding=padding).to(CPU, DOUBLE)
+    point, layers = image(48, 64), ["conv1_2", "conv3_4", "conv5_1"]
+    by_hand, expected = pulled_back(network, point, layers, wraps)
+    assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
+    axes = [axis for axis, wrap in zip((1, 2), wraps, strict=True) if wrap]
+    moved = network.forward(point.roll([16] * len(axes), axes), layers, wraps=wraps)
+    for name, features in network.forward(point, layers, wraps=wraps).items():
+        steps = [16 // LAYERS[name].stride] * len(axes)
+        torch.testing.assert_close(moved[name], features.roll(steps, axes))
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+@pytest.mark.parametrize("wraps", [(False, False), (True, False), (False, True)])
+def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
+    network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
+    point, layers = image(64 if wraps[0] else 71, 48), ["conv1_1", "conv2_1", "conv4_1"]
+    whole = network.forward(point, layers)
+    monkeypatch.setattr("impasto.planning.tiles._FEWEST", 8)
+    monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", 1)
+    assert len(list(tiles.bands(71, 48, 1))) == 9
+    for name, features in network.forward(point, layers, wraps=(False, False)).items():
+        torch.testing.assert_close(features, whole[name])
+    by_hand, expected = pulled_back(network, point, layers, wraps)
+    assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
+@pytest.mark.parametrize("at_once", [1, tiles.BAND])
+def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, pooling, padding, at_once, monkeypatch):
+    monkeypatch.setattr("impasto.planning.tiles._FEWEST", 8)
+    monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", at_once)
+    network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
+    point, layers = image(217, 230), ["conv1_1", "conv2_1", "conv3_1", "conv4_2"]
+    whole = network.forward(point, layers)
+    parts = tiles.Tiling(64).tiles(217, 230, layers)
+    assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in parts}
+    for tile in parts:
+        found = network.forward(point[tile.seen()], layers, cuts=tile.cuts)
+        for name, features in found.items():
+            torch.testing.assert_close(features, whole[name][tile.seen(name)])
+
+
+def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):
+    network = VGG19(weights).to(CPU, DOUBLE)
+    found = network.forward(image(), EVERY_LAYER, keep=True)
+    by_hand = network.pullback(found, {"conv2_1": [lambda _, into: into.add_(1.0)]})
+    alone = network.forward(image(), ["conv2_1"], keep=True)
+    torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda _, into: into.add_(1.0)]}))
+
+
+def test_a_pullback_without_a_cotangent_is_refused(weights):
+    with pytest.raises(ValueError, match="no cotangent"):
+        VGG19(weights).pullback(VGG19(weights).forward(image().float(), ["conv1_1"], keep=True), {})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_packed_convolutions_equal_those_in_float64(weights, dtype, padding):
+    _, expected = pulled_back(VGG19(weights, padding=padding).to(CPU, DOUBLE), image(), ["conv1_1", "conv4_1"])
+    short, _ = pulled_back(VGG19(weights, padding=padding).to(CPU, dtype), image().float(), ["conv1_1", "conv4_1"])
+    assert short.dtype == torch.float32
+    assert float((short - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 0.2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "saving", "most"),
+    [(torch.float32, "lines", 1e-4), (torch.bfloat16, "lines", 0.2), (torch.float32, "tiles", 2e-3)],
+)
+def test_fewer_multiplications_make_the_same_features_and_gradient(dtype, saving, most):
+    if saving not in savings(CPU, dtype):
+        pytest.skip("no numba, or another OpenMP than GNU's")
+    wide = VGG19(tiny_weights(divisor=2), padding="replicate")
+    point, layers = torch.rand(3, 192, 200, generator=torch.Generator().manual_seed(0)), ["conv2_1", "conv4_1"]
+    exact, expected = pulled_back(wide.to(CPU, DOUBLE), point.double(), layers)
+    torch.testing.assert_close(exact, expected, rtol=1e-8, atol=1e-8)
+    fast = wide.to(CPU, dtype, saving)
+    plain = wide.to(CPU, dtype).forward(point, layers)["conv4_1"]
+    found = fast.forward(point, layers)["conv4_1"]
+    assert 0 < float((found.double() - plain.double()).norm() / plain.double().norm()) < most
+    by_hand, _ = pulled_back(fast, point, layers)
+    assert float((by_hand - expected).norm() / expected.norm()) < most
+
+
+def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
+    zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
+    network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")
+    features = network.forward(image().float(), ["pool1"], keep=True)
+    gradient = network.pullback(features, {"pool1": [lambda _, into: into.add_(1.0)]})
+    assert gradient.isfinite().all()
+
+
+def test_padding_changes_the_border_and_nothing_far_from_it(weights):
+    zeros, replicate = (
+        VGG19(weights, padding=padding).forward(image().float(), ["conv1_2"])["conv1_2"]
+        for padding in ("zeros", "replicate")
+    )
+    assert not torch.equal(zeros, replicate)
+    torch.testing.assert_close(zeros[:, 2:-2, 2:-2], replicate[:, 2:-2, 2:-2])
+
+
+def test_replicate_padding_of_a_flat_image_gives_flat_features(weights):
+    flat = torch.full((3, 48, 48), 0.7)
+    found = VGG19(weights, padding="replicate").forward(flat, ["conv5_1"])["conv5_1"]
+    torch.testing.assert_close(found, found[:, :1, :1].expand_as(found), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+def test_normalized_filters_have_a_mean_activation_of_1(weights, pooling):
+    images = [image(seed=2), image(48, 40, seed=3)]
+    network = VGG19(weights, pooling).to(CPU, DOUBLE)
+    normal = network.normalized(images, EVERY_LAYER)
+    names = [layer.name for layer in CONVOLUTIONS]
+    raw = [network.forward(one, names) for one in images]
+    scaled = [normal.forward(one, names) for one in images]
+    for name in names:
+        before = sum(found[name].mean((1, 2)) for found in raw) / 2
+        after = sum(found[name].mean((1, 2)) for found in scaled) / 2
+        alive = before > 1e-2 * before.mean()
+        assert alive.any()
+        torch.testing.assert_close(after[alive], torch.ones_like(after[alive]), rtol=1e-6, atol=0)
+        # the same features, each channel times a constant
+        torch.testing.assert_close(
+            scaled[0][name] * before[:, None, None], raw[0][name] * after[:, None, None], rtol=1e-6, atol=1e-6
+        )
+
+
+def test_bfloat16_features_are_near_float32s(weights):
+    exact = VGG19(weights).forward(image().float(), ["conv3_1"])["conv3_1"]
+    short = VGG19(weights).to(CPU, torch.bfloat16).forward(image().float(), ["conv3_1"])["conv3_1"]
+    assert short.dtype == torch.bfloat16
+    assert float((short.float() - exact).norm() / exact.norm()) < 0.02
+
+
+def test_the_image_is_left_as_it_is(weights):
+    given = image().float()
+    network = VGG19(weights)
+    features = network.forward(given, ["conv1_1"], keep=True)
+    network.pullback(features, {"conv1_1": [lambda found, into: into.add_(found)]})
+    assert torch.equal(given, image().float())

@@ -1,0 +1,275 @@
+import json
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+import torch
+
+import reference
+from impasto import VGG19, Picture, Runtime, Settings, StyleTransfer, load_weights
+from impasto.errors import InputError, PictureError
+from impasto.planning.tiles import Tiling
+from impasto.reports.metrics import STYLE_LAYERS, border_energy, measure, structural_distance, style_distances
+
+CPU, DOUBLE = torch.device("cpu"), torch.float64
+EXACT = Runtime(device="cpu", dtype="float64", threads=1)
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def noise(*shape):
+    return torch.rand(*shape, generator=GENERATOR)
+
+
+@pytest.fixture
+def numbers(picture, weights):
+    """Measure pictures of 64 × 48 on the tiny network: a content, a style and a result, seeded apart."""
+
+    def make(content=None, style=None, result=None, runtime=EXACT, **changes):
+        pictures = [found or picture(seed=seed) for seed, found in enumerate((content, style, result))]
+        return measure(*pictures, Settings(**changes), runtime, weights=weights)
+
+    return make
+
+
+@pytest.fixture
+def network(weights):
+    return VGG19(weights, padding="replicate").to(CPU, DOUBLE)
+
+
+def test_the_losses_are_the_papers_up_to_the_notebooks_convention(numbers, picture, weights):
+    found = numbers(padding="zeros", content_weight=2, style_weight=30)
+    filters = {name: (weight.numpy(), bias.numpy()) for name, (weight, bias) in weights.tensors.items()}
+    p, a, x = (
+        reference.features(weights.convention.apply(picture(seed=seed).pixels.double()).numpy(), filters)
+        for seed in range(3)
+    )
+    content = 2 * reference.content_loss(x["conv4_2"], p["conv4_2"]) / (0.5 * x["conv4_2"].size)
+    style = 0.0
+    for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"):
+        style += 30 * reference.style_loss(x[name], reference.gram(a[name])) * 4 / len(x[name]) ** 2
+    assert found.content == pytest.approx(content, rel=1e-9)
+    assert found.style == pytest.approx(style, rel=1e-9)
+    assert found.loss == pytest.approx(content + style, rel=1e-9)
+
+
+def test_float32_is_near_float64_and_nothing_is_left_to_a_timing(numbers, monkeypatch):
+    monkeypatch.setattr("impasto.machine.device._time", lambda *_: pytest.fail("timed"))
+    single, double = numbers(runtime=Runtime(device="cpu", threads=1)), numbers()
+    assert single.loss != double.loss
+    for one, two in zip(flat(single), flat(double), strict=True):
+        assert one == pytest.approx(two, rel=1e-4)
+
+
+def flat(found):
+    numbers = found.as_dict()
+    return [*numbers.pop("wasserstein").values(), *numbers.values()]
+
+
+def test_a_term_without_a_weight_is_0(numbers):
+    assert numbers(content_weight=0).content == 0
+    found = numbers(style_weight=0)
+    assert (found.style, found.loss) == (0, found.content)
+
+
+def test_the_losses_are_those_of_a_run_at_its_last_stage(picture, weights):
+    content, style = picture(256, 256), picture(100, 80, seed=1)
+    settings = Settings(size=256, first_size=128, iterations=1, normalize=True, style_scale=1.5, tolerance=0)
+    run = StyleTransfer(settings, Runtime(device="cpu", dtype="float32", threads=1), weights=weights).start(
+        content, style
+    )
+    *_, last = run  # one evaluation of the content at each of two stages
+    found = measure(content, style, content, settings, Runtime(device="cpu", threads=1), weights=weights)
+    assert (last.stage, last.width) == (2, 256)
+    assert found.style == pytest.approx(last.terms["style"], rel=1e-3)
+    assert found.style != pytest.approx(
+        measure(content, style, content, settings.replace(normalize=False), EXACT, weights=weights).style, rel=0.1
+    )
+
+
+def test_a_result_is_measured_at_its_own_size_whatever_the_settings_say(numbers, picture):
+    content, result = picture(128, 96), picture(seed=2)
+    found = numbers(content=content, result=result, size=512)
+    assert found == numbers(content=content.resized(64, 48), result=result)
+    assert found != numbers(content=content, result=result.resized(128, 96))
+
+
+def test_what_the_settings_say_of_the_network_changes_the_losses_only(numbers):
+    plain, other = numbers(), numbers(pooling="average", padding="zeros", style_layers="conv2_1", content_weight=1)
+    assert other.style != plain.style
+    assert other.content != plain.content
+    for name in ("wasserstein", "cfsd", "border", "content_border"):
+        assert getattr(other, name) == getattr(plain, name)
+
+
+def gaussian(maps):
+    vectors = maps.flatten(1).numpy()
+    return vectors.mean(1), np.cov(vectors, bias=True) + 1e-4 * np.eye(len(vectors))
+
+
+def test_style_distances_are_wasserstein_2_between_gaussians(network):
+    image, style = noise(3, 48, 64).double(), noise(3, 60, 72).double() ** 2
+    found = style_distances(network, image, style)
+    assert tuple(found) == STYLE_LAYERS
+    ours, theirs = network.forward(image, STYLE_LAYERS), network.forward(style, STYLE_LAYERS)
+    for name in STYLE_LAYERS:
+        (mean, covariance), (target, other) = gaussian(ours[name]), gaussian(theirs[name])
+        roots = np.sqrt(np.linalg.eigvals(covariance @ other).real.clip(0)).sum()  # tr (K K*)^½
+        squared = ((mean - target) ** 2).sum() + np.trace(covariance) + np.trace(other) - 2 * roots
+        assert found[name] == pytest.approx(squared / len(mean), rel=1e-6)
+
+
+def test_tiles_do_not_change_style_distances(network):
+    image, style = noise(3, 48, 200).double(), noise(3, 130, 40).double()
+    tiled = style_distances(network, image, style, Tiling(64))
+    assert tiled == pytest.approx(style_distances(network, image, style), rel=1e-6)
+
+
+def test_style_distances_grow_with_what_is_laid_over_the_style(numbers, picture):
+    style, grain = picture(seed=1), noise(3, 48, 64) - 0.5
+    results = [Picture(style.pixels + share * grain) for share in (0.0, 0.1, 0.4)]
+    same, near, far = (numbers(style=style, result=result).wasserstein for result in results)
+    for name in STYLE_LAYERS:
+        assert same[name] < 1e-3 * far[name]
+        assert near[name] < far[name]
+
+
+def similarities(maps):
+    """The softmax of each row of cosines, written out."""
+    units = maps.flatten(1).numpy().T
+    cosines = np.array([[one @ two / np.sqrt((one @ one) * (two @ two)) for two in units] for one in units])
+    return np.exp(cosines) / np.exp(cosines).sum(1, keepdims=True)
+
+
+def test_structural_distance_is_the_mean_divergence_of_rows_of_similarities():
+    content, result = noise(6, 5, 7).double(), noise(6, 5, 7).double() ** 3
+    p, q = similarities(content), similarities(result)
+    expected = np.mean([(row * np.log(row / other)).sum() for row, other in zip(p, q, strict=True)])
+    assert structural_distance(content, result) == pytest.approx(expected, rel=1e-9)
+    assert structural_distance(result, content) != pytest.approx(expected, rel=1e-3)
+
+
+def test_structural_distance_of_more_positions_than_are_held_at_a_time():
+    content, result = noise(4, 25, 24).double(), noise(4, 25, 24).double() ** 3
+    p, q = similarities(content), similarities(result)
+    assert structural_distance(content, result) == pytest.approx((p * np.log(p / q)).sum() / 600, rel=1e-9)
+
+
+def test_structural_distance_sees_places_and_neither_scale_nor_dead_units():
+    content, result = noise(6, 8, 8), noise(6, 8, 8)
+    plain = structural_distance(content, result)
+    assert structural_distance(content, result * 60) == pytest.approx(plain, rel=1e-6)
+    assert structural_distance(content, content.flip(0)) == pytest.approx(0, abs=1e-12)  # other features, same places
+    assert structural_distance(content, content.flip(1)) > 1e-3
+    content[:, 2, 3] = 0
+    assert 0 < structural_distance(content, result) < 1
+
+
+def test_cfsd_rises_as_the_content_fades(numbers, picture):
+    content, other = picture(seed=0), picture(seed=2)
+    blends = [Picture(content.pixels.lerp(other.pixels, share)) for share in (0.0, 0.3, 1.0)]
+    same, near, far = (numbers(result=blend).cfsd for blend in blends)
+    assert same == 0
+    assert 0 < near < far
+
+
+def test_structure_is_compared_in_256_pixels_squared_at_most(numbers, network):
+    content, result = Picture(noise(3, 256, 768)), Picture(noise(3, 256, 768))
+    found = numbers(content=content, result=result).cfsd
+    before, after = (
+        network.forward(large.resized(443, 148).pixels.double(), ["conv3_1"])["conv3_1"] for large in (content, result)
+    )
+    assert before[0].numel() <= 64**2
+    assert found == pytest.approx(structural_distance(before, after), rel=1e-9)
+
+
+def test_a_ramp_has_the_same_energy_at_its_border_as_inside():
+    ramp = torch.arange(100.0)[None, None].expand(3, 80, 100) / 100
+    assert border_energy(ramp) == pytest.approx(1, rel=1e-5)
+    assert border_energy(ramp.mT) == pytest.approx(1, rel=1e-5)
+    assert border_energy(torch.full((3, 80, 100), 0.5)) == 1
+
+
+def test_border_energy_compares_differences_within_the_inside_with_all_others():
+    height, width = 70, 90
+    pixels = noise(3, height, width)
+    pixels[:, 16:-16, 16:-16] *= 0.5
+    inside = np.zeros((height, width), dtype=bool)
+    inside[16:-16, 16:-16] = True
+    outer = inner = 0.0
+    for axis in (0, 1):
+        steps = abs(np.diff(pixels.double().numpy(), axis=axis + 1)).mean(0)
+        nearer, further = (np.take(inside, range(k, inside.shape[axis] - 1 + k), axis) for k in (0, 1))
+        outer += steps[~(nearer & further)].mean()
+        inner += steps[nearer & further].mean()
+    assert border_energy(pixels) == pytest.approx(outer / inner, rel=1e-6)
+    assert border_energy(pixels) > 1.5
+
+
+def test_border_energy_is_the_same_however_a_picture_is_turned():
+    pixels = noise(3, 70, 90)
+    plain = border_energy(pixels)
+    for turned in (pixels.flip(1), pixels.flip(2), pixels.mT):
+        assert border_energy(turned) == pytest.approx(plain, rel=1e-9)
+
+
+def test_a_small_picture_has_a_border_of_a_quarter_of_its_short_side():
+    pixels = torch.zeros(1, 32, 40)
+    pixels[:, 8:24, 8:32] = noise(1, 16, 24)
+    assert border_energy(pixels) < 0.2
+    pixels[:, :7] = noise(1, 7, 40)
+    assert border_energy(pixels) > 0.2
+
+
+def test_a_picture_is_compared_with_the_contents_border_at_its_own_size(numbers, picture):
+    content = Picture(noise(3, 96, 128))
+    result = picture(seed=2)
+    found = numbers(content=content, result=result)
+    assert found.content_border == border_energy(content.resized(64, 48).pixels)
+    assert found.border == border_energy(result.pixels)
+    assert found.border != pytest.approx(found.content_border, rel=1e-2)
+
+
+def test_a_picture_is_at_no_distance_from_itself_with_the_real_network(picture):
+    same, other, weights = picture(), picture(seed=1), load_weights()
+    found = measure(same, same, same, runtime=Runtime(device="cpu", threads=1), weights=weights)
+    far = measure(other, other, same, runtime=Runtime(device="cpu", threads=1), weights=weights)
+    assert (found.loss, found.content, found.style, found.cfsd) == (0, 0, 0, 0)
+    assert found.border == found.content_border
+    for name in STYLE_LAYERS:
+        assert 0 <= found.wasserstein[name] < 1e-4 * far.wasserstein[name]
+    assert min(far.content, far.style, far.cfsd) > 0
+
+
+def test_metrics_are_plain_numbers_and_frozen(numbers):
+    found = numbers()
+    assert all(type(number) is float for number in flat(found))
+    assert json.loads(json.dumps(found.as_dict(), allow_nan=False)) == found.as_dict()
+    with pytest.raises(FrozenInstanceError):
+        found.loss = 0.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"result": (31, 40)}, "the result is 31 × 40 pixels; a picture needs at least 32"),
+        ({"content": (64, 20)}, "the content is 64 × 20 pixels; a picture needs at least 32"),
+        ({"style": (20, 64)}, "the style is 20 × 64 pixels; a picture needs at least 32"),
+        ({"style": (32, 600)}, "the style is 32 × 600 pixels, too thin"),
+        ({"result": (48, 64)}, "the result is 48 × 64 pixels and the content 64 × 48, which is another shape"),
+        ({"result": (64, 51)}, "another shape"),
+    ],
+)
+def test_pictures_that_cannot_be_compared_are_refused(numbers, picture, sizes, said):
+    pictures = {name: picture(*size) for name, size in sizes.items()}
+    with pytest.raises(InputError, match=said):
+        numbers(**pictures)
+
+
+def test_a_result_whose_sides_were_rounded_is_measured(numbers, picture):
+    assert numbers(content=picture(130, 96), result=picture(64, 48, seed=2)).loss > 0
+    assert numbers(content=picture(64, 48), result=picture(64, 49, seed=2)).loss > 0
+
+
+def test_a_picture_too_large_for_the_memory_is_refused(numbers):
+    with pytest.raises(PictureError, match="does not fit into 0.1 GB"):
+        numbers(runtime=EXACT.replace(memory="100MB"))

@@ -1,0 +1,88 @@
+"""Each option, turned: the plan, the picture or its file has to change."""
+
+import pytest
+import torch
+
+from impasto import Picture, Runtime, Settings, StyleTransfer
+from impasto.images.masks import Mask
+from impasto.transfer.styles import Style
+from pictures import profile
+
+BASE = {"size": 96, "first_size": 0, "iterations": 4, "tolerance": 0}
+
+SETTINGS = {
+    "size": {"size": 80},
+    "init": {"init": "noise"},
+    "seed": {"seed": 1, "init": "noise"},
+    "color": {"color": "content-luminance"},
+    "color_match": {"color_match": "chol", "color": "content-match"},
+    "seamless": {"seamless": "both"},
+    "mask_spread": {"mask_spread": "all"},
+    "mask_grow": {"mask_grow": 1},
+    "profile": {"profile": "srgb"},
+    "bits": {"bits": "16"},
+    "dpi": {"dpi": 300},
+    "keep_position": {"keep_position": True},
+    "content_weight": {"content_weight": 500.0},
+    "style_weight": {"style_weight": 10.0},
+    "content_layers": {"content_layers": "conv2_2"},
+    "style_layers": {"style_layers": "conv3_1"},
+    "style_loss": {"style_loss": "wasserstein"},
+    "style_scale": {"style_scale": 0.5},
+    "tv_weight": {"tv_weight": 1000.0},
+    "tv_variation": {"tv_variation": "absolute", "tv_weight": 10.0},
+    "range_weight": {"range_weight": 0.5, "learning_rate": 3.0},
+    "pooling": {"pooling": "average"},
+    "pooling_rescale": {"pooling_rescale": False, "pooling": "average"},
+    "padding": {"padding": "zeros"},
+    "normalize": {"normalize": True},
+    "optimizer": {"optimizer": "adam"},
+    "iterations": {"iterations": 3},
+    "first_size": {"first_size": 64, "size": 256, "iterations": 2},
+    "stage_ratio": {"stage_ratio": 2.0, "first_size": 64, "size": 256, "iterations": 2},
+    "tolerance": {"tolerance": 1.0, "iterations": 24},
+    "history": {"history": 1, "iterations": 5},
+    "learning_rate": {"learning_rate": 0.5},
+    "preconditioner": {"preconditioner": 0.0},
+}
+"""By option: a value that differs from the default, and what it takes to matter."""
+
+ELSEWHERE = {"weights"}
+"""Which network is loaded, tested where weights are."""
+
+
+EXIF = {"ifd0-Artist": "someone", "ifd3-GPSLatitudeRef": "N"}
+
+
+def painted(weights, changes, photograph, style):
+    """Return the plan, the number of evaluations and the picture: the left half in a region of its own."""
+    mask = torch.zeros(160, 160)
+    mask[:, :80] = 1
+    transfer = StyleTransfer(
+        Settings(**{**BASE, **changes}), Runtime(device="cpu", dtype="float32", winograd="off"), weights=weights
+    )
+    run = transfer.start(photograph, [Style(style, region=Mask(mask, "left")), Style(style)])
+    for _ in run:
+        pass
+    picture = run.result().picture
+    plan = [(stage.size, stage.styles, stage.evaluations, stage.layout.history) for stage in run.plan.stages]
+    return plan, len(run.history), picture
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_option_changes_what_it_says(weights, picture, name):
+    changes = SETTINGS[name]
+    context = {key: value for key, value in changes.items() if key != name}
+    photograph = Picture(
+        picture(160, 160).samples, profile=profile("p3") if name == "profile" else None, exif=EXIF, bits=8, dpi=None
+    )
+    plans, counts, pictures = zip(
+        *(painted(weights, given, photograph, picture(seed=1)) for given in (context, changes)), strict=True
+    )
+    facts = [(p.samples.shape, p.profile, p.bits, p.dpi, p.exif) for p in pictures]
+    same = plans[0] == plans[1] and counts[0] == counts[1] and facts[0] == facts[1]
+    assert not same or not torch.equal(pictures[0].samples, pictures[1].samples)
+
+
+def test_every_option_is_turned():
+    assert set(SETTINGS) | ELSEWHERE == set(Settings.model_fields)
