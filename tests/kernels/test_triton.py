@@ -10,7 +10,14 @@ if not torch.cuda.is_available():
 pytest.importorskip("triton")
 
 from impasto.kernels.borders import border
-from impasto.kernels.cuda import operators, triton_history, triton_layers, triton_statistics
+from impasto.kernels.cuda import (
+    history_operators,
+    layer_operators,
+    statistic_operators,
+    triton_history,
+    triton_layers,
+    triton_statistics,
+)
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Objective
@@ -37,7 +44,7 @@ POOLINGS = pytest.mark.parametrize(("kind", "scale"), [("max", 1.0), ("average",
 
 @pytest.fixture(autouse=True)
 def _plain_operators(monkeypatch):
-    monkeypatch.setattr(operators, "uses_triton", lambda _: False)
+    monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _: False)
 
 
 def random(*shape, seed=0, dtype=torch.float32, device=DEVICE):
@@ -58,7 +65,7 @@ def test_bias_relu_and_frame(dtype, channels, height, width, around):
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height, width)
     found, bits = triton_layers.activate(raw, bias, frame)
-    expected, wanted = operators.activate(raw, bias, frame, True)
+    expected, wanted = layer_operators.activate(raw, bias, frame, True)
     near(found, expected, dtype)
     assert torch.equal(bits, wanted)
 
@@ -71,14 +78,14 @@ def test_pooling_and_back(dtype, channels, height, width, around, kind, scale):
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height // 2, width // 2)
     found, choices = triton_layers.pool(raw, bias, kind, scale, frame)
-    expected, wanted = operators.pool(raw, bias, kind, scale, frame, True)
+    expected, wanted = layer_operators.pool(raw, bias, kind, scale, frame, True)
     near(found, expected, dtype)
     assert float((choices != wanted).float().mean()) < (
         0.03 if dtype == torch.bfloat16 else 1e-9
     )  # equal after rounding
     wide = random(*expected.shape, seed=2, dtype=dtype)
     back = triton_layers.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width)
-    near(back, operators.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width), dtype)
+    near(back, layer_operators.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width), dtype)
 
 
 @DTYPES
@@ -87,7 +94,7 @@ def test_pooling_and_back(dtype, channels, height, width, around, kind, scale):
 def test_back_through_a_frame_and_a_relu(dtype, channels, height, width, around):
     frame = Frame.of(around, height, width)
     wide = random(1, channels, *frame.size(height, width), dtype=dtype)
-    features, bits = operators.activate(
+    features, bits = layer_operators.activate(
         random(1, channels, height, width, seed=1, dtype=dtype), random(channels, seed=2, dtype=dtype), NO_FRAME, True
     )
     factor, content = torch.tensor(0.3, device=DEVICE), random(channels, height, width, seed=3, dtype=dtype)
@@ -102,7 +109,7 @@ def test_back_through_a_frame_and_a_relu(dtype, channels, height, width, around)
     ):
         *first, clears, shape, like = arguments
         found = triton_layers.mask(*first, clears=clears, shape=shape, like=like)
-        near(found, operators.mask(*arguments), dtype)
+        near(found, layer_operators.mask(*arguments), dtype)
 
 
 @DTYPES
@@ -111,7 +118,7 @@ def test_back_through_a_frame_and_a_relu(dtype, channels, height, width, around)
 def test_back_through_a_gram_matrix(dtype, channels, height, width, around):
     frame = Frame.of(around, height, width)
     wide = random(1, channels, *frame.size(height, width), dtype=dtype)
-    framed, _ = operators.activate(
+    framed, _ = layer_operators.activate(
         random(1, channels, height, width, seed=1, dtype=dtype), random(channels, seed=2, dtype=dtype), frame, False
     )
     features = frame.inside(framed)
@@ -128,7 +135,7 @@ def test_back_through_a_gram_matrix(dtype, channels, height, width, around):
         (wide, frame, features, matrix, offset, weights[1:-1, 2:], part, True),
     ):
         *first, clears = arguments
-        near(triton_layers.linear(*first, clears=clears), operators.linear(*arguments), dtype)
+        near(triton_layers.linear(*first, clears=clears), layer_operators.linear(*arguments), dtype)
 
 
 @DTYPES
@@ -147,11 +154,11 @@ def test_the_first_layer_and_back(dtype, around, channels):
         triton_layers.first_forward(image, own, scale, shift, weight, bias, frame),
     )
     found = triton_layers.first_forward(image, own, scale, shift, weight, bias, frame)
-    expected = operators.first_forward(image, own, scale, shift, weight.float(), bias.float(), frame).to(dtype)
+    expected = layer_operators.first_forward(image, own, scale, shift, weight.float(), bias.float(), frame).to(dtype)
     near(found, expected, dtype)
     cotangent = random(1, channels, height, width, seed=1, dtype=dtype)
     back = triton_layers.first_back(cotangent, weight, scale, torch.float32)
-    wanted = operators.first_back(cotangent.float(), weight.float(), scale, torch.float32)
+    wanted = layer_operators.first_back(cotangent.float(), weight.float(), scale, torch.float32)
     tolerance = (1e-3 if dtype == torch.float32 else 1e-2) * float(wanted.abs().max())
     torch.testing.assert_close(back, wanted, rtol=0, atol=tolerance)
 
@@ -160,14 +167,14 @@ def test_the_first_layer_and_back(dtype, around, channels):
 @pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (160, 9, 7)])
 def test_moments(dtype, channels, height, width):
     frame = Frame.of(border("replicate"), height, width)
-    framed, _ = operators.activate(
+    framed, _ = layer_operators.activate(
         random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype), frame, False
     )
     features = frame.inside(framed)[0]
     weights = random(height, width, seed=2).abs().to(dtype).float()
     for weighing in (None, weights):
         found = triton_statistics.moments(features, weighing).sum(0)
-        expected = operators.moments(features.float(), weighing).sum(0)
+        expected = statistic_operators.moments(features.float(), weighing).sum(0)
         assert float((found - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 3e-3)
 
 
@@ -176,7 +183,7 @@ def test_the_distance_of_a_gram_matrix_and_its_slope(channels):
     total, target = random(channels, channels + 1), random(channels, channels + 1, seed=1)
     mass = torch.tensor(7.0, device=DEVICE)
     value, slope = triton_statistics.gram_distance(total, mass, target, 3.0, torch.float32)
-    expected, derivative = operators.gram_distance(total, mass, target, 3.0, torch.float32)
+    expected, derivative = statistic_operators.gram_distance(total, mass, target, 3.0, torch.float32)
     torch.testing.assert_close(value.sum(), expected.sum(), rtol=1e-5, atol=0)
     torch.testing.assert_close(slope, derivative, rtol=1e-5, atol=1e-9)
 
@@ -188,7 +195,7 @@ def test_the_distance_from_the_content(dtype, channels, height, width):
     features = frame.inside(frame.put(random(1, channels, height, width, dtype=dtype)))[0]
     content = random(1, channels, height, width, seed=1, dtype=dtype)[0]
     found = triton_statistics.square_distance(features, content).sum()
-    torch.testing.assert_close(found, operators.square_distance(features, content).sum(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(found, statistic_operators.square_distance(features, content).sum(), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("is_part", [False, True])
@@ -196,9 +203,11 @@ def test_gray_levels_out_of_range(is_part):
     gray, into = 128 + 100 * random(3, 40, 1300), random(3, 40, 1300, seed=1)
     if is_part:
         gray, into = gray[:, 3:30, 5:], into[:, 3:30, 5:]
-    torch.testing.assert_close(triton_statistics.excess(gray).sum(), operators.excess(gray).sum(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        triton_statistics.excess(gray).sum(), statistic_operators.excess(gray).sum(), rtol=1e-5, atol=0
+    )
     factor, expected = torch.tensor(0.3, device=DEVICE), into.clone()
-    operators.add_excess(gray, factor, expected)
+    statistic_operators.add_excess(gray, factor, expected)
     triton_statistics.add_excess(gray, factor, into)
     torch.testing.assert_close(into, expected)
 
@@ -223,7 +232,7 @@ def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side,
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
     found = []
     for by_kernels in (True, False):
-        monkeypatch.setattr(operators, "uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
+        monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
         objective, content = problem(padding, side, pooling)
         found.append(objective.evaluate(content * 1.3 - 0.1))
     for term, value in found[1].terms.items():
@@ -236,7 +245,7 @@ def test_steps_by_kernels_are_those_of_plain_operators(monkeypatch):
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
     found = []
     for by_kernels in (True, False):
-        monkeypatch.setattr(operators, "uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
+        monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
         optimizer, point, losses = LBFGS(history=3), random(3, 9, 7), []
         state = optimizer.init(point)
         for _ in range(8):
@@ -280,7 +289,7 @@ def test_a_step_of_l_bfgs(dtype, pairs, length, missing, loss):
     gradient = last_gradient + steps[begun].float() * 1.2 + 0.05 * random(length, seed=5)
     numbers = scalars(loss, 1.0, 0.01, 0.3, 0.02)
     both = []
-    for module in (triton_history, operators):
+    for module in (triton_history, history_operators):
         rows, grown = (steps.clone(), changes.clone()), last_gradient.clone()
         parts = module.complete(*rows, small[3], gradient, grown, *numbers[:2], 1.5)
         both.append((parts.sum(0), rows[1], grown))
@@ -289,10 +298,10 @@ def test_a_step_of_l_bfgs(dtype, pairs, length, missing, loss):
     near(own, wanted, dtype)  # the interpreter cuts off what bfloat16 does not hold
     near(grown, good, dtype)
     found = triton_history.products(steps, wanted, small[3], good).sum(0)
-    products = operators.products(steps, wanted, small[3], good).sum(0)
+    products = history_operators.products(steps, wanted, small[3], good).sum(0)
     near(found / products.abs().amax(), products / products.abs().amax())
     both = []
-    for module in (triton_history, operators):
+    for module in (triton_history, history_operators):
         changed = [tensor.clone() for tensor in (*small, *numbers)]
         weights = module.solve(expected.double(), products.double(), *changed, LIMITS)
         both.append([*changed, *weights])
@@ -301,13 +310,13 @@ def test_a_step_of_l_bfgs(dtype, pairs, length, missing, loss):
         torch.testing.assert_close(own, wanted_one, rtol=1e-5, atol=tolerance, equal_nan=True)
     *changed, of_steps, of_changes, scale, flags = both[1]
     arguments = (steps, wanted, good, scale, of_steps, of_changes)
-    direction = operators.combination(*arguments)
+    direction = history_operators.combination(*arguments)
     own = triton_history.combination(*arguments)
     near(own / direction.abs().amax(), direction / direction.abs().amax())
     move, size = image / 7, image.abs().sum()
     part = direction[: image.numel() * 2 // 3]
     both = []
-    for module in (triton_history, operators):
+    for module in (triton_history, history_operators):
         rows, last_image, ages, moved = (
             steps[:, : len(part)].contiguous(),
             image * 0.9,
@@ -328,5 +337,5 @@ def test_rows_that_hold_anything_count_nothing_where_nothing_is_taken():
     weights = torch.tensor([0.0, 1.0, 2.0], device=DEVICE)
     expected = gradient / 2 + weights[1] * (steps[1] + changes[1]) + weights[2] * (steps[2] + changes[2])
     steps[0], changes[0] = float("nan"), float("inf")
-    for module in (triton_history, operators):
+    for module in (triton_history, history_operators):
         near(module.combination(steps, changes, gradient, scale, weights, weights), expected)

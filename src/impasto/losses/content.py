@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Difference
-from impasto.kernels.cuda import dispatch, operators
+from impasto.kernels.cuda import dispatch, statistic_operators
 from impasto.losses.base import MeanSquare, Statistic, Units, mass, summable
 
 __all__ = ["Content"]
@@ -34,7 +34,7 @@ class Content(MeanSquare):
         """Sum the squares."""
         if units.weights is not None or units.content is None or not dispatch.is_fused(units.features):
             return super().measure(units)
-        parts = operators.square_distance(units.features, units.content)
+        parts = statistic_operators.square_distance(units.features, units.content)
         return Statistic(parts.sum(), mass(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:

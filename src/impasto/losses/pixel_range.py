@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
-from impasto.kernels.cuda import dispatch, operators
+from impasto.kernels.cuda import dispatch, statistic_operators
 from impasto.layers import IMAGE
 from impasto.losses.base import MeanSquare, Statistic, Units, mass
 
@@ -30,13 +30,13 @@ class Range(MeanSquare):
         """Sum the squares."""
         if units.weights is not None or not dispatch.is_fused(units.features):
             return super().measure(units)
-        return Statistic(operators.excess(units.features).sum(), mass(units.features, None))
+        return Statistic(statistic_operators.excess(units.features).sum(), mass(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds 2 S times how far each gray level is out of range."""
         if units.weights is not None or not dispatch.is_fused(units.features):
             return super().cotangent(slope, units)
-        return lambda features, into: operators.add_excess(features, 2 * slope, into)
+        return lambda features, into: statistic_operators.add_excess(features, 2 * slope, into)
 
     def root(self, units: Units) -> Tensor:
         """Return how far each gray level is out of range."""

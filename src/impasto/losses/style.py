@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Linear, flat
-from impasto.kernels.cuda import dispatch, operators
+from impasto.kernels.cuda import dispatch, statistic_operators
 from impasto.losses.base import Statistic, Units, mass, rows, summable
 from impasto.losses.distances import Distance, Gram
 
@@ -24,7 +24,7 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
     Each position has a weight; with guides T of Gatys et al. 2017, that is T².
     """
     if dispatch.is_fused(features):
-        return Statistic(operators.moments(features, weights).sum(0), mass(features[0], weights))
+        return Statistic(statistic_operators.moments(features, weights).sum(0), mass(features[0], weights))
     count = len(features)
     total = summable(features.new_zeros(count, count + 1))
     for some in rows(features, _CHUNK * count):
@@ -80,7 +80,7 @@ class Texture:
         (distance, weight), *others = self.distances
         if others or not isinstance(distance, Gram) or not dispatch.is_fused(statistic.total):
             return self.compare(statistic), self.slope(statistic)
-        return operators.gram_distance(statistic.total, statistic.mass, distance.target, weight, dtype)
+        return statistic_operators.gram_distance(statistic.total, statistic.mass, distance.target, weight, dtype)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and that by the sum of F."""

@@ -18,7 +18,7 @@ from torch.nn import functional
 from impasto.kernels.borders import Padding, border
 from impasto.kernels.cotangents import Cotangent, Difference, Linear, Owned
 from impasto.kernels.cpu.pooling import Pool
-from impasto.kernels.cuda import dispatch, operators
+from impasto.kernels.cuda import dispatch, layer_operators
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
 from impasto.kernels.cuda.warm_up import warm_up
 from impasto.layers import Layer, steps
@@ -96,15 +96,15 @@ class FusedNetwork:
         """Return the framed output of a step, what going back needs of it, and what a pooling was made of."""
         first, last = step[0], step[-1]
         if first.name == "conv1_1":
-            return operators.first_forward(signal, before, *self._convention, *self._first, frame), None, None
+            return layer_operators.first_forward(signal, before, *self._convention, *self._first, frame), None, None
         if first.is_pool:
             raw, bias = signal, self._no_bias[: signal.shape[1]]
         else:
             weight, bias = self.weights.tensors[first.name]
             raw = _convolved(signal, weight)
         if last.is_pool:
-            return *operators.pool(raw, bias, *self.pool, frame, remember), raw
-        return *operators.activate(raw, bias, frame, remember), None
+            return *layer_operators.pool(raw, bias, *self.pool, frame, remember), raw
+        return *layer_operators.activate(raw, bias, frame, remember), None
 
     def pullback(
         self, found: dict[str, Tensor], passed: list[Passed], cotangents: Mapping[str, Sequence[Cotangent]]
@@ -131,7 +131,7 @@ class FusedNetwork:
                 wide = _before_relu(wide, at, features, added, like=self._first[0])
                 if first.name == "conv1_1":
                     weight, _ = self._first
-                    image = operators.first_back(wide, weight, self._convention[0], self._image_dtype)
+                    image = layer_operators.first_back(wide, weight, self._convention[0], self._image_dtype)
                     return at.before.fold(image[None])[0]
             del features
             wide = self._back(wide, at.before, first.name)
@@ -152,7 +152,7 @@ class FusedNetwork:
         is_alone = at.step[0].is_pool
         bias = self._no_bias[: at.shape[1]] if is_alone else self.weights.tensors[at.step[0].name][1]
         assert wide is not None and at.bits is not None  # noqa: PT018, S101
-        return operators.unpool(wide, frame, at.bits, at.held, bias, *self.pool, *at.shape[2:])
+        return layer_operators.unpool(wide, frame, at.bits, at.held, bias, *self.pool, *at.shape[2:])
 
     @cached_property
     def _convention(self) -> tuple[list[float], list[float]]:
@@ -203,7 +203,7 @@ def _before_relu(
         aim = others[0] if others else None
         factor, content = (aim.factor, aim.content) if isinstance(aim, Difference) else (None, None)
         bits = at.bits if features is None else None
-        wide = operators.mask(wide, frame, signal, bits, factor, content, not fused, at.shape, like)
+        wide = layer_operators.mask(wide, frame, signal, bits, factor, content, not fused, at.shape, like)
         frame = NO_FRAME
     for cotangent in fused:
         inner, place = _within(cotangent), None
@@ -211,7 +211,7 @@ def _before_relu(
             place = [edge for part in cotangent.place[1:] for edge in (part.start, part.stop)]
         assert signal is not None and isinstance(inner, Linear)  # noqa: PT018, S101
         is_last = cotangent is fused[-1]
-        wide = operators.linear(wide, frame, signal, inner.matrix, inner.offset, inner.weights, place, is_last)
+        wide = layer_operators.linear(wide, frame, signal, inner.matrix, inner.offset, inner.weights, place, is_last)
         frame = NO_FRAME
     assert wide is not None  # noqa: S101
     return wide

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self, cast
 import torch
 from torch import Tensor
 
-from impasto.kernels.cuda import dispatch, operators
+from impasto.kernels.cuda import dispatch, history_operators
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import GRAY_LEVEL, Resample
 from impasto.optimizers.lbfgs_history import FARTHER, LEAST_COSINE, Pairs, dot
@@ -143,23 +143,23 @@ class LBFGS:
             state = replace(state, last=last)
             sums = pairs.products.new_full((5,), torch.nan)  # no pair
         else:
-            parts = operators.complete(*rows, pairs.ages, mine, last.gradient, loss, last.loss, self.tolerated)
+            parts = history_operators.complete(*rows, pairs.ages, mine, last.gradient, loss, last.loss, self.tolerated)
             sums = self.group.sum(add_up(parts))
-        found = self.group.sum(add_up(operators.products(*rows, pairs.ages, last.gradient)))
+        found = self.group.sum(add_up(history_operators.products(*rows, pairs.ages, last.gradient)))
         small = pairs.products, pairs.squares, pairs.lengths, pairs.ages
         numbers = loss, last.loss, last.moved, state.share, state.longest
-        of_steps, of_changes, scale, flags = operators.solve(sums, found, *small, *numbers, self._limits)
-        direction = operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
+        of_steps, of_changes, scale, flags = history_operators.solve(sums, found, *small, *numbers, self._limits)
+        direction = history_operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
         move = self._in_pixels(direction, room)
         length = cast("Tensor", torch.linalg.vector_norm(move, 1))
         good = image if last.image is None else last.image
         limits = state.share, state.longest, flags, last.moved, self.learning_rate, self.first_step
-        image = operators.advance(direction, move, length, image, good, pairs.steps, pairs.ages, *limits)
+        image = history_operators.advance(direction, move, length, image, good, pairs.steps, pairs.ages, *limits)
         return image, state
 
     @property
     def _limits(self) -> list[float]:
-        """What `operators.solve` has to know."""
+        """What `history_operators.solve` has to know."""
         return [LEAST_COSINE, FARTHER, self.tolerated, self.longest_step, _FOLLOWING, *_FURTHEST, *_SHARES]
 
     def _in_pixels(self, step: Tensor, room: Tensor) -> Tensor:

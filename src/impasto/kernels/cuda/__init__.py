@@ -1,8 +1,8 @@
 """Whole images on a GPU: few launches, each with as much work in one pass over memory as possible.
 
 - `frame`: how a signal is surrounded by copies of its rows and columns, or zeros.
-- `operators`: the operators, each in plain PyTorch for any device, and as one Triton kernel where Triton is.
-- `triton_layers`, `triton_gram`, `triton_history`: the Triton kernels. Only `operators` imports them, at first use.
-- `network`: VGG-19 forward and back, made of cuDNN's convolutions and these operators.
-- `dispatch`: which tensors go this way.
+- `layer_operators`, `statistic_operators`, `history_operators`: the operators, each in plain PyTorch for any device,
+  and as one Triton kernel where Triton is. `impasto.network.whole_image` makes VGG-19 of them and of cuDNN's convolutions.
+- `triton_layers`, `triton_statistics`, `triton_history`: the Triton kernels, which the operators import at first use.
+- `dispatch`: which tensors go this way. `warm_up`, `wake`: load the kernels and the driver before they are used.
 """

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from impasto.kernels.borders import Padding, border
 from impasto.kernels.cpu.pooling import Pool
-from impasto.kernels.cuda import operators
+from impasto.kernels.cuda import history_operators, layer_operators, statistic_operators
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
 from impasto.layers import LAYERS
 
@@ -55,24 +55,24 @@ def _of_layers(
     scale, filters = [1.0] * 3, weight.contiguous()
     gray = torch.zeros(3, _SIDE, _SIDE, device=weight.device)
     scalar = torch.zeros((), device=weight.device)
-    bits = operators.activate(raw, bias, NO_FRAME, True)[1]
+    bits = layer_operators.activate(raw, bias, NO_FRAME, True)[1]
     small = _signal(weight, width, _SIDE // 2)[0].permute(1, 2, 0).to(torch.uint8)
     tasks: dict[object, Callable[[], object]] = {
-        "first": lambda: operators.first_forward(gray, own, scale, scale, filters, bias, frame),
-        "pool": lambda: operators.pool(raw, bias, *pool, halved, True),
-        "unpool": lambda: operators.unpool(
+        "first": lambda: layer_operators.first_forward(gray, own, scale, scale, filters, bias, frame),
+        "pool": lambda: layer_operators.pool(raw, bias, *pool, halved, True),
+        "unpool": lambda: layer_operators.unpool(
             _signal(weight, width, _SIDE // 2 + 2), halved, small, raw, bias, *pool, _SIDE, _SIDE
         ),
-        "bits": lambda: operators.mask(wide, frame, None, bits, None, None, True, raw.shape, raw),
-        "content": lambda: operators.mask(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),
-        "first back": lambda: operators.first_back(raw, filters, scale, torch.float32),
+        "bits": lambda: layer_operators.mask(wide, frame, None, bits, None, None, True, raw.shape, raw),
+        "content": lambda: layer_operators.mask(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),
+        "first back": lambda: layer_operators.first_back(raw, filters, scale, torch.float32),
         "convolution": lambda: functional.conv2d(raw, _signal(weight, width, 3)),
-        "distance": lambda: operators.square_distance(raw[0], raw[0]),
-        "excess": lambda: operators.excess(gray),
-        "add excess": lambda: operators.add_excess(gray, scalar, gray.clone()),
+        "distance": lambda: statistic_operators.square_distance(raw[0], raw[0]),
+        "excess": lambda: statistic_operators.excess(gray),
+        "add excess": lambda: statistic_operators.add_excess(gray, scalar, gray.clone()),
     }
     total = torch.zeros(width, width + 1, device=weight.device)
-    tasks["gram"] = lambda: operators.gram_distance(total, scalar, total, 1.0, weight.dtype)
+    tasks["gram"] = lambda: statistic_operators.gram_distance(total, scalar, total, 1.0, weight.dtype)
     deepest = max(layers, key=list(LAYERS).index, default="")
     for name in layers:
         channels = width * LAYERS[name].channels // LAYERS["conv1_1"].channels
@@ -82,8 +82,8 @@ def _of_layers(
         base = None if name == deepest else around
         final = base, NO_FRAME if base is None else frame, features, gram, None, None, None
         if not LAYERS[name].is_pool:
-            tasks["linear", kind, base is None] = lambda final=final: operators.linear(*final, True)
-        tasks["moments", kind] = lambda features=features: operators.moments(features[0], None)
+            tasks["linear", kind, base is None] = lambda final=final: layer_operators.linear(*final, True)
+        tasks["moments", kind] = lambda features=features: statistic_operators.moments(features[0], None)
     return tasks
 
 
@@ -105,21 +105,21 @@ def _of_history(weight: Tensor) -> Mapping[object, Callable[[], object]]:
     limits = [1.0] * 9
 
     def complete() -> object:
-        return operators.complete(steps, steps.clone(), ages, vector, vector.clone(), scalar, scalar, 1.0)
+        return history_operators.complete(steps, steps.clone(), ages, vector, vector.clone(), scalar, scalar, 1.0)
 
     def solve() -> object:
-        return operators.solve(*small, loss, last_loss, moved, share, longest, limits)
+        return history_operators.solve(*small, loss, last_loss, moved, share, longest, limits)
 
     def advance() -> object:
         changed = steps.clone(), ages.clone()
         numbers = scalar, scalar, flags, scalar.clone()
-        return operators.advance(vector, image, scalar, image, image.clone(), *changed, *numbers, 1.0, 1.0)
+        return history_operators.advance(vector, image, scalar, image, image.clone(), *changed, *numbers, 1.0, 1.0)
 
     return {
         "complete": complete,
-        "products": lambda: operators.products(steps, steps, ages, vector),
+        "products": lambda: history_operators.products(steps, steps, ages, vector),
         "solve": solve,
-        "combination": lambda: operators.combination(steps, steps, vector, one, exact[0], exact[0]),
+        "combination": lambda: history_operators.combination(steps, steps, vector, one, exact[0], exact[0]),
         "advance": advance,
     }
 
