@@ -7,7 +7,7 @@ import torch
 from impasto.errors import SettingsError
 from impasto.kernels.cpu.winograd import savings
 from impasto.kernels.cuda.wake import wake
-from impasto.machine import allocator, device
+from impasto.machine import allocator, device, processes
 from impasto.settings import Runtime
 
 
@@ -165,3 +165,15 @@ def test_a_gpus_memory_is_taken_in_expandable_segments_where_it_is_short(monkeyp
     monkeypatch.setenv("PYTORCH_ALLOC_CONF", "max_split_size_mb:100")
     allocator.keep("small")
     assert said == [f"expandable_segments:{setting}"]
+
+
+def test_processes_compute_as_the_first_of_them_does(times, monkeypatch):
+    class Second(processes.Group):
+        def sum(self, tensor):
+            assert int(tensor) == 0
+            return tensor + 1  # of the first process
+
+    monkeypatch.setattr(device, "join", lambda _: Second(rank=1, size=2))
+    machine = device.resolve(Runtime(device="cpu"))
+    assert str(device._Trial(*machine[1:4:2])) == "float32 by lines"
+    assert machine.reason == "float32 by lines, as the first process chose"

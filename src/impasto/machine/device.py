@@ -76,11 +76,15 @@ def resolve(runtime: Runtime) -> Machine:
     """
     torch.set_num_threads(runtime.threads or _cores())
     device = _device(runtime.device)
-    trial, reason = _fastest(device, _choices(device, runtime))
+    group, trials = join(device), _choices(device, runtime)
+    trial, reason = _fastest(device, trials)
+    agreed = trials[group.agreed(trials.index(trial))]  # or processes that time otherwise would plan otherwise
+    if agreed != trial:
+        trial, reason = agreed, f"{agreed}, as the first process chose"
     if device.type == "cpu" and not runtime.threads:
         torch.set_num_threads(_threads(trial))
     sums = torch.promote_types(trial.dtype, torch.float32)
-    return Machine(device, trial.dtype, sums, trial.saving, join(device), reason)
+    return Machine(device, trial.dtype, sums, trial.saving, group, reason)
 
 
 def smaller(machine: Machine) -> Machine | None:

@@ -45,6 +45,12 @@ class Group:
         """Tell whether any process wants something; all are told the same."""
         return wanted if self.size == 1 else float(self.sum(torch.tensor(float(wanted), device=self.device))) > 0
 
+    def agreed(self, number: int) -> int:
+        """Return the number that the first process has; all are told the same."""
+        if self.size == 1:
+            return number
+        return int(self.sum(torch.tensor(number if self.rank == 0 else 0, device=self.device)))
+
     def part(self, vector: Tensor) -> Tensor:
         """View this process's part of a vector, (N,)."""
         return vector.tensor_split(self.size)[self.rank]

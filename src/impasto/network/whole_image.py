@@ -1,4 +1,4 @@
-"""VGG-19 of a whole image, forward and back, by cuDNN's convolutions and the operators of this package.
+"""VGG-19 of a whole image, forward and back, by cuDNN's convolutions and the operators of `kernels.cuda`.
 
 Forward, each convolution goes over a framed signal and needs no padding; bias, ReLU, pooling and the next frame are one
 operator. Back, a convolution with its filters turned gives the gradient by the framed signal; the next operator folds
