@@ -7,8 +7,7 @@ from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS, Adam, lbfgs
 from impasto.optimizers.state import named
 from impasto.settings import Settings
-from impasto.transfer.iteration import Point, Recorded, iteration
-from impasto.transfer.iteration import _one_by_one as one_by_one
+from impasto.transfer.iteration import OneByOne, Point, Recorded, iteration
 from tiny import tiny_weights
 
 OPTIMIZERS = pytest.mark.parametrize("optimizer", [LBFGS(history=4), Adam()], ids=["lbfgs", "adam"])
@@ -78,7 +77,7 @@ def test_a_recording_finds_what_the_iteration_itself_finds(optimizer, monkeypatc
 def test_a_cuda_graph_finds_what_the_iteration_itself_finds(optimizer):
     objective, image = problem("cuda")
     recorded = iteration(objective, optimizer, torch.device("cuda"))
-    plain = run(lambda point, count: one_by_one(recorded.iterate, point, count), optimizer, image)
+    plain = run(OneByOne(recorded.iterate), optimizer, image)
     replayed = run(recorded, optimizer, image)
     assert replayed[0] == pytest.approx(plain[0], rel=1e-3)
     torch.testing.assert_close(replayed[1], plain[1], atol=1e-2, rtol=0)

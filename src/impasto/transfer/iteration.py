@@ -7,7 +7,7 @@ last evaluation of several.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from impasto.objective.objective import Objective
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
 
-__all__ = ["Iteration", "Point", "Readings", "Recorded", "iteration"]
+__all__ = ["Iteration", "OneByOne", "Point", "Readings", "Recorded", "iteration"]
 
 _WARM_UP_STEPS = 2
 """Before the recording: what an optimizer remembers has its final form then, and libraries are set up."""
@@ -55,11 +55,20 @@ class Step(NamedTuple):
     point: Point
 
 
-Iterate = Callable[[Point], Step]
-"""Evaluate an image and step on."""
+Iterate = Callable[[Point, Callable[[], object]], Step]
+"""Evaluate an image, call a function, and step on, which changes the optimizer's state in place."""
 
-Iteration = Callable[[Point, int], Readings]
-"""Evaluate and step on so many times."""
+
+class Iteration(Protocol):
+    """Evaluate and step on so many times."""
+
+    has_stepped: bool
+    """Whether the optimizer's state has been changed by a call that has not returned."""
+
+    def __call__(self, point: Point, count: int) -> Readings:
+        """Evaluate and step on so many times."""
+        ...
+
 
 Recording = tuple[Callable[[], object], Step]
 """A function that does the recorded work again, and the result, whose tensors hold what was last found."""
@@ -68,19 +77,17 @@ Recording = tuple[Callable[[], object], Step]
 def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.device) -> Iteration:
     """Return the iteration of a stage."""
 
-    def iterate(point: Point) -> Step:
+    def iterate(point: Point, about_to_step: Callable[[], object]) -> Step:
         image, state, best, least = point
         found = objective.evaluate(image)
         numbers = torch.stack((found.loss, *found.terms.values()))
         is_less = found.loss < least
         best, least = _chosen(is_less, image, best), torch.where(is_less, found.loss, least)
-        return Step(
-            numbers, list(found.terms), Point(*optimizer.step(image, found.loss, found.gradient, state), best, least)
-        )
+        about_to_step()
+        image, state = optimizer.step(image, found.loss, found.gradient, state)
+        return Step(numbers, list(found.terms), Point(image, state, best, least))
 
-    if device.type == "cuda" and objective.group.size == 1:
-        return Recorded(iterate)
-    return lambda point, count: _one_by_one(iterate, point, count)
+    return Recorded(iterate) if device.type == "cuda" and objective.group.size == 1 else OneByOne(iterate)
 
 
 def _chosen(is_first: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -88,15 +95,6 @@ def _chosen(is_first: Tensor, first: Tensor, second: Tensor) -> Tensor:
     if is_first.device.type == "cpu":
         return first if is_first else second
     return torch.where(is_first, first, second)
-
-
-def _one_by_one(iterate: Iterate, point: Point, count: int) -> Readings:
-    rows: list[Tensor] = []
-    names: Sequence[str] = ()
-    for _ in range(count):
-        numbers, names, point = iterate(point)
-        rows.append(numbers)
-    return _read(torch.stack(rows), names, point)
 
 
 def _read(rows: Tensor, names: Sequence[str], point: Point) -> Readings:
@@ -120,6 +118,27 @@ def _record(work: Callable[[], Step]) -> Recording:
     return graph.replay, found
 
 
+class OneByOne:
+    """An iteration that is carried out as it is."""
+
+    def __init__(self, iterate: Iterate) -> None:
+        self.iterate = iterate
+        self.has_stepped = False
+
+    def __call__(self, point: Point, count: int) -> Readings:
+        """Evaluate and step on so many times."""
+        rows: list[Tensor] = []
+        names: Sequence[str] = ()
+        for _ in range(count):
+            numbers, names, point = self.iterate(point, self._step_begins)
+            rows.append(numbers)
+        self.has_stepped = False
+        return _read(torch.stack(rows), names, point)
+
+    def _step_begins(self) -> None:
+        self.has_stepped = True
+
+
 @dataclass
 class Recorded:
     """An iteration that is carried out a few times, then recorded, then replayed.
@@ -133,6 +152,8 @@ class Recorded:
     _calls: int = field(default=0, init=False)
     _places: Point | None = field(default=None, init=False)
     _recording: Recording | None = field(default=None, init=False)
+    has_stepped: bool = field(default=True, init=False)
+    """A GPU is always ahead of what Python knows."""
 
     def __call__(self, point: Point, count: int) -> Readings:
         """Evaluate and step on so many times."""
@@ -146,7 +167,7 @@ class Recorded:
     def _step(self, point: Point) -> Step:
         self._calls += 1
         if self._calls <= _WARM_UP_STEPS:
-            return self.iterate(point)
+            return self.iterate(point, _nothing)
         if self._recording is None or self._places is None:
             places = point._replace(image=point.image.clone(), best=point.best.clone(), least=point.least.clone())
             self._places = places
@@ -158,9 +179,13 @@ class Recorded:
 
     def _work(self, places: Point) -> Step:
         """Evaluate at the places, and leave the next point there."""
-        found = self.iterate(places)
+        found = self.iterate(places, _nothing)
         _copy(found.point, places)
         return found._replace(point=places)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _copy(source: Point, target: Point) -> None:

@@ -3,7 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -90,7 +91,9 @@ class Run:
         """Evaluations of which each multiple ends with a report, even where several come between two; 0: any."""
         self._remarks: list[str] = []
         self._clock = Clock(self.plan, self._at.history)
-        self._progress = self._paint()
+        self._iterate: Iteration | None = None
+        self._keeping: AbstractContextManager[None] | None = None
+        """Which freed memory stays with the process, from the first evaluation until the end or until it is dropped."""
 
     @property
     def history(self) -> list[Progress]:
@@ -101,7 +104,17 @@ class Run:
         return self
 
     def __next__(self) -> Progress:
-        return next(self._progress)
+        """Evaluate until the next report.
+
+        An exception in between, such as that of Ctrl-C, leaves a state from which the next call goes on.
+        """
+        while self.stopped == "unfinished":
+            outcome = self._outcome()
+            if outcome is not None:
+                self._end_stage(outcome)
+            elif (progress := self._evaluate()) is not None:
+                return progress
+        raise StopIteration
 
     def forecast(self) -> float:
         """Return the seconds that the run will take, by the time of a few evaluations of a small square."""
@@ -175,37 +188,52 @@ class Run:
             self._compute_exactly()
         return standing
 
-    def _paint(self) -> Iterator[Progress]:
-        outcome: Stopped = "finished"
-        with allocator.keeping(self.plan.keeping):
-            for number in range(self._at.stage, len(self.plan.stages)):
-                if number > self._at.stage:
-                    self._enlarge(number)
-                outcome = yield from self._paint_stage()
-                if outcome == "diverged":
-                    break
-        self._enlarge(len(self.plan.stages) - 1)
-        self.stopped = outcome
+    def _evaluate(self) -> Progress | None:
+        """Evaluate and step until the next report; nothing, if the memory did not suffice and there is a new plan."""
+        at = self._at
+        if self._keeping is None:
+            self._keeping = allocator.keeping(self.plan.keeping)
+            self._keeping.__enter__()
+        self._keep_now_and_then()
+        try:
+            self._iterate = self._iterate or self._iteration()
+            if self.plan.keeping != "all":
+                allocator.trim()  # or small blocks leave holes
+            found = self._iterate(self._point(), self._evaluations_to_report())
+        except (MemoryError, RuntimeError) as error:
+            self._iterate = None
+            self._tighten(error)
+            return None
+        except BaseException:
+            self._recover()
+            raise
+        at.image, at.optimizer, at.best, _ = found.point
+        if self._take(found):
+            self._iterate = None
+        return at.history[-1]
 
-    def _paint_stage(self) -> Generator[Progress, None, Stopped]:
-        """Evaluate and step until the stage's evaluations are used up, a plateau is reached, or nothing helps."""
-        at, iterate = self._at, None
-        while (outcome := self._outcome()) is None:
-            self._keep_now_and_then()
-            try:
-                iterate = iterate or self._iteration()
-                if self.plan.keeping != "all":
-                    allocator.trim()  # or small blocks leave holes
-                found = iterate(self._point(), self._evaluations_to_report())
-            except (MemoryError, RuntimeError) as error:
-                iterate = None
-                self._tighten(error)
-                continue
-            at.image, at.optimizer, at.best, _ = found.point
-            if self._take(found):
-                iterate = None
-            yield at.history[-1]
-        return outcome
+    def _recover(self) -> None:
+        """Leave a state to go on from, after an exception such as that of Ctrl-C.
+
+        What an optimizer remembers is changed in place, so if that was under way, it begins again at the best image.
+        """
+        at, iterate = self._at, self._iterate
+        self._iterate = None
+        if iterate is not None and iterate.has_stepped:
+            at.image = at.best
+            at.optimizer = self._optimizer(self._stage, at.rescues).init(at.best)
+            self._remarks.append("a step was interrupted, so the best image is painted on.")
+
+    def _end_stage(self, outcome: Stopped) -> None:
+        """Go on to the next stage, or end the run."""
+        self._iterate = None
+        if outcome != "diverged" and self._at.stage + 1 < len(self.plan.stages):
+            self._enlarge(self._at.stage + 1)
+            return
+        self._enlarge(len(self.plan.stages) - 1)
+        if self._keeping is not None:
+            self._keeping.__exit__(None, None, None)
+        self.stopped = outcome
 
     @property
     def _on_gpu(self) -> bool:
