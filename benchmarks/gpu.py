@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from record import Judge, environment, write
-from speed import NOTEBOOK, compare, run_peer, sized
+from record import environment, write
+from speed import compare, paint, run_peer, sized
 from torch.profiler import ProfilerActivity, profile
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
@@ -172,44 +172,15 @@ def race(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for size in (512, 1024) if options.pair and options.peer else ():
         with tempfile.TemporaryDirectory() as folder:
             content, style = (sized(path, size, Path(folder)) for path in paths)
-            judge, ours = _paint(content, style, size)
+            ratio = 2.5 if size > 512 else 6.0
+            schedule = {"first_size": 256, "iterations": 40, "stage_ratio": ratio, "every": 8, "dtype": "auto"}
+            judge, ours = paint(content, style, size, argparse.Namespace(**schedule))
             for peer in options.peer:
                 name, words = peer.split(":", 1)
                 output = Path(folder) / "peer.png"
                 theirs = run_peer(words.format(content=content, style=style, size=size, output=output))
                 pair = " in ".join(path.stem for path in paths)
                 yield compare(ours, theirs, judge(Picture.open(output)), peer=name, pair=pair, size=size)
-
-
-def _paint(content: Path, style: Path, size: int) -> tuple[Judge, list[dict[str, float]]]:
-    """Paint with impasto; return the judge and rows of seconds, evaluations and J of the file."""
-    pictures = Picture.open(content), Picture.open(style)
-    shorts = [min(picture.width, picture.height) for picture in pictures]
-    settings = NOTEBOOK.replace(
-        size=size,
-        style_scale=shorts[1] / shorts[0],
-        first_size=256,
-        iterations=40,
-        stage_ratio=2.5 if size > 512 else 6.0,
-    )
-    transfer = StyleTransfer(settings, Runtime(device="cuda"))
-    run = transfer.start(*pictures)
-    run.report_at = 8
-    seconds, seen = 0.0, []
-    while True:
-        began = time.perf_counter()
-        progress = next(run, None)
-        seconds += time.perf_counter() - began
-        if progress is None:
-            break
-        if progress.stage == progress.stages:
-            seen.append((seconds, progress.evaluation, run.preview()))
-    judge = Judge(transfer, *pictures, device="cuda")
-    rows: list[dict[str, float]] = []
-    for at, evaluation, picture in seen:
-        eight_bits = Picture((picture.pixels * 255).round() / 255)
-        rows.append({"seconds": round(at, 3), "evaluation": evaluation, "file": round(judge(eight_bits), 1)})
-    return judge, rows
 
 
 def tests(options: argparse.Namespace) -> Iterator[dict[str, Any]]:

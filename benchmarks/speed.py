@@ -85,6 +85,7 @@ def paint(content: Path, style: Path, size: int, options: argparse.Namespace) ->
     )
     transfer = StyleTransfer(settings, Runtime(dtype=options.dtype))
     run = transfer.start(*pictures)
+    run.report_at = options.every
     seconds, seen = 0.0, []
     while True:
         began = time.perf_counter()
@@ -92,13 +93,13 @@ def paint(content: Path, style: Path, size: int, options: argparse.Namespace) ->
         seconds += time.perf_counter() - began
         if progress is None:
             break
-        if progress.stage == progress.stages and progress.evaluation % options.every == 0:
+        if progress.stage == progress.stages and len(run.history) % options.every == 0:
             seen.append((seconds, progress.evaluation, run.preview()))
-    judge = Judge(transfer, *pictures)
+    judge = Judge(transfer, *pictures, device=transfer.machine.device.type)
     rows: list[dict[str, float]] = []
     for at, evaluation, picture in seen:
         eight_bits = Picture((picture.pixels * 255).round() / 255)
-        rows.append({"seconds": round(at, 2), "evaluation": evaluation, "file": round(judge(eight_bits), 1)})
+        rows.append({"seconds": round(at, 3), "evaluation": evaluation, "file": round(judge(eight_bits), 1)})
         print(rows[-1], flush=True)
     return judge, rows
 

@@ -158,24 +158,8 @@ def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row,
     channel = tl.program_id(1) * block + tl.arange(0, block)
     y, x = place // width, place % width
     valid = place < height * width
-    pulled = _folded(
-        wide,
-        wide_row,
-        y,
-        x,
-        valid,
-        channel,
-        channels,
-        above,
-        left,
-        height,
-        width,
-        first_row,
-        last_row,
-        first_column,
-        last_column,
-        copies,
-    )
+    pulled = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
+                     first_row, last_row, first_column, last_column, copies)  # fmt: skip
     here = valid[:, None] & (channel < channels)[None, :]
     chosen = tl.load(choices + place[:, None] * channels + channel[None, :], mask=here, other=4)
     chosen = chosen.to(tl.int32)
@@ -216,24 +200,8 @@ def _mask(wide, wide_row, features, features_row, bits, content, content_row, fa
     valid = place < height * width
     here = valid[:, None] & (channel < channels)[None, :]
     if has_wide:
-        pulled = _folded(
-            wide,
-            wide_row,
-            y,
-            x,
-            valid,
-            channel,
-            channels,
-            above,
-            left,
-            height,
-            width,
-            first_row,
-            last_row,
-            first_column,
-            last_column,
-            copies,
-        )
+        pulled = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
+                         first_row, last_row, first_column, last_column, copies)  # fmt: skip
     else:
         pulled = tl.zeros((positions, block), tl.float32)
     if has_features:
@@ -278,24 +246,8 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
         total = tl.zeros((positions, block), tl.float32)
         if is_small:  # the slope stays where it is
             if has_wide:  # on its way while the product is made
-                base = _folded(
-                    wide,
-                    wide_row,
-                    y,
-                    x,
-                    valid,
-                    channel,
-                    channels,
-                    above,
-                    left,
-                    height,
-                    width,
-                    first_row,
-                    last_row,
-                    first_column,
-                    last_column,
-                    copies,
-                )
+                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
+                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
             found = tl.load(
                 features + there + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0
             )
@@ -314,24 +266,8 @@ def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, 
                 total = product(one, two.to(kind), total, precision)
             found = tl.load(features + there + channel[None, :], mask=valid[:, None] & known, other=0.0)
             if has_wide:
-                base = _folded(
-                    wide,
-                    wide_row,
-                    y,
-                    x,
-                    valid,
-                    channel,
-                    channels,
-                    above,
-                    left,
-                    height,
-                    width,
-                    first_row,
-                    last_row,
-                    first_column,
-                    last_column,
-                    copies,
-                )
+                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
+                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
         total = 2 * total
         if has_offset:
             total += shift
