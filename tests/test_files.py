@@ -1,7 +1,9 @@
+import os
+
 import pytest
 
 from impasto.errors import InputError, WriteError
-from impasto.files import check_target, whole
+from impasto.files import beside, check_output, exists, is_same, whole
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -16,7 +18,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_file_is_replaced_only_when_allowed_and_kept_when_the_new_one_fails(tmp_path):
+def test_a_file_is_replaced_only_when_allowed_and_stays_when_the_new_one_fails(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(InputError, match="exists already"), whole(path):
@@ -39,10 +41,95 @@ def test_a_file_that_appeared_meanwhile_is_not_replaced(tmp_path):
     assert path.read_text() == "theirs"
 
 
-@pytest.mark.parametrize("name", ["folder", "missing/a.txt"])
-def test_a_place_where_no_file_can_be_is_refused_in_a_sentence(tmp_path, name):
+LONGEST = "星" * 83 + ".png"  # 253 bytes
+ACCEPTED = ["a.png", LONGEST, "~", "-x.png", " .png", "a\nb.png", "a:b.png", ".png", "a" * 251 + ".png", "\udcff.png",
+            "%s.png", "{}.png", "[0].png", "#ff0000.png", "a,weight=2.png", "$HOME.png", "*.png", "'\".png", "é.png",
+            "a." + "b" * 253]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_every_name_that_the_system_accepts_is_written(tmp_path, name):
+    path = tmp_path / name
+    assert check_output(path) == path
+    with whole(path) as temporary:
+        temporary.write_text("it")
+    assert path.read_text() == "it"
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+    for derived in (beside(path, ".checkpoint"), beside(path, "-00050", before_suffix=True)):
+        assert derived != path
+        check_output(derived)
+        derived.write_text("another")
+
+
+REFUSED = ["", ".", "..", "/", "folder", "folder/", "missing/a.png", "file/a.png", "星" * 86, "a" * 300 + "/b.png",
+           "a\0b.png", "loop.png", "pipe.png", "link-to-folder", "x/" * 3000 + "a.png", "dangling-far.png",
+           "/dev/null"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_place_where_no_file_can_be_is_refused_in_a_sentence(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "link-to-folder").symlink_to("folder")
+    (tmp_path / "dangling-far.png").symlink_to("missing/a.png")
+    os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(InputError) as caught:
-        check_target(tmp_path / name)
+        check_output(name)
     assert str(caught.value).endswith(".")
-    assert name.split("/")[0] in str(caught.value)
+
+
+def test_a_folder_that_was_deleted_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(InputError, match="does not exist"):
+        check_output("a.png")
+
+
+def test_a_folder_that_may_not_be_opened_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    def closed(self, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.stat", closed)
+    for ask in (check_output, exists):
+        with pytest.raises(InputError, match="permission denied; "):
+            ask(tmp_path / "a.png")
+
+
+def test_a_link_is_followed_and_stays(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "a.png").symlink_to("real/b.png")
+    with whole(tmp_path / "a.png") as temporary:
+        temporary.write_text("first")
+    assert (tmp_path / "real" / "b.png").read_text() == "first"
+    with pytest.raises(InputError, match="exists already"):
+        check_output(tmp_path / "a.png")
+    with whole(tmp_path / "a.png", overwrite=True) as temporary:
+        temporary.write_text("second")
+    assert (tmp_path / "a.png").is_symlink()
+    assert (tmp_path / "real" / "b.png").read_text() == "second"
+
+
+def test_an_input_is_never_replaced_by_whatever_name(tmp_path):
+    source = tmp_path / "photo.jpg"
+    source.write_text("precious")
+    (tmp_path / "link.jpg").symlink_to("photo.jpg")
+    os.link(source, tmp_path / "hard.jpg")
+    for name in ("photo.jpg", "link.jpg", "hard.jpg", "../" + tmp_path.name + "/photo.jpg"):
+        assert is_same(tmp_path / name, source)
+        with pytest.raises(InputError, match=r"cannot be written, since it is read as .*photo\.jpg"):
+            check_output(tmp_path / name, overwrite=True, inputs=[tmp_path / "missing", source])
+    assert not is_same(tmp_path / "missing", tmp_path / "missing")
+
+
+@pytest.mark.parametrize("path", [".", "/", ".."])
+def test_a_path_without_a_name_has_no_files_beside_it(path):
+    from pathlib import Path
+
+    if path == "..":
+        assert beside(Path(path), ".checkpoint").name == "...checkpoint"
+    else:
+        with pytest.raises(InputError, match="is a folder"):
+            beside(Path(path), ".checkpoint")

@@ -84,8 +84,8 @@ def ready(watch: Watch | None, output: Path, settings: Settings, device: str = "
         watch = replace(watch, save_every=0, plot=None, json=False, quiet=True)
     if watch.save_every < 0:
         raise InputError(f"save_every cannot be {watch.save_every}; it takes a whole number, at least 0.")
-    files.check_target(output, overwrite=watch.overwrite)
-    files.check_target(kept, overwrite=True)
+    files.check_output(output, overwrite=watch.overwrite)
+    files.check_output(kept, overwrite=True)
     from impasto.kernels.cuda.wake import wake  # noqa: PLC0415 (torch)
 
     wake(device)
@@ -111,7 +111,7 @@ def drive(settings: Settings, runtime: Runtime, watch: Watch, output: Path, inpu
     if watch.dry_run:
         return
     for path in _frames(run, output, watch.save_every):
-        files.check_target(path, overwrite=watch.overwrite)
+        files.check_output(path, overwrite=watch.overwrite)
     if run.resumed and not (watch.quiet or watch.json):
         display.say(f"going on after {run.resumed} evaluations, from {watch.checkpoint}")
     with signals.gentle() as ended:

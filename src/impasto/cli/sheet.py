@@ -125,7 +125,7 @@ def _check(sheets: Sequence[Sheet], *, overwrite: bool) -> None:
 def _check_file(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that could not be written, in a folder that is there or can be made."""
     if path.parent.is_dir():
-        files.check_target(path, overwrite=overwrite)
+        files.check_output(path, overwrite=overwrite)
     else:
         _check_file(path.parent, overwrite=False)
 

@@ -90,7 +90,7 @@ def sweep(
     """
     axes = _axes(flags)
     chosen, runtime = _combinations(flags, axes, preset, settings)
-    files.check_target(output, overwrite=overwrite)
+    files.check_output(output, overwrite=overwrite)
     from impasto.cli import sheet  # noqa: PLC0415 (torch loads after the cheap checks)
     from impasto.recipes.paper_figures import Panel  # noqa: PLC0415
 

@@ -22,7 +22,7 @@ def check_plot(path: Path, *, overwrite: bool) -> None:
     """
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise InputError(f"a plot cannot be saved as {path}; its name must end in {', '.join(PLOT_SUFFIXES)}.")
-    files.check_target(path, overwrite=overwrite)
+    files.check_output(path, overwrite=overwrite)
 
 
 def plot_losses(history: Sequence[Progress], path: Path, *, overwrite: bool = False) -> None:

@@ -1,0 +1,153 @@
+"""A job as data: what is painted from which files, and where the picture goes.
+
+A command builds a job from flags, a page from a form, a folder from a list. A job opens no file and needs no torch.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from impasto.errors import InputError
+from impasto.files import exists
+from impasto.settings import Options, Runtime, Settings
+from impasto.settings.options import option
+
+if TYPE_CHECKING:
+    from impasto.images import Picture
+
+__all__ = ["DATA_URI", "Job", "Source", "StyleSource"]
+
+DATA_URI = "data:image/png;base64,"
+"""What a picture begins with that is written into JSON itself, in place of a file's path."""
+
+STYLE_WORDS = ("weight", "scale", "mask", "region")
+"""What can be said of a style after its path."""
+
+
+def _source(value: object) -> object:
+    """Take a path, a data URI or a picture in memory."""
+    if isinstance(value, str) and not value.startswith(DATA_URI):
+        return Path(value)
+    if isinstance(value, str | Path) or hasattr(value, "in_profile"):  # a Picture, without importing torch
+        return value
+    raise ValueError("neither a path nor a picture")
+
+
+def _written(value: "str | Path | Picture") -> str:
+    """Write a source into JSON: a picture in memory as a PNG file in base64."""
+    return str(value) if isinstance(value, str | Path) else DATA_URI + base64.b64encode(value.png()).decode()
+
+
+Source = Annotated[
+    Any,
+    BeforeValidator(_source),
+    PlainSerializer(_written, return_type=str, when_used="json"),
+    f"the path of a picture, a picture, or its PNG file as {DATA_URI}…",
+]
+"""A picture: the path of its file, a `Picture`, or a PNG file as a data URI."""
+
+
+class StyleSource(Options):
+    """A style image of a job, and how it is used beside others."""
+
+    picture: Source
+    """The painting."""
+    weight: float = option(1.0, "Style", "Weight beside the other styles of its region.", ge=0)
+    scale: float = option(1.0, "Style", "Size of its strokes, times that of the settings.", gt=0, le=10)
+    mask: str | None = option(None, "Style", "Which part of the painting counts.", "FILE or FILE#rrggbb")
+    region: str | None = option(None, "Style", "Which part of the picture it paints.", "FILE or FILE#rrggbb")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE`; a path of a file that exists may hold any of that.
+
+        Raises:
+            InputError: a word is unknown, given twice, or its value is not accepted.
+
+        """
+        path, words = _parts(text)
+        given: dict[str, str] = {}
+        for name, value in words:
+            if name in given:
+                raise InputError(f"a style has one {name}, not both {given[name]} and {value}; give it once.")
+            given[name] = value
+        for name in ("weight", "scale"):
+            if name in given and not _is_number(given[name]):
+                raise InputError(f"a style's {name} cannot be {given[name]}; it takes a number, such as 0.5.")
+        return cls(picture=path, **given)
+
+
+class Job(Options):
+    """One picture to paint. Frozen; equal jobs paint equal pictures."""
+
+    content: Source = None
+    """The photograph; without one a texture is painted, of the shape `shape`."""
+    styles: tuple[StyleSource, ...] = ()
+    """The paintings, blended by their weights in each region."""
+    initial: Source = None
+    """A picture to start from, in place of what `settings.init` says."""
+    keep: str | None = option(None, "Picture", "A mask of what stays as it is in the photograph.", "FILE or FILE#rrggbb")
+    shape: str = option("1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2")
+    print_size: str | None = option(
+        None,
+        "Picture",
+        "Paint as large as fits on paper, at --dpi or else 300 pixels an inch.",
+        "30x40cm, 8x10in, 200x300mm and the like",
+    )
+    losses: tuple[str, ...] = ()
+    """Losses beside those of the settings, by import path: `package.module:Name`."""
+    settings: Settings = Field(default_factory=Settings)
+    """What the picture will be."""
+    runtime: Runtime = Field(default_factory=Runtime)
+    """How it is computed."""
+    output: Path | None = None
+    """Where the picture is saved: a .png, .jpg, .webp or .tif file; None: nowhere, it stays in memory."""
+    overwrite: bool = option(False, "Output", "Replace files that exist already.")
+    save_every: int = option(
+        0, "Output", "Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 is never.", ge=0
+    )
+    plot: Path | None = option(None, "Output", "Draw the losses over time to this .png, .svg or .pdf file.", "a path")
+    checkpoint: Path | None = option(
+        None,
+        "Output",
+        "Where to save a checkpoint, from which the same job goes on if it is ended early; it is deleted when the "
+        "picture is done. OUTPUT.checkpoint, if not given.",
+        "a path",
+    )
+    allow_large: bool = option(False, "Output", "Open pictures of more than 100 million pixels.")
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that the job reads."""
+        masks = [mask for style in self.styles for mask in (style.mask, style.region)]
+        files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep) if mask is not None]
+        pictures = (self.content, self.initial, *(style.picture for style in self.styles))
+        return [source for source in (*pictures, *files) if isinstance(source, Path)]
+
+
+_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(STYLE_WORDS)})=)")
+_UNKNOWN = re.compile(r",(\w+)=")
+
+
+def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Divide the path of a style from what is said of it, at the last place where what is before is a file's path."""
+    pieces = _BOUNDARY.split(text)
+    count = next((n for n in range(len(pieces), 0, -1) if exists(",".join(pieces[:n]))), 1)
+    path, words = ",".join(pieces[:count]), [piece.partition("=")[::2] for piece in pieces[count:]]
+    for said in (path, *(value for _, value in words)):
+        unknown = _UNKNOWN.search(said)
+        if unknown and not exists(said):
+            raise InputError(f"a style has no {unknown[1]}; what can be said of it is {', '.join(STYLE_WORDS)}.")
+    return path, words
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
