@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
+from impasto.settings.choices import Dtype, HistoryDtype, Winograd
 from impasto.settings.options import Options, option
 
 __all__ = ["Runtime"]
@@ -23,7 +24,7 @@ class Runtime(Options):
     """How the picture is computed: nothing here changes what it is meant to be. Frozen."""
 
     device: str = option("auto", "Machine", "Where to compute.", "auto, cpu, cuda, cuda:1 or mps")
-    dtype: Literal["auto", "float32", "bfloat16", "float64"] = option(
+    dtype: Literal["auto", Dtype] = option(
         "auto", "Machine", "Precision of the network's features; auto measures which is faster."
     )
     memory: Annotated[str, BeforeValidator(_memory)] = option(
@@ -32,10 +33,10 @@ class Runtime(Options):
         "Memory that the process may take; auto is what is free.",
         "auto or a size such as 4GB or 800MB",
     )
-    history_dtype: Literal["auto", "float32", "bfloat16"] = option(
+    history_dtype: Literal["auto", HistoryDtype] = option(
         "auto", "Machine", "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory."
     )
-    winograd: Literal["auto", "off", "lines", "tiles"] = option(
+    winograd: Literal["auto", Winograd] = option(
         "auto",
         "Machine",
         "Fewer multiplications a convolution, with more rounding: along lines or, in float32, in tiles; auto measures.",

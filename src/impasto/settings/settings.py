@@ -1,10 +1,23 @@
 """What the picture will be: every option of it, with its type, default, range, help and group."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from impasto.settings.choices import DistanceWeights, LayerWeights
+from impasto.settings.choices import (
+    Bits,
+    Color,
+    ColorMatch,
+    Init,
+    MaskSpread,
+    OptimizerName,
+    Padding,
+    Pooling,
+    Profile,
+    Seamless,
+    Variation,
+)
+from impasto.settings.named_weights import DistanceWeights, LayerWeights
 from impasto.settings.options import Options, option
 
 __all__ = ["Settings"]
@@ -29,23 +42,21 @@ class Settings(Options):
     """
 
     size: int = option(512, "Picture", "Long side of the painted picture, in pixels.", ge=32)
-    init: Literal["content", "noise", "blank", "style"] = option(
-        "content", "Picture", "What the canvas shows at the start; blank is mid-gray."
-    )
+    init: Init = option("content", "Picture", "What the canvas shows at the start; blank is mid-gray.")
     seed: int = option(0, "Picture", "Seed of the noise start.", ge=0, le=2**32 - 1)
-    color: Literal["style", "content-luminance", "content-match"] = option(
+    color: Color = option(
         "style",
         "Picture",
         "Whose colors the picture takes: the style's; the content's, of which only the luminance is painted; or those "
         "of a style brought to the content's colors.",
     )
-    color_match: Literal["chol", "pca", "sym", "histogram"] = option(
+    color_match: ColorMatch = option(
         "sym", "Picture", "How colors are matched with content-match: linearly in one of three ways, or by histogram."
     )
-    seamless: Literal["none", "x", "y", "both"] = option(
+    seamless: Seamless = option(
         "none", "Picture", "Which opposite edges meet: left and right, top and bottom; sizes become multiples of 16."
     )
-    mask_spread: Literal["simple", "all", "inside"] = option(
+    mask_spread: MaskSpread = option(
         "simple",
         "Picture",
         "Which units of a layer belong to a mask: by their share of its pixels, all that see it, or those that see "
@@ -76,7 +87,7 @@ class Settings(Options):
         le=10,
     )
     tv_weight: float = option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
-    tv_variation: Literal["mean-squares", "half-squares", "absolute", "nine-point"] = option(
+    tv_variation: Variation = option(
         "mean-squares",
         "Objective",
         "Total variation as a mean of squares; as half their sum, as in jcjohnson/neural-style; as a sum of absolute "
@@ -93,18 +104,18 @@ class Settings(Options):
     weights: str = option(
         "codebook", "Network", "VGG-19's weights.", "codebook, torchvision or the path of a .pth or .safetensors file"
     )
-    pooling: Literal["max", "average", "l2"] = option("max", "Network", "How a layer is halved in size.")
+    pooling: Pooling = option("max", "Network", "How a layer is halved in size.")
     pooling_rescale: bool = option(
         True, "Network", "Scale average and L2 pooling so that activations stay as large as with max."
     )
-    padding: Literal["zeros", "replicate", "reflect", "replicate-first"] = option(
+    padding: Padding = option(
         "replicate", "Network", "What a convolution sees beyond the border; replicate-first: zeros but in the first."
     )
     normalize: bool = option(
         False, "Network", "Rescale the network to a mean activation of 1 a channel, as the paper does."
     )
 
-    optimizer: Literal["lbfgs", "adam"] = option("lbfgs", "Optimization", "How the pixels are changed.")
+    optimizer: OptimizerName = option("lbfgs", "Optimization", "How the pixels are changed.")
     iterations: int = option(
         100, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
     )
@@ -128,10 +139,10 @@ class Settings(Options):
         0.5, "Optimization", "Power p of the filter 1 / f^p that steps pass through; 0 is none.", ge=0, le=2
     )
 
-    profile: Literal["content", "srgb"] = option(
+    profile: Profile = option(
         "content", "File", "Color profile in which the picture is painted and saved: the content's, or sRGB."
     )
-    bits: Annotated[Literal["auto", "8", "16"], BeforeValidator(str)] = option(
+    bits: Annotated[Bits, BeforeValidator(str)] = option(
         "auto",
         "File",
         "Bits of a channel in the file; auto is 16 where the content has them and the file is PNG or TIFF.",
