@@ -9,6 +9,7 @@ __all__ = [
     "Bits",
     "Color",
     "ColorMatch",
+    "Command",
     "DistanceName",
     "Dtype",
     "HistoryDtype",
@@ -69,6 +70,9 @@ HistoryDtype = Literal["float32", "bfloat16"]
 
 Dtype = Literal[HistoryDtype, "float64"]
 """The precision of the network's features."""
+
+Command = Literal["paint", "sweep", "measure", "figures", "info"]
+"""The commands whose flags are made from options; `paint` stands for demo, texture and reconstruct as well."""
 
 Winograd = Literal["off", "lines", "tiles"]
 """How convolutions save multiplications by Winograd's algorithm: not at all, along lines, or in tiles."""

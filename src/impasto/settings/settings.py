@@ -1,5 +1,6 @@
 """What the picture will be: every option of it, with its type, default, range, help and group."""
 
+from collections.abc import Collection
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
@@ -8,6 +9,7 @@ from impasto.settings.choices import (
     Bits,
     Color,
     ColorMatch,
+    Command,
     Init,
     MaskSpread,
     OptimizerName,
@@ -18,9 +20,12 @@ from impasto.settings.choices import (
     Variation,
 )
 from impasto.settings.named_weights import DistanceWeights, LayerWeights
-from impasto.settings.options import Options, option
+from impasto.settings.options import EVERY_COMMAND, Options, option
 
 __all__ = ["Settings"]
+
+_MEASURED: Collection[Command] = ("paint", "sweep", "measure")
+"""The commands of options on which the loss of a painted picture depends."""
 
 
 class Settings(Options):
@@ -54,7 +59,10 @@ class Settings(Options):
         "sym", "Picture", "How colors are matched with content-match: linearly in one of three ways, or by histogram."
     )
     seamless: Seamless = option(
-        "none", "Picture", "Which opposite edges meet: left and right, top and bottom; sizes become multiples of 16."
+        "none",
+        "Picture",
+        "Which opposite edges meet: left and right, top and bottom; sizes become multiples of 16.",
+        commands=_MEASURED,
     )
     mask_spread: MaskSpread = option(
         "simple",
@@ -66,18 +74,22 @@ class Settings(Options):
         0, "Picture", "Units by which masks are widened at every layer; narrowed, if below 0.", ge=-64, le=64
     )
 
-    content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0)
-    style_weight: float = option(1000.0, "Objective", "Weight of the style loss, β.", ge=0)
+    content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0, commands=_MEASURED)
+    style_weight: float = option(1000.0, "Objective", "Weight of the style loss, β.", ge=0, commands=_MEASURED)
     content_layers: LayerWeights = option(
-        {"conv4_2": 1.0}, "Objective", "Layers whose features the content loss compares."
+        {"conv4_2": 1.0}, "Objective", "Layers whose features the content loss compares.", commands=_MEASURED
     )
     style_layers: LayerWeights = option(
         dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 1.0),
         "Objective",
         "Layers whose Gram matrices the style loss compares.",
+        commands=_MEASURED,
     )
     style_loss: DistanceWeights = option(
-        {"gram": 1.0}, "Objective", "Which distances of the styles' features the style loss adds up, with weights."
+        {"gram": 1.0},
+        "Objective",
+        "Which distances of the styles' features the style loss adds up, with weights.",
+        commands=_MEASURED,
     )
     style_scale: float = option(
         1.0,
@@ -85,6 +97,7 @@ class Settings(Options):
         "Short side of the painting over the picture's, at every stage; larger means larger strokes.",
         gt=0,
         le=10,
+        commands=_MEASURED,
     )
     tv_weight: float = option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
     tv_variation: Variation = option(
@@ -102,17 +115,30 @@ class Settings(Options):
     )
 
     weights: str = option(
-        "codebook", "Network", "VGG-19's weights.", "codebook, torchvision or the path of a .pth or .safetensors file"
+        "codebook",
+        "Network",
+        "VGG-19's weights.",
+        "codebook, torchvision or the path of a .pth or .safetensors file",
+        commands=EVERY_COMMAND,
     )
-    pooling: Pooling = option("max", "Network", "How a layer is halved in size.")
+    pooling: Pooling = option("max", "Network", "How a layer is halved in size.", commands=_MEASURED)
     pooling_rescale: bool = option(
-        True, "Network", "Scale average and L2 pooling so that activations stay as large as with max."
+        True,
+        "Network",
+        "Scale average and L2 pooling so that activations stay as large as with max.",
+        commands=_MEASURED,
     )
     padding: Padding = option(
-        "replicate", "Network", "What a convolution sees beyond the border; replicate-first: zeros but in the first."
+        "replicate",
+        "Network",
+        "What a convolution sees beyond the border; replicate-first: zeros but in the first.",
+        commands=_MEASURED,
     )
     normalize: bool = option(
-        False, "Network", "Rescale the network to a mean activation of 1 a channel, as the paper does."
+        False,
+        "Network",
+        "Rescale the network to a mean activation of 1 a channel, as the paper does.",
+        commands=_MEASURED,
     )
 
     optimizer: OptimizerName = option("lbfgs", "Optimization", "How the pixels are changed.")
