@@ -7,13 +7,13 @@ from importlib.metadata import version
 from rich.console import Console
 from rich.table import Table
 
-from impasto.cli.flags import NetworkFlags, choose
+from impasto.cli.flags import InfoFlags, choose
 from impasto.settings import PRESETS
 
 __all__ = ["info", "presets"]
 
 
-def info(*, flags: NetworkFlags = None) -> None:
+def info(*, flags: InfoFlags = None) -> None:
     """Show versions, the device and precision chosen, threads, and the weights with their provenance."""
     import torch  # noqa: PLC0415 (seconds, for this command only)
 

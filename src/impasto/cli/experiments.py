@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import SheetFlags, choose
+from impasto.cli.flags import FiguresFlags, choose
 from impasto.cli.sources import open_picture
 from impasto.errors import InputError
 
@@ -33,7 +33,7 @@ def figures(
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
-    flags: SheetFlags = None,
+    flags: FiguresFlags = None,
 ) -> None:
     """Paint the experiments of Gatys, Ecker and Bethge (CVPR 2016) from CONTENT and STYLE.
 

@@ -10,8 +10,9 @@ from cyclopts import Group, Parameter
 
 from impasto.errors import SettingsError
 from impasto.settings import Option, Options, Runtime, Settings, preset
+from impasto.settings.choices import Command
 
-__all__ = ["Flags", "NetworkFlags", "ObjectiveFlags", "SheetFlags", "choose"]
+__all__ = ["FiguresFlags", "Flags", "InfoFlags", "MeasureFlags", "SweepFlags", "choose"]
 
 
 _OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
@@ -20,9 +21,9 @@ _GROUPS = {
 }
 
 
-def _field(option: Option) -> tuple[str, Any, Any]:
+def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
     help = f"{option.help} [{'' if option.is_switch else option.accepts + '; '}default: {option.default}]"  # noqa: A001
-    kind = bool | None if option.is_switch else str | None
+    kind: Any = (bool | str | None if several else bool | None) if option.is_switch else str | None
     return (
         option.name,
         Annotated[kind, Parameter(help=help, group=_GROUPS[option.group])],
@@ -30,26 +31,26 @@ def _field(option: Option) -> tuple[str, Any, Any]:
     )
 
 
-def _flags(*names: str) -> Any:
-    """Make a parameter that unfolds into the flags of the options named: texts, which the models check, or None."""
-    fields = [_field(option) for option in _OPTIONS if option.name in names]
+def _flags(command: Command, *, several: bool = False) -> Any:
+    """Make a parameter that unfolds into the flags of a command: texts, which the models check, or None.
+
+    With `several`, a switch takes a text, too, so that each option can be given several values.
+    """
+    fields = [_field(option, several=several) for option in _OPTIONS if command in option.commands]
     given = dataclasses.make_dataclass("Given", fields, kw_only=True, frozen=True)
     given.__module__ = __name__  # make_dataclass says "types", which cyclopts takes for a builtin and does not unfold
     return Annotated[given | None, Parameter(name="*")]
 
 
-_NETWORK = ("weights", "device", "dtype", "winograd", "threads")
-_LOSSES = ("content_weight", "style_weight", "content_layers", "style_layers", "style_loss", "style_scale")
-_FEATURES = ("pooling", "pooling_rescale", "padding", "seamless", "normalize")
-
 if TYPE_CHECKING:
-    Flags = NetworkFlags = ObjectiveFlags = SheetFlags = object | None
+    Flags = SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
 else:
-    Flags = _flags(*Settings.model_fields, *Runtime.model_fields)
-    NetworkFlags = _flags(*_NETWORK)
-    ObjectiveFlags = _flags(*_LOSSES, *_FEATURES, *_NETWORK, "memory")
-    SheetFlags = _flags(*_NETWORK, "memory", "history_dtype")
-"""All options; those of a network; those of a picture's loss; those that a sheet of settled pictures leaves open."""
+    Flags = _flags("paint")
+    SweepFlags = _flags("sweep", several=True)
+    MeasureFlags = _flags("measure")
+    FiguresFlags = _flags("figures")
+    InfoFlags = _flags("info")
+"""The flags of each command, as its options say; `Flags` are those of all commands that paint one picture."""
 
 
 def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:

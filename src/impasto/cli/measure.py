@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from impasto.cli import display
-from impasto.cli.flags import ObjectiveFlags, choose
+from impasto.cli.flags import MeasureFlags, choose
 from impasto.cli.sources import open_picture
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def measure(
     *,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
-    flags: ObjectiveFlags = None,
+    flags: MeasureFlags = None,
 ) -> None:
     """Measure RESULT, painted from CONTENT in the style of STYLE: its losses, style, structure and border.
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from impasto import files
 from impasto.cli.drive import Output
-from impasto.cli.flags import Flags, choose
+from impasto.cli.flags import SweepFlags, choose
 from impasto.cli.sources import open_picture
 from impasto.errors import InputError
 from impasto.settings import Runtime, Settings
@@ -31,25 +31,6 @@ _LONGEST = 200
 """Letters in a file's name."""
 
 
-def _words() -> Any:
-    """Make the flags of `paint` but for checkpoints, and let a switch take words, too: `--normalize off,on`."""
-    given = get_args(get_args(Flags)[0])[0]
-    fields = [
-        (flag.name, Annotated[get_args(flag.type)[0] | str, *get_args(flag.type)[1:]], dataclasses.field(default=None))
-        for flag in dataclasses.fields(given)
-        if flag.name != "checkpoint_every"
-    ]
-    words = dataclasses.make_dataclass("Words", fields, kw_only=True, frozen=True)
-    words.__module__ = __name__  # as in `flags`
-    return Annotated[words | None, Parameter(name="*")]
-
-
-if TYPE_CHECKING:
-    Words = object | None
-else:
-    Words = _words()
-"""The flags, each with one value or several."""
-
 Axes = Mapping[str, Sequence[str]]
 """The values of each option that has several."""
 
@@ -66,7 +47,7 @@ def sweep(
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     preset: str | None = None,
     settings: Path | None = None,
-    flags: Words = None,
+    flags: SweepFlags = None,
 ) -> None:
     """Paint CONTENT in the style of STYLE with several values of some options, on one labeled sheet.
 
@@ -108,7 +89,11 @@ def _axes(flags: object) -> Axes:
 
     """
     given = {} if flags is None else {name: value for name, value in vars(flags).items() if isinstance(value, str)}
-    split = {name: _split(name, value) for name, value in given.items() if name in Settings.model_fields}
+    split = {
+        option.name: [word.strip() for word in given[option.name].split(option.separator)]
+        for option in Settings.options()
+        if option.name in given
+    }
     axes = {name: words for name, words in split.items() if len(words) > 1}
     if not axes:
         raise InputError("no option has several values; give one of them some, such as --style-weight 10,100,1000.")
@@ -119,11 +104,6 @@ def _axes(flags: object) -> Axes:
     if count > _MOST:
         raise InputError(f"a sheet cannot have {count} pictures; give fewer values, for at most {_MOST} pictures.")
     return axes
-
-
-def _split(name: str, value: str) -> list[str]:
-    has_commas = get_origin(Settings.model_fields[name].annotation) is dict  # layers and distances, with their weights
-    return [word.strip() for word in value.split("/" if has_commas else ",")]
 
 
 def _combinations(

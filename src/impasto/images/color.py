@@ -5,15 +5,14 @@ section 5, and Gatys, Bethge, Hertzmann and Shechtman, *Preserving Color in Neur
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
-__all__ = ["Matching", "gray", "like_luminance", "matched", "with_luminance"]
+from impasto.settings.choices import ColorMatch
 
-Matching = Literal["chol", "pca", "sym", "histogram"]
-"""How colors are matched; the first three map them linearly, so that their mean and covariance are the target's."""
+__all__ = ["gray", "like_luminance", "matched", "with_luminance"]
 
 _FAINT = 1e-6
 """Added to variances of a color, which are 0 in gray and flat images: an eighth of a gray level."""
@@ -43,7 +42,7 @@ def with_luminance(image: Tensor, colors: Tensor) -> Tensor:
     return _luminance(image).maximum(-chroma.amin(0, keepdim=True)).minimum(1 - chroma.amax(0, keepdim=True)) + chroma
 
 
-def matched(image: Tensor, target: Tensor, matching: Matching, counted: Tensor | None = None) -> Tensor:
+def matched(image: Tensor, target: Tensor, matching: ColorMatch, counted: Tensor | None = None) -> Tensor:
     """Return an image with the colors of a target; values may leave [0, 1].
 
     `counted` is the part of the image whose colors are brought to the target's, (3, 1, N); all of it, if not given.
@@ -85,7 +84,7 @@ def _sym(source: Tensor, target: Tensor) -> Tensor:
     return inverse @ _power(root @ target @ root, 0.5) @ inverse
 
 
-_MAPS: Mapping[Matching, Callable[[Tensor, Tensor], Tensor]] = {"chol": _chol, "pca": _pca, "sym": _sym}
+_MAPS: Mapping[ColorMatch, Callable[[Tensor, Tensor], Tensor]] = {"chol": _chol, "pca": _pca, "sym": _sym}
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:

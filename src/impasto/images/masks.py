@@ -9,7 +9,7 @@ section 4 and its released notebooks: guided Gram matrices, and three ways to br
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor
@@ -18,12 +18,9 @@ from torch.nn import functional
 from impasto.errors import PictureError
 from impasto.images import Picture, resample
 from impasto.layers import up_to
+from impasto.settings.choices import MaskSpread
 
-__all__ = ["Mask", "Spread", "guide"]
-
-Spread = Literal["simple", "all", "inside"]
-"""simple: a unit counts by the share of its pixels that is inside; all: wholly, if its receptive field touches the
-inside; inside: only if its receptive field lies inside."""
+__all__ = ["Mask", "guide"]
 
 _NEAR = 24
 """Gray levels in each channel by which a color may differ from a label: JPEG files blur them."""
@@ -87,7 +84,7 @@ class Mask:
         return resample(self.weights[None], height, width)[0].clamp(0, 1)
 
 
-def guide(weights: Tensor, layer: str, spread: Spread, grow: int = 0) -> Tensor:
+def guide(weights: Tensor, layer: str, spread: MaskSpread, grow: int = 0) -> Tensor:
     """Bring a mask's weights, (H, W), to the units of a layer, (H // stride, W // stride), in [0, 1].
 
     With `grow`, the inside is widened by so many units of the layer, or with less than 0 narrowed.

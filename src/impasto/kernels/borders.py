@@ -1,13 +1,12 @@
 """What stands beyond the border of a signal, by padding: copies of its rows and columns, or zeros. No tensors."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
+from impasto.settings.choices import Padding
 
-__all__ = ["Border", "Padding", "border"]
-
-Padding = Literal["zeros", "replicate", "reflect", "replicate-first"]
+__all__ = ["Border", "border"]
 
 Edges = tuple[int, int]
 """Along an axis, the indices of what stands beyond the first and beyond the last."""

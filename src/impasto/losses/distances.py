@@ -13,6 +13,8 @@ from typing import ClassVar, Protocol, cast
 import torch
 from torch import Tensor
 
+from impasto.settings.choices import DistanceName
+
 __all__ = ["DISTANCES", "Covariance", "Distance", "Gram", "MeanAndDeviation", "Wasserstein"]
 
 _FLOOR = 1e-4
@@ -136,7 +138,7 @@ class Wasserstein:
         return self._root @ _solid(moments) @ self._root
 
 
-DISTANCES: Mapping[str, Callable[[Tensor], Distance]] = {
+DISTANCES: Mapping[DistanceName, Callable[[Tensor], Distance]] = {
     "gram": Gram,
     "moments": MeanAndDeviation,
     "covariance": Covariance,

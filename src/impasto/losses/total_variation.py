@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,14 +10,9 @@ from torch import Tensor
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import IMAGE
 from impasto.losses.base import Loss, Mean, Statistic, Units, total_of, weighed
+from impasto.settings.choices import Variation
 
-__all__ = ["NinePointVariation", "TotalVariation", "Variation", "variation"]
-
-Variation = Literal["mean-squares", "half-squares", "absolute", "nine-point"]
-"""What is made of the differences dx and dy of neighboring pixels: mean(dx² + dy²), ½ Σ (dx² + dy²), Σ (|dx| + |dy|).
-
-The second is that of jcjohnson/neural-style, the third that of neural-style-pt; as sums they grow with the picture. The
-last, of crowsonkb/style-transfer-pytorch, looks at neighbors along the diagonals, too."""
+__all__ = ["NinePointVariation", "TotalVariation", "variation"]
 
 
 def variation(weight: float, kind: Variation, wraps: tuple[bool, bool] = (False, False)) -> Loss:

@@ -13,11 +13,12 @@ import torch
 
 from impasto.errors import SettingsError
 from impasto.kernels.cpu.packed_filters import prepare
-from impasto.kernels.cpu.winograd import F4, Saving, prepare_lines, savings
+from impasto.kernels.cpu.winograd import F4, prepare_lines, savings
 from impasto.machine import allocator
 from impasto.machine.processes import Group, join, place
 from impasto.planning.memory import Budget
 from impasto.settings import Runtime
+from impasto.settings.choices import Winograd
 
 __all__ = ["Machine", "budget", "resolve", "smaller"]
 
@@ -45,7 +46,7 @@ class Machine(NamedTuple):
     """Of the network's features and weights."""
     sums: torch.dtype
     """Of the image, the statistics, the losses and the optimizer: float32, or float64 if the features are."""
-    saving: Saving
+    saving: Winograd
     """How convolutions save multiplications by Winograd's algorithm."""
     group: Group
     """The processes that paint together."""
@@ -163,7 +164,7 @@ class _Trial(NamedTuple):
     """A way to compute convolutions."""
 
     dtype: torch.dtype
-    saving: Saving = "off"
+    saving: Winograd = "off"
 
     def __str__(self) -> str:
         precision = str(self.dtype).removeprefix("torch.")

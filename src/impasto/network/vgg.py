@@ -15,22 +15,22 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from impasto.kernels.borders import Border, Padding, border
+from impasto.kernels.borders import Border, border
 from impasto.kernels.cotangents import Cotangent
 from impasto.kernels.cpu import row_bands
 from impasto.kernels.cpu.convolution import Convolution
-from impasto.kernels.cpu.pooling import Pool, Pooling, Pullback
+from impasto.kernels.cpu.pooling import Pool, Pullback
 from impasto.kernels.cpu.relu import Clear, by_bits, by_output
-from impasto.kernels.cpu.winograd import Saving
 from impasto.kernels.cuda import dispatch
 from impasto.layers import Layer, steps, up_to
 from impasto.network.weights import Weights
 from impasto.network.whole_image import FusedNetwork, Passed
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
+from impasto.settings.choices import Padding, Pooling, Winograd
 
 __all__ = ["VGG19", "Features"]
 
-_RESCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
+_RESCALE: Mapping[Pooling, float] = {"max": 1.0, "average": 2.0, "l2": 0.78}
 """Factors that keep the activations of the original network, which was trained with max pooling, at their scale."""
 
 _SMALL = 64
@@ -64,7 +64,7 @@ class VGG19:
     padding: Padding = "zeros"
     """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer, where
     replicate-first has copies."""
-    saving: Saving = "off"
+    saving: Winograd = "off"
     """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
     @property
@@ -72,7 +72,7 @@ class VGG19:
         """Of the features."""
         return self.weights.tensors["conv1_1"][0].dtype
 
-    def to(self, device: torch.device, dtype: torch.dtype, saving: Saving = "off") -> Self:
+    def to(self, device: torch.device, dtype: torch.dtype, saving: Winograd = "off") -> Self:
         """Return the network with its weights on a device, in the dtype of its features."""
         return replace(self, weights=self.weights.to(device, dtype), saving=saving)
 

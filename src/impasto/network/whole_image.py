@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.kernels.borders import Padding, border
+from impasto.kernels.borders import border
 from impasto.kernels.cotangents import Cotangent, Difference, Linear, Owned
 from impasto.kernels.cpu.pooling import Pool
 from impasto.kernels.cuda import dispatch, layer_operators
@@ -24,6 +24,7 @@ from impasto.kernels.cuda.warm_up import warm_up
 from impasto.layers import Layer, steps
 from impasto.network.weights import Weights
 from impasto.planning.tiles import GPU_UNITS, Cuts, Wraps
+from impasto.settings.choices import Padding
 
 __all__ = ["FusedNetwork", "Passed"]
 

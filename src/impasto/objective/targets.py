@@ -5,7 +5,7 @@ It measures images with the network, in tiles like the picture itself; it knows 
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ from impasto.planning.tiles import Held, Tile, Tiling, Wraps
 from impasto.settings import Settings
 
 __all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "positive", "textures"]
+
+Name = TypeVar("Name", bound=str)
 
 Targets = Callable[[Tile], Mapping[str, Tensor]]
 """The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
@@ -141,6 +143,6 @@ def owned(guide: Tensor | None, tile: Tile, layer: str) -> Tensor | None:
     return None if guide is None else guide[tile.owned(layer)[1:]]
 
 
-def positive(weights: Mapping[str, float]) -> dict[str, float]:
+def positive(weights: Mapping[Name, float]) -> dict[Name, float]:
     """Leave out what has no weight."""
     return {name: weight for name, weight in weights.items() if weight > 0}

@@ -10,15 +10,14 @@ docs/large-images.md compares these figures with measured ones.
 import math
 from collections.abc import Collection, Sequence
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from impasto.layers import LAYERS, steps, up_to
 from impasto.planning.tiles import BAND, GPU_UNITS, Tile, Tiling
 from impasto.settings import Settings
+from impasto.settings.choices import HistoryDtype
 
-__all__ = ["FUSED_TAKING", "Budget", "HistoryType", "Layout", "cheapest"]
-
-HistoryType = Literal["float32", "bfloat16"]
+__all__ = ["FUSED_TAKING", "Budget", "Layout", "cheapest"]
 
 _IMAGE = 3 * 4
 """Bytes a pixel of an image in float32."""
@@ -79,7 +78,7 @@ class Budget(NamedTuple):
     """Bytes of them that it takes before a run, with the network ready."""
     feature: int = 4
     """Bytes of one feature."""
-    history_type: HistoryType | None = None
+    history_type: HistoryDtype | None = None
     """Of L-BFGS's pairs; None: the more precise one that fits."""
     processes: int = 1
     """That paint the image together; bytes are those of one of them."""
@@ -114,7 +113,7 @@ class Layout(NamedTuple):
     tiles: int
     history: int
     """Pairs of L-BFGS."""
-    history_type: HistoryType
+    history_type: HistoryDtype
     bytes: int
     """At the peak, beyond what the process holds before the run."""
     work: float
@@ -191,7 +190,7 @@ def _parts(tiles: Sequence[Tile], layers: Collection[str]) -> _Parts:
     return _Parts(len(tiles), macs, max(span.pixels() for span in down) * max(span.pixels() for span in across))
 
 
-def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, history_type: HistoryType) -> Layout | None:
+def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, history_type: HistoryDtype) -> Layout | None:
     """Return a layout with as many tiles kept as fit, or None where not one does."""
     settings, height, width, budget, full, layers, passing, again = problem
     processes = budget.processes

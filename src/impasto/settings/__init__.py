@@ -4,7 +4,7 @@
 torch or touches files. It may import `impasto.layers` and `impasto.errors`.
 """
 
-from impasto.settings.choices import DistanceWeights, LayerWeights
+from impasto.settings.named_weights import DistanceWeights, LayerWeights
 from impasto.settings.options import Option, Options
 from impasto.settings.presets import PRESETS, Preset, preset
 from impasto.settings.runtime import Runtime

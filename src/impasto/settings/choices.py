@@ -1,46 +1,78 @@
-"""Options that are several names with weights: layers, and distances of the style loss."""
+"""The values of every option that is a choice, each written here and nowhere else.
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Annotated, cast
+A module that acts on a choice imports its type from here. It may import nothing of impasto.
+"""
 
-from annotated_types import Ge
-from pydantic import BeforeValidator
+from typing import Literal
 
-from impasto.layers import LAYERS
-
-__all__ = ["DistanceWeights", "LayerWeights"]
-
-
-def _weights(value: object, names: Sequence[str]) -> object:
-    """Read `"conv1_1,conv2_1:0.5"`, a list of such words or a mapping as `{name: weight}`, in the order of `names`."""
-    if isinstance(value, str):
-        value = value.replace(",", " ").split()
-    if isinstance(value, Mapping):
-        pairs = [(str(name), weight) for name, weight in cast("Mapping[object, object]", value).items()]
-    elif isinstance(value, Sequence):
-        words = [str(word).partition(":") for word in cast("Sequence[object]", value)]
-        pairs = [(name, weight or 1.0) for name, _, weight in words]
-    else:
-        raise ValueError("not names")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
-    if not pairs or any(name not in names for name, _ in pairs):
-        raise ValueError("not names")
-    return dict(sorted(pairs, key=lambda pair: names.index(pair[0])))
-
-
-LayerWeights = Annotated[
-    dict[str, Annotated[float, Ge(0.0)]],
-    BeforeValidator(partial(_weights, names=list(LAYERS))),
-    "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, with weights if you like: conv1_1,conv2_1:0.5",
+__all__ = [
+    "Bits",
+    "Color",
+    "ColorMatch",
+    "Command",
+    "DistanceName",
+    "Dtype",
+    "HistoryDtype",
+    "Init",
+    "MaskSpread",
+    "OptimizerName",
+    "Padding",
+    "Pooling",
+    "Profile",
+    "Seamless",
+    "Variation",
+    "Winograd",
 ]
-"""`{layer name: weight}`; as a flag `conv1_1,conv2_1:0.5`, where a weight that is not given is 1."""
 
+Init = Literal["content", "noise", "blank", "style"]
+"""What the canvas shows at the start: the photograph, uniform noise, mid-gray, or the first style image."""
 
-_DISTANCES = ("gram", "moments", "covariance", "wasserstein")
+Color = Literal["style", "content-luminance", "content-match"]
+"""Whose colors the picture takes: the style's; the content's, of which only the luminance is painted; or those of a
+style that was brought to the content's colors."""
 
-DistanceWeights = Annotated[
-    dict[str, Annotated[float, Ge(0.0)]],
-    BeforeValidator(partial(_weights, names=_DISTANCES)),
-    "gram, moments, covariance and wasserstein, with weights if you like: gram,moments:10",
-]
-"""`{distance: weight}`, written like layers."""
+ColorMatch = Literal["chol", "pca", "sym", "histogram"]
+"""How colors are matched; the first three map them linearly, so that their mean and covariance are the target's."""
+
+Seamless = Literal["none", "x", "y", "both"]
+"""Which opposite edges of the picture meet: left and right (x), top and bottom (y)."""
+
+MaskSpread = Literal["simple", "all", "inside"]
+"""Which units of a layer belong to a mask. simple: a unit counts by the fraction of its pixels that is inside; all: it
+counts wholly if its receptive field touches the inside; inside: it counts only if its receptive field lies inside."""
+
+DistanceName = Literal["gram", "moments", "covariance", "wasserstein"]
+"""What the style loss compares of two images' features at a layer."""
+
+Variation = Literal["mean-squares", "half-squares", "absolute", "nine-point"]
+"""What total variation makes of the differences dx and dy of neighboring pixels.
+
+In this order: mean(dx² + dy²); ½ Σ (dx² + dy²), as jcjohnson/neural-style; Σ (|dx| + |dy|), as neural-style-pt; and a
+mean that includes neighbors along the diagonals, as crowsonkb/style-transfer-pytorch. Sums grow with the picture."""
+
+Pooling = Literal["max", "average", "l2"]
+"""What 2 × 2 pooling makes of four units: the largest, their mean, or the root of the sum of their squares."""
+
+Padding = Literal["zeros", "replicate", "reflect", "replicate-first"]
+"""What a convolution sees beyond the border; replicate-first replicates in the first layer and has zeros in others."""
+
+OptimizerName = Literal["lbfgs", "adam"]
+"""How the pixels are changed."""
+
+Profile = Literal["content", "srgb"]
+"""The color profile in which the picture is painted and saved."""
+
+Bits = Literal["auto", "8", "16"]
+"""Bits of a channel in the saved file; auto is 16 where the content has 16 and the file format allows it."""
+
+HistoryDtype = Literal["float32", "bfloat16"]
+"""The precision of the curvature pairs that L-BFGS remembers."""
+
+Dtype = Literal[HistoryDtype, "float64"]
+"""The precision of the network's features."""
+
+Command = Literal["paint", "sweep", "measure", "figures", "info"]
+"""The commands whose flags are made from options; `paint` stands for demo, texture and reconstruct as well."""
+
+Winograd = Literal["off", "lines", "tiles"]
+"""How convolutions save multiplications by Winograd's algorithm: not at all, along lines, or in tiles."""

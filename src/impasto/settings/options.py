@@ -6,7 +6,7 @@ A flag, a form or a table is made from `Options.options()`. It knows nothing of 
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, Self, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
@@ -14,8 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from impasto.errors import SettingsError
+from impasto.settings.choices import Command
 
-__all__ = ["Option", "Options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "option"]
+
+EVERY_COMMAND: Collection[Command] = get_args(Command)
+"""The commands of options that matter wherever a network is loaded."""
 
 
 class Option(NamedTuple):
@@ -28,6 +32,10 @@ class Option(NamedTuple):
     accepts: str
     """What values are accepted, as the end of the sentence "it takes …"."""
     is_switch: bool
+    commands: Collection[Command]
+    """The commands that have a flag for the option."""
+    separator: str
+    """What separates several values of the option in one text: a slash where a value may have commas of its own."""
 
 
 class Options(BaseModel):
@@ -45,10 +53,16 @@ class Options(BaseModel):
     def options(cls) -> Iterator[Option]:
         """List the options in the order in which they are written."""
         for name, field in cls.model_fields.items():
-            extra = cast("dict[str, str]", field.json_schema_extra)
-            is_switch = field.annotation is bool
+            tags = cast("dict[str, Any]", field.json_schema_extra)
             yield Option(
-                name, extra["group"], field.description or "", _text(field.default), _accepts(field), is_switch
+                name=name,
+                group=tags["group"],
+                help=field.description or "",
+                default=_text(field.default),
+                accepts=_accepts(field),
+                is_switch=field.annotation is bool,
+                commands=tags["commands"],
+                separator="/" if get_origin(field.annotation) is dict else ",",
             )
 
     @classmethod
@@ -122,9 +136,28 @@ def _accepts(field: FieldInfo) -> str:
     return f"{kind}, {' and '.join(limits)}" if limits else kind
 
 
-def option(default: object, group: str, help: str, accepts: str | None = None, **limits: float) -> Any:  # noqa: A002
-    """Declare one option; `limits` are pydantic's ge, gt and le."""
-    field = cast("FieldInfo", Field(default, description=help, json_schema_extra={"group": group}, **limits))  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType] (pydantic types each limit apart)
+def option(
+    default: object,
+    group: str,
+    help: str,  # noqa: A002
+    accepts: str | None = None,
+    *,
+    commands: Collection[Command] = ("paint", "sweep"),
+    **limits: float,
+) -> Any:
+    """Declare one option of a model, as the default of an annotated field.
+
+    Args:
+        default: The value where none is given.
+        group: The heading under which forms, help and tables list the option.
+        help: One sentence on what the option is.
+        accepts: What values are accepted, where the annotation and the limits do not say it.
+        commands: The commands that have a flag for the option.
+        limits: Bounds of a number, by pydantic's names: ge, gt and le.
+
+    """
+    tags: Any = {"group": group, "commands": list(commands)}
+    field = cast("FieldInfo", Field(default, description=help, json_schema_extra=tags, **limits))  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType] (pydantic types each limit apart)
     if accepts:
         field.metadata.append(accepts)
     return field

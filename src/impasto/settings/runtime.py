@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from impasto.settings.options import Options, option
+from impasto.settings.choices import Dtype, HistoryDtype, Winograd
+from impasto.settings.options import EVERY_COMMAND, Options, option
 
 __all__ = ["Runtime"]
 
@@ -22,26 +23,38 @@ def _memory(value: object) -> object:
 class Runtime(Options):
     """How the picture is computed: nothing here changes what it is meant to be. Frozen."""
 
-    device: str = option("auto", "Machine", "Where to compute.", "auto, cpu, cuda, cuda:1 or mps")
-    dtype: Literal["auto", "float32", "bfloat16", "float64"] = option(
-        "auto", "Machine", "Precision of the network's features; auto measures which is faster."
+    device: str = option(
+        "auto", "Machine", "Where to compute.", "auto, cpu, cuda, cuda:1 or mps", commands=EVERY_COMMAND
+    )
+    dtype: Literal["auto", Dtype] = option(
+        "auto", "Machine", "Precision of the network's features; auto measures which is faster.", commands=EVERY_COMMAND
     )
     memory: Annotated[str, BeforeValidator(_memory)] = option(
         "auto",
         "Machine",
         "Memory that the process may take; auto is what is free.",
         "auto or a size such as 4GB or 800MB",
+        commands=("paint", "sweep", "measure", "figures"),
     )
-    history_dtype: Literal["auto", "float32", "bfloat16"] = option(
-        "auto", "Machine", "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory."
+    history_dtype: Literal["auto", HistoryDtype] = option(
+        "auto",
+        "Machine",
+        "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory.",
+        commands=("paint", "sweep", "figures"),
     )
-    winograd: Literal["auto", "off", "lines", "tiles"] = option(
+    winograd: Literal["auto", Winograd] = option(
         "auto",
         "Machine",
         "Fewer multiplications a convolution, with more rounding: along lines or, in float32, in tiles; auto measures.",
+        commands=EVERY_COMMAND,
     )
     threads: int = option(
-        0, "Machine", "Processor threads; 0 is one for each core, or fewer where that is faster.", ge=0, le=4096
+        0,
+        "Machine",
+        "Processor threads; 0 is one for each core, or fewer where that is faster.",
+        ge=0,
+        le=4096,
+        commands=EVERY_COMMAND,
     )
 
     checkpoint_every: float = option(
@@ -50,6 +63,7 @@ class Runtime(Options):
         "Seconds from one checkpoint of a run to the next, at least; they take a twentieth of the time, at most. 0 is "
         "none.",
         ge=0,
+        commands=("paint",),
     )
 
     @property

@@ -1,13 +1,31 @@
 """What the picture will be: every option of it, with its type, default, range, help and group."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Collection
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from impasto.settings.choices import DistanceWeights, LayerWeights
-from impasto.settings.options import Options, option
+from impasto.settings.choices import (
+    Bits,
+    Color,
+    ColorMatch,
+    Command,
+    Init,
+    MaskSpread,
+    OptimizerName,
+    Padding,
+    Pooling,
+    Profile,
+    Seamless,
+    Variation,
+)
+from impasto.settings.named_weights import DistanceWeights, LayerWeights
+from impasto.settings.options import EVERY_COMMAND, Options, option
 
 __all__ = ["Settings"]
+
+_MEASURED: Collection[Command] = ("paint", "sweep", "measure")
+"""The commands of options on which the loss of a painted picture depends."""
 
 
 class Settings(Options):
@@ -29,23 +47,24 @@ class Settings(Options):
     """
 
     size: int = option(512, "Picture", "Long side of the painted picture, in pixels.", ge=32)
-    init: Literal["content", "noise", "blank", "style"] = option(
-        "content", "Picture", "What the canvas shows at the start; blank is mid-gray."
-    )
+    init: Init = option("content", "Picture", "What the canvas shows at the start; blank is mid-gray.")
     seed: int = option(0, "Picture", "Seed of the noise start.", ge=0, le=2**32 - 1)
-    color: Literal["style", "content-luminance", "content-match"] = option(
+    color: Color = option(
         "style",
         "Picture",
         "Whose colors the picture takes: the style's; the content's, of which only the luminance is painted; or those "
         "of a style brought to the content's colors.",
     )
-    color_match: Literal["chol", "pca", "sym", "histogram"] = option(
+    color_match: ColorMatch = option(
         "sym", "Picture", "How colors are matched with content-match: linearly in one of three ways, or by histogram."
     )
-    seamless: Literal["none", "x", "y", "both"] = option(
-        "none", "Picture", "Which opposite edges meet: left and right, top and bottom; sizes become multiples of 16."
+    seamless: Seamless = option(
+        "none",
+        "Picture",
+        "Which opposite edges meet: left and right, top and bottom; sizes become multiples of 16.",
+        commands=_MEASURED,
     )
-    mask_spread: Literal["simple", "all", "inside"] = option(
+    mask_spread: MaskSpread = option(
         "simple",
         "Picture",
         "Which units of a layer belong to a mask: by their share of its pixels, all that see it, or those that see "
@@ -55,18 +74,22 @@ class Settings(Options):
         0, "Picture", "Units by which masks are widened at every layer; narrowed, if below 0.", ge=-64, le=64
     )
 
-    content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0)
-    style_weight: float = option(1000.0, "Objective", "Weight of the style loss, β.", ge=0)
+    content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0, commands=_MEASURED)
+    style_weight: float = option(1000.0, "Objective", "Weight of the style loss, β.", ge=0, commands=_MEASURED)
     content_layers: LayerWeights = option(
-        {"conv4_2": 1.0}, "Objective", "Layers whose features the content loss compares."
+        {"conv4_2": 1.0}, "Objective", "Layers whose features the content loss compares.", commands=_MEASURED
     )
     style_layers: LayerWeights = option(
         dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 1.0),
         "Objective",
         "Layers whose Gram matrices the style loss compares.",
+        commands=_MEASURED,
     )
     style_loss: DistanceWeights = option(
-        {"gram": 1.0}, "Objective", "Which distances of the styles' features the style loss adds up, with weights."
+        {"gram": 1.0},
+        "Objective",
+        "Which distances of the styles' features the style loss adds up, with weights.",
+        commands=_MEASURED,
     )
     style_scale: float = option(
         1.0,
@@ -74,9 +97,10 @@ class Settings(Options):
         "Short side of the painting over the picture's, at every stage; larger means larger strokes.",
         gt=0,
         le=10,
+        commands=_MEASURED,
     )
     tv_weight: float = option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
-    tv_variation: Literal["mean-squares", "half-squares", "absolute", "nine-point"] = option(
+    tv_variation: Variation = option(
         "mean-squares",
         "Objective",
         "Total variation as a mean of squares; as half their sum, as in jcjohnson/neural-style; as a sum of absolute "
@@ -91,20 +115,33 @@ class Settings(Options):
     )
 
     weights: str = option(
-        "codebook", "Network", "VGG-19's weights.", "codebook, torchvision or the path of a .pth or .safetensors file"
+        "codebook",
+        "Network",
+        "VGG-19's weights.",
+        "codebook, torchvision or the path of a .pth or .safetensors file",
+        commands=EVERY_COMMAND,
     )
-    pooling: Literal["max", "average", "l2"] = option("max", "Network", "How a layer is halved in size.")
+    pooling: Pooling = option("max", "Network", "How a layer is halved in size.", commands=_MEASURED)
     pooling_rescale: bool = option(
-        True, "Network", "Scale average and L2 pooling so that activations stay as large as with max."
+        True,
+        "Network",
+        "Scale average and L2 pooling so that activations stay as large as with max.",
+        commands=_MEASURED,
     )
-    padding: Literal["zeros", "replicate", "reflect", "replicate-first"] = option(
-        "replicate", "Network", "What a convolution sees beyond the border; replicate-first: zeros but in the first."
+    padding: Padding = option(
+        "replicate",
+        "Network",
+        "What a convolution sees beyond the border; replicate-first: zeros but in the first.",
+        commands=_MEASURED,
     )
     normalize: bool = option(
-        False, "Network", "Rescale the network to a mean activation of 1 a channel, as the paper does."
+        False,
+        "Network",
+        "Rescale the network to a mean activation of 1 a channel, as the paper does.",
+        commands=_MEASURED,
     )
 
-    optimizer: Literal["lbfgs", "adam"] = option("lbfgs", "Optimization", "How the pixels are changed.")
+    optimizer: OptimizerName = option("lbfgs", "Optimization", "How the pixels are changed.")
     iterations: int = option(
         100, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
     )
@@ -128,10 +165,10 @@ class Settings(Options):
         0.5, "Optimization", "Power p of the filter 1 / f^p that steps pass through; 0 is none.", ge=0, le=2
     )
 
-    profile: Literal["content", "srgb"] = option(
+    profile: Profile = option(
         "content", "File", "Color profile in which the picture is painted and saved: the content's, or sRGB."
     )
-    bits: Annotated[Literal["auto", "8", "16"], BeforeValidator(str)] = option(
+    bits: Annotated[Bits, BeforeValidator(str)] = option(
         "auto",
         "File",
         "Bits of a channel in the file; auto is 16 where the content has them and the file is PNG or TIFF.",

@@ -14,11 +14,12 @@ from torch.nn import functional
 
 from impasto.kernels.borders import Border
 from impasto.kernels.cpu.packed_filters import Filter, prepare, product
-from impasto.kernels.cpu.winograd import F2, F4, Saving, Scheme, prepare_lines
+from impasto.kernels.cpu.winograd import F2, F4, Scheme, prepare_lines
+from impasto.settings.choices import Winograd
 
 __all__ = ["Convolution"]
 
-_CHANNELS: Mapping[Saving, tuple[int, int]] = {"lines": (128, 256), "tiles": (64, 64)}
+_CHANNELS: Mapping[Winograd, tuple[int, int]] = {"lines": (128, 256), "tiles": (64, 64)}
 """Channels, at least, on the narrower and the wider side, for which fewer multiplications repay the transforms."""
 
 _POSITIONS = 512
@@ -36,7 +37,7 @@ class Convolution:
     """(out, in, 3, 3)."""
     bias: Tensor
     """(out,)."""
-    saving: Saving = "off"
+    saving: Winograd = "off"
     """How to save multiplications where that pays, by Winograd's algorithm: F(4, 3), or forward in bfloat16 F(2, 3),
     since features bear less rounding than gradients (docs/notes/speed.md)."""
 

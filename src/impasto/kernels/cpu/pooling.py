@@ -4,7 +4,7 @@ Signals are (1, C, H, W) and not negative; a last row or column beyond an even n
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,10 +12,9 @@ from torch.nn import functional
 
 from impasto.kernels.cpu.bitmasks import Bits, as_bits, is_less
 from impasto.kernels.cpu.compiled import fits
+from impasto.settings.choices import Pooling
 
-__all__ = ["Pool", "Pooling", "Pullback"]
-
-Pooling = Literal["max", "average", "l2"]
+__all__ = ["Pool", "Pullback"]
 
 Pullback = Callable[[Tensor], Tensor]
 """From the cotangent of an output, which it uses up, to that of the input."""

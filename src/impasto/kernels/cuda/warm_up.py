@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.kernels.borders import Padding, border
+from impasto.kernels.borders import border
 from impasto.kernels.cpu.pooling import Pool
 from impasto.kernels.cuda import history_operators, layer_operators, statistic_operators
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
 from impasto.layers import LAYERS
+from impasto.settings.choices import Padding
 
 __all__ = ["warm_up"]
 

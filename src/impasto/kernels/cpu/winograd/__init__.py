@@ -3,20 +3,16 @@
 `lines` saves along the width, by operations of torch; `tiles` in both directions, by compiled loops beside them.
 """
 
-from typing import Literal
-
 import torch
 
 from impasto.kernels.cpu.compiled import has_loops
 from impasto.kernels.cpu.winograd.lines import F2, F4, Scheme, prepare_lines
+from impasto.settings.choices import Winograd
 
-__all__ = ["F2", "F4", "Saving", "Scheme", "prepare_lines", "savings"]
-
-Saving = Literal["off", "lines", "tiles"]
-"""How multiplications are saved."""
+__all__ = ["F2", "F4", "Scheme", "prepare_lines", "savings"]
 
 
-def savings(device: torch.device, dtype: torch.dtype) -> tuple[Saving, ...]:
+def savings(device: torch.device, dtype: torch.dtype) -> tuple[Winograd, ...]:
     """List the ways to save that there are on a device, in some precision."""
     if device.type != "cpu" or dtype == torch.float64:
         return ("off",)
