@@ -22,7 +22,7 @@ import torch
 from record import peak_bytes, reset_peak, write_rows
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
-from impasto.cli import FRUGAL
+from impasto.cli import TORCH_ENVIRONMENT
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.tiles import Tiling
@@ -57,7 +57,9 @@ def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 "--dtype",
                 options.dtype,
             ]
-            done = subprocess.run(command, env={**os.environ, **FRUGAL}, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(
+                command, env={**os.environ, **TORCH_ENVIRONMENT}, stdout=subprocess.PIPE, text=True, check=True
+            )
             yield json.loads(done.stdout)
 
 

@@ -102,7 +102,7 @@ def test_a_mutated_checkpoint_is_refused(weights, picture, tmp_path, few):
 
     run = start()
     next(run)
-    run.keep()
+    run.save_checkpoint()
     whole, chance = (tmp_path / "kept").read_bytes(), random.Random(0)
     for _ in range(few):
         data = mutated(whole, chance)

@@ -14,6 +14,7 @@ from conftest import note
 from impasto import Picture, Settings
 from impasto.cli.flags import choose
 from impasto.errors import WriteError
+from impasto.jobs.events import Evaluated
 from impasto.objective.objective import Objective
 from impasto.settings import PRESETS, Runtime
 
@@ -157,7 +158,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypat
         patch.setattr(Picture, "save", full)
         code, _, err = paint()
     assert code == 1
-    assert f"no space left on device; nothing was left there. The run is kept in {files / 'out.png.checkpoint'}" in err
+    assert f"no space left on device; nothing was left there. The run is saved in {files / 'out.png.checkpoint'}" in err
     code, out, _ = paint()
     assert code == 0
     assert out.startswith("going on after 4 evaluations")
@@ -166,16 +167,16 @@ def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypat
 
 
 def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files, monkeypatch):
-    def at_once(run, *_):
+    def at_once(session, run):
         (files / "out.png").write_bytes(b"precious")
-        return list(run)
+        yield from map(Evaluated, run)
 
     with monkeypatch.context() as patch:
-        patch.setattr("impasto.cli.drive._paint", at_once)
+        patch.setattr("impasto.jobs.session.Session._evaluate", at_once)
         code, _, err = paint()
     assert code == 1
     assert "out.png exists already" in err
-    assert f"The run is kept in {files / 'out.png.checkpoint'}" in err
+    assert f"The run is saved in {files / 'out.png.checkpoint'}" in err
     assert paint()[0] == 2
     assert (files / "out.png").read_bytes() == b"precious"
     (files / "out.png").unlink()
@@ -185,12 +186,12 @@ def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files,
 def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
     (files / "lost").mkdir()
 
-    def at_once(run, *_):
+    def at_once(session, run):
         (files / "lost").rmdir()
-        return list(run)
+        yield from map(Evaluated, run)
 
-    monkeypatch.setattr("impasto.cli.drive._paint", at_once)
-    code, _, err = paint(output="lost/out.png")
+    monkeypatch.setattr("impasto.jobs.session.Session._evaluate", at_once)
+    code, _, err = paint("--quiet", output="lost/out.png")
     assert code == 1
     assert err.count("\n") == 1
     assert "lost does not exist" in err
@@ -394,8 +395,8 @@ def test_a_style_has_words_of_its_own(paint, files):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("style.jpg,weight=much", "a style's weight cannot be much; it takes a number."),
-        ("style.jpg,weight=-1", "a style's weight cannot be -1.0; it takes a number, at least 0."),
+        ("style.jpg,weight=much", "a style's weight cannot be much; it takes a number, at least 0."),
+        ("style.jpg,weight=-1", "a style's weight cannot be -1; it takes a number, at least 0."),
         ("style.jpg,wieght=1", "a style has no wieght; what can be said of it is weight, scale, mask, region."),
         ("style.jpg,region=content.png#00ff00", "has the color #00ff00"),
         ("style.jpg,region=style.jpg", "is not the shape of the picture"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from impasto import Picture
-from impasto.cli.signals import Interrupted, gentle
+from impasto.cli.signals import Interrupted, graceful
 
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
 
@@ -106,7 +106,7 @@ def test_a_lost_terminal_does_not_end_a_run(launch, files, expected):
 
 def test_a_second_signal_ends_at_once():
     before = signal.getsignal(signal.SIGINT)
-    with gentle() as ended:
+    with graceful() as ended:
         assert ended() == 0
         os.kill(os.getpid(), signal.SIGTERM)
         assert ended() == signal.SIGTERM

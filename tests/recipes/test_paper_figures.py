@@ -166,7 +166,8 @@ def test_figures_are_sheets_in_a_folder_with_their_pictures_beside_them(figures,
 def test_all_figures_are_painted_if_none_is_named_the_last_only_with_a_photograph(figures, files, monkeypatch):
     painted = []
     monkeypatch.setattr(
-        "impasto.cli.sheet.paint", lambda _, sheets, *__, **___: painted.append([sheet.path.stem for sheet in sheets])
+        "impasto.cli.experiments.paint",
+        lambda _, sheets, *__, **___: painted.append([sheet.path.stem for sheet in sheets]),
     )
     assert figures()[0] == 0
     assert figures("--photograph", files / "more.png")[0] == 0

@@ -36,7 +36,7 @@ def _at_every_evaluation(monkeypatch):
 def test_a_run_that_goes_on_ends_in_the_same_picture(start, tmp_path, changes, after):
     whole = start(**changes)
     expected = [progress.loss for progress in whole]
-    whole.forget()
+    whole.delete_checkpoint()
     first = start(**changes)
     for _ in itertools.islice(first, after):
         pass
@@ -47,14 +47,14 @@ def test_a_run_that_goes_on_ends_in_the_same_picture(start, tmp_path, changes, a
     assert [progress.loss for progress in second.history] == expected
     assert torch.equal(second.preview().samples, whole.preview().samples)
     assert second.stopped == whole.stopped
-    second.forget()
+    second.delete_checkpoint()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_was_killed_goes_on_from_what_was_kept_last(start):
     whole = start()
     expected = [progress.loss for progress in whole]
-    whole.forget()
+    whole.delete_checkpoint()
     killed = start()
     for _ in itertools.islice(killed, 5):
         pass
@@ -68,7 +68,7 @@ def test_a_run_that_was_killed_goes_on_from_what_was_kept_last(start):
 def test_a_finished_run_only_has_to_be_saved_again(start):
     run = start()
     list(run)
-    run.keep()
+    run.save_checkpoint()
     again = start()
     assert list(again) == []
     assert torch.equal(again.preview().samples, run.preview().samples)
@@ -79,7 +79,7 @@ def test_precision_and_threads_are_those_of_the_kept_run(start, picture):
     start = partial(start, **pictures)
     run = start(runtime=Runtime(device="cpu", dtype="bfloat16", winograd="off", threads=1))
     next(run)
-    run.keep()
+    run.save_checkpoint()
     again = start(runtime=Runtime(device="cpu"))
     assert again._machine.features == torch.bfloat16
     assert torch.get_num_threads() == 1
@@ -100,7 +100,7 @@ def test_precision_and_threads_are_those_of_the_kept_run(start, picture):
 def test_another_run_is_refused_and_the_difference_named(start, tmp_path, changes, words):
     run = start()
     next(run)
-    run.keep()
+    run.save_checkpoint()
     before = (tmp_path / "kept").read_bytes()
     with pytest.raises(CheckpointError, match=f"kept is the checkpoint of another run: {words}"):
         start(**changes)
@@ -111,7 +111,7 @@ def test_another_run_is_refused_and_the_difference_named(start, tmp_path, change
 def test_a_changed_byte_is_seen(start, tmp_path, place):
     run = start()
     next(run)
-    run.keep()
+    run.save_checkpoint()
     data = bytearray((tmp_path / "kept").read_bytes())
     data[place if isinstance(place, int) else int(place * len(data))] ^= 1
     (tmp_path / "kept").write_bytes(data)
@@ -123,7 +123,7 @@ def test_a_changed_byte_is_seen(start, tmp_path, place):
 def test_a_checkpoint_cut_short_is_refused(start, tmp_path, length):
     run = start()
     next(run)
-    run.keep()
+    run.save_checkpoint()
     (tmp_path / "kept").write_bytes((tmp_path / "kept").read_bytes()[:length])
     with pytest.raises(CheckpointError, match="delete it to begin anew"):
         start()
@@ -133,7 +133,7 @@ def test_a_checkpoint_cut_short_is_refused(start, tmp_path, length):
 def test_a_checkpoint_without_a_part_is_refused(start, tmp_path, lost):
     run = start()
     next(run)
-    run.keep()
+    run.save_checkpoint()
     tensors, record = checkpoint.read(tmp_path / "kept")
     for part in (tensors, record):
         part.pop(lost, None)
@@ -145,12 +145,12 @@ def test_a_checkpoint_without_a_part_is_refused(start, tmp_path, lost):
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(start, tmp_path, full_disk):
     run = start()
     next(run)
-    run.keep()
+    run.save_checkpoint()
     before = (tmp_path / "kept").read_bytes()
     with full_disk(len(before) // 2):
         history = list(run)
         with pytest.raises(WriteError, match="kept could not be written"):
-            run.keep()
+            run.save_checkpoint()
     assert history[0].remark.endswith(". The run goes on without this checkpoint.")
     assert run.stopped == "finished"
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
@@ -160,8 +160,8 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(start, tmp_pat
 def test_without_a_checkpoint_nothing_is_kept(transfer, picture, tmp_path):
     run = transfer().start(picture(), picture(seed=1))
     next(run)
-    run.keep()
-    run.forget()
+    run.save_checkpoint()
+    run.delete_checkpoint()
     assert not list(tmp_path.iterdir())
 
 

@@ -1,11 +1,12 @@
 """The command `impasto`: words in, words and exit codes out. All printing and exiting of the project is here."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from impasto.cli import launcher
 from impasto.cli.describe import info, presets
@@ -16,11 +17,13 @@ from impasto.cli.signals import Interrupted
 from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError
 
-__all__ = ["FRUGAL", "app", "main"]
+__all__ = ["TORCH_ENVIRONMENT", "app", "main"]
 
-FRUGAL = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
-"""For torch, which is not loaded yet: memory in large pages, and few of the convolutions kept that are compiled for one
-shape each (docs/notes/speed.md)."""
+TORCH_ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
+"""Variables for torch, which is not loaded yet: memory in large pages, and room for few of the convolutions that are
+compiled for one shape each (docs/notes/speed.md)."""
+
+_WITHOUT_DOCSTRINGS = "Python removed the help of flags and arguments (-OO); start it without that."
 
 app = App(
     name="impasto",
@@ -28,6 +31,8 @@ app = App(
     version=lambda: version("impasto"),
     result_action="return_value",
     help_format="plaintext",
+    help_epilogue=_WITHOUT_DOCSTRINGS if sys.flags.optimize > 1 else None,
+    default_parameter=Parameter(allow_repeating=True),  # scripts append flags: the last one counts
     suppress_keyboard_interrupt=False,  # `main` has words for it
 )
 app.command(paint)
@@ -43,7 +48,10 @@ app.command(presets)
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
-    os.environ.update(FRUGAL | os.environ)
+    os.environ.update(TORCH_ENVIRONMENT | os.environ)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without "×" shows "?"
     try:
         app(tokens, exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as error:

@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from impasto.transfer.progress import Progress as Report
-    from impasto.transfer.run import Run
+from impasto.jobs.durations import clock
 
-__all__ = ["Show", "bar", "clock", "download", "lasting", "plan", "records", "remark", "say", "silence"]
+if TYPE_CHECKING:
+    from impasto.planning.plan import Plan
+    from impasto.transfer.progress import Progress as Report
+
+__all__ = ["Show", "bar", "download", "plan", "records", "remark", "say", "silence", "while_seen"]
 
 Show = Callable[["Report"], None]
 """Shows one evaluation's progress."""
@@ -50,8 +52,8 @@ def bar() -> Generator[Show, None, None]:
 
 
 @contextmanager
-def lasting(shown: AbstractContextManager[Show]) -> Generator[Show, None, None]:
-    """Show as long as anyone is there to see: a run outlives its terminal, and a program that reads its records."""
+def while_seen(shown: AbstractContextManager[Show]) -> Generator[Show, None, None]:
+    """Show for as long as someone reads: a run goes on when its terminal, or the program that reads it, is gone."""
     show = shown.__enter__()
 
     def show_or_not(report: "Report") -> None:
@@ -103,8 +105,7 @@ def records() -> Generator[Show, None, None]:
     """Print one JSON record an evaluation on standard output."""
 
     def show(report: "Report") -> None:
-        sys.stdout.write(json.dumps(report.as_dict()) + "\n")
-        sys.stdout.flush()
+        print(json.dumps(report.as_dict()), flush=True)  # noqa: T201
 
     yield show
 
@@ -122,33 +123,26 @@ def silence() -> Generator[Show, None, None]:
 _HELD = {"bfloat16": "held in bfloat16", "computed": "computed each time"}
 
 
-def plan(run: "Run", seconds: float) -> None:
+def plan(plan: "Plan", seconds: float, *, has_history: bool) -> None:
     """Print what a run will do: its stages, how each fits into memory, and how much memory and time it will take."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("stage", "pixels", "evaluations", "tiles", "history", "memory", "work"):
         table.add_column(name, justify="left" if name in {"tiles", "history"} else "right")
-    for number, stage in enumerate(run.plan.stages, start=1):
+    for number, stage in enumerate(plan.stages, start=1):
         layout = stage.layout
         tiles = f"{layout.tiles} of {layout.tiling.side}, {layout.tiling.kept} kept" if layout.tiles > 1 else "1"
-        history = f"{layout.history} in {layout.history_type}" if run.settings.optimizer == "lbfgs" else ""
+        history = f"{layout.history} in {layout.history_type}" if has_history else ""
         memory = f"{layout.bytes / 1e9:.2f} GB"
         table.add_row(
             str(number), str(stage.size), str(stage.evaluations), tiles, history, memory, f"{layout.work:.2f}"
         )
     console = Console(highlight=False, markup=False)
     console.print(table)
-    for number, stage in enumerate(run.plan.stages, start=1):
+    for number, stage in enumerate(plan.stages, start=1):
         if stage.layout.tiling.targets != "kept":
             console.print(f"In stage {number} the content's features are {_HELD[stage.layout.tiling.targets]}.")
-    gigabytes = f"{run.plan.bytes / 1e9:.2f} GB, {run.plan.held / 1e9:.2f} GB of it without any stage"
+    gigabytes = f"{plan.bytes / 1e9:.2f} GB, {plan.held / 1e9:.2f} GB of it without any stage"
     console.print(f"About {gigabytes}, and {clock(seconds)} in time.")
-
-
-def clock(seconds: float) -> str:
-    """Write a duration as 0:42, 12:05 or 3:12:05."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def say(sentence: str) -> None:

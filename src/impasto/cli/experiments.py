@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli.flags import FiguresFlags, choose
-from impasto.cli.sources import open_picture
+from impasto.cli.sheets import open_picture, paint
 from impasto.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def figures(
         flags: The options.
 
     """
-    from impasto.cli import sheet  # noqa: PLC0415 (torch)
+    from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch)
     from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments  # noqa: PLC0415
 
     def opened(path: Path) -> "Picture":
@@ -73,10 +73,10 @@ def figures(
         as_printed,
     )
     sheets = [
-        sheet.Sheet(folder / f"figure-{number}.png", FIGURES[number](experiments), folder / f"figure-{number}")
+        Sheet(folder / f"figure-{number}.png", FIGURES[number](experiments), folder / f"figure-{number}")
         for number in numbers
     ]
-    sheet.paint(experiments.content, sheets, runtime, overwrite=overwrite, quiet=quiet)
+    paint(experiments.content, sheets, runtime, overwrite=overwrite, quiet=quiet)
 
 
 def _numbers(asked: "list[int] | None", known: "Collection[int]", *, has_photograph: bool) -> list[int]:

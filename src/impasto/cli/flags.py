@@ -2,27 +2,31 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from impasto.errors import SettingsError
+from impasto.jobs.job import Job
 from impasto.settings import Option, Options, Runtime, Settings, preset
 from impasto.settings.choices import Command
 
-__all__ = ["FiguresFlags", "Flags", "InfoFlags", "MeasureFlags", "SweepFlags", "choose"]
+__all__ = ["FiguresFlags", "Flags", "InfoFlags", "MeasureFlags", "OutputFlags", "SweepFlags", "choose", "given_flags"]
 
 
 _OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
+_OUTPUT = [option for option in Job.options() if option.group == "Output"]
 _GROUPS = {
-    name: Group(name, sort_key=10 + order) for order, name in enumerate(dict.fromkeys(o.group for o in _OPTIONS))
+    name: Group(name, sort_key=10 + order)
+    for order, name in enumerate(dict.fromkeys(option.group for option in (*_OUTPUT, *_OPTIONS)))
 }
 
 
 def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
-    help = f"{option.help} [{'' if option.is_switch else option.accepts + '; '}default: {option.default}]"  # noqa: A001
+    notes = ("" if option.is_switch else option.accepts, option.default and f"default: {option.default}")
+    help = f"{option.help} [{'; '.join(filter(None, notes))}]"  # noqa: A001
     kind: Any = (bool | str | None if several else bool | None) if option.is_switch else str | None
     return (
         option.name,
@@ -31,26 +35,28 @@ def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
     )
 
 
-def _flags(command: Command, *, several: bool = False) -> Any:
+def _flags(command: Command, options: Sequence[Option] = _OPTIONS, *, several: bool = False) -> Any:
     """Make a parameter that unfolds into the flags of a command: texts, which the models check, or None.
 
     With `several`, a switch takes a text, too, so that each option can be given several values.
     """
-    fields = [_field(option, several=several) for option in _OPTIONS if command in option.commands]
+    fields = [_field(option, several=several) for option in options if command in option.commands]
     given = dataclasses.make_dataclass("Given", fields, kw_only=True, frozen=True)
     given.__module__ = __name__  # make_dataclass says "types", which cyclopts takes for a builtin and does not unfold
     return Annotated[given | None, Parameter(name="*")]
 
 
 if TYPE_CHECKING:
-    Flags = SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
+    Flags = OutputFlags = SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
 else:
     Flags = _flags("paint")
+    OutputFlags = _flags("paint", _OUTPUT)
     SweepFlags = _flags("sweep", several=True)
     MeasureFlags = _flags("measure")
     FiguresFlags = _flags("figures")
     InfoFlags = _flags("info")
-"""The flags of each command, as its options say; `Flags` are those of all commands that paint one picture."""
+"""The flags of each command, as its options say; `Flags` and `OutputFlags` are those of all commands that paint one
+picture."""
 
 
 def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:
@@ -60,12 +66,17 @@ def choose(flags: object, preset_name: str | None = None, source: Path | None = 
         SettingsError: a name or value is not accepted, or the file holds no settings.
 
     """
-    given = {} if flags is None else {name: value for name, value in vars(flags).items() if value is not None}
+    given = given_flags(flags)
     settings = Settings() if source is None else _read(source)
     if preset_name is not None:
         changed = preset(preset_name).model_dump(exclude_unset=True)
         settings = settings.replace(**changed)
     return settings.replace(**_of(Settings, given)), Runtime(**_of(Runtime, given))
+
+
+def given_flags(flags: object) -> dict[str, Any]:
+    """Return the flags that were given, by the names of their options."""
+    return {} if flags is None else {name: value for name, value in vars(flags).items() if value is not None}
 
 
 def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:

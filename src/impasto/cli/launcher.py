@@ -12,11 +12,11 @@ from impasto.errors import RunError
 
 __all__ = ["is_lead", "launch", "launched"]
 
-_PATIENCE = 20.0
-"""Seconds in which processes that lost another one may save what they have."""
+GRACE_SECONDS = 20.0
+"""Time in which processes that lost another one may save what they have."""
 
-_GLANCE = 0.1
-"""Seconds between two looks at the processes."""
+POLL_SECONDS = 0.1
+"""Time between two looks at the processes."""
 
 
 def is_lead() -> bool:
@@ -60,15 +60,15 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> None:
     """Wait until all are done, or until one failed and the others have had time to end; hand a signal on to them."""
     last = math.inf
     told = False
-    with signals.gentle() as ended:
+    with signals.graceful() as ended:
         while _running(children) and time.monotonic() < last:
-            time.sleep(_GLANCE)
+            time.sleep(POLL_SECONDS)
             if ended() and not told:
                 told = True
                 for child in children:
                     child.send_signal(ended())
             if _failed(children) and not told and last == math.inf:
-                last = time.monotonic() + _PATIENCE
+                last = time.monotonic() + GRACE_SECONDS
     killed = [rank for rank, child in enumerate(children) if (child.returncode or 0) < 0]
     if killed:
         signal = -children[killed[0]].returncode

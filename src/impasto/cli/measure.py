@@ -11,12 +11,11 @@ from rich.table import Table
 
 from impasto.cli import display
 from impasto.cli.flags import MeasureFlags, choose
-from impasto.cli.sources import open_picture
+from impasto.cli.painting import load_weights
+from impasto.cli.sheets import open_picture
 
 if TYPE_CHECKING:
-    from impasto.network.weights import Weights
     from impasto.reports.metrics import Metrics
-    from impasto.settings import Settings
 
 __all__ = ["measure"]
 
@@ -50,20 +49,12 @@ def measure(
 
     settings, runtime = choose(flags, source=None if read_note(result) is None else result)
     pictures = [open_picture(path, allow_large=allow_large, quiet=as_json) for path in (content, style, result)]
-    weights = _weights(settings, shown=not as_json)
+    weights = load_weights(settings.weights, shown=not as_json)
     found = metrics.measure(pictures[0], pictures[1], pictures[2], settings, runtime, weights=weights)
     if as_json:
         display.say(json.dumps(found.as_dict()))
     else:
         _show(found)
-
-
-def _weights(settings: "Settings", *, shown: bool) -> "Weights":
-    """Load the network's weights, with a bar if they have to be downloaded."""
-    from impasto.network.weights import load_weights  # noqa: PLC0415 (torch)
-
-    with display.download(shown=shown) as progress:
-        return load_weights(settings.weights, progress=progress)
 
 
 def _show(found: "Metrics") -> None:

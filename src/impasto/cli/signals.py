@@ -1,15 +1,15 @@
-"""Signals that end a command: gently the first time, at once the second; a lost terminal ends nothing."""
+"""Signals that end a command: gracefully the first time, at once the second; a lost terminal ends nothing."""
 
 import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupted", "gentle"]
+__all__ = ["Interrupted", "graceful"]
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_LOST = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+_IGNORED_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -18,27 +18,28 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, sentence: str, number: int) -> None:
         super().__init__(sentence)
         self.code = 128 + number
-        """With which to exit."""
+        """The exit code: 128 and the signal's number."""
 
 
 @contextmanager
-def gentle() -> Generator[Callable[[], int], None, None]:
+def graceful(on_first: Callable[[], object] = lambda: None) -> Generator[Callable[[], int], None, None]:
     """Yield a function that returns the number of the signal that asks to end, or 0.
 
-    A second one raises `Interrupted` wherever the command is.
+    The first signal calls `on_first`; the second one raises `Interrupted` wherever the command is.
     """
-    asked: list[int] = []
+    received: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         del frame
-        if asked:
+        if received:
             raise Interrupted("Ended at once.", number)
-        asked.append(number)
+        received.append(number)
+        on_first()
 
-    before = {number: signal.signal(number, note) for number in _ENDING}
-    before |= {number: signal.signal(number, signal.SIG_IGN) for number in _LOST}
+    before = {number: signal.signal(number, handle) for number in _ENDING_SIGNALS}
+    before |= {number: signal.signal(number, signal.SIG_IGN) for number in _IGNORED_SIGNALS}
     try:
-        yield lambda: asked[0] if asked else 0
+        yield lambda: received[0] if received else 0
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

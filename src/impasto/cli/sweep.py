@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto import files
-from impasto.cli.drive import Output
 from impasto.cli.flags import SweepFlags, choose
-from impasto.cli.sources import open_picture
+from impasto.cli.painting import Output
+from impasto.cli.sheets import open_picture, paint
 from impasto.errors import InputError
 from impasto.settings import Runtime, Settings
 
@@ -71,14 +71,14 @@ def sweep(
     """
     axes = _axes(flags)
     chosen, runtime = _combinations(flags, axes, preset, settings)
-    files.check_output(output, overwrite=overwrite)
-    from impasto.cli import sheet  # noqa: PLC0415 (torch loads after the cheap checks)
+    files.check_output(output, overwrite=overwrite, inputs=[content, style, *styles])
+    from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch loads after the cheap checks)
     from impasto.recipes.paper_figures import Panel  # noqa: PLC0415
 
     pictures = [open_picture(path, allow_large=allow_large, quiet=quiet) for path in (content, style, *styles)]
     panels = {values: Panel(_name(axes, values), options, pictures[1:]) for values, options in chosen.items()}
-    shown = sheet.Sheet(output, _blocks(axes, panels), folder)
-    sheet.paint(pictures[0], [shown], runtime, overwrite=overwrite, quiet=quiet)
+    sheet = Sheet(output, _blocks(axes, panels), folder)
+    paint(pictures[0], [sheet], runtime, overwrite=overwrite, quiet=quiet)
 
 
 def _axes(flags: object) -> Axes:

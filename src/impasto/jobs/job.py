@@ -5,11 +5,10 @@ A command builds a job from flags, a page from a form, a folder from a list. A j
 
 import base64
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from impasto.errors import InputError
 from impasto.files import exists
@@ -32,7 +31,7 @@ def _source(value: object) -> object:
     """Take a path, a data URI or a picture in memory."""
     if isinstance(value, str) and not value.startswith(DATA_URI):
         return Path(value)
-    if isinstance(value, str | Path) or hasattr(value, "in_profile"):  # a Picture, without importing torch
+    if value is None or isinstance(value, str | Path) or hasattr(value, "in_profile"):  # a Picture, without torch
         return value
     raise ValueError("neither a path nor a picture")
 
@@ -45,16 +44,25 @@ def _written(value: "str | Path | Picture") -> str:
 Source = Annotated[
     Any,
     BeforeValidator(_source),
-    PlainSerializer(_written, return_type=str, when_used="json"),
+    PlainSerializer(_written, return_type=str, when_used="json-unless-none"),
     f"the path of a picture, a picture, or its PNG file as {DATA_URI}…",
 ]
 """A picture: the path of its file, a `Picture`, or a PNG file as a data URI."""
 
 
+def _given(value: object) -> object:
+    """Refuse a source that is missing."""
+    if value is None:
+        raise ValueError("no picture")
+    return value
+
+
 class StyleSource(Options):
     """A style image of a job, and how it is used beside others."""
 
-    picture: Source
+    owner: ClassVar[str] = "a style's "
+
+    picture: Annotated[Source, AfterValidator(_given)]
     """The painting."""
     weight: float = option(1.0, "Style", "Weight beside the other styles of its region.", ge=0)
     scale: float = option(1.0, "Style", "Size of its strokes, times that of the settings.", gt=0, le=10)
@@ -70,14 +78,11 @@ class StyleSource(Options):
 
         """
         path, words = _parts(text)
-        given: dict[str, str] = {}
+        given: dict[str, Any] = {}
         for name, value in words:
             if name in given:
                 raise InputError(f"a style has one {name}, not both {given[name]} and {value}; give it once.")
             given[name] = value
-        for name in ("weight", "scale"):
-            if name in given and not _is_number(given[name]):
-                raise InputError(f"a style's {name} cannot be {given[name]}; it takes a number, such as 0.5.")
         return cls(picture=path, **given)
 
 
@@ -90,7 +95,9 @@ class Job(Options):
     """The paintings, blended by their weights in each region."""
     initial: Source = None
     """A picture to start from, in place of what `settings.init` says."""
-    keep: str | None = option(None, "Picture", "A mask of what stays as it is in the photograph.", "FILE or FILE#rrggbb")
+    keep: str | None = option(
+        None, "Picture", "A mask of what stays as it is in the photograph.", "FILE or FILE#rrggbb"
+    )
     shape: str = option("1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2")
     print_size: str | None = option(
         None,
@@ -137,7 +144,7 @@ def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Divide the path of a style from what is said of it, at the last place where what is before is a file's path."""
     pieces = _BOUNDARY.split(text)
     count = next((n for n in range(len(pieces), 0, -1) if exists(",".join(pieces[:n]))), 1)
-    path, words = ",".join(pieces[:count]), [piece.partition("=")[::2] for piece in pieces[count:]]
+    path, words = ",".join(pieces[:count]), [_word(piece) for piece in pieces[count:]]
     for said in (path, *(value for _, value in words)):
         unknown = _UNKNOWN.search(said)
         if unknown and not exists(said):
@@ -145,9 +152,6 @@ def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
     return path, words
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _word(piece: str) -> tuple[str, str]:
+    name, _, value = piece.partition("=")
+    return name, value

@@ -13,29 +13,33 @@ PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 """The kinds of file that a chart can be saved in."""
 
 
-def check_plot(path: Path, *, overwrite: bool) -> None:
-    """Refuse a chart's path before the work begins.
+def check_plot(path: Path) -> None:
+    """Refuse a path whose suffix is that of no chart.
 
     Raises:
-        InputError: it does not end in one of `PLOT_SUFFIXES`, or no file may be written there.
+        InputError: it does not end in one of `PLOT_SUFFIXES`.
 
     """
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise InputError(f"a plot cannot be saved as {path}; its name must end in {', '.join(PLOT_SUFFIXES)}.")
-    files.check_output(path, overwrite=overwrite)
 
 
 def plot_losses(history: Sequence[Progress], path: Path, *, overwrite: bool = False) -> None:
-    """Draw the loss and its terms against the seconds of a run, a dashed line where a stage begins.
+    """Draw the loss and its terms against the seconds of a run, with a dashed line where a stage begins.
+
+    Args:
+        history: The progress of each evaluation, in order.
+        path: A .png, .svg or .pdf file.
+        overwrite: Whether a file that is there may be replaced.
 
     Raises:
-        InputError: as `check_plot`.
+        InputError: the suffix is that of no chart, or no file may be written there.
         WriteError: the file could not be written.
 
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, for those who plot)
 
-    check_plot(path, overwrite=overwrite)
+    check_plot(path)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     seconds = [progress.seconds for progress in history]

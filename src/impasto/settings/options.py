@@ -7,7 +7,7 @@ import difflib
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, Self, cast, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple, Self, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +29,7 @@ class Option(NamedTuple):
     group: str
     help: str
     default: str
+    """The default as a flag takes it; empty if there is none."""
     accepts: str
     """What values are accepted, as the end of the sentence "it takes …"."""
     is_switch: bool
@@ -41,6 +42,9 @@ class Option(NamedTuple):
 class Options(BaseModel):
     """The base of `Settings` and `Runtime`: frozen, closed, with one-sentence errors."""
 
+    owner: ClassVar[str] = ""
+    """What stands before an option's name in messages."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def __init__(self, **values: Any) -> None:
@@ -51,14 +55,16 @@ class Options(BaseModel):
 
     @classmethod
     def options(cls) -> Iterator[Option]:
-        """List the options in the order in which they are written."""
+        """List the options in the order in which they are written; fields declared without `option` are left out."""
         for name, field in cls.model_fields.items():
-            tags = cast("dict[str, Any]", field.json_schema_extra)
+            tags = cast("dict[str, Any] | None", field.json_schema_extra)
+            if tags is None:
+                continue
             yield Option(
                 name=name,
                 group=tags["group"],
                 help=field.description or "",
-                default=_text(field.default),
+                default="" if field.default is None else _text(field.default),
                 accepts=_accepts(field),
                 is_switch=field.annotation is bool,
                 commands=tags["commands"],
@@ -90,7 +96,7 @@ class Options(BaseModel):
             SettingsError: an option's name or value is not accepted.
 
         """
-        return type(self)(**{**self.model_dump(), **changes})
+        return type(self)(**{**dict(self), **changes})
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
@@ -102,8 +108,10 @@ class Options(BaseModel):
             near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
             hint = f"{near[0]} is the nearest" if near else f"the options are {', '.join(cls.model_fields)}"
             return f"there is no option {name}; {hint}."
+        if first["type"] == "missing":
+            return f"{cls.owner}{name} is missing; it takes {_accepts(cls.model_fields[name])}."
         value = cast("Mapping[str, object]", error.errors()[0]).get("input")
-        return f"{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
+        return f"{cls.owner}{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
 
 
 def _text(value: object) -> str:

@@ -147,7 +147,7 @@ class Run:
         """
         self.preview().save(path, overwrite=overwrite)
 
-    def keep(self) -> None:
+    def save_checkpoint(self) -> None:
         """Leave a checkpoint now, if there is a place for it.
 
         Raises:
@@ -157,7 +157,7 @@ class Run:
         if self._keeper is not None:
             self._keeper.keep(self._at, self.plan)
 
-    def forget(self) -> None:
+    def delete_checkpoint(self) -> None:
         """Delete the checkpoint, after the picture has been saved."""
         if self._keeper is not None:
             self._keeper.drop()
@@ -339,7 +339,7 @@ class Run:
     def _keep_now_and_then(self) -> None:
         if self._keeper is not None and self._keeper.is_due():
             try:
-                self.keep()
+                self.save_checkpoint()
             except ImpastoError as error:
                 self._remarks.append(f"{error} The run goes on without this checkpoint.")
 

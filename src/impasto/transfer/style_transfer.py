@@ -85,9 +85,9 @@ class StyleTransfer:
                 style no weight.
             initial: A picture to start from, in place of what `settings.init` says; it is brought to size.
             keep: Where the picture stays as the content is.
-            checkpoint: A file in which the run leaves what it takes to go on, now and then as the runtime says, and by
-                `Run.keep`. If it is there already, the run goes on from it, on the same plan and with the same
-                precision, algorithm and threads, so that it ends in the same picture.
+            checkpoint: A file from which the run can go on, saved now and then as the runtime says and by
+                `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
+                same precision, algorithm and threads, so that it ends in the same picture.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.

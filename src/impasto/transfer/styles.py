@@ -44,8 +44,8 @@ class Style:
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:
             raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
-        if not 0 < self.scale <= 10:
-            raise InputError(f"a style's scale cannot be {self.scale}; it takes a number, above 0 and at most 10.")
+        if not 0 < self.scale < math.inf:
+            raise InputError(f"a style's scale cannot be {self.scale}; it takes a number, above 0.")
 
 
 def regions(

@@ -1,16 +1,19 @@
-"""How the pictures of sheets are painted: one after another, and the sheet is saved again after each."""
+"""Sheets of many pictures: one is painted after another, and the sheet is saved again after each."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import accumulate, chain
 from pathlib import Path
 
 from impasto import files
-from impasto.cli import display
 from impasto.errors import InputError, RunError, WriteError
 from impasto.images import Picture, check_suffix
+from impasto.jobs.events import Ended, Evaluated, Event, Painted, Saved
+from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.session import Session
 from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.planning.plan import Plan, Size
@@ -18,7 +21,6 @@ from impasto.recipes.paper_figures import Panel
 from impasto.reports.contact_sheets import Block, draw, measure
 from impasto.settings import Runtime
 from impasto.transfer.progress import Clock, Progress, Result
-from impasto.transfer.run import Run
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Sheet", "paint"]
@@ -29,27 +31,35 @@ class Sheet:
     """A file, and the pictures that it shows."""
 
     path: Path
+    """Where the sheet is saved."""
     blocks: Sequence[Block[Panel | Picture]]
+    """What the sheet shows, in its order."""
     folder: Path | None = None
-    """Where each painted picture is saved by its own name, if anywhere; made where it is missing."""
+    """Where each painted picture is saved by its own name, if anywhere; the folder is made where it is missing."""
     painted: dict[Panel, Result] = field(default_factory=dict[Panel, Result])
     """What has been painted so far."""
 
     @property
     def panels(self) -> list[Panel]:
-        """What is to be painted, in order."""
+        """The pictures to be painted, in order."""
         return [cell for block in self.blocks for cell in block if isinstance(cell, Panel)]
 
     def file(self, panel: Panel) -> Path | None:
-        """Return where a picture is saved."""
+        """Return where a picture is saved by its own name."""
         return None if self.folder is None else self.folder / f"{panel.name}.png"
 
     def size(self, sizes: Mapping[Panel, Size]) -> Size:
-        """Return the size of the sheet, from those of the pictures to paint."""
+        """Return the size of the sheet in pixels, from the sizes of the pictures to be painted."""
         return measure([block.map(lambda cell: _size(cell, sizes)) for block in self.blocks])
 
     def save(self, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
-        """Draw what is painted so far; the places of the others stay empty."""
+        """Draw what is painted so far; the places of the other pictures stay empty.
+
+        Args:
+            sizes: The size of each picture to be painted.
+            overwrite: Whether a file that is there may be replaced.
+
+        """
 
         def shown(cell: Panel | Picture) -> Picture | Size:
             if isinstance(cell, Panel):
@@ -60,9 +70,24 @@ class Sheet:
 
 
 def paint(
-    content: Picture, sheets: Sequence[Sheet], runtime: Runtime, *, overwrite: bool = False, quiet: bool = False
-) -> None:
+    content: Picture,
+    sheets: Sequence[Sheet],
+    runtime: Runtime,
+    *,
+    overwrite: bool = False,
+    load: Callable[[str], Weights] | None = None,
+) -> Iterator[Event]:
     """Paint the pictures of all sheets and save them; on Ctrl-C, the sheets hold what is painted so far.
+
+    Args:
+        content: The photograph of all pictures.
+        sheets: What to paint.
+        runtime: How to compute.
+        overwrite: Whether files that are there may be replaced.
+        load: Returns the weights of a name that `Settings.weights` accepts.
+
+    Yields:
+        `Evaluated`, as if all runs were one; `Painted` after each picture; `Saved` for each sheet at the end.
 
     Raises:
         InputError: a picture or a sheet cannot be made or saved as asked; nothing has been painted then.
@@ -70,41 +95,37 @@ def paint(
 
     """
     _check(sheets, overwrite=overwrite)
-    jobs = [(sheet, panel) for sheet in sheets for panel in sheet.panels]
-    studio = _Studio(content, runtime, _load([panel for _, panel in jobs], shown=not quiet))
-    plans = {panel: studio.transfer(panel).plan(content, panel.styles) for _, panel in jobs}
+    load_once = cache(load or weights.load_weights)
+    pairs = [(sheet, panel) for sheet in sheets for panel in sheet.panels]
+    plans = {panel: _plan(content, panel, runtime, load_once) for _, panel in pairs}
     sizes = {panel: plan.stages[-1].size for panel, plan in plans.items()}
     for sheet in sheets:
         check_suffix(sheet.path, longest_side=max(sheet.size(sizes)))
-    work = _Work(list(plans.values()))
+    total = _Total(list(plans.values()))
     try:
-        with display.silence() if quiet else display.bar() as show:
-            for number, (sheet, panel) in enumerate(jobs):
-                run = studio.start(panel)
-                for progress in run:
-                    show(work.so_far(number, progress))
-                _save(sheet, panel, run, sizes, overwrite=overwrite)
-                if not quiet:
-                    display.say(f"{number + 1}/{len(jobs)} {panel.name}: {_outcome(sheet.painted[panel])}")
+        for number, (sheet, panel) in enumerate(pairs):
+            session = Session(_job(content, panel, runtime), load=load_once)
+            for event in session:
+                if isinstance(event, Evaluated):
+                    yield Evaluated(total.progress(number, event.progress))
+                elif isinstance(event, Ended):
+                    _save(sheet, panel, session.result(), sizes, overwrite=overwrite)
+                    yield Painted(number + 1, len(pairs), panel.name, _outcome(sheet.painted[panel]))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_interrupted(sheets)) from None
-    _end(sheets, sizes, quiet=quiet)
+    for sheet in sheets:
+        yield Saved(sheet.path, "sheet", str(sheet.size(sizes)))
+    _check_losses(sheets)
 
 
-@dataclass(frozen=True)
-class _Studio:
-    """What all pictures are painted with."""
+def _job(content: Picture, panel: Panel, runtime: Runtime) -> Job:
+    styles = tuple(StyleSource(picture=style) for style in panel.styles)
+    return Job(content=content, styles=styles, settings=panel.settings, runtime=runtime)
 
-    content: Picture
-    runtime: Runtime
-    loaded: Mapping[str, Weights]
-    """By the names that settings have for them."""
 
-    def transfer(self, panel: Panel) -> StyleTransfer:
-        return StyleTransfer(panel.settings, self.runtime, weights=self.loaded[panel.settings.weights])
-
-    def start(self, panel: Panel) -> Run:
-        return self.transfer(panel).start(self.content, panel.styles)
+def _plan(content: Picture, panel: Panel, runtime: Runtime, load: Callable[[str], Weights]) -> Plan:
+    settings = panel.settings
+    return StyleTransfer(settings, runtime, weights=load(settings.weights)).plan(content, panel.styles)
 
 
 def _size(cell: Panel | Picture, sizes: Mapping[Panel, Size]) -> Size:
@@ -124,29 +145,22 @@ def _check(sheets: Sequence[Sheet], *, overwrite: bool) -> None:
 
 def _check_file(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that could not be written, in a folder that is there or can be made."""
-    if path.parent.is_dir():
+    if files.exists(path.parent):
         files.check_output(path, overwrite=overwrite)
     else:
         _check_file(path.parent, overwrite=False)
 
 
-def _load(panels: Sequence[Panel], *, shown: bool) -> Mapping[str, Weights]:
-    """Load each network once, with a bar if its weights have to be downloaded."""
-    sources = dict.fromkeys(panel.settings.weights for panel in panels)
-    with display.download(shown=shown) as progress:
-        return {source: weights.load_weights(source, progress=progress) for source in sources}
-
-
-def _save(sheet: Sheet, panel: Panel, run: Run, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
+def _save(sheet: Sheet, panel: Panel, result: Result, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
     """Save a picture in its own file and in the sheet."""
     path, is_first = sheet.file(panel), not sheet.painted
-    sheet.painted[panel] = run.result()
+    sheet.painted[panel] = result
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WriteError(f"the folder {path.parent} could not be made: {files.reason(error)}.") from error
-        run.save(path, overwrite=overwrite)
+        result.picture.save(path, overwrite=overwrite)
     sheet.save(sizes, overwrite=overwrite or not is_first)
 
 
@@ -158,18 +172,16 @@ def _outcome(result: Result) -> str:
 
 
 def _interrupted(sheets: Sequence[Sheet]) -> str:
-    begun = [str(sheet.path) for sheet in sheets if sheet.painted]
-    if not begun:
+    """Say what is painted of sheets that are not finished."""
+    saved = [str(sheet.path) for sheet in sheets if sheet.painted]
+    if not saved:
         return "Interrupted before the first picture was painted; nothing is saved."
     done, count = sum(len(sheet.painted) for sheet in sheets), sum(len(sheet.panels) for sheet in sheets)
-    return f"Interrupted after {done} of {count} pictures; what is painted so far is in {', '.join(begun)}."
+    return f"Interrupted after {done} of {count} pictures; what is painted so far is in {', '.join(saved)}."
 
 
-def _end(sheets: Sequence[Sheet], sizes: Mapping[Panel, Size], *, quiet: bool) -> None:
-    """Say where the sheets are, or which pictures failed."""
-    if not quiet:
-        for sheet in sheets:
-            display.say(f"{sheet.path}: {sheet.size(sizes)}")
+def _check_losses(sheets: Sequence[Sheet]) -> None:
+    """Raise an error that names the pictures whose loss was not finite."""
     painted = chain.from_iterable(sheet.painted.items() for sheet in sheets)
     diverged = [panel.name for panel, result in painted if result.stopped == "diverged"]
     if diverged:
@@ -179,16 +191,16 @@ def _end(sheets: Sequence[Sheet], sizes: Mapping[Panel, Size], *, quiet: bool) -
         )
 
 
-class _Work:
-    """The stages of all runs, counted as those of one."""
+class _Total:
+    """The progress of all runs, as if their stages were those of one."""
 
     def __init__(self, plans: Sequence[Plan]) -> None:
-        self._firsts = list(accumulate((len(plan.stages) for plan in plans), initial=0))
+        self._first_stages = list(accumulate((len(plan.stages) for plan in plans), initial=0))
         self._clock = Clock(Plan(tuple(stage for plan in plans for stage in plan.stages)))
 
-    def so_far(self, number: int, progress: Progress) -> Progress:
-        """Return the progress of run `number`, from 0, as that of the whole."""
-        stage = self._firsts[number] + progress.stage
+    def progress(self, number: int, progress: Progress) -> Progress:
+        """Return the progress of run `number`, counted from 0, as that of the whole."""
+        stage = self._first_stages[number] + progress.stage
         (seconds,) = self._clock.tick(1)
         left = self._clock.left(stage - 1, progress.evaluation, seconds)
-        return replace(progress, stage=stage, stages=self._firsts[-1], seconds=seconds, seconds_left=left)
+        return replace(progress, stage=stage, stages=self._first_stages[-1], seconds=seconds, seconds_left=left)

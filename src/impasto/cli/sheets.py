@@ -1,0 +1,71 @@
+"""What the commands share that show many pictures: sheets, painted while a bar is drawn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.cli import display
+from impasto.cli.painting import load_weights
+
+if TYPE_CHECKING:
+    from impasto.images import Picture
+    from impasto.jobs.sheets import Sheet
+    from impasto.settings import Runtime
+
+__all__ = ["open_picture", "paint"]
+
+
+def open_picture(path: Path, *, allow_large: bool, quiet: bool) -> "Picture":
+    """Open a picture, and say what of its file is not in it.
+
+    Args:
+        path: The file.
+        allow_large: Whether to open a picture of more than 100 million pixels.
+        quiet: Whether to say nothing.
+
+    Raises:
+        PictureError: the file cannot be read.
+
+    """
+    from impasto.images import Picture  # noqa: PLC0415 (torch)
+
+    picture = Picture.open(path, allow_large=allow_large)
+    for sentence in () if quiet else picture.remarks:
+        display.remark(sentence)
+    return picture
+
+
+def paint(
+    content: "Picture", sheets: "Sequence[Sheet]", runtime: "Runtime", *, overwrite: bool = False, quiet: bool = False
+) -> None:
+    """Paint sheets while a bar is drawn, and say what became of each picture.
+
+    Args:
+        content: The photograph of all pictures.
+        sheets: What to paint.
+        runtime: How to compute.
+        overwrite: Whether files that are there may be replaced.
+        quiet: Whether to print nothing but errors.
+
+    Raises:
+        InputError: a picture or a sheet cannot be made or saved as asked; nothing has been painted then.
+        RunError: a file could not be written, or a loss was not finite; the sheets hold the best pictures so far.
+
+    """
+    from impasto.jobs import sheets as jobs  # noqa: PLC0415 (torch)
+    from impasto.jobs.events import Evaluated, Painted, Saved  # noqa: PLC0415
+
+    events = jobs.paint(
+        content, sheets, runtime, overwrite=overwrite, load=lambda name: load_weights(name, shown=not quiet)
+    )
+    saved: list[str] = []
+    with display.silence() if quiet else display.bar() as show:
+        for event in events:
+            if isinstance(event, Evaluated):
+                show(event.progress)
+            elif isinstance(event, Painted) and not quiet:
+                display.say(f"{event.number}/{event.count} {event.name}: {event.sentence}")
+            elif isinstance(event, Saved):
+                saved.append(f"{event.path}: {event.size}")
+    for sentence in () if quiet else saved:
+        display.say(sentence)

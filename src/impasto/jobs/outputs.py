@@ -1,0 +1,104 @@
+"""The files that a job writes: their names, and whether they may be written, before any work is done for them."""
+
+import json
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+from impasto import files
+from impasto.errors import InputError
+from impasto.jobs.job import Job
+from impasto.recipes.print_size import PrintSize
+
+__all__ = ["check_formats", "check_frames", "frame", "prepared"]
+
+
+def prepared(job: Job) -> Job:
+    """Return a job with its checkpoint named, after the paths of the files that it writes have been checked.
+
+    A job that goes on from its checkpoint may replace the picture that it saved before, but no file of anyone else.
+
+    Raises:
+        InputError: a file could not be written at the end, would replace one that the job reads, or is named twice.
+
+    """
+    if job.output is None:
+        return _without_output(job)
+    output, checkpoint = job.output, job.checkpoint or files.beside(job.output, ".checkpoint")
+    goes_on = not job.overwrite and files.exists(checkpoint) and _is_own(output)
+    job = job.replace(checkpoint=checkpoint, overwrite=job.overwrite or goes_on)
+    _check_distinct({"picture": output, "plot": job.plot, "checkpoint": checkpoint})
+    files.check_output(output, overwrite=job.overwrite, inputs=job.inputs)
+    files.check_output(checkpoint, overwrite=True, inputs=job.inputs)
+    if job.plot is not None:
+        files.check_output(job.plot, overwrite=job.overwrite, inputs=job.inputs)
+    return job
+
+
+def check_formats(job: Job) -> None:
+    """Check that the formats which the names of files stand for hold what the job paints.
+
+    Raises:
+        InputError: a suffix is unknown, or its format has no room for the size or depth of the picture.
+
+    """
+    from impasto.images import check_suffix  # noqa: PLC0415 (torch)
+    from impasto.reports.charts import check_plot  # noqa: PLC0415
+
+    size = job.settings.size
+    if job.print_size is not None:
+        size = PrintSize.parse(job.print_size, job.settings.dpi).long_pixels
+    if job.output is not None:
+        check_suffix(job.output, longest_side=size, deep=job.settings.bits == "16")
+    if job.plot is not None:
+        check_plot(job.plot)
+
+
+def check_frames(job: Job, evaluations: int) -> None:
+    """Check the files that `save_every` may write in a run of so many evaluations.
+
+    Raises:
+        InputError: one of them could not be written.
+
+    """
+    for path in _frames(job, evaluations):
+        files.check_output(path, overwrite=job.overwrite, inputs=job.inputs)
+
+
+def frame(output: Path, evaluations: int) -> Path:
+    """Return where the picture after so many evaluations is saved: `picture-00050.png` beside `picture.png`."""
+    return files.beside(output, f"-{evaluations:05}", before_suffix=True)
+
+
+def _frames(job: Job, evaluations: int) -> Iterator[Path]:
+    if job.output is not None and job.save_every:
+        for count in range(job.save_every, evaluations + 1, job.save_every):
+            yield frame(job.output, count)
+
+
+def _without_output(job: Job) -> Job:
+    """Return a job whose picture stays in memory, or refuse it where other files depend on the picture's name."""
+    for name in ("save_every", "plot", "checkpoint"):
+        if getattr(job, name):
+            raise InputError(f"a job without an output cannot have {name}; name an output.")
+    return job
+
+
+def _check_distinct(named: dict[str, Path | None]) -> None:
+    """Refuse two files of one name."""
+    paths = {what: path.resolve() for what, path in named.items() if path is not None}
+    for (what, path), (other, same) in combinations(paths.items(), 2):
+        if path == same:
+            raise InputError(f"the {what} and the {other} cannot both be {named[what]}; give one of them another name.")
+
+
+def _is_own(output: Path) -> bool:
+    """Return whether nothing is there, or a picture that impasto painted."""
+    if not files.exists(output):
+        return True
+    from impasto.images import read_note  # noqa: PLC0415 (torch)
+
+    try:
+        return "impasto" in json.loads(read_note(output) or "{}")
+    except (InputError, ValueError):
+        return False

@@ -1,0 +1,93 @@
+"""From the sources that a job names to pictures, masks and styles in memory."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from impasto.errors import InputError
+from impasto.images import Picture
+from impasto.images.masks import Mask
+from impasto.jobs.job import DATA_URI, Job, StyleSource
+from impasto.recipes import texture
+from impasto.recipes.print_size import PrintSize
+from impasto.settings import Settings
+from impasto.transfer.scene import Inputs
+from impasto.transfer.styles import Style
+
+__all__ = ["Opened", "open_job", "open_picture"]
+
+
+class Opened(NamedTuple):
+    """What a run starts from."""
+
+    inputs: Inputs
+    settings: Settings
+    """The job's settings, at the size of its print."""
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        """What of the files is not in the pictures, in sentences."""
+        pictures = (self.inputs.content, *(style.picture for style in self.inputs.styles), self.inputs.initial)
+        for picture in pictures:
+            yield from () if picture is None else picture.remarks
+
+
+def open_job(job: Job) -> Opened:
+    """Open the sources of a job.
+
+    Raises:
+        InputError: a source cannot be read or used, or a size on paper is given beside one in pixels.
+
+    """
+
+    @cache  # styles of one region have one mask
+    def mask(source: str | None) -> Mask | None:
+        return None if source is None else Mask.open(source, allow_large=job.allow_large)
+
+    def style(source: StyleSource) -> Style:
+        picture = open_picture(source.picture, allow_large=job.allow_large)
+        return Style(picture, source.weight, source.scale, mask(source.mask), mask(source.region))
+
+    if job.content is None:
+        return Opened(texture.inputs([style(each) for each in job.styles], job.shape, job.settings.size), job.settings)
+    content = open_picture(job.content, allow_large=job.allow_large)
+    settings = _printed(job, content)
+    styles = [style(each) for each in job.styles]
+    initial = None if job.initial is None else open_picture(job.initial, allow_large=job.allow_large)
+    return Opened(Inputs(content, styles, initial, mask(job.keep)), settings)
+
+
+def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> Picture:
+    """Return the picture of a source.
+
+    Args:
+        source: A path, a PNG file as a data URI, or a picture in memory.
+        allow_large: Whether to open a picture of more than 100 million pixels.
+
+    Raises:
+        PictureError: the source cannot be read.
+
+    """
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, str) and source.startswith(DATA_URI):
+        return Picture.coerce(_decoded(source), allow_large=allow_large)
+    return Picture.open(source, allow_large=allow_large)
+
+
+def _printed(job: Job, content: Picture) -> Settings:
+    """Return the settings of a job at the size of its print."""
+    if job.print_size is None:
+        return job.settings
+    paper = PrintSize.parse(job.print_size, job.settings.dpi)
+    return job.settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
+
+
+def _decoded(uri: str) -> bytes:
+    try:
+        return base64.b64decode(uri.removeprefix(DATA_URI), validate=True)
+    except binascii.Error:
+        raise InputError(f"a picture is not base64: {uri[:60]}…; give a PNG file as {DATA_URI}….") from None

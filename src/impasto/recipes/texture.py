@@ -1,0 +1,65 @@
+"""A texture: a picture of any shape in the style of samples, without a photograph."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from impasto.errors import InputError
+from impasto.images import Picture
+from impasto.transfer.scene import Inputs
+from impasto.transfer.styles import Style
+
+__all__ = ["inputs", "sides"]
+
+_SHAPE = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
+
+
+def inputs(samples: Sequence[Style], shape: str, size: int) -> Inputs:
+    """Return what a run paints a texture from: a blank content, and the samples pixel by pixel as they are.
+
+    Args:
+        samples: The styles; their own scales change the size of their strokes.
+        shape: Width to height of the texture, such as `3:2`.
+        size: The long side of the texture, in pixels.
+
+    Raises:
+        InputError: the shape is not of that form, or there is no sample.
+
+    """
+    if not samples:
+        raise InputError("a texture needs a sample; give at least one style image.")
+    width, height = sides(shape, size)
+    scaled = [_at_own_size(sample, min(width, height)) for sample in samples]
+    return Inputs(_blank(width, height, samples[0].picture), scaled)
+
+
+def sides(shape: str, size: int) -> tuple[int, int]:
+    """Return width and height, in pixels, of a texture.
+
+    Args:
+        shape: Width to height, such as `3:2`.
+        size: The long side, in pixels.
+
+    Raises:
+        InputError: the shape is not of that form.
+
+    """
+    found = _SHAPE.fullmatch(shape)
+    parts = [float(part) for part in found.groups()] if found else [0.0]
+    if min(parts) <= 0:
+        raise InputError(f"shape cannot be {shape}; it takes width to height, such as 3:2.")
+    width, height = (max(1, round(size * part / max(parts))) for part in parts)
+    return width, height
+
+
+def _blank(width: int, height: int, like: Picture) -> Picture:
+    """Return a gray picture that takes no memory, for its size and for what the sample's file says."""
+    gray = torch.full((3, 1, 1), 128, dtype=torch.uint8).expand(3, height, width)
+    return Picture(gray, profile=like.profile, bits=like.bits, dpi=like.dpi)
+
+
+def _at_own_size(sample: Style, short_side: int) -> Style:
+    """Return a sample that is used pixel by pixel beside a texture with a short side of so many pixels."""
+    return replace(sample, scale=sample.scale * min(sample.picture.width, sample.picture.height) / short_side)

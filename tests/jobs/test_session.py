@@ -1,0 +1,236 @@
+"""A session carries a job out, without a terminal."""
+
+import json
+import threading
+
+import pytest
+
+from impasto import Picture, Settings
+from impasto.errors import InputError, RunError, WriteError
+from impasto.jobs.events import Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
+from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.session import Session
+from impasto.settings import Runtime
+
+SETTINGS = Settings(size=64, first_size=0, iterations=6, tolerance=0)
+
+
+@pytest.fixture
+def job(files, tiny_network):
+    """Make a job on the tiny network, in a folder with a content and a style image."""
+
+    def make(**changes):
+        values = {
+            "content": files / "content.png",
+            "styles": (StyleSource(picture=files / "style.jpg"),),
+            "settings": SETTINGS,
+            "runtime": Runtime(device="cpu", dtype="float32", winograd="off", threads=1),
+            "output": files / "out.png",
+        }
+        return Job(**{**values, **changes})
+
+    return make
+
+
+def kinds(events):
+    return [event.kind for event in events]
+
+
+def test_a_session_says_what_happens_from_the_plan_to_the_end(job, files):
+    session = Session(job(save_every=3, plot=files / "loss.png"), forecasts=True, preview_seconds=0)
+    events = list(session)
+    assert isinstance(events[0], Planned)
+    assert events[0].seconds > 0
+    assert isinstance(events[-1], Ended)
+    assert events[-1].stopped == "finished"
+    assert sum(isinstance(event, Evaluated) for event in events) == 6
+    assert sum(isinstance(event, PreviewReady) for event in events) == 6
+    saved = [event.path.name for event in events if isinstance(event, Saved)]
+    assert saved == ["out-00003.png", "out-00006.png", "out.png", "loss.png"]
+    assert all((files / name).exists() for name in saved)
+    assert not (files / "out.png.checkpoint").exists()
+    assert session.result().stopped == "finished"
+
+
+def test_every_event_is_written_as_json(job, files):
+    for event in Session(job(save_every=3), preview_seconds=0):
+        record = json.loads(json.dumps(event.as_dict()))
+        assert record["event"] == event.kind
+
+
+def test_a_job_from_json_paints_the_same_bytes(job, files):
+    list(Session(job()))
+    again = Job.from_json(job(output=files / "again.png").model_dump_json())
+    list(Session(again))
+    assert (files / "again.png").read_bytes() == (files / "out.png").read_bytes()
+
+
+def test_pictures_in_memory_are_painted_and_stay_there(job, files):
+    content = Picture.open(files / "content.png")
+    style = StyleSource(picture=Picture.open(files / "style.jpg"))
+    session = Session(job(content=content, styles=(style,), output=None))
+    before = sorted(files.iterdir())
+    assert kinds(session)[-1] == "ended"
+    assert sorted(files.iterdir()) == before
+    list(Session(job()))
+    expected = Picture.open(files / "out.png").pixels
+    assert (session.result().picture.pixels - expected).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_pictures_written_into_json_are_painted(job, files):
+    as_json = job(content=Picture.open(files / "content.png"), output=files / "again.png").model_dump_json()
+    list(Session(Job.from_json(as_json)))
+    list(Session(job()))
+    assert (files / "again.png").read_bytes() == (files / "out.png").read_bytes()
+
+
+def test_a_cancelled_job_saves_the_picture_and_goes_on_to_the_same_bytes(job, files):
+    list(Session(job(output=files / "whole.png")))
+    session = Session(job())
+    for event in session:
+        if isinstance(event, Evaluated) and event.progress.evaluation == 2:
+            session.cancel()
+    assert event == Ended("unfinished", event.sentence)
+    assert event.sentence.startswith("Interrupted after 2 evaluations; the picture so far is in ")
+    assert (files / "out.png.checkpoint").exists()
+    events = list(Session(job()))
+    assert events[0] == Resumed(2, files / "out.png.checkpoint")
+    assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()
+
+
+def test_a_paused_job_waits_until_it_may_go_on(job, files):
+    session, said = Session(job()), []
+    for event in session:
+        said.append(event)
+        if isinstance(event, Evaluated) and event.progress.evaluation == 3:
+            session.pause()
+        elif isinstance(event, Paused):
+            assert (files / "out.png.checkpoint").exists()
+            threading.Timer(0.2, session.resume).start()
+    assert kinds(said).count("paused") == 1
+    assert said[-1].stopped == "finished"
+
+
+def test_a_paused_job_can_be_cancelled(job):
+    session, said = Session(job()), []
+    for event in session:
+        said.append(event)
+        if isinstance(event, Evaluated):
+            session.pause()
+        elif isinstance(event, Paused):
+            threading.Timer(0.2, session.cancel).start()
+    assert kinds(said).count("paused") == 1
+    assert said[-1].stopped == "unfinished"
+
+
+def test_a_face_that_fails_or_leaves_loses_no_work(job, files):
+    session = Session(job())
+    next(event for event in session if isinstance(event, Evaluated))
+    session.close()
+    assert Picture.open(files / "out.png").width == 64
+    assert (files / "out.png.checkpoint").exists()
+    assert list(session) == []
+
+
+def test_a_keyboard_interrupt_that_no_face_caught_loses_no_work(job, files, monkeypatch):
+    session = Session(job())
+    next(event for event in session if isinstance(event, Evaluated))
+    monkeypatch.setattr("impasto.transfer.run.Run.__next__", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        next(session)
+    assert (files / "out.png").exists()
+    assert (files / "out.png.checkpoint").exists()
+
+
+def test_a_run_that_fails_saves_the_picture_and_says_where(job, files, monkeypatch):
+    session = Session(job())
+    next(event for event in session if isinstance(event, Evaluated))
+
+    def fail(_):
+        raise RunError("the memory did not suffice.")
+
+    monkeypatch.setattr("impasto.transfer.run.Run.__next__", fail)
+    with pytest.raises(RunError, match=r"the memory did not suffice\. The picture so far is in .*out\.png\."):
+        list(session)
+    assert (files / "out.png").exists()
+
+
+def test_a_picture_that_cannot_be_saved_leaves_a_checkpoint(job, files, monkeypatch):
+    def full(*_, **__):
+        raise WriteError("out.png could not be written: no space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Picture, "save", full)
+        with pytest.raises(WriteError, match="no space left on device. The run is saved in"):
+            list(Session(job()))
+    assert list(Session(job()))[0].kind == "resumed"
+
+
+def test_a_loss_that_is_not_finite_ends_with_the_best_picture(job, files, no_finite_loss):
+    *_, saved, ended = Session(job())
+    assert saved == Saved(files / "out.png", "picture")
+    assert ended.stopped == "diverged"
+    assert "not finite" in ended.sentence
+
+
+def test_what_is_left_out_of_a_file_is_remarked(job, files, monkeypatch):
+    frames = Picture.open(files / "content.png")
+    monkeypatch.setattr(Picture, "open", classmethod(lambda *_, **__: frames.__class__(frames.samples, remarks=("Two frames.",))))  # fmt: skip # noqa: E501
+    events = list(Session(job()))
+    assert events[:2] == [Remarked("Two frames."), Remarked("Two frames.")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"output": "content.png", "overwrite": True}, "cannot be written, since it is read as"),
+        ({"output": "style.jpg", "overwrite": True}, "cannot be written, since it is read as"),
+        ({"plot": "content.png", "overwrite": True}, "cannot be written, since it is read as"),
+        ({"checkpoint": "content.png"}, "cannot be written, since it is read as"),
+        ({"plot": "out.png"}, "the picture and the plot cannot both be"),
+        ({"checkpoint": "out.png"}, "the picture and the checkpoint cannot both be"),
+        ({"output": "missing/out.png"}, "does not exist"),
+        ({"output": "out.xyz"}, "out.xyz"),
+        ({"output": "content.png"}, "since it is read as"),
+        ({"plot": "loss.xyz"}, "a plot cannot be saved as"),
+        ({"print_size": "30x40parsecs"}, "print cannot be 30x40parsecs"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_before_any_work(job, files, changes, sentence):
+    before = {path: path.read_bytes() for path in files.iterdir()}
+    named = {
+        name: files / value if name in {"output", "plot", "checkpoint"} else value for name, value in changes.items()
+    }
+    with pytest.raises(InputError, match=sentence):
+        Session(job(**named))
+    assert {path: path.read_bytes() for path in files.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["save_every", "plot", "checkpoint"])
+def test_a_job_without_an_output_has_no_other_files(job, files, name):
+    value = 3 if name == "save_every" else files / "x.png"
+    with pytest.raises(InputError, match=f"a job without an output cannot have {name}"):
+        Session(job(output=None, **{name: value}))
+
+
+def test_a_frame_that_exists_is_not_replaced(job, files):
+    (files / "out-00004.png").write_bytes(b"precious")
+    with pytest.raises(InputError, match=r"out-00004\.png exists already"):
+        list(Session(job(save_every=2)))
+    assert (files / "out-00004.png").read_bytes() == b"precious"
+    assert not (files / "out.png").exists()
+
+
+def test_a_large_sample_makes_a_small_texture(job, files, picture):
+    picture(960, 640, seed=2).save(files / "large.png")
+    style = StyleSource(picture=files / "large.png")
+    settings = SETTINGS.replace(content_weight=0, init="noise")
+    list(Session(job(content=None, styles=(style,), shape="2:1", settings=settings)))
+    assert (Picture.open(files / "out.png").width, Picture.open(files / "out.png").height) == (64, 32)
+
+
+def test_a_print_is_as_large_as_its_paper(job, files):
+    events = list(Session(job(print_size="2x4cm", settings=SETTINGS.replace(dpi=50, iterations=1))))
+    assert events[-1].stopped == "finished"
+    painted = Picture.open(files / "out.png")
+    assert (painted.width, painted.dpi) == (52, 50)
