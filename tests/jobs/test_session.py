@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_finite_ends_with_the_best_picture(job, files, no_fin
 
 def test_what_is_left_out_of_a_file_is_remarked(job, files, monkeypatch):
     frames = Picture.open(files / "content.png")
-    monkeypatch.setattr(Picture, "open", classmethod(lambda *_, **__: frames.__class__(frames.samples, remarks=("Two frames.",))))  # fmt: skip # noqa: E501
+    monkeypatch.setattr(Picture, "open", classmethod(lambda *_, **__: frames.__class__(frames.samples, remarks=("Two frames.",))))  # fmt: skip
     events = list(Session(job()))
     assert events[:2] == [Remarked("Two frames."), Remarked("Two frames.")]
 
