@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.errors import WriteError
 from impasto.files import whole
 from impasto.images import metadata, profiles, reading, writing, xmp
+from impasto.images.image_file import ImageFile
 from impasto.images.resampling import resample
 
 __all__ = ["Picture"]
@@ -101,10 +102,10 @@ class Picture:
 
         Raises:
             PictureError: the file is missing, damaged, cut short, of another kind, wholly transparent, or over
-                `LARGEST_PIXELS` without `allow_large`.
+                `MAX_PIXELS` without `allow_large`.
 
         """
-        found = reading.decode(Path(path), allow_large=allow_large)
+        found = reading.decode(ImageFile.open(Path(path)), allow_large=allow_large)
         alpha = None if found.alpha is None else torch.from_numpy(found.alpha)
         rest = {name: value for name, value in found._asdict().items() if name not in {"samples", "alpha"}}
         return cls(torch.from_numpy(found.samples), alpha=alpha, **rest)
