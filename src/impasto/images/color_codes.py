@@ -82,4 +82,6 @@ def profile_of_gamma(gamma: float | None, primaries: Primaries | None) -> bytes 
 def _are_close(one: Primaries, other: Primaries) -> bool:
     """Tell whether chromaticities are equal but for rounding."""
     pairs = zip(one, other, strict=True)
-    return all(abs(a - b) <= _CHROMATICITY_TOLERANCE for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True))
+    return all(
+        abs(a - b) <= _CHROMATICITY_TOLERANCE for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True)
+    )

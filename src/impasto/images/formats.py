@@ -6,7 +6,7 @@ CSV and others, and take the high dynamic range version of a phone's photograph.
 
 import re
 
-__all__ = ["loader_of", "unread_kind"]
+__all__ = ["RAW_PHOTOGRAPH", "loader_of", "unread_kind"]
 
 _LOADERS = {
     "pngload_source": rb"\x89PNG\r\n\x1a\n",
@@ -19,10 +19,10 @@ _LOADERS = {
 }
 """First bytes by the operation of libvips that reads such files; `heif`: pillow-heif reads them."""
 
-_RAW = "a raw photograph"
+RAW_PHOTOGRAPH = "a raw photograph"
 
 _UNREAD_KINDS = {
-    _RAW: rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM|....ftypcrx ",
+    RAW_PHOTOGRAPH: rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM|....ftypcrx ",
     "a JPEG XL file": rb"\xff\x0a|\0\0\0\x0cJXL ",
     "a JPEG 2000 file": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
     "a BMP file": rb"BM.{4}\0\0\0\0",
@@ -31,7 +31,7 @@ _UNREAD_KINDS = {
     "an OpenEXR file": rb"v/1\x01",
     "a Radiance file": rb"#\?RADIANCE|#\?RGBE",
     "an icon": rb"\0\0[\1\2]\0[^\0]\0",
-    "a drawing (SVG)": rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]",
+    "a drawing (SVG)": rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg\b",
     "a PDF file": rb"%PDF-",
     "a Netpbm file": rb"P[1-7][\s#]",
     "a DirectDraw file": rb"DDS ",

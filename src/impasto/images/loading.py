@@ -4,6 +4,7 @@ Each kind of file is asked here for what libvips passes over: the page that is t
 profile, an end marker that is missing, and what stands beside the picture and is left out.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import pyvips
 from impasto.errors import PictureError
 from impasto.images import heif, metadata, profiles, tiff
 from impasto.images.color_codes import ColorCodes, profile_of_gamma, unread_colors
-from impasto.images.formats import loader_of, unread_kind
+from impasto.images.formats import RAW_PHOTOGRAPH, loader_of, unread_kind
 from impasto.images.heif_boxes import heif_boxes
 from impasto.images.icc_writer import Curve, Primaries, rgb_profile
 from impasto.images.image_file import READABLE_KINDS, ImageFile
@@ -21,16 +22,22 @@ from impasto.images.libvips import check_process
 from impasto.images.png_chunks import png_chunks
 from impasto.images.samples import Samples
 
-__all__ = ["Loaded", "SizeCheck", "damaged", "load"]
+__all__ = ["Loaded", "SizeCheck", "load"]
+
+_UNREAD = re.compile("not configured|not implemented|nsupported|not supported", re.IGNORECASE)
+"""What libraries say of files that are whole, and made in a way that they do not read."""
 
 SizeCheck = Callable[[int, int], None]
 """Refuse a width and height."""
 
 _ADOBE_RGB = (Primaries((0.3127, 0.3290), (0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), Curve(563 / 256))
 
+
 class Loaded(NamedTuple):
     """A libvips image, and what its file says of it."""
 
+    file: ImageFile
+    """From which the pixels are unpacked, and which has to live until then."""
     image: Any
     """Of which only the header has been read, but for HEIC files."""
     samples: Samples
@@ -40,8 +47,12 @@ class Loaded(NamedTuple):
     """Frames, pages or pictures of which this is the first."""
     remarks: tuple[str, ...] = ()
     """What else of the file is left out, in words to stand behind its name."""
-    failure: PictureError | None = None
-    """What it means if unpacking fails; None: the file is damaged."""
+    compression: str | None = None
+    """The name of a compression that libvips may not know."""
+
+    def failure(self, error: pyvips.Error) -> PictureError:
+        """Return what it means that unpacking failed."""
+        return _failure(self.file, error, self.compression)
 
 
 def load(file: ImageFile, check: SizeCheck) -> Loaded:
@@ -60,31 +71,36 @@ def load(file: ImageFile, check: SizeCheck) -> Loaded:
     start = bytes(file.data[:256])
     loader = loader_of(start)
     if loader is None:
-        kind = unread_kind(start)
-        if kind is None:
-            raise PictureError(f"{file.name} is not a picture that impasto reads; give {READABLE_KINDS}.")
-        raise PictureError(f"{file.name} is {kind}, which impasto does not read; {_advice(kind)}.")
+        raise _unread(file, unread_kind(start))
     return _READERS[loader](file, check)
 
 
-def damaged(file: ImageFile) -> PictureError:
-    """Return the error of a file that is not whole."""
+def _unread(file: ImageFile, kind: str | None) -> PictureError:
+    """Return the error of a file of a kind that is not read; None: the kind is not known."""
+    if kind is None:
+        return PictureError(f"{file.name} is not a picture that impasto reads; give {READABLE_KINDS}.")
+    todo = (
+        "develop it with a raw converter and give a TIFF or JPEG file"
+        if kind == RAW_PHOTOGRAPH
+        else f"give {READABLE_KINDS}"
+    )
+    return PictureError(f"{file.name} is {kind}, which impasto does not read; {todo}.")
+
+
+def _failure(file: ImageFile, error: pyvips.Error | None = None, compression: str | None = None) -> PictureError:
+    """Return the error of a file that libvips refuses: it is damaged, unless it is made in a way that is not read."""
+    if error is not None and _UNREAD.search(str(error)):
+        way = f"with {compression}, which" if compression else "in a way that"
+        return PictureError(f"{file.name} is compressed {way} is not read; export it as a new PNG or JPEG file.")
     return PictureError(f"{file.name} is damaged or cut short; copy it again, or export it as a new PNG or JPEG file.")
 
 
-def _advice(kind: str) -> str:
-    """Say what to do with a file of a kind that is not read."""
-    return "develop it with a raw converter and export a TIFF or JPEG file" if "raw" in kind else f"give {READABLE_KINDS}"
-
-
-def _open(
-    file: ImageFile, loader: str, check: SizeCheck, failure: PictureError | None = None, **options: Any
-) -> Any:
+def _open(file: ImageFile, loader: str, check: SizeCheck, compression: str | None = None, **options: Any) -> Any:
     """Read the header with libvips, which refuses what is cut short and forgives a stray byte between two markers."""
     try:
         image = getattr(pyvips.Image, loader)(file.source, **{"access": "sequential", "fail_on": "error", **options})
     except pyvips.Error as error:
-        raise failure or damaged(file) from error
+        raise _failure(file, error, compression) from error
     check(image.width, image.height)
     return image
 
@@ -98,7 +114,7 @@ def _load_plain(loader: str) -> Callable[[ImageFile, SizeCheck], Loaded]:
 
     def read(file: ImageFile, check: SizeCheck) -> Loaded:
         image = _open(file, loader, check)
-        return Loaded(image, Samples.of_image(image), frames=_frames(image))
+        return Loaded(file, image, Samples.of_image(image), frames=_frames(image))
 
     return read
 
@@ -110,7 +126,7 @@ def _load_png(file: ImageFile, check: SizeCheck) -> Loaded:
         image, told = profiles.embed(image, None), _profile_of(chunks.codes, file)
     elif profiles.embedded(image) is None and not chunks.is_srgb:
         told = profile_of_gamma(chunks.gamma, chunks.primaries)
-    return Loaded(image, Samples.of_image(image), told, chunks.frames)
+    return Loaded(file, image, Samples.of_image(image), told, chunks.frames)
 
 
 def _profile_of(codes: ColorCodes, file: ImageFile) -> bytes | None:
@@ -132,8 +148,8 @@ def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
     if segments.cut_at is None:
         image = _open(file, "jpegload_source", check)
     else:
-        ended = file.with_data(bytes(file.data[: segments.cut_at]) + END_MARKER)
-        image = _open(ended, "jpegload_source", check, fail_on="warning")  # which a missing pixel is
+        file = file.with_data(bytes(file.data[: segments.cut_at]) + END_MARKER)
+        image = _open(file, "jpegload_source", check, fail_on="warning")  # which a missing pixel is
         remarks.append("has no end marker; every pixel was found, but it may have been cut short.")
     if segments.has_gain_map:
         remarks.append("has a gain map for HDR screens; it is left out.")
@@ -141,7 +157,7 @@ def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
         remarks.append("has a short film beside the picture; it is left out.")
     is_adobe = image.get_typeof("exif-data") and metadata.is_adobe_rgb(bytes(image.get("exif-data")))
     told = rgb_profile(*_ADOBE_RGB) if is_adobe else None
-    return Loaded(image, Samples.of_image(image), told, segments.pictures, tuple(remarks))
+    return Loaded(file, image, Samples.of_image(image), told, segments.pictures, tuple(remarks))
 
 
 def _load_heif(file: ImageFile, check: SizeCheck) -> Loaded:
@@ -162,7 +178,7 @@ def _of_boxes(file: ImageFile, image: Any) -> Loaded:
     if boxes.is_sequence:
         remarks.append("has moving pictures; they are left out.")
     image = _stretched(image)
-    return Loaded(image, Samples.of_image(image), told, _frames(image), tuple(remarks))
+    return Loaded(file, image, Samples.of_image(image), told, _frames(image), tuple(remarks))
 
 
 def _stretched(image: Any) -> Any:
@@ -176,31 +192,23 @@ def _stretched(image: Any) -> Any:
 
 def _load_tiff(file: ImageFile, check: SizeCheck) -> Loaded:
     if tiff.is_raw_photograph(file.data):
-        raise PictureError(
-            f"{file.name} is a raw photograph, of which impasto could read the small preview only; {_advice('raw')}."
-        )
+        raise _unread(file, RAW_PHOTOGRAPH)
     found = tiff.whole_picture(file.data)
     if found is None:
-        raise damaged(file)
+        raise _failure(file)
     page = found.page
     unread = page.unread_samples()
     if unread is not None:
-        raise PictureError(f"{file.name} holds {unread}; save it with 8 or 16 bits a channel.")
+        raise PictureError(f"{file.name} holds {unread}; save it as RGB with 8 or 16 bits a channel.")
     options: dict[str, Any] = {"page": page.number, "unlimited": True}
     if page.subifd is not None:
         options["subifd"] = page.subifd
     plain = file.with_data(tiff.with_plain_samples(file.data, page)) if page.is_misread else file
-    failure = _unread_compression(file, page.unread_compression())
-    image = _open(plain, "tiffload_source", check, failure, **options)
+    image = _open(plain, "tiffload_source", check, page.unread_compression, **options)
     samples = Samples.of_page(page, image)
-    return Loaded(image, samples, frames=found.pages, remarks=_left_out(samples), failure=failure)
-
-
-def _unread_compression(file: ImageFile, name: str | None) -> PictureError | None:
-    """Return the error of a compression that libvips may not know."""
-    if name is None:
-        return None
-    return PictureError(f"{file.name} is compressed with {name}, which is not read; save it without compression.")
+    return Loaded(
+        plain, image, samples, frames=found.pages, remarks=_left_out(samples), compression=page.unread_compression
+    )
 
 
 def _left_out(samples: Samples) -> tuple[str, ...]:

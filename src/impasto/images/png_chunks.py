@@ -1,4 +1,4 @@
-"""The chunks of a PNG file that libvips passes over: what they tell of its colors, and how many frames it has (PNG 3)."""
+"""The chunks of a PNG file that libvips passes over: what they tell of its colors, and its frames (PNG 3)."""
 
 import struct
 from collections.abc import Iterator

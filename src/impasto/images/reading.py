@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from impasto.errors import PictureError
 from impasto.images import metadata, profiles, xmp
 from impasto.images.image_file import ImageFile
-from impasto.images.loading import Loaded, damaged, load
+from impasto.images.loading import Loaded, load
 from impasto.images.samples import in_rgb
 
 __all__ = ["MAX_PIXELS", "Decoded", "decode", "read_note"]
@@ -60,13 +60,13 @@ def decode(file: ImageFile, *, allow_large: bool) -> Decoded:
     loaded = load(file, partial(_check_size, file.name, allow_large=allow_large))
     image = loaded.image
     if image.format not in {"uchar", "ushort"}:
-        raise PictureError(f"{file.name} holds {image.format} samples; save it with 8 or 16 bits a channel.")
+        raise PictureError(f"{file.name} holds {image.format} samples; save it as RGB with 8 or 16 bits a channel.")
     try:
         orientation = image.get("orientation") if image.get_typeof("orientation") else 1
         colored, profile = in_rgb(image, loaded.samples, loaded.told)
         samples = _upright(colored.numpy(), orientation)  # (H, W, 3 or 4)
     except pyvips.Error as error:
-        raise loaded.failure or damaged(file) from error
+        raise loaded.failure(error) from error
     color = np.ascontiguousarray(samples[..., :3].transpose(2, 0, 1))  # (3, H, W)
     alpha = np.ascontiguousarray(samples[..., 3]) if samples.shape[2] > 3 else None
     if alpha is not None:

@@ -33,12 +33,13 @@ class Samples(NamedTuple):
         """Return what libvips says of an image."""
         gray = image.interpretation in {"b-w", "grey16"} or image.bands < 3
         model, colors = ("gray", 1) if gray else ("cmyk", 4) if image.interpretation == "cmyk" else ("rgb", 3)
-        return cls(model, colors, colors if image.bands > colors else None, unspecified=max(0, image.bands - colors - 1))
+        more = image.bands - colors
+        return cls(model, colors, colors if more > 0 else None, unspecified=max(0, more - 1))
 
     @classmethod
     def of_page(cls, page: tiff.Page, image: Any) -> Self:
         """Return what a page of a TIFF file says of its samples, as libvips unpacked them."""
-        if page.photometric == tiff.YCBCR and (page.compression == 7 or page.subsampling != (1, 1)):
+        if page.photometric == tiff.YCBCR and (page.compression == tiff.JPEG_COMPRESSION or page.subsampling != (1, 1)):
             return cls("rgb", 3)  # it converts those, and adds an alpha to some
         if page.photometric == tiff.PALETTE:
             return cls.of_image(image)

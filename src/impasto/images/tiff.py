@@ -38,9 +38,10 @@ _RAW_COMPRESSIONS = frozenset({34713, 32767, 32769, 32770, 65000, 65535})
 _DNG_VERSION = 50706
 _SUBIFDS = 330
 _PHOTOMETRIC = 262
+_SAMPLE_FORMAT = 339
 _EXTRA_SAMPLES = 338
 
-_UNPACKED_COMPRESSIONS = {
+_UNREAD_COMPRESSIONS = {
     6: "old-style JPEG",
     34661: "JBIG",
     34676: "SGI Log",
@@ -55,7 +56,12 @@ _UNPACKED_COMPRESSIONS = {
 }
 """Compressions that a build of libvips may not have, by their names."""
 
-_FORMATS = {2: "signed", 3: "float", 5: "complex", 6: "complex"}
+JPEG_COMPRESSION = 7
+_INKS_OF_PRINT = 1
+"""The value of InkSet of cyan, magenta, yellow and black."""
+
+_SIGNED = 2
+_UNREAD_FORMATS = {_SIGNED: "signed", 3: "float", 5: "complex", 6: "complex"}
 """Values of SampleFormat that are not read."""
 
 _MAX_PAGES = 1000
@@ -80,7 +86,7 @@ class Page(NamedTuple):
     compression: int
     subfile: int
     inks: int
-    """The set of inks; 1: cyan, magenta, yellow and black."""
+    """The set of inks."""
     subsampling: tuple[int, ...]
     reference: tuple[float, ...]
     """Black and white of the three channels of YCbCr."""
@@ -108,33 +114,33 @@ class Page(NamedTuple):
 
     def unread_samples(self) -> str | None:
         """Say what the page holds that is not read, to stand behind `holds`; None: nothing."""
-        depths = " and ".join(map(str, sorted(set(self.bits))))
         if self.photometric not in _COLOR_CHANNELS:
             return _UNREAD_MEANINGS.get(self.photometric, f"colors of an unknown kind ({self.photometric})")
-        if self.sample_format in _FORMATS and not (self.sample_format == 2 and self.photometric in {CIELAB, ICCLAB}):
-            return f"{_FORMATS[self.sample_format]} samples of {depths} bits"
-        if len(set(self.bits)) > 1:
-            return f"channels of different depth ({depths} bits)"
-        shallow = self.bits[0] in {1, 2, 4} and self.channels == 1 and self.photometric in {0, 1, PALETTE}
-        if self.bits[0] not in {8, 16} and not shallow:
-            return f"samples of {depths} bits"
-        if self.photometric == PALETTE and self.channels > 1:
-            return "a palette with more channels beside it"
-        if self.photometric == INKS and self.inks != 1:
-            return "other inks than the four of print"
-        if self.channels < self.colors:
-            return f"{self.channels} channels of {self.colors}"
-        plain = self.compression != 7 and self.subsampling == (1, 1)
-        return "YCbCr colors of 16 bits" if self.photometric == YCBCR and plain and self.bits[0] != 8 else None
+        depths = " and ".join(map(str, sorted(set(self.bits))))
+        is_lab = self.photometric in {CIELAB, ICCLAB}
+        is_gray = self.photometric in {WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE} and self.channels == 1
+        is_deep_ycbcr = self.photometric == YCBCR and self.subsampling == (1, 1) and self.bits[0] != 8
+        reasons = {
+            f"{_UNREAD_FORMATS.get(self.sample_format)} samples of {depths} bits": self.sample_format in _UNREAD_FORMATS
+            and not (is_lab and self.sample_format == _SIGNED),
+            f"channels of different depth ({depths} bits)": len(set(self.bits)) > 1,
+            f"samples of {depths} bits": self.bits[0] not in {8, 16} and not (is_gray and self.bits[0] in {1, 2, 4}),
+            "a palette with more channels beside it": self.photometric == PALETTE and self.channels > 1,
+            "other inks than the four of print": self.photometric == INKS and self.inks != _INKS_OF_PRINT,
+            f"{self.channels} channels of {self.colors}": self.channels < self.colors,
+            "YCbCr colors of 16 bits": is_deep_ycbcr and self.compression != JPEG_COMPRESSION,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
 
     @property
     def is_misread(self) -> bool:
         """Whether libvips would change the samples wrongly: CIELAB, and an alpha with channels behind it."""
         return self.photometric == CIELAB or (ASSOCIATED in self.extra and len(self.extra) > 1)
 
+    @property
     def unread_compression(self) -> str | None:
-        """Name the compression, if it is one that libvips may not know."""
-        return _UNPACKED_COMPRESSIONS.get(self.compression)
+        """The name of the compression, if it is one that libvips may not know."""
+        return _UNREAD_COMPRESSIONS.get(self.compression)
 
 
 class TiffPicture(NamedTuple):
@@ -152,9 +158,7 @@ def is_raw_photograph(data: Any) -> bool:
         return False
     if data[8:10] == b"CR" or _DNG_VERSION in block.first_folder().tags:
         return True
-    return any(
-        page.photometric in _SENSOR_SAMPLES or page.compression in _RAW_COMPRESSIONS for page in _pages(block)
-    )
+    return any(page.photometric in _SENSOR_SAMPLES or page.compression in _RAW_COMPRESSIONS for page in _pages(block))
 
 
 def whole_picture(data: Any) -> TiffPicture | None:
@@ -189,6 +193,8 @@ def with_plain_samples(data: Any, page: Page) -> bytes:
     if block is not None:
         if page.photometric == CIELAB:
             block.replace(changed, page.tags[_PHOTOMETRIC], [RGB])
+            if _SAMPLE_FORMAT in page.tags:
+                block.replace(changed, page.tags[_SAMPLE_FORMAT], [1] * page.tags[_SAMPLE_FORMAT].count)
         if ASSOCIATED in page.extra:
             plain = [UNASSOCIATED if kind == ASSOCIATED else kind for kind in page.extra]
             block.replace(changed, page.tags[_EXTRA_SAMPLES], plain)
@@ -230,12 +236,12 @@ def _page(block: TiffBlock, folder: Folder, number: int, subifd: int | None) -> 
         height=one(257, 0),
         photometric=one(_PHOTOMETRIC, BLACK_IS_ZERO),
         bits=all_of(258) or (1,),
-        sample_format=one(339, 1),
+        sample_format=one(_SAMPLE_FORMAT, 1),
         channels=one(277, 1),
         extra=all_of(_EXTRA_SAMPLES),
         compression=one(259, 1),
         subfile=one(254, old_kind),
-        inks=one(332, 1),
+        inks=one(332, _INKS_OF_PRINT),
         subsampling=all_of(530) or (2, 2),
         reference=tuple(a / b if b else 0.0 for a, b in zip(reference[::2], reference[1::2], strict=True)),
         tags=MappingProxyType(dict(folder.tags)),

@@ -91,7 +91,7 @@ class TiffBlock(NamedTuple):
         return next(iter(self._unpack("I", place)), 0)
 
     def replace(self, data: bytearray, tag: Tag, numbers: Sequence[int]) -> None:
-        """Write other numbers over the value of a tag.
+        """Write other numbers over the value of a tag, unless that is damaged.
 
         Args:
             data: A copy of the block's bytes, which is changed.
@@ -99,7 +99,9 @@ class TiffBlock(NamedTuple):
             numbers: As many as the tag has.
 
         """
-        struct.pack_into(f"{self.order}{tag.count}{_NUMBER_CODES[tag.kind]}", data, self.start + tag.place, *numbers)
+        code = _NUMBER_CODES.get(tag.kind, "")
+        if len(code) == 1 and len(numbers) == len(self.numbers(tag)):
+            struct.pack_into(f"{self.order}{len(numbers)}{code}", data, self.start + tag.place, *numbers)
 
     def text(self, tag: Tag) -> str:
         """Write the value of a tag as text: a fraction as `28/10`, several numbers with spaces between them."""
