@@ -188,7 +188,7 @@ def test_a_photograph_of_which_too_little_is_seen_is_refused(transfer, picture):
     alpha = torch.zeros(48, 64)
     alpha[20:24, 20:24] = 1
     run = transfer().start(Picture(picture().pixels, alpha=alpha), picture(seed=1))
-    with pytest.raises(PictureError, match="the rest of the picture covers 16 of 64 × 48 pixels"):
+    with pytest.raises(PictureError, match="the content image shows 16 of 64 × 48 pixels and is transparent elsewhere"):
         next(run)
 
 

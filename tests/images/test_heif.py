@@ -57,7 +57,7 @@ def test_transparency_of_a_heic_file_is_kept(heif, tmp_path):
 
 def test_a_heic_file_over_the_limit_is_refused_before_it_is_unpacked(heif, tmp_path, monkeypatch):
     path = saved(heif, tmp_path / "a.heic", colors())
-    monkeypatch.setattr(reading, "LARGEST_PIXELS", 1000)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 1000)
     monkeypatch.setattr(np, "asarray", lambda *_: pytest.fail("it was unpacked"))
     with pytest.raises(PictureError, match="64 × 48 pixels"):
         Picture.open(path)

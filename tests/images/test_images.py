@@ -586,9 +586,9 @@ def test_samples_in_floating_point_are_refused(tmp_path: Path) -> None:
 
 def test_the_limit_on_pixels_is_where_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smooth(48, 64).save(tmp_path / "a.png")
-    monkeypatch.setattr(reading, "LARGEST_PIXELS", 48 * 64)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 48 * 64)
     assert Picture.open(tmp_path / "a.png").width == 64
-    monkeypatch.setattr(reading, "LARGEST_PIXELS", 48 * 64 - 1)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 48 * 64 - 1)
     with pytest.raises(PictureError, match="64 × 48 pixels") as caught:
         Picture.open(tmp_path / "a.png")
     assert_one_sentence(caught.value, tmp_path / "a.png")

@@ -3,7 +3,7 @@ import torch
 
 from impasto import Mask, Picture
 from impasto.errors import PictureError
-from impasto.images.masks import guide
+from impasto.images.guides import guide
 from impasto.layers import LAYERS, up_to
 
 

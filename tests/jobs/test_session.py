@@ -163,7 +163,7 @@ def test_a_picture_that_cannot_be_saved_leaves_a_checkpoint(job, files, monkeypa
         patch.setattr(Picture, "save", full)
         with pytest.raises(WriteError, match="no space left on device. The run is saved in"):
             list(Session(job()))
-    assert list(Session(job()))[0].kind == "resumed"
+    assert next(iter(Session(job()))).kind == "resumed"
 
 
 def test_a_loss_that_is_not_finite_ends_with_the_best_picture(job, files, no_finite_loss):

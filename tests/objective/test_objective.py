@@ -7,7 +7,7 @@ import autograd
 import reference
 from autograd import nine_points
 from impasto.errors import InputError
-from impasto.images.masks import guide
+from impasto.images.guides import guide
 from impasto.losses import TotalVariation, moments
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective

@@ -10,8 +10,8 @@ pillow-heif. Nothing here knows what a picture is used for.
 
 from impasto.images.picture import Picture
 from impasto.images.profiles import srgb
-from impasto.images.reading import LARGEST_PIXELS, read_note
+from impasto.images.reading import MAX_PIXELS, read_note
 from impasto.images.resampling import resample
 from impasto.images.writing import check_suffix
 
-__all__ = ["LARGEST_PIXELS", "Picture", "check_suffix", "read_note", "resample", "srgb"]
+__all__ = ["MAX_PIXELS", "Picture", "check_suffix", "read_note", "resample", "srgb"]

@@ -1,7 +1,7 @@
 """HEIC files, which phones write: unpacked by pillow-heif, the extra `heif`, because libvips' wheel has no HEVC."""
 
+import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,42 +9,61 @@ import pyvips
 
 from impasto.errors import PictureError
 from impasto.images import profiles
+from impasto.images.image_file import ImageFile
 
 __all__ = ["unpacked"]
 
+_UNSUPPORTED = "nsupported"
+"""What the errors of libheif say of files that are whole, and made in a way that it does not read."""
 
-def unpacked(path: Path, check: Callable[[int, int], None]) -> Any:
+
+def unpacked(file: ImageFile, check: Callable[[int, int], None]) -> Any:
     """Return the main image of a HEIC file as a libvips image, upright, with its profile and EXIF.
 
-    More than 8 bits stand in the upper ones of 16. `check` is given width and height before the pixels are unpacked.
+    Args:
+        file: The file.
+        check: Called with width and height before the pixels are unpacked.
+
+    Returns:
+        The libvips image of 8 or 16 bits; more than 8 bits stand in the upper ones of 16.
 
     Raises:
-        PictureError: pillow-heif is not installed, or the file is damaged.
+        PictureError: pillow-heif is not installed, or the file is damaged or of a kind that it does not read.
 
     """
     try:
         import pillow_heif  # noqa: PLC0415 (an extra)
     except ImportError:
         raise PictureError(
-            f"{path} is a HEIC file, for which impasto needs its extra heif; run pip install impasto[heif], or export "
-            "it as a JPEG or PNG file."
+            f"{file.name} is a HEIC file, for which impasto needs its extra heif; run pip install impasto[heif], or "
+            "export it as a JPEG or PNG file."
         ) from None
     try:
-        file: Any = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
-        check(*file.size)
-        samples = np.ascontiguousarray(np.asarray(file))
+        opened: Any = pillow_heif.open_heif(io.BytesIO(file.data), convert_hdr_to_8bit=False)
+        check(*opened.size)
+        samples = np.ascontiguousarray(np.asarray(opened))
     except (OSError, ValueError, EOFError, SyntaxError, RuntimeError, IndexError) as error:
-        raise PictureError(f"{path} is damaged or cut short; copy it again, or export it as a JPEG file.") from error
-    samples = samples.reshape(*samples.shape[:2], -1)
+        if _UNSUPPORTED in str(error):
+            raise PictureError(
+                f"{file.name} is a HEIC file of a kind that is not read; export it as a JPEG or PNG file."
+            ) from error
+        raise PictureError(
+            f"{file.name} is damaged or cut short; copy it again, or export it as a JPEG file."
+        ) from error
+    return _as_image(opened, samples.reshape(*samples.shape[:2], -1))
+
+
+def _as_image(opened: Any, samples: np.ndarray[Any, Any]) -> Any:
+    """Return samples (H, W, channels) as a libvips image, with the profile, EXIF and depth of an opened file."""
     height, width, bands = samples.shape
     deep = samples.dtype == np.uint16
     color = ("rgb16" if deep else "srgb") if bands >= 3 else ("grey16" if deep else "b-w")
     made: Any = pyvips.Image.new_from_memory(samples.data, width, height, bands, "ushort" if deep else "uchar")
-    image = profiles.embed(made.copy(interpretation=color), file.info.get("icc_profile"))
-    if file.premultiplied_alpha:
+    image = profiles.embed(made.copy(interpretation=color), opened.info.get("icc_profile"))
+    if opened.premultiplied_alpha:
         image = image.unpremultiply(max_alpha=65535 if deep else 255).cast(made.format).copy(interpretation=color)
-    if file.info.get("exif"):
-        image.set_type(pyvips.GValue.blob_type, "exif-data", file.info["exif"])
-    image.set_type(pyvips.GValue.gint_type, "n-pages", len(file))
-    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", file.info.get("bit_depth", 8))
+    if opened.info.get("exif"):
+        image.set_type(pyvips.GValue.blob_type, "exif-data", opened.info["exif"])
+    image.set_type(pyvips.GValue.gint_type, "n-pages", len(opened))
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", opened.info.get("bit_depth", 8))
     return image

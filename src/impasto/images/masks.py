@@ -1,119 +1,216 @@
-"""Masks: which part of a picture is meant, and what that is among the units of a layer.
+"""Masks: which part of a picture is meant, from files and other pictures as they come.
 
-A mask is a weight in [0, 1] for each pixel: white is inside, gray is a soft edge. It knows nothing of what it is for.
-
-Gatys, Ecker, Bethge, Hertzmann and Shechtman, *Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017,
-section 4 and its released notebooks: guided Gram matrices, and three ways to bring a mask to a layer.
+A mask is a weight in [0, 1] for each pixel: white is inside, gray is a soft edge, and what is transparent is outside.
+Every mask passes one check here, so that none is silently empty. What a mask is for is not known; how it is brought to
+the units of a layer is told in `guides`.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, cast
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from impasto.errors import PictureError
-from impasto.images import Picture, resample
-from impasto.layers import up_to
-from impasto.settings.choices import MaskSpread
+from impasto.images.picture import Picture
+from impasto.images.resampling import resample
 
-__all__ = ["Mask", "guide"]
+__all__ = ["Mask"]
 
-_NEAR = 24
+_LABEL_TOLERANCE = 24
 """Gray levels in each channel by which a color may differ from a label: JPEG files blur them."""
 
-_BEND = 0.03
+_MAX_LABELS = 256
+"""Colors of an image up to which each is a label of its own, and no label stands for its neighbors."""
+
+_SHAPE_TOLERANCE = 0.03
 """Share by which the sides of a mask may be out of proportion."""
+
+_MIN_BRIGHTEST = 32 / 255
+"""The brightest weight below which a file is no mask: class maps hold 0, 1, 2 … and would be all but black."""
 
 _LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A mask of any size; its shape is that of the picture that it belongs to."""
+    """A mask of any size; its shape is that of the picture that it belongs to.
+
+    Raises:
+        PictureError: the weights are of another shape, dtype or range, or nothing is inside.
+
+    """
 
     weights: Tensor = field(repr=False)
-    """In [0, 1], (H, W)."""
+    """In [0, 1], (H, W), floats; or bool, True inside."""
     name: str = "the mask"
     """What messages call it."""
 
+    def __post_init__(self) -> None:
+        weights = self.weights
+        if weights.dtype == torch.bool:
+            weights = weights.float()
+            object.__setattr__(self, "weights", weights)
+        if weights.ndim != 2 or not weights.is_floating_point() or 0 in weights.shape:
+            found = f"{weights.dtype} of shape {tuple(weights.shape)}"
+            raise PictureError(f"{self.name} is {found}; a mask takes floats from 0 to 1, or bool, of shape (H, W).")
+        darkest, brightest = float(weights.min()), float(weights.max())
+        if not 0 <= darkest <= brightest <= 1:
+            raise PictureError(f"{self.name} goes from {darkest:g} to {brightest:g}; a mask takes weights from 0 to 1.")
+        if brightest == 0:
+            raise PictureError(f"{self.name} is black everywhere, so nothing is inside; draw in white what is meant.")
+
     @classmethod
     def open(cls, source: str | Path, *, allow_large: bool = False) -> Self:
-        """Read a grayscale image, or with `FILE#rrggbb` the pixels of that color of an image of labels.
+        """Read a mask from an image file.
+
+        Args:
+            source: The path of an image, white inside; or `FILE#rrggbb`, the pixels of that color in an image of
+                labels.
+            allow_large: Whether the file may have more than `MAX_PIXELS`.
 
         Raises:
-            PictureError: the file cannot be read, or nothing in it has that color.
+            PictureError: the file cannot be read, nothing is inside, or nothing in it has that color.
 
         """
-        path, color = _parted(str(source))
-        pixels = Picture.open(path, allow_large=allow_large).on_white().in_profile(None).pixels
-        if color is None:
-            return cls(torch.einsum("c,chw->hw", pixels.new_tensor(_LUMA), pixels), str(source))
-        levels = torch.tensor([int(color[place : place + 2], 16) for place in (0, 2, 4)])
-        inside = ((pixels * 255).round() - levels[:, None, None]).abs().amax(0) <= _NEAR  # (H, W)
-        if not inside.any():
-            raise PictureError(f"nothing in {path} has the color #{color}; its commonest are {_commonest(pixels)}.")
-        return cls(inside.float(), str(source))
+        path, color = _split_label(str(source))
+        picture = Picture.open(path, allow_large=allow_large)
+        if color is not None:
+            return cls(_label(picture, color, path), str(source))
+        return cls(_white_part(picture, str(source)), str(source))
 
     @classmethod
-    def of(cls, picture: Picture) -> Self | None:
-        """Return what of a picture is not transparent, by its opacity, or None where all of it is opaque."""
+    def of(cls, source: object, *, name: str = "the mask", allow_large: bool = False) -> "Mask":
+        """Return the mask that whatever holds one holds; a mask is returned as it is.
+
+        Args:
+            source: A mask; a path, as `open` takes it; a tensor or an array of weights, (H, W), floats from 0 to 1 or
+                bool; or a picture that is white inside, in any form that `Picture.of` takes.
+            name: What messages call it, if it is not from a path.
+            allow_large: Whether a file may have more than `MAX_PIXELS`.
+
+        Raises:
+            PictureError: it is none of those, cannot be read, or nothing is inside.
+
+        """
+        if isinstance(source, Mask):
+            return source
+        if isinstance(source, str | Path):
+            return cls.open(source, allow_large=allow_large)
+        if isinstance(source, Tensor) and source.ndim == 2:
+            return cls(source.detach().cpu(), name)
+        if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "bf":
+            return cls(torch.from_numpy(source.astype(bool if source.dtype.kind == "b" else np.float32)), name)
+        return cls(_white_part(Picture.of(source, allow_large=allow_large), name), name)
+
+    @classmethod
+    def of_opacity(cls, picture: Picture) -> Self | None:
+        """Return what of a picture is not transparent, by its opacity; None where all of it is opaque.
+
+        Raises:
+            PictureError: all of it is transparent.
+
+        """
         opacity = picture.opacity
+        if opacity is not None and not opacity.any():
+            raise PictureError("a picture is wholly transparent; give one that shows something.")
         return None if opacity is None else cls(opacity, "the opaque part")
 
-    def inverted(self) -> "Mask":
-        """Return the mask of what is outside."""
-        return Mask(1 - self.weights, self.name)
+    def outside(self, width: int, height: int) -> Tensor:
+        """Return the weights of what is outside, as `resized` does those of what is inside."""
+        return self._at(1 - self.weights, width, height)
 
     def resized(self, width: int, height: int) -> Tensor:
-        """Return the weights at another size, (H, W).
+        """Return the weights at another size.
+
+        Args:
+            width: In pixels.
+            height: In pixels.
+
+        Returns:
+            Weights in [0, 1], (height, width).
 
         Raises:
             PictureError: the mask is of another shape.
 
         """
-        rows, columns = self.weights.shape
-        if abs(rows * width - columns * height) > max(rows, height) * max(columns, width) * _BEND:
+        return self._at(self.weights, width, height)
+
+    def _at(self, weights: Tensor, width: int, height: int) -> Tensor:
+        """Return weights of the mask's size at another size."""
+        rows, columns = weights.shape
+        if abs(rows * width - columns * height) > max(rows, height) * max(columns, width) * _SHAPE_TOLERANCE:
             raise PictureError(
                 f"{self.name} is {columns} × {rows} pixels, which is not the shape of the picture, {width} × {height}; "
                 "draw it on a copy of the picture."
             )
-        return resample(self.weights[None], height, width)[0].clamp(0, 1)
+        return resample(weights[None], height, width)[0].clamp(0, 1)
 
 
-def guide(weights: Tensor, layer: str, spread: MaskSpread, grow: int = 0) -> Tensor:
-    """Bring a mask's weights, (H, W), to the units of a layer, (H // stride, W // stride), in [0, 1].
+def _white_part(picture: Picture, name: str) -> Tensor:
+    """Return the luminance of what of a picture is not transparent, (H, W).
 
-    With `grow`, the inside is widened by so many units of the layer, or with less than 0 narrowed.
+    Raises:
+        PictureError: it is black, or so dark that it is a map of classes.
+
     """
-    found = weights[None]  # (1, H, W)
-    if spread == "simple":
-        stride = up_to(layer)[-1].stride
-        found = functional.avg_pool2d(found, stride) if stride > 1 else found
-    else:
-        sign = 1 if spread == "all" else -1
-        for passed in up_to(layer):
-            found = sign * (functional.max_pool2d(sign * found, 2) if passed.is_pool else _widened(sign * found, 1))
-    return (_widened(found, grow) if grow >= 0 else -_widened(-found, -grow))[0]
+    pixels, opacity = picture.in_profile(None).pixels, picture.opacity
+    light = torch.einsum("c,chw->hw", pixels.new_tensor(_LUMA), pixels).clamp(0, 1)
+    weights = light if opacity is None else light * opacity
+    brightest = float(weights.max())
+    if opacity is not None and brightest < _MIN_BRIGHTEST:
+        raise PictureError(
+            f"{name} is black or transparent everywhere, so nothing is inside; draw in white what is meant, for black "
+            "and transparent parts are both outside."
+        )
+    if 0 < brightest < _MIN_BRIGHTEST:
+        white = 65535 if picture.bits == 16 else 255
+        label = f"{name}#{_commonest(pixels, dark=False)[0]}"
+        raise PictureError(
+            f"{name} is nearly black, at most {brightest * white:.0f} of {white}, as maps of classes are; name one of "
+            f"its colors, such as {label}, or make white what is meant."
+        )
+    return weights
 
 
-def _widened(weights: Tensor, reach: int) -> Tensor:
-    """Return the largest weight within `reach` units of each; nothing lies beyond the border."""
-    return functional.max_pool2d(weights, 2 * reach + 1, stride=1, padding=reach) if reach else weights
+def _label(picture: Picture, color: str, path: str) -> Tensor:
+    """Return 1 where a picture has a color, written as `rrggbb`, and 0 elsewhere and where it is transparent, (H, W).
+
+    Raises:
+        PictureError: nothing has that color.
+
+    """
+    pixels, opacity = picture.in_profile(None).pixels, picture.opacity
+    levels = (pixels * 255).round().int()
+    label = torch.tensor([int(color[place : place + 2], 16) for place in (0, 2, 4)], dtype=torch.int32)
+    distance = (levels - label[:, None, None]).abs().amax(0)  # (H, W)
+    is_exact = bool((distance == 0).any()) and len(_packed(pixels).unique()) <= _MAX_LABELS
+    inside = distance <= (0 if is_exact else _LABEL_TOLERANCE)
+    inside = inside if opacity is None else inside & (opacity >= 0.5)
+    if not inside.any():
+        listed = ", ".join(f"#{found}" for found in _commonest(pixels)[:4])
+        raise PictureError(f"nothing in {path} has the color #{color}; its commonest are {listed}.")
+    return inside.float()
 
 
-def _parted(source: str) -> tuple[str, str | None]:
-    """Part a file's name from the color of a label."""
+def _split_label(source: str) -> tuple[str, str | None]:
+    """Split a file's name from the color of a label."""
     found = re.fullmatch(r"(.+)#([0-9a-fA-F]{6})", source)
     return (found[1], found[2].lower()) if found and not Path(source).exists() else (source, None)
 
 
-def _commonest(pixels: Tensor) -> str:
-    """List the four commonest colors, (3, H, W)."""
-    levels = (pixels * 255).round().int().flatten(1)  # (3, H·W)
-    packed = (levels[0] << 16) | (levels[1] << 8) | levels[2]
-    colors, counts = cast("tuple[Tensor, Tensor]", packed.unique(return_counts=True))
-    return ", ".join(f"#{int(color):06x}" for color in colors[counts.argsort(descending=True)][:4])
+def _commonest(pixels: Tensor, *, dark: bool = True) -> Sequence[str]:
+    """List the colors of an image, (3, H, W), as `rrggbb`, the commonest first; black only if `dark`."""
+    colors, counts = cast("tuple[Tensor, Tensor]", _packed(pixels).unique(return_counts=True))
+    listed = [f"{int(color):06x}" for color in colors[counts.argsort(descending=True)][:8]]
+    return listed if dark else [color for color in listed if color != "000000"] or listed
+
+
+def _packed(pixels: Tensor) -> Tensor:
+    """Return the colors of an image, (3, H, W), as numbers of 24 bits, (H·W)."""
+    levels = (pixels * 255).round().int().flatten(1)
+    return (levels[0] << 16) | (levels[1] << 8) | levels[2]

@@ -1,17 +1,18 @@
 """What a photograph's EXIF says of it: the date, the camera and its lens, who made it, what it shows, and where.
 
 Only the tags named here are known: thumbnails, serial numbers, makers' notes and the orientation stay behind. An EXIF
-block is a small TIFF file, so the tags of TIFF files are read by the same code (CIPA DC-008; TIFF 6.0).
+block is a small TIFF file, so the tags of TIFF files are read by the same functions (CIPA DC-008; TIFF 6.0).
 """
 
 import re
-import struct
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import pyvips
 
-__all__ = ["Exif", "described", "dpi", "of_description", "read", "without_position", "write"]
+from impasto.images.tiff_tags import MAX_VALUE_BYTES, Tag, TiffBlock
+
+__all__ = ["Exif", "described", "dpi", "is_adobe_rgb", "of_description", "read", "without_position", "write"]
 
 Exif = Mapping[str, str]
 """Texts by name, such as `ifd0-Artist`: `ifd0` is the picture, `ifd2` the photograph, `ifd3` the position. Fractions
@@ -62,7 +63,10 @@ _FOLDERS = {0x8769: "ifd2", 0x8825: "ifd3"}
 
 _RESOLUTION = {0x011A: "XResolution", 0x0128: "ResolutionUnit"}
 
-_WORDS = {
+_INTEROPERABILITY = 0xA005
+"""The tag of `ifd2` that says where the folder begins that names a color space (DCF 2.0)."""
+
+_XMP_NAMES = {
     "dc:description": "ifd0-ImageDescription",
     "dc:creator": "ifd0-Artist",
     "dc:rights": "ifd0-Copyright",
@@ -70,21 +74,17 @@ _WORDS = {
     "tiff:Model": "ifd0-Model",
     "exifEX:LensModel": "ifd2-LensModel",
 }
-"""The tags that XMP has words for, by those."""
+"""The tags that have a name in XMP, by that name."""
 
-_DATE = "exif:DateTimeOriginal"
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?([+-]\d\d:\d\d)?")
-
-_TEXT = 2
-_NUMBERS = {3: "H", 4: "I", 5: "II", 9: "i", 10: "ii"}
-"""How a number is stored, by type; two are a fraction."""
-
-_LONGEST = 1000
-"""Bytes of a value: longer ones are cut off or left out."""
+_XMP_DATE = "exif:DateTimeOriginal"
+_ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?([+-]\d\d:\d\d)?")
 
 
 def read(data: Any) -> Exif:
-    """Return the known tags of an EXIF block or a TIFF file, bytes or memory-mapped; none of what is not readable."""
+    """Return the known tags of an EXIF block or a TIFF file; what cannot be read is left out.
+
+    `data` is bytes, or a file that is mapped into memory.
+    """
     return _read(data, _TAGS)
 
 
@@ -96,30 +96,46 @@ def dpi(data: Any) -> float | None:
     return int(pixels[1]) / int(pixels[2]) * inches if pixels and inches and int(pixels[2]) else None
 
 
+def is_adobe_rgb(data: Any) -> bool:
+    """Tell whether an EXIF block says that the colors are Adobe RGB's, as cameras say it that embed no profile."""
+    block = TiffBlock.of(data)
+    if block is None:
+        return False
+    photograph = _linked(block, block.first_folder().tags, 0x8769)
+    name = _linked(block, photograph, _INTEROPERABILITY).get(1)
+    return name is not None and block.text(name) == "R03"
+
+
 def write(image: Any, exif: Exif) -> None:
-    """Set the tags on a libvips image, which writes them to JPEG, PNG and WebP files, in ASCII as EXIF wants it."""
+    """Set the tags on a libvips image, which writes them to JPEG, PNG and WebP files.
+
+    Args:
+        image: The libvips image, which is changed.
+        exif: The tags; letters beyond ASCII are lost, for EXIF has only ASCII.
+
+    """
     for name, text in exif.items():
         image.set_type(pyvips.GValue.gstr_type, f"exif-{name}", f"{text} (.)")  # it drops what a last bracket holds
 
 
 def without_position(exif: Exif) -> Exif:
-    """Leave out where the photograph was taken."""
+    """Return the tags without those that say where the photograph was taken."""
     return {name: text for name, text in exif.items() if not name.startswith("ifd3")}
 
 
 def described(exif: Exif) -> Mapping[str, str]:
-    """Return what XMP has words for, by its names; XMP is what TIFF files have, and knows all letters."""
-    found = {name: exif[tag] for name, tag in _WORDS.items() if tag in exif}
+    """Return the tags that have a name in XMP, by that name; TIFF files hold XMP only, and XMP has all letters."""
+    found = {name: exif[tag] for name, tag in _XMP_NAMES.items() if tag in exif}
     date, _, time = exif.get("ifd2-DateTimeOriginal", "").partition(" ")
     if time:
-        found[_DATE] = f"{date.replace(':', '-')}T{time}{exif.get('ifd2-OffsetTimeOriginal', '')}"
+        found[_XMP_DATE] = f"{date.replace(':', '-')}T{time}{exif.get('ifd2-OffsetTimeOriginal', '')}"
     return found
 
 
-def of_description(words: Mapping[str, str]) -> Exif:
-    """Return the tags that XMP's words stand for: what `described` made, or another program."""
-    found = {tag: words[name][:_LONGEST] for name, tag in _WORDS.items() if words.get(name)}
-    date = _ISO.match(words.get(_DATE, ""))
+def of_description(properties: Mapping[str, str]) -> Exif:
+    """Return the tags for which XMP properties stand, those that `described` made or another program's."""
+    found = {tag: properties[name][:MAX_VALUE_BYTES] for name, tag in _XMP_NAMES.items() if properties.get(name)}
+    date = _ISO_DATE.match(properties.get(_XMP_DATE, ""))
     if date:
         found["ifd2-DateTimeOriginal"] = f"{date[1].replace('-', ':')} {date[2]}"
         if date[3]:
@@ -128,67 +144,22 @@ def of_description(words: Mapping[str, str]) -> Exif:
 
 
 def _read(data: Any, tags: Mapping[str, Mapping[int, str]]) -> dict[str, str]:
-    start = 6 if data[:6] == b"Exif\0\0" else 0
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[start : start + 4]))
-    if order is None:
+    """Return the values of tags that are known by name, in the folders that a block has."""
+    block = TiffBlock.of(data)
+    if block is None:
         return {}
-    block = _Block(data, start, order)
-    main = next(iter(block.unpack("I", 4)), 0)
-    folders = {"ifd0": main, **{_FOLDERS[tag]: value for tag, _, _, value in block.entries(main) if tag in _FOLDERS}}
+    main = block.first_folder().tags
+    folders = {"ifd0": main, **{name: _linked(block, main, tag) for tag, name in _FOLDERS.items()}}
     found: dict[str, str] = {}
     for folder, known in tags.items():
-        for tag, kind, count, value in block.entries(folders[folder]) if folder in folders else ():
-            text = block.text(kind, count, value) if tag in known else ""
+        for tag, value in folders[folder].items():
+            text = block.text(value) if tag in known else ""
             if text:
                 found[f"{folder}-{known[tag]}"] = text
     return found
 
 
-class _Block(NamedTuple):
-    """A TIFF file, or an EXIF block, which is one; it may be damaged, and what is not there is left out."""
-
-    data: Any
-    start: int
-    """Of its header; all places in it are counted from there."""
-    order: str
-    """Of bytes, as `struct` has it."""
-
-    def unpack(self, code: str, place: int) -> tuple[Any, ...]:
-        """Read numbers; none beyond the end."""
-        try:
-            return struct.unpack_from(self.order + code, self.data, self.start + place)
-        except struct.error:
-            return ()
-
-    def entries(self, place: int) -> Iterator[tuple[int, int, int, int]]:
-        """List tag, type and count of the values of a folder, and where each stands, or of a folder where it begins."""
-        entries = next(iter(self.unpack("H", place)), 0)
-        for at in range(place + 2, place + 2 + 12 * entries, 12):
-            entry = self.unpack("HHII", at)
-            if entry:
-                tag, kind, count, value = entry
-                yield tag, kind, count, value if _bytes(kind, count) > 4 or tag in _FOLDERS else at + 8
-
-    def text(self, kind: int, count: int, place: int) -> str:
-        """Write a value as text; "" for what is none, or too long."""
-        if kind == _TEXT:
-            first = self.start + place
-            return _readable(bytes(self.data[first : first + min(count, _LONGEST)]).split(b"\0")[0])
-        if not 0 < _bytes(kind, count) <= _LONGEST:
-            return ""
-        code = _NUMBERS[kind]
-        numbers = self.unpack(code * count, place)
-        return " ".join("/".join(map(str, part)) for part in zip(*[iter(numbers)] * len(code), strict=True))
-
-
-def _bytes(kind: int, count: int) -> int:
-    """Return the length of a value; 0, if its type is none that is read."""
-    return count if kind == _TEXT else count * struct.calcsize("<" + _NUMBERS.get(kind, ""))
-
-
-def _readable(text: bytes) -> str:
-    try:
-        letters = text.decode()
-    except UnicodeDecodeError:
-        letters = text.decode("latin-1")
-    return "".join(letter if letter.isprintable() else " " for letter in letters).strip()
+def _linked(block: TiffBlock, tags: Mapping[int, Tag], number: int) -> Mapping[int, Tag]:
+    """Return the tags of the folder to which a tag leads."""
+    place = block.numbers(tags.get(number))
+    return block.folder(place[0]).tags if place else {}

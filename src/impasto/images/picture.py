@@ -1,4 +1,7 @@
-"""A picture in memory, from a file and to a file."""
+"""A picture in memory, from a file and to a file.
+
+What is in files is read by `reading` and `in_memory`, and written by `writing`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -12,30 +15,33 @@ from torch import Tensor
 
 from impasto.errors import WriteError
 from impasto.files import whole
-from impasto.images import metadata, profiles, reading, writing, xmp
+from impasto.images import metadata, profiles, writing, xmp
+from impasto.images.image_file import ImageFile
+from impasto.images.in_memory import MAX_FLOAT_SAMPLE, decode_any
+from impasto.images.reading import Decoded, decode
 from impasto.images.resampling import resample
 
 __all__ = ["Picture"]
 
-_LARGEST = {torch.float32: 1, torch.uint8: 255, torch.uint16: 65535}
-"""The sample that white has, by dtype."""
+_WHITE = {torch.float32: 1, torch.uint8: 255, torch.uint16: 65535}
+"""The sample of white, by dtype."""
 
-_DPI = 72.0
-"""Pixels an inch of a picture that says nothing, as files have it."""
+_DEFAULT_DPI = 72.0
+"""Pixels an inch that are written for a picture that says nothing, as files have it."""
 
-_FAINTEST = 1 / 512
-"""Opacity below which there is no color to speak of."""
+_MIN_OPACITY = 1 / 512
+"""Opacity below which a color cannot be told."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """A picture in memory, (3, H, W), RGB with its transfer curve.
 
-    Values of float samples outside [0, 1] are kept here and clamped where a file is written.
+    Values of float samples a little outside [0, 1] stay as they are here and are clamped where a file is written.
 
     Raises:
-        ValueError: the samples or the alpha have another shape or dtype, pictures cannot be painted in the profile, or
-            the note is too long or holds control characters.
+        ValueError: the samples or the alpha have another shape or dtype, float samples go to 255, pictures cannot be
+            painted in the profile, or the note is too long or holds control characters.
 
     """
 
@@ -59,11 +65,16 @@ class Picture:
 
     def __post_init__(self) -> None:
         shape, dtype = tuple(self.samples.shape), self.samples.dtype
-        if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype not in _LARGEST:
+        if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype not in _WHITE:
             raise ValueError(f"pixels are {dtype} of shape {shape}; a picture takes torch.float32 of shape (3, H, W).")
-        if self.alpha is not None and (self.alpha.shape != shape[1:] or self.alpha.dtype not in _LARGEST):
+        if self.alpha is not None and (self.alpha.shape != shape[1:] or self.alpha.dtype not in _WHITE):
             found = f"{self.alpha.dtype} of shape {tuple(self.alpha.shape)}"
             raise ValueError(f"alpha is {found}; a picture takes torch.float32 of shape {shape[1:]}.")
+        if dtype == torch.float32 and float(self.samples.max()) > MAX_FLOAT_SAMPLE:
+            raise ValueError(
+                f"pixels are floats up to {float(self.samples.max()):g}; a picture takes floats from 0 to 1, so divide "
+                "them by 255, or give torch.uint8."
+            )
         _check_profile(self.profile)
         if self.note is not None or self.exif:
             xmp.packet(self.note, metadata.described(self.exif))
@@ -77,7 +88,7 @@ class Picture:
     def opacity(self) -> Tensor | None:
         """The alpha as float32 in [0, 1], (H, W), or None where everything is opaque."""
         alpha = self.alpha
-        if alpha is None or alpha.detach().cpu().numpy().min() >= _LARGEST[alpha.dtype]:
+        if alpha is None or alpha.detach().cpu().numpy().min() >= _WHITE[alpha.dtype]:
             return None
         return _unit(alpha)
 
@@ -101,10 +112,30 @@ class Picture:
 
         Raises:
             PictureError: the file is missing, damaged, cut short, of another kind, wholly transparent, or over
-                `LARGEST_PIXELS` without `allow_large`.
+                `MAX_PIXELS` without `allow_large`.
 
         """
-        found = reading.decode(Path(path), allow_large=allow_large)
+        return cls._of(decode(ImageFile.open(Path(path)), allow_large=allow_large))
+
+    @classmethod
+    def of(cls, source: object, *, allow_large: bool = False) -> "Picture":
+        """Return the picture that whatever holds one holds; a picture is returned as it is.
+
+        Args:
+            source: A picture; a path, as `open` takes it; the bytes of an image file, or a file that is open for
+                reading bytes; a PIL image; a numpy array (H, W), (H, W, 3) or with alpha (H, W, 4); a torch tensor
+                (3, H, W) or with alpha (4, H, W). Arrays and tensors are sRGB: uint8, uint16, or floats from 0 to 1.
+            allow_large: Whether a file may have more than `MAX_PIXELS`.
+
+        Raises:
+            PictureError: it is none of those, or cannot be read.
+
+        """
+        return source if isinstance(source, Picture) else cls._of(decode_any(source, allow_large=allow_large))
+
+    @classmethod
+    def _of(cls, found: Decoded) -> "Picture":
+        """Return a picture of the fields that a file holds."""
         alpha = None if found.alpha is None else torch.from_numpy(found.alpha)
         rest = {name: value for name, value in found._asdict().items() if name not in {"samples", "alpha"}}
         return cls(torch.from_numpy(found.samples), alpha=alpha, **rest)
@@ -140,8 +171,8 @@ class Picture:
             pixels = resample(pixels, height, width)
         else:
             small = resample(alpha[None], height, width)  # (1, H, W)
-            colors = resample(pixels * alpha, height, width) / small.clamp_min(_FAINTEST)
-            pixels = colors.where(small >= _FAINTEST, 1.0)
+            colors = resample(pixels * alpha, height, width) / small.clamp_min(_MIN_OPACITY)
+            pixels = colors.where(small >= _MIN_OPACITY, 1.0)
         return replace(self, samples=pixels.clamp(0.0, 1.0), alpha=self._alpha_at(width, height))
 
     def repainted(
@@ -229,7 +260,7 @@ class Picture:
             target,
             quality=quality,
             profile=self.profile,
-            dpi=self.dpi or _DPI,
+            dpi=self.dpi or _DEFAULT_DPI,
             exif=self.exif,
             note=self.note,
         )
@@ -244,7 +275,7 @@ def _check_profile(profile: bytes | None) -> None:
 
 def _unit(samples: Tensor) -> Tensor:
     """Return samples as float32, of which 1 is white."""
-    return samples if samples.is_floating_point() else samples.float().div_(_LARGEST[samples.dtype])
+    return samples if samples.is_floating_point() else samples.float().div_(_WHITE[samples.dtype])
 
 
 def _channels(pixels: Tensor) -> list[Any]:

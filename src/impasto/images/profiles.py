@@ -11,16 +11,20 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-__all__ = ["can_paint", "convert", "embed", "embedded", "is_srgb", "srgb", "through", "works"]
+from impasto.images.libvips import check_process
 
-_NAME = "icc-profile-data"
-_WAY = {"intent": "relative", "black_point_compensation": True}
+__all__ = ["can_paint", "convert", "embed", "embedded", "is_srgb", "of_lab", "srgb", "through", "works"]
 
-_SAME = 2.0
+_FIELD = "icc-profile-data"
+"""Of a libvips image."""
+
+_INTENT = {"intent": "relative", "black_point_compensation": True}
+
+_SRGB_TOLERANCE = 2.0
 """Levels of 255: a profile that moves no color by so much is one of the many of sRGB."""
 
-_BENT = 32.0
-"""Levels of 255 by which a profile's middle gray may be off that of sRGB."""
+_MAX_GRAY_SHIFT = 32.0
+"""Levels of 255 by which a profile may make grays brighter or darker than sRGB does."""
 
 
 @cache
@@ -31,25 +35,25 @@ def srgb() -> bytes:
 
 def embedded(image: Any) -> bytes | None:
     """Return the profile in a libvips image."""
-    return bytes(image.get(_NAME)) if image.get_typeof(_NAME) else None
+    return bytes(image.get(_FIELD)) if image.get_typeof(_FIELD) else None
 
 
 def embed(image: Any, profile: bytes | None) -> Any:
-    """Return a libvips image with another profile, or none."""
+    """Return a copy of a libvips image with another profile; with none, if `profile` is None."""
     image = image.copy()
     if profile is not None:
-        image.set_type(pyvips.GValue.blob_type, _NAME, profile)
-    elif image.get_typeof(_NAME):
-        image.remove(_NAME)
+        image.set_type(pyvips.GValue.blob_type, _FIELD, profile)
+    elif image.get_typeof(_FIELD):
+        image.remove(_FIELD)
     return image
 
 
 def is_srgb(profile: bytes | None) -> bool:
-    """Tell whether a profile is sRGB's. What it does to colors decides, for names lie."""
+    """Tell whether a profile is sRGB's, by what it does to colors, for names lie."""
     if profile is None:
         return True
     shown = _shown(profile)
-    return shown is not None and bool(abs(shown - _colors()).max() < _SAME)
+    return shown is not None and bool(abs(shown - _colors()).max() < _SRGB_TOLERANCE)
 
 
 def works(profile: bytes) -> bool:
@@ -65,7 +69,7 @@ def can_paint(profile: bytes) -> bool:
     """
     shown, colors = _shown(profile), _colors()
     gray = colors.std(-1) == 0  # (27, 27)
-    if shown is None or abs(shown[gray] - colors[gray]).max() > _BENT:
+    if shown is None or abs(shown[gray] - colors[gray]).max() > _MAX_GRAY_SHIFT:
         return False
     try:
         convert(_probe(np.uint16), None, profile).numpy()
@@ -75,24 +79,52 @@ def can_paint(profile: bytes) -> bool:
 
 
 def through(image: Any, depth: int) -> Any:
-    """Convert a libvips image from its own profile to sRGB, of 8 or 16 bits.
+    """Convert a libvips image from its own profile to sRGB.
+
+    Args:
+        image: The libvips image, with a profile.
+        depth: Bits a channel of the result, 8 or 16.
 
     Raises:
         pyvips.Error: the profile is not one of such an image, or damaged.
+        RunError: this process was forked from one that had read pictures.
 
     """
-    return image.icc_transform("srgb", embedded=True, depth=depth, **_WAY)
+    check_process()
+    return image.icc_transform("srgb", embedded=True, depth=depth, **_INTENT)
 
 
 def convert(image: Any, source: bytes | None, target: bytes | None) -> Any:
-    """Convert an RGB image of 16 bits from one profile to another.
+    """Convert a libvips image from one profile of RGB to another.
+
+    Args:
+        image: The libvips image, RGB of 16 bits a channel.
+        source: The ICC profile in whose RGB it is; None: sRGB.
+        target: The ICC profile to whose RGB it is brought; None: sRGB.
+
+    Returns:
+        A libvips image of 16 bits a channel.
 
     Raises:
         pyvips.Error: one of the profiles is not one of RGB, or damaged, or leads only one way.
+        RunError: this process was forked from one that had read pictures.
 
     """
-    connected = embed(image, source or srgb()).icc_import(embedded=True, pcs="xyz", **_WAY)
-    return embed(connected, target or srgb()).icc_export(depth=16, **_WAY)
+    check_process()
+    connected = embed(image, source or srgb()).icc_import(embedded=True, pcs="xyz", **_INTENT)
+    return embed(connected, target or srgb()).icc_export(depth=16, **_INTENT)
+
+
+def of_lab(image: Any, depth: int) -> Any:
+    """Convert a libvips image from CIE L*a*b* under D50 to sRGB.
+
+    Args:
+        image: The libvips image, three channels in floating point.
+        depth: Bits a channel of the result, 8 or 16.
+
+    """
+    converted = image.icc_export(output_profile="srgb", pcs="lab", depth=depth, **_INTENT)
+    return embed(converted, None)
 
 
 @lru_cache(maxsize=8)

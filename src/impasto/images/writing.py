@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import InputError
 from impasto.images import profiles, xmp
+from impasto.images.libvips import check_process
 from impasto.images.metadata import Exif, described, write
 
 __all__ = ["PNG", "Format", "check_suffix", "encode", "format_of", "levels", "refusal"]
@@ -87,6 +88,7 @@ def format_of(path: str | Path, longest_side: int) -> Format:
 
 def levels(channels: list[NDArray[Any]], *, deep: bool) -> Any:
     """Return float32 channels in [0, 1], each (H, W), as a libvips image of 8 or 16 bits, rounded strip by strip."""
+    check_process()
     height, width = channels[0].shape
     bands: list[Any] = [
         pyvips.Image.new_from_memory(np.ascontiguousarray(channel).data, width, height, 1, "float")

@@ -74,7 +74,7 @@ def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> 
     if isinstance(source, Picture):
         return source
     if isinstance(source, str) and source.startswith(DATA_URI):
-        return Picture.coerce(_decoded(source), allow_large=allow_large)
+        return Picture.of(_decoded(source), allow_large=allow_large)
     return Picture.open(source, allow_large=allow_large)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import InputError
-from impasto.images.masks import guide
+from impasto.images.guides import guide
 from impasto.losses import DISTANCES, Statistic, Texture, moments
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19

@@ -73,7 +73,7 @@ class Scene:
     def objective(self, stage: Stage, network: VGG19) -> Objective:
         """Measure the targets of a stage."""
         content, keep = self.content(stage.size), self.inputs.keep
-        seen = Mask.of(self.inputs.content)
+        seen = Mask.of_opacity(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
         kept = None if keep is None else Kept(self.to_device(keep.resized(*stage.size)), content)
         tiling, group = stage.layout.tiling, self.machine.group
@@ -141,7 +141,7 @@ class Scene:
 
 def _opaque(image: Tensor, picture: Picture) -> Tensor:
     """Return the pixels of an image that a picture of its shape shows, (3, 1, N), or the image where it shows all."""
-    mask = Mask.of(picture)
+    mask = Mask.of_opacity(picture)
     if mask is None:
         return image
     opacity = mask.resized(image.shape[2], image.shape[1])

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 from impasto.errors import InputError, SpaceError
 from impasto.images import Picture
@@ -59,32 +60,38 @@ class StyleTransfer:
         """The network as the settings want it, on the device."""
         return self._network_on(self.machine)
 
-    def plan(self, content: Picture, styles: Sequence[Style | Picture], *, keep: Mask | None = None) -> Plan:
+    def plan(self, content: object, styles: object, *, keep: object = None) -> Plan:
         """Plan a run in the memory that it may take: what the runtime says, or most of what is free.
+
+        Args:
+            content: The photograph, as `start` takes it.
+            styles: The style images, as `start` takes them.
+            keep: Where the picture stays as the content is, as `start` takes it.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
 
         """
-        return self._fitting_plan(Inputs(content, [_style(style) for style in styles], keep=keep))
+        return self._fitting_plan(_inputs(content, styles, keep=keep))
 
     def start(
         self,
-        content: Picture,
-        styles: Sequence[Style | Picture] | Style | Picture = (),
+        content: object,
+        styles: object = (),
         *,
-        initial: Picture | None = None,
-        keep: Mask | None = None,
+        initial: object = None,
+        keep: object = None,
         checkpoint: str | Path | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
         Args:
-            content: The photograph.
-            styles: One style image or several, blended by their weights in each region; none, if the settings give
-                style no weight.
+            content: The photograph: a `Picture`, or whatever `Picture.of` takes, such as a path, a PIL image or an
+                array.
+            styles: One style image or a list of several, each a `Style` or whatever `Picture.of` takes, blended by
+                their weights in each region; none, if the settings give style no weight.
             initial: A picture to start from, in place of what `settings.init` says; it is brought to size.
-            keep: Where the picture stays as the content is.
+            keep: Where the picture stays as the content is: a `Mask`, or whatever `Mask.of` takes.
             checkpoint: A file from which the run can go on, saved now and then as the runtime says and by
                 `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
                 same precision, algorithm and threads, so that it ends in the same picture.
@@ -95,15 +102,13 @@ class StyleTransfer:
             InputError: no style image has a weight, though the settings ask for style.
 
         """
-        listed = [styles] if isinstance(styles, Style | Picture) else styles
-        chosen = [_style(style) for style in listed]
-        if self.settings.style_weight and not any(style.weight for style in chosen):
+        inputs = _inputs(content, styles, initial, keep)
+        if self.settings.style_weight and not any(style.weight for style in inputs.styles):
             raise InputError(
                 "there is no style image with a weight above 0; give at least one, or a style_weight of 0."
             )
-        if self.settings.init == "style" and initial is None and not chosen:
+        if self.settings.init == "style" and initial is None and not inputs.styles:
             raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
-        inputs = Inputs(content, chosen, initial, keep)
         path = None if checkpoint is None else Path(checkpoint)
         saved = Saved.of(path, self.machine.group) if path is not None and path.exists() else None
         plan = self._fitting_plan(inputs) if saved is None else saved.plan()
@@ -148,7 +153,7 @@ class StyleTransfer:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
-        masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}
+        masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of_opacity(inputs.content)}
         budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         budget = budget if room is None else budget.with_room(room)
         return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])
@@ -173,17 +178,17 @@ class StyleTransfer:
 
 
 def stylize(
-    content: str | Path | Picture,
-    *styles: str | Path | Picture | Style,
+    content: object,
+    *styles: object,
     settings: Settings | None = None,
     runtime: Runtime | None = None,
     **changes: object,
 ) -> Result:
-    """Paint a content image in the style of one or several others, from paths or pictures, in one call.
+    """Paint a content image in the style of one or several others, in one call.
 
     Args:
-        content: The photograph.
-        styles: At least one style image.
+        content: The photograph: a path, a `Picture`, or whatever `Picture.of` takes, such as a PIL image or an array.
+        styles: At least one style image, in any of those forms, or a `Style`.
         settings: What the picture will be; the defaults if not given.
         runtime: How it is computed.
         changes: Options of `Settings` to change, such as `size=1024`.
@@ -193,16 +198,25 @@ def stylize(
 
     """
     chosen = (settings or Settings()).replace(**changes)
-    opened = [style if isinstance(style, Style) else Style(_picture(style)) for style in styles]
-    run = StyleTransfer(chosen, runtime).start(_picture(content), opened)
+    photograph, paintings = Picture.of(content), _listed(styles)
+    run = StyleTransfer(chosen, runtime).start(photograph, paintings)
     for _ in run:
         pass
     return run.result()
 
 
-def _style(style: Style | Picture) -> Style:
-    return Style(style) if isinstance(style, Picture) else style
+def _inputs(content: object, styles: object, initial: object = None, keep: object = None) -> Inputs:
+    """Return what a run is given, read from whatever holds it."""
+    return Inputs(
+        Picture.of(content),
+        _listed(styles),
+        None if initial is None else Picture.of(initial),
+        None if keep is None else Mask.of(keep, name="keep"),
+    )
 
 
-def _picture(source: str | Path | Picture) -> Picture:
-    return source if isinstance(source, Picture) else Picture.open(source)
+def _listed(styles: object) -> list[Style]:
+    """Return one style or several as a list; a picture may stand for its style."""
+    is_several = isinstance(styles, Sequence) and not isinstance(styles, str | bytes | bytearray | memoryview)
+    several = cast("Sequence[object]", styles) if is_several else [styles]
+    return [style if isinstance(style, Style) else Style(Picture.of(style)) for style in several]

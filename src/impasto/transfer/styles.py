@@ -26,8 +26,10 @@ Place = Callable[[Tensor], Tensor]
 class Style:
     """A style image, and how it is used beside others.
 
+    The picture may be given as whatever `Picture.of` takes, the masks as whatever `Mask.of` takes.
+
     Raises:
-        InputError: a weight or scale is out of range.
+        InputError: a weight or scale is out of range, or a picture or mask cannot be read.
 
     """
 
@@ -42,6 +44,10 @@ class Style:
     """Which part of the picture it paints; if not given, all that no other style's region claims."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "picture", Picture.of(self.picture))
+        for name in ("mask", "region"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, Mask.of(getattr(self, name), name=f"a style's {name}"))
         if not 0 <= self.weight < math.inf:
             raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
         if not 0 < self.scale < math.inf:
@@ -75,12 +81,15 @@ def regions(
     for style, image in zip(styles, images, strict=True):
         if style.weight:
             own = Size(image.shape[2], image.shape[1])
-            counts = _product(style.mask, Mask.of(style.picture), own)
+            opaque = Mask.of_opacity(style.picture)
+            _check_opaque("a style image", opaque, own)
+            counts = _product(style.mask, opaque, own)
             found.setdefault(style.region, []).append(
                 StyleImage(image, style.weight, None if counts is None else place(counts))
             )
     areas = {mask: place(mask.resized(*size)) for mask in found if mask is not None}
-    paintable = _product(None if keep is None else keep.inverted(), seen, size)
+    _check_opaque("the content image", seen, size)
+    paintable = _paintable(keep, seen, size)
     free = None if paintable is None else place(paintable)
     rest = free if not areas else torch.stack(list(areas.values())).sum(0).neg_().add_(1).clamp_(min=0)
     listed: list[Region] = []
@@ -89,12 +98,31 @@ def regions(
         if area is not None and free is not None and area is not free:
             area = area * free
         if area is not None and float(area.sum()) < _LEAST:
+            parts = [word for word, mask in (("transparent", seen), ("kept", keep)) if mask is not None]
+            beside = f" that are not {' or '.join(parts)}" if parts else ""
             raise PictureError(
-                f"{name} covers {float(area.sum()):.0f} of {size} pixels; it needs at least {_LEAST} at every stage, "
-                "so make it larger, or give a larger first_size."
+                f"{name} covers {float(area.sum()):.0f} of {size} pixels{beside}; it needs at least {_LEAST} at every "
+                "stage, so make it larger, or give a larger first_size."
             )
         listed.append(Region(blended, area, name))
     return listed
+
+
+def _check_opaque(name: str, opaque: Mask | None, size: Size) -> None:
+    """Refuse an image at a size of which too little is not transparent."""
+    shown = size.width * size.height if opaque is None else float(opaque.resized(*size).sum())
+    if opaque is not None and shown < _LEAST:
+        raise PictureError(
+            f"{name} shows {shown:.0f} of {size} pixels and is transparent elsewhere; {_LEAST} have to show at every "
+            "stage, so give an image that shows more, or a larger first_size."
+        )
+
+
+def _paintable(keep: Mask | None, seen: Mask | None, size: Size) -> Tensor | None:
+    """Return what of the picture is neither kept nor transparent at a size, (H, W); None: all."""
+    shown = _product(None, seen, size)
+    free = None if keep is None else keep.outside(*size)
+    return shown if free is None else free if shown is None else free * shown
 
 
 def _product(one: Mask | None, other: Mask | None, size: Size) -> Tensor | None:

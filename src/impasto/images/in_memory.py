@@ -1,0 +1,125 @@
+"""Pictures as programs hold them: paths, bytes, open files, PIL images, numpy arrays and torch tensors.
+
+It reads all of them into the fields of a picture, and names what it cannot read. It imports no library of theirs.
+"""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.errors import PictureError
+from impasto.images.image_file import ImageFile
+from impasto.images.reading import Decoded, decode, whitened
+
+__all__ = ["MAX_FLOAT_SAMPLE", "decode_any"]
+
+MAX_FLOAT_SAMPLE = 16.0
+"""A float sample above which a picture is not one of 0 to 1: resampling and painting overshoot by less."""
+
+_ACCEPTED = (
+    "a path, the bytes of an image file, an open file, a PIL image, a numpy array (H, W, 3) or a torch tensor (3, H, W)"
+)
+_DTYPES = "uint8, uint16, or floats from 0 to 1"
+
+_TIFF_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I;16B", "I;16L", "I", "F"})
+"""Modes of PIL images that it writes as TIFF files; the others become RGB or RGBA first."""
+
+
+def decode_any(source: object, *, allow_large: bool = False) -> Decoded:
+    """Read a picture from whatever holds one.
+
+    Args:
+        source: A path; the bytes of an image file, or a file that is open for reading bytes; a PIL image; a numpy array
+            (H, W), (H, W, 3) or with alpha (H, W, 4); a torch tensor (1, H, W), (3, H, W) or with alpha (4, H, W).
+            Arrays and tensors hold sRGB as uint8, uint16 or floats from 0 to 1.
+        allow_large: Whether a file may have more than `MAX_PIXELS`; what is in memory may in any case.
+
+    Raises:
+        PictureError: it is none of those, or cannot be read.
+
+    """
+    if isinstance(source, str | os.PathLike):
+        return decode(ImageFile.open(Path(os.fspath(cast("str", source)))), allow_large=allow_large)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return decode(ImageFile.of_bytes("the picture given as bytes", bytes(source)), allow_large=allow_large)
+    if isinstance(source, Tensor):
+        return _decode_tensor(source)
+    if any(kind.__module__.partition(".")[0] == "PIL" for kind in type(source).__mro__):
+        return _decode_pil(cast("Any", source))
+    if hasattr(source, "__array__"):
+        return _decode_array(np.asarray(source))
+    read = getattr(source, "read", None)
+    if callable(read):
+        return _decode_open_file(read, allow_large=allow_large)
+    kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
+    raise PictureError(f"a picture cannot be made of {kind}; give {_ACCEPTED}.")
+
+
+def _decode_open_file(read: Callable[[], object], *, allow_large: bool) -> Decoded:
+    """Read a picture from an open file, to its end."""
+    try:
+        data = read()
+    except (OSError, ValueError) as error:
+        raise PictureError(f"the open file given as a picture cannot be read ({error}); open it again.") from error
+    if not isinstance(data, bytes):
+        raise PictureError('the open file given as a picture is open for text; open it with mode "rb".')
+    return decode(ImageFile.of_bytes("the open file given as a picture", data), allow_large=allow_large)
+
+
+def _decode_pil(image: Any) -> Decoded:
+    """Read a PIL image with its profile, orientation and EXIF, by way of a TIFF file in memory."""
+    target = io.BytesIO()
+    try:
+        is_plain = image.mode in _TIFF_MODES and "transparency" not in image.info
+        plain = image if is_plain else image.convert("RGBA" if image.has_transparency_data else "RGB")
+        plain.save(target, "TIFF", exif=image.getexif(), icc_profile=image.info.get("icc_profile"))
+    except (OSError, ValueError, SyntaxError, KeyError) as error:
+        raise PictureError(
+            f"the PIL image of mode {image.mode} cannot be read ({error}); convert it to RGB."
+        ) from error
+    return decode(ImageFile.of_bytes("the PIL image", target.getvalue()), allow_large=True)
+
+
+def _decode_tensor(tensor: Tensor) -> Decoded:
+    """Read a tensor, (1, 3 or 4, H, W)."""
+    shape = tuple(tensor.shape)
+    if len(shape) != 3 or shape[0] not in {1, 3, 4} or 0 in shape:
+        raise PictureError(f"the tensor has the shape {shape}; a picture takes (3, H, W), or with alpha (4, H, W).")
+    if tensor.dtype in {torch.float16, torch.bfloat16, torch.float64}:
+        tensor = tensor.float()
+    if tensor.dtype not in {torch.uint8, torch.uint16, torch.float32}:
+        raise PictureError(f"the tensor holds {tensor.dtype}; a picture takes {_DTYPES}.")
+    return _decode_channels("the tensor", tensor.detach().cpu().numpy())
+
+
+def _decode_array(array: NDArray[Any]) -> Decoded:
+    """Read an array, (H, W) or (H, W, 1, 3 or 4)."""
+    shape = array.shape
+    if not (len(shape) == 2 or (len(shape) == 3 and shape[2] in {1, 3, 4})) or 0 in shape:
+        raise PictureError(f"the array has the shape {shape}; a picture takes (H, W), (H, W, 3) or (H, W, 4).")
+    if array.dtype.kind == "f":
+        array = array.astype(np.float32)
+    if array.dtype.newbyteorder("=") not in {np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)}:
+        raise PictureError(f"the array holds {array.dtype}; a picture takes {_DTYPES}.")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return _decode_channels("the array", np.moveaxis(array.reshape(*shape[:2], -1), 2, 0))
+
+
+def _decode_channels(name: str, channels: NDArray[Any]) -> Decoded:
+    """Read gray, or RGB with or without alpha, (1, 3 or 4, H, W), into samples of their own."""
+    if channels.dtype.kind == "f" and not np.isfinite(channels).all():
+        raise PictureError(f"{name} holds a value that is not a number; a picture takes {_DTYPES}.")
+    if channels.dtype.kind == "f" and channels.max() > MAX_FLOAT_SAMPLE:
+        raise PictureError(f"{name} holds floats up to {channels.max():g}; a picture takes floats from 0 to 1.")
+    color = np.array(np.broadcast_to(channels[:3], (3, *channels.shape[1:])), order="C")
+    alpha = np.array(channels[3], order="C") if len(channels) == 4 else None
+    if alpha is not None:
+        color = whitened(color, alpha, name)
+    return Decoded(color, alpha, bits=16 if color.dtype == np.uint16 else 8)
