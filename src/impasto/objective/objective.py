@@ -17,7 +17,7 @@ from impasto.layers import IMAGE, LAYERS
 from impasto.losses import Content, Loss, Range, Statistic, Texture, Units, variation
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
-from impasto.objective.targets import Region, Targets, content_targets, owned, positive, textures
+from impasto.objective.targets import Region, Targets, content_targets, owned, textures
 from impasto.objective.wrapping import folded, wrapped
 from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
@@ -79,7 +79,7 @@ class Objective:
         group: Group = ALONE,
     ) -> Self:
         """Measure the targets of a content image, RGB in [0, 1], (3, H, W), and of the styles of regions of it."""
-        contents = positive(settings.content_layers) if settings.content_weight > 0 else {}
+        contents = settings.active_content_layers
         likeness = [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
         styles = textures(settings, network, regions, tiling, group) if settings.style_weight > 0 else []
         layers = _layers((*likeness, *styles))

@@ -5,7 +5,7 @@ It measures images with the network, in tiles like the picture itself; it knows 
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,9 +18,7 @@ from impasto.network.vgg import VGG19
 from impasto.planning.tiles import Held, Tile, Tiling, Wraps
 from impasto.settings import Settings
 
-__all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "positive", "textures"]
-
-Name = TypeVar("Name", bound=str)
+__all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "textures"]
 
 Targets = Callable[[Tile], Mapping[str, Tensor]]
 """The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
@@ -81,11 +79,11 @@ def textures(
     side = min(tiling.side or _SIDE, _SIDE)
     tiling = tiling._replace(side=side, wraps=(False, False))  # a painting ends at its edges
     for region in regions:
-        guides = _guides(region.area, positive(settings.style_layers), settings, region.name)
+        guides = _guides(region.area, settings.active_style_layers, settings, region.name)
         blend = _blend(region, guides, settings, partial(measured, network, tiling=tiling, group=group))
         for name, target in blend.items():
             weight = settings.style_weight * settings.style_layers[name] / len(regions)
-            distances = positive(settings.style_loss).items()
+            distances = settings.active_distances.items()
             found.append(Texture(name, [(DISTANCES[d](target), weight * w) for d, w in distances], guides[name]))
     return found
 
@@ -141,8 +139,3 @@ def measured(
 def owned(guide: Tensor | None, tile: Tile, layer: str) -> Tensor | None:
     """Return a guide's weights of the units that a tile owns, (H, W); `guide` has those of the whole image's."""
     return None if guide is None else guide[tile.owned(layer)[1:]]
-
-
-def positive(weights: Mapping[Name, float]) -> dict[Name, float]:
-    """Leave out what has no weight."""
-    return {name: weight for name, weight in weights.items() if weight > 0}

@@ -133,10 +133,10 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
     """
     full = max(1, min(settings.history, longest))
     shorter = range(1, max(1, int(math.log2(full / _FEWEST)) + 1)) if settings.optimizer == "lbfgs" else ()
-    layers = frozenset((*settings.content_layers, *settings.style_layers))
+    layers, contents = settings.active_layers, settings.active_content_layers
     follow = _fused_passing if budget.fused else _passing
     passing = follow(settings.pooling, layers, budget.feature)
-    again = follow(settings.pooling, settings.content_layers, budget.feature).forward
+    again = follow(settings.pooling, contents, budget.feature).forward
     problem = _Problem(settings, height, width, budget, full, layers, passing, again)
     tilings = [
         Tiling(side, shares=budget.processes, wraps=settings.wraps) for side in _SIDES if side < max(height, width)
@@ -200,7 +200,7 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     each = parts.largest * passing.kept
     computed, rounded = tiling.targets == "computed", tiling.targets == "bfloat16"
     wide = _SHORT if rounded else budget.feature
-    content = _IMAGE if computed else _features(settings.content_layers, wide) / processes
+    content = _IMAGE if computed else _features(settings.active_content_layers, wide) / processes
     masks = _MASK * budget.masks
     under_way = parts.largest * passing.most
     if computed:  # beside a tile's features
@@ -219,7 +219,7 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     taken = int(fixed + max(under_way + (kept - 1) * each, stepping, measuring))
     forward = 2 - kept / mine
     if computed:
-        forward *= 1 + _macs(settings.content_layers) / _macs(layers)
+        forward *= 1 + _macs(settings.active_content_layers) / _macs(layers)
     work = parts.macs / processes / (height * width * _macs(layers)) * (forward + 1) / 2
     work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * (short + rounded)
     return Layout(tiling._replace(kept=kept), parts.number, pairs, history_type, taken, work)

@@ -1,15 +1,17 @@
 """What the picture will be: every option of it, with its type, default, range, help and group."""
 
-from collections.abc import Collection
-from typing import Annotated, Self
+from collections.abc import Collection, Mapping
+from typing import Annotated, Self, TypeVar
 
 from pydantic import BeforeValidator, model_validator
 
+from impasto.layers import LAYERS
 from impasto.settings.choices import (
     Bits,
     Color,
     ColorMatch,
     Command,
+    DistanceName,
     Init,
     MaskSpread,
     OptimizerName,
@@ -23,6 +25,8 @@ from impasto.settings.named_weights import DistanceWeights, LayerWeights
 from impasto.settings.options import EVERY_COMMAND, Options, option
 
 __all__ = ["Settings"]
+
+Name = TypeVar("Name", bound=str)
 
 _MEASURED: Collection[Command] = ("paint", "sweep", "measure")
 """The commands of options on which the loss of a painted picture depends."""
@@ -183,13 +187,38 @@ class Settings(Options):
         """Whether the upper edge meets the lower one, and the left the right."""
         return self.seamless in {"y", "both"}, self.seamless in {"x", "both"}
 
+    @property
+    def active_content_layers(self) -> Mapping[str, float]:
+        """The layers that the content loss looks at, with their weights, all above 0; none without content_weight."""
+        return _positive(self.content_layers) if self.content_weight > 0 else {}
+
+    @property
+    def active_style_layers(self) -> Mapping[str, float]:
+        """The layers that the style loss looks at, with their weights, all above 0; none without style_weight."""
+        return _positive(self.style_layers) if self.style_weight > 0 else {}
+
+    @property
+    def active_layers(self) -> tuple[str, ...]:
+        """The layers that any loss looks at, in the network's order: the network is computed down to the last."""
+        active = {*self.active_content_layers, *self.active_style_layers}
+        return tuple(name for name in LAYERS if name in active)
+
+    @property
+    def active_distances(self) -> Mapping[DistanceName, float]:
+        """The distances that the style loss adds up, with their weights, all above 0."""
+        return _positive(self.style_loss)
+
     @model_validator(mode="after")
     def _has_an_objective(self) -> Self:
-        if not any(
-            weight > 0 and any(layers.values())
-            for weight, layers in ((self.content_weight, self.content_layers), (self.style_weight, self.style_layers))
-        ):
+        if self.content_weight == self.style_weight == 0:
             raise ValueError("content_weight and style_weight cannot both be 0; give at least one of them a weight.")
-        if not any(self.style_loss.values()):
-            raise ValueError("style_loss has no weight above 0; for no style, give a style_weight of 0.")
+        for name, term in (("content_layers", "content"), ("style_layers", "style"), ("style_loss", "style")):
+            is_asked_for = getattr(self, f"{term}_weight") > 0
+            if is_asked_for and not _positive(getattr(self, name)):
+                raise ValueError(f"{name} has no weight above 0; for no {term}, give a {term}_weight of 0.")
         return self
+
+
+def _positive(weights: Mapping[Name, float]) -> dict[Name, float]:
+    """Leave out what has no weight."""
+    return {name: weight for name, weight in weights.items() if weight > 0}

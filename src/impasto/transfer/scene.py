@@ -83,8 +83,8 @@ class Scene:
         """Rescale a network over the images of a stage, if the settings say so."""
         if not self.settings.normalize:
             return network
-        layers = {**self.settings.content_layers, **self.settings.style_layers}
-        return network.normalized([self.content(stage.size), *self.paintings(stage)], layers)
+        images = [self.content(stage.size), *self.paintings(stage)]
+        return network.normalized(images, self.settings.active_layers)
 
     def content(self, size: Size) -> Tensor:
         """Return the content image as it is painted, (3, H, W)."""

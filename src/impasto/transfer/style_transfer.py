@@ -139,7 +139,7 @@ class StyleTransfer:
         """Plan a run; where it would not fit, without the fastest convolutions, whose filters take up to 500 MB."""
         while True:
             with allocator.keeping("none"):  # what is packed anew for another size leaves no hole
-                self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
+                self.network.prepare(self.settings.active_layers)
             try:
                 return self._plan(inputs)
             except SpaceError:
