@@ -4,8 +4,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import reference
-from autograd import nine_points
-from impasto.losses import DISTANCES, Content, NinePointVariation, Range, Texture, TotalVariation, Units, moments
+from impasto.losses import (
+    DISTANCES,
+    ContentLoss,
+    NinePointTotalVariationLoss,
+    RangeLoss,
+    StyleLoss,
+    TotalVariationLoss,
+    Units,
+    moments,
+)
+from vgg_by_autograd import nine_points
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -16,25 +25,25 @@ def features(channels=8, height=4, width=4):
 
 def texture(kind, style=None, weight=3.0):
     style = features(8, 6, 5) if style is None else style
-    return Texture("conv1_1", [(DISTANCES[kind](moments(style).mean), weight)])
+    return StyleLoss("conv1_1", [(DISTANCES[kind](moments(style).mean), weight)])
 
 
 def name(loss):
     return (
         "+".join(type(part).__name__ for part, _ in loss.distances)
-        if isinstance(loss, Texture)
+        if isinstance(loss, StyleLoss)
         else type(loss).__name__
     )
 
 
 def losses():
     return [
-        Content("conv4_2", 2.0),
+        ContentLoss("conv4_2", 2.0),
         *(texture(kind) for kind in DISTANCES),
-        Texture("conv1_1", [*texture("gram").distances, *texture("moments").distances]),
-        *(TotalVariation(0.5, kind) for kind in ("mean-squares", "half-squares", "absolute")),
-        NinePointVariation(0.5),
-        Range(4.0),
+        StyleLoss("conv1_1", [*texture("gram").distances, *texture("moments").distances]),
+        *(TotalVariationLoss(0.5, kind) for kind in ("mean-squares", "half-squares", "absolute")),
+        NinePointTotalVariationLoss(0.5),
+        RangeLoss(4.0),
     ]
 
 
@@ -44,7 +53,7 @@ def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
     assert vectors.shape == (8, 16)
     statistic = moments(maps)
     assert statistic.total.shape == (8, 9)
-    assert float(statistic.mass) == 16
+    assert float(statistic.weight_sum) == 16
     for i in range(8):
         for j in range(8):
             products = sum(float(maps[i, y, x]) * float(maps[j, y, x]) for y in range(4) for x in range(4))
@@ -55,7 +64,7 @@ def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
 
 def test_the_content_loss_is_the_papers_up_to_the_mean():
     found, target = features(), features()
-    ours = float(Content("conv4_2").compare(Content("conv4_2").measure(Units(found, content=target))))
+    ours = float(ContentLoss("conv4_2").value(ContentLoss("conv4_2").measure(Units(found, content=target))))
     assert ours == pytest.approx(
         reference.content_loss(found.numpy(), target.numpy()) / (0.5 * found.numel()), rel=1e-12
     )
@@ -64,7 +73,7 @@ def test_the_content_loss_is_the_papers_up_to_the_mean():
 def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
     found, style = features(), features()  # the same size: the paper divides both Gram matrices by one M
     loss = texture("gram", style, 1.0)
-    ours = float(loss.compare(loss.measure(Units(found))))
+    ours = float(loss.value(loss.measure(Units(found))))
     papers = reference.style_loss(found.numpy(), reference.gram(style.numpy()))
     assert ours == pytest.approx(papers * 4 / 8**2, rel=1e-12)  # E_l = mean((G/M - A/M)²) / 4
 
@@ -79,7 +88,7 @@ def gradient(loss, found, mask=None, content=None):
 
 def test_gradients_by_features_are_equations_2_and_6():
     found, style = features(), features()
-    ours = gradient(Content("conv4_2"), found, content=style)
+    ours = gradient(ContentLoss("conv4_2"), found, content=style)
     papers = reference.content_gradient(found.numpy(), style.numpy()) / (0.5 * found.numel())
     np.testing.assert_allclose(ours.numpy(), papers, rtol=1e-10)
 
@@ -93,13 +102,13 @@ def test_gradients_by_features_are_equations_2_and_6():
 def test_statistics_add_over_any_split_of_the_image(loss, masked):
     found = features(8, 9, 11) * (600 if loss.layer == "image" else 1) - (100 if loss.layer == "image" else 0)
     content, mask = features(8, 9, 11), features(1, 9, 11)[0] if masked else torch.ones(9, 11, dtype=torch.float64)
-    whole = loss.compare(loss.measure(Units(found, mask if masked else None, content)))
+    whole = loss.value(loss.measure(Units(found, mask if masked else None, content)))
     owner = torch.randint(0, 3, (9, 11), generator=GENERATOR)
     first, *others = [loss.measure(Units(found, mask * (owner == part), content)) for part in range(3)]
     total = first
     for other in others:
         total = total + other
-    assert float(loss.compare(total)) == pytest.approx(float(whole), rel=1e-12)
+    assert float(loss.value(total)) == pytest.approx(float(whole), rel=1e-12)
 
 
 @pytest.mark.parametrize("loss", losses(), ids=name)
@@ -114,7 +123,7 @@ def test_tiles_with_a_pixel_of_halo_add_up_to_the_image(loss):
         parts.append(loss.measure(Units(tile, owned, content[:, rows])))
     total = parts[0] + parts[1]
     torch.testing.assert_close(total.total, whole.total, rtol=1e-12, atol=0)
-    torch.testing.assert_close(total.mass, whole.mass, rtol=1e-12, atol=0)
+    torch.testing.assert_close(total.weight_sum, whole.weight_sum, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("loss", losses(), ids=name)
@@ -125,7 +134,7 @@ def test_gradients_equal_those_of_automatic_differentiation(loss, masked, layout
     found = features(8, 9, 7) * (600 if loss.layer == "image" else 2) - (100 if loss.layer == "image" else 0)
     found = found[None].contiguous(memory_format=layout)[0]
     leaf = found.clone().requires_grad_()
-    loss.compare(loss.measure(Units(leaf, mask, content))).backward()
+    loss.value(loss.measure(Units(leaf, mask, content))).backward()
     torch.testing.assert_close(gradient(loss, found, mask, content), leaf.grad, rtol=1e-10, atol=1e-14)
 
 
@@ -154,7 +163,7 @@ def test_a_mean_square_of_many_units_is_worked_out_a_part_at_a_time(masked):
     found, content = (features(128, 160, 120).bfloat16() for _ in range(2))
     mask = features(1, 160, 120)[0].float() if masked else None
     difference = found.float() - content.float()
-    loss, units, into = Content("conv4_2"), Units(found, mask, content), torch.zeros(128, 160, 120)
+    loss, units, into = ContentLoss("conv4_2"), Units(found, mask, content), torch.zeros(128, 160, 120)
     with LargestResult() as largest:
         measured = loss.measure(units)
         loss.cotangent(torch.tensor(1.0), units)(units.features, into)
@@ -187,7 +196,7 @@ def test_distances_are_what_they_say_of_vectors_of_features(kind):
         "wasserstein": means + np.trace(first + second - 2 * root) / 8,
     }[kind]
     loss = texture(kind, style, 3.0)
-    assert float(loss.compare(loss.measure(Units(found)))) == pytest.approx(3 * expected, rel=1e-9)
+    assert float(loss.value(loss.measure(Units(found)))) == pytest.approx(3 * expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", DISTANCES)
@@ -195,14 +204,14 @@ def test_a_style_is_at_no_distance_from_itself_and_features_that_never_occur_do_
     found = features(8, 6, 7)
     found[3] = 0
     loss = texture(kind, found)
-    assert float(loss.compare(loss.measure(Units(found)))) == pytest.approx(0, abs=1e-9)
+    assert float(loss.value(loss.measure(Units(found)))) == pytest.approx(0, abs=1e-9)
     assert gradient(loss, found + 0.1 * features(8, 6, 7)).isfinite().all()
     assert gradient(loss, found * 0).isfinite().all()
 
 
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope():
     ramp = torch.arange(5, dtype=torch.float64).mul(3).expand(1, 4, 5)
-    assert float(TotalVariation().compare(TotalVariation().measure(Units(ramp)))) == pytest.approx(9 * 16 / 20)
+    assert float(TotalVariationLoss().value(TotalVariationLoss().measure(Units(ramp)))) == pytest.approx(9 * 16 / 20)
 
 
 def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port():
@@ -212,34 +221,34 @@ def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port():
         ("half-squares", 0.5 * (dx.square().sum() + dy.square().sum())),
         ("absolute", dx.abs().sum() + dy.abs().sum()),
     ):
-        loss = TotalVariation(1e-3, kind)
-        assert float(loss.compare(loss.measure(Units(x)))) == pytest.approx(1e-3 * float(expected), rel=1e-12)
+        loss = TotalVariationLoss(1e-3, kind)
+        assert float(loss.value(loss.measure(Units(x)))) == pytest.approx(1e-3 * float(expected), rel=1e-12)
 
 
 @pytest.mark.parametrize("size", [(6, 5), (1, 4), (2, 2)])
 def test_total_variation_over_nine_points(size):
     x = (features(3, *size) * 9).requires_grad_()
     expected = 0.5 * nine_points(x)
-    loss = NinePointVariation(0.5)
-    assert float(loss.compare(loss.measure(Units(x.detach())))) == pytest.approx(float(expected.detach()), rel=1e-12)
+    loss = NinePointTotalVariationLoss(0.5)
+    assert float(loss.value(loss.measure(Units(x.detach())))) == pytest.approx(float(expected.detach()), rel=1e-12)
     expected.backward()
     torch.testing.assert_close(gradient(loss, x.detach()), x.grad, rtol=1e-10, atol=1e-12)
 
 
 def test_total_variation_over_nine_points_knows_no_edge_where_edges_meet():
     x = features(3, 6, 5)
-    loss = NinePointVariation(wraps=(True, True))
+    loss = NinePointTotalVariationLoss(wraps=(True, True))
     moved = x.roll((2, 3), (1, 2))
-    assert float(loss.compare(loss.measure(Units(x)))) == pytest.approx(
-        float(loss.compare(loss.measure(Units(moved)))), rel=1e-12
+    assert float(loss.value(loss.measure(Units(x)))) == pytest.approx(
+        float(loss.value(loss.measure(Units(moved)))), rel=1e-12
     )
     torch.testing.assert_close(gradient(loss, moved), gradient(loss, x).roll((2, 3), (1, 2)))
 
 
 def test_only_values_outside_the_range_are_penalized():
     inside, outside = torch.tensor([[[0.0, 255.0]]]), torch.tensor([[[-2.0, 258.0]]])
-    assert float(Range().compare(Range().measure(Units(inside)))) == 0
-    assert float(Range().compare(Range().measure(Units(outside)))) == pytest.approx((4 + 9) / 2)
+    assert float(RangeLoss().value(RangeLoss().measure(Units(inside)))) == 0
+    assert float(RangeLoss().value(RangeLoss().measure(Units(outside)))) == pytest.approx((4 + 9) / 2)
 
 
 def test_bfloat16_features_are_summed_in_float32():
@@ -251,4 +260,4 @@ def test_bfloat16_features_are_summed_in_float32():
 
 def test_the_content_loss_says_what_it_misses():
     with pytest.raises(ValueError, match="content image"):
-        Content("conv4_2").measure(Units(features()))
+        ContentLoss("conv4_2").measure(Units(features()))

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from impasto.machine.processes import ALONE, Group
-from several import paint
+from paint_in_processes import paint
 
-SCRIPT = Path(__file__).parents[1] / "several.py"
+SCRIPT = Path(__file__).parents[1] / "paint_in_processes.py"
 
 
 def start(folder, rank, size, port, changes):

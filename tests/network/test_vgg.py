@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-import autograd
 import reference
+import vgg_by_autograd
 from impasto.kernels.cpu.winograd import savings
 from impasto.layers import CONVOLUTIONS, LAYERS
 from impasto.network.vgg import VGG19
@@ -58,7 +58,7 @@ def pulled_back(network, point, layers, wraps=(False, False), seed=1):
     weights = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
     by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
     leaf = point.clone().requires_grad_()
-    expected = autograd.features(network, leaf, wraps)
+    expected = vgg_by_autograd.features(network, leaf, wraps)
     sum((expected[name] * weight).sum() for name, weight in weights.items()).backward()
     return by_hand, leaf.grad
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import autograd
+import vgg_by_autograd
 from impasto import StyleTransfer
 from impasto.layers import LAYERS
 from impasto.network.vgg import VGG19
@@ -47,7 +47,7 @@ def pulled_back(network, point, layers, wraps=(False, False)):
     weights = {name: numbers.to(found[name]) for name, numbers in random.items()}
     by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
     leaf = point.clone().requires_grad_()
-    expected = autograd.features(network, leaf, wraps)
+    expected = vgg_by_autograd.features(network, leaf, wraps)
     sum((expected[name] * weight).sum() for name, weight in weights.items()).backward()
     return by_hand, leaf.grad
 

@@ -3,17 +3,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-import autograd
 import reference
-from autograd import nine_points
+import vgg_by_autograd
 from impasto.errors import InputError
 from impasto.images.guides import guide
-from impasto.losses import TotalVariation, moments
+from impasto.losses import TotalVariationLoss, moments
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.tiles import Tiling
 from impasto.settings import Settings, preset
+from vgg_by_autograd import nine_points
 
 CPU, DOUBLE = torch.device("cpu"), torch.float64
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -176,7 +176,7 @@ def test_tiles_change_nothing_for_any_pooling_and_padding(weights, pooling, padd
     assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
 
 
-class Largest(TotalVariation):
+class Largest(TotalVariationLoss):
     """A loss that looks at the whole image at once."""
 
     additive = False
@@ -338,7 +338,7 @@ def test_the_preset_crowsonkb_is_that_objective(network):
     network = replace(network, padding="replicate-first")
     x, p, a = image(48, 40), image(48, 40, seed=1), image(44, 50, seed=2)
     found = Objective.build(preset("crowsonkb"), network, p, [one((a, 1.0))]).evaluate(x)
-    of_x, of_p, of_a = (autograd.features(network, each) for each in (x, p, a))
+    of_x, of_p, of_a = (vgg_by_autograd.features(network, each) for each in (x, p, a))
     expected = 0.015 * float((of_x["conv4_2"] - of_p["conv4_2"]).square().mean())
     for layer, weight in zip(STYLE_LAYERS, (256, 64, 16, 4, 1), strict=True):
         (mean, cov), (mean_a, cov_a) = (statistics(each[layer]) for each in (of_x, of_a))

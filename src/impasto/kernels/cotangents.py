@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Cotangent", "Difference", "Linear", "Owned", "Place", "flat"]
+__all__ = ["Cotangent", "Difference", "InTile", "Linear", "UnitSlices", "flat"]
 
 Cotangent = Callable[[Tensor, Tensor], object]
 """Given a layer's features, add a derivative by them to a tensor of their shape, (C, H, W), in place."""
 
-Place = tuple[slice, slice, slice]
+UnitSlices = tuple[slice, slice, slice]
 """Channels, rows and columns."""
 
 _CHUNK_POSITIONS, _CHUNK_UNITS = 1 << 14, 1 << 20
@@ -64,11 +64,11 @@ class Difference:
 
 
 @dataclass(frozen=True, eq=False)
-class Owned:
+class InTile:
     """Add another cotangent to the units that a tile owns."""
 
     cotangent: Cotangent
-    place: Place
+    place: UnitSlices
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
         """Add it to these units of `into`."""

@@ -14,22 +14,22 @@ know nothing of networks, tiles or images in files.
 """
 
 from impasto.losses.base import Loss, Statistic, Units
-from impasto.losses.content import Content
+from impasto.losses.content import ContentLoss
 from impasto.losses.distances import DISTANCES, Distance
-from impasto.losses.pixel_range import Range
-from impasto.losses.style import Texture, moments
-from impasto.losses.total_variation import NinePointVariation, TotalVariation, variation
+from impasto.losses.pixel_range import RangeLoss
+from impasto.losses.style import StyleLoss, moments
+from impasto.losses.total_variation import NinePointTotalVariationLoss, TotalVariationLoss, variation
 
 __all__ = [
     "DISTANCES",
-    "Content",
+    "ContentLoss",
     "Distance",
     "Loss",
-    "NinePointVariation",
-    "Range",
+    "NinePointTotalVariationLoss",
+    "RangeLoss",
     "Statistic",
-    "Texture",
-    "TotalVariation",
+    "StyleLoss",
+    "TotalVariationLoss",
     "Units",
     "moments",
     "variation",

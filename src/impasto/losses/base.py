@@ -12,9 +12,20 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
 
-__all__ = ["Loss", "Mean", "MeanSquare", "Statistic", "Units", "mass", "rows", "summable", "total_of", "weighed"]
+__all__ = [
+    "Loss",
+    "MeanLoss",
+    "MeanSquareLoss",
+    "Statistic",
+    "Units",
+    "in_sum_precision",
+    "row_chunks",
+    "sum_of_weights",
+    "sum_over_positions",
+    "weighted",
+]
 
-_FEW = 1 << 20
+_CHUNK_UNITS = 1 << 20
 """Units that a mean square is worked out of at a time: beside the features hardly anything."""
 
 
@@ -24,20 +35,20 @@ class Statistic:
 
     total: Tensor
     """The sum, of any shape."""
-    mass: Tensor
+    weight_sum: Tensor
     """What normalizes it: the summed weight of all that was added up, a scalar."""
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(self.total + other.total, self.mass + other.mass)
+        return type(self)(self.total + other.total, self.weight_sum + other.weight_sum)
 
     @property
     def mean(self) -> Tensor:
         """The normalized statistic."""
-        return self.total / self.mass
+        return self.total / self.weight_sum
 
     def over(self, add_up: Callable[[Tensor], Tensor]) -> Self:
         """Return the statistic with both sums added up over processes."""
-        return type(self)(add_up(self.total), add_up(self.mass))
+        return type(self)(add_up(self.total), add_up(self.weight_sum))
 
 
 class Units(NamedTuple):
@@ -70,7 +81,7 @@ class Loss(Protocol):
         ...
 
     @property
-    def guide(self) -> Tensor | None:
+    def mask_weights(self) -> Tensor | None:
         """The weight of each unit of the whole image, (H, W), for a loss of a region; None: 1."""
         ...
 
@@ -78,12 +89,12 @@ class Loss(Protocol):
         """Sum up what the loss needs of a region."""
         ...
 
-    def compare(self, statistic: Statistic) -> Tensor:
+    def value(self, statistic: Statistic) -> Tensor:
         """Return the weighted loss, a scalar."""
         ...
 
     def slope(self, statistic: Statistic) -> Tensor:
-        """Return the derivative of `compare` by the statistic's sum, of the sum's shape."""
+        """Return the derivative of `value` by the statistic's sum, of the sum's shape."""
         ...
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
@@ -91,79 +102,79 @@ class Loss(Protocol):
         ...
 
 
-class Mean:
+class MeanLoss:
     """A loss that is `weight` times a mean, everywhere."""
 
     weight: float
 
     @property
-    def guide(self) -> Tensor | None:
-        """Return no guide."""
+    def mask_weights(self) -> Tensor | None:
+        """Return no mask."""
         return None
 
-    def compare(self, statistic: Statistic) -> Tensor:
+    def value(self, statistic: Statistic) -> Tensor:
         """Weigh the mean."""
         return self.weight * statistic.mean
 
     def slope(self, statistic: Statistic) -> Tensor:
-        """Return weight / mass."""
-        return self.weight / statistic.mass
+        """Return weight / weight_sum."""
+        return self.weight / statistic.weight_sum
 
 
-class MeanSquare(Mean, ABC):
+class MeanSquareLoss(MeanLoss, ABC):
     """A loss that is `weight` times the mean of the square of something of each unit, a few rows at a time."""
 
     @abstractmethod
-    def root(self, units: Units) -> Tensor:
+    def residual(self, units: Units) -> Tensor:
         """Return what is squared, a new tensor in a precision to sum in; its slope is 1 wherever it is not 0."""
 
     def measure(self, units: Units) -> Statistic:
         """Sum the squares."""
-        parts = (units.at(some) for some in rows(units.features, _few(units.features)))
-        return reduce(add, (total_of(self.root(part).square_(), part.weights) for part in parts))
+        parts = (units.at(some) for some in row_chunks(units.features, _chunk_units(units.features)))
+        return reduce(add, (sum_over_positions(self.residual(part).square_(), part.weights) for part in parts))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds 2 S times what is squared."""
 
         def add(features: Tensor, into: Tensor) -> None:
-            for some in rows(features, _few(features)):
+            for some in row_chunks(features, _chunk_units(features)):
                 part = units.at(some)
-                into[:, some].add_(weighed(self.root(part).mul_(2 * slope), part.weights))
+                into[:, some].add_(weighted(self.residual(part).mul_(2 * slope), part.weights))
 
         return add
 
 
-def _few(features: Tensor) -> int:
+def _chunk_units(features: Tensor) -> int:
     """Return how many units are worked on at a time: on a GPU, more, so that it has work enough."""
-    return _FEW if features.device.type == "cpu" else 64 * _FEW
+    return _CHUNK_UNITS if features.device.type == "cpu" else 64 * _CHUNK_UNITS
 
 
-def rows(features: Tensor, units: int) -> Iterator[slice]:
+def row_chunks(features: Tensor, units: int) -> Iterator[slice]:
     """Divide the rows of features, (C, H, W), into parts of about so many units."""
     channels, height, width = features.shape
     step = max(1, units // (channels * width))
     return (slice(start, start + step) for start in range(0, height, step))
 
 
-def summable(features: Tensor) -> Tensor:
+def in_sum_precision(features: Tensor) -> Tensor:
     """Return features in a precision to sum in: float32, or float64 if they are."""
     return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
-def weighed(values: Tensor, weights: Tensor | None) -> Tensor:
+def weighted(values: Tensor, weights: Tensor | None) -> Tensor:
     """Return values (C, H, W) times the weights of their positions."""
     return values if weights is None else values * weights.to(values.dtype)
 
 
-def mass(values: Tensor, weights: Tensor | None) -> Tensor:
+def sum_of_weights(values: Tensor, weights: Tensor | None) -> Tensor:
     """Sum the weights of values, of one channel (H, W) or, without weights, of any shape."""
     if weights is not None:
         return weights.sum()
     return values.new_full((), values.numel(), dtype=torch.promote_types(values.dtype, torch.float32))
 
 
-def total_of(values: Tensor, weights: Tensor | None) -> Statistic:
-    """Sum values (C, H, W) over positions and channels, with a mass that makes the normalized statistic a mean."""
+def sum_over_positions(values: Tensor, weights: Tensor | None) -> Statistic:
+    """Sum values (C, H, W) over positions and channels, normalized so that the result is a mean."""
     if weights is None:
-        return Statistic(values.sum(), mass(values, None))
-    return Statistic((values.sum(0) * weights).sum(), mass(values[0], weights) * len(values))
+        return Statistic(values.sum(), sum_of_weights(values, None))
+    return Statistic((values.sum(0) * weights).sum(), sum_of_weights(values[0], weights) * len(values))

@@ -8,13 +8,13 @@ from torch import Tensor
 from impasto.kernels.cotangents import Cotangent
 from impasto.kernels.cuda import dispatch, statistic_operators
 from impasto.layers import IMAGE
-from impasto.losses.base import MeanSquare, Statistic, Units, mass
+from impasto.losses.base import MeanSquareLoss, Statistic, Units, sum_of_weights
 
-__all__ = ["Range"]
+__all__ = ["RangeLoss"]
 
 
 @dataclass(frozen=True)
-class Range(MeanSquare):
+class RangeLoss(MeanSquareLoss):
     """Keep gray levels in 0 … 255: weight · mean(max(0, x - 255)² + max(0, -x)²).
 
     Without it 1 to 2 % of the values leave the range that a file can hold, and clipping them when the picture is saved
@@ -30,7 +30,7 @@ class Range(MeanSquare):
         """Sum the squares."""
         if units.weights is not None or not dispatch.is_fused(units.features):
             return super().measure(units)
-        return Statistic(statistic_operators.excess(units.features).sum(), mass(units.features, None))
+        return Statistic(statistic_operators.excess(units.features).sum(), sum_of_weights(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds 2 S times how far each gray level is out of range."""
@@ -38,6 +38,6 @@ class Range(MeanSquare):
             return super().cotangent(slope, units)
         return lambda features, into: statistic_operators.add_excess(features, 2 * slope, into)
 
-    def root(self, units: Units) -> Tensor:
+    def residual(self, units: Units) -> Tensor:
         """Return how far each gray level is out of range."""
         return units.features - units.features.clamp(0, 255)

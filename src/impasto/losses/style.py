@@ -9,10 +9,10 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Linear, flat
 from impasto.kernels.cuda import dispatch, statistic_operators
-from impasto.losses.base import Statistic, Units, mass, rows, summable
+from impasto.losses.base import Statistic, Units, in_sum_precision, row_chunks, sum_of_weights
 from impasto.losses.distances import Distance, Gram
 
-__all__ = ["Texture", "moments"]
+__all__ = ["StyleLoss", "moments"]
 
 _CHUNK = 1 << 14
 """Positions whose features are brought to float32 at a time: they stay in the processor's cache."""
@@ -24,19 +24,19 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
     Each position has a weight; with guides T of Gatys et al. 2017, that is T².
     """
     if dispatch.is_fused(features):
-        return Statistic(statistic_operators.moments(features, weights).sum(0), mass(features[0], weights))
+        return Statistic(statistic_operators.moments(features, weights).sum(0), sum_of_weights(features[0], weights))
     count = len(features)
-    total = summable(features.new_zeros(count, count + 1))
-    for some in rows(features, _CHUNK * count):
-        exact = summable(flat(features[:, some]))  # (positions, C)
+    total = in_sum_precision(features.new_zeros(count, count + 1))
+    for some in row_chunks(features, _CHUNK * count):
+        exact = in_sum_precision(flat(features[:, some]))  # (positions, C)
         weighted = exact if weights is None else exact * weights[some].reshape(-1, 1)
         total[:, :count].addmm_(exact.T, weighted)
         total[:, count].add_(weighted.sum(0))
-    return Statistic(total, mass(features[0], weights))
+    return Statistic(total, sum_of_weights(features[0], weights))
 
 
 @dataclass(frozen=True)
-class Texture:
+class StyleLoss:
     """The style loss of one layer: weighted distances of its moments from those of the style.
 
     Gatys et al. 2016, eq. 3 and 4, is the distance of Gram matrices.
@@ -45,7 +45,7 @@ class Texture:
     layer: str
     distances: Sequence[tuple[Distance, float]]
     """Each with its weight."""
-    guide: Tensor | None = field(default=None, repr=False)
+    mask_weights: Tensor | None = field(default=None, repr=False)
     """T² of the units of a region, (H, W) of the whole image; None: 1."""
     term: ClassVar[str] = "style"
     additive: ClassVar[bool] = True
@@ -54,33 +54,33 @@ class Texture:
         """Sum F Fᵀ and F over the positions."""
         return moments(units.features, units.weights)
 
-    def compare(self, statistic: Statistic) -> Tensor:
+    def value(self, statistic: Statistic) -> Tensor:
         """Add up the distances."""
         return sum(
             (weight * distance.value(statistic.mean) for distance, weight in self.distances),
-            start=statistic.mass.new_zeros(()),
+            start=statistic.weight_sum.new_zeros(()),
         )
 
     def without_features(self) -> Tensor:
         """Return the loss of an image whose features are all 0, a scalar."""
         dark = torch.zeros_like(self.distances[0][0].target)
-        return self.compare(Statistic(dark, dark.new_ones(())))
+        return self.value(Statistic(dark, dark.new_ones(())))
 
     def slope(self, statistic: Statistic) -> Tensor:
         """Return the derivative of the distances by the sums, (C, C + 1)."""
         start = statistic.total.new_zeros(())
         slopes = (distance.derivative(statistic.mean) * weight for distance, weight in self.distances)
-        return sum(slopes, start=start) / statistic.mass
+        return sum(slopes, start=start) / statistic.weight_sum
 
     def value_and_slope(self, statistic: Statistic, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Return what `compare` and `slope` do, with few launches; the value may be in parts, (parts,).
+        """Return what `value` and `slope` do, with few launches; the value may be in parts, (parts,).
 
         The slope of a Gram matrix alone is in the dtype of the features, without a column for their mean.
         """
         (distance, weight), *others = self.distances
         if others or not isinstance(distance, Gram) or not dispatch.is_fused(statistic.total):
-            return self.compare(statistic), self.slope(statistic)
-        return statistic_operators.gram_distance(statistic.total, statistic.mass, distance.target, weight, dtype)
+            return self.value(statistic), self.slope(statistic)
+        return statistic_operators.gram_distance(statistic.total, statistic.weight_sum, distance.target, weight, dtype)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and that by the sum of F."""

@@ -9,19 +9,21 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import IMAGE
-from impasto.losses.base import Loss, Mean, Statistic, Units, total_of, weighed
+from impasto.losses.base import Loss, MeanLoss, Statistic, Units, sum_over_positions, weighted
 from impasto.settings.choices import Variation
 
-__all__ = ["NinePointVariation", "TotalVariation", "variation"]
+__all__ = ["NinePointTotalVariationLoss", "TotalVariationLoss", "variation"]
 
 
 def variation(weight: float, kind: Variation, wraps: tuple[bool, bool] = (False, False)) -> Loss:
     """Return total variation as a loss of the kind asked for."""
-    return NinePointVariation(weight, wraps) if kind == "nine-point" else TotalVariation(weight, kind, wraps)
+    return (
+        NinePointTotalVariationLoss(weight, wraps) if kind == "nine-point" else TotalVariationLoss(weight, kind, wraps)
+    )
 
 
 @dataclass(frozen=True)
-class TotalVariation(Mean):
+class TotalVariationLoss(MeanLoss):
     """Total variation of gray levels, over forward differences.
 
     A tile that owns a pixel needs its right and lower neighbors: they lie in the tile with weight 0.
@@ -38,23 +40,23 @@ class TotalVariation(Mean):
     def measure(self, units: Units) -> Statistic:
         """Sum what is made of the differences."""
         down, across = (self._made_of(step) for step in _steps(units.features, self.wraps))
-        return total_of(down.add_(across), units.weights)
+        return sum_over_positions(down.add_(across), units.weights)
 
-    def compare(self, statistic: Statistic) -> Tensor:
+    def value(self, statistic: Statistic) -> Tensor:
         """Weigh the mean or the sum."""
         return self.weight * (statistic.mean if self.variation == "mean-squares" else statistic.total)
 
     def slope(self, statistic: Statistic) -> Tensor:
-        """Return weight / mass, or the weight of a sum."""
-        of_sum = statistic.mass.new_full((), self.weight)
-        return of_sum / statistic.mass if self.variation == "mean-squares" else of_sum
+        """Return weight / weight_sum, or the weight of a sum."""
+        of_sum = statistic.weight_sum.new_full((), self.weight)
+        return of_sum / statistic.weight_sum if self.variation == "mean-squares" else of_sum
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer."""
 
         def add(features: Tensor, into: Tensor) -> None:
             for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
-                pull = weighed(self._derivative(step).mul_(slope), units.weights)
+                pull = weighted(self._derivative(step).mul_(slope), units.weights)
                 into.sub_(pull).add_(pull.roll(1, axis))
 
         return add
@@ -71,7 +73,7 @@ class TotalVariation(Mean):
 
 
 @dataclass(frozen=True)
-class NinePointVariation:
+class NinePointTotalVariationLoss:
     """2 · (mean(dx²) / 3 + mean(dy²) / 3 + mean(u²) / 12 + mean(v²) / 12), u and v the differences along diagonals.
 
     Beyond the border lie copies of its pixels, so there are a row and a column more of u and v. A pixel owns those to
@@ -81,27 +83,27 @@ class NinePointVariation:
     weight: float = 1.0
     wraps: tuple[bool, bool] = (False, False)
     layer: str = field(default=IMAGE, init=False)
-    guide: Tensor | None = field(default=None, init=False)
+    mask_weights: Tensor | None = field(default=None, init=False)
     term: ClassVar[str] = "tv"
     additive: ClassVar[bool] = True
 
     def measure(self, units: Units) -> Statistic:
         """Sum the squares along the axes, those along the diagonals, and count the latter: (3,)."""
         down, across = _steps(units.features, self.wraps)
-        straight = total_of(down.square_().add_(across.square_()), units.weights)
+        straight = sum_over_positions(down.square_().add_(across.square_()), units.weights)
         u, v = self._diagonals(units.features)
-        slanted = total_of(u.square_().add_(v.square_()), self._of_diagonals(units.weights))
-        return Statistic(torch.stack((straight.total, slanted.total, slanted.mass)), straight.mass)
+        slanted = sum_over_positions(u.square_().add_(v.square_()), self._of_diagonals(units.weights))
+        return Statistic(torch.stack((straight.total, slanted.total, slanted.weight_sum)), straight.weight_sum)
 
-    def compare(self, statistic: Statistic) -> Tensor:
+    def value(self, statistic: Statistic) -> Tensor:
         """Weigh both means."""
         straight, slanted, count = statistic.total
-        return 2 * self.weight * (straight / statistic.mass / 3 + slanted / count / 12)
+        return 2 * self.weight * (straight / statistic.weight_sum / 3 + slanted / count / 12)
 
     def slope(self, statistic: Statistic) -> Tensor:
         """Return the derivative by the three sums, (3,)."""
         _, slanted, count = statistic.total
-        parts = (1 / (3 * statistic.mass), 1 / (12 * count), -slanted / (12 * count.square()))
+        parts = (1 / (3 * statistic.weight_sum), 1 / (12 * count), -slanted / (12 * count.square()))
         return 2 * self.weight * torch.stack(parts)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
@@ -110,10 +112,10 @@ class NinePointVariation:
 
     def _add(self, slope: Tensor, weights: Tensor | None, features: Tensor, into: Tensor) -> None:
         for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
-            pull = weighed(step.mul_(2 * slope[0]), weights)
+            pull = weighted(step.mul_(2 * slope[0]), weights)
             into.sub_(pull).add_(pull.roll(1, axis))
         weights = self._of_diagonals(weights)
-        u, v = (weighed(step.mul_(2 * slope[1]), weights) for step in self._diagonals(features))
+        u, v = (weighted(step.mul_(2 * slope[1]), weights) for step in self._diagonals(features))
         padded = u.new_zeros(len(u), u.shape[1] + 1, u.shape[2] + 1)
         padded[:, 1:, 1:] += u
         padded[:, :-1, :-1] -= u

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.kernels.borders import border
-from impasto.kernels.cotangents import Cotangent, Difference, Linear, Owned
+from impasto.kernels.cotangents import Cotangent, Difference, InTile, Linear
 from impasto.kernels.cpu.pooling import Pool
 from impasto.kernels.cuda import dispatch, layer_operators
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
@@ -208,7 +208,7 @@ def _before_relu(
         frame = NO_FRAME
     for cotangent in fused:
         inner, place = _within(cotangent), None
-        if isinstance(cotangent, Owned):
+        if isinstance(cotangent, InTile):
             place = [edge for part in cotangent.place[1:] for edge in (part.start, part.stop)]
         assert signal is not None and isinstance(inner, Linear)  # noqa: PT018, S101
         is_last = cotangent is fused[-1]
@@ -233,4 +233,4 @@ def _added(wide: Tensor | None, frame: Frame, features: Tensor, added: Sequence[
 
 def _within(cotangent: Cotangent) -> Cotangent:
     """Return the cotangent of the units that a tile owns, or of all."""
-    return cotangent.cotangent if isinstance(cotangent, Owned) else cotangent
+    return cotangent.cotangent if isinstance(cotangent, InTile) else cotangent

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from impasto.errors import InputError
-from impasto.kernels.cotangents import Cotangent, Owned
+from impasto.kernels.cotangents import Cotangent, InTile
 from impasto.layers import IMAGE, LAYERS
-from impasto.losses import Content, Loss, Range, Statistic, Texture, Units, variation
+from impasto.losses import ContentLoss, Loss, RangeLoss, Statistic, StyleLoss, Units, variation
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
-from impasto.objective.targets import Region, Targets, content_targets, owned, textures
+from impasto.objective.targets import Region, Targets, content_targets, owned, style_losses
 from impasto.objective.wrapping import folded, wrapped
 from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
@@ -80,8 +80,8 @@ class Objective:
     ) -> Self:
         """Measure the targets of a content image, RGB in [0, 1], (3, H, W), and of the styles of regions of it."""
         contents = settings.active_content_layers
-        likeness = [Content(name, settings.content_weight * weight) for name, weight in contents.items()]
-        styles = textures(settings, network, regions, tiling, group) if settings.style_weight > 0 else []
+        likeness = [ContentLoss(name, settings.content_weight * weight) for name, weight in contents.items()]
+        styles = style_losses(settings, network, regions, tiling, group) if settings.style_weight > 0 else []
         layers = _layers((*likeness, *styles))
         styles = [_with_margin(loss, tiling.margin(layers)) for loss in styles]
         tiles = group.share(tiling.tiles(content.shape[1], content.shape[2], layers))
@@ -91,8 +91,10 @@ class Objective:
         if settings.tv_weight > 0:
             losses.append(variation(settings.tv_weight, settings.tv_variation, _wraps(tiling)))
         if settings.range_weight > 0:
-            size = sum(map(Texture.without_features, styles), start=_without_features(likeness, targets, tiles, group))
-            losses.append(Range(settings.range_weight * float(size)))
+            size = sum(
+                map(StyleLoss.without_features, styles), start=_without_features(likeness, targets, tiles, group)
+            )
+            losses.append(RangeLoss(settings.range_weight * float(size)))
         return cls(network, losses, targets, tiling, group, kept)
 
     def __post_init__(self) -> None:
@@ -140,9 +142,9 @@ class Objective:
 
     def _value_and_slope(self, loss: Loss, statistic: Statistic) -> tuple[Tensor, Tensor]:
         """Return the value of a loss, in parts that add up to it, and its slope."""
-        if isinstance(loss, Texture):
+        if isinstance(loss, StyleLoss):
             return loss.value_and_slope(statistic, self.network.dtype)
-        return loss.compare(statistic), loss.slope(statistic)
+        return loss.value(statistic), loss.slope(statistic)
 
     def _view(self, image: Tensor, tile: Tile, layers: Collection[str], *, keep: bool) -> "_View":
         pixels = image[tile.seen()]
@@ -183,14 +185,14 @@ class _View:
             return loss.cotangent(slope * 255, units)
         cotangent, place = loss.cotangent(slope, units), self.tile.mine(loss.layer)
         is_whole = self.tile.owned(loss.layer) == self.tile.seen(loss.layer)
-        return cotangent if is_whole else Owned(cotangent, place)
+        return cotangent if is_whole else InTile(cotangent, place)
 
     def _units(self, loss: Loss, features: Tensor) -> Units:
         """Return what the tile owns; of pixels, their neighbors as well, which count 0."""
         if loss.layer == IMAGE:
             return Units(features, self._owning(features))
         own = features[self.tile.mine(loss.layer)]
-        return Units(own, owned(loss.guide, self.tile, loss.layer), self.targets.get(loss.layer))
+        return Units(own, owned(loss.mask_weights, self.tile, loss.layer), self.targets.get(loss.layer))
 
     def _owning(self, pixels: Tensor) -> Tensor | None:
         """Return 1 for the pixels that the tile owns and 0 for all others, (H, W); None: 1 for all."""
@@ -206,23 +208,23 @@ def _layers(losses: Iterable[Loss]) -> set[str]:
     return {loss.layer for loss in losses} - {IMAGE}
 
 
-def _without_features(losses: Sequence[Content], targets: Targets, tiles: Sequence[Tile], group: Group) -> Tensor:
+def _without_features(losses: Sequence[ContentLoss], targets: Targets, tiles: Sequence[Tile], group: Group) -> Tensor:
     """Return the sum of content losses of an image whose features are all 0, a scalar."""
     found: dict[str, Statistic] = {}
     for tile in tiles if losses else ():
         for loss, units in ((loss, targets(tile)[loss.layer]) for loss in losses):
             more = loss.measure(Units(torch.zeros_like(units), content=units))
             found[loss.layer] = found[loss.layer] + more if loss.layer in found else more
-    values = [loss.compare(found[loss.layer].over(group.sum)) for loss in losses]
+    values = [loss.value(found[loss.layer].over(group.sum)) for loss in losses]
     return torch.stack(values).sum() if values else torch.zeros(())
 
 
-def _with_margin(loss: Texture, margin: tuple[int, int]) -> Texture:
+def _with_margin(loss: StyleLoss, margin: tuple[int, int]) -> StyleLoss:
     """Return a loss whose guide is as tiles see it."""
-    if loss.guide is None:
+    if loss.mask_weights is None:
         return loss
     down, across = (width // LAYERS[loss.layer].stride for width in margin)
-    return replace(loss, guide=wrapped(loss.guide[None], (down, across))[0])
+    return replace(loss, mask_weights=wrapped(loss.mask_weights[None], (down, across))[0])
 
 
 def _wraps(tiling: Tiling) -> Wraps:

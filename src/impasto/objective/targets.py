@@ -12,13 +12,13 @@ from torch import Tensor
 
 from impasto.errors import InputError
 from impasto.images.guides import guide
-from impasto.losses import DISTANCES, Statistic, Texture, moments
+from impasto.losses import DISTANCES, Statistic, StyleLoss, moments
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19
 from impasto.planning.tiles import Held, Tile, Tiling, Wraps
 from impasto.settings import Settings
 
-__all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "textures"]
+__all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "style_losses"]
 
 Targets = Callable[[Tile], Mapping[str, Tensor]]
 """The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
@@ -66,25 +66,25 @@ def content_targets(
     return own.__getitem__
 
 
-def textures(
+def style_losses(
     settings: Settings, network: VGG19, regions: Sequence[Region], tiling: Tiling, group: Group
-) -> list[Texture]:
+) -> list[StyleLoss]:
     """Return the style losses of regions, each with 1 / R of the weight (Gatys et al. 2017, section 4).
 
     Raises:
         InputError: a region, or a style's mask, is too small for every layer.
 
     """
-    found: list[Texture] = []
+    found: list[StyleLoss] = []
     side = min(tiling.side or _SIDE, _SIDE)
     tiling = tiling._replace(side=side, wraps=(False, False))  # a painting ends at its edges
     for region in regions:
-        guides = _guides(region.area, settings.active_style_layers, settings, region.name)
+        guides = _mask_weights(region.area, settings.active_style_layers, settings, region.name)
         blend = _blend(region, guides, settings, partial(measured, network, tiling=tiling, group=group))
         for name, target in blend.items():
             weight = settings.style_weight * settings.style_layers[name] / len(regions)
             distances = settings.active_distances.items()
-            found.append(Texture(name, [(DISTANCES[d](target), weight * w) for d, w in distances], guides[name]))
+            found.append(StyleLoss(name, [(DISTANCES[d](target), weight * w) for d, w in distances], guides[name]))
     return found
 
 
@@ -95,7 +95,7 @@ def _blend(
     whole = sum(style.weight for style in region.styles)
     found: list[dict[str, Tensor]] = []
     for style in region.styles:
-        masks = _guides(style.mask, layers, settings, f"the mask of a style of {region.name}")
+        masks = _mask_weights(style.mask, layers, settings, f"the mask of a style of {region.name}")
         statistics = measure(style.pixels, masks)
         found.append({name: each.mean * (style.weight / whole) for name, each in statistics.items()})
     common = [name for name in layers if all(name in means for means in found)]
@@ -104,7 +104,9 @@ def _blend(
     return {name: torch.stack([means[name] for means in found]).sum(0) for name in common}
 
 
-def _guides(area: Tensor | None, layers: Iterable[str], settings: Settings, name: str) -> dict[str, Tensor | None]:
+def _mask_weights(
+    area: Tensor | None, layers: Iterable[str], settings: Settings, name: str
+) -> dict[str, Tensor | None]:
     """Return T² of the layers in which anything lies inside; T the guide (Gatys et al. 2017, equation 1).
 
     The moments are divided by Σ T², which stands for the paper's scaling of T to a mean square of 1.
