@@ -12,7 +12,7 @@ ImpastoError
     ├── WriteError          a file could not be written: full disk, read-only folder
     └── DownloadError       the network failed while weights were fetched
 
-`out_of_memory_as` makes an `OutOfMemoryError` of whatever Python, PyTorch or libvips raise where the system refuses memory.
+`out_of_memory_as` makes an `OutOfMemoryError` of what Python, PyTorch or libvips raise where memory is refused.
 """
 
 import errno

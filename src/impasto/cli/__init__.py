@@ -14,7 +14,7 @@ from impasto.cli.measure import measure
 from impasto.cli.paint import demo, paint, reconstruct, texture
 from impasto.cli.signals import Interrupted
 from impasto.cli.sweep import sweep
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, out_of_memory_as
 
 __all__ = ["FRUGAL", "app", "main"]
 
@@ -45,7 +45,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
     os.environ.update(FRUGAL | os.environ)
     try:
-        app(tokens, exit_on_error=False, print_error=False)
+        with out_of_memory_as("run the command"):
+            app(tokens, exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as error:
         _end(2, str(error))
     except ImpastoError as error:

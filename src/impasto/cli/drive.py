@@ -123,7 +123,7 @@ def drive(settings: Settings, runtime: Runtime, watch: Watch, output: Path, inpu
         if run.stopped == "unfinished":
             raise signals.Interrupted(_end_early(run, output, watch), ended())
         _save(run, output, watch)
-        run.forget()
+        run.delete_checkpoint()
     if run.stopped == "diverged":
         raise RunError(
             f"the loss was not finite, or far too large, after {len(run.history)} evaluations; the best picture so far "
@@ -162,7 +162,7 @@ def _paint(run: "Run", output: Path, watch: Watch, ended: Callable[[], int]) -> 
 def _end_early(run: "Run", output: Path, watch: Watch) -> str:
     """Save what there is of a picture, and what it takes to go on; return what to say of both."""
     try:
-        run.keep()
+        run.save_checkpoint()
         later = f"start the same command again to go on from {watch.checkpoint}"
     except ImpastoError as error:
         later = str(error)
@@ -204,7 +204,7 @@ def _kept(run: "Run", watch: Watch) -> str:
     try:
         if launcher.launched():
             return f"What was kept before is in {watch.checkpoint}."
-        run.keep()
+        run.save_checkpoint()
     except ImpastoError as error:
         return str(error)
     return f"The run is kept in {watch.checkpoint}: put that right and start the same command again."

@@ -13,7 +13,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Generator, Mapping, MutableMapping
+from collections.abc import Generator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,7 +38,10 @@ _PARAMETERS: Mapping[Keeping, Mapping[int, int]] = {
     "small": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20},
     "all": {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1},
 }
-"""For mallopt, in bytes but for a number of blocks, by which blocks are cached; those that cache least come first."""
+"""For mallopt, in bytes but for a number of blocks, by which blocks are cached."""
+
+_LEAST_FIRST: Sequence[Keeping] = ("none", "small", "all")
+"""From what caches least to what caches most."""
 
 
 class _Block:
@@ -79,8 +82,8 @@ def release() -> None:
 def _enforce() -> None:
     """Set the parameters of the part of the program that caches least."""
     global _in_force  # noqa: PLW0603 (of the whole process, as the library's are)
-    order = list(_PARAMETERS)
-    which = min(_active.values(), key=order.index, default=_DEFAULT)
+    active = set(_active.values()) or {_DEFAULT}
+    which = next(each for each in _LEAST_FIRST if each in active)
     if which != _in_force:
         _set(which)
         _in_force = which
