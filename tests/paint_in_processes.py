@@ -29,4 +29,4 @@ if __name__ == "__main__":
     if changes.pop("fused", False):
         dispatch.is_fused = lambda _: True  # as on a GPU
     run, losses = paint(changes, folder / f"{rank}.begun")
-    torch.save((run._at.best, losses, run._at.optimizer, run._machine.group.size), folder / f"{rank}.pt")
+    torch.save((run._at.best, losses, run._at.optimizer, run._solver.machine.group.size), folder / f"{rank}.pt")

@@ -98,15 +98,15 @@ def test_a_mutated_checkpoint_is_refused(weights, picture, tmp_path, few):
     def start():
         chosen = Settings(size=48, first_size=0, iterations=2)
         transfer = StyleTransfer(chosen, Runtime(device="cpu", dtype="float32", winograd="off"), weights=weights)
-        return transfer.start(picture(), picture(seed=1), checkpoint=tmp_path / "kept")
+        return transfer.start(picture(), picture(seed=1), checkpoint=tmp_path / "run.checkpoint")
 
     run = start()
     next(run)
     run.save_checkpoint()
-    whole, chance = (tmp_path / "kept").read_bytes(), random.Random(0)
+    whole, chance = (tmp_path / "run.checkpoint").read_bytes(), random.Random(0)
     for _ in range(few):
         data = mutated(whole, chance)
-        (tmp_path / "kept").write_bytes(data)
+        (tmp_path / "run.checkpoint").write_bytes(data)
         if data != whole:
             with pytest.raises(CheckpointError):
                 start()

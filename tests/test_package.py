@@ -1,7 +1,10 @@
+import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 
 import impasto
+from impasto import errors
 
 
 def test_every_public_name_is_there_and_sorted():
@@ -18,4 +21,13 @@ def test_importing_loads_no_torch_and_prints_nothing():
 
 def test_the_module_is_the_command():
     done = subprocess.run([sys.executable, "-m", "impasto", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "0.1.0"
+    assert done.stdout.strip() == version("impasto")
+
+
+def test_every_exception_is_in_the_tree_of_the_docstring_and_can_be_imported_from_the_package():
+    found = {name for name, each in vars(errors).items() if inspect.isclass(each) and issubclass(each, Exception)}
+    tree = [line for line in errors.__doc__.splitlines() if "Error" in line and line.lstrip("│ ")[0] in "├└I"]
+    assert {line.lstrip("│├└─ ").split()[0] for line in tree} == found
+    assert found <= set(errors.__all__)
+    assert found <= set(impasto.__all__)
+    assert all(issubclass(getattr(impasto, name), impasto.ImpastoError) for name in found)

@@ -10,7 +10,19 @@ The method of Gatys, Ecker and Bethge, *Image Style Transfer Using Convolutional
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from impasto.errors import ImpastoError
+from impasto.errors import (
+    CheckpointError,
+    DownloadError,
+    ImpastoError,
+    InputError,
+    OutOfMemoryError,
+    PictureError,
+    RunError,
+    SettingsError,
+    SpaceError,
+    WeightsError,
+    WriteError,
+)
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
@@ -25,16 +37,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VGG19",
+    "CheckpointError",
+    "DownloadError",
     "ImpastoError",
+    "InputError",
     "Mask",
+    "OutOfMemoryError",
     "Picture",
+    "PictureError",
     "Progress",
     "Result",
     "Run",
+    "RunError",
     "Runtime",
     "Settings",
+    "SettingsError",
+    "SpaceError",
     "Style",
     "StyleTransfer",
+    "WeightsError",
+    "WriteError",
     "load_weights",
     "stylize",
 ]

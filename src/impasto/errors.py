@@ -3,24 +3,36 @@
 ImpastoError
 ├── InputError              what was given cannot be used: correct it and try again
 │   ├── SettingsError       an option's name or value
-│   ├── CheckpointError     a checkpoint that is damaged, or of another run
+│   ├── CheckpointError     a checkpoint that is damaged, of another run, or none at all
 │   ├── PictureError        an image file, or a picture too small or too thin to paint
+│   │   └── SpaceError      a picture for which no plan fits into the memory
 │   └── WeightsError        a weights file: missing, damaged, or not a VGG-19
 └── RunError                the input was good, but the work failed
+    ├── OutOfMemoryError    the system refused memory
     ├── WriteError          a file could not be written: full disk, read-only folder
     └── DownloadError       the network failed while weights were fetched
+
+`out_of_memory_as` makes an `OutOfMemoryError` of what Python, PyTorch or libvips raise where memory is refused.
 """
+
+import errno
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 __all__ = [
     "CheckpointError",
     "DownloadError",
     "ImpastoError",
     "InputError",
+    "OutOfMemoryError",
     "PictureError",
     "RunError",
     "SettingsError",
+    "SpaceError",
     "WeightsError",
     "WriteError",
+    "is_out_of_memory",
+    "out_of_memory_as",
 ]
 
 
@@ -37,7 +49,7 @@ class SettingsError(InputError):
 
 
 class CheckpointError(InputError):
-    """A checkpoint is damaged, or was kept of another run than the one that is started."""
+    """A file is no checkpoint, is damaged, or was saved by another run than the one that is started."""
 
 
 class PictureError(InputError):
@@ -45,7 +57,7 @@ class PictureError(InputError):
 
 
 class SpaceError(PictureError):
-    """A picture is too large for the memory that there is."""
+    """No plan for a picture fits into the memory that the run may take."""
 
 
 class WeightsError(InputError):
@@ -56,9 +68,73 @@ class RunError(ImpastoError):
     """The input was good, but the work failed; the command ends with exit code 1."""
 
 
+class OutOfMemoryError(RunError):
+    """The system refused memory, and there was no way to go on with less."""
+
+
 class WriteError(RunError):
     """A file could not be written."""
 
 
 class DownloadError(RunError):
     """The network failed while weights were fetched."""
+
+
+_MEMORY_WORDS = (
+    "out of memory",  # CUDA, libvips
+    "not enough memory",  # PyTorch on Windows
+    "DefaultCPUAllocator",  # PyTorch on Linux and macOS, where it has no class for the error
+    "bad_alloc",  # C++
+    "annot allocate memory",  # the C library
+    "failed to map segment",  # the loader of shared libraries
+    "can't start new thread",  # whose stack finds no room
+)
+"""Words by which libraries say that memory was refused, in errors of classes that also say other things."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, or one that it was raised from or after, says that the system refused memory."""
+    return any(
+        isinstance(each, MemoryError)
+        or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
+        or (not isinstance(each, ImpastoError) and any(words in str(each) for words in _MEMORY_WORDS))
+        for each in _causes(error)
+    )
+
+
+@contextmanager
+def out_of_memory_as(work: str) -> Generator[None, None, None]:
+    """Raise an `OutOfMemoryError` in place of any error by which a library says that memory was refused.
+
+    It can decorate a function.
+
+    Args:
+        work: What was done, as it follows "the memory did not suffice to": "load the weights".
+
+    Raises:
+        OutOfMemoryError: the block failed for lack of memory; any other error stays as it is.
+
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        error.__traceback__ = None  # it holds on to what was under way
+    else:
+        return
+    raise OutOfMemoryError(
+        f"the memory did not suffice to {work}; close other programs, or let this process have more memory."
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """List an error and those from or after which it was raised."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

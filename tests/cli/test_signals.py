@@ -90,7 +90,7 @@ def test_another_command_does_not_go_on_and_leaves_both_files(launch, files):
     end(process, 130)
     before = [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")]
     _, err = end(launch("--style-weight", "7"), 2)
-    assert "style_weight was 1000.0, not 7.0;" in err
+    assert "the option style_weight was 1000.0 and is 7.0;" in err
     assert [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")] == before
 
 

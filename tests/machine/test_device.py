@@ -1,13 +1,12 @@
-import mmap
 from threading import Event
 
 import pytest
 import torch
 
 from impasto.errors import SettingsError
-from impasto.kernels.cpu.winograd import savings
 from impasto.kernels.cuda.wake import wake
-from impasto.machine import allocator, device, processes
+from impasto.machine import autotune, device, processes, threads
+from impasto.machine.autotune import Choice
 from impasto.settings import Runtime
 
 
@@ -33,18 +32,18 @@ def times(monkeypatch):
         "float32 by tiles": 1.9,
         "bfloat16 by lines": 1.0,
     }
-    device._fastest.cache_clear()
-    device._threads.cache_clear()
-    monkeypatch.setattr(device, "_prepare", lambda _, trial: lambda: str(trial))
-    monkeypatch.setattr(device, "_time", lambda run: seconds[run()])
+    autotune._timed.cache_clear()
+    autotune.fewest_threads.cache_clear()
+    monkeypatch.setattr(autotune, "_prepare", lambda _, trial: lambda: str(trial))
+    monkeypatch.setattr(autotune, "_time", lambda run: seconds[run()])
     monkeypatch.setattr("impasto.kernels.cpu.winograd.has_loops", lambda: True)
     yield seconds
-    device._fastest.cache_clear()
-    device._threads.cache_clear()
+    autotune._timed.cache_clear()
+    autotune.fewest_threads.cache_clear()
 
 
 def chosen(**options):
-    return str(device._Trial(*device.resolve(Runtime(device="cpu", **options))[1:4:2]))
+    return str(Choice(*device.resolve(Runtime(device="cpu", **options))[1:4:2]))
 
 
 def test_the_fastest_precision_and_algorithm_are_taken(times):
@@ -78,17 +77,10 @@ def test_the_algorithm_can_be_asked_for(times):
 
 def test_threads_are_halved_while_that_is_faster(times, monkeypatch):
     seconds = {64: 9.0, 32: 4.0, 16: 2.0, 8: 1.9, 4: 1.0}
-    monkeypatch.setattr(device, "_cores", lambda: 64)
-    monkeypatch.setattr(device, "_time", lambda _: seconds[torch.get_num_threads()])
-    device.resolve(Runtime(device="cpu", dtype="float32", winograd="off"))
-    assert torch.get_num_threads() == 16
-
-
-def test_the_timing_is_of_a_real_convolution_and_quick():
-    cpu = torch.device("cpu")
-    for dtype in (torch.float32, torch.bfloat16):
-        for saving in savings(cpu, dtype):
-            assert 0 < device._time(device._prepare(cpu, device._Trial(dtype, saving))) < 5
+    monkeypatch.setattr(threads, "available", lambda: 64)
+    monkeypatch.setattr(autotune, "_time", lambda _: seconds[torch.get_num_threads()])
+    assert device.resolve(Runtime(device="cpu", dtype="float32", winograd="off")).threads == 16
+    assert torch.get_num_threads() == 2  # which is the caller's
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "meta", "cpu:3"])
@@ -98,51 +90,27 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence(name):
     assert str(caught.value).endswith(".")
 
 
-def test_threads_are_set():
-    device.resolve(Runtime(device="cpu", dtype="float32", threads=1))
-    assert torch.get_num_threads() == 1
+def test_threads_are_set_while_a_machine_computes():
+    machine = device.resolve(Runtime(device="cpu", dtype="float32", threads=1))
+    assert (machine.threads, torch.get_num_threads()) == (1, 2)
+    with machine.computing():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
 
 
-def test_the_memory_of_a_process_and_what_is_free_are_measured():
-    cpu = torch.device("cpu")
-    before = device._held_bytes(cpu)
-    held = mmap.mmap(-1, 50_000_000)  # torch might take memory that a test before gave back
-    held[:: mmap.PAGESIZE] = bytes(len(range(0, len(held), mmap.PAGESIZE)))
-    assert 40e6 < device._held_bytes(cpu) - before < 80e6
-    assert 100e6 < device._free_bytes(cpu) < 1e14
-    assert len(held) == 50_000_000
-
-
-def test_a_containers_limit_counts(tmp_path):
-    assert device._left_in_container(tmp_path) == float("inf")
-    (tmp_path / "memory.stat").write_text("anon 300\nfile 500\n")
-    (tmp_path / "memory.max").write_text("max\n")
-    assert device._left_in_container(tmp_path) == float("inf")
-    (tmp_path / "memory.max").write_text("1000\n")
-    assert device._left_in_container(tmp_path) == 700
-
-
-def test_processes_of_one_machine_share_its_cores(monkeypatch):
-    alone = device._cores()
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    assert device._cores() == max(1, alone // 2)
+def test_a_machine_computes_outside_of_the_callers_modes():
+    machine = device.resolve(Runtime(device="cpu", dtype="float32"))
+    with torch.inference_mode(), machine.computing():
+        assert not torch.is_inference_mode_enabled()
+        assert not torch.zeros(1).is_inference()
+    with torch.no_grad(), machine.computing():
+        assert torch.is_grad_enabled()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", str(torch.cuda.device_count() - 1))
     assert device.resolve(Runtime()).device == torch.device("cuda", torch.cuda.device_count() - 1)
-
-
-@pytest.mark.parametrize(("has_units", "features"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_a_gpu_computes_in_bfloat16_if_it_has_units_for_it(monkeypatch, has_units, features):
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: has_units)
-    trials = device._choices(torch.device("cuda"), Runtime())
-    device._fastest.cache_clear()
-    trial, reason = device._fastest(torch.device("cuda"), trials)
-    device._fastest.cache_clear()
-    assert trial.dtype == features
-    assert reason.endswith("this GPU has bfloat16 units" if has_units else "this GPU has no bfloat16 units")
 
 
 @pytest.mark.parametrize(
@@ -156,17 +124,6 @@ def test_what_a_gpu_needs_is_loaded_in_the_background(monkeypatch, name, there, 
     assert loaded.wait(5 if woken else 0.1) == bool(woken)
 
 
-@pytest.mark.parametrize(("which", "setting"), [("all", "False"), ("small", "False"), ("none", "True")])
-def test_a_gpus_memory_is_taken_in_expandable_segments_where_it_is_short(monkeypatch, which, setting):
-    said = []
-    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
-    monkeypatch.setattr("torch._C._accelerator_setAllocatorSettings", said.append)
-    allocator.keep(which)
-    monkeypatch.setenv("PYTORCH_ALLOC_CONF", "max_split_size_mb:100")
-    allocator.keep("small")
-    assert said == [f"expandable_segments:{setting}"]
-
-
 def test_processes_compute_as_the_first_of_them_does(times, monkeypatch):
     class Second(processes.Group):
         def sum(self, tensor):
@@ -175,5 +132,5 @@ def test_processes_compute_as_the_first_of_them_does(times, monkeypatch):
 
     monkeypatch.setattr(device, "join", lambda _: Second(rank=1, size=2))
     machine = device.resolve(Runtime(device="cpu"))
-    assert str(device._Trial(*machine[1:4:2])) == "float32 by lines"
+    assert str(Choice(*machine[1:4:2])) == "float32 by lines"
     assert machine.reason == "float32 by lines, as the first process chose"

@@ -53,7 +53,7 @@ def test_the_losses_are_the_papers_up_to_the_notebooks_convention(numbers, pictu
 
 
 def test_float32_is_near_float64_and_nothing_is_left_to_a_timing(numbers, monkeypatch):
-    monkeypatch.setattr("impasto.machine.device._time", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr("impasto.machine.autotune._time", lambda *_: pytest.fail("timed"))
     single, double = numbers(runtime=Runtime(device="cpu", threads=1)), numbers()
     assert single.loss != double.loss
     for one, two in zip(flat(single), flat(double), strict=True):

@@ -10,10 +10,11 @@ from conftest import note
 from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransfer, stylize
 from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample
+from impasto.machine.memory import budget
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS
-from impasto.planning.plan import Plan, make_plan
+from impasto.planning.plan import Plan
 from impasto.planning.tiles import Tiling
 from impasto.recipes import demo
 
@@ -49,7 +50,7 @@ def test_holes_are_given_back_before_each_evaluation_where_memory_is_short(trans
     run = transfer(size=64, first_size=0, iterations=3).start(picture(), picture(seed=1))
     given_back = []
     monkeypatch.setattr(Plan, "keeping", keeping)
-    monkeypatch.setattr("impasto.machine.allocator.trim", lambda: given_back.append(run._at.evaluation))
+    monkeypatch.setattr("impasto.machine.allocator.release", lambda: given_back.append(run._at.evaluation))
     finish(run)
     assert given_back == ([3] if keeping == "all" else [0, 1, 2, 3])  # 3: the run is over
 
@@ -154,7 +155,7 @@ def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as
 
 
 def test_on_a_gpu_large_images_are_reported_sooner(transfer, picture, as_on_a_gpu, monkeypatch):
-    monkeypatch.setattr("impasto.transfer.run._REPORT_PIXELS", 3 * 64 * 48)
+    monkeypatch.setattr("impasto.transfer.run.MAX_PIXELS_PER_REPORT", 3 * 64 * 48)
     assert [len(run.history) for run in [transfer().start(picture(), picture(seed=1))] for _ in run] == [3, 6, 9, 10]
 
 
@@ -305,8 +306,8 @@ def test_enlarging_is_in_float(transfer, picture):
     run = transfer(size=256, first_size=128, iterations=1, init="blank").start(picture(320, 320), picture(seed=1))
     next(run)
     small = run._at.best
-    run._enlarge(1)
-    torch.testing.assert_close(run._at.best, resample(small, 256, 256))
+    larger = run._solver.enlarged(run._at, run.plan, 1)
+    torch.testing.assert_close(larger.best, resample(small, 256, 256))
 
 
 def test_a_larger_stage_brings_back_the_contents_finer_detail(transfer, picture):
@@ -392,24 +393,29 @@ def test_a_layer_is_inverted_without_a_style(transfer, picture):
         transfer(style_weight=0, init="style").start(picture())
 
 
-@pytest.mark.parametrize("asked", ["auto", "lines"])
-def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, monkeypatch, asked):
-    def cramped(*words, **more):
-        if transfer.machine.saving != "off":
-            raise SpaceError("it does not fit.")
-        return make_plan(*words, **more)
+@pytest.mark.parametrize("option", ["auto", "lines"])
+def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, monkeypatch, option):
+    def cramped(machine, runtime):
+        asked.append(machine.winograd)
+        found = budget(machine, runtime)
+        return found if machine.winograd == "off" else found._replace(limit=found.held)
 
     transfer = StyleTransfer(
-        Settings(size=64, first_size=0, iterations=1), Runtime(device="cpu", winograd=asked), weights=weights
+        Settings(size=64, first_size=0, iterations=1), Runtime(device="cpu", winograd=option), weights=weights
     )
-    transfer.machine = transfer.machine._replace(saving="lines")
-    monkeypatch.setattr("impasto.transfer.style_transfer.make_plan", cramped)
-    if asked == "lines":
+    asked, machine = [], transfer.machine._replace(winograd="lines")
+    monkeypatch.setattr(transfer, "machine", machine)
+    before = transfer.network
+    monkeypatch.setattr("impasto.machine.memory.budget", cramped)
+    if option == "lines":
         with pytest.raises(SpaceError):
             transfer.plan(picture(), [picture()])
         return
     run = transfer.start(picture(), picture(seed=1))
-    assert transfer.machine.saving == transfer.network.saving == "off"
+    assert asked == ["lines", "off"]
+    assert run._solver.network.winograd == run._solver.machine.winograd == "off"
+    assert (transfer.machine, transfer.network.winograd) == (machine, "lines")  # which are the caller's
+    assert before.winograd == "lines"
     assert next(run).loss > 0
 
 

@@ -15,7 +15,7 @@ from impasto.cli.measure import measure
 from impasto.cli.paint import demo, paint, reconstruct, texture
 from impasto.cli.signals import Interrupted
 from impasto.cli.sweep import sweep
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, out_of_memory_as
 
 __all__ = ["TORCH_ENVIRONMENT", "app", "main"]
 
@@ -53,7 +53,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "×" shows "?"
     try:
-        app(tokens, exit_on_error=False, print_error=False)
+        with out_of_memory_as("run the command"):
+            app(tokens, exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as error:
         _end(2, str(error))
     except ImpastoError as error:

@@ -15,9 +15,7 @@ __all__ = ["info", "presets"]
 
 def info(*, flags: InfoFlags = None) -> None:
     """Show versions, the device and precision chosen, threads, and the weights with their provenance."""
-    import torch  # noqa: PLC0415 (seconds, for this command only)
-
-    from impasto.machine import device  # noqa: PLC0415
+    from impasto.machine import device  # noqa: PLC0415 (torch, for this command only)
     from impasto.network.weights import load_weights  # noqa: PLC0415
 
     settings, runtime = choose(flags)
@@ -30,7 +28,7 @@ def info(*, flags: InfoFlags = None) -> None:
             *((name, version(name)) for name in ("torch", "numpy", "pyvips", "pydantic")),
             ("device", str(machine.device)),
             ("features", machine.reason),
-            ("threads", str(torch.get_num_threads())),
+            ("threads", str(machine.threads)),
             ("weights", weights.source),
             ("sha-256", weights.sha256),
             ("license", weights.license),

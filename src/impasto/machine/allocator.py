@@ -1,23 +1,28 @@
-"""Which blocks of memory stay with the process when they are freed.
+"""Which blocks of memory stay cached in the process when they are freed.
 
 A block that the system gives is filled with zeros, page by page, when it is first written, and an evaluation frees and
-takes blocks all the time: so to keep them saves time. By itself the GNU C library keeps those below 32 MB, and in the
+takes blocks all the time: so caching them saves time. By itself the GNU C library caches those below 32 MB, and in the
 holes between them half as much memory can lie idle as is in use. On a GPU, PyTorch's allocator does the same with
 segments of memory; segments that can be expanded leave fewer holes, and take 0.2 s longer to set up.
+
+The library's parameters are those of the whole process. A run sets them for an evaluation at a time; where several runs
+evaluate at once, those of the one that is shortest of memory hold.
 """
 
 import ctypes
 import os
 import sys
-from collections.abc import Generator, Mapping
+import threading
+from collections.abc import Generator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
 from impasto.planning.plan import Keeping
 
-__all__ = ["keep", "keeping", "trim"]
+__all__ = ["caching", "release"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
@@ -25,39 +30,72 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _ALLOCATOR_VARIABLES = {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}
 """With which users say how PyTorch's allocator takes a GPU's memory."""
 
-_KEEPING: Mapping[Keeping, Mapping[int, int]] = {
-    "all": {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1},
-    "small": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20},
+_DEFAULT: Keeping = "small"
+"""What the GNU C library comes to by itself in a process that uses large blocks."""
+
+_PARAMETERS: Mapping[Keeping, Mapping[int, int]] = {
     "none": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 19, _TRIM_THRESHOLD: 1 << 20},
+    "small": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20},
+    "all": {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1},
 }
-"""Small ones are what the library comes to by itself in a process that uses large blocks."""
+"""For mallopt, in bytes but for a number of blocks, by which blocks are cached."""
+
+_LEAST_FIRST: Sequence[Keeping] = ("none", "small", "all")
+"""From what caches least to what caches most."""
+
+
+class _Block:
+    """A part of the program in which some blocks are cached."""
+
+
+_lock = threading.RLock()
+_active: MutableMapping[_Block, Keeping] = WeakKeyDictionary()
+_in_force: Keeping | None = None
+"""None: nothing has been set yet."""
 
 
 @contextmanager
-def keeping(which: Keeping) -> Generator[None, None, None]:
-    """Keep these until the end, and give back what is free then."""
-    keep(which)
+def caching(which: Keeping) -> Generator[None, None, None]:
+    """Cache these blocks of memory in a part of the program, and what the library caches by itself after it.
+
+    What is cached then stays until the library needs room, or until `release`.
+    """
+    block = _Block()
     try:
+        with _lock:
+            _active[block] = which
+            _enforce()
         yield
     finally:
-        keep("small")
-        trim()
+        with _lock:
+            _active.pop(block, None)
+            _enforce()
 
 
-def trim() -> None:
-    """Give back what is free."""
+def release() -> None:
+    """Give what is cached and free back to the system; without the GNU C library, do nothing."""
     library = _library()
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
 
 
-def keep(which: Keeping) -> None:
-    """Keep these for what is taken next, and give back the others; without the GNU library, change nothing."""
-    library = _library()
+def _enforce() -> None:
+    """Set the parameters of the part of the program that caches least."""
+    global _in_force  # noqa: PLW0603 (of the whole process, as the library's are)
+    active = set(_active.values()) or {_DEFAULT}
+    which = next(each for each in _LEAST_FIRST if each in active)
+    if which != _in_force:
+        _set(which)
+        _in_force = which
+
+
+def _set(which: Keeping) -> None:
+    """Set the parameters of the libraries that there are."""
     set_allocator = getattr(torch._C, "_accelerator_setAllocatorSettings", None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if set_allocator and torch.cuda.is_initialized() and not _ALLOCATOR_VARIABLES & set(os.environ):
         set_allocator(f"expandable_segments:{which == 'none'}")
-    for parameter, value in _KEEPING[which].items() if hasattr(library, "mallopt") else ():
+    library = _library()
+    for parameter, value in _PARAMETERS[which].items() if hasattr(library, "mallopt") else ():
         library.mallopt(parameter, value)
 
 

@@ -30,7 +30,7 @@ from impasto.settings.choices import Padding, Pooling, Winograd
 
 __all__ = ["VGG19", "Features"]
 
-_RESCALE: Mapping[Pooling, float] = {"max": 1.0, "average": 2.0, "l2": 0.78}
+_RESCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
 """Factors that keep the activations of the original network, which was trained with max pooling, at their scale."""
 
 _SMALL = 64
@@ -64,7 +64,7 @@ class VGG19:
     padding: Padding = "zeros"
     """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer, where
     replicate-first has copies."""
-    saving: Winograd = "off"
+    winograd: Winograd = "off"
     """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
     @property
@@ -72,9 +72,9 @@ class VGG19:
         """Of the features."""
         return self.weights.tensors["conv1_1"][0].dtype
 
-    def to(self, device: torch.device, dtype: torch.dtype, saving: Winograd = "off") -> Self:
+    def to(self, device: torch.device, dtype: torch.dtype, winograd: Winograd = "off") -> Self:
         """Return the network with its weights on a device, in the dtype of its features."""
-        return replace(self, weights=self.weights.to(device, dtype), saving=saving)
+        return replace(self, weights=self.weights.to(device, dtype), winograd=winograd)
 
     def prepare(self, layers: Collection[str]) -> None:
         """Make ready what takes seconds and up to 700 MB, which is done at the first use otherwise."""
@@ -180,7 +180,7 @@ class VGG19:
 
     @cached_property
     def _convolutions(self) -> Mapping[str, Convolution]:
-        return {name: Convolution(weight, bias, self.saving) for name, (weight, bias) in self.weights.tensors.items()}
+        return {name: Convolution(weight, bias, self.winograd) for name, (weight, bias) in self.weights.tensors.items()}
 
     @cached_property
     def _fused(self) -> FusedNetwork:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.errors import InputError, PictureError
+from impasto.errors import InputError, PictureError, out_of_memory_as
 from impasto.images import Picture
 from impasto.losses import DISTANCES
 from impasto.machine.device import Machine
@@ -111,21 +111,22 @@ def measure(
     content, style, result = (each.on_white().in_profile(result.profile) for each in (content, style, result))
     chosen = (settings or Settings()).replace(size=max(result.width, result.height))
     transfer = StyleTransfer(chosen, _exact(runtime or Runtime()), weights=weights)
-    plan, machine = transfer.plan(result, [style]), transfer.machine
-    stage = plan.stages[-1]
-    image, painting = _place(result, stage.size, machine), _place(style, stage.styles[0], machine)
-    losses = _losses(final_objective(transfer, plan, content, style), image)
-    network = VGG19(transfer.weights, padding="replicate").to(machine.device, machine.features)
-    before, after = (_structure(network, picture, stage.size, machine) for picture in (content, result))
-    return Metrics(
-        loss=sum(losses.values()),
-        content=losses["content"],
-        style=losses["style"],
-        wasserstein=style_distances(network, image, painting, stage.layout.tiling),
-        cfsd=structural_distance(before, after),
-        border=border_energy(result.pixels),
-        content_border=border_energy(content.resized(*stage.size).pixels),
-    )
+    with out_of_memory_as("measure the picture"), transfer.machine.computing():
+        plan, machine = transfer.plan(result, [style]), transfer.machine
+        stage = plan.stages[-1]
+        image, painting = _place(result, stage.size, machine), _place(style, stage.styles[0], machine)
+        losses = _losses(final_objective(transfer, plan, content, style), image)
+        network = VGG19(transfer.weights, padding="replicate").to(machine.device, machine.features)
+        before, after = (_structure(network, picture, stage.size, machine) for picture in (content, result))
+        return Metrics(
+            loss=sum(losses.values()),
+            content=losses["content"],
+            style=losses["style"],
+            wasserstein=style_distances(network, image, painting, stage.layout.tiling),
+            cfsd=structural_distance(before, after),
+            border=border_energy(result.pixels),
+            content_border=border_energy(content.resized(*stage.size).pixels),
+        )
 
 
 def final_objective(transfer: StyleTransfer, plan: Plan, content: Picture, style: Picture) -> Objective:

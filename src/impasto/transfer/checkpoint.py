@@ -1,94 +1,217 @@
-"""A checkpoint: named tensors and a record of plain values in one safetensors file, as it was written or not at all.
+"""What a run saves to go on later: `Checkpoint` as it was read, and `CheckpointWriter`, which saves it now and then."""
 
-The file is written beside its place and renamed, and carries a hash of all that is in it. Knows nothing of runs.
-"""
-
-import hashlib
-import json
-from collections.abc import Mapping
+import glob
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from impasto.errors import CheckpointError
-from impasto.files import reason, whole
+from impasto.errors import CheckpointError, ImpastoError, WriteError
+from impasto.machine.processes import Group
+from impasto.optimizers import Optimizer
+from impasto.optimizers.state import named
+from impasto.planning.plan import Plan
+from impasto.transfer import checkpoint_file
+from impasto.transfer.checkpoint_file import damaged
+from impasto.transfer.identity import Identity, differences
+from impasto.transfer.progress import Progress
+from impasto.transfer.run_state import RunState
 
-__all__ = ["contents", "read", "write"]
+__all__ = ["Checkpoint", "CheckpointWriter", "read_note"]
 
-_NAMES = {torch.float64: "F64", torch.float32: "F32", torch.bfloat16: "BF16", torch.int64: "I64"}
-_UNKNOWN = "0" * 64
-"""Stands in the header until the hash is known."""
+MAX_TIME_FRACTION = 0.05
+"""The fraction of a run's time that goes into its checkpoints, at most, as the help of `checkpoint_every` says."""
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-    """Write or replace a checkpoint; no tensor is copied but from another device.
+class Checkpoint(NamedTuple):
+    """A checkpoint as it was read."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    """The image, the best one, and those of the optimizer's state, as optimizer.NAME."""
+    record: Mapping[str, Any]
+    """Identity, plan, position, history and note."""
+
+    @classmethod
+    def read(cls, path: Path, group: Group) -> "Checkpoint":
+        """Read what this process saved.
+
+        Args:
+            path: The first process's file.
+            group: The processes that paint together; each but the first has a file of its own beside that one.
+
+        Returns:
+            The checkpoint of this process.
+
+        Raises:
+            CheckpointError: a file is missing, damaged, of another version, or no checkpoint.
+
+        """
+        first = cls(path, *checkpoint_file.read(path))
+        if group.rank == 0:
+            return first
+        return cls(path, *checkpoint_file.read(_part(path, group.rank, len(first.record.get("history", ())))))
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of the run that saved it."""
+        return self.record.get("identity", {})
+
+    def check(self, identity: Identity) -> None:
+        """Refuse to go on with another run.
+
+        Raises:
+            CheckpointError: something differs; the message names each difference with its kind and both values.
+
+        """
+        found = differences(self.identity, identity)
+        if found:
+            raise CheckpointError(
+                f"{self.path} is the checkpoint of another run: {'; '.join(found)}; start as that run was started to "
+                "go on with it, or name another checkpoint to begin anew."
+            )
+
+    def plan(self) -> Plan:
+        """Return the plan of the run."""
+        return self._valid(Plan, "plan")
+
+    def state(self, place: Callable[[Tensor], Tensor], optimizer: Callable[[int, int], Optimizer[Any]]) -> RunState:
+        """Return where the run stood.
+
+        Args:
+            place: Bring an image to the device of the run.
+            optimizer: Return the optimizer of a stage, from 0, after some rescues.
+
+        Returns:
+            The state, on the device.
+
+        Raises:
+            CheckpointError: something is missing.
+
+        """
+        at: _Position = self._valid(_Position, "position")
+        history: tuple[Progress, ...] = self._valid(tuple[Progress, ...], "history")
+        tensors = {name.removeprefix("optimizer."): tensor for name, tensor in self.tensors.items()}
+        try:
+            image, best = place(self.tensors["image"]), place(self.tensors["best"])
+            state = optimizer(at.stage, at.rescues).resumed(image, tensors)
+        except (KeyError, ValueError, IndexError) as error:
+            raise damaged(self.path, f"it lacks something ({error})") from None
+        return RunState(image, best, state, **at._asdict(), history=history)
+
+    def _valid(self, kind: Any, name: str) -> Any:
+        try:
+            return TypeAdapter(kind).validate_python(self.record.get(name))
+        except ValidationError:
+            raise damaged(self.path, f"it lacks its {name}") from None
+
+
+class _Position(NamedTuple):
+    """The plain numbers of a `RunState`, by the same names."""
+
+    stage: int
+    evaluation: int
+    bests: tuple[float, ...]
+    failures: int
+    rescues: int
+
+
+class CheckpointWriter:
+    """Saves the checkpoint of a run, at most every so many seconds.
+
+    Of several processes each saves its own part, under a name with the number of evaluations; the first one's file is
+    replaced last and says which parts belong to it, so that at any moment there is a whole set.
+
+    Args:
+        path: The file.
+        identity: What has to be equal for a run to go on from it.
+        every: Seconds from one checkpoint to the next, at least; 0: it saves only when it is told to.
+        group: The processes that paint together.
+        note: A text of the caller's that each checkpoint carries.
+
+    """
+
+    def __init__(self, path: Path, identity: Identity, every: float, group: Group, note: str | None = None) -> None:
+        self.path = path
+        self._identity = identity
+        self._every = every
+        self._group = group
+        self._note = note
+        self._cost = 0.0
+        self._last = time.perf_counter()
+
+    def is_due(self) -> bool:
+        """Tell whether it is time; all processes are told the same."""
+        since = time.perf_counter() - self._last
+        return self._group.any(wanted=0 < self._every <= since and self._cost <= MAX_TIME_FRACTION * since)
+
+    def save(self, state: RunState, plan: Plan) -> None:
+        """Write where a run stands.
+
+        Args:
+            state: Where it stands.
+            plan: Its plan.
+
+        Raises:
+            ImpastoError: a file could not be written; the checkpoint before is still there.
+
+        """
+        began = time.perf_counter()
+        tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
+        record = {
+            "identity": self._identity,
+            "plan": plan,
+            "position": {name: getattr(state, name) for name in _Position._fields},
+            "history": [progress.as_dict() for progress in state.history],
+            "note": self._note,
+        }
+        rank, count = self._group.rank, len(state.history)
+        self._together(rank > 0, _part(self.path, rank, count), tensors, record)
+        self._together(rank == 0, self.path, tensors, record)
+        self._delete_parts(but=count)
+        self._last = time.perf_counter()
+        self._cost = self._last - began
+
+    def delete(self) -> None:
+        """Delete the checkpoint, which has served its purpose."""
+        if self._group.rank == 0:
+            self.path.unlink(missing_ok=True)
+        self._delete_parts(but=None)
+
+    def _together(self, mine: bool, path: Path, *content: Mapping[str, Any]) -> None:
+        """Write a file, where it is this process's turn; go on when all have, and fail if one did."""
+        failure: ImpastoError | None = None
+        try:
+            if mine:
+                checkpoint_file.write(path, *content)
+        except ImpastoError as error:
+            failure = error
+        if self._group.any(wanted=failure is not None):
+            self._last = time.perf_counter()
+            raise failure or WriteError("another process could not write its part of the checkpoint.")
+
+    def _delete_parts(self, but: int | None) -> None:
+        """Delete this process's part of checkpoints, but for that after so many evaluations."""
+        if self._group.rank:
+            wanted = None if but is None else _part(self.path, self._group.rank, but)
+            for each in self.path.parent.glob(f"{glob.escape(self.path.name)}.{self._group.rank}-*"):
+                if each != wanted:
+                    each.unlink(missing_ok=True)
+
+
+def read_note(path: str | Path) -> str | None:
+    """Return the caller's text that a checkpoint carries, or None, without reading its tensors.
 
     Raises:
-        InputError: no file can be written there.
-        WriteError: the system refused while writing; what was there before stands.
+        CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.
 
     """
-    ordered = sorted(tensors.items())
-    said = json.dumps(record)
-    header: dict[str, Any] = {"__metadata__": {"record": said, "sha256": _UNKNOWN}}
-    end = 0
-    for name, tensor in ordered:
-        start, end = end, end + tensor.numel() * tensor.element_size()
-        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with whole(path, overwrite=True) as temporary, temporary.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        found = hashlib.sha256(said.encode())
-        for _, tensor in ordered:
-            data = contents(tensor)
-            found.update(data)
-            file.write(data)
-        file.seek(8 + text.rindex(_UNKNOWN.encode()))
-        file.write(found.hexdigest().encode())
+    return checkpoint_file.read_record(Path(path)).get("note")
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors and the record of a checkpoint.
-
-    Raises:
-        CheckpointError: the file cannot be read, or is not as it was written.
-
-    """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 (only where a run goes on)
-
-    try:
-        with cast("Any", safe_open(path, "pt")) as file:
-            about, names = cast("dict[str, str]", file.metadata() or {}), sorted(cast("list[str]", file.keys()))
-        tensors = {name: _tensor(path, name) for name in names}
-    except OSError as error:
-        raise CheckpointError(f"the checkpoint {path} cannot be read: {reason(error)}; {_REMEDY}.") from error
-    except (SafetensorError, ValueError, TypeError, RuntimeError):
-        raise CheckpointError(f"the checkpoint {path} is damaged or none of impasto's; {_REMEDY}.") from None
-    found = hashlib.sha256(about.get("record", "").encode())
-    for _, tensor in sorted(tensors.items()):
-        found.update(contents(tensor))
-    if found.hexdigest() != about.get("sha256"):
-        raise CheckpointError(f"the checkpoint {path} is not as it was written; {_REMEDY}.")
-    return tensors, json.loads(about["record"])
-
-
-def _tensor(path: Path, name: str) -> Tensor:
-    """Read a tensor with nothing else of the file in memory.
-
-    It is a clone, since sums depend on where in memory a tensor begins, in their last bits.
-    """
-    from safetensors import safe_open  # noqa: PLC0415 (only where a run goes on)
-
-    with cast("Any", safe_open(path, "pt")) as file:
-        return cast("Tensor", file.get_tensor(name)).clone()
-
-
-_REMEDY = "delete it to begin anew, or name another with --checkpoint"
-
-
-def contents(tensor: Tensor) -> memoryview:
-    """View a tensor's memory."""
-    return memoryview(cast("Any", tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
+def _part(path: Path, rank: int, count: int) -> Path:
+    """Name the part of a process that is not the first."""
+    return path.with_name(f"{path.name}.{rank}-{count}")

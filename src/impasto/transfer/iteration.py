@@ -62,16 +62,27 @@ Iterate = Callable[[Point, Callable[[], object]], Step]
 class Iteration(Protocol):
     """Evaluate and step on so many times."""
 
-    has_stepped: bool
-    """Whether the optimizer's state has been changed by a call that has not returned."""
+    def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = ...) -> Readings:
+        """Evaluate and step on so many times.
 
-    def __call__(self, point: Point, count: int) -> Readings:
-        """Evaluate and step on so many times."""
+        Args:
+            point: Where the stage stands; a step changes the optimizer's state in place.
+            count: Evaluations, at least 1.
+            about_to_step: Called once, before the first step begins.
+
+        Returns:
+            What the evaluations found, and where they ended.
+
+        """
         ...
 
 
 Recording = tuple[Callable[[], object], Step]
 """A function that does the recorded work again, and the result, whose tensors hold what was last found."""
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.device) -> Iteration:
@@ -123,20 +134,15 @@ class OneByOne:
 
     def __init__(self, iterate: Iterate) -> None:
         self.iterate = iterate
-        self.has_stepped = False
 
-    def __call__(self, point: Point, count: int) -> Readings:
+    def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
         """Evaluate and step on so many times."""
         rows: list[Tensor] = []
         names: Sequence[str] = ()
         for _ in range(count):
-            numbers, names, point = self.iterate(point, self._step_begins)
+            numbers, names, point = self.iterate(point, _nothing if rows else about_to_step)
             rows.append(numbers)
-        self.has_stepped = False
         return _read(torch.stack(rows), names, point)
-
-    def _step_begins(self) -> None:
-        self.has_stepped = True
 
 
 @dataclass
@@ -152,11 +158,10 @@ class Recorded:
     _calls: int = field(default=0, init=False)
     _places: Point | None = field(default=None, init=False)
     _recording: Recording | None = field(default=None, init=False)
-    has_stepped: bool = field(default=True, init=False)
-    """A GPU is always ahead of what Python knows."""
 
-    def __call__(self, point: Point, count: int) -> Readings:
-        """Evaluate and step on so many times."""
+    def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
+        """Evaluate and step on so many times; a GPU is ahead of what Python knows, so the steps begin at once."""
+        about_to_step()
         rows: list[Tensor] = []
         names: Sequence[str] = ()
         for _ in range(count):
@@ -182,10 +187,6 @@ class Recorded:
         found = self.iterate(places, _nothing)
         _copy(found.point, places)
         return found._replace(point=places)
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 def _copy(source: Point, target: Point) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from impasto.images import Picture
@@ -27,7 +27,7 @@ class Progress:
     """Of this stage, at most."""
     loss: float
     """The whole objective."""
-    terms: Mapping[str, float]
+    terms: Mapping[str, float] = field(hash=False)
     """Its parts: content, style, tv, range."""
     seconds: float
     """Since the run began."""

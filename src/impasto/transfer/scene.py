@@ -15,7 +15,7 @@ from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
-from impasto.transfer.run_state import digest
+from impasto.transfer.identity import digest
 from impasto.transfer.styles import Style, regions
 
 __all__ = ["Inputs", "Scene"]
@@ -31,14 +31,15 @@ class Inputs(NamedTuple):
     keep: Mask | None = None
     """Where the picture stays as the content is."""
 
-    def identity(self) -> dict[str, str | None]:
-        """Return hashes by which a checkpoint knows what it was painted from."""
-        listed: dict[str, str | None] = {"content": _digest(self.content)}
+    def identity(self) -> dict[str, str | float | None]:
+        """Return the weights, scales and hashes by which a checkpoint knows what was painted, by name."""
+        listed: dict[str, str | float | None] = {"content": _digest(self.content)}
         for number, style in enumerate(self.styles, start=1):
-            masks = (None if mask is None else mask.weights for mask in (style.mask, style.region))
-            listed[f"style {number}"] = f"{_digest(style.picture)} {digest(*masks)} {style.weight} {style.scale}"
-        listed["initial"] = self.initial and _digest(self.initial)
-        return {**listed, "keep": digest(self.keep and self.keep.weights)}
+            name = f"style {number}"
+            listed |= {name: _digest(style.picture), f"{name} weight": style.weight, f"{name} scale": style.scale}
+            listed |= {f"{name} mask": _mask_digest(style.mask), f"{name} region": _mask_digest(style.region)}
+        initial = None if self.initial is None else _digest(self.initial)
+        return {**listed, "initial": initial, "keep": _mask_digest(self.keep)}
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,10 @@ def _opaque(image: Tensor, picture: Picture) -> Tensor:
 
 
 def _digest(picture: Picture) -> str:
-    """Return a hash of a picture's colors and opacity."""
-    profile = hashlib.sha256(picture.profile or b"").hexdigest()
-    return f"{digest(picture.samples, picture.alpha)} {profile}"
+    """Return a hash of a picture's colors, opacity and profile."""
+    samples = digest(picture.samples, picture.alpha)
+    return hashlib.sha256(samples.encode() + (picture.profile or b"")).hexdigest()
+
+
+def _mask_digest(mask: Mask | None) -> str | None:
+    return None if mask is None else digest(mask.weights)

@@ -9,33 +9,43 @@
 No thread stands behind a run: to break is to pause, to drop it is to cancel. `stylize` does all of it in one call.
 """
 
-import json
+import threading
 from collections.abc import Sequence
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from impasto.errors import InputError, SpaceError
+from impasto import files
+from impasto.errors import CheckpointError, InputError, SpaceError, out_of_memory_as
 from impasto.images import Picture
 from impasto.images.masks import Mask
-from impasto.machine import allocator, device
+from impasto.machine import allocator, device, memory
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
+from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
+from impasto.transfer.identity import Identity
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
-from impasto.transfer.run_state import Identity, Keeper, Saved
 from impasto.transfer.scene import Inputs
 from impasto.transfer.styles import Style
 
 __all__ = ["StyleTransfer", "stylize"]
 
+RESUMED_OPTIONS = {"dtype": "auto", "winograd": "auto", "threads": 0}
+"""Options of `Runtime`, with the value that leaves the choice to the machine: a resumed run takes the checkpoint's."""
+
+_FILE_CONTENTS: tuple[type, ...] = (str, bytes, bytearray, memoryview)
+"""Sequences that stand for one picture."""
+
 
 class StyleTransfer:
-    """A network that is loaded once, for many runs.
+    """A network that is loaded once, for many runs, of which several can be under way in several threads.
+
+    It changes nothing in the process around it: the number of threads and PyTorch's modes are set while a run computes
+    and set back after it.
 
     Args:
         settings: What the pictures will be.
@@ -44,20 +54,27 @@ class StyleTransfer:
 
     Raises:
         InputError: the weights cannot be loaded, or the device is not there.
+        OutOfMemoryError: the system refused the memory for it.
 
     """
+
+    machine: Machine
+    """The machine that the runtime asks for; a run computes on it, or on a smaller one where its plan needs that."""
 
     def __init__(
         self, settings: Settings | None = None, runtime: Runtime | None = None, *, weights: Weights | None = None
     ) -> None:
         self.settings = settings or Settings()
         self.runtime = runtime or Runtime()
-        self.machine = device.resolve(self.runtime)
-        self.weights = weights or load_weights(self.settings.weights)
+        with out_of_memory_as("load the network"):
+            self.machine = device.resolve(self.runtime)
+            self.weights = weights or load_weights(self.settings.weights)
+        self._networks: dict[Machine, VGG19] = {}
+        self._lock = threading.Lock()
 
-    @cached_property
+    @property
     def network(self) -> VGG19:
-        """The network as the settings want it, on the device."""
+        """The network as the settings want it, on the machine."""
         return self._network_on(self.machine)
 
     def plan(self, content: object, styles: object, *, keep: object = None) -> Plan:
@@ -68,11 +85,17 @@ class StyleTransfer:
             styles: The style images, as `start` takes them.
             keep: Where the picture stays as the content is, as `start` takes it.
 
+        Returns:
+            The stages, and how each fits into memory.
+
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
+            OutOfMemoryError: the system refused the memory to plan in.
 
         """
-        return self._fitting_plan(_inputs(content, styles, keep=keep))
+        with out_of_memory_as("plan the run"), self.machine.computing():
+            plan, _ = self._fitted(_inputs(content, styles, keep=keep))
+        return plan
 
     def start(
         self,
@@ -82,6 +105,7 @@ class StyleTransfer:
         initial: object = None,
         keep: object = None,
         checkpoint: str | Path | None = None,
+        note: str | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
@@ -92,88 +116,116 @@ class StyleTransfer:
                 their weights in each region; none, if the settings give style no weight.
             initial: A picture to start from, in place of what `settings.init` says; it is brought to size.
             keep: Where the picture stays as the content is: a `Mask`, or whatever `Mask.of` takes.
-            checkpoint: A file from which the run can go on, saved now and then as the runtime says and by
+            checkpoint: A file in which the run saves what it takes to go on, now and then as the runtime says, and by
                 `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
                 same precision, algorithm and threads, so that it ends in the same picture.
+            note: A text of the caller's that each checkpoint carries; `checkpoint.read_note` returns it.
+
+        Returns:
+            The run, to iterate over.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
-            CheckpointError: the checkpoint is damaged, or of another run.
-            InputError: no style image has a weight, though the settings ask for style.
+            CheckpointError: the checkpoint is damaged, of another run, or no checkpoint.
+            InputError: no style image has a weight, though the settings ask for style, or a checkpoint cannot be
+                written there.
+            OutOfMemoryError: the system refused the memory for it.
 
         """
         inputs = _inputs(content, styles, initial, keep)
-        if self.settings.style_weight and not any(style.weight for style in inputs.styles):
-            raise InputError(
-                "there is no style image with a weight above 0; give at least one, or a style_weight of 0."
-            )
-        if self.settings.init == "style" and initial is None and not inputs.styles:
-            raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
-        path = None if checkpoint is None else Path(checkpoint)
-        saved = Saved.of(path, self.machine.group) if path is not None and path.exists() else None
-        plan = self._fitting_plan(inputs) if saved is None else saved.plan()
-        machine = self.machine if saved is None else self._machine_of(saved)
-        keeper = None
+        self._check(inputs)
+        path = None if checkpoint is None else _checkpoint_path(Path(checkpoint))
+        with out_of_memory_as("begin the run"), self.machine.computing():
+            return self._start(inputs, path, note)
+
+    def _start(self, inputs: Inputs, path: Path | None, note: str | None) -> Run:
+        """Begin a run, or go on with the one of a checkpoint."""
+        saved, writer = None, None
+        if path is not None and files.exists(path):
+            saved = Checkpoint.read(path, self.machine.group)
+            plan, machine = saved.plan(), self._machine_of(saved)
+        else:
+            plan, machine = self._fitted(inputs)
         if path is not None:
             identity = self._identity(inputs, machine)
             if saved is not None:
                 saved.check(identity)
-            keeper = Keeper(path, identity, self.runtime.checkpoint_every, machine.group)
-        return Run(
-            inputs,
-            settings=self.settings,
-            plan=plan,
-            network=self.network if machine is self.machine else self._network_on(machine),
-            machine=machine,
-            replan=lambda room: self._plan(inputs, room),
-            keeper=keeper,
-            saved=saved,
-        )
+            writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, machine.group, note)
+        with machine.computing():
+            return Run(
+                inputs,
+                settings=self.settings,
+                plan=plan,
+                network=self._network_on(machine),
+                machine=machine,
+                replan=lambda room: self._plan(inputs, machine, room),
+                writer=writer,
+                checkpoint=saved,
+            )
+
+    def _check(self, inputs: Inputs) -> None:
+        """Refuse styles that the settings cannot do with."""
+        if self.settings.style_weight and not any(style.weight for style in inputs.styles):
+            raise InputError(
+                "there is no style image with a weight above 0; give at least one, or a style_weight of 0."
+            )
+        if self.settings.init == "style" and inputs.initial is None and not inputs.styles:
+            raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
 
     def _network_on(self, machine: Machine) -> VGG19:
-        settings = self.settings
-        network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
-        return network.to(machine.device, machine.features, machine.saving)
+        """Return the network on a machine; it is made once for each that differs in what the network depends on."""
+        key = machine._replace(threads=0, reason="")
+        with self._lock:
+            if key not in self._networks:
+                settings = self.settings
+                network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
+                self._networks[key] = network.to(machine.device, machine.features, machine.winograd)
+            return self._networks[key]
 
-    def _fitting_plan(self, inputs: Inputs) -> Plan:
-        """Plan a run; where it would not fit, without the fastest convolutions, whose filters take up to 500 MB."""
-        while True:
-            with allocator.keeping("none"):  # what is packed anew for another size leaves no hole
-                self.network.prepare(self.settings.active_layers)
+    def _release_network(self, machine: Machine) -> None:
+        """Let go of the network on a machine, so that its filters do not count where they are too large."""
+        with self._lock:
+            self._networks.pop(machine._replace(threads=0, reason=""), None)
+
+    def _fitted(self, inputs: Inputs) -> tuple[Plan, Machine]:
+        """Plan a run on the machine; where it does not fit, on one with smaller filters: they take up to 500 MB."""
+        machine: Machine | None = self.machine
+        refusal: SpaceError | None = None
+        while machine is not None:
+            with allocator.caching("none"):  # what is packed anew for another size leaves no hole
+                self._network_on(machine).prepare(self.settings.active_layers)
             try:
-                return self._plan(inputs)
-            except SpaceError:
-                machine = None if self.runtime.winograd != "auto" else device.smaller(self.machine)
-                if machine is None:
-                    raise
-                self.machine = machine
-                del self.network
+                return self._plan(inputs, machine), machine
+            except SpaceError as error:
+                refusal = error.with_traceback(None)
+            if self.runtime.winograd != "auto" or machine.smaller() is None:
+                break
+            self._release_network(machine)
+            machine = machine.smaller()
+        raise refusal or SpaceError("there is no plan.")
 
-    def _plan(self, inputs: Inputs, room: float | None = None) -> Plan:
+    def _plan(self, inputs: Inputs, machine: Machine, room: float | None = None) -> Plan:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of_opacity(inputs.content)}
-        budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
+        budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         budget = budget if room is None else budget.with_room(room)
         return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])
 
-    def _machine_of(self, saved: Saved) -> Machine:
-        """Compute as a kept run did, where the runtime leaves that open."""
-        open_ = {"dtype": "auto", "winograd": "auto", "threads": 0}
-        asked = {name: getattr(self.runtime, name) for name in open_}
-        then = {name: saved.identity.get(name) for name, value in open_.items() if asked[name] == value}
-        return device.resolve(self.runtime.replace(**then)) if then else self.machine
+    def _machine_of(self, saved: Checkpoint) -> Machine:
+        """Compute as the run of a checkpoint did, where the runtime leaves that open."""
+        before = saved.identity.get("machine", {})
+        left_open = [name for name, value in RESUMED_OPTIONS.items() if getattr(self.runtime, name) == value]
+        changes = {name: before[name] for name in left_open if name in before}
+        return device.resolve(self.runtime.replace(**changes)) if changes else self.machine
 
     def _identity(self, inputs: Inputs, machine: Machine) -> Identity:
         """Return what has to be equal for a run to go on in the same way."""
-        options = self.settings.model_dump().items()
         return {
-            "impasto": version("impasto"),
-            **{name: json.dumps(value) if isinstance(value, dict) else value for name, value in options},
-            **inputs.identity(),
-            "weights file": self.weights.sha256,
-            **machine.identity(),
+            "options": self.settings.model_dump(),
+            "inputs": {**inputs.identity(), "weights file": self.weights.sha256},
+            "machine": {"impasto": version("impasto"), **machine.identity()},
         }
 
 
@@ -193,8 +245,12 @@ def stylize(
         runtime: How it is computed.
         changes: Options of `Settings` to change, such as `size=1024`.
 
+    Returns:
+        The picture, and how it came about.
+
     Raises:
         InputError: an option, a file or a picture cannot be used; the message is one sentence.
+        RunError: the work failed: the system refused memory, or a download broke off.
 
     """
     chosen = (settings or Settings()).replace(**changes)
@@ -217,6 +273,19 @@ def _inputs(content: object, styles: object, initial: object = None, keep: objec
 
 def _listed(styles: object) -> list[Style]:
     """Return one style or several as a list; a picture may stand for its style."""
-    is_several = isinstance(styles, Sequence) and not isinstance(styles, str | bytes | bytearray | memoryview)
-    several = cast("Sequence[object]", styles) if is_several else [styles]
-    return [style if isinstance(style, Style) else Style(Picture.of(style)) for style in several]
+    if isinstance(styles, Sequence) and not isinstance(styles, _FILE_CONTENTS):
+        return [_style(style) for style in cast("Sequence[object]", styles)]
+    return [_style(styles)]
+
+
+def _style(style: object) -> Style:
+    return style if isinstance(style, Style) else Style(Picture.of(style))
+
+
+def _checkpoint_path(path: Path) -> Path:
+    """Return a name at which a checkpoint can be saved."""
+    if path.is_dir():
+        raise CheckpointError(
+            f"the checkpoint {path} is a folder; name a file in it, such as {path / 'run.checkpoint'}."
+        )
+    return files.check_output(path, overwrite=True)

@@ -1,6 +1,7 @@
 """Fixed filters, prepared once and applied to many signals: bias and ReLU in the same pass where oneDNN can.
 
-Signals are (1, C, H, W) in channels_last, the layout in which convolutions are fastest.
+Signals are (1, C, H, W) in channels_last, the layout in which convolutions are fastest. A filter may be applied in
+several threads at once.
 """
 
 from collections.abc import Callable
@@ -18,35 +19,82 @@ Zeros = tuple[int, int, int, int]
 Filter = Callable[[Tensor, Zeros], Tensor]
 """Convolve a signal with some zeros around it."""
 
+_Convolve = Callable[[Tensor, tuple[int, int]], Tensor]
+"""Convolve a signal with as many rows of zeros above as below, and as many columns on its left as on its right."""
+
 
 def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
-    """Return the cross-correlation with weight (out, in, h, w), plus bias (out,), after a ReLU if `relu`."""
+    """Return the cross-correlation with a weight and a bias.
+
+    Args:
+        weight: The filters, (out, in, h, w).
+        bias: What is added to each output channel, (out,); nothing, if not given.
+        relu: Whether a ReLU follows.
+
+    Returns:
+        A function of a signal, (1, in, H, W), and its zeros; several threads may call it at once.
+
+    """
     weight = weight.contiguous(memory_format=torch.channels_last)
-    if not _packs(weight):
+    return _unevenly((_packed if _packs(weight) else _plain)(weight, bias, relu=relu))
 
-        def plain(signal: Tensor, padding: tuple[int, int]) -> Tensor:
-            convolved = functional.conv2d(signal, weight, bias, padding=padding)
-            return convolved.relu_() if relu else convolved
 
-        return _unevenly(plain)
+def product(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return the convolution of a signal of few positions, with nothing around it, as one product of matrices.
+
+    For a strip that is three columns wide, oneDNN takes up to a hundred times longer than for one of three rows.
+
+    Args:
+        signal: The strip, (1, in, H, W).
+        weight: The filters, (out, in, h, w).
+        bias: What is added to each output channel, (out,).
+
+    Returns:
+        The output, (1, out, H - h + 1, W - w + 1), in channels_last.
+
+    """
+    height, width = weight.shape[2:]
+    windows = signal.unfold(2, height, 1).unfold(3, width, 1)  # (1, in, H, W, h, w)
+    rows = windows.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(0, 2)  # (H · W, h · w · in)
+    found = torch.addmm(bias, rows, weight.permute(0, 2, 3, 1).flatten(1).T)  # (H · W, out)
+    return found.view(*windows.shape[2:4], -1).permute(2, 0, 1)[None]
+
+
+def _plain(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _Convolve:
+    """Return the convolution by torch's own function."""
+
+    def convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
+        convolved = functional.conv2d(signal, weight, bias, padding=padding)
+        return convolved.relu_() if relu else convolved
+
+    return convolve
+
+
+def _packed(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _Convolve:
+    """Return the convolution by oneDNN, with the filters in the layout that it prefers for the last signal's shape.
+
+    Layout and shape are replaced together, by one assignment, and read once a call: so another thread, or an exception
+    in between, cannot part them. A filter in another layout than the preferred one is right, and slower.
+    """
     onednn = cast("Any", torch.ops.mkldnn)
-    ones = [1, 1]
-    activation = "relu" if relu else "none"
-    packed: Any = onednn._reorder_convolution_weight(weight, ones, ones, ones, 1, None)  # noqa: SLF001
-    last: tuple[torch.Size, tuple[int, int]] | None = None
+    ones, activation = [1, 1], "relu" if relu else "none"
+    first: Any = onednn._reorder_convolution_weight(weight, ones, ones, ones, 1, None)  # noqa: SLF001
+    latest: tuple[tuple[torch.Size, tuple[int, int]] | None, Any] = None, first
 
-    def fused(signal: Tensor, padding: tuple[int, int]) -> Tensor:
-        nonlocal packed, last
-        around, these = [*padding], (signal.shape, padding)
-        if these != last:  # oneDNN chooses the layout by them, and sets a wrong one right at every call
-            last, dense = these, packed.to_dense()
+    def convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
+        nonlocal latest
+        around, wanted = [*padding], (signal.shape, padding)
+        shape, packed = latest
+        if wanted != shape:  # oneDNN chooses the layout by them, and sets a wrong one right at every call
+            dense = packed.to_dense()
             packed = onednn._reorder_convolution_weight(dense, around, ones, ones, 1, [*signal.shape])  # noqa: SLF001
+            latest = wanted, packed
         return onednn._convolution_pointwise(signal, packed, bias, around, ones, ones, 1, activation, [], "")  # noqa: SLF001
 
-    return _unevenly(fused)
+    return convolve
 
 
-def _unevenly(convolve: Callable[[Tensor, tuple[int, int]], Tensor]) -> Filter:
+def _unevenly(convolve: _Convolve) -> Filter:
     """Leave out what more zeros on one side than on the other would have made on the other."""
 
     def apply(signal: Tensor, zeros: Zeros) -> Tensor:
@@ -67,15 +115,3 @@ def _packs(weight: Tensor) -> bool:
     if weight.dtype == torch.bfloat16:
         return bool(cast("Any", torch.ops.mkldnn)._is_mkldnn_bf16_supported())  # noqa: SLF001
     return weight.dtype == torch.float32
-
-
-def product(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return the same for a signal of few positions, with nothing around it, as one product of matrices.
-
-    For a strip that is three columns wide, oneDNN takes up to a hundred times longer than for one of three rows.
-    """
-    height, width = weight.shape[2:]
-    windows = signal.unfold(2, height, 1).unfold(3, width, 1)  # (1, in, H, W, h, w)
-    rows = windows.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(0, 2)  # (H · W, h · w · in)
-    found = torch.addmm(bias, rows, weight.permute(0, 2, 3, 1).flatten(1).T)  # (H · W, out)
-    return found.view(*windows.shape[2:4], -1).permute(2, 0, 1)[None]

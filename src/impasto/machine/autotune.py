@@ -1,0 +1,128 @@
+"""Which precision, algorithm and number of threads are fastest here, found by timing one convolution.
+
+Timings are made once a process for each question, since they take a part of a second.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import torch
+
+from impasto.kernels.cpu.packed_filters import prepare
+from impasto.kernels.cpu.winograd import F4, prepare_lines
+from impasto.machine import threads
+from impasto.settings.choices import Winograd
+
+__all__ = ["Choice", "fastest", "fewest_threads"]
+
+MIN_SPEEDUP = 1.15
+"""Times as fast that something must be to be chosen over what is simpler or more precise: timings differ by less."""
+
+TIMINGS = 6
+"""Timings of each choice, of which the shortest counts."""
+
+TRIAL_SIDE = 48
+"""Positions along each side of the signal that is convolved: a few milliseconds of work."""
+
+MAX_FIRST_RATIO = 3.0
+"""Times as long as the fastest that the first timings of a choice may take, for it to be timed again."""
+
+
+class Choice(NamedTuple):
+    """A way to compute convolutions."""
+
+    dtype: torch.dtype
+    """Of the features."""
+    winograd: Winograd = "off"
+
+    def __str__(self) -> str:
+        precision = str(self.dtype).removeprefix("torch.")
+        return precision if self.winograd == "off" else f"{precision} by {self.winograd}"
+
+
+def fastest(device: torch.device, choices: Sequence[Choice], count: int) -> tuple[Choice, str]:
+    """Choose by timing a convolution; what is hardly faster than what comes before it does not count.
+
+    A processor without bfloat16 units runs such convolutions up to 25 times slower, and Winograd's algorithm pays where
+    multiplying is slower than memory, so nothing but a timing tells.
+
+    Args:
+        device: Where to compute.
+        choices: At least one, the simplest and most precise first.
+        count: Threads of a processor to compute with.
+
+    Returns:
+        The choice, and why it was made, for people to read.
+
+    """
+    if len(choices) == 1:
+        return choices[0], f"{choices[0]}, without a choice"
+    if device.type == "cuda":  # whose units are known
+        has_units = torch.cuda.is_bf16_supported(including_emulation=False)
+        best = next(choice for choice in choices if (choice.dtype == torch.bfloat16) == has_units)
+        return best, f"{best}, since this GPU has {'' if has_units else 'no '}bfloat16 units"
+    return _timed(device, tuple(choices), count)
+
+
+@cache
+def fewest_threads(choice: Choice, count: int) -> int:
+    """Halve a number of threads as long as that is faster, as on a container's part of a large machine.
+
+    Args:
+        choice: The way to compute convolutions.
+        count: Threads to begin with, at least 1.
+
+    Returns:
+        The number of threads, from 1 to `count`.
+
+    """
+    run = _prepare(torch.device("cpu"), choice)
+
+    def timed(threads_: int) -> float:
+        with threads.set_for(threads_):
+            return min(_time(run) for _ in range(TIMINGS))
+
+    seconds = timed(count)
+    while count > 1 and seconds > MIN_SPEEDUP * (halved := timed(count // 2)):
+        count, seconds = count // 2, halved
+    return count
+
+
+@cache
+def _timed(device: torch.device, choices: tuple[Choice, ...], count: int) -> tuple[Choice, str]:
+    """Time all choices and return the best with the timings."""
+    with threads.set_for(count):
+        runs = {choice: _prepare(device, choice) for choice in choices}
+        times = {choice: min(_time(run), _time(run)) for choice, run in runs.items()}  # the first is slow
+        hopeful = [choice for choice in choices if times[choice] < MAX_FIRST_RATIO * min(times.values())]
+        for choice in hopeful * TIMINGS:  # in turn, so that other work on the machine slows all alike
+            times[choice] = min(times[choice], _time(runs[choice]))
+    best = choices[0]
+    for choice in choices[1:]:
+        best = choice if times[best] > MIN_SPEEDUP * times[choice] else best
+    said = ", ".join(f"{1e3 * seconds:.1f} in {choice}" for choice, seconds in times.items())
+    return best, f"{best}; a convolution took these milliseconds: {said}"
+
+
+def _time(run: Callable[[], float]) -> float:
+    """Return the seconds that a function takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _prepare(device: torch.device, choice: Choice) -> Callable[[], float]:
+    """Return a function that runs a convolution, as conv3_2 on a small image, and waits for it."""
+    features = torch.ones(1, 256, TRIAL_SIDE, TRIAL_SIDE, device=device, dtype=choice.dtype)
+    features = features.contiguous(memory_format=torch.channels_last)
+    weight = torch.ones(256, 256, 3, 3, device=device, dtype=choice.dtype)
+    convolve = prepare(weight)
+    if choice.winograd == "lines":
+        convolve = prepare_lines(F4, weight)
+    elif choice.winograd == "tiles":
+        from impasto.kernels.cpu.winograd.tiles import prepare_tiles  # noqa: PLC0415 (not everywhere)
+
+        convolve = prepare_tiles(weight)
+    return lambda: convolve(features, (1, 1, 1, 1)).sum().item()  # the sum waits for a GPU to finish

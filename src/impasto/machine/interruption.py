@@ -1,0 +1,58 @@
+"""Signals, such as that of Ctrl-C or of Jupyter's stop button, that wait until a piece of work is whole."""
+
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+__all__ = ["deferred_signals"]
+
+
+class _Deferral:
+    """A handler of signals that notes them in a block, and hands them on to the handlers before it after that."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self.arrived: list[int] = []
+        self.active = True
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.active:
+            self.arrived.append(number)
+        else:  # it came between the end of the block and the handler's return to its place
+            self.handlers[number](number, frame)
+
+    def begin(self) -> None:
+        """Take the place of all handlers that are written in Python; others cannot raise anything."""
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            if callable(handler):
+                self.handlers[number] = handler
+                signal.signal(number, self)
+
+    def end(self) -> None:
+        """Put the handlers back, and call those whose signals have come."""
+        self.active = False
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+        for number in self.arrived:
+            self.handlers[number](number, None)
+
+
+@contextmanager
+def deferred_signals() -> Generator[None, None, None]:
+    """Let the handlers of signals wait until the end of a block, which is to be short.
+
+    Python calls them in its main thread only, so in any other there is nothing to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    deferral = _Deferral()
+    try:
+        deferral.begin()
+        yield
+    finally:
+        deferral.end()

@@ -1,0 +1,71 @@
+"""What has to be equal for a run to go on from a checkpoint: options, inputs and machine, each value by its name."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+__all__ = ["KINDS", "Identity", "contents", "differences", "digest"]
+
+Identity = Mapping[str, Mapping[str, Any]]
+"""By kind, `{name: value}`; the values are those of JSON, and hashes for pictures and masks."""
+
+KINDS = {"options": "the option", "inputs": "the input", "machine": "the machine's"}
+"""The kinds of an identity, and how a sentence speaks of one of their values."""
+
+ROWS_AT_ONCE = 1024
+"""Rows of a tensor that are hashed at a time, so that no second tensor of its size is in memory."""
+
+SHOWN_DIGITS = 12
+"""Digits of a hash that a sentence shows."""
+
+
+def differences(saved: Identity, now: Identity) -> list[str]:
+    """List what differs between the run that saved a checkpoint and the run that is started.
+
+    Args:
+        saved: The identity in the checkpoint.
+        now: The identity of the run that is started.
+
+    Returns:
+        A clause for each difference, with its kind, its name and both values.
+
+    """
+    found: list[str] = []
+    for kind, words in KINDS.items():
+        before, after = saved.get(kind, {}), json.loads(json.dumps(now.get(kind, {})))
+        names = dict.fromkeys((*after, *before))
+        found += [
+            f"{words} {name} was {_shown(before.get(name))} and is {_shown(after.get(name))}"
+            for name in names
+            if before.get(name) != after.get(name)
+        ]
+    return found
+
+
+def digest(*tensors: Tensor | None) -> str:
+    """Return a hash of tensors, of their shapes and dtypes."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(repr(tensor if tensor is None else (tensor.dtype, tensor.shape)).encode())
+        for rows in () if tensor is None else cast("Sequence[Tensor]", tensor.flatten(0, -2).split(ROWS_AT_ONCE)):
+            found.update(contents(rows))
+    return found.hexdigest()
+
+
+def contents(tensor: Tensor) -> memoryview:
+    """View the bytes of a tensor, on the processor."""
+    return memoryview(cast("Any", tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
+
+
+def _shown(value: object) -> str:
+    """Write a value for people: a hash by its first digits, layers and their weights as JSON."""
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return f"{value[:SHOWN_DIGITS]}…" if re.fullmatch(r"[0-9a-f]{64}", value) else value
+    return json.dumps(value)

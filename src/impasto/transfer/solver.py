@@ -1,0 +1,106 @@
+"""What evaluates and steps in each stage of a run: an objective and an optimizer, on a machine with its network."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impasto.images import resample
+from impasto.machine.device import Machine
+from impasto.network.vgg import VGG19
+from impasto.optimizers import LBFGS, Adam, Optimizer
+from impasto.planning.plan import Plan, Size, Stage
+from impasto.settings import Settings
+from impasto.transfer.iteration import Iteration, iteration
+from impasto.transfer.run_state import RunState
+from impasto.transfer.scene import Scene
+
+__all__ = ["Solver"]
+
+
+class Solver:
+    """Makes what a run computes with, and the states in which it begins, goes back and is enlarged.
+
+    Args:
+        scene: What the run paints from.
+        settings: What the picture will be.
+        machine: Where to compute.
+        network: The network on that machine.
+
+    """
+
+    def __init__(self, scene: Scene, settings: Settings, machine: Machine, network: VGG19) -> None:
+        self.scene = scene
+        self.settings = settings
+        self.machine = machine
+        self.network = network
+
+    def begin(self, stage: Stage) -> RunState:
+        """Return the state before the first evaluation of a run's first stage."""
+        canvas = self.scene.canvas(stage.size)
+        return RunState(canvas, canvas, self.optimizer(stage, 0).init(canvas))
+
+    def from_best(self, state: RunState, stage: Stage) -> RunState:
+        """Return the state in which the best image is painted on, with the optimizer begun anew."""
+        return replace(state, image=state.best, optimizer=self.optimizer(stage, state.rescues).init(state.best))
+
+    def enlarged(self, state: RunState, plan: Plan, number: int) -> RunState:
+        """Return the state in which a stage begins: the best image and the optimizer's state, brought to its size.
+
+        An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
+        lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
+
+        Args:
+            state: Where the run stands at the end of this stage or of one before.
+            plan: The plan of the run.
+            number: Of the stage that begins, from 0.
+
+        Returns:
+            The state, in float at the size of the stage.
+
+        """
+        size, before = plan.stages[number].size, Size(state.best.shape[2], state.best.shape[1])
+        state = replace(state, image=state.best)
+        if size != before:
+            enlarge = partial(resample, height=size.height, width=size.width)
+            optimizer = self.optimizer(plan.stages[number], state.rescues).resampled(state.optimizer, enlarge)
+            best = self._enlarged(state.best, size)
+            state = replace(state, image=best, best=best, optimizer=optimizer)
+        if number == state.stage:
+            return state
+        return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests)
+
+    def iteration(self, stage: Stage, rescues: int) -> Iteration:
+        """Return what evaluates and steps in a stage after some rescues; its targets are measured first."""
+        objective = self.scene.objective(stage, self.network)
+        return iteration(objective, self.optimizer(stage, rescues), self.machine.device)
+
+    def optimizer(self, stage: Stage, rescues: int) -> Optimizer[Any]:
+        """Return the optimizer of a stage; each rescue halves its steps."""
+        settings, layout, factor = self.settings, stage.layout, 0.5**rescues
+        rate, power = factor * settings.learning_rate, settings.preconditioner
+        if settings.optimizer == "adam":
+            return Adam(rate, power)
+        history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
+        return LBFGS(layout.history, rate, power, history_dtype, group=self.machine.group).shortened(factor)
+
+    def compute_exactly(self) -> bool:
+        """Compute features in float32 from now on, without Winograd's algorithm; return whether that is new."""
+        machine = self.machine
+        features = torch.promote_types(machine.features, torch.float32)
+        if (features, machine.winograd) == (machine.features, "off"):
+            return False
+        self.network = self.network.to(machine.device, features)
+        self.machine = machine._replace(features=features, winograd="off")
+        return True
+
+    def _enlarged(self, image: Tensor, size: Size) -> Tensor:
+        """Return an image at a larger size, (3, H, W), with the content's finer detail if it began as the content."""
+        enlarge, before = partial(resample, height=size.height, width=size.width), Size(image.shape[2], image.shape[1])
+        image = enlarge(image)
+        if self.scene.begins_as_content:
+            image.add_(self.scene.content(size))
+            image.sub_(enlarge(self.scene.content(before)))
+        return image

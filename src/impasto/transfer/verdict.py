@@ -1,0 +1,67 @@
+"""When a stage has ended and how, and which evaluations are of no use: judged by the losses alone."""
+
+import math
+from collections.abc import Sequence
+
+from impasto.transfer.progress import Stopped
+from impasto.transfer.run_state import RunState
+
+__all__ = ["FAILURES_TO_RESCUE", "MAX_RESCUES", "PLATEAU_WINDOW", "outcome", "trouble"]
+
+PLATEAU_WINDOW = 20
+"""Evaluations over which a plateau is judged, as the help of `tolerance` says."""
+
+FAILURES_TO_RESCUE = 3
+"""Evaluations in a row of no use after which a run goes back to its best image: an optimizer mends one by itself."""
+
+MAX_RESCUES = 3
+"""Times that a run goes back to its best image, each with half the step, before it ends."""
+
+DIVERGENCE_FACTOR = 10.0
+"""Times the least loss of its stage from which on a loss counts as of no use: no useful step leads so far up."""
+
+
+def outcome(state: RunState, evaluations: int, tolerance: float) -> Stopped | None:
+    """Judge whether a stage has ended.
+
+    Args:
+        state: Where the run stands.
+        evaluations: How many the stage has, at most.
+        tolerance: The part of the loss by which it has to fall in `PLATEAU_WINDOW` evaluations, in [0, 1]; 0: any.
+
+    Returns:
+        How the stage has ended; None: it has not.
+
+    """
+    if state.failures == FAILURES_TO_RESCUE:  # and nothing helped: at rest where nothing is left to gain, or lost
+        return "converged" if state.history[-1].loss == state.bests[-1] else "diverged"
+    if _is_flat(state.bests, tolerance):
+        return "converged"
+    if state.evaluation < evaluations:
+        return None
+    return "diverged" if state.evaluation and math.isinf(state.bests[-1]) else "finished"
+
+
+def trouble(state: RunState, loss: float) -> str:
+    """Say what is wrong with an evaluation.
+
+    Args:
+        state: Where the run stood before it.
+        loss: What it found.
+
+    Returns:
+        What follows "the loss" in a sentence; nothing, if the evaluation is of use.
+
+    """
+    if not math.isfinite(loss):
+        return "was not finite"
+    if loss > DIVERGENCE_FACTOR * state.bests[-1]:
+        return f"rose to {loss / state.bests[-1]:.3g} times the least"
+    return "did not change" if state.evaluation and loss == state.history[-1].loss else ""
+
+
+def _is_flat(bests: Sequence[float], tolerance: float) -> bool:
+    """Judge whether the best loss fell by less than a part of `tolerance` over the last evaluations."""
+    if tolerance == 0 or len(bests) <= PLATEAU_WINDOW + 1:
+        return False
+    return bests[-1 - PLATEAU_WINDOW] - bests[-1] < tolerance * bests[-1 - PLATEAU_WINDOW]
