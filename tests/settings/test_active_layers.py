@@ -6,7 +6,7 @@ import torch
 from impasto import VGG19, Settings, StyleTransfer
 from impasto.errors import SettingsError
 from impasto.layers import IMAGE
-from impasto.losses import Content, Texture
+from impasto.losses import ContentLoss, StyleLoss
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.memory import Budget, cheapest
