@@ -217,6 +217,6 @@ def _inputs(content: object, styles: object, initial: object = None, keep: objec
 
 def _listed(styles: object) -> list[Style]:
     """Return one style or several as a list; a picture may stand for its style."""
-    is_several = isinstance(styles, Sequence) and not isinstance(styles, str | bytes | bytearray | memoryview)
-    several = cast("Sequence[object]", styles) if is_several else [styles]
+    is_one = isinstance(styles, str | bytes | bytearray | memoryview) or not isinstance(styles, Sequence)
+    several = [cast("object", styles)] if is_one else cast("Sequence[object]", styles)
     return [style if isinstance(style, Style) else Style(Picture.of(style)) for style in several]
