@@ -32,8 +32,8 @@ def test_the_objective_looks_at_the_active_layers(weights, changes):
     settings = Settings(**changes)
     style = Region([StyleImage(torch.rand(3, 48, 48))])
     losses = Objective.build(settings, VGG19(weights), torch.rand(3, 48, 48), [style]).losses
-    assert layers_of(losses, Content) == set(settings.active_content_layers)
-    assert layers_of(losses, Texture) == set(settings.active_style_layers)
+    assert layers_of(losses, ContentLoss) == set(settings.active_content_layers)
+    assert layers_of(losses, StyleLoss) == set(settings.active_style_layers)
     assert layers_of(losses, object) == set(settings.active_layers)
 
 

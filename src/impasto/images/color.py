@@ -1,4 +1,4 @@
-"""Colors: whose the picture takes, the style's or the content's. Pure functions of images (3, H, W), sRGB in [0, 1].
+"""Colors of a picture: the style's, or the content's. Pure functions of images (3, H, W), RGB in [0, 1].
 
 Gatys, Ecker, Bethge, Hertzmann and Shechtman, *Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017,
 section 5, and Gatys, Bethge, Hertzmann and Shechtman, *Preserving Color in Neural Artistic Style Transfer*, 2016.
@@ -14,8 +14,11 @@ from impasto.settings.choices import ColorMatch
 
 __all__ = ["gray", "like_luminance", "matched", "with_luminance"]
 
-_FAINT = 1e-6
-"""Added to variances of a color, which are 0 in gray and flat images: an eighth of a gray level."""
+_VARIANCE_FLOOR = 1e-6
+"""Added to variances of a color, which are 0 in gray and flat images; its root is a quarter of a gray level."""
+
+_MAX_TINT = 0.01
+"""Share of the largest variance up to which the second largest is noise: the colors of such an image lie on a line."""
 
 
 def gray(image: Tensor) -> Tensor:
@@ -26,34 +29,75 @@ def gray(image: Tensor) -> Tensor:
 def like_luminance(style: Tensor, content: Tensor, counted: Tensor | None = None) -> Tensor:
     """Return the style in gray, with the mean and deviation of the content's luminance (Gatys et al. 2017, eq. 10).
 
-    `counted` is the part of the style whose mean and deviation are meant, (3, 1, N); all of it, if not given.
+    Args:
+        style: The style image, (3, H, W).
+        content: The content image, (3, H, W), of any size.
+        counted: The part of the style whose mean and deviation count, (3, 1, N); all of it, if not given.
+
+    Returns:
+        Gray in all three channels, (3, H, W); values may leave [0, 1].
+
     """
     ours, theirs = _luminance(style if counted is None else counted), _luminance(content)
-    spread = (theirs.var(correction=0) + _FAINT).sqrt() / (ours.var(correction=0) + _FAINT).sqrt()
+    spread = (theirs.var(correction=0) + _VARIANCE_FLOOR).sqrt() / (ours.var(correction=0) + _VARIANCE_FLOOR).sqrt()
     return ((_luminance(style) - ours.mean()) * spread + theirs.mean()).expand(3, -1, -1)
 
 
 def with_luminance(image: Tensor, colors: Tensor) -> Tensor:
-    """Return an image's luminance with the chroma of another.
+    """Return an image's luminance with the chroma of another image.
 
     Where no color in [0, 1] has both, the chroma stands and the luminance is the nearest that goes with it.
+
+    Args:
+        image: The image of the luminance, (3, H, W).
+        colors: The image of the chroma, (3, H, W).
+
+    Returns:
+        An image in [0, 1], (3, H, W).
+
     """
     chroma = colors - _luminance(colors)
     return _luminance(image).maximum(-chroma.amin(0, keepdim=True)).minimum(1 - chroma.amax(0, keepdim=True)) + chroma
 
 
 def matched(image: Tensor, target: Tensor, matching: ColorMatch, counted: Tensor | None = None) -> Tensor:
-    """Return an image with the colors of a target; values may leave [0, 1].
+    """Return an image with the colors of a target.
 
-    `counted` is the part of the image whose colors are brought to the target's, (3, 1, N); all of it, if not given.
+    Args:
+        image: The image, (3, H, W).
+        target: The image whose colors it is to have, (3, H, W), of any size.
+        matching: How colors are matched.
+        counted: The part of the image whose colors are brought to the target's, (3, 1, N); all of it, if not given.
+
+    Returns:
+        The image in other colors, (3, H, W); values may leave [0, 1].
+
     """
     counted = image if counted is None else counted
     if matching == "histogram":
-        return torch.stack([_matched_channel(*channels) for channels in zip(image, counted, target, strict=True)])
+        return _with_histogram(image, counted, target)
     means, covariances = zip(*(_moments(each) for each in (counted, target)), strict=True)
     change = _MAPS[matching](*covariances)  # (3, 3)
     moved = change @ (image.flatten(1).double() - means[0]) + means[1]
     return moved.to(image.dtype).view_as(image)
+
+
+def _with_histogram(image: Tensor, counted: Tensor, target: Tensor) -> Tensor:
+    """Give each value the one of the same rank in the target's channel.
+
+    Where the target's colors lie on a line, as those of a gray photograph do, the rank is that of the luminance and the
+    color the whole one: ranks by channel would make colors of noise.
+    """
+    if not _is_monochrome(target):
+        return torch.stack([_of_same_rank(a, b, c[None])[0] for a, b, c in zip(image, counted, target, strict=True)])
+    ordered = target.flatten(1)[:, _luminance(target).flatten().argsort()]
+    return _of_same_rank(_luminance(image)[0], _luminance(counted)[0], ordered.view_as(target), is_ordered=True)
+
+
+def _is_monochrome(image: Tensor) -> bool:
+    """Tell whether the colors of an image lie on a line but for noise."""
+    variances = cast("Tensor", torch.linalg.eigvalsh(_moments(image)[1]))
+    return float(variances[1]) <= _MAX_TINT * float(variances[2])
 
 
 def _luminance(image: Tensor) -> Tensor:
@@ -62,24 +106,26 @@ def _luminance(image: Tensor) -> Tensor:
 
 
 def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and covariance of an image's colors, (3, 1) and (3, 3)."""
+    """Return the mean and covariance of an image's colors, (3, 1) and (3, 3)."""
     colors = image.flatten(1).double()
-    return colors.mean(1, keepdim=True), torch.cov(colors, correction=0) + _FAINT * torch.eye(3, dtype=colors.dtype)
+    return colors.mean(1, keepdim=True), torch.cov(colors, correction=0) + _VARIANCE_FLOOR * torch.eye(
+        3, dtype=colors.dtype
+    )
 
 
 def _chol(source: Tensor, target: Tensor) -> Tensor:
-    """L* L⁻¹, with Σ = L Lᵀ."""
+    """Return L* L⁻¹, with Σ = L Lᵀ and Σ* = L* L*ᵀ."""
     factors = cast("list[Tensor]", [torch.linalg.cholesky(each) for each in (source, target)])
     return factors[1] @ factors[0].inverse()
 
 
 def _pca(source: Tensor, target: Tensor) -> Tensor:
-    """Σ*^½ Σ^-½."""
+    """Return Σ*^½ Σ^-½."""
     return _power(target, 0.5) @ _power(source, -0.5)
 
 
 def _sym(source: Tensor, target: Tensor) -> Tensor:
-    """Σ^-½ (Σ^½ Σ* Σ^½)^½ Σ^-½, which moves colors least (Monge and Kantorovich)."""
+    """Return Σ^-½ (Σ^½ Σ* Σ^½)^½ Σ^-½, which moves colors least (Monge and Kantorovich)."""
     root, inverse = _power(source, 0.5), _power(source, -0.5)
     return inverse @ _power(root @ target @ root, 0.5) @ inverse
 
@@ -90,15 +136,19 @@ _MAPS: Mapping[ColorMatch, Callable[[Tensor, Tensor], Tensor]] = {"chol": _chol,
 def _power(matrix: Tensor, exponent: float) -> Tensor:
     """Return a power of a symmetric positive matrix."""
     values, vectors = cast("tuple[Tensor, Tensor]", torch.linalg.eigh((matrix + matrix.T) / 2))
-    return vectors * values.clamp_min(_FAINT**2).pow(exponent) @ vectors.T
+    return vectors * values.clamp_min(_VARIANCE_FLOOR**2).pow(exponent) @ vectors.T
 
 
-def _matched_channel(channel: Tensor, counted: Tensor, target: Tensor) -> Tensor:
-    """Give each value the one of the same rank in a target; equal values have the middle of their ranks."""
-    values, theirs = channel.flatten(), target.flatten().sort().values
-    ordered = counted.flatten().sort().values
-    ranks = (torch.searchsorted(ordered, values) + torch.searchsorted(ordered, values, right=True) - 1) / 2
-    places = (ranks * ((len(theirs) - 1) / max(1, len(ordered) - 1))).clamp(0, len(theirs) - 1)
+def _of_same_rank(values: Tensor, counted: Tensor, target: Tensor, *, is_ordered: bool = False) -> Tensor:
+    """Give each value, (H, W), what a target has at the same rank, (C, H, W).
+
+    Equal values have the middle of their ranks. `is_ordered` says that the target, (C, h, w), stands in its order.
+    """
+    theirs = target.flatten(1) if is_ordered else target.flatten(1).sort().values
+    ordered, count = counted.flatten().sort().values, theirs.shape[1]
+    flat = values.flatten()
+    ranks = (torch.searchsorted(ordered, flat) + torch.searchsorted(ordered, flat, right=True) - 1) / 2
+    places = (ranks * ((count - 1) / max(1, len(ordered) - 1))).clamp(0, count - 1)
     below = places.floor().long()
-    above = (below + 1).clamp_max(len(theirs) - 1)
-    return theirs[below].lerp(theirs[above], (places - below).to(theirs)).view_as(channel)
+    above = (below + 1).clamp_max(count - 1)
+    return theirs[:, below].lerp(theirs[:, above], (places - below).to(theirs)).view(-1, *values.shape)

@@ -48,7 +48,9 @@ def decode_any(source: object, *, allow_large: bool = False) -> Decoded:
     if isinstance(source, str | os.PathLike):
         return decode(ImageFile.open(Path(os.fspath(cast("str", source)))), allow_large=allow_large)
     if isinstance(source, bytes | bytearray | memoryview):
-        return decode(ImageFile.of_bytes("the picture given as bytes", bytes(source)), allow_large=allow_large)
+        return decode(
+            ImageFile.of_bytes("the picture given as bytes", bytes(cast("bytes", source))), allow_large=allow_large
+        )
     if isinstance(source, Tensor):
         return _decode_tensor(source)
     if any(kind.__module__.partition(".")[0] == "PIL" for kind in type(source).__mro__):

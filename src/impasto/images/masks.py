@@ -105,7 +105,7 @@ class Mask:
             return cls(source.detach().cpu(), name)
         if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "bf":
             return cls(torch.from_numpy(source.astype(bool if source.dtype.kind == "b" else np.float32)), name)
-        return cls(_white_part(Picture.of(source, allow_large=allow_large), name), name)
+        return cls(_white_part(Picture.of(cast("object", source), allow_large=allow_large), name), name)
 
     @classmethod
     def of_opacity(cls, picture: Picture) -> Self | None:
@@ -188,7 +188,7 @@ def _label(picture: Picture, color: str, path: str) -> Tensor:
     levels = (pixels * 255).round().int()
     label = torch.tensor([int(color[place : place + 2], 16) for place in (0, 2, 4)], dtype=torch.int32)
     distance = (levels - label[:, None, None]).abs().amax(0)  # (H, W)
-    is_exact = bool((distance == 0).any()) and len(_packed(pixels).unique()) <= _MAX_LABELS
+    is_exact = bool((distance == 0).any()) and cast("Tensor", _packed(pixels).unique()).numel() <= _MAX_LABELS
     inside = distance <= (0 if is_exact else _LABEL_TOLERANCE)
     inside = inside if opacity is None else inside & (opacity >= 0.5)
     if not inside.any():

@@ -161,7 +161,7 @@ def _remarks(loaded: Loaded, profile: bytes | None) -> list[str]:
     if loaded.samples.model in {"cielab", "icclab"}:
         found.append("holds L*a*b* colors; they become sRGB.")
     given = profiles.embedded(loaded.image) or loaded.told
-    unused = given is not None and profile is None and not profiles.is_srgb(given)
-    if unused and loaded.samples.model == "rgb" and profiles.works(given):
+    is_lost = given is not None and profile is None and profiles.works(given) and not profiles.is_srgb(given)
+    if is_lost and loaded.samples.model == "rgb":
         found.append("has a color profile that cannot be painted in; its colors become sRGB.")
     return found

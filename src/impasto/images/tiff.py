@@ -194,7 +194,7 @@ def with_plain_samples(data: Any, page: Page) -> bytes:
         if page.photometric == CIELAB:
             block.replace(changed, page.tags[_PHOTOMETRIC], [RGB])
             if _SAMPLE_FORMAT in page.tags:
-                block.replace(changed, page.tags[_SAMPLE_FORMAT], [1] * page.tags[_SAMPLE_FORMAT].count)
+                block.replace(changed, page.tags[_SAMPLE_FORMAT], [1] * page.tags[_SAMPLE_FORMAT].size)
         if ASSOCIATED in page.extra:
             plain = [UNASSOCIATED if kind == ASSOCIATED else kind for kind in page.extra]
             block.replace(changed, page.tags[_EXTRA_SAMPLES], plain)

@@ -26,7 +26,8 @@ class Tag(NamedTuple):
 
     kind: int
     """The type of the value, as TIFF numbers types."""
-    count: int
+    size: int
+    """How many numbers or letters it has."""
     place: int
     """Of the value, in bytes from the header."""
 
@@ -82,9 +83,9 @@ class TiffBlock(NamedTuple):
 
     def numbers(self, tag: Tag | None) -> tuple[int, ...]:
         """Return the numbers of a tag, of a fraction two; none of a missing, too long or damaged one."""
-        if tag is None or tag.kind not in _NUMBER_CODES or not 0 < _bytes(tag.kind, tag.count) <= MAX_VALUE_BYTES:
+        if tag is None or tag.kind not in _NUMBER_CODES or not 0 < _bytes(tag.kind, tag.size) <= MAX_VALUE_BYTES:
             return ()
-        return self._unpack(_NUMBER_CODES[tag.kind] * tag.count, tag.place)
+        return self._unpack(_NUMBER_CODES[tag.kind] * tag.size, tag.place)
 
     def integer(self, place: int) -> int:
         """Return the 32 bits at a place; 0 beyond the end."""
@@ -107,7 +108,7 @@ class TiffBlock(NamedTuple):
         """Write the value of a tag as text: a fraction as `28/10`, several numbers with spaces between them."""
         if tag.kind == _TEXT_TYPE:
             first = self.start + tag.place
-            return _readable(bytes(self.data[first : first + min(tag.count, MAX_VALUE_BYTES)]).split(b"\0")[0])
+            return _readable(bytes(self.data[first : first + min(tag.size, MAX_VALUE_BYTES)]).split(b"\0")[0])
         parts = len(_NUMBER_CODES.get(tag.kind, "-"))
         numbers = iter(self.numbers(tag))
         return " ".join("/".join(map(str, group)) for group in zip(*[numbers] * parts, strict=True))

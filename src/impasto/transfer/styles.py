@@ -97,15 +97,21 @@ def regions(
         area, name = (rest, "the rest of the picture") if mask is None else (areas[mask], mask.name)
         if area is not None and free is not None and area is not free:
             area = area * free
-        if area is not None and float(area.sum()) < _LEAST:
-            parts = [word for word, mask in (("transparent", seen), ("kept", keep)) if mask is not None]
-            beside = f" that are not {' or '.join(parts)}" if parts else ""
-            raise PictureError(
-                f"{name} covers {float(area.sum()):.0f} of {size} pixels{beside}; it needs at least {_LEAST} at every "
-                "stage, so make it larger, or give a larger first_size."
-            )
+        if area is not None:
+            _check_area(name, float(area.sum()), size, "transparent" * bool(seen), "kept" * bool(keep))
         listed.append(Region(blended, area, name))
     return listed
+
+
+def _check_area(name: str, pixels: float, size: Size, *left_out: str) -> None:
+    """Refuse a region of too few pixels; the words say which pixels of it do not count."""
+    if pixels < _LEAST:
+        uncounted = " or ".join(filter(None, left_out))
+        counted = f" that are not {uncounted}" if uncounted else ""
+        raise PictureError(
+            f"{name} covers {pixels:.0f} of {size} pixels{counted}; it needs at least {_LEAST} at every stage, so make "
+            "it larger, or give a larger first_size."
+        )
 
 
 def _check_opaque(name: str, opaque: Mask | None, size: Size) -> None:
