@@ -11,7 +11,7 @@ from rich.table import Table
 
 from impasto.cli import display
 from impasto.cli.flags import MeasureFlags, choose
-from impasto.cli.sources import open_picture
+from impasto.cli.sources import open_mask, open_picture, open_styles
 
 if TYPE_CHECKING:
     from impasto.network.weights import Weights
@@ -23,10 +23,11 @@ __all__ = ["measure"]
 
 def measure(
     content: Path,
-    style: Path,
+    style: str,
     result: Path,
     /,
     *,
+    keep: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: MeasureFlags = None,
@@ -38,8 +39,9 @@ def measure(
 
     Args:
         content: The photograph that was painted.
-        style: The painting.
+        style: The painting, and what `impasto paint` was told of it: PAINTING,scale=0.5,mask=FILE,region=FILE.
         result: The picture to measure, painted by impasto or by anything else.
+        keep: A mask, FILE or FILE#ff0000, of what stayed as it is in the photograph.
         as_json: Print one JSON object on standard output, for programs.
         allow_large: Open pictures of more than 100 million pixels.
         flags: The options.
@@ -49,9 +51,11 @@ def measure(
     from impasto.reports import metrics  # noqa: PLC0415 (torch)
 
     settings, runtime = choose(flags, source=None if read_note(result) is None else result)
-    pictures = [open_picture(path, allow_large=allow_large, quiet=as_json) for path in (content, style, result)]
+    photograph, painted = (open_picture(path, allow_large=allow_large, quiet=as_json) for path in (content, result))
+    [painting] = open_styles([style], allow_large=allow_large, quiet=as_json)
+    mask = None if keep is None else open_mask(keep, allow_large=allow_large)
     weights = _weights(settings, shown=not as_json)
-    found = metrics.measure(pictures[0], pictures[1], pictures[2], settings, runtime, weights=weights)
+    found = metrics.measure(photograph, painting, painted, settings, runtime, keep=mask, weights=weights)
     if as_json:
         display.say(json.dumps(found.as_dict()))
     else:
