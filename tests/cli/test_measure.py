@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from impasto import Picture, Runtime, Settings
 from impasto.reports.metrics import STYLE_LAYERS, Metrics
@@ -77,7 +78,7 @@ def test_settings_come_from_the_result_and_then_from_flags(numbers):
     assert numbers(*flags, result="other.png") == ours
 
 
-@pytest.mark.parametrize("flag", ["--iterations", "--tv-weight", "--checkpoint-every", "--color"])
+@pytest.mark.parametrize("flag", ["--iterations", "--tv-weight", "--checkpoint-every", "--profile"])
 def test_options_that_measuring_does_not_look_at_are_none_of_its_flags(measure, flag):
     code, out, err = measure(flag, "3")
     assert (code, out) == (2, "")
@@ -98,6 +99,22 @@ def test_a_picture_that_the_command_painted_is_measured_as_it_was_painted(comman
     best = min((json.loads(line) for line in out.splitlines()), key=lambda record: record["loss"])
     _, out, _ = measure("--json", result="new.png")
     assert json.loads(out)["loss"] == pytest.approx(best["terms"]["content"] + best["terms"]["style"], rel=0.05)
+
+
+def test_a_picture_with_a_mask_and_other_colors_is_measured_by_the_same_words(command, measure, painted):
+    mask = torch.zeros(48, 64)
+    mask[:, :32] = 1
+    Picture(mask.expand(3, -1, -1).contiguous()).save(painted / "left.png")
+    words = ["--size", "64", "--first-size", "0", "--iterations", "1", "--threads", "1", "--dtype", "float32"]
+    words += ["--color", "content-match", "--keep", painted / "left.png", "--json"]
+    style = f"{painted / 'style.jpg'},scale=0.8"
+    code, out, _ = command("paint", painted / "content.png", style, "-o", painted / "new.png", *words)
+    [record] = map(json.loads, out.splitlines())
+    assert code == 0
+    for given, is_same in (([], False), (["--keep", painted / "left.png"], True)):
+        code, out, _ = measure("--json", *given, style="style.jpg,scale=0.8", result="new.png")
+        assert code == 0
+        assert (json.loads(out)["style"] == pytest.approx(record["terms"]["style"], rel=0.02)) == is_same
 
 
 @pytest.mark.usefixtures("slow_download")

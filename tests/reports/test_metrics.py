@@ -1,5 +1,5 @@
 import json
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -8,8 +8,11 @@ import torch
 import reference
 from impasto import VGG19, Picture, Runtime, Settings, StyleTransfer, load_weights
 from impasto.errors import InputError, PictureError
+from impasto.images.masks import Mask
 from impasto.planning.tiles import Tiling
 from impasto.reports.metrics import STYLE_LAYERS, border_energy, measure, structural_distance, style_distances
+from impasto.transfer.styles import Style
+from pictures import profile
 
 CPU, DOUBLE = torch.device("cpu"), torch.float64
 EXACT = Runtime(device="cpu", dtype="float64", threads=1)
@@ -84,6 +87,56 @@ def test_the_losses_are_those_of_a_run_at_its_last_stage(picture, weights):
     assert found.style != pytest.approx(
         measure(content, style, content, settings.replace(normalize=False), EXACT, weights=weights).style, rel=0.1
     )
+
+
+def half(width, height, soft=0.0):
+    """A mask of the left half, and of as much of the right."""
+    weights = torch.full((height, width), soft)
+    weights[:, : width // 2] = 1
+    return Mask(weights, "left")
+
+
+RUNS = {
+    "plain": {},
+    "luminance": {"color": "content-luminance"},
+    "colors matched": {"color": "content-match"},
+    "colors matched by histogram": {"color": "content-match", "color_match": "histogram"},
+    "half stays": {"keep": half(128, 96)},
+    "the rest stays softly": {"keep": half(128, 96, soft=0.4)},
+    "a region": {"region": half(128, 96), "mask_spread": "all", "mask_grow": 1},
+    "a mask and a scale": {"mask": half(100, 80), "scale": 0.7},
+    "normalized": {"normalize": True},
+    "in sRGB": {"profile": "srgb"},
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_loss_is_the_one_that_the_run_minimized(picture, weights, name):
+    """One evaluation of a picture whose colors are already as the run leaves them, so that saving changes nothing."""
+    changes = dict(RUNS[name])
+    keep, scale = changes.pop("keep", None), changes.pop("scale", 1.0)
+    masks = {word: changes.pop(word) for word in ("mask", "region") if word in changes}
+    profile_ = profile("p3") if name == "in sRGB" else None
+    content = replace(Picture(0.5 + 0.2 * (picture(128, 96).pixels - 0.5)), profile=profile_)
+    initial = replace(content, samples=content.samples.flip(2))
+    if name == "luminance":
+        initial = Picture(initial.pixels.mean(0, keepdim=True).expand(3, -1, -1))
+    style = Style(picture(100, 80, seed=1), scale=scale, **masks)
+    settings = Settings(**{"size": 128, "first_size": 0, "iterations": 1, "tolerance": 0, **changes})
+    runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
+    run = StyleTransfer(settings, runtime, weights=weights).start(content, [style], initial=initial, keep=keep)
+    *_, last = run
+    found = measure(content, style, run.result().picture, settings, runtime, keep=keep, weights=weights)
+    tolerance = 0.02 if name == "in sRGB" else 1e-3  # converting a profile rounds
+    assert found.style == pytest.approx(last.terms["style"], rel=tolerance)
+    assert found.content == pytest.approx(last.terms["content"], rel=tolerance, abs=1e-6)
+    plain = measure(content, style.picture, run.result().picture, Settings(), runtime, weights=weights)
+    assert (found.loss == plain.loss) == (name in {"plain", "in sRGB"})  # the result says its profile
+
+
+def test_a_style_without_a_weight_is_refused(picture, weights):
+    with pytest.raises(InputError, match="the style has a weight of 0"):
+        measure(picture(), Style(picture(seed=1), weight=0), picture(seed=2), runtime=EXACT, weights=weights)
 
 
 def test_a_result_is_measured_at_its_own_size_whatever_the_settings_say(numbers, picture):

@@ -13,6 +13,7 @@ from impasto.cli import display
 from impasto.cli.flags import MeasureFlags, choose
 from impasto.cli.painting import load_weights
 from impasto.cli.sheets import open_picture
+from impasto.jobs.job import Job, StyleSource
 
 if TYPE_CHECKING:
     from impasto.reports.metrics import Metrics
@@ -22,10 +23,11 @@ __all__ = ["measure"]
 
 def measure(
     content: Path,
-    style: Path,
+    style: str,
     result: Path,
     /,
     *,
+    keep: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: MeasureFlags = None,
@@ -37,20 +39,27 @@ def measure(
 
     Args:
         content: The photograph that was painted.
-        style: The painting.
+        style: The painting, and what `impasto paint` was told of it: PAINTING,scale=0.5,mask=FILE,region=FILE.
         result: The picture to measure, painted by impasto or by anything else.
+        keep: A mask, FILE or FILE#ff0000, of what stayed as it is in the photograph.
         as_json: Print one JSON object on standard output, for programs.
         allow_large: Open pictures of more than 100 million pixels.
         flags: The options.
 
     """
     from impasto.images import read_note  # noqa: PLC0415
+    from impasto.jobs.sources import open_job  # noqa: PLC0415
     from impasto.reports import metrics  # noqa: PLC0415 (torch)
 
     settings, runtime = choose(flags, source=None if read_note(result) is None else result)
-    pictures = [open_picture(path, allow_large=allow_large, quiet=as_json) for path in (content, style, result)]
+    painted = open_picture(result, allow_large=allow_large, quiet=as_json)
+    job = Job(content=content, styles=(StyleSource.parse(style),), keep=keep, allow_large=allow_large)
+    opened = open_job(job)
+    for sentence in () if as_json else opened.remarks:
+        display.remark(sentence)
+    photograph, (painting,), _, mask = opened.inputs
     weights = load_weights(settings.weights, shown=not as_json)
-    found = metrics.measure(pictures[0], pictures[1], pictures[2], settings, runtime, weights=weights)
+    found = metrics.measure(photograph, painting, painted, settings, runtime, keep=mask, weights=weights)
     if as_json:
         display.say(json.dumps(found.as_dict()))
     else:

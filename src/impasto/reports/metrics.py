@@ -4,7 +4,7 @@ Needs no network but the one that painted. Knows nothing of how the picture was 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import log, prod, sqrt
 from typing import Any
 
@@ -14,22 +14,23 @@ from torch.nn import functional
 
 from impasto.errors import InputError, PictureError, out_of_memory_as
 from impasto.images import Picture
+from impasto.images.masks import Mask
 from impasto.losses import DISTANCES
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
-from impasto.objective.objective import Objective
-from impasto.objective.targets import Region, StyleImage, measured
+from impasto.objective.targets import measured
 from impasto.planning.plan import SHORTEST, Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
+from impasto.transfer.scene import Inputs, Scene
 from impasto.transfer.style_transfer import StyleTransfer
+from impasto.transfer.styles import Style
 
 __all__ = [
     "STYLE_LAYERS",
     "Metrics",
     "border_energy",
-    "final_objective",
     "measure",
     "structural_distance",
     "style_distances",
@@ -82,64 +83,63 @@ class Metrics:
 
 def measure(
     content: Picture,
-    style: Picture,
+    style: Style | Picture,
     result: Picture,
     settings: Settings | None = None,
     runtime: Runtime | None = None,
     *,
+    keep: Mask | None = None,
     weights: Weights | None = None,
 ) -> Metrics:
     """Measure a picture that was painted from a content and a style image, in float32 unless the runtime says else.
 
-    The losses are those that the settings describe. All else is seen by VGG-19 with max pooling, whatever the settings
-    say of the network, so that it compares pictures that were painted in different ways.
+    The losses are those of the last stage of a run with these settings: with its colors, masks, normalization and color
+    profile. All else is seen by VGG-19 with max pooling, whatever the settings say of the network, so that it compares
+    pictures that were painted in different ways; there, what is transparent counts as white.
 
     Args:
-        content: The photograph; it is brought to the result's size.
-        style: The painting; it is brought to the size that a run would give it beside such a picture.
-        result: What was painted, by impasto or by anything else.
-        settings: Of the objective; the result's own size stands in for `size`.
+        content: The photograph, of any size; it is brought to the result's.
+        style: The painting, perhaps with a scale, a mask and a region; it is brought to the size that a run would give
+            it beside such a picture.
+        result: What was painted, by impasto or by anything else; at least 32 pixels on its short side, and with sides
+            in the content's proportion to 5 %.
+        settings: The objective; the result's own size stands in for `size`.
         runtime: How to compute.
+        keep: Where the picture stays as the content is, so that no style counts there.
         weights: VGG-19's weights, in place of those that `settings.weights` names.
 
+    Returns:
+        The numbers, all finite.
+
     Raises:
-        PictureError: a picture is too small, or too large for the memory, or the style is too thin.
-        InputError: the result has not the content's shape.
+        PictureError: a picture or a region is too small, the style is too thin, or the memory does not suffice.
+        InputError: the result has not the content's shape, or the style has no weight.
 
     """
     _check(content, result)
-    content, style, result = (each.on_white().in_profile(result.profile) for each in (content, style, result))
+    painting = Style(style) if isinstance(style, Picture) else style
     chosen = (settings or Settings()).replace(size=max(result.width, result.height))
+    if chosen.style_weight and not painting.weight:
+        raise InputError("the style has a weight of 0; give it a weight above 0, or a style_weight of 0.")
     transfer = StyleTransfer(chosen, _exact(runtime or Runtime()), weights=weights)
     with out_of_memory_as("measure the picture"), transfer.machine.computing():
-        plan, machine = transfer.plan(result, [style]), transfer.machine
+        scene = _scene(Inputs(content, [painting], keep=keep), transfer, result)
+        plan, machine = _plan(scene.inputs, transfer, result), transfer.machine
         stage = plan.stages[-1]
-        image, painting = _place(result, stage.size, machine), _place(style, stage.styles[0], machine)
-        losses = _losses(final_objective(transfer, plan, content, style), image)
+        losses = _losses(scene, plan, transfer.network, result)
+        shown = [each.on_white().in_profile(result.profile) for each in (content, painting.picture, result)]
         network = VGG19(transfer.weights, padding="replicate").to(machine.device, machine.features)
-        before, after = (_structure(network, picture, stage.size, machine) for picture in (content, result))
+        before, after = (_structure(network, picture, stage.size, machine) for picture in (shown[0], shown[2]))
+        image, target = _place(shown[2], stage.size, machine), _place(shown[1], stage.styles[0], machine)
         return Metrics(
             loss=sum(losses.values()),
             content=losses["content"],
             style=losses["style"],
-            wasserstein=style_distances(network, image, painting, stage.layout.tiling),
+            wasserstein=style_distances(network, image, target, stage.layout.tiling),
             cfsd=structural_distance(before, after),
-            border=border_energy(result.pixels),
-            content_border=border_energy(content.resized(*stage.size).pixels),
+            border=border_energy(shown[2].pixels),
+            content_border=border_energy(shown[0].resized(*stage.size).pixels),
         )
-
-
-def final_objective(transfer: StyleTransfer, plan: Plan, content: Picture, style: Picture) -> Objective:
-    """Return the objective of a plan's last stage, with the network as a run of that plan would have it."""
-    settings, network, machine = transfer.settings, transfer.network, transfer.machine
-    first, last = (
-        [_place(content, stage.size, machine), _place(style, stage.styles[0], machine)]
-        for stage in (plan.stages[0], plan.stages[-1])
-    )
-    if settings.normalize:
-        network = network.normalized(first, {**settings.content_layers, **settings.style_layers})
-    tiling = plan.stages[-1].layout.tiling
-    return Objective.build(settings, network, last[0], [Region([StyleImage(last[1])])], tiling=tiling)
 
 
 def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling | None = None) -> dict[str, float]:
@@ -219,9 +219,29 @@ def _place(picture: Picture, size: Size, machine: Machine) -> Tensor:
     return picture.resized(*size).pixels.to(machine.device, machine.sums)
 
 
-def _losses(objective: Objective, image: Tensor) -> dict[str, float]:
-    """Return the terms content and style; one without a weight is 0."""
-    terms = objective.evaluate(image).terms
+def _scene(inputs: Inputs, transfer: StyleTransfer, result: Picture) -> Scene:
+    """Return what a run paints from, in the result's color profile whatever the settings say of profiles."""
+    scene = Scene(inputs, transfer.settings, transfer.machine)
+    if scene.profile == result.profile:
+        return scene
+    inputs = inputs._replace(content=inputs.content.in_profile(result.profile))
+    return replace(scene, inputs=inputs, settings=scene.settings.replace(profile="content"))
+
+
+def _plan(inputs: Inputs, transfer: StyleTransfer, result: Picture) -> Plan:
+    """Plan a run whose last stage has the result's size, or the nearest size that the settings allow."""
+    plan = transfer.plan(inputs.content, inputs.styles, keep=inputs.keep)
+    if plan.stages[-1].size == (result.width, result.height):
+        return plan
+    return transfer.plan(result, inputs.styles, keep=inputs.keep)
+
+
+def _losses(scene: Scene, plan: Plan, network: VGG19, result: Picture) -> dict[str, float]:
+    """Return the terms content and style of the plan's last stage; a term without a weight is 0."""
+    stage = plan.stages[-1]
+    objective = scene.objective(stage, scene.normalized(network, plan.stages[0]))
+    objective = replace(objective, kept=None)  # the result already has what stays of the content
+    terms = objective.evaluate(scene.as_painted(result, stage.size)).terms
     return {term: float(terms.get(term, 0.0)) for term in ("content", "style")}
 
 

@@ -58,9 +58,13 @@ class Settings(Options):
         "Picture",
         "Whose colors the picture takes: the style's; the content's, of which only the luminance is painted; or those "
         "of a style brought to the content's colors.",
+        commands=_MEASURED,
     )
     color_match: ColorMatch = option(
-        "sym", "Picture", "How colors are matched with content-match: linearly in one of three ways, or by histogram."
+        "sym",
+        "Picture",
+        "How colors are matched with content-match: linearly in one of three ways, or by histogram.",
+        commands=_MEASURED,
     )
     seamless: Seamless = option(
         "none",
@@ -73,9 +77,15 @@ class Settings(Options):
         "Picture",
         "Which units of a layer belong to a mask: by their share of its pixels, all that see it, or those that see "
         "nothing else.",
+        commands=_MEASURED,
     )
     mask_grow: int = option(
-        0, "Picture", "Units by which masks are widened at every layer; narrowed, if below 0.", ge=-64, le=64
+        0,
+        "Picture",
+        "Units by which masks are widened at every layer; narrowed, if below 0.",
+        ge=-64,
+        le=64,
+        commands=_MEASURED,
     )
 
     content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0, commands=_MEASURED)

@@ -51,7 +51,7 @@ class Scene:
     machine: Machine
 
     @property
-    def _profile(self) -> bytes | None:
+    def profile(self) -> bytes | None:
         """The color profile in which the picture is painted."""
         return self.inputs.content.profile if self.settings.profile == "content" else srgb()
 
@@ -89,7 +89,11 @@ class Scene:
 
     def content(self, size: Size) -> Tensor:
         """Return the content image as it is painted, (3, H, W)."""
-        placed = self._place(self.inputs.content, size)
+        return self.as_painted(self.inputs.content, size)
+
+    def as_painted(self, picture: Picture, size: Size) -> Tensor:
+        """Return what the losses see of a picture that has the content's colors, (3, H, W): it or its luminance."""
+        placed = self._place(picture, size)
         return color.gray(placed) if self.settings.color == "content-luminance" else placed
 
     def paintings(self, stage: Stage) -> list[Tensor]:
@@ -110,7 +114,7 @@ class Scene:
         settings = self.settings
         return self.inputs.content.repainted(
             self._finished(image).clamp_(0, 1).float().cpu(),
-            profile=self._profile,
+            profile=self.profile,
             bits=None if settings.bits == "auto" else int(settings.bits),
             dpi=settings.dpi,
             keeps_position=settings.keep_position,
@@ -133,7 +137,7 @@ class Scene:
 
     def _place(self, picture: Picture, size: Size) -> Tensor:
         """Bring a picture to a size, to the colors of the run's profile and to the device, (3, H, W)."""
-        return self.to_device(picture.resized(size.width, size.height).in_profile(self._profile).pixels)
+        return self.to_device(picture.resized(size.width, size.height).in_profile(self.profile).pixels)
 
     def to_device(self, tensor: Tensor) -> Tensor:
         """Bring a tensor to the device, in the precision of images and row by row in memory."""
