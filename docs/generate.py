@@ -1,4 +1,4 @@
-"""Write the pages of the docs that are made from the code: options.md and command.md. With --check, only compare."""
+"""Write what of the docs is made from the code: tables of options, help, imports. With --check, only compare."""
 
 import io
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+import floors
 from impasto.cli import app
 from impasto.settings import PRESETS, Runtime, Settings
 
@@ -57,7 +58,7 @@ def command() -> str:
     return "".join(parts)
 
 
-PAGES = {"options.md": options, "command.md": command}
+PAGES = {"options.md": options, "command.md": command, "images/floors.svg": floors.draw}
 
 
 def main() -> None:

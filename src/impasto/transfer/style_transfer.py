@@ -275,7 +275,7 @@ def _listed(styles: object) -> list[Style]:
     """Return one style or several as a list; a picture may stand for its style."""
     if isinstance(styles, Sequence) and not isinstance(styles, _FILE_CONTENTS):
         return [_style(style) for style in cast("Sequence[object]", styles)]
-    return [_style(styles)]
+    return [_style(cast("object", styles))]
 
 
 def _style(style: object) -> Style:
