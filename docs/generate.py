@@ -4,9 +4,9 @@ import io
 import sys
 from pathlib import Path
 
+import floors
 from rich.console import Console
 
-import floors
 from impasto.cli import app
 from impasto.settings import PRESETS, Runtime, Settings
 
