@@ -1,15 +1,24 @@
 """What the tests share: a tiny seeded network, pictures, and the command run in this process."""
 
 import json
+import os
 from contextlib import contextmanager
+
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    # Let each worker, and the processes that it starts, compute on its own cores: before torch counts them.
+    cores, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % len(cores) :: workers])
 
 import pytest
 import torch
 
-from impasto import Picture, Runtime, Settings, StyleTransfer
+from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
 from impasto.cli import main
 from impasto.objective.objective import Objective
 from tiny import tiny_weights
+
+THREADS = min(2, torch.get_num_threads())
+"""Of torch in each test: as many as this process has cores, and two at most."""
 
 
 def pytest_addoption(parser):
@@ -18,8 +27,8 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(autouse=True)
-def _two_threads():
-    torch.set_num_threads(2)
+def _threads():
+    torch.set_num_threads(THREADS)
 
 
 @pytest.fixture
@@ -43,6 +52,12 @@ def full_disk():
 def weights():
     """VGG-19 with a sixteenth of its channels, seeded."""
     return tiny_weights()
+
+
+@pytest.fixture(scope="session")
+def codebook():
+    """The real VGG-19 of the package that is installed: 80 MB, read once."""
+    return load_weights()
 
 
 @pytest.fixture
@@ -99,6 +114,17 @@ def no_finite_loss(monkeypatch):
 def tiny_network(monkeypatch, weights):
     """Let the command load the tiny network in place of VGG-19."""
     monkeypatch.setattr("impasto.network.weights.load_weights", lambda *_, **__: weights)
+
+
+@pytest.fixture
+def real_network(monkeypatch, codebook):
+    """Let the command and the library take the real VGG-19 that was read once."""
+
+    def shared(source="codebook", **more):
+        return codebook if source == "codebook" else load_weights(source, **more)
+
+    for module in ("network.weights", "transfer.style_transfer"):
+        monkeypatch.setattr(f"impasto.{module}.load_weights", shared)
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def workplace(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("real_network")
 @pytest.mark.parametrize("block", examples("python"))
 def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
@@ -50,8 +51,9 @@ def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
     exec(compile(quick, "docs", "exec"), {})
 
 
+@pytest.mark.usefixtures("real_network")
 @pytest.mark.parametrize("block", examples("sh"))
-def test_the_commands_of_the_docs_run(block, workplace, monkeypatch):
+def test_the_commands_of_the_docs_run(block, workplace, command, monkeypatch):
     monkeypatch.chdir(workplace)
     for line in block.replace("\\\n", " ").splitlines():
         words = shlex.split(re.sub(r"--size \d+", "", line), comments=True)
@@ -66,8 +68,8 @@ def test_the_commands_of_the_docs_run(block, workplace, monkeypatch):
         extra = ["--iterations", "2", "--quiet"] if words[1] in {"paint", "demo", "texture", "reconstruct"} else []
         if extra and "--print" not in words:  # which is a size, too
             extra += ["--size", "64"]
-        done = subprocess.run([sys.executable, "-m", *words, *extra], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        code, _, said = command(*words[1:], *extra)
+        assert code == 0, f"{line}\n{said}"
 
 
 def test_the_generated_pages_are_up_to_date():

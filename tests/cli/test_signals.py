@@ -15,30 +15,41 @@ from impasto.cli.signals import Interrupted, gentle
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
 
 
+def words(folder, *more, output="out.png", iterations=60, every=0.01):
+    """Return the words of a command that saves a checkpoint at nearly every evaluation."""
+    paths = [folder / "content.png", folder / "style.jpg", "-o", folder / output]
+    quick = f"--size 256 --first-size 128 --iterations {iterations} --tolerance 0 --checkpoint-every {every}"
+    alike = "--dtype float32 --winograd off --threads 1"  # chosen by a timing, two runs could differ
+    return ["paint", *paths, *quick.split(), *alike.split(), *more]
+
+
 @pytest.fixture
 def launch(files):
-    """Start painting with a checkpoint at nearly every evaluation, in a process of its own."""
+    """Start painting, in a process of its own."""
 
-    def start(*words, output="out.png", iterations=60, every=0.01):
-        paths = [files / "content.png", files / "style.jpg", "-o", files / output]
-        quick = f"--size 256 --first-size 128 --iterations {iterations} --tolerance 0 --checkpoint-every {every}"
-        alike = "--dtype float32 --winograd off --threads 1"  # chosen by a timing, two runs could differ
-        command = [sys.executable, SCRIPT, "paint", *paths, *quick.split(), *alike.split()]
-        return subprocess.Popen([*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(*more, **changes):
+        command = [sys.executable, SCRIPT, *words(files, *more, **changes)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return start
 
 
+@pytest.fixture
+def paint(command, files, tiny_network):
+    """Paint in this process, to the end: (exit code, standard output, standard error)."""
+    return lambda *more, **changes: command(*words(files, *more, **changes))
+
+
 def end(process, code=0):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == code, err
     return out, err
 
 
 @pytest.fixture
-def expected(launch, files):
+def expected(paint, files):
     """The picture of a run that nothing disturbs."""
-    end(launch(output="whole.png"))
+    assert paint(output="whole.png")[0] == 0
     return (files / "whole.png").read_bytes()
 
 
@@ -48,7 +59,7 @@ def after(process, count):
         assert json.loads(process.stdout.readline())["loss"] > 0
 
 
-def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, files, expected, pytestconfig):
+def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, paint, files, expected, pytestconfig):
     chance = random.Random(0)
     for _ in range(pytestconfig.getoption("--kills")):
         process = launch("--json", "--overwrite")
@@ -57,7 +68,7 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, files, exp
         process.kill()
         process.communicate()
         assert not (files / "out.png").exists()
-        end(launch())
+        assert paint()[0] == 0
         assert (files / "out.png").read_bytes() == expected
         (files / "out.png").unlink()
         assert not (files / "out.png.checkpoint").exists()
@@ -66,7 +77,9 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, files, exp
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(launch, files, expected, number, pytestconfig):
+def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
+    launch, paint, files, expected, number, pytestconfig
+):
     chance = random.Random(int(number))
     for _ in range(pytestconfig.getoption("--kills") // 2):
         process = launch("--json")
@@ -76,20 +89,22 @@ def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(launch, f
         assert f"the picture so far is in {files / 'out.png'}; start the same command again to go on" in err
         assert err.count("\n") == 1
         assert Picture.open(files / "out.png").width in {171, 256}
-        out, _ = end(launch())
+        code, out, _ = paint()
+        assert code == 0
         assert out.startswith("going on after ")
         assert (files / "out.png").read_bytes() == expected
         (files / "out.png").unlink()
         assert not list(files.glob("*.checkpoint"))
 
 
-def test_another_command_does_not_go_on_and_leaves_both_files(launch, files):
+def test_another_command_does_not_go_on_and_leaves_both_files(launch, paint, files):
     process = launch("--json")
     after(process, 3)
     process.send_signal(signal.SIGINT)
     end(process, 130)
     before = [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")]
-    _, err = end(launch("--style-weight", "7"), 2)
+    code, _, err = paint("--style-weight", "7")
+    assert code == 2
     assert "style_weight was 1000.0, not 7.0;" in err
     assert [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")] == before
 
@@ -100,7 +115,7 @@ def test_a_lost_terminal_does_not_end_a_run(launch, files, expected):
     process.send_signal(signal.SIGHUP)
     process.stdout.close()
     process.stderr.close()
-    process.wait(timeout=120)
+    process.wait(timeout=300)
     assert (files / "out.png").read_bytes() == expected
 
 
