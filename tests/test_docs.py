@@ -27,12 +27,13 @@ def examples(language):
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
+def workplace(tmp_path_factory, coarse_landscape):
     """A folder with the files that the pages speak of, small, so that the real network is quick."""
     folder = tmp_path_factory.mktemp("workplace")
     Picture.open(demo.photograph()).resized(96, 114).save(folder / "photo.jpg")
-    for name in ("painting.jpg", "other.jpg"):
-        Picture(demo.painting(128)).save(folder / name)
+    painting = demo.painting(128)
+    Picture(painting).save(folder / "painting.jpg")
+    Picture(painting.flip(0)).save(folder / "other.jpg")
     mask = torch.zeros(114, 96)
     mask[:40] = 1
     Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")

@@ -148,6 +148,7 @@ options = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 def test_any_settings_paint_a_picture_or_are_refused(weights, picture, few):
     @settings(max_examples=few // 2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(options)

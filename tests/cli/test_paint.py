@@ -311,7 +311,8 @@ def test_info_shows_versions_device_threads_and_weights(command):
         assert words in out
 
 
-def test_the_demo_needs_nothing_from_outside(command, files, tiny_network):
+@pytest.mark.slow
+def test_the_demo_needs_nothing_from_outside(command, files, tiny_network, coarse_landscape):
     code, out, _ = command("demo", "-o", files / "demo.png", "--painting", files / "painting.png", *sum(QUICK, ()))
     assert code == 0
     assert str(files / "demo.png") in out
@@ -344,6 +345,7 @@ def test_too_little_memory_is_said_in_a_sentence(paint, files):
     assert not (files / "out.png").exists()
 
 
+@pytest.mark.slow
 def test_several_processes_paint_one_picture(files):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--iterations", "2"]
     done = subprocess.run([*COMMAND, "paint", *words, "--processes", "2"], capture_output=True, text=True, check=False)
@@ -354,6 +356,7 @@ def test_several_processes_paint_one_picture(files):
     assert done.stderr.count("exists already") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--tolerance", "0"]
@@ -372,6 +375,7 @@ def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
     assert (files / "out.png").exists() == (killed == 1)  # the first one saves
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", ["0", "3"])
 def test_a_number_of_processes_that_cannot_be_is_refused(files, count):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--processes", count]

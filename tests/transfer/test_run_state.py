@@ -208,6 +208,7 @@ def test_a_run_goes_back_to_its_best_image_where_nothing_is_finite(start, monkey
     assert bool(run.preview().pixels.isfinite().all())
 
 
+@pytest.mark.slow
 def test_a_run_that_nothing_helps_ends_as_diverged_with_its_best_picture(start, monkeypatch):
     spoil(monkeypatch, nan, lambda number: number >= 5)
     run = start(first_size=0, iterations=100)
