@@ -22,7 +22,7 @@ from tiny import tiny_weights
 THREADS = min(2, torch.get_num_threads())
 """Of torch in each test: as many as this process has cores, and two at most."""
 
-QUICK_CASES = 4
+QUICK_CASES = 2
 """Cases of a test with parameters that --quick runs; of more, as many are drawn by a fixed seed."""
 
 

@@ -57,6 +57,7 @@ def test_warm_and_cool_saturated_hues_share_the_canvas(evening: Tensor) -> None:
     assert (counts > 0.005 * counts.sum()).sum() >= 7
 
 
+@pytest.mark.slow
 def test_the_same_seed_paints_the_same_bytes_and_another_seed_other_strokes(broad_brush: None) -> None:
     first, again, other = demo.painting(96, 5), demo.painting(96, 5), demo.painting(96, 6)
     assert torch.equal(first, again)

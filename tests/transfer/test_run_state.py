@@ -193,6 +193,7 @@ def nan(found):
     return replace(found, loss=found.loss * math.nan, gradient=found.gradient * math.nan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_run_goes_back_to_its_best_image_where_nothing_is_finite(start, monkeypatch, optimizer):
     spoil(monkeypatch, nan, lambda number: 8 <= number < 11)
