@@ -1,25 +1,53 @@
 """What the tests share: a tiny seeded network, pictures, and the command run in this process."""
 
 import json
+import os
+import random
 from contextlib import contextmanager
+
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    # Let each worker, and the processes that it starts, compute on its own cores: before torch counts them.
+    cores, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % len(cores) :: workers])
 
 import pytest
 import torch
 
-from impasto import Picture, Runtime, Settings, StyleTransfer
+from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
 from impasto.cli import main
 from impasto.objective.objective import Objective
+from impasto.recipes.demo import landscape
 from tiny import tiny_weights
+
+THREADS = min(2, torch.get_num_threads())
+"""Of torch in each test: as many as this process has cores, and two at most."""
+
+QUICK_CASES = 2
+"""Cases of a test with parameters that --quick runs; of more, as many are drawn by a fixed seed."""
 
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="runs that are killed, and as many that are interrupted")
     parser.addoption("--fuzz", type=int, default=60, help="mutated pictures, settings and checkpoints, each")
+    parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of a test with many")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what --quick does: tests that are marked slow or load the real VGG-19, and most cases of a test."""
+    if not config.getoption("quick"):
+        return
+    cases = {}
+    for item in items:
+        if not item.get_closest_marker("slow") and "codebook" not in item.fixturenames:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    drawn = {case for each in cases.values() for case in random.Random(0).sample(each, min(QUICK_CASES, len(each)))}
+    config.hook.pytest_deselected(items=[item for item in items if item not in drawn])
+    items[:] = [item for item in items if item in drawn]
 
 
 @pytest.fixture(autouse=True)
-def _two_threads():
-    torch.set_num_threads(2)
+def _threads(request):
+    torch.set_num_threads(2 if "kernels" in request.path.parts else THREADS)  # a kernel divides its work
 
 
 @pytest.fixture
@@ -43,6 +71,20 @@ def full_disk():
 def weights():
     """VGG-19 with a sixteenth of its channels, seeded."""
     return tiny_weights()
+
+
+@pytest.fixture(scope="session")
+def codebook():
+    """The real VGG-19 of the package that is installed: 80 MB, read once."""
+    return load_weights()
+
+
+@pytest.fixture(scope="module")
+def coarse_landscape():
+    """Compose the demo's painting on a grid of half the samples: the same code in a quarter of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landscape, "GRID", landscape.GRID // 2)
+        yield
 
 
 @pytest.fixture
@@ -99,6 +141,17 @@ def no_finite_loss(monkeypatch):
 def tiny_network(monkeypatch, weights):
     """Let the command load the tiny network in place of VGG-19."""
     monkeypatch.setattr("impasto.network.weights.load_weights", lambda *_, **__: weights)
+
+
+@pytest.fixture
+def real_network(monkeypatch, codebook):
+    """Let the command and the library take the real VGG-19 that was read once."""
+
+    def shared(source="codebook", **more):
+        return codebook if source == "codebook" else load_weights(source, **more)
+
+    for module in ("network.weights", "transfer.style_transfer"):
+        monkeypatch.setattr(f"impasto.{module}.load_weights", shared)
 
 
 @pytest.fixture

@@ -27,12 +27,13 @@ def examples(language):
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
+def workplace(tmp_path_factory, coarse_landscape):
     """A folder with the files that the pages speak of, small, so that the real network is quick."""
     folder = tmp_path_factory.mktemp("workplace")
     Picture.open(demo.photograph()).resized(96, 114).save(folder / "photo.jpg")
-    for name in ("painting.jpg", "other.jpg"):
-        Picture(demo.painting(128)).save(folder / name)
+    painting = demo.painting(128)
+    Picture(painting).save(folder / "painting.jpg")
+    Picture(painting.flip(0)).save(folder / "other.jpg")
     mask = torch.zeros(114, 96)
     mask[:40] = 1
     Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")
@@ -41,6 +42,7 @@ def workplace(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("real_network")
 @pytest.mark.parametrize("block", examples("python"))
 def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
@@ -50,8 +52,9 @@ def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
     exec(compile(quick, "docs", "exec"), {})
 
 
+@pytest.mark.usefixtures("real_network")
 @pytest.mark.parametrize("block", examples("sh"))
-def test_the_commands_of_the_docs_run(block, workplace, monkeypatch):
+def test_the_commands_of_the_docs_run(block, workplace, command, monkeypatch):
     monkeypatch.chdir(workplace)
     for line in block.replace("\\\n", " ").splitlines():
         words = shlex.split(re.sub(r"--size \d+", "", line), comments=True)
@@ -66,8 +69,8 @@ def test_the_commands_of_the_docs_run(block, workplace, monkeypatch):
         extra = ["--iterations", "2", "--quiet"] if words[1] in {"paint", "demo", "texture", "reconstruct"} else []
         if extra and "--print" not in words:  # which is a size, too
             extra += ["--size", "64"]
-        done = subprocess.run([sys.executable, "-m", *words, *extra], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        code, _, said = command(*words[1:], *extra)
+        assert code == 0, f"{line}\n{said}"
 
 
 def test_the_generated_pages_are_up_to_date():

@@ -17,7 +17,7 @@ from impasto.layers import LAYERS
 from impasto.settings import PRESETS
 
 SLOWEST = 10.0
-"""Seconds."""
+"""Seconds of processor time: a busy machine makes the clock say more."""
 LARGEST = 2_000_000_000
 """Bytes of the process."""
 
@@ -69,7 +69,7 @@ def test_a_mutated_picture_is_opened_or_refused(originals, tmp_path, few):
         original = originals[number % len(originals)]
         path = tmp_path / original.name
         path.write_bytes(mutated(original.read_bytes(), chance))
-        began = time.monotonic()
+        began = time.process_time()
         try:
             picture = Picture.open(path)
         except PictureError as error:
@@ -78,7 +78,7 @@ def test_a_mutated_picture_is_opened_or_refused(originals, tmp_path, few):
             assert picture.pixels.isfinite().all()
             if picture.width * picture.height < 1_000_000:
                 picture.resized(32, 32).save(tmp_path / "out.png", overwrite=True)
-        assert time.monotonic() - began < SLOWEST
+        assert time.process_time() - began < SLOWEST
     assert peak() < max(LARGEST, before + LARGEST / 4)  # the tests before this one may have taken more
     assert len(list(tmp_path.iterdir())) <= len(originals) + 1
 
@@ -148,6 +148,7 @@ options = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 def test_any_settings_paint_a_picture_or_are_refused(weights, picture, few):
     @settings(max_examples=few // 2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(options)

@@ -13,32 +13,47 @@ from impasto import Picture
 from impasto.cli.signals import Interrupted, graceful
 
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
+EVALUATIONS = 38
+"""Of a run that nothing disturbs, in two stages."""
+
+
+def words(folder, *more, output="out.png", size=256, iterations=24, every=0.01):
+    """Return the words of a command that saves a checkpoint at nearly every evaluation."""
+    paths = [folder / "content.png", folder / "style.jpg", "-o", folder / output]
+    stages = f"--size {size} --first-size {size // 2} --iterations {iterations}"
+    quick = f"{stages} --tolerance 0 --checkpoint-every {every} --history 20"
+    alike = "--dtype float32 --winograd off --threads 1"  # chosen by a timing, two runs could differ
+    return ["paint", *paths, *quick.split(), *alike.split(), *more]
 
 
 @pytest.fixture
 def launch(files):
-    """Start painting with a checkpoint at nearly every evaluation, in a process of its own."""
+    """Start painting, in a process of its own."""
 
-    def start(*words, output="out.png", iterations=60, every=0.01):
-        paths = [files / "content.png", files / "style.jpg", "-o", files / output]
-        quick = f"--size 256 --first-size 128 --iterations {iterations} --tolerance 0 --checkpoint-every {every}"
-        alike = "--dtype float32 --winograd off --threads 1"  # chosen by a timing, two runs could differ
-        command = [sys.executable, SCRIPT, "paint", *paths, *quick.split(), *alike.split()]
-        return subprocess.Popen([*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(*more, **changes):
+        command = [sys.executable, SCRIPT, *words(files, *more, **changes)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return start
 
 
+@pytest.fixture
+def paint(command, files, tiny_network):
+    """Paint in this process, to the end: (exit code, standard output, standard error)."""
+    return lambda *more, **changes: command(*words(files, *more, **changes))
+
+
 def end(process, code=0):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == code, err
     return out, err
 
 
 @pytest.fixture
-def expected(launch, files):
+def expected(paint, files):
     """The picture of a run that nothing disturbs."""
-    end(launch(output="whole.png"))
+    code, out, _ = paint(output="whole.png")
+    assert (code, f"{EVALUATIONS} evaluations" in out) == (0, True)
     return (files / "whole.png").read_bytes()
 
 
@@ -48,16 +63,17 @@ def after(process, count):
         assert json.loads(process.stdout.readline())["loss"] > 0
 
 
-def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, files, expected, pytestconfig):
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, paint, files, expected, pytestconfig):
     chance = random.Random(0)
     for _ in range(pytestconfig.getoption("--kills")):
         process = launch("--json", "--overwrite")
-        after(process, chance.randrange(1, 95))
+        after(process, chance.randrange(1, EVALUATIONS))
         time.sleep(chance.random() / 20)
         process.kill()
         process.communicate()
         assert not (files / "out.png").exists()
-        end(launch())
+        assert paint()[0] == 0
         assert (files / "out.png").read_bytes() == expected
         (files / "out.png").unlink()
         assert not (files / "out.png.checkpoint").exists()
@@ -65,42 +81,49 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, files, exp
             left.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(launch, files, expected, number, pytestconfig):
+def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
+    launch, paint, files, expected, number, pytestconfig
+):
     chance = random.Random(int(number))
     for _ in range(pytestconfig.getoption("--kills") // 2):
         process = launch("--json")
-        after(process, chance.randrange(1, 90))
+        after(process, chance.randrange(1, EVALUATIONS - 5))
         process.send_signal(number)
         _, err = end(process, 128 + number)
         assert f"the picture so far is in {files / 'out.png'}; start the same command again to go on" in err
         assert err.count("\n") == 1
         assert Picture.open(files / "out.png").width in {171, 256}
-        out, _ = end(launch())
+        code, out, _ = paint()
+        assert code == 0
         assert out.startswith("going on after ")
         assert (files / "out.png").read_bytes() == expected
         (files / "out.png").unlink()
         assert not list(files.glob("*.checkpoint"))
 
 
-def test_another_command_does_not_go_on_and_leaves_both_files(launch, files):
+@pytest.mark.slow
+def test_another_command_does_not_go_on_and_leaves_both_files(launch, paint, files):
     process = launch("--json")
     after(process, 3)
     process.send_signal(signal.SIGINT)
     end(process, 130)
     before = [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")]
-    _, err = end(launch("--style-weight", "7"), 2)
+    code, _, err = paint("--style-weight", "7")
+    assert code == 2
     assert "the option style_weight was 1000.0 and is 7.0;" in err
     assert [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")] == before
 
 
+@pytest.mark.slow
 def test_a_lost_terminal_does_not_end_a_run(launch, files, expected):
     process = launch("--json")
     after(process, 3)
     process.send_signal(signal.SIGHUP)
     process.stdout.close()
     process.stderr.close()
-    process.wait(timeout=120)
+    process.wait(timeout=300)
     assert (files / "out.png").read_bytes() == expected
 
 
@@ -116,22 +139,24 @@ def test_a_second_signal_ends_at_once():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_no_checkpoint_is_left_where_none_is_wanted(launch, files):
     process = launch("--json", every=0)
-    after(process, 20)
+    after(process, EVALUATIONS // 2)
     process.kill()
     process.communicate()
     assert not list(files.glob("*checkpoint*"))
 
 
+@pytest.mark.slow
 def test_several_processes_go_on_together(launch, files):
-    end(launch("--processes", "2", output="whole.png", iterations=10))
-    process = launch("--json", "--processes", "2", iterations=10)
-    after(process, 12)
+    end(launch("--processes", "2", output="whole.png", size=96, iterations=8))  # the processes load the real network
+    process = launch("--json", "--processes", "2", size=96, iterations=8)
+    after(process, 4)
     process.send_signal(signal.SIGTERM)
     _, err = end(process, 143)
     assert "the picture so far is in" in err
     assert len(list(files.glob("out.png.checkpoint*"))) == 2
-    end(launch("--processes", "2", iterations=10))
+    end(launch("--processes", "2", size=96, iterations=8))
     assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()
     assert not list(files.glob("*.checkpoint*"))

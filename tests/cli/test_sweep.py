@@ -80,6 +80,7 @@ def test_one_option_makes_a_row_of_pictures_each_at_its_own_size(sweep, files):
     assert [left for left, _ in places] == sorted(left for left, _ in places)
 
 
+@pytest.mark.slow
 def test_three_options_make_a_block_for_each_value_of_the_third(sweep, files):
     words = ["--init", "noise", "--seed", "1,2", "--content-weight", "1,9", "--style-weight", "10,1000"]
     assert sweep(*words, "--iterations", "12", "--folder", files / "parts")[0] == 0
@@ -261,6 +262,7 @@ def examples():
                     yield pytest.param(words, id=" ".join(words))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", list(examples()))
 def test_the_commands_of_the_docs_run(words, command, files, tiny_network, monkeypatch):
     monkeypatch.chdir(files)

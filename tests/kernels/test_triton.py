@@ -218,13 +218,14 @@ def problem(padding, side, pooling="max"):
         padding=padding, pooling=pooling, style_loss="gram,moments:2", style_layers="conv1_1,conv2_1,pool2"
     )
     network = VGG19(tiny_weights(), pooling, padding=padding).to(torch.device(DEVICE), torch.float32)
-    content, one, other = (random(3, height, 40, seed=seed).sigmoid() for height, seed in ((48, 0), (36, 1), (40, 2)))
-    area = torch.zeros(48, 40, device=DEVICE)
+    content, one, other = (random(3, height, 32, seed=seed).sigmoid() for height, seed in ((36, 0), (24, 1), (28, 2)))
+    area = torch.zeros(36, 32, device=DEVICE)
     area[:, 12:] = 1
     regions = [Region([StyleImage(one)], area), Region([StyleImage(other)], 1 - area)]
     return Objective.build(settings, network, content, regions, tiling=Tiling(side)), content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("padding", "side", "pooling"), [("replicate", 0, "max"), ("zeros", 24, "average"), ("reflect", 24, "l2")]
 )

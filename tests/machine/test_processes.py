@@ -35,6 +35,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "size", "fused"),
     [({}, 2, False), ({"optimizer": "adam", "tv_weight": 1.0}, 3, False), ({}, 2, True)],
@@ -54,14 +55,16 @@ def test_several_processes_paint_what_one_does(tmp_path, changes, size, fused):
             assert state.pairs.steps.shape[1] == run._at.best.numel() // 2
 
 
+@pytest.mark.slow
 def test_a_process_that_loses_another_one_says_so(tmp_path):
     port = free_port()
     first, second = (start(tmp_path, rank, 2, port, {"iterations": 100_000}) for rank in range(2))
     while not (tmp_path / "0.begun").exists():
+        assert {first.poll(), second.poll()} == {None}, "a process ended before it began to paint"
         time.sleep(0.1)
     second.kill()
     second.communicate()
-    said = first.communicate(timeout=30)[1]
+    said = first.communicate(timeout=120)[1]
     assert "RunError: process 1 of 2 lost another one; the run cannot go on." in said
 
 

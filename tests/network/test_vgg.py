@@ -154,6 +154,7 @@ def test_packed_convolutions_equal_those_in_float64(weights, dtype, padding):
     assert float((short - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "saving", "most"),
     [(torch.float32, "lines", 1e-4), (torch.bfloat16, "lines", 0.2), (torch.float32, "tiles", 2e-3)],

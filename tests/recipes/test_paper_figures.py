@@ -26,6 +26,7 @@ def panels(blocks):
     return [cell for block in blocks for cell in block if isinstance(cell, Panel)]
 
 
+@pytest.mark.slow
 def test_as_printed_the_objective_is_the_papers_up_to_a_factor(picture):
     content, style, image = (picture(40, 48, seed=seed) for seed in range(3))
     weights = tiny_weights(divisor=1)  # the weights of a layer come of its true number of maps

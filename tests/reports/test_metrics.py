@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import reference
-from impasto import VGG19, Picture, Runtime, Settings, StyleTransfer, load_weights
+from impasto import VGG19, Picture, Runtime, Settings, StyleTransfer
 from impasto.errors import InputError, PictureError
 from impasto.images.masks import Mask
 from impasto.planning.tiles import Tiling
@@ -282,10 +282,10 @@ def test_a_picture_is_compared_with_the_contents_border_at_its_own_size(numbers,
     assert found.border != pytest.approx(found.content_border, rel=1e-2)
 
 
-def test_a_picture_is_at_no_distance_from_itself_with_the_real_network(picture):
-    same, other, weights = picture(), picture(seed=1), load_weights()
-    found = measure(same, same, same, runtime=Runtime(device="cpu", threads=1), weights=weights)
-    far = measure(other, other, same, runtime=Runtime(device="cpu", threads=1), weights=weights)
+def test_a_picture_is_at_no_distance_from_itself_with_the_real_network(picture, codebook):
+    same, other = picture(), picture(seed=1)
+    found = measure(same, same, same, runtime=Runtime(device="cpu", threads=1), weights=codebook)
+    far = measure(other, other, same, runtime=Runtime(device="cpu", threads=1), weights=codebook)
     assert (found.loss, found.content, found.style, found.cfsd) == (0, 0, 0, 0)
     assert found.border == found.content_border
     for name in STYLE_LAYERS:

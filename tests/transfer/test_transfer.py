@@ -59,6 +59,7 @@ def texture(height, width, seed):
     return Picture(torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("range_weight", "holds"), [(0.002, True), (0.0, False)])
 def test_the_saved_file_has_the_loss_of_the_run_because_gray_levels_stay_in_range(
     transfer, tmp_path, range_weight, holds
@@ -138,6 +139,7 @@ def as_on_a_gpu(monkeypatch):
     monkeypatch.setattr("impasto.transfer.run.Run._on_gpu", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("report_at", "reports"), [(0, [16, 32, 40]), (10, [10, 20, 30, 40]), (30, [16, 30, 40])])
 def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as_on_a_gpu, report_at, reports):
     run = transfer(iterations=40).start(picture(), picture(seed=1))
@@ -333,6 +335,7 @@ def test_of_a_photograph_in_its_own_colors_only_the_luminance_is_painted(transfe
     assert (result - content.pixels).abs().max() > 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("matching", ["chol", "pca", "sym", "histogram"])
 def test_a_style_is_brought_to_the_photographs_colors_and_so_is_the_picture(transfer, matching):
     content, style = colorful(), Picture(colorful(seed=1).pixels * torch.tensor([0.2, 0.5, 1.0])[:, None, None])
@@ -376,6 +379,7 @@ def test_tiles_paint_the_same_regions_in_the_same_picture(transfer, picture, mon
     assert ((whole - parts).abs() * 255 <= 1).float().mean() > 0.999
 
 
+@pytest.mark.slow
 def test_opposite_edges_of_a_seamless_texture_meet(transfer, picture):
     blank = Picture(torch.full((3, 1, 1), 0.5).expand(3, 128, 128))
     maker = transfer(size=128, content_weight=0, init="noise", seamless="both", iterations=60)
@@ -419,9 +423,9 @@ def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, mon
     assert next(run).loss > 0
 
 
-def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture):
-    settings = Settings(size=96, first_size=0, iterations=20, tolerance=0, color="content-luminance")
-    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64"))
+def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture, codebook):
+    settings = Settings(size=96, first_size=0, iterations=10, tolerance=0, color="content-luminance")
+    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64"), weights=codebook)
     photograph = Picture.open(demo.photograph()).resized(48, 96)
     down, across = torch.meshgrid(torch.linspace(0, 2, 96), torch.linspace(0, 1, 48), indexing="ij")
     hill, sun = down > 1.3 + 0.1 * torch.sin(7 * across), (down - 0.6).square() + (across - 0.4).square() < 0.1
