@@ -160,8 +160,10 @@ def _remarks(loaded: Loaded, profile: bytes | None) -> list[str]:
         found.append("holds the inks of print; they become sRGB.")
     if loaded.samples.model in {"cielab", "icclab"}:
         found.append("holds L*a*b* colors; they become sRGB.")
-    given = profiles.embedded(loaded.image) or loaded.told
-    is_lost = given is not None and profile is None and profiles.works(given) and not profiles.is_srgb(given)
-    if is_lost and loaded.samples.model == "rgb":
+    given = profiles.embedded(loaded.image)
+    is_lost = profile is None and loaded.samples.model == "rgb"
+    if is_lost and given is not None and profiles.works(given) and not profiles.is_srgb(given):
         found.append("has a color profile that cannot be painted in; its colors become sRGB.")
+    elif is_lost and loaded.told is not None and not profiles.is_srgb(loaded.told):
+        found.append("tells by its gamma that its colors are such as cannot be painted in; they become sRGB.")
     return found
