@@ -161,9 +161,13 @@ def _remarks(loaded: Loaded, profile: bytes | None) -> list[str]:
     if loaded.samples.model in {"cielab", "icclab"}:
         found.append("holds L*a*b* colors; they become sRGB.")
     given = profiles.embedded(loaded.image)
-    is_lost = profile is None and loaded.samples.model == "rgb"
-    if is_lost and given is not None and profiles.works(given) and not profiles.is_srgb(given):
+    if given is not None and loaded.samples.model == "rgb" and _is_unpaintable(given, profile):
         found.append("has a color profile that cannot be painted in; its colors become sRGB.")
-    elif is_lost and loaded.told is not None and not profiles.is_srgb(loaded.told):
+    elif given is None and loaded.told is not None and _is_unpaintable(loaded.told, profile):
         found.append("tells by its gamma that its colors are such as cannot be painted in; they become sRGB.")
     return found
+
+
+def _is_unpaintable(given: bytes, profile: bytes | None) -> bool:
+    """Tell whether colors of a given profile had to become sRGB; `profile` is that of the picture."""
+    return profile is None and profiles.works(given) and not profiles.is_srgb(given)

@@ -11,7 +11,7 @@ __all__ = ["MAX_VALUE_BYTES", "Folder", "Tag", "TiffBlock"]
 
 _TEXT_TYPE = 2
 
-_NUMBER_CODES = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 13: "I", 16: "Q", 18: "Q"}
+_NUMBER_CODES = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 13: "I", 16: "Q", 18: "Q"}
 """How a number is stored, by the tag's type, as `struct` writes it; two numbers are a fraction."""
 
 MAX_VALUE_BYTES = 1000
