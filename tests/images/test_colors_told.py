@@ -1,17 +1,18 @@
 """Colors that a file tells without an ICC profile: by numbers, by gamma, or by a camera's EXIF."""
 
+import io
 import struct
 
 import numpy as np
 import pytest
 import pyvips
+from image_writers import P3_POINTS, SRGB_POINTS, chromaticities, chunk, cicp, gamma, jpeg, png
 from PIL import Image, ImageCms
 
-from image_writers import P3_POINTS, SRGB_POINTS, chromaticities, chunk, cicp, gamma, jpeg, png
 from impasto.errors import PictureError
 from impasto.images import Picture, profiles
 from impasto.images.icc_writer import SRGB_CURVE, SRGB_PRIMARIES, Curve, Primaries, rgb_profile
-from pictures import PRIMARIES, colors, delta_e, icc, light, vips
+from pictures import PRIMARIES, colors, icc, light, vips
 
 P3 = Primaries((0.3127, 0.3290), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06))
 ADOBE = Primaries((0.3127, 0.3290), (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
@@ -28,7 +29,6 @@ def in_srgb(picture):
 
 def expected_of(name):
     """Return what a color manager makes in sRGB of `colors` in a profile of the tests."""
-    Image.fromarray(colors())
     made = vips(colors(), "srgb", icc=icc(name))
     return made.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True).numpy()
 
@@ -38,7 +38,7 @@ def test_a_profile_is_made_of_chromaticities_and_a_curve(primaries, curve, name)
     made = rgb_profile(primaries, curve)
     assert profiles.can_paint(made)
     assert not profiles.is_srgb(made)
-    ImageCms.ImageCmsProfile(__import__("io").BytesIO(made))  # which refuses what is no profile
+    ImageCms.ImageCmsProfile(io.BytesIO(made))  # which refuses what is no profile
     for tag, color in zip((b"rXYZ", b"gXYZ", b"bXYZ"), PRIMARIES[name], strict=True):
         (offset,) = struct.unpack_from(">I", made, made.index(tag) + 4)
         assert np.allclose(np.array(struct.unpack_from(">3i", made, offset + 8)) / 65536, color, atol=6e-4)
@@ -69,7 +69,6 @@ def test_the_colors_that_a_png_tells_are_those_of_its_profile(tmp_path, chunks, 
     assert picture.profile is not None
     assert (picture.samples.permute(1, 2, 0).numpy() == colors()).all(), "it is painted in those colors"
     if name is not None:
-        assert delta_e(name, in_srgb(picture), in_srgb(picture)) == 0
         assert abs(in_srgb(picture) - expected_of(name)).mean() < 0.7
     picture.save(tmp_path / "b.png")
     assert Picture.open(tmp_path / "b.png").profile == picture.profile
@@ -91,7 +90,10 @@ def test_samples_of_linear_light_are_made_brighter(tmp_path, bands):
 def test_another_gamma_is_honored(tmp_path, bands):
     array = np.full((8, 8, bands), 100, np.uint8).squeeze()
     shown = in_srgb(opened(tmp_path, png(array, gamma(1 / 1.8))))[0, 0, 0]
-    assert abs(shown - 255 * np.interp((100 / 255) ** 1.8, light("p3", np.linspace(0, 1, 4096)), np.linspace(0, 1, 4096))) < 1
+    assert (
+        abs(shown - 255 * np.interp((100 / 255) ** 1.8, light("p3", np.linspace(0, 1, 4096)), np.linspace(0, 1, 4096)))
+        < 1
+    )
 
 
 @pytest.mark.parametrize(

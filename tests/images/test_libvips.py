@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from impasto import images
 from pictures import colors, icc
@@ -47,8 +48,6 @@ USES = ["open", "save", "show", "convert", "mask", "bytes"]
 @pytest.fixture
 def forked(tmp_path):
     """Use pictures in a process and then in a forked child: (the child's exit code, what it said)."""
-    from PIL import Image
-
     Image.fromarray(colors()).save(tmp_path / "a.png")
     (tmp_path / "p3.icc").write_bytes(icc("p3"))
 

@@ -1,11 +1,12 @@
 """What scanners, editors and raw cameras write into TIFF files."""
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
-
 from image_writers import page, tiff
+
 from impasto.errors import PictureError
 from impasto.images import Picture
 from pictures import icc
@@ -187,10 +188,14 @@ def lab_samples(color, photometric, dtype):
         tints = [round(a) + 128, round(b) + 128] if photometric == 9 else [round(a) % 256, round(b) % 256]
         return [round(lightness * 2.55), *tints]
     white = 65280 if photometric == 9 else 65535
-    tints = [(round(a) + 128) * 256, (round(b) + 128) * 256] if photometric == 9 else [
-        round(a * 256) % 65536,
-        round(b * 256) % 65536,
-    ]
+    tints = (
+        [(round(a) + 128) * 256, (round(b) + 128) * 256]
+        if photometric == 9
+        else [
+            round(a * 256) % 65536,
+            round(b * 256) % 65536,
+        ]
+    )
     return [round(lightness / 100 * white), *tints]
 
 
@@ -270,13 +275,9 @@ def test_a_palette_of_two_colors_is_read(tmp_path):
 
 
 def test_a_large_strip_is_not_called_damage(tmp_path):
-    array = np.zeros((4000, 5000, 3), np.uint8)
-    array[-1] = 7
-    import zlib
-
-    tags, data, _ = page(array, 2, t259=(3, [8]))
-    noise = np.random.default_rng(0).integers(0, 256, array.shape, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (4000, 5000, 3), np.uint8)
     noise[-1] = 7
+    tags, _, _ = page(noise[:1], 2, t257=(4, [4000]), t278=(4, [4000]), t259=(3, [8]))
     picture = opened(tmp_path, tiff((tags, zlib.compress(noise.tobytes(), 0), [])))
     assert (picture.samples[:, -1] == 7).all()
 

@@ -35,7 +35,7 @@ def rows(folder: Path) -> Iterator[Row]:
             picture = Picture.open(path, allow_large=True)
         except ImpastoError as error:
             yield Row(name, "refused", "", _without(path, str(error)))
-        except Exception as error:  # noqa: BLE001 (whatever it is, the table names it)
+        except Exception as error:  # whatever it is, the table names it
             yield Row(name, "failed", "", f"{type(error).__name__}: {error}")
         else:
             yield Row(name, "read", _described(picture), " ".join(_without(path, each) for each in picture.remarks))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import PictureError
+from impasto.images.formats import is_lossless
 from impasto.images.picture import Picture
 from impasto.images.resampling import resample
 
@@ -25,7 +26,7 @@ _LABEL_TOLERANCE = 24
 """Gray levels in each channel by which a color may differ from a label: JPEG files blur them."""
 
 _MAX_LABELS = 256
-"""Colors of an image up to which each is a label of its own, and no label stands for its neighbors."""
+"""Colors of a lossless file up to which each is a label of its own, and none stands for its neighbors."""
 
 _SHAPE_TOLERANCE = 0.03
 """Share by which the sides of a mask may be out of proportion."""
@@ -188,7 +189,11 @@ def _label(picture: Picture, color: str, path: str) -> Tensor:
     levels = (pixels * 255).round().int()
     label = torch.tensor([int(color[place : place + 2], 16) for place in (0, 2, 4)], dtype=torch.int32)
     distance = (levels - label[:, None, None]).abs().amax(0)  # (H, W)
-    is_exact = bool((distance == 0).any()) and cast("Tensor", _packed(pixels).unique()).numel() <= _MAX_LABELS
+    with Path(path).open("rb") as file:
+        has_labels = is_lossless(file.read(16))
+    is_exact = (
+        has_labels and bool((distance == 0).any()) and cast("Tensor", _packed(pixels).unique()).numel() <= _MAX_LABELS
+    )
     inside = distance <= (0 if is_exact else _LABEL_TOLERANCE)
     inside = inside if opacity is None else inside & (opacity >= 0.5)
     if not inside.any():
