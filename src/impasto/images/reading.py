@@ -1,4 +1,4 @@
-"""From an image file to upright RGB samples, and all that travels with them.
+"""Read an image file into upright RGB samples, with its profile, transparency and metadata.
 
 Whatever a file holds (inks, gray, a palette, 16 bits, a turned camera, several frames) ends here. Kinds of files are
 told apart in `loading`, what samples mean in `samples`.
