@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from impasto import Picture
 from impasto.images.color import gray, like_luminance, matched, with_luminance
 
 LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
@@ -75,3 +76,36 @@ def test_the_chroma_stays_and_the_luminance_comes_as_near_as_it_can():
     dull = 0.5 + 0.1 * (colors - 0.5)
     kept = with_luminance(gray(dull) * 0.9, dull)
     torch.testing.assert_close(gray(kept), gray(dull) * 0.9, atol=1e-6, rtol=0)
+
+
+def tinted(levels, light, dark):
+    """Return levels (H, W) between two colors."""
+    ends = [torch.tensor(color)[:, None, None] for color in (dark, light)]
+    return ends[0].lerp(ends[1], levels[None])
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.03])
+@pytest.mark.parametrize(("light", "dark"), [((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)), ((1.0, 0.9, 0.7), (0.2, 0.1, 0.0))])
+def test_a_picture_that_is_nearly_gray_takes_the_tint_of_one_color(light, dark, noise):
+    generator = torch.Generator().manual_seed(0)
+    target = tinted(torch.rand(30, 40, generator=generator), light, dark)
+    painted = torch.rand(1, 24, 32, generator=generator).expand(3, -1, -1)
+    painted = painted + noise * torch.randn(3, 24, 32, generator=generator)
+    found = matched(painted, target, "histogram")
+    axis = torch.tensor(light) - torch.tensor(dark)
+    level = (found - torch.tensor(dark)[:, None, None]) / axis[:, None, None]
+    assert (level - level.mean(0)).abs().max() < 1e-4, "no other color than the target's"
+    for share in (0.1, 0.5, 0.9):
+        expected = target.flatten(1).quantile(share, dim=1)
+        torch.testing.assert_close(found.flatten(1).quantile(share, dim=1), expected, atol=0.02, rtol=0)
+
+
+def test_a_gray_picture_of_a_gray_painting_stays_gray(transfer, picture):
+    content, painting = (Picture(gray(picture(seed=seed).pixels)) for seed in (0, 1))
+    run = transfer(color="content-match", color_match="histogram", iterations=4).start(content, painting)
+    for _ in run:
+        pass
+    pixels = run.result().picture.pixels
+    assert (pixels[0] - pixels[1]).abs().max() < 1e-4
+    assert (pixels[0] - pixels[2]).abs().max() < 1e-4
+    assert pixels.std() > 0.02

@@ -422,7 +422,7 @@ def test_a_note_survives_in_every_format(tmp_path: Path, note: str, suffix: str)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_longest_note_survives_and_a_longer_one_is_refused(tmp_path: Path, suffix: str) -> None:
     empty = len(xmp.packet(""))
-    note = "".join(map(chr, np.random.default_rng(0).integers(65, 91, xmp.LONGEST - empty)))
+    note = "".join(map(chr, np.random.default_rng(0).integers(65, 91, xmp.MAX_PACKET_BYTES - empty)))
     Picture(torch.zeros(3, 8, 9), note=note).save(tmp_path / f"a{suffix}")
     assert read_note(tmp_path / f"a{suffix}") == note
     with pytest.raises(ValueError, match="room for 60000"):
@@ -597,7 +597,7 @@ def test_the_limit_on_pixels_is_where_it_says(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(("limit", "magic"), [(48 * 64 * 3, b"II*\0"), (48 * 64 * 3 - 1, b"II+\0")])
 def test_a_tiff_too_large_for_offsets_of_32_bits_is_a_bigtiff(tmp_path, monkeypatch, limit, magic) -> None:
-    monkeypatch.setattr(writing, "_LARGEST_TIFF", limit)
+    monkeypatch.setattr(writing, "_MAX_TIFF_BYTES", limit)
     smooth(48, 64).save(tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes().startswith(magic)
     assert Picture.open(tmp_path / "a.tif").width == 64

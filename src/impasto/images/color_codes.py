@@ -34,7 +34,7 @@ _GAMMA_TOLERANCE = 0.05
 """Share by which a curve's exponent may differ from 2.2 and count as sRGB's, as libpng has it."""
 
 _CHROMATICITY_TOLERANCE = 0.002
-"""By which chromaticities may differ from sRGB's and count as those; files round them in many ways."""
+"""Difference of chromaticities from sRGB's up to which they count as sRGB's; files round them in many ways."""
 
 
 class ColorCodes(NamedTuple):

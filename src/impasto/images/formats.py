@@ -6,7 +6,7 @@ CSV and others, and take the high dynamic range version of a phone's photograph.
 
 import re
 
-__all__ = ["RAW_PHOTOGRAPH", "loader_of", "unread_kind"]
+__all__ = ["RAW_PHOTOGRAPH", "is_lossless", "loader_of", "unread_kind"]
 
 _LOADERS = {
     "pngload_source": rb"\x89PNG\r\n\x1a\n",
@@ -45,6 +45,11 @@ _UNREAD_KINDS = {
 def loader_of(start: bytes) -> str | None:
     """Return the operation of libvips that reads a file with such first bytes, `heif`, or None where none does."""
     return next((name for name, pattern in _LOADERS.items() if re.match(pattern, start, re.DOTALL)), None)
+
+
+def is_lossless(start: bytes) -> bool:
+    """Tell whether files with such first bytes hold every color as it was drawn; TIFF files nearly always do."""
+    return loader_of(start) in {"pngload_source", "tiffload_source", "gifload_source"}
 
 
 def unread_kind(start: bytes) -> str | None:

@@ -25,7 +25,7 @@ def unpacked(file: ImageFile, check: Callable[[int, int], None]) -> Any:
         check: Called with width and height before the pixels are unpacked.
 
     Returns:
-        The libvips image of 8 or 16 bits; more than 8 bits stand in the upper ones of 16.
+        The libvips image of 8 or 16 bits; more than 8 bits are the upper ones of 16.
 
     Raises:
         PictureError: pillow-heif is not installed, or the file is damaged or of a kind that it does not read.

@@ -15,7 +15,7 @@ _GAIN_MAP_WORDS = (b"hdrgainmap", b"tmap")
 """Names of Apple's gain maps, and of pictures that are to be made with ISO's."""
 
 _META_MAX_BYTES = 10_000_000
-"""Of the box that describes the pictures; those of thousands of tiles take a part of it."""
+"""Bytes of the `meta` box that are read; that of a picture of thousands of tiles takes a tenth of it."""
 
 
 class HeifBoxes(NamedTuple):
@@ -27,12 +27,12 @@ class HeifBoxes(NamedTuple):
 
 
 def heif_boxes(data: Any) -> HeifBoxes:
-    """Read the boxes of an AVIF or HEIC file, bytes or mapped into memory; those that are damaged say nothing."""
-    places = {kind: (start, end) for kind, start, end in _boxes(data, 0, len(data))}
-    is_sequence = b"moov" in places
-    if b"meta" not in places:
+    """Read the boxes of an AVIF or HEIC file, bytes or mapped into memory; what is damaged is left out."""
+    offsets = {kind: (start, end) for kind, start, end in _boxes(data, 0, len(data))}
+    is_sequence = b"moov" in offsets
+    if b"meta" not in offsets:
         return HeifBoxes(is_sequence=is_sequence)
-    start, end = places[b"meta"]
+    start, end = offsets[b"meta"]
     meta = bytes(data[start + 4 : min(end, start + _META_MAX_BYTES)])
     try:
         codes = _codes(meta)
@@ -81,16 +81,16 @@ def _main_item(meta: bytes, start: int, end: int) -> int:
 def _associated(meta: bytes, start: int, end: int, item: int) -> tuple[int, ...]:
     """List the properties of a picture by their numbers, counted from 1."""
     wide_items, wide_properties = meta[start] > 0, bool(meta[start + 3] & 1)
-    (count,), place = struct.unpack_from(">I", meta, start + 4), start + 8
+    (count,), offset = struct.unpack_from(">I", meta, start + 4), start + 8
     for _ in range(count):
-        if place >= end:
+        if offset >= end:
             break
-        (number,) = struct.unpack_from(">I" if wide_items else ">H", meta, place)
-        place += 4 if wide_items else 2
-        listed = meta[place]
+        (number,) = struct.unpack_from(">I" if wide_items else ">H", meta, offset)
+        offset += 4 if wide_items else 2
+        listed = meta[offset]
         code, size = (">H", 2) if wide_properties else (">B", 1)
-        numbers = struct.unpack_from(f">{listed}{code[1]}", meta, place + 1)
-        place += 1 + size * listed
+        numbers = struct.unpack_from(f">{listed}{code[1]}", meta, offset + 1)
+        offset += 1 + size * listed
         if number == item:
             return tuple(index & (0x7FFF if wide_properties else 0x7F) for index in numbers)
     return ()

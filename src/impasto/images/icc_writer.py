@@ -17,7 +17,7 @@ _D50 = (0.9642, 1.0, 0.8249)
 """XYZ of the white of ICC profiles."""
 
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-"""From XYZ to the responses of cones, in which a white is exchanged for another."""
+"""The matrix from XYZ to the responses of cones, in which one white is exchanged for another."""
 
 
 class Primaries(NamedTuple):
@@ -66,7 +66,7 @@ def rgb_profile(primaries: Primaries, curve: Curve) -> bytes:
 
 
 def _to_d50(primaries: Primaries) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the matrix from linear RGB to XYZ under D50, and that which exchanges the white for D50, (3, 3) each."""
+    """Return two matrices, (3, 3): from linear RGB to XYZ under D50, and from XYZ under the own white to under D50."""
     try:
         colors = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries[1:]]).T
         x, y = primaries.white
@@ -83,13 +83,13 @@ def _to_d50(primaries: Primaries) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _profile(tags: Mapping[bytes, bytes]) -> bytes:
     """Put tags behind the header of a display profile; tags that are equal stand there once."""
-    body, places = bytearray(), dict[bytes, int]()
+    body, offsets = bytearray(), dict[bytes, int]()
     first = 128 + 4 + 12 * len(tags)
     for data in tags.values():
-        if data not in places:
-            places[data] = first + len(body)
+        if data not in offsets:
+            offsets[data] = first + len(body)
             body += data + bytes(-len(data) % 4)
-    table = b"".join(name + struct.pack(">II", places[data], len(data)) for name, data in tags.items())
+    table = b"".join(name + struct.pack(">II", offsets[data], len(data)) for name, data in tags.items())
     header = struct.pack(">I4sI4s4s4s", first + len(body), bytes(4), 0x04300000, b"mntr", b"RGB ", b"XYZ ")
     header += struct.pack(">6H4s", 2020, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + b"".join(map(_fixed, _D50))
     return header + bytes(128 - len(header)) + struct.pack(">I", len(tags)) + table + bytes(body)

@@ -1,6 +1,6 @@
 """An image file as bytes, from a path or from memory, with the name that messages give it.
 
-It knows what a readable file is, and nothing of what stands in it.
+It knows what a readable file is, and nothing of its contents.
 """
 
 import mmap
@@ -54,7 +54,11 @@ class ImageFile(NamedTuple):
 
     @classmethod
     def of_bytes(cls, name: str, data: bytes) -> Self:
-        """Take the bytes of an image file, which messages call `name`.
+        """Take the bytes of an image file.
+
+        Args:
+            name: What messages call it.
+            data: Its bytes.
 
         Raises:
             PictureError: there are none.

@@ -1,4 +1,4 @@
-"""The segments of a JPEG file that libvips passes over: whether it ends, and what stands beside its picture.
+"""The segments of a JPEG file that libvips passes over: its end, and what it holds besides its picture.
 
 Phones put a gain map for HDR screens, a short film or more pictures into one file (ITU-T T.81; CIPA DC-007, multi-
 picture format; ISO 21496-1 and Android's Ultra HDR).
@@ -26,7 +26,7 @@ _GAIN_MAP_WORDS = (b"ns.adobe.com/hdr-gain-map", b"iso:ts:21496", b'Semantic="Ga
 _FILM_WORDS = (b'MotionPhoto="1"', b'MicroVideo="1"', b'Semantic="MotionPhoto"', b"MotionPhoto_Data")
 
 _ENTRY_BYTES = 16
-"""Of a picture in the index of a multi-picture file."""
+"""Length of an entry of a picture in the index of a multi-picture file."""
 
 _THUMBNAILS = frozenset({0x010001, 0x010002})
 """Kinds of pictures of a multi-picture file that are smaller copies of the first."""
@@ -38,20 +38,20 @@ class JpegSegments(NamedTuple):
     cut_at: int | None = None
     """Where the end marker is missing, in bytes; None: it is there."""
     pictures: int = 1
-    """Pictures beside each other, without thumbnails and the gain map."""
+    """The number of pictures in the file, without thumbnails and the gain map."""
     has_gain_map: bool = False
     has_film: bool = False
 
 
 def jpeg_segments(data: Any) -> JpegSegments:
-    """Read the segments of a JPEG file, bytes or mapped into memory; those that are damaged say nothing."""
+    """Read the segments of a JPEG file, bytes or mapped into memory; what is damaged is left out."""
     pictures, words = 1, bytearray()
     end, is_whole = len(data), True
-    for marker, place, length in _segments(data):
+    for marker, offset, length in _segments(data):
         if marker in {None, _END}:
-            end, is_whole = place, marker == _END
+            end, is_whole = offset, marker == _END
         elif marker in _PROGRAMS_DATA:
-            body = bytes(data[place : place + length])
+            body = bytes(data[offset : offset + length])
             words += body
             pictures = _pictures(body) if body[:4] == b"MPF\0" else pictures
     has_gain_map = any(word in words or data.find(word, end) >= 0 for word in _GAIN_MAP_WORDS)
@@ -60,26 +60,26 @@ def jpeg_segments(data: Any) -> JpegSegments:
 
 
 def _segments(data: Any) -> Iterator[tuple[int | None, int, int]]:
-    """List the marker, place and length of the segments; None as marker: where the end marker is missing."""
-    place = 2
-    while place + 4 <= len(data):
-        if data[place] != 0xFF or data[place + 1] in {0x00, 0xFF}:
-            place = data.find(b"\xff", place + 1)  # a stray byte, or one that fills up
-            if place < 0:
+    """List the marker, offset and length of the segments; None as marker: where the end marker is missing."""
+    offset = 2
+    while offset + 4 <= len(data):
+        if data[offset] != 0xFF or data[offset + 1] in {0x00, 0xFF}:
+            offset = data.find(b"\xff", offset + 1)  # a stray byte, or one that fills up
+            if offset < 0:
                 return
             continue
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
+        marker, length = data[offset + 1], int.from_bytes(data[offset + 2 : offset + 4])
         if marker == _END:
             break
-        yield marker, place + 4, length - 2
-        place += 2 + length
+        yield marker, offset + 4, length - 2
+        offset += 2 + length
         if marker == _SCAN:
-            found = _MARKER_IN_SCAN.search(data, place)
-            place = found.start() if found else len(data)
+            found = _MARKER_IN_SCAN.search(data, offset)
+            offset = found.start() if found else len(data)
             if not found or (found[1][0] != _END and found[1][0] not in _MARKERS_BETWEEN_SCANS):
-                yield None, place, 0
+                yield None, offset, 0
                 return
-    yield _END, min(place + 2, len(data)), 0
+    yield _END, min(offset + 2, len(data)), 0
 
 
 def _pictures(index: bytes) -> int:
@@ -88,5 +88,5 @@ def _pictures(index: bytes) -> int:
     entries = None if block is None else block.first_folder().tags.get(0xB002)
     if block is None or entries is None:
         return 1
-    kinds = [block.integer(entries.place + _ENTRY_BYTES * at) & 0xFFFFFF for at in range(entries.size // _ENTRY_BYTES)]
+    kinds = [block.integer(entries.offset + _ENTRY_BYTES * at) & 0xFFFFFF for at in range(entries.size // _ENTRY_BYTES)]
     return sum(kind not in _THUMBNAILS for kind in kinds[:1000])

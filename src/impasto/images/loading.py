@@ -1,7 +1,7 @@
-"""From a file to a libvips image whose pixels are not unpacked yet, with what its kind of file says of it.
+"""Open a file as a libvips image whose pixels are not unpacked yet, with what its kind of file says of it.
 
 Each kind of file is asked here for what libvips passes over: the page that is the picture, colors told without a
-profile, an end marker that is missing, and what stands beside the picture and is left out.
+profile, an end marker that is missing, and what the file holds besides the picture.
 """
 
 import re
@@ -37,9 +37,9 @@ class Loaded(NamedTuple):
     """A libvips image, and what its file says of it."""
 
     file: ImageFile
-    """From which the pixels are unpacked, and which has to live until then."""
+    """The file from which the pixels are unpacked; it has to live until then."""
     image: Any
-    """Of which only the header has been read, but for HEIC files."""
+    """The libvips image; only its header has been read, but for HEIC files."""
     samples: Samples
     told: bytes | None = None
     """The profile of colors that the file tells without one."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import PictureError
+from impasto.images.formats import is_lossless
 from impasto.images.picture import Picture
 from impasto.images.resampling import resample
 
@@ -25,10 +26,10 @@ _LABEL_TOLERANCE = 24
 """Gray levels in each channel by which a color may differ from a label: JPEG files blur them."""
 
 _MAX_LABELS = 256
-"""Colors of an image up to which each is a label of its own, and no label stands for its neighbors."""
+"""Colors of a lossless file up to which each is a label of its own, and none stands for its neighbors."""
 
 _SHAPE_TOLERANCE = 0.03
-"""Share by which the sides of a mask may be out of proportion."""
+"""Difference of proportions from the picture's up to which a mask fits it, as a share."""
 
 _MIN_BRIGHTEST = 32 / 255
 """The brightest weight below which a file is no mask: class maps hold 0, 1, 2 … and would be all but black."""
@@ -121,7 +122,16 @@ class Mask:
         return None if opacity is None else cls(opacity, "the opaque part")
 
     def outside(self, width: int, height: int) -> Tensor:
-        """Return the weights of what is outside, as `resized` does those of what is inside."""
+        """Return the weights of what is outside at another size, (height, width).
+
+        Args:
+            width: In pixels.
+            height: In pixels.
+
+        Raises:
+            PictureError: the mask is of another shape.
+
+        """
         return self._at(1 - self.weights, width, height)
 
     def resized(self, width: int, height: int) -> Tensor:
@@ -188,13 +198,20 @@ def _label(picture: Picture, color: str, path: str) -> Tensor:
     levels = (pixels * 255).round().int()
     label = torch.tensor([int(color[place : place + 2], 16) for place in (0, 2, 4)], dtype=torch.int32)
     distance = (levels - label[:, None, None]).abs().amax(0)  # (H, W)
-    is_exact = bool((distance == 0).any()) and cast("Tensor", _packed(pixels).unique()).numel() <= _MAX_LABELS
+    is_exact = bool((distance == 0).any()) and _is_map_of_labels(path, pixels)
     inside = distance <= (0 if is_exact else _LABEL_TOLERANCE)
     inside = inside if opacity is None else inside & (opacity >= 0.5)
     if not inside.any():
         listed = ", ".join(f"#{found}" for found in _commonest(pixels)[:4])
         raise PictureError(f"nothing in {path} has the color #{color}; its commonest are {listed}.")
     return inside.float()
+
+
+def _is_map_of_labels(path: str, pixels: Tensor) -> bool:
+    """Tell whether the colors of a file, (3, H, W), are few and as they were drawn."""
+    with Path(path).open("rb") as file:
+        is_as_drawn = is_lossless(file.read(16))
+    return is_as_drawn and cast("Tensor", _packed(pixels).unique()).numel() <= _MAX_LABELS
 
 
 def _split_label(source: str) -> tuple[str, str | None]:

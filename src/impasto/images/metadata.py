@@ -119,7 +119,7 @@ def write(image: Any, exif: Exif) -> None:
 
 
 def without_position(exif: Exif) -> Exif:
-    """Return the tags without those that say where the photograph was taken."""
+    """Return the tags without the position where the photograph was taken."""
     return {name: text for name, text in exif.items() if not name.startswith("ifd3")}
 
 
@@ -133,7 +133,7 @@ def described(exif: Exif) -> Mapping[str, str]:
 
 
 def of_description(properties: Mapping[str, str]) -> Exif:
-    """Return the tags for which XMP properties stand, those that `described` made or another program's."""
+    """Return the tags of XMP properties, which `described` made or another program."""
     found = {tag: properties[name][:MAX_VALUE_BYTES] for name, tag in _XMP_NAMES.items() if properties.get(name)}
     date = _ISO_DATE.match(properties.get(_XMP_DATE, ""))
     if date:
@@ -161,5 +161,5 @@ def _read(data: Any, tags: Mapping[str, Mapping[int, str]]) -> dict[str, str]:
 
 def _linked(block: TiffBlock, tags: Mapping[int, Tag], number: int) -> Mapping[int, Tag]:
     """Return the tags of the folder to which a tag leads."""
-    place = block.numbers(tags.get(number))
-    return block.folder(place[0]).tags if place else {}
+    offset = block.numbers(tags.get(number))
+    return block.folder(offset[0]).tags if offset else {}

@@ -53,15 +53,15 @@ class Picture:
     profile: bytes | None = None
     """The ICC profile in whose RGB the samples are; None: sRGB."""
     bits: int = 8
-    """Of a channel in a file, 8 or 16, where the format has room for them."""
+    """Bits of a channel in a file, 8 or 16, where the format has them."""
     dpi: float | None = None
     """Pixels an inch on paper; None: not said."""
     exif: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Date, camera, lens, author, description and position, as `images.exif` names them."""
+    """Date, camera, lens, author, description and position, as `images.metadata` names them."""
     note: str | None = None
     """Free text that travels in the file; impasto keeps the JSON of its settings there."""
     remarks: tuple[str, ...] = ()
-    """What of the file is not in the picture, in sentences."""
+    """What of the file was left out of the picture, in sentences."""
 
     def __post_init__(self) -> None:
         shape, dtype = tuple(self.samples.shape), self.samples.dtype
@@ -108,11 +108,16 @@ class Picture:
 
         The camera's orientation is applied, and 16 bits a channel keep their precision. The samples stay in the color
         profile of the file where a picture can be painted in it; others, inks and gray become sRGB. Of several pages or
-        frames the first is taken. `remarks` say what was left behind.
+        frames the first is taken. `remarks` say what was left out.
+
+        Args:
+            path: The file; its first bytes decide what it is, and not its suffix.
+            allow_large: Whether it may have more than `MAX_PIXELS`.
 
         Raises:
-            PictureError: the file is missing, damaged, cut short, of another kind, wholly transparent, or over
-                `MAX_PIXELS` without `allow_large`.
+            PictureError: the file is missing, damaged, cut short, of a kind that is not read, wholly transparent, or
+                too large.
+            RunError: this process was forked from one that had read pictures.
 
         """
         return cls._of(decode(ImageFile.open(Path(path)), allow_large=allow_large))
@@ -144,8 +149,12 @@ class Picture:
         """Write a file, whole or not at all, in the format that the suffix of `path` names.
 
         The profile, EXIF, pixels an inch and the note are written with it. PNG and TIFF lose nothing, and hold 16 bits
-        where `bits` says so. JPEG has no transparency: the picture is laid over white. `quality`, 1 to 100, concerns
-        JPEG (4:4:4, every pixel its own color) and WebP without transparency.
+        where `bits` says so. JPEG has no transparency: the picture is laid over white.
+
+        Args:
+            path: The file.
+            overwrite: Whether an existing file is replaced.
+            quality: 1 to 100, of JPEG files (4:4:4, every pixel its own color) and WebP files without transparency.
 
         Raises:
             InputError: an unknown suffix, a picture too large for the format, an existing or impossible `path`.
@@ -162,9 +171,14 @@ class Picture:
                 raise WriteError(f"{path} could not be written: {said}; nothing was left there.") from error
 
     def resized(self, width: int, height: int) -> "Picture":
-        """Return the picture at another size, clamped to [0, 1], with all that travels with it.
+        """Return the picture at another size, clamped to [0, 1], with its alpha and metadata.
 
-        Colors count by their opacity, so that those of transparent parts do not bleed into others.
+        Colors count by their opacity, so that the colors of transparent parts do not bleed into others.
+
+        Args:
+            width: In pixels.
+            height: In pixels.
+
         """
         pixels, alpha = self.pixels, self.opacity
         if alpha is None or (width, height) == (self.width, self.height):
@@ -185,18 +199,25 @@ class Picture:
         keeps_position: bool = False,
         note: str | None = None,
     ) -> "Picture":
-        """Return other pixels, (3, H, W) in the RGB of `profile`, with the alpha and the metadata of this picture.
+        """Return other pixels with the alpha and the metadata of this picture.
 
-        `bits` and `dpi` are this picture's if not given. Where it was taken is left out unless `keeps_position`.
+        Args:
+            pixels: float32, (3, H, W), in [0, 1].
+            profile: The ICC profile in whose RGB they are; None: sRGB.
+            bits: Bits a channel; those of this picture, if not given.
+            dpi: Pixels an inch; those of this picture, if not given.
+            keeps_position: Whether the position where the photograph was taken stays in the metadata.
+            note: Free text that travels in the file.
+
         """
-        kept = self.exif if keeps_position else metadata.without_position(self.exif)
+        exif = self.exif if keeps_position else metadata.without_position(self.exif)
         return Picture(
             pixels,
             alpha=self._alpha_at(pixels.shape[2], pixels.shape[1]),
             profile=profile,
             bits=bits or self.bits,
             dpi=dpi or self.dpi,
-            exif=kept,
+            exif=exif,
             note=note,
         )
 
@@ -247,7 +268,7 @@ class Picture:
             pyvips.Error: libvips will not make them, or the system not take them.
 
         """
-        shown = self if format_.alpha else self.on_white()
+        shown = self if format_.has_alpha else self.on_white()
         pixels = shown.pixels
         if pixels.sum().isnan():
             raise ValueError("the picture holds a value that is not a number.")
@@ -255,7 +276,7 @@ class Picture:
         if shown.alpha is not None:
             channels += _channels(_unit(shown.alpha)[None])
         writing.encode(
-            writing.levels(channels, deep=self.bits == 16 and format_.deep),
+            writing.levels(channels, deep=self.bits == 16 and format_.is_deep),
             format_,
             target,
             quality=quality,

@@ -15,7 +15,7 @@ class PngChunks(NamedTuple):
 
     frames: int = 1
     codes: ColorCodes | None = None
-    """Of `cICP`, which counts before a profile."""
+    """The colors that `cICP` tells; they count before a profile."""
     is_srgb: bool = False
     """Whether `sRGB` says so, which counts before `gamma` and `primaries`."""
     gamma: float | None = None
@@ -23,10 +23,10 @@ class PngChunks(NamedTuple):
 
 
 def png_chunks(data: Any) -> PngChunks:
-    """Read the chunks of a PNG file, bytes or mapped into memory; those that are damaged say nothing."""
+    """Read the chunks of a PNG file, bytes or mapped into memory; what is damaged is left out."""
     found: dict[str, Any] = {}
-    for kind, place, length in _chunks(data):
-        body = bytes(data[place : place + min(length, 32)])
+    for kind, offset, length in _chunks(data):
+        body = bytes(data[offset : offset + min(length, 32)])
         if kind == b"acTL" and length == 8:
             found["frames"] = struct.unpack(">I", body[:4])[0] or 1
         elif kind == b"cICP" and length == 4:
@@ -42,11 +42,11 @@ def png_chunks(data: Any) -> PngChunks:
 
 
 def _chunks(data: Any) -> Iterator[tuple[bytes, int, int]]:
-    """List the kind, place and length of the chunks before the pixels."""
-    place = 8
-    while place + 12 <= len(data):
-        length, kind = struct.unpack(">I4s", data[place : place + 8])
-        if kind == b"IDAT" or place + 12 + length > len(data):
+    """List the kind, offset and length of the chunks before the pixels."""
+    offset = 8
+    while offset + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[offset : offset + 8])
+        if kind == b"IDAT" or offset + 12 + length > len(data):
             return
-        yield kind, place + 8, length
-        place += 12 + length
+        yield kind, offset + 8, length
+        offset += 12 + length

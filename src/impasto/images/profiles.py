@@ -16,7 +16,7 @@ from impasto.images.libvips import check_process
 __all__ = ["can_paint", "convert", "embed", "embedded", "is_srgb", "of_lab", "srgb", "through", "works"]
 
 _FIELD = "icc-profile-data"
-"""Of a libvips image."""
+"""The name under which a libvips image holds its profile."""
 
 _INTENT = {"intent": "relative", "black_point_compensation": True}
 
@@ -39,7 +39,13 @@ def embedded(image: Any) -> bytes | None:
 
 
 def embed(image: Any, profile: bytes | None) -> Any:
-    """Return a copy of a libvips image with another profile; with none, if `profile` is None."""
+    """Return a copy of a libvips image with another profile.
+
+    Args:
+        image: The libvips image.
+        profile: The ICC profile; None: the copy has none.
+
+    """
     image = image.copy()
     if profile is not None:
         image.set_type(pyvips.GValue.blob_type, _FIELD, profile)

@@ -1,4 +1,4 @@
-"""From an image file to upright RGB samples, and all that travels with them.
+"""Read an image file into upright RGB samples, with its profile, transparency and metadata.
 
 Whatever a file holds (inks, gray, a palette, 16 bits, a turned camera, several frames) ends here. Kinds of files are
 told apart in `loading`, what samples mean in `samples`.
@@ -160,8 +160,14 @@ def _remarks(loaded: Loaded, profile: bytes | None) -> list[str]:
         found.append("holds the inks of print; they become sRGB.")
     if loaded.samples.model in {"cielab", "icclab"}:
         found.append("holds L*a*b* colors; they become sRGB.")
-    given = profiles.embedded(loaded.image) or loaded.told
-    is_lost = given is not None and profile is None and profiles.works(given) and not profiles.is_srgb(given)
-    if is_lost and loaded.samples.model == "rgb":
+    given = profiles.embedded(loaded.image)
+    if given is not None and loaded.samples.model == "rgb" and _is_unpaintable(given, profile):
         found.append("has a color profile that cannot be painted in; its colors become sRGB.")
+    elif given is None and loaded.told is not None and _is_unpaintable(loaded.told, profile):
+        found.append("tells by its gamma that its colors are such as cannot be painted in; they become sRGB.")
     return found
+
+
+def _is_unpaintable(given: bytes, profile: bytes | None) -> bool:
+    """Tell whether colors of a given profile had to become sRGB; `profile` is that of the picture."""
+    return profile is None and profiles.works(given) and not profiles.is_srgb(given)

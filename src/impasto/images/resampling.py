@@ -1,4 +1,4 @@
-"""How images are brought to another size."""
+"""Resampling of images to another size."""
 
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -7,11 +7,20 @@ __all__ = ["resample"]
 
 
 def resample(pixels: Tensor, height: int, width: int) -> Tensor:
-    """Resample (C, H, W) to (C, `height`, `width`), float32 or float64, with the Catmull-Rom cubic.
+    """Resample an image with the Catmull-Rom cubic.
 
     When shrinking, the kernel widens with the step, so that detail finer than the new pixels averages out instead of
-    aliasing. Not clamped: edges overshoot by up to 15 % of their step, and gradients and an optimizer's state pass
-    through here too. The same size returns the same tensor. What is under way is a channel, for memory's sake.
+    aliasing. Values are not clamped: edges overshoot by up to 15 % of their step, and gradients and the state of an
+    optimizer are resampled here too. Channels are resampled one after the other, which saves memory.
+
+    Args:
+        pixels: (C, H, W), float32 or float64.
+        height: Of the result, in pixels.
+        width: Of the result, in pixels.
+
+    Returns:
+        (C, height, width); the same tensor, if it has that size already.
+
     """
     if pixels.shape[-2:] == (height, width):
         return pixels

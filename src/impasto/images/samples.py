@@ -1,6 +1,7 @@
 """What the samples of an image file mean, and how they become RGB with alpha.
 
-Gray, inks, CIE L*a*b*, YCbCr and channels beside the colors end here. Which page of which file holds them is not known.
+Gray, inks, CIE L*a*b*, YCbCr and channels besides the colors become RGB with alpha here. Which file held them is not
+known.
 """
 
 from typing import Any, NamedTuple, Self
@@ -38,7 +39,13 @@ class Samples(NamedTuple):
 
     @classmethod
     def of_page(cls, page: tiff.Page, image: Any) -> Self:
-        """Return what a page of a TIFF file says of its samples, as libvips unpacked them."""
+        """Return what a page of a TIFF file says of its samples.
+
+        Args:
+            page: The page.
+            image: Its samples, as libvips unpacks them.
+
+        """
         if page.photometric == tiff.YCBCR and (page.compression == tiff.JPEG_COMPRESSION or page.subsampling != (1, 1)):
             return cls("rgb", 3)  # it converts those, and adds an alpha to some
         if page.photometric == tiff.PALETTE:

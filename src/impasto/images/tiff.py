@@ -72,9 +72,9 @@ class Page(NamedTuple):
     """What the tags of a page say of its samples."""
 
     number: int
-    """Of the page, counted from 0."""
+    """The number of the page, counted from 0."""
     subifd: int | None
-    """Of the picture below the page; None: the page itself."""
+    """The number of the picture below the page; None: the page itself."""
     width: int
     height: int
     photometric: int
@@ -208,8 +208,8 @@ def _pages(block: TiffBlock) -> Iterator[Page]:
         if not folder.tags:
             return
         yield _page(block, folder, number, None)
-        for index, place in enumerate(block.numbers(folder.tags.get(_SUBIFDS))):
-            below = block.folder(place)
+        for index, offset in enumerate(block.numbers(folder.tags.get(_SUBIFDS))):
+            below = block.folder(offset)
             if below.tags:
                 yield _page(block, below, number, index)
         if folder.next in seen:

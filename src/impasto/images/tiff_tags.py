@@ -11,7 +11,7 @@ __all__ = ["MAX_VALUE_BYTES", "Folder", "Tag", "TiffBlock"]
 
 _TEXT_TYPE = 2
 
-_NUMBER_CODES = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 13: "I", 16: "Q", 18: "Q"}
+_NUMBER_CODES = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 13: "I", 16: "Q", 18: "Q"}
 """How a number is stored, by the tag's type, as `struct` writes it; two numbers are a fraction."""
 
 MAX_VALUE_BYTES = 1000
@@ -28,8 +28,8 @@ class Tag(NamedTuple):
     """The type of the value, as TIFF numbers types."""
     size: int
     """How many numbers or letters it has."""
-    place: int
-    """Of the value, in bytes from the header."""
+    offset: int
+    """Where the value begins, in bytes from the header."""
 
 
 class Folder(NamedTuple):
@@ -44,11 +44,11 @@ class TiffBlock(NamedTuple):
 
     data: Any
     start: int
-    """Of the header; places in the block are counted from there."""
+    """Where the header begins; offsets in the block are counted from there."""
     order: str
-    """Of bytes, as `struct` writes it."""
+    """The order of bytes, as `struct` writes it."""
     is_big: bool
-    """Whether places have 64 bits."""
+    """Whether offsets have 64 bits."""
 
     @classmethod
     def of(cls, data: Any) -> Self | None:
@@ -65,11 +65,11 @@ class TiffBlock(NamedTuple):
         """Return the folder of the first page."""
         return self.folder(next(iter(self._unpack("Q", 8) if self.is_big else self._unpack("I", 4)), 0))
 
-    def folder(self, place: int) -> Folder:
-        """Return the folder at a place; of one that is cut short, the tags that are there."""
+    def folder(self, offset: int) -> Folder:
+        """Return the folder at a offset; of one that is cut short, the tags that are there."""
         head, entry, length, inline = ("Q", "HHQ", 20, 8) if self.is_big else ("H", "HHI", 12, 4)
-        count = min(next(iter(self._unpack(head, place)), 0), _MAX_ENTRIES) if place else 0
-        first = place + struct.calcsize("<" + head)
+        count = min(next(iter(self._unpack(head, offset)), 0), _MAX_ENTRIES) if offset else 0
+        first = offset + struct.calcsize("<" + head)
         tags: dict[int, Tag] = {}
         for at in range(first, first + length * count, length):
             found = self._unpack(entry, at)
@@ -85,11 +85,11 @@ class TiffBlock(NamedTuple):
         """Return the numbers of a tag, of a fraction two; none of a missing, too long or damaged one."""
         if tag is None or tag.kind not in _NUMBER_CODES or not 0 < _bytes(tag.kind, tag.size) <= MAX_VALUE_BYTES:
             return ()
-        return self._unpack(_NUMBER_CODES[tag.kind] * tag.size, tag.place)
+        return self._unpack(_NUMBER_CODES[tag.kind] * tag.size, tag.offset)
 
-    def integer(self, place: int) -> int:
-        """Return the 32 bits at a place; 0 beyond the end."""
-        return next(iter(self._unpack("I", place)), 0)
+    def integer(self, offset: int) -> int:
+        """Return the 32 bits at a offset; 0 beyond the end."""
+        return next(iter(self._unpack("I", offset)), 0)
 
     def replace(self, data: bytearray, tag: Tag, numbers: Sequence[int]) -> None:
         """Write other numbers over the value of a tag, unless that is damaged.
@@ -102,21 +102,21 @@ class TiffBlock(NamedTuple):
         """
         code = _NUMBER_CODES.get(tag.kind, "")
         if len(code) == 1 and len(numbers) == len(self.numbers(tag)):
-            struct.pack_into(f"{self.order}{len(numbers)}{code}", data, self.start + tag.place, *numbers)
+            struct.pack_into(f"{self.order}{len(numbers)}{code}", data, self.start + tag.offset, *numbers)
 
     def text(self, tag: Tag) -> str:
         """Write the value of a tag as text: a fraction as `28/10`, several numbers with spaces between them."""
         if tag.kind == _TEXT_TYPE:
-            first = self.start + tag.place
+            first = self.start + tag.offset
             return _readable(bytes(self.data[first : first + min(tag.size, MAX_VALUE_BYTES)]).split(b"\0")[0])
         parts = len(_NUMBER_CODES.get(tag.kind, "-"))
         numbers = iter(self.numbers(tag))
         return " ".join("/".join(map(str, group)) for group in zip(*[numbers] * parts, strict=True))
 
-    def _unpack(self, code: str, place: int) -> tuple[Any, ...]:
+    def _unpack(self, code: str, offset: int) -> tuple[Any, ...]:
         """Read numbers; none beyond the end."""
         try:
-            return struct.unpack_from(self.order + code, self.data, self.start + place)
+            return struct.unpack_from(self.order + code, self.data, self.start + offset)
         except struct.error:
             return ()
 

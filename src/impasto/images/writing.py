@@ -1,4 +1,7 @@
-"""From samples to a file: which formats are written, what each has room for, and how libvips is asked for them."""
+"""Write samples to a file: the formats that are written, what each of them can hold, and the options of libvips.
+
+What a picture is and where its file goes is not known here.
+"""
 
 import re
 from collections.abc import Mapping
@@ -18,52 +21,56 @@ __all__ = ["PNG", "Format", "check_suffix", "encode", "format_of", "levels", "re
 
 
 class Format(NamedTuple):
-    """What a kind of file has room for, and how libvips writes it."""
+    """What a kind of file can hold, and how libvips writes it."""
 
     name: str
     longest_side: int
     operation: str
     options: Mapping[str, str | bool]
-    lossy: bool = False
-    alpha: bool = True
-    deep: bool = False
+    is_lossy: bool = False
+    has_alpha: bool = True
+    is_deep: bool = False
     """Whether it holds 16 bits a channel."""
 
 
-PNG = Format("PNG", 2**31 - 1, "pngsave_target", {}, deep=True)
+PNG = Format("PNG", 2**31 - 1, "pngsave_target", {}, is_deep=True)
 _JPEG = Format(
     "JPEG",
     65_500,
     "jpegsave_target",
     {"subsample_mode": "off", "optimize_coding": True},
-    lossy=True,
-    alpha=False,
+    is_lossy=True,
+    has_alpha=False,
 )
-_WEBP = Format("WebP", 16_383, "webpsave_target", {"near_lossless": True}, lossy=True)  # else half of the colors
-_TIFF = Format("TIFF", 2**31 - 1, "tiffsave_target", {"compression": "deflate", "predictor": "horizontal"}, deep=True)
-_LARGEST_TIFF = 4_000_000_000
+_WEBP = Format("WebP", 16_383, "webpsave_target", {"near_lossless": True}, is_lossy=True)  # else half of the colors
+_TIFF = Format(
+    "TIFF", 2**31 - 1, "tiffsave_target", {"compression": "deflate", "predictor": "horizontal"}, is_deep=True
+)
+_MAX_TIFF_BYTES = 4_000_000_000
 """Bytes of samples above which a TIFF file has to be a BigTIFF, whose offsets have 64 bits."""
 
-_SYSTEM = re.compile("system error: (.+)")
+_SYSTEM_ERROR = re.compile("system error: (.+)")
 """Where libvips says what the system refused."""
 
 _FORMATS = {".png": PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP, ".tif": _TIFF, ".tiff": _TIFF}
 
-_KEEP = "exif|xmp|icc"
+_WRITTEN_METADATA = "exif|xmp|icc"
 
 
 def check_suffix(path: str | Path, *, longest_side: int = 1, deep: bool = False) -> Path:
     """Return `path` if a picture can be saved under that name, before any work is done for it.
 
-    `longest_side`, in pixels, is the picture's; JPEG files end at 65,500 and WebP files at 16,383. `deep` asks for
-    16 bits a channel.
+    Args:
+        path: The file.
+        longest_side: The picture's, in pixels; JPEG files hold 65,500 and WebP files 16,383.
+        deep: Whether the file is to have 16 bits a channel.
 
     Raises:
-        InputError: the suffix is unknown, or its format has no room for that side or depth.
+        InputError: the suffix is unknown, or its format cannot hold that side or depth.
 
     """
     format_ = format_of(path, longest_side)
-    if deep and not format_.deep:
+    if deep and not format_.is_deep:
         raise InputError(f"{path} cannot hold 16 bits: a {format_.name} file has 8; name a .png or .tif file.")
     return Path(path)
 
@@ -71,8 +78,12 @@ def check_suffix(path: str | Path, *, longest_side: int = 1, deep: bool = False)
 def format_of(path: str | Path, longest_side: int) -> Format:
     """Return the format that a suffix names.
 
+    Args:
+        path: The file.
+        longest_side: The picture's, in pixels.
+
     Raises:
-        InputError: the suffix is unknown, or its format has no room for that side.
+        InputError: the suffix is unknown, or its format cannot hold that side.
 
     """
     suffix = Path(path).suffix
@@ -87,7 +98,16 @@ def format_of(path: str | Path, longest_side: int) -> Format:
 
 
 def levels(channels: list[NDArray[Any]], *, deep: bool) -> Any:
-    """Return float32 channels in [0, 1], each (H, W), as a libvips image of 8 or 16 bits, rounded strip by strip."""
+    """Return channels as a libvips image, rounded strip by strip.
+
+    Args:
+        channels: float32 in [0, 1], each (H, W).
+        deep: Whether the image has 16 bits a channel, and not 8.
+
+    Raises:
+        RunError: this process was forked from one that had read pictures.
+
+    """
     check_process()
     height, width = channels[0].shape
     bands: list[Any] = [
@@ -112,6 +132,16 @@ def encode(
 ) -> None:
     """Write the bytes of a file.
 
+    Args:
+        image: The libvips image, RGB with or without alpha.
+        format_: The kind of the file.
+        target: The libvips target that takes the bytes.
+        quality: 1 to 100, of lossy formats.
+        profile: The ICC profile in whose RGB the image is; None: sRGB without a profile.
+        dpi: Pixels an inch.
+        exif: Tags of the photograph.
+        note: Free text that travels in the file.
+
     Raises:
         pyvips.Error: libvips will not make them, or the system not take them.
         ValueError: `quality` is out of range.
@@ -121,19 +151,27 @@ def encode(
         raise ValueError(f"quality is {quality}; it goes from 1 to 100.")
     image = profiles.embed(image.copy(xres=dpi / 25.4, yres=dpi / 25.4), profile)
     write(image, exif)
-    words = described(exif)
-    if note is not None or words:
-        image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp.packet(note, words))
-    options = {**format_.options, "Q": quality} if format_.lossy else format_.options
+    properties = described(exif)
+    if note is not None or properties:
+        image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp.packet(note, properties))
+    options = {**format_.options, "Q": quality} if format_.is_lossy else format_.options
     if format_ is _WEBP and image.hasalpha():
         options = {"lossless": True}  # a nearly lossless file rounds transparency too
     size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
-    if format_ is _TIFF and size > _LARGEST_TIFF:
+    if format_ is _TIFF and size > _MAX_TIFF_BYTES:
         options = {**options, "bigtiff": True}
-    getattr(image, format_.operation)(target, keep=_KEEP, **options)
+    getattr(image, format_.operation)(target, keep=_WRITTEN_METADATA, **options)
 
 
 def refusal(error: pyvips.Error, format_: Format, width: int, height: int) -> str:
-    """Say in a few words why a file was not written."""
-    why = _SYSTEM.search(str(error))
-    return why[1].lower() if why else f"{format_.name} refused {width} × {height} pixels"
+    """Say in a few words why a file was not written.
+
+    Args:
+        error: What libvips raised.
+        format_: The kind of the file.
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+
+    """
+    cause = _SYSTEM_ERROR.search(str(error))
+    return cause[1].lower() if cause else f"{format_.name} refused {width} × {height} pixels"

@@ -1,7 +1,7 @@
 """A note inside an XMP packet (ISO 16684-1), the one place for text that PNG, JPEG, WebP and TIFF all have.
 
-Beside it, the packet may hold properties that other programs read: who made a photograph, when, with which camera.
-A note is any text; what it says is not known here, nor are image files.
+The packet may also hold properties that other programs read: who made a photograph, when, with which camera. A note is
+any text; what it says is not known here, nor are image files.
 """
 
 import re
@@ -10,10 +10,10 @@ from types import MappingProxyType
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-__all__ = ["LONGEST", "packet", "properties", "read"]
+__all__ = ["MAX_PACKET_BYTES", "packet", "properties", "read"]
 
-LONGEST = 60_000
-"""Bytes of a packet with its note; libvips leaves a longer one out of a JPEG file without a word."""
+MAX_PACKET_BYTES = 60_000
+"""Length of a packet with its note; libvips leaves a longer one out of a JPEG file without a word."""
 
 _NAMESPACE = "urn:impasto:1.0:"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -28,17 +28,21 @@ _LISTS = {
     "dc:rights": ('<rdf:Alt><rdf:li xml:lang="x-default">', "</rdf:li></rdf:Alt>"),
     "dc:description": ('<rdf:Alt><rdf:li xml:lang="x-default">', "</rdf:li></rdf:Alt>"),
 }
-"""What stands around the values of properties that are lists, or texts in several languages."""
+"""The elements around the values of properties that are lists, or texts in several languages."""
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
-    """Return the packet that carries a note, and where there is room properties by names such as `dc:rights`.
+    """Return the packet that carries a note, and properties if it does not become too long.
+
+    Args:
+        note: Any text; None: there is none.
+        properties: Texts by names such as `dc:rights`.
 
     Raises:
-        ValueError: a text holds a character that XML cannot, or the packet would be over `LONGEST`.
+        ValueError: a text holds a character that XML cannot, or the packet would be over `MAX_PACKET_BYTES`.
 
     """
     texts = {"impasto:note": note, **properties}
@@ -50,10 +54,10 @@ def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
         f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about=""{declared}>{written}'
         '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     ).encode()
-    if len(whole) > LONGEST and properties:
+    if len(whole) > MAX_PACKET_BYTES and properties:
         return packet(note)
-    if len(whole) > LONGEST:
-        raise ValueError(f"the note takes {len(whole)} bytes as XMP; a file has room for {LONGEST}.")
+    if len(whole) > MAX_PACKET_BYTES:
+        raise ValueError(f"the note takes {len(whole)} bytes as XMP; a file has room for {MAX_PACKET_BYTES}.")
     return whole
 
 
@@ -66,9 +70,9 @@ def _element(name: str, text: str) -> str:
     return f"<{name}>{before}{written}{after}</{name}>"
 
 
-def read(found: bytes) -> str | None:
+def read(packet_bytes: bytes) -> str | None:
     """Return our note from a packet, as an element or as the attribute other programs make of it, or None."""
-    for node in _descriptions(found):
+    for node in _descriptions(packet_bytes):
         child = node.find(f"{{{_NAMESPACE}}}note")
         if child is not None:
             return child.text or ""
@@ -77,30 +81,30 @@ def read(found: bytes) -> str | None:
     return None
 
 
-def properties(found: bytes) -> Mapping[str, str]:
-    """Return the properties of a packet, by names such as `dc:rights`; a list's parts are joined by semicolons."""
+def properties(packet_bytes: bytes) -> Mapping[str, str]:
+    """Return the properties of a packet, by names such as `dc:rights`; the items of a list are joined by semicolons."""
     names = {space: name for name, space in _SPACES.items()}
     texts: dict[str, str] = {}
-    for node in _descriptions(found):
-        for tag, text in [*node.attrib.items(), *((child.tag, _said(child)) for child in node)]:
+    for node in _descriptions(packet_bytes):
+        for tag, text in [*node.attrib.items(), *((child.tag, _text(child)) for child in node)]:
             space, _, name = tag.removeprefix("{").partition("}")
             if space in names and text.strip():
                 texts[f"{names[space]}:{name}"] = " ".join(text.split())
     return texts
 
 
-def _said(node: ET.Element) -> str:
-    """Return the text of a property: its own, the parts of a list, or the first of several languages."""
+def _text(node: ET.Element) -> str:
+    """Return the text of a property: its own, the items of a list, or the first of several languages."""
     items = [item.text or "" for item in node.iter(f"{{{_RDF}}}li")]
     if node.find(f"{{{_RDF}}}Alt") is not None:
         items = items[:1]
     return "; ".join(items) if items else node.text or ""
 
 
-def _descriptions(found: bytes) -> list[ET.Element]:
-    """List what a packet says of the picture; nothing, where it is damaged."""
+def _descriptions(packet_bytes: bytes) -> list[ET.Element]:
+    """List the descriptions in a packet; none, if it is damaged."""
     try:
-        text = found.decode().strip("\0 \r\n\t\ufeff")
+        text = packet_bytes.decode().strip("\0 \r\n\t\ufeff")
         if "<!DOCTYPE" in text:
             return []  # XMP has none; entities that expand without end need one
         root = ET.fromstring(text)  # noqa: S314 (no document type, no entity)

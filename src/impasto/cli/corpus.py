@@ -1,0 +1,79 @@
+"""A table of what is read, left out or refused of the image files in a folder: `scripts/corpus DIR`.
+
+It is for people who report a file that gives trouble, and for us: a file that ends in neither a picture nor a sentence
+is a mistake of impasto's, and the exit code is then 1.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from impasto.errors import ImpastoError
+from impasto.images import Picture, profiles
+
+__all__ = ["Row", "main", "rows"]
+
+
+class Row(NamedTuple):
+    """What became of a file."""
+
+    file: str
+    outcome: str
+    """`read`, `refused` or `failed`."""
+    read: str
+    """Size, depth, transparency and colors of what was read."""
+    said: str
+    """What was left out, or why the file was refused."""
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    """Open every file below a folder, in the order of their names, and say what became of each."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = str(path.relative_to(folder))
+        try:
+            picture = Picture.open(path, allow_large=True)
+        except ImpastoError as error:
+            yield Row(name, "refused", "", _without(path, str(error)))
+        except Exception as error:  # whatever it is, the table names it
+            yield Row(name, "failed", "", f"{type(error).__name__}: {error}")
+        else:
+            yield Row(name, "read", _described(picture), " ".join(_without(path, each) for each in picture.remarks))
+
+
+def _described(picture: Picture) -> str:
+    """Say in a few words what a picture is."""
+    parts = [f"{picture.width} × {picture.height}", f"{picture.bits} bits"]
+    parts += ["transparency"] if picture.opacity is not None else []
+    parts += ["sRGB" if profiles.is_srgb(picture.profile) else "a profile of its own"]
+    return ", ".join(parts)
+
+
+def _without(path: Path, sentence: str) -> str:
+    """Return a sentence without the path that it begins with."""
+    return " ".join(sentence.removeprefix(str(path)).split())
+
+
+def main(words: list[str]) -> int:
+    """Print the table of a folder, and return the exit code: 0, 1 if a file failed, or 2 without a folder."""
+    if len(words) != 1 or not Path(words[0]).is_dir():
+        sys.stderr.write("usage: scripts/corpus DIR\n")
+        return 2
+    found = list(rows(Path(words[0])))
+    widths = [max((len(row[column]) for row in found), default=0) for column in range(3)]
+    for row in found:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        _print("  ".join([*cells, row.said]).rstrip())
+    counts = {outcome: sum(row.outcome == outcome for row in found) for outcome in ("read", "refused", "failed")}
+    _print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    return 1 if counts["failed"] else 0
+
+
+def _print(line: str) -> None:
+    """Print a line, and escape what the terminal has no letters for."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
