@@ -23,11 +23,13 @@ from impasto.errors import (
     WeightsError,
     WriteError,
 )
+from impasto.jobs.job import Job, StyleSource
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
     from impasto.images import Picture
     from impasto.images.masks import Mask
+    from impasto.jobs.session import Session
     from impasto.network.vgg import VGG19
     from impasto.network.weights import load_weights
     from impasto.transfer.progress import Progress, Result
@@ -41,6 +43,7 @@ __all__ = [
     "DownloadError",
     "ImpastoError",
     "InputError",
+    "Job",
     "Mask",
     "OutOfMemoryError",
     "Picture",
@@ -50,10 +53,12 @@ __all__ = [
     "Run",
     "RunError",
     "Runtime",
+    "Session",
     "Settings",
     "SettingsError",
     "SpaceError",
     "Style",
+    "StyleSource",
     "StyleTransfer",
     "WeightsError",
     "WriteError",
@@ -64,6 +69,7 @@ __all__ = [
 _HOMES = {
     "Mask": "images.masks",
     "Picture": "images",
+    "Session": "jobs.session",
     "VGG19": "network.vgg",
     "load_weights": "network.weights",
     **dict.fromkeys(("Progress", "Result"), "transfer.progress"),
