@@ -14,6 +14,7 @@ from tiny import tiny_weights
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="runs that are killed, and as many that are interrupted")
+    parser.addoption("--interruptions", type=int, default=60, help="signals that raise at random moments of a run")
     parser.addoption("--fuzz", type=int, default=60, help="mutated pictures, settings and checkpoints, each")
 
 
