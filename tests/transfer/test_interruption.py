@@ -1,0 +1,217 @@
+"""A run that is interrupted at any place goes on: to the same bytes, or it says why not.
+
+`pytest tests/transfer/test_interruption.py --interruptions 1000` for long.
+"""
+
+import random
+import signal
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+import torch
+
+import impasto
+from impasto import Runtime, Settings, StyleTransfer
+from impasto.objective.objective import Objective
+from impasto.optimizers import LBFGS
+
+HOME = str(Path(impasto.__file__).parent)
+
+
+@pytest.fixture
+def transfer(weights):
+    """Make a StyleTransfer whose runs have two stages, unless told otherwise."""
+
+    def make(**changes):
+        settings = Settings(
+            **{"size": 184, "first_size": 128, "iterations": 6, "tolerance": 0, "tv_weight": 1.0, **changes}
+        )
+        runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
+        return StyleTransfer(settings, runtime, weights=weights)
+
+    return make
+
+
+@pytest.fixture
+def start(transfer, picture):
+    """Start a run of two stages."""
+    made = transfer()
+    return lambda **more: made.start(picture(96, 96), picture(seed=1), **more)
+
+
+def finish(run):
+    for _ in run:
+        pass
+    return run.result()
+
+
+def interrupted_once(monkeypatch, owner, name, at):
+    """Raise what Ctrl-C does in a call of a method, once."""
+    method, calls = getattr(owner, name), count(1)
+
+    def call(self, *arguments):
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return method(self, *arguments)
+
+    monkeypatch.setattr(owner, name, call)
+
+
+@pytest.mark.parametrize("at", [1, 6])
+def test_a_run_that_is_interrupted_in_an_evaluation_goes_on_as_if_it_had_not_been(start, monkeypatch, at):
+    expected, run = finish(start()), start()
+    interrupted_once(monkeypatch, Objective, "evaluate", at)
+    with pytest.raises(KeyboardInterrupt):
+        finish(run)
+    assert len(run.history) == at - 1
+    assert run.stopped == "unfinished"
+    result = finish(run)
+    assert result.stopped == "finished"
+    assert torch.equal(result.picture.pixels, expected.picture.pixels)
+    assert not any(progress.remark for progress in result.history)
+
+
+def test_a_run_whose_step_fails_goes_on_from_the_best_image_and_says_so(start, monkeypatch, tmp_path):
+    run = start(checkpoint=tmp_path / "run.checkpoint")
+    interrupted_once(monkeypatch, LBFGS, "_move", 4)
+    with pytest.raises(KeyboardInterrupt):
+        finish(run)
+    best = run.preview().pixels
+    run.save_checkpoint()  # of a state to go on from
+    progress = next(run)
+    assert progress.loss == min(progress.loss for progress in run.history)  # of the best image, again
+    assert torch.equal(run.preview().pixels, best)
+    assert progress.remark == "a step was interrupted, so the best image is painted on."
+    again = start(checkpoint=tmp_path / "run.checkpoint")
+    assert again.resumed == 3
+    assert next(again).loss == progress.loss
+    assert finish(run).stopped == finish(again).stopped == "finished"
+
+
+@pytest.mark.parametrize("name", ["evaluate", "step"])
+def test_a_signal_in_a_step_waits_until_the_run_stands_behind_it(start, monkeypatch, name):
+    """What the optimizer remembers is changed in place by then."""
+    expected, run = finish(start()), start()
+    step, calls = LBFGS.step, count(1)
+
+    def interrupted(self, *arguments):
+        if next(calls) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(LBFGS, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        finish(run)
+    assert len(run.history) == 4
+    assert torch.equal(finish(run).picture.pixels, expected.picture.pixels)
+
+
+class Stopped(Exception):  # noqa: N818
+    """What a handler raises."""
+
+
+def test_signals_that_raise_at_random_moments_do_not_change_the_picture(start, pytestconfig):
+    def stop(*_):
+        raise Stopped
+
+    expected = finish(start()).picture.pixels
+    began = time.perf_counter()
+    steps = len(finish(start()).history)
+    longest = 2 * (time.perf_counter() - began) / steps
+    chance, before = random.Random(0), signal.signal(signal.SIGALRM, stop)
+    raised = 0
+    try:
+        while raised < pytestconfig.getoption("--interruptions"):
+            run = start()
+            while run.stopped == "unfinished":
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, longest))
+                    next(run, None)
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                except Stopped:
+                    raised += 1
+            assert torch.equal(run.preview().pixels, expected)
+            assert [progress.evaluation for progress in run.history] == [*range(1, 7), *range(1, 5)]
+            assert not any(progress.remark for progress in run.history)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert torch.get_num_threads() == 2
+
+
+def lines(run, at=None):
+    """Take a step of a run, raise at the line of impasto's own that is reached as number `at`; return how many were."""
+    reached = 0
+
+    def trace(frame, event, _):
+        nonlocal reached
+        if not frame.f_code.co_filename.startswith(HOME):
+            return None
+        if event == "line":
+            reached += 1
+            if reached == at:
+                sys.settrace(None)
+                raise Stopped
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        next(run)
+    finally:
+        sys.settrace(before)
+    return reached
+
+
+def test_an_exception_at_any_line_of_a_step_leaves_a_run_that_goes_on_or_says_why_not(transfer, picture):
+    """Also where no signal is raised: an error of the library at any line, that of a lack of memory among them."""
+    made = transfer(size=48, first_size=0, iterations=4)
+
+    def begun():
+        run = made.start(picture(), picture(seed=1))
+        next(run)
+        next(run)
+        return run
+
+    expected, total = finish(begun()).picture.pixels, lines(begun())
+    assert total > 300
+    said = 0
+    for at in range(1, total, total // 60):
+        run = begun()
+        with pytest.raises(Stopped):
+            lines(run, at)
+        assert [progress.evaluation for progress in finish(run).history] == [1, 2, 3, 4]
+        remarks = [progress.remark for progress in run.history if progress.remark]
+        said += bool(remarks)
+        if remarks:
+            assert remarks == ["a step was interrupted, so the best image is painted on."]
+        else:
+            assert torch.equal(run.preview().pixels, expected), at
+    assert 0 < said < 30
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+@pytest.mark.parametrize("where", ["begun", "advanced", "both", "all"])
+def test_a_run_takes_no_notice_of_the_modes_of_pytorch_around_it(start, weights, picture, mode, where):
+    expected = finish(start()).picture.pixels
+    if where == "all":
+        with mode():
+            found = finish(start(initial=None))
+    elif where == "begun":
+        with mode():
+            run = start()
+        found = finish(run)
+    else:
+        run = start()
+        with mode():
+            next(run)
+        found = finish(run) if where == "advanced" else None
+        if found is None:
+            with mode():
+                next(run)
+                found = finish(run)
+    assert torch.equal(found.picture.pixels, expected)
