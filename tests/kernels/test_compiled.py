@@ -1,6 +1,12 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
+import impasto
 from impasto.kernels.cpu.compiled import fits
 from impasto.kernels.cpu.pooling import Pool
 from impasto.kernels.cpu.relu import by_bits, by_output
@@ -83,3 +89,44 @@ def test_products_with_rows_and_sums_of_them(how, dtype, length, threads, reques
     weights, total = torch.randn(7, generator=generator), vectors[0].clone()
     lbfgs_history._add_rows(total, matrix, weights)
     torch.testing.assert_close(total, vectors[0] + weights @ matrix.float(), rtol=1e-4, atol=1e-4)
+
+
+WITHOUT_HOME = """
+import os
+os.path.expanduser = lambda path: path  # as where HOME is not set and the user has no entry
+os.access = lambda *_: False
+"""
+
+COMPUTES = """
+import torch
+from impasto.kernels.cpu.compiled import relu
+from impasto.kernels.cpu.compiled.threads import _HAS_CACHE_FOLDER
+from impasto.kernels.cpu.relu import by_bits
+values = torch.tensor([-1.0, 2.0]).reshape(1, 1, 1, 2).contiguous(memory_format=torch.channels_last)
+cotangent = torch.ones_like(values)
+by_bits(values)(cotangent)
+assert cotangent.tolist() == [[[[0.0, 1.0]]]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "environment"),
+    [
+        (WITHOUT_HOME, "assert not _HAS_CACHE_FOLDER", {}),
+        ("", "assert _HAS_CACHE_FOLDER", {"NUMBA_CACHE_DIR": "/proc/nothing"}),
+    ],
+    ids=["no home folder", "a folder that cannot be written"],
+)
+def test_kernels_are_compiled_where_nothing_can_be_cached(tmp_path, before, after, environment):
+    script = before + COMPUTES + after
+    path = str(Path(impasto.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, **environment, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -118,9 +118,20 @@ def load_weights(
     if source == "codebook":
         return _codebook()
     if source == "torchvision":
-        target = (cache or user_cache_path("impasto")) / url.rpartition("/")[2]
+        target = (cache or _cache_folder()) / url.rpartition("/")[2]
         return _torchvision(fetch(url, target, _TORCHVISION_SHA256, progress))
     return _own(Path(source))
+
+
+def _cache_folder() -> Path:
+    """Return the folder where downloaded weights are stored."""
+    folder = user_cache_path("impasto")
+    if not folder.is_absolute():  # "~", where a container has no home folder
+        raise WeightsError(
+            "there is no home folder to store the torchvision weights in; set HOME or XDG_CACHE_HOME, or give the path "
+            "of a weights file."
+        )
+    return folder
 
 
 def _codebook() -> Weights:

@@ -10,7 +10,10 @@ function's own, addresses among them.
 # pyright: reportCallIssue=false, reportPrivateImportUsage=false, reportUnknownArgumentType=false
 # (what numba compiles is Python in name only)
 import ctypes
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,13 @@ from numba.extending import intrinsic
 __all__ = ["LIBRARIES", "Compiled", "inlined", "pointers", "run", "take", "threaded"]
 
 LIBRARIES = Path(torch.__file__).parent / "lib"
+
+_HAS_CACHE_FOLDER = (
+    bool(os.environ.get("NUMBA_CACHE_DIR"))
+    or os.access(Path(__file__).parent, os.W_OK)
+    or Path(os.path.expanduser("~")).is_absolute()  # noqa: PTH111 (which returns "~" where there is no home folder)
+)
+"""Whether numba finds a folder for what it compiles: one that it is given, one beside this file, or the user's cache."""
 
 Compiled = Any
 """What numba makes of a function."""
@@ -40,12 +50,24 @@ def run(work: Compiled, *numbers: int) -> None:
 
 def inlined(function: Callable[..., None]) -> Compiled:
     """Compile a part of a job."""
-    return numba.njit(fastmath=True, error_model="numpy", cache=True)(function)
+    return _compiled(numba.njit, function)
 
 
 def threaded(function: Callable[[Any], None]) -> Compiled:
     """Compile what each thread does; it is given the job's address."""
-    return numba.cfunc("void(voidptr)", fastmath=True, error_model="numpy", cache=True)(function)
+    return _compiled(partial(numba.cfunc, "void(voidptr)"), function)
+
+
+def _compiled(decorator: Callable[..., Any], function: Callable[..., None]) -> Compiled:
+    """Compile a function, once for a machine if there is a folder for what is compiled.
+
+    Without a home folder numba would make one named `~` in the working folder, and where it can write nowhere it raises.
+    """
+    options = {"fastmath": True, "error_model": "numpy"}
+    if _HAS_CACHE_FOLDER:
+        with suppress(RuntimeError):
+            return decorator(cache=True, **options)(function)
+    return decorator(cache=False, **options)(function)
 
 
 @intrinsic
