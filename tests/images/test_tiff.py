@@ -9,7 +9,7 @@ from image_writers import page, tiff
 
 from impasto.errors import PictureError
 from impasto.images import Picture
-from pictures import icc
+from pictures import icc, vips
 
 FULL = page(np.full((80, 100, 3), 50, np.uint8), 2, t254=(4, [0]))
 UNMARKED = page(np.full((8, 10, 3), 250, np.uint8), 2)
@@ -287,3 +287,25 @@ def test_a_profile_counts_where_channels_are_left_out(tmp_path):
     picture = opened(tmp_path, tiff(made))
     assert picture.profile == icc("p3")
     assert picture.samples[:, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_a_bigtiff_is_understood_too(tmp_path):
+    array = np.random.default_rng(0).integers(0, 256, (24, 37, 4), np.uint8)
+    vips(array, "srgb").tiffsave(str(tmp_path / "a.tif"), bigtiff=True)
+    picture = Picture.open(tmp_path / "a.tif")
+    assert (picture.samples.permute(1, 2, 0).numpy()[array[..., 3] > 0] == array[..., :3][array[..., 3] > 0]).all()
+    assert picture.alpha is not None
+    data = (tmp_path / "a.tif").read_bytes()
+    (first,) = struct.unpack_from("<Q", data, 8)
+    (count,) = struct.unpack_from("<Q", data, first)
+    for at in range(first + 8, first + 8 + 20 * count, 20):
+        if struct.unpack_from("<H", data, at)[0] == 262:
+            sensor = data[: at + 12] + struct.pack("<H", 32803) + data[at + 14 :]
+    assert refusal(tmp_path, sensor).startswith("is a raw photograph")
+
+
+@pytest.mark.parametrize("at", [8, 16])
+def test_a_bigtiff_whose_offsets_lead_nowhere_is_damaged(tmp_path, at):
+    data = bytearray(b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + struct.pack("<Q", 1) + bytes(40))
+    struct.pack_into("<Q", data, at, 2**64 - 1)
+    assert refusal(tmp_path, bytes(data)).startswith("is damaged or cut short")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from impasto import Mask, Style
+from impasto import Mask, Picture, Style
 from impasto.errors import InputError, PictureError
 from impasto.planning.plan import Size
 from impasto.transfer.styles import regions
@@ -15,9 +15,9 @@ def half(name, left):
     return Mask(weights if left else 1 - weights, name)
 
 
-def of(*styles, keep=None):
+def of(*styles, keep=None, seen=None):
     images = [torch.rand(3, 40, 50) for _ in styles]
-    return regions(styles, images, SIZE, keep, lambda tensor: tensor), images
+    return regions(styles, images, SIZE, keep, lambda tensor: tensor, seen=seen), images
 
 
 def test_styles_without_a_region_are_blended_everywhere(picture):
@@ -56,6 +56,34 @@ def test_a_region_that_is_empty_or_tiny_is_refused_by_name(picture):
         of(Style(picture(), region=Mask(weights, "dot.png")))
     with pytest.raises(PictureError, match="the rest of the picture covers 0 of"):
         of(Style(picture(), region=Mask(torch.ones(64, 96))), Style(picture()))
+
+
+def nearly_transparent(picture, width, height):
+    alpha = torch.zeros(height, width)
+    alpha[:5, :5] = 1
+    return Picture(picture(width, height).pixels, alpha=alpha)
+
+
+def test_a_message_about_what_is_transparent_says_so_and_names_no_mask(picture):
+    with pytest.raises(
+        PictureError, match="^a style image shows 25 of 50 × 40 pixels and is transparent elsewhere; 256"
+    ):
+        of(Style(nearly_transparent(picture, 50, 40)))
+    seen = Mask.of_opacity(nearly_transparent(picture, 96, 64))
+    with pytest.raises(
+        PictureError, match="^the content image shows 25 of 96 × 64 pixels and is transparent elsewhere"
+    ):
+        of(Style(picture()), seen=seen)
+
+
+def test_a_region_where_nothing_can_be_painted_says_why(picture):
+    right, left = half("sky.png", left=False), half("face.png", left=True)
+    with pytest.raises(PictureError, match="^sky.png covers 0 of 96 × 64 pixels that are not transparent; it needs"):
+        of(Style(picture(), region=right), seen=left)
+    with pytest.raises(PictureError, match="^face.png covers 0 of 96 × 64 pixels that are not kept; it needs at least"):
+        of(Style(picture(), region=left), keep=left)
+    with pytest.raises(PictureError, match="^face.png covers 0 of 96 × 64 pixels that are not transparent or kept"):
+        of(Style(picture(), region=left), keep=left, seen=left)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class TiffBlock(NamedTuple):
         return self.folder(next(iter(self._unpack("Q", 8) if self.is_big else self._unpack("I", 4)), 0))
 
     def folder(self, offset: int) -> Folder:
-        """Return the folder at a offset; of one that is cut short, the tags that are there."""
+        """Return the folder at an offset; of one that is cut short, the tags that are there."""
         head, entry, length, inline = ("Q", "HHQ", 20, 8) if self.is_big else ("H", "HHI", 12, 4)
         count = min(next(iter(self._unpack(head, offset)), 0), _MAX_ENTRIES) if offset else 0
         first = offset + struct.calcsize("<" + head)
@@ -88,7 +88,7 @@ class TiffBlock(NamedTuple):
         return self._unpack(_NUMBER_CODES[tag.kind] * tag.size, tag.offset)
 
     def integer(self, offset: int) -> int:
-        """Return the 32 bits at a offset; 0 beyond the end."""
+        """Return the 32 bits at an offset; 0 beyond the end."""
         return next(iter(self._unpack("I", offset)), 0)
 
     def replace(self, data: bytearray, tag: Tag, numbers: Sequence[int]) -> None:
@@ -117,7 +117,7 @@ class TiffBlock(NamedTuple):
         """Read numbers; none beyond the end."""
         try:
             return struct.unpack_from(self.order + code, self.data, self.start + offset)
-        except struct.error:
+        except (struct.error, OverflowError):
             return ()
 
 

@@ -1,0 +1,37 @@
+"""What a picture is in memory, and what it refuses to be."""
+
+import pytest
+import torch
+from checks import smooth
+
+from impasto.images import Picture
+from pictures import icc, profile
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [torch.zeros(4, 8, 8), torch.zeros(3, 8), torch.zeros(3, 0, 8), torch.zeros(3, 8, 8, dtype=torch.float64)],
+)
+def test_pixels_of_another_shape_or_dtype_are_refused(pixels: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"torch\.float32 of shape \(3, H, W\)"):
+        Picture(pixels)
+
+
+@pytest.mark.parametrize("alpha", [torch.zeros(8, 9), torch.zeros(1, 8, 8), torch.zeros(8, 8, dtype=torch.float64)])
+def test_an_alpha_of_another_shape_or_dtype_is_refused(alpha: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"alpha is .*torch\.float32 of shape \(8, 8\)"):
+        Picture(torch.zeros(3, 8, 8), alpha=alpha)
+
+
+def test_a_profile_that_nothing_can_be_painted_in_is_refused() -> None:
+    for bad in (profile("cmyk"), icc("linear"), b"no profile"):
+        with pytest.raises(ValueError, match="not one that a picture can be painted in"):
+            Picture(torch.zeros(3, 8, 8), profile=bad)
+        with pytest.raises(ValueError, match="not one that a picture can be painted in"):
+            Picture(torch.zeros(3, 8, 8)).in_profile(bad)
+
+
+def test_a_picture_tells_its_size_and_not_its_tensor() -> None:
+    picture = smooth(48, 64)
+    assert (picture.width, picture.height) == (64, 48)
+    assert repr(picture) == "Picture(64 × 48)"
