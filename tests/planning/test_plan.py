@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from impasto.errors import PictureError
 from impasto.planning.memory import Budget
-from impasto.planning.plan import SHORTEST, Size, make_plan
+from impasto.planning.plan import Size, make_plan
 from impasto.settings import Settings
+from impasto.settings.limits import MIN_SIDE
 
 PHOTO, PAINTING = Size(1024, 768), Size(1280, 1014)
 
@@ -116,8 +117,8 @@ def test_more_processes_than_a_picture_can_be_divided_among_are_refused():
 
 
 @given(
-    width=st.integers(SHORTEST, 8000),
-    height=st.integers(SHORTEST, 8000),
+    width=st.integers(MIN_SIDE, 8000),
+    height=st.integers(MIN_SIDE, 8000),
     size=st.integers(32, 8000),
     first=st.integers(0, 3000),
 )
@@ -125,12 +126,12 @@ def test_every_plan_grows_to_its_size_and_every_picture_in_it_is_large_enough(wi
     try:
         plan = make_plan(Settings(size=size, first_size=first), Size(width, height), [PAINTING])
     except PictureError:
-        assert size * min(width, height) < (SHORTEST + 1) * max(width, height)
+        assert size * min(width, height) < (MIN_SIDE + 1) * max(width, height)
         return
     longs = [max(stage.size) for stage in plan.stages]
     assert longs == sorted(set(longs))
     assert longs[-1] == size
-    assert all(min(*stage.size, *stage.styles[0]) >= SHORTEST for stage in plan.stages)
+    assert all(min(*stage.size, *stage.styles[0]) >= MIN_SIDE for stage in plan.stages)
 
 
 @pytest.mark.parametrize(

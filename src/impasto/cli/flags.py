@@ -76,9 +76,10 @@ def _read(source: Path) -> Settings:
     """Read settings from a JSON file, or from the metadata of a picture painted earlier."""
     if source.suffix.lower() == ".json":
         try:
-            return Settings.from_json(source.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            text = source.read_bytes()
+        except OSError:
             raise SettingsError(f"the settings file {source} cannot be read; give a JSON file or a picture.") from None
+        return Settings.from_json(text)
     from impasto.images import read_note  # noqa: PLC0415 (torch)
 
     try:

@@ -8,24 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from impasto.errors import PictureError, SpaceError
-from impasto.layers import LAYERS
 from impasto.planning.memory import FUSED_TAKING, Budget, Layout, cheapest
 from impasto.planning.tiles import Wraps
 from impasto.settings import Settings
+from impasto.settings.limits import GRID, MIN_SIDE
 
-__all__ = ["SHORTEST", "Keeping", "Plan", "Size", "Stage", "make_plan"]
-
-SHORTEST = 32
-"""Pixels that the short side of every picture needs: two units of conv5_1, which padding by reflection requires."""
+__all__ = ["Keeping", "Plan", "Size", "Stage", "make_plan"]
 
 _FIRST_SHORT = 128
 """Short side of a first stage, where the picture has it: less than the receptive field of conv5_1 sees no forms."""
 
 _NARROWEST = 32
 """Pixels of a first stage's long side, at least, for each process."""
-
-_GRID = LAYERS["conv5_4"].stride
-"""Pixels of which the sides of a picture are multiples, where its edges meet."""
 
 _THINNEST = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
@@ -67,7 +61,7 @@ class Size(NamedTuple):
 
 
 def _rounded(side: int) -> int:
-    return max(2, round(side / _GRID)) * _GRID
+    return max(2, round(side / GRID)) * GRID
 
 
 class Stage(NamedTuple):
@@ -154,16 +148,16 @@ def make_plan(
 
     """
     for name, size in [("content", content), *(("style", size) for size in styles)]:
-        if min(size) < SHORTEST:
-            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {SHORTEST} on its short side.")
+        if min(size) < MIN_SIDE:
+            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {MIN_SIDE} on its short side.")
     for style in styles:
         if max(style) > _THINNEST * min(style):
             raise PictureError(
                 f"the style is {style} pixels, too thin to learn from; crop it to 1 : {_THINNEST} at most."
             )
     final = content.with_long_side(settings.size)
-    if min(final) < SHORTEST:
-        least = math.ceil(SHORTEST * max(content) / min(content))
+    if min(final) < MIN_SIDE:
+        least = math.ceil(MIN_SIDE * max(content) / min(content))
         raise PictureError(
             f"the content is {content} pixels, which is {final} at size {settings.size}, too thin to paint; "
             f"crop it, or give a size of at least {least}."
@@ -198,7 +192,7 @@ def make_plan(
 
 def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable[[int], bool]) -> str:
     """Say that nothing fits, and which size would; `fits` judges long sides."""
-    least, most = math.ceil(SHORTEST * max(content) / min(content)), settings.size
+    least, most = math.ceil(MIN_SIDE * max(content) / min(content)), settings.size
     advice = "give more memory"
     if fits(least):
         while most - least > 1:
@@ -223,4 +217,4 @@ def _long_sides(settings: Settings, final: Size) -> list[int]:
 def _style_size(picture: Size, style: Size, scale: float) -> Size:
     """Scale a style image so that its short side is the picture's times `scale`."""
     size = style.with_short_side(min(picture) * scale)
-    return size if min(size) >= SHORTEST else style.with_short_side(SHORTEST)
+    return size if min(size) >= MIN_SIDE else style.with_short_side(MIN_SIDE)

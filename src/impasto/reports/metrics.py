@@ -20,9 +20,10 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
 from impasto.objective.targets import measured
-from impasto.planning.plan import SHORTEST, Plan, Size
+from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
+from impasto.settings.limits import MIN_SIDE
 from impasto.transfer.scene import Inputs, Scene
 from impasto.transfer.style_transfer import StyleTransfer
 from impasto.transfer.styles import Style
@@ -197,8 +198,8 @@ def _check(content: Picture, result: Picture) -> None:
     """Refuse pictures that cannot be compared."""
     sizes = {"content": Size(content.width, content.height), "result": Size(result.width, result.height)}
     for name, size in sizes.items():
-        if min(size) < SHORTEST:
-            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {SHORTEST} on its short side.")
+        if min(size) < MIN_SIDE:
+            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {MIN_SIDE} on its short side.")
     shapes = [size.width / size.height for size in sizes.values()]
     if abs(log(shapes[0] / shapes[1])) > _SHAPES:
         raise InputError(

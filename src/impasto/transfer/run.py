@@ -22,15 +22,13 @@ from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
+from impasto.settings.limits import PLATEAU_WINDOW
 from impasto.transfer.iteration import Iteration, Point, Readings, iteration
 from impasto.transfer.progress import Clock, Progress, Result, Stopped
 from impasto.transfer.run_state import Keeper, Saved, Standing
 from impasto.transfer.scene import Inputs, Scene
 
 __all__ = ["Run"]
-
-_WINDOW = 20
-"""Evaluations over which a plateau is judged, as the help of `tolerance` says."""
 
 _FAILURES = 3
 """Evaluations in a row of no use after which a run goes back to its best image."""
@@ -401,6 +399,6 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _is_flat(bests: Sequence[float], tolerance: float) -> bool:
     """Judge whether the best loss fell by less than a share of `tolerance` over the last evaluations."""
-    if tolerance == 0 or len(bests) <= _WINDOW + 1:
+    if tolerance == 0 or len(bests) <= PLATEAU_WINDOW + 1:
         return False
-    return bests[-1 - _WINDOW] - bests[-1] < tolerance * bests[-1 - _WINDOW]
+    return bests[-1 - PLATEAU_WINDOW] - bests[-1] < tolerance * bests[-1 - PLATEAU_WINDOW]

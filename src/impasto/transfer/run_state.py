@@ -17,6 +17,7 @@ from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
 from impasto.planning.plan import Plan
+from impasto.settings.limits import CHECKPOINT_TIME_FRACTION
 from impasto.transfer import checkpoint
 from impasto.transfer.progress import Progress
 
@@ -24,9 +25,6 @@ __all__ = ["Identity", "Keeper", "Saved", "Standing", "digest"]
 
 Identity = Mapping[str, str | int | float | bool | None]
 """What has to be equal for a run to go on, by name: options, what computes, and hashes of what is painted from."""
-
-_SHARE = 0.05
-"""Of a run's time, at most, that goes into its checkpoints."""
 
 _REMEDY = "delete it to begin anew"
 
@@ -157,7 +155,7 @@ class Keeper:
     def is_due(self) -> bool:
         """Tell whether it is time; all processes are told the same."""
         since = time.perf_counter() - self._last
-        return self._group.any(wanted=0 < self._every <= since and self._cost <= _SHARE * since)
+        return self._group.any(wanted=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
 
     def keep(self, standing: Standing, plan: Plan) -> None:
         """Write where a run stands.

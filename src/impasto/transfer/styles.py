@@ -12,6 +12,7 @@ from impasto.images import Picture
 from impasto.images.masks import Mask
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Size
+from impasto.settings.limits import MAX_STYLE_SCALE
 
 __all__ = ["Style", "regions"]
 
@@ -44,8 +45,10 @@ class Style:
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:
             raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
-        if not 0 < self.scale <= 10:
-            raise InputError(f"a style's scale cannot be {self.scale}; it takes a number, above 0 and at most 10.")
+        if not 0 < self.scale <= MAX_STYLE_SCALE:
+            raise InputError(
+                f"a style's scale cannot be {self.scale}; it takes a number, above 0 and at most {MAX_STYLE_SCALE}."
+            )
 
 
 def regions(
