@@ -2,8 +2,9 @@ import math
 
 import pytest
 
+from footprints import cheapest
 from impasto.layers import up_to
-from impasto.planning.memory import Budget, cheapest
+from impasto.planning.memory import Budget
 from impasto.planning.tiles import Tiling
 from impasto.settings import Settings
 

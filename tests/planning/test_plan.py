@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from footprints import budget_of, make_plan
 from impasto.errors import PictureError
 from impasto.planning.memory import Budget
-from impasto.planning.plan import Size, make_plan
+from impasto.planning.plan import Size
 from impasto.settings import Settings
 from impasto.settings.limits import MIN_SIDE
 
@@ -80,7 +81,7 @@ def test_a_stage_says_how_it_fits_and_the_plan_what_it_takes():
 
 
 def test_a_run_keeps_as_much_as_fits_of_the_memory_that_is_freed():
-    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(held=0.6e9))
+    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget_of(held=0.6e9))
     need = plan.needed
     for room, keeping in ((1.76 * need, "all"), (1.74 * need, "small"), (need + 0.21e9, "small"), (need + 1e8, "none")):
         tight = plan._replace(limit=plan.held + room)
@@ -89,11 +90,11 @@ def test_a_run_keeps_as_much_as_fits_of_the_memory_that_is_freed():
 
 
 def test_a_gpu_expands_its_segments_of_memory_where_not_half_as_much_again_fits():
-    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(feature=2, fused=True))
+    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget_of(feature=2, fused=True), fused=True)
     need = plan.needed
     for room, keeping in ((1.51 * need + 0.3e9, "all"), (1.49 * need + 0.3e9, "none")):
         assert plan._replace(limit=room).keeping == keeping
-    tight = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(limit=3e9, feature=2, fused=True))
+    tight = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget_of(limit=3e9, feature=2, fused=True), fused=True)
     assert tight.bytes <= tight.limit == 0.9 * 3e9
 
 

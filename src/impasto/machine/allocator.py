@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from impasto.planning.plan import Keeping
+from impasto.planning.footprint import Keeping, Overhead
 
-__all__ = ["keep", "keeping", "trim"]
+__all__ = ["keep", "keeping", "overheads", "trim"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
@@ -31,6 +31,18 @@ _KEEPING: Mapping[Keeping, Mapping[int, int]] = {
     "none": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 19, _TRIM_THRESHOLD: 1 << 20},
 }
 """Small ones are what the library comes to by itself in a process that uses large blocks."""
+
+
+_OVERHEADS: Mapping[Keeping, Overhead] = {"all": Overhead(1.75), "small": Overhead(1, 0.2e9), "none": Overhead()}
+"""What is taken of a processor's memory beyond the need, the fastest first: docs/notes/speed.md."""
+
+_GPU_OVERHEADS: Mapping[Keeping, Overhead] = {"all": Overhead(1.5, 0.3e9), "none": Overhead(1.15, 0.15e9)}
+"""What is taken of a GPU's memory beyond the need, the fastest first: docs/notes/gpu.md."""
+
+
+def overheads(device: torch.device) -> Mapping[Keeping, Overhead]:
+    """Return what is taken of a device's memory beyond the need, by what stays with the process, the fastest first."""
+    return _OVERHEADS if device.type == "cpu" else _GPU_OVERHEADS
 
 
 @contextmanager

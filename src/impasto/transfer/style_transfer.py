@@ -24,6 +24,7 @@ from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
+from impasto.transfer.footprint import footprint
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
 from impasto.transfer.run_state import Identity, Keeper, Saved
@@ -151,7 +152,9 @@ class StyleTransfer:
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}
         budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         budget = budget if room is None else budget.with_room(room)
-        return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])
+        scales = [style.scale for style in inputs.styles]
+        taken = footprint(self.settings, self.network)
+        return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
 
     def _machine_of(self, saved: Saved) -> Machine:
         """Compute as a kept run did, where the runtime leaves that open."""
