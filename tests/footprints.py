@@ -25,12 +25,12 @@ def budget_of(*words, fused=False, **given):
 
 
 def cheapest(settings, height, width, budget, longest, *, fused=False):
-    taken = footprint_of(settings, budget.feature, fused=fused)
+    taken = footprint_of(settings, budget.feature_bytes, fused=fused)
     return memory.cheapest(settings, height, width, taken, budget, longest=longest)
 
 
 def make_plan(settings, content, styles, budget=None, *, fused=False, **given):
     budget = budget or Budget()
     return plan.make_plan(
-        settings, content, styles, footprint_of(settings, budget.feature, fused=fused), budget, **given
+        settings, content, styles, footprint_of(settings, budget.feature_bytes, fused=fused), budget, **given
     )

@@ -159,7 +159,7 @@ def test_an_evaluation_finds_what_it_finds_on_a_processor(weights, changes, regi
     areas = [half(96, 160), 1 - half(96, 160)] if regions == 2 else [None]
     listed = [Region([style], area) for style, area in zip(styles, areas, strict=False)]
     kept = Kept(half(96, 160) / 2, content)
-    tiling = Tiling(side, kept=1, wraps=settings.wraps)
+    tiling = Tiling(side, retained_tiles=1, wraps=settings.wraps)
 
     def evaluated():
         objective = Objective.build(settings, network, content, listed, kept=kept, tiling=tiling)
@@ -248,5 +248,5 @@ def test_a_gpu_takes_tiles_where_the_whole_does_not_fit_or_has_too_many_units():
     assert laid_out(4096, 1000).tiles == 1
     assert laid_out(4096, 12).tiles > 1
     assert laid_out(8192, 1000).tiles > 1
-    assert laid_out(8192, 40).tiling.kept > 1
+    assert laid_out(8192, 40).tiling.retained_tiles > 1
     assert laid_out(8192, 12) is None

@@ -37,7 +37,7 @@ def test_a_layout_takes_what_it_took(row):
 def test_a_plan_takes_what_it_took(row):
     budget, fused = budget_and_device(row["budget"])
     plan = make_plan(Settings(size=1024), Size(1600, 1200), [Size(900, 1100)], budget, fused=fused)
-    assert [plan.keeping, plan.bytes, plan.needed, plan.work] == row["plan"]
+    assert [plan.caching, plan.bytes, plan.needed, plan.work] == row["plan"]
 
 
 def test_the_table_has_whole_and_divided_images_each_way_to_store_targets_and_some_that_fit_nowhere():
@@ -51,4 +51,4 @@ def test_the_table_has_whole_and_divided_images_each_way_to_store_targets_and_so
 
 def test_nothing_fits_into_less_than_the_process_takes():
     with pytest.raises(SpaceError, match="does not fit"):
-        make_plan(Settings(), Size(1600, 1200), [Size(900, 1100)], budget_of(limit=0.3e9, held=0.3e9))
+        make_plan(Settings(), Size(1600, 1200), [Size(900, 1100)], budget_of(limit=0.3e9, baseline=0.3e9))

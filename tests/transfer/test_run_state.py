@@ -28,7 +28,7 @@ def start(weights, picture, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _at_every_evaluation(monkeypatch):
-    monkeypatch.setattr("impasto.transfer.run_state._SHARE", math.inf)
+    monkeypatch.setattr("impasto.transfer.run_state.CHECKPOINT_TIME_FRACTION", math.inf)
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"init": "noise", "normalize": True}], ids=str)
@@ -257,7 +257,7 @@ def test_a_run_with_too_little_memory_is_planned_anew_and_goes_on(start, monkeyp
     run = start(first_size=0, iterations=20)
     kept.clear()
     history = list(run)
-    assert kept == ["all", run.plan.keeping, "small"]  # at the start, by the new plan, after the run
+    assert kept == ["all", run.plan.caching, "small"]  # at the start, by the new plan, after the run
     assert len(history) == 20
     assert history[4].remark.startswith("the memory did not suffice for ")
     assert history[-1].loss < history[3].loss

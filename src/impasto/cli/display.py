@@ -119,7 +119,7 @@ def silence() -> Generator[Show, None, None]:
     yield show
 
 
-_HELD = {"bfloat16": "held in bfloat16", "computed": "computed each time"}
+_STORAGE = {"bfloat16": "stored in bfloat16", "recomputed": "computed each time"}
 
 
 def plan(run: "Run", seconds: float) -> None:
@@ -128,9 +128,9 @@ def plan(run: "Run", seconds: float) -> None:
     for name in ("stage", "pixels", "evaluations", "tiles", "history", "memory", "work"):
         table.add_column(name, justify="left" if name in {"tiles", "history"} else "right")
     for number, stage in enumerate(run.plan.stages, start=1):
-        layout = stage.layout
-        tiles = f"{layout.tiles} of {layout.tiling.side}, {layout.tiling.kept} kept" if layout.tiles > 1 else "1"
-        history = f"{layout.history} in {layout.history_type}" if run.settings.optimizer == "lbfgs" else ""
+        layout, tiling = stage.layout, stage.layout.tiling
+        tiles = f"{layout.tiles} of {tiling.side}, {tiling.retained_tiles} retained" if layout.tiles > 1 else "1"
+        history = f"{layout.history} in {layout.history_dtype}" if run.settings.optimizer == "lbfgs" else ""
         memory = f"{layout.bytes / 1e9:.2f} GB"
         table.add_row(
             str(number), str(stage.size), str(stage.evaluations), tiles, history, memory, f"{layout.work:.2f}"
@@ -138,9 +138,9 @@ def plan(run: "Run", seconds: float) -> None:
     console = Console(highlight=False, markup=False)
     console.print(table)
     for number, stage in enumerate(run.plan.stages, start=1):
-        if stage.layout.tiling.targets != "kept":
-            console.print(f"In stage {number} the content's features are {_HELD[stage.layout.tiling.targets]}.")
-    gigabytes = f"{run.plan.bytes / 1e9:.2f} GB, {run.plan.held / 1e9:.2f} GB of it without any stage"
+        if stage.layout.tiling.targets != "stored":
+            console.print(f"In stage {number} the content's features are {_STORAGE[stage.layout.tiling.targets]}.")
+    gigabytes = f"{run.plan.bytes / 1e9:.2f} GB, {run.plan.baseline / 1e9:.2f} GB of it without any stage"
     console.print(f"About {gigabytes}, and {clock(seconds)} in time.")
 
 

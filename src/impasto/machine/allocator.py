@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from impasto.planning.footprint import Keeping, Overhead
+from impasto.planning.footprint import Caching, Overhead
 
 __all__ = ["keep", "keeping", "overheads", "trim"]
 
@@ -25,7 +25,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _ALLOCATOR_VARIABLES = {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}
 """With which users say how PyTorch's allocator takes a GPU's memory."""
 
-_KEEPING: Mapping[Keeping, Mapping[int, int]] = {
+_KEEPING: Mapping[Caching, Mapping[int, int]] = {
     "all": {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1},
     "small": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20},
     "none": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 19, _TRIM_THRESHOLD: 1 << 20},
@@ -33,20 +33,20 @@ _KEEPING: Mapping[Keeping, Mapping[int, int]] = {
 """Small ones are what the library comes to by itself in a process that uses large blocks."""
 
 
-_OVERHEADS: Mapping[Keeping, Overhead] = {"all": Overhead(1.75), "small": Overhead(1, 0.2e9), "none": Overhead()}
+_OVERHEADS: Mapping[Caching, Overhead] = {"all": Overhead(1.75), "small": Overhead(1, 0.2e9), "none": Overhead()}
 """What is taken of a processor's memory beyond the need, the fastest first: docs/notes/speed.md."""
 
-_GPU_OVERHEADS: Mapping[Keeping, Overhead] = {"all": Overhead(1.5, 0.3e9), "none": Overhead(1.15, 0.15e9)}
+_GPU_OVERHEADS: Mapping[Caching, Overhead] = {"all": Overhead(1.5, 0.3e9), "none": Overhead(1.15, 0.15e9)}
 """What is taken of a GPU's memory beyond the need, the fastest first: docs/notes/gpu.md."""
 
 
-def overheads(device: torch.device) -> Mapping[Keeping, Overhead]:
+def overheads(device: torch.device) -> Mapping[Caching, Overhead]:
     """Return what is taken of a device's memory beyond the need, by what stays with the process, the fastest first."""
     return _OVERHEADS if device.type == "cpu" else _GPU_OVERHEADS
 
 
 @contextmanager
-def keeping(which: Keeping) -> Generator[None, None, None]:
+def keeping(which: Caching) -> Generator[None, None, None]:
     """Keep these until the end, and give back what is free then."""
     keep(which)
     try:
@@ -63,7 +63,7 @@ def trim() -> None:
         library.malloc_trim(0)
 
 
-def keep(which: Keeping) -> None:
+def keep(which: Caching) -> None:
     """Keep these for what is taken next, and give back the others; without the GNU library, change nothing."""
     library = _library()
     set_allocator = getattr(torch._C, "_accelerator_setAllocatorSettings", None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

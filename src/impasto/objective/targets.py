@@ -17,7 +17,7 @@ from impasto.losses import DISTANCES, Statistic, Texture, moments
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19
 from impasto.planning.footprint import IMAGE_BYTES
-from impasto.planning.tiles import Held, Tile, Tiling, Wraps
+from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
 from impasto.settings import Settings
 
 __all__ = [
@@ -66,7 +66,7 @@ class Region(NamedTuple):
 
 
 def content_targets(
-    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, held: Held
+    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, storage: Storage
 ) -> Targets:
     """Return the content image's features for any tile; it has its margin."""
 
@@ -74,14 +74,14 @@ def content_targets(
         found = network.forward(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
         return {name: features[tile.mine(name)] for name, features in found.items()}
 
-    if held == "computed":
+    if storage == "recomputed":
         return measure
-    dtype = torch.bfloat16 if held == "bfloat16" else None
+    dtype = torch.bfloat16 if storage == "bfloat16" else None
     own = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
     return own.__getitem__
 
 
-def stored_bytes(layers: Collection[str], feature: int) -> dict[Held, float]:
+def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
     """Return the bytes a pixel that `content_targets` stores from one evaluation to the next.
 
     Args:
@@ -95,8 +95,8 @@ def stored_bytes(layers: Collection[str], feature: int) -> dict[Held, float]:
     """
     units = sum(LAYERS[name].units for name in layers)
     short = torch.bfloat16.itemsize
-    rounded: dict[Held, float] = {"bfloat16": units * short} if feature > short else {}
-    return {"kept": units * feature, **rounded, "computed": IMAGE_BYTES}
+    rounded: dict[Storage, float] = {"bfloat16": units * short} if feature > short else {}
+    return {"stored": units * feature, **rounded, "recomputed": IMAGE_BYTES}
 
 
 def textures(

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from impasto.planning.tiles import Held
+from impasto.planning.tiles import Storage
 from impasto.settings.choices import HistoryDtype
 
-__all__ = ["IMAGE_BYTES", "Footprint", "Keeping", "NetworkFootprint", "OptimizerFootprint", "Overhead", "StepFootprint"]
+__all__ = ["IMAGE_BYTES", "Caching", "Footprint", "NetworkFootprint", "OptimizerFootprint", "Overhead", "StepFootprint"]
 
 IMAGE_BYTES = 3 * 4
 """Bytes a pixel of an image in float32, with three channels."""
@@ -99,7 +99,7 @@ class Footprint(NamedTuple):
     """The network down to the deepest layer that any loss looks at."""
     content: NetworkFootprint
     """The network down to the deepest layer that the content loss looks at."""
-    targets: Mapping[Held, float]
+    targets: Mapping[Storage, float]
     """What the content loss compares with, by how it is stored; each process stores a part, but recomputes from all."""
     optimizer: OptimizerFootprint
     images: float
@@ -110,7 +110,7 @@ class Footprint(NamedTuple):
     """A style image while it is measured, a pixel of it."""
 
 
-Keeping = Literal["all", "small", "none"]
+Caching = Literal["all", "small", "none"]
 """Which blocks of memory the allocator caches when they are freed: the more, the sooner a run ends."""
 
 

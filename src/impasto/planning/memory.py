@@ -14,8 +14,8 @@ from itertools import product
 from typing import NamedTuple
 
 from impasto.layers import up_to
-from impasto.planning.footprint import IMAGE_BYTES, Footprint, Keeping, Overhead
-from impasto.planning.tiles import Held, Tile, Tiling
+from impasto.planning.footprint import IMAGE_BYTES, Caching, Footprint, Overhead
+from impasto.planning.tiles import Storage, Tile, Tiling
 from impasto.settings import Settings
 from impasto.settings.choices import HistoryDtype
 
@@ -42,11 +42,11 @@ class Budget(NamedTuple):
 
     limit: float = math.inf
     """Bytes that the process may take."""
-    held: float = 0
+    baseline: float = 0
     """Bytes of the limit that the process takes before a run, with the network ready."""
-    feature: int = 4
+    feature_bytes: int = 4
     """Bytes of one feature."""
-    history_type: HistoryDtype | None = None
+    history_dtype: HistoryDtype | None = None
     """The precision of L-BFGS's pairs; None: the more precise one that fits."""
     processes: int = 1
     """Processes that paint the image together; the bytes are those of one process."""
@@ -54,23 +54,23 @@ class Budget(NamedTuple):
     """Masks of the picture, each with a guide at every layer."""
     styles: int = 0
     """Pixels of all style images together."""
-    overheads: Mapping[Keeping, Overhead] = {"none": Overhead()}
+    overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
     """What the allocator takes beyond the need, by what it caches, the fastest first; a plan has to fit the last."""
 
     @property
-    def sure(self) -> float:
+    def usable(self) -> float:
         """Bytes that the process may be predicted to take: less than the limit by what a prediction may be wrong by."""
         return _USABLE_FRACTION * self.limit
 
     @property
-    def room(self) -> float:
+    def available(self) -> float:
         """Bytes for the run itself, with as little cached as can be."""
         least = self.overheads["none"]
-        return (self.sure - self.held - least.bytes) / least.factor
+        return (self.usable - self.baseline - least.bytes) / least.factor
 
-    def with_room(self, room: float) -> "Budget":
+    def with_available(self, available: float) -> "Budget":
         """Change the limit so that there are so many bytes for the run itself."""
-        return self._replace(limit=(self.held + self.overheads["none"].taken(room)) / _USABLE_FRACTION)
+        return self._replace(limit=(self.baseline + self.overheads["none"].taken(available)) / _USABLE_FRACTION)
 
 
 class Layout(NamedTuple):
@@ -81,7 +81,7 @@ class Layout(NamedTuple):
     """How many tiles there are."""
     history: int
     """Pairs of L-BFGS."""
-    history_type: HistoryDtype
+    history_dtype: HistoryDtype
     """The precision of the pairs."""
     bytes: int
     """Bytes at the peak, beyond what the process takes before the run."""
@@ -172,7 +172,7 @@ class _Problem(NamedTuple):
         layers, processes = self.settings.active_layers, self.budget.processes
         for side in _TILE_SIDES:
             if side < max(self.height, self.width):
-                tiling = Tiling(side, shares=processes, wraps=self.settings.wraps)
+                tiling = Tiling(side, processes=processes, wraps=self.settings.wraps)
                 parts = _parts(tiling.tiles(self.height, self.width, layers), layers)
                 if parts.largest < self.footprint.network.max_pixels:
                     yield from ((tiling._replace(targets=stored), parts) for stored in self.footprint.targets)
@@ -181,7 +181,7 @@ class _Problem(NamedTuple):
         """List the histories to choose from, the longest and most precise first."""
         halvings = int(math.log2(self.full / _MIN_HISTORY)) if self.settings.optimizer == "lbfgs" else 0
         lengths = [self.full >> halving for halving in range(max(1, halvings + 1))]
-        asked = self.budget.history_type
+        asked = self.budget.history_dtype
         dtypes: Iterable[HistoryDtype] = self.footprint.optimizer.pair if asked is None else (asked,)
         return [_History(pairs, dtype) for pairs in lengths for dtype in dtypes]
 
@@ -189,22 +189,22 @@ class _Problem(NamedTuple):
         """Return a layout with as many tiles retained as fit, or None where not one does."""
         fixed = self._fixed(tiling.targets, parts, history)
         mine = parts.number / self.budget.processes
-        retained = fixed.retained_tiles(self.budget.room, mine)
+        retained = fixed.retained_tiles(self.budget.available, mine)
         if retained < 1:
             return None
         work = self._work(tiling.targets, parts, history, retained / mine)
-        needed = int(fixed.bytes(retained))
-        return Layout(tiling._replace(kept=retained), parts.number, history.pairs, history.dtype, needed, work)
+        needed, tiling = int(fixed.bytes(retained)), tiling._replace(retained_tiles=retained)
+        return Layout(tiling, parts.number, history.pairs, history.dtype, needed, work)
 
-    def _fixed(self, targets: Held, parts: _Parts, history: _History) -> _Fixed:
+    def _fixed(self, targets: Storage, parts: _Parts, history: _History) -> _Fixed:
         """Add up the bytes that do not depend on how many tiles are retained."""
         footprint, processes, pixels = self.footprint, self.budget.processes, self.height * self.width
         network, optimizer = footprint.network, footprint.optimizer
         remembered = optimizer.state + optimizer.pair[history.dtype] * history.pairs
         remembered /= processes if optimizer.is_divided else 1
-        content = footprint.targets[targets] / (1 if targets == "computed" else processes)
+        content = footprint.targets[targets] / (1 if targets == "recomputed" else processes)
         tile, under_way = parts.largest * network.retained, parts.largest * network.peak
-        if targets == "computed":  # beside a tile's activations
+        if targets == "recomputed":  # beside a tile's activations
             under_way = max(under_way, tile + parts.largest * footprint.content.forward)
         return _Fixed(
             run=pixels * (footprint.images + remembered + content + footprint.mask * self.budget.masks),
@@ -214,11 +214,11 @@ class _Problem(NamedTuple):
             measuring=footprint.style * self.budget.styles - IMAGE_BYTES * pixels + tile,
         )
 
-    def _work(self, targets: Held, parts: _Parts, history: _History, retained: float) -> float:
+    def _work(self, targets: Storage, parts: _Parts, history: _History, retained: float) -> float:
         """Return the work of an evaluation over that of the whole image; `retained` is the fraction of tiles."""
         whole = _macs(self.settings.active_layers)
         forward = 2 - retained
-        if targets == "computed":
+        if targets == "recomputed":
             forward *= 1 + _macs(self.settings.active_content_layers) / whole
         work = parts.macs / self.budget.processes / (self.height * self.width * whole) * (forward + 1) / 2
         rounded = (history.dtype == "bfloat16") + (targets == "bfloat16")

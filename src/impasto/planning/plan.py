@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from impasto.errors import PictureError, SpaceError
-from impasto.planning.footprint import Footprint, Keeping, Overhead
+from impasto.planning.footprint import Caching, Footprint, Overhead
 from impasto.planning.memory import Budget, Layout, cheapest
 from impasto.planning.tiles import Wraps
 from impasto.settings import Settings
@@ -78,11 +78,11 @@ class Plan(NamedTuple):
     """The stages of a run, smallest first, and the memory that it takes."""
 
     stages: tuple[Stage, ...]
-    held: float = 0
+    baseline: float = 0
     """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf
     """Bytes that the process may be predicted to take."""
-    overheads: Mapping[Keeping, Overhead] = {"none": Overhead()}
+    overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
     """What the allocator takes beyond the need, by what it caches, the fastest first."""
 
     @property
@@ -101,7 +101,7 @@ class Plan(NamedTuple):
         return max(stage.layout.bytes for stage in self.stages)
 
     @property
-    def keeping(self) -> Keeping:
+    def caching(self) -> Caching:
         """What the allocator caches: as much as fits."""
         for caching in self.overheads:
             if self._taken(caching) < self.limit:
@@ -111,10 +111,10 @@ class Plan(NamedTuple):
     @property
     def bytes(self) -> float:
         """Bytes that the process takes at the peak."""
-        return self._taken(self.keeping)
+        return self._taken(self.caching)
 
-    def _taken(self, caching: Keeping) -> float:
-        return self.held + self.overheads[caching].taken(self.needed)
+    def _taken(self, caching: Caching) -> float:
+        return self.baseline + self.overheads[caching].taken(self.needed)
 
 
 _UNLIMITED = Budget()
@@ -171,7 +171,7 @@ def make_plan(
                 _too_large(settings, content, budget, lambda side: stage(side, 1, settings.history) is not None)
             )
         stages.append(found)
-    return Plan(tuple(stages), budget.held, budget.sure, budget.overheads)
+    return Plan(tuple(stages), budget.baseline, budget.usable, budget.overheads)
 
 
 def _check_pictures(content: Size, styles: Sequence[Size]) -> None:
@@ -212,7 +212,7 @@ def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable
         advice = f"give more memory, or a size of at most {least}"
     return (
         f"a picture of {content.with_long_side(settings.size)} pixels does not fit into {budget.limit / 1e9:.3g} GB, "
-        f"of which the program and the pictures as they are take {budget.held / 1e9:.2f}; {advice}."
+        f"of which the program and the pictures as they are take {budget.baseline / 1e9:.2f}; {advice}."
     )
 
 

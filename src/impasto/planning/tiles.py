@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from impasto.layers import IMAGE, LAYERS, at
 
-__all__ = ["BAND", "GPU_UNITS", "UNCUT", "Cuts", "Held", "Span", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
+__all__ = ["BAND", "GPU_UNITS", "UNCUT", "Cuts", "Span", "Storage", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
 
 BAND = 1 << 22
 """Units that are worked on at a time, at most about, where a signal can be passed in bands of rows."""
@@ -24,7 +24,7 @@ GPU_UNITS = 2**31
 _FEWEST, _STEP = 24, 8
 """Rows of a band, at least, and of which there is a multiple: Winograd's algorithm takes four together."""
 
-Held = Literal["kept", "bfloat16", "computed"]
+Storage = Literal["stored", "bfloat16", "recomputed"]
 """As they are, rounded, or not at all, but computed each time."""
 
 Wraps = tuple[bool, bool]
@@ -108,11 +108,11 @@ class Tiling(NamedTuple):
 
     side: int = 0
     """Pixels that a tile owns along a side, at most about; 0 for one tile, the whole image."""
-    kept: int = 1
+    retained_tiles: int = 1
     """Tiles whose features are kept; those of all others are computed once more."""
-    targets: Held = "kept"
+    targets: Storage = "stored"
     """How the content image's features are held from one evaluation to the next."""
-    shares: int = 1
+    processes: int = 1
     """Processes that tiles are divided among: neighbors, as many for each."""
     wraps: Wraps = (False, False)
     """What the image does; each side that wraps around is a multiple of the grid."""
@@ -120,7 +120,7 @@ class Tiling(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether there is but one tile, whatever the size."""
-        return not self.side and self.shares == 1
+        return not self.side and self.processes == 1
 
     def margin(self, layers: Collection[str]) -> tuple[int, int]:
         """Return how many pixels from beyond the edges tiles see: rows above and below, columns left and right.
@@ -142,8 +142,8 @@ class Tiling(NamedTuple):
         tall = height >= width
         margins = self.margin(layers)
         cut = partial(_spans, step=step, halo=halo)
-        down = cut(height, self.side or height, margin=margins[0], shares=self.shares if tall else 1)
-        across = cut(width, self.side or width, margin=margins[1], shares=1 if tall else self.shares)
+        down = cut(height, self.side or height, margin=margins[0], shares=self.processes if tall else 1)
+        across = cut(width, self.side or width, margin=margins[1], shares=1 if tall else self.processes)
         if tall:
             return [Tile(rows, columns) for rows in down for columns in across]
         return [Tile(rows, columns) for columns in across for rows in down]

@@ -190,12 +190,12 @@ class Run:
         """Evaluate and step until the next report; nothing, if the memory did not suffice and there is a new plan."""
         at = self._at
         if self._keeping is None:
-            self._keeping = allocator.keeping(self.plan.keeping)
+            self._keeping = allocator.keeping(self.plan.caching)
             self._keeping.__enter__()
         self._keep_now_and_then()
         try:
             self._iterate = self._iterate or self._iteration()
-            if self.plan.keeping != "all":
+            if self.plan.caching != "all":
                 allocator.trim()  # or small blocks leave holes
             found = self._iterate(self._point(), self._evaluations_to_report())
         except (MemoryError, RuntimeError) as error:
@@ -320,12 +320,12 @@ class Run:
             raise error
         before = self.plan.bytes
         try:
-            self.plan = self._replan(_TIGHTER * (before - self.plan.held))
+            self.plan = self._replan(_TIGHTER * (before - self.plan.baseline))
         except PictureError as none:
             raise RunError(f"the memory did not suffice, and no plan takes less than {before / 1e9:.2f} GB.") from none
         finally:
             error.__traceback__ = None  # it holds on to what was under way
-        allocator.keep(self.plan.keeping)
+        allocator.keep(self.plan.caching)
         at = self._at
         at.image = at.best
         at.optimizer = self._optimizer(self._stage, at.rescues).init(at.best)
@@ -388,7 +388,7 @@ class Run:
         rate, power = share * settings.learning_rate, settings.preconditioner
         if settings.optimizer == "adam":
             return Adam(rate, power)
-        history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
+        history_dtype = torch.bfloat16 if layout.history_dtype == "bfloat16" else None
         return LBFGS(layout.history, rate, power, history_dtype, group=self._machine.group).shortened(share)
 
 

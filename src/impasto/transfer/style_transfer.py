@@ -151,7 +151,7 @@ class StyleTransfer:
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}
         budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
-        budget = budget if room is None else budget.with_room(room)
+        budget = budget if room is None else budget.with_available(room)
         scales = [style.scale for style in inputs.styles]
         taken = footprint(self.settings, self.network)
         return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
