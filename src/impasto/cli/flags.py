@@ -1,4 +1,4 @@
-"""Flags made from the options of Settings and Runtime; nothing about an option is written here."""
+"""Flags made from the options of Settings and Runtime; each option says itself which commands have a flag for it."""
 
 import dataclasses
 import json
@@ -22,6 +22,7 @@ _GROUPS = {
 
 
 def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
+    """Return the name, type and default of the flag of an option."""
     help = f"{option.help} [{'' if option.is_switch else option.accepts + '; '}default: {option.default}]"  # noqa: A001
     kind: Any = (bool | str | None if several else bool | None) if option.is_switch else str | None
     return (
@@ -56,6 +57,14 @@ else:
 def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:
     """Return the options: the defaults, changed by a settings file, then by a preset, then by flags.
 
+    Args:
+        flags: The command's flags, each a text or None; None for no flags.
+        preset_name: The name of a preset.
+        source: A JSON file, or a picture with settings in its metadata.
+
+    Returns:
+        What the picture will be, and how it is computed.
+
     Raises:
         SettingsError: a name or value is not accepted, or the file holds no settings.
 
@@ -69,6 +78,7 @@ def choose(flags: object, preset_name: str | None = None, source: Path | None = 
 
 
 def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flags that are options of a model."""
     return {name: value for name, value in given.items() if name in model.model_fields}
 
 

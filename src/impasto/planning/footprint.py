@@ -1,6 +1,6 @@
 """What the parts of a run take in memory, as numbers that each part states beside its code and the planner adds up.
 
-Numbers are bytes a pixel of the picture, or of what a tile looks at, unless they say otherwise.
+Numbers are bytes a pixel of the picture, or of what a tile sees, unless they say otherwise.
 """
 
 import math

@@ -121,7 +121,7 @@ class _Parts(NamedTuple):
     macs: float
     """Multiply-adds of all tiles together, once forward."""
     largest: int
-    """Pixels that a tile looks at, at most."""
+    """Pixels that the largest tile sees."""
 
 
 class _History(NamedTuple):
@@ -157,7 +157,7 @@ class _Fixed(NamedTuple):
 
 
 class _Problem(NamedTuple):
-    """What is to be laid out."""
+    """An image for which a layout is looked for."""
 
     settings: Settings
     height: int

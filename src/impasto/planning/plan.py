@@ -66,7 +66,7 @@ class Stage(NamedTuple):
     evaluations: int
     """Evaluations of the objective, at most."""
     layout: Layout
-    """How it fits into memory."""
+    """How the stage fits into memory."""
 
     @property
     def work(self) -> float:
