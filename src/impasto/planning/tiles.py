@@ -62,7 +62,7 @@ class Span(NamedTuple):
         return self.start > 0, self.stop < self.length
 
     def seen(self, layer: str = IMAGE) -> slice:
-        """Return the units of a layer that the tile computes, by their place in the whole image: fewer in deeper layers."""
+        """Return the units of a layer that the tile computes, by their place in the whole image."""
         this = at(layer)
         before, after = (this.reach * cut for cut in self.cuts)
         return slice((self.start + before) // this.stride, (self.stop - after) // this.stride)
