@@ -86,7 +86,7 @@ def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             "ms": round(1e3 * later, 3),
             "TFLOP/s of convolutions": round(FLOPS_PER_PIXEL * size**2 / later / 1e12),
             "first report after, s": round(seconds[15 if size < 2048 else 3], 2),
-            "history": f"{run.plan.stages[0].layout.history} in {run.plan.stages[0].layout.history_type}",
+            "history": f"{run.plan.stages[0].layout.history} in {run.plan.stages[0].layout.history_dtype}",
             "allocated at the peak, MB": round(torch.cuda.max_memory_allocated() / 1e6),
             "reserved at the peak, MB": round(torch.cuda.max_memory_reserved() / 1e6),
             "planned, MB": round(run.plan.bytes / 1e6),

@@ -17,6 +17,7 @@ from impasto import Picture, Runtime, StyleTransfer
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Size, make_plan
+from impasto.transfer.footprint import footprint
 
 
 def environment() -> dict[str, Any]:
@@ -83,7 +84,7 @@ class Judge:
         self.device = device
         exact = StyleTransfer(transfer.settings, Runtime(device=device, dtype="float32"), weights=transfer.weights)
         sizes = [Size(picture.width, picture.height) for picture in (content, style)]
-        stage = make_plan(exact.settings, sizes[0], sizes[1:]).stages[-1]
+        stage = make_plan(exact.settings, sizes[0], sizes[1:], footprint(exact.settings, exact.network)).stages[-1]
         pairs = (content, stage.size), (style, stage.styles[0])
         placed = [picture.resized(*size).pixels.to(device) for picture, size in pairs]
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):

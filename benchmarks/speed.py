@@ -215,14 +215,14 @@ def measure_memory(size: int, dtype: Any, history_dtype: Any) -> dict[str, Any]:
     content, style = Picture.open(demo.photograph()).resized(size, size), Picture(demo.painting())
     runtime = Runtime(dtype=dtype, history_dtype=history_dtype)
     plan = StyleTransfer(settings, runtime).plan(content, [style])
-    just = Budget(held=plan.held).with_room(1.05 * plan.needed).limit  # enough to need no tiles
+    just = Budget(baseline=plan.baseline).with_available(1.05 * plan.needed).limit  # enough to need no tiles
     transfer = StyleTransfer(settings, runtime.replace(memory=f"{just / 1e6:.0f}MB"))
     _objective(transfer, 64)(0.5)  # the kernels are made, which takes the same at any size
     reset_peak()
     before = resident_bytes()
     run = transfer.start(content, style)
     layout = run.plan.stages[0].layout
-    if (layout.tiles, layout.history, run.plan.keeping) != (1, 10, "none"):
+    if (layout.tiles, layout.history, run.plan.caching) != (1, 10, "none"):
         raise SystemExit(f"not the plan to be measured: {layout}")
     list(run)
     peak = peak_bytes()

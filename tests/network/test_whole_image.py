@@ -5,6 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import vgg_by_autograd
+from footprints import budget_of, cheapest
 from impasto import StyleTransfer
 from impasto.layers import LAYERS
 from impasto.network.vgg import VGG19
@@ -12,7 +13,6 @@ from impasto.network.whole_image import FusedNetwork
 from impasto.objective.objective import Kept, Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS
-from impasto.planning.memory import Budget, cheapest
 from impasto.planning.tiles import Cuts, Tiling
 from impasto.settings import Runtime, Settings
 from impasto.transfer.iteration import Point, iteration
@@ -159,7 +159,7 @@ def test_an_evaluation_finds_what_it_finds_on_a_processor(weights, changes, regi
     areas = [half(96, 160), 1 - half(96, 160)] if regions == 2 else [None]
     listed = [Region([style], area) for style, area in zip(styles, areas, strict=False)]
     kept = Kept(half(96, 160) / 2, content)
-    tiling = Tiling(side, kept=1, wraps=settings.wraps)
+    tiling = Tiling(side, retained_tiles=1, wraps=settings.wraps)
 
     def evaluated():
         objective = Objective.build(settings, network, content, listed, kept=kept, tiling=tiling)
@@ -241,10 +241,12 @@ def test_a_run_goes_the_way_of_a_gpu_from_stage_to_stage(weights, picture, fused
 
 def test_a_gpu_takes_tiles_where_the_whole_does_not_fit_or_has_too_many_units():
     def laid_out(side, gigabytes):
-        return cheapest(Settings(), side, side, Budget(gigabytes * 1e9, 0, 2, "bfloat16", fused=True), 100)
+        return cheapest(
+            Settings(), side, side, budget_of(gigabytes * 1e9, 0, 2, "bfloat16", fused=True), 100, fused=True
+        )
 
     assert laid_out(4096, 1000).tiles == 1
     assert laid_out(4096, 12).tiles > 1
     assert laid_out(8192, 1000).tiles > 1
-    assert laid_out(8192, 40).tiling.kept > 1
+    assert laid_out(8192, 40).tiling.retained_tiles > 1
     assert laid_out(8192, 12) is None

@@ -146,7 +146,7 @@ def tiled(network, tiling, height, width, **changes):
 
 
 @pytest.mark.parametrize(
-    "tiling", [Tiling(64), Tiling(64, 3), Tiling(96, 100), Tiling(96, 1, "computed"), Tiling(128, 0)]
+    "tiling", [Tiling(64), Tiling(64, 3), Tiling(96, 100), Tiling(96, 1, "recomputed"), Tiling(128, 0)]
 )
 @pytest.mark.parametrize("size", [(210, 173), (64, 330), (129, 128)])
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ class Largest(TotalVariationLoss):
     additive = False
 
 
-@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(shares=2)])
+@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(processes=2)])
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_where_there_are_parts(network, tiling):
     whole = Objective(network, [Largest(1.0)], lambda _: {})
     assert float(whole.evaluate(image()).loss) > 0
@@ -231,7 +231,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
     assert float(found.loss) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(96, 2), Tiling(64, 1, "computed")])
+@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(96, 2), Tiling(64, 1, "recomputed")])
 @pytest.mark.parametrize("wraps", [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("changes", [{"tv_weight": 3.0}, {"mask_spread": "inside", "style_loss": "gram,moments"}])
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, tiling, wraps, changes):

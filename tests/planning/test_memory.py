@@ -2,19 +2,20 @@ import math
 
 import pytest
 
+from footprints import cheapest
 from impasto.layers import up_to
-from impasto.planning.memory import Budget, cheapest
+from impasto.planning.memory import Budget
 from impasto.planning.tiles import Tiling
 from impasto.settings import Settings
 
 
-def layout(side=2048, gigabytes=math.inf, longest=20, feature=2, history_type=None, **changes):
-    return cheapest(Settings(**changes), side, side, Budget(gigabytes * 1e9, 0, feature, history_type), longest)
+def layout(side=2048, gigabytes=math.inf, longest=20, feature=2, history_dtype=None, **changes):
+    return cheapest(Settings(**changes), side, side, Budget(gigabytes * 1e9, 0, feature, history_dtype), longest)
 
 
 def test_with_enough_memory_an_image_is_evaluated_whole_and_nothing_is_given_up():
     found = layout()
-    assert (found.tiling, found.tiles, found.history, found.history_type) == (Tiling(), 1, 20, "float32")
+    assert (found.tiling, found.tiles, found.history, found.history_dtype) == (Tiling(), 1, 20, "float32")
     assert found.work == 1
 
 
@@ -37,30 +38,30 @@ def test_less_memory_costs_more_work_and_every_layout_fits():
 def test_the_first_thing_to_give_up_costs_least():
     whole = layout()
     found = layout(gigabytes=whole.bytes / 1e9 * 0.99)
-    assert (found.tiling, found.history, found.history_type) == (Tiling(), 20, "bfloat16")
-    assert layout(gigabytes=whole.bytes / 1e9 * 0.99, history_type="float32").history == 10
+    assert (found.tiling, found.history, found.history_dtype) == (Tiling(), 20, "bfloat16")
+    assert layout(gigabytes=whole.bytes / 1e9 * 0.99, history_dtype="float32").history == 10
 
 
 def test_as_many_tiles_are_kept_as_fit():
     found = [layout(4096, gigabytes, longest=4).tiling for gigabytes in (2.6, 4, 5, 6)]
-    assert [tiling.kept for tiling in found] == sorted(tiling.kept for tiling in found)
-    assert found[0].kept < found[-1].kept
+    assert [tiling.retained_tiles for tiling in found] == sorted(tiling.retained_tiles for tiling in found)
+    assert found[0].retained_tiles < found[-1].retained_tiles
 
 
 def test_content_features_wider_than_the_content_are_computed_again_where_nothing_else_fits():
     deep = layout(4096, 2.6, content_layers="conv4_2")
-    assert deep.tiling.targets == "kept"
+    assert deep.tiling.targets == "stored"
     shallow = layout(4096, 2.6, content_layers="conv1_2")
-    assert shallow.tiling.targets == "computed"
+    assert shallow.tiling.targets == "recomputed"
     assert shallow.work > deep.work
 
 
 @pytest.mark.parametrize("held", [0, 1e9, 100e9])
 def test_what_an_image_takes_is_room_enough_for_it_whatever_else_the_process_holds(held):
     found = layout(1024)
-    budget = Budget(held=held, feature=2)
-    assert cheapest(Settings(), 1024, 1024, budget.with_room(found.bytes + 1), 20) == found
-    assert cheapest(Settings(), 1024, 1024, budget.with_room(found.bytes - 1e5), 20) != found
+    budget = Budget(baseline=held, feature_bytes=2)
+    assert cheapest(Settings(), 1024, 1024, budget.with_available(found.bytes + 1), 20) == found
+    assert cheapest(Settings(), 1024, 1024, budget.with_available(found.bytes - 1e5), 20) != found
 
 
 def test_style_images_many_times_the_picture_are_held_while_they_are_measured():
@@ -84,9 +85,9 @@ def test_bytes_are_those_of_the_parts(optimizer, images, pairs):
 
 
 def test_what_is_kept_of_a_tile_is_its_features_and_bits():
-    first, second = (layout(4096, gigabytes, longest=2, history_type="bfloat16") for gigabytes in (4, 6))
+    first, second = (layout(4096, gigabytes, longest=2, history_dtype="bfloat16") for gigabytes in (4, 6))
     assert first.tiling.side == second.tiling.side == 2048
-    more = (second.bytes - first.bytes) / (second.tiling.kept - first.tiling.kept)
+    more = (second.bytes - first.bytes) / (second.tiling.retained_tiles - first.tiling.retained_tiles)
     side = first.tiling.side + 70  # of two tiles along a side, each looks beyond one of its ends
     features = 64 + 128 / 4 + 256 / 16 + (512 + 512) / 64 + 512 / 256
     relu = 2 * 256 / 16 / 8 + 512 / 64 / 8  # conv3_2 and conv3_3; conv4_3
@@ -99,7 +100,7 @@ def test_processes_share_work_history_and_targets_but_not_images():
     budget = Budget(1e12, 0, 2, None, 2)
     shared = cheapest(Settings(), 2048, 2048, budget, 20)
     assert shared.tiles == 2
-    assert shared.tiling.shares == 2
+    assert shared.tiling.processes == 2
     layers = up_to("conv5_1")
     seen = sum(layer.macs * (1024 + 70 - layer.reach) for layer in layers)  # each convolution loses a unit
     assert shared.work == pytest.approx(0.5 * seen / sum(layer.macs * 1024 for layer in layers))

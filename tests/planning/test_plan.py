@@ -2,10 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from footprints import budget_of, make_plan
 from impasto.errors import PictureError
 from impasto.planning.memory import Budget
-from impasto.planning.plan import SHORTEST, Size, make_plan
+from impasto.planning.plan import Size
 from impasto.settings import Settings
+from impasto.settings.limits import MIN_SIDE
 
 PHOTO, PAINTING = Size(1024, 768), Size(1280, 1014)
 
@@ -66,11 +68,11 @@ def test_pictures_too_small_or_thin_are_refused_in_a_sentence(content, style, wo
 
 
 def test_a_stage_says_how_it_fits_and_the_plan_what_it_takes():
-    budget = Budget(limit=3.1e9, held=0.6e9, feature=2)
+    budget = Budget(limit=3.1e9, baseline=0.6e9, feature_bytes=2)
     plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget)
     assert [stage.layout.history for stage in plan.stages] == [50, 50, 50, 25]
     assert plan.stages[0].layout.work == 1
-    assert plan.held == 0.6e9
+    assert plan.baseline == 0.6e9
     assert plan.bytes == 0.6e9 + plan.stages[-1].layout.bytes
     assert plan.bytes <= 3.1e9
     assert plan.work == sum(
@@ -79,25 +81,27 @@ def test_a_stage_says_how_it_fits_and_the_plan_what_it_takes():
 
 
 def test_a_run_keeps_as_much_as_fits_of_the_memory_that_is_freed():
-    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(held=0.6e9))
+    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget_of(baseline=0.6e9))
     need = plan.needed
-    for room, keeping in ((1.76 * need, "all"), (1.74 * need, "small"), (need + 0.21e9, "small"), (need + 1e8, "none")):
-        tight = plan._replace(limit=plan.held + room)
-        assert tight.keeping == keeping
+    for room, caching in ((1.76 * need, "all"), (1.74 * need, "small"), (need + 0.21e9, "small"), (need + 1e8, "none")):
+        tight = plan._replace(limit=plan.baseline + room)
+        assert tight.caching == caching
         assert 0.6e9 + need <= tight.bytes <= tight.limit
 
 
 def test_a_gpu_expands_its_segments_of_memory_where_not_half_as_much_again_fits():
-    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(feature=2, fused=True))
+    plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget_of(feature_bytes=2, fused=True), fused=True)
     need = plan.needed
-    for room, keeping in ((1.51 * need + 0.3e9, "all"), (1.49 * need + 0.3e9, "none")):
-        assert plan._replace(limit=room).keeping == keeping
-    tight = make_plan(Settings(size=2048), PHOTO, [PAINTING], Budget(limit=3e9, feature=2, fused=True))
+    for room, caching in ((1.51 * need + 0.3e9, "all"), (1.49 * need + 0.3e9, "none")):
+        assert plan._replace(limit=room).caching == caching
+    tight = make_plan(
+        Settings(size=2048), PHOTO, [PAINTING], budget_of(limit=3e9, feature_bytes=2, fused=True), fused=True
+    )
     assert tight.bytes <= tight.limit == 0.9 * 3e9
 
 
 def test_where_nothing_fits_the_largest_size_that_does_is_named():
-    budget = Budget(limit=3e9, held=0.6e9, feature=2)
+    budget = Budget(limit=3e9, baseline=0.6e9, feature_bytes=2)
     with pytest.raises(PictureError, match="8192 × 6144 pixels does not fit into 3 GB, .* 0.60;") as caught:
         make_plan(Settings(size=8192), PHOTO, [PAINTING], budget)
     size = int(str(caught.value).rsplit(" ", 1)[1].rstrip("."))
@@ -106,7 +110,7 @@ def test_where_nothing_fits_the_largest_size_that_does_is_named():
     with pytest.raises(PictureError):
         make_plan(Settings(size=size + 1), PHOTO, [PAINTING], budget)
     with pytest.raises(PictureError, match="; give more memory.$"):
-        make_plan(Settings(size=8192), PHOTO, [PAINTING], Budget(limit=0.6e9, held=0.6e9))
+        make_plan(Settings(size=8192), PHOTO, [PAINTING], Budget(limit=0.6e9, baseline=0.6e9))
 
 
 def test_more_processes_than_a_picture_can_be_divided_among_are_refused():
@@ -116,8 +120,8 @@ def test_more_processes_than_a_picture_can_be_divided_among_are_refused():
 
 
 @given(
-    width=st.integers(SHORTEST, 8000),
-    height=st.integers(SHORTEST, 8000),
+    width=st.integers(MIN_SIDE, 8000),
+    height=st.integers(MIN_SIDE, 8000),
     size=st.integers(32, 8000),
     first=st.integers(0, 3000),
 )
@@ -125,12 +129,12 @@ def test_every_plan_grows_to_its_size_and_every_picture_in_it_is_large_enough(wi
     try:
         plan = make_plan(Settings(size=size, first_size=first), Size(width, height), [PAINTING])
     except PictureError:
-        assert size * min(width, height) < (SHORTEST + 1) * max(width, height)
+        assert size * min(width, height) < (MIN_SIDE + 1) * max(width, height)
         return
     longs = [max(stage.size) for stage in plan.stages]
     assert longs == sorted(set(longs))
     assert longs[-1] == size
-    assert all(min(*stage.size, *stage.styles[0]) >= SHORTEST for stage in plan.stages)
+    assert all(min(*stage.size, *stage.styles[0]) >= MIN_SIDE for stage in plan.stages)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
+from footprints import cheapest
 from impasto import VGG19, Settings, StyleTransfer
 from impasto.errors import SettingsError
 from impasto.layers import IMAGE
 from impasto.losses import ContentLoss, StyleLoss
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
-from impasto.planning.memory import Budget, cheapest
+from impasto.planning.memory import Budget
 
 CASES = [
     {},
@@ -46,7 +47,7 @@ def test_a_plan_counts_the_active_layers_only(changes):
     }
     for fused in (False, True):
         found, alone = (
-            cheapest(each, 512, 512, Budget(fused=fused), 20) for each in (settings, settings.replace(**reduced))
+            cheapest(each, 512, 512, Budget(), 20, fused=fused) for each in (settings, settings.replace(**reduced))
         )
         assert found == alone
 

@@ -1,13 +1,21 @@
+import copy
 import json
+import pickle
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import impasto.cli
+from impasto.cli.flags import choose
 from impasto.errors import SettingsError
+from impasto.images import LARGEST_PIXELS
 from impasto.layers import LAYERS
 from impasto.losses import DISTANCES
 from impasto.settings import PRESETS, Runtime, Settings, preset
+from impasto.settings.limits import CHECKPOINT_TIME_FRACTION, GRID, MAX_STYLE_SCALE, MIN_SIDE, PLATEAU_WINDOW
 
 LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 8), min_size=1, max_size=4)
 
@@ -48,9 +56,9 @@ def test_memory_is_a_number_with_a_unit(memory, number):
     assert Runtime(memory=memory).bytes == number
 
 
-@pytest.mark.parametrize("memory", ["4", 4, "much", "-1GB", "4TB", ""])
-def test_memory_without_a_unit_is_refused(memory):
-    with pytest.raises(SettingsError, match="it takes auto or a size such as 4GB or 800MB"):
+@pytest.mark.parametrize("memory", ["4", 4, "much", "-1GB", "4TB", "", "0GB", "0.0MB"])
+def test_memory_without_a_unit_or_of_no_size_is_refused(memory):
+    with pytest.raises(SettingsError, match="it takes auto, or a size above 0 such as 4GB or 800MB"):
         Runtime(memory=memory)
 
 
@@ -128,3 +136,50 @@ def test_the_notebooks_preset_is_the_authors_objective_at_one_size():
 def test_an_unknown_preset_is_refused_by_name():
     with pytest.raises(SettingsError, match="no preset gatsy; the presets are default"):
         preset("gatsy")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_settings_are_read_in_the_encodings_that_editors_and_shells_write(encoding, tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_bytes('{"size": 640, "weights": "größe.pth"}'.encode(encoding))  # Notepad: utf-8-sig; PowerShell: utf-16
+    assert Settings.from_json(path.read_bytes()) == Settings(size=640, weights="größe.pth")
+    assert choose(None, source=path)[0].size == 640
+
+
+def test_settings_in_another_encoding_or_not_to_be_read_are_refused(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_bytes('{"weights": "größe.pth"}'.encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"not text in UTF-8 or UTF-16\.$"):
+        choose(None, source=path)
+    with pytest.raises(SettingsError, match=r"settings file .*none\.json cannot be read; give"):
+        choose(None, source=tmp_path / "none.json")
+
+
+def test_settings_are_hashed_by_their_values_and_nothing_in_them_can_be_changed():
+    for model, change in ((Settings, {"style_layers": "conv2_1,conv1_1:3", "size": 99}), (Runtime, {"threads": 3})):
+        assert hash(model()) == hash(model())
+        assert hash(model(**change)) == hash(model().replace(**change))
+        assert len({model(), model(**change), model().replace(**change)}) == 2
+    settings = Settings(content_layers={"conv4_2": 1})
+    for weights in (settings.content_layers, settings.style_layers, settings.style_loss):
+        with pytest.raises(TypeError, match="frozen"):
+            weights["gram"] = 3.0
+        with pytest.raises(TypeError, match="frozen"):
+            weights.update({})
+    for copied in (pickle.loads(pickle.dumps(settings)), copy.deepcopy(settings)):
+        assert (copied, hash(copied)) == (settings, hash(settings))
+
+
+def test_texts_name_the_numbers_that_the_code_acts_on():
+    helps = {option.name: (option.help, option.accepts) for model in (Settings, Runtime) for option in model.options()}
+    assert f"when {PLATEAU_WINDOW} evaluations" in helps["tolerance"][0]
+    assert f"multiples of {GRID}." in helps["seamless"][0]
+    assert f"at most {MAX_STYLE_SCALE}" in helps["style_scale"][1]
+    assert f"at least {MIN_SIDE}" in helps["size"][1]
+    assert f"{CHECKPOINT_TIME_FRACTION:.0%} of the time" in helps["checkpoint_every"][0]
+
+
+def test_commands_name_the_limit_of_pixels_that_pictures_have():
+    sources = [path.read_text(encoding="utf-8") for path in Path(impasto.cli.__file__).parent.rglob("*.py")]
+    named = {int(number) for text in sources for number in re.findall(r"more than (\d+) million pixels", text)}
+    assert named == {LARGEST_PIXELS // 1_000_000}

@@ -89,7 +89,7 @@ def test_a_run_that_is_paused_or_dropped_leaves_no_setting_of_the_allocator(weig
     monkeypatch.setattr(allocator, "_set", said.append)
     monkeypatch.setattr(allocator, "_in_force", "small")
     run = maker(weights).start(picture(), picture(seed=1))
-    assert run.plan.keeping == "all"
+    assert run.plan.caching == "all"
     next(run)
     assert said[-2:] == ["all", "small"]
     del run

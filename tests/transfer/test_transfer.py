@@ -44,14 +44,14 @@ def test_coarse_to_fine_has_fewer_evaluations_at_each_larger_stage(transfer, pic
     assert (result.picture.width, result.picture.height) == (256, 256)
 
 
-@pytest.mark.parametrize("keeping", ["all", "small", "none"])
-def test_holes_are_given_back_before_each_evaluation_where_memory_is_short(transfer, picture, monkeypatch, keeping):
+@pytest.mark.parametrize("caching", ["all", "small", "none"])
+def test_holes_are_given_back_before_each_evaluation_where_memory_is_short(transfer, picture, monkeypatch, caching):
     run = transfer(size=64, first_size=0, iterations=3).start(picture(), picture(seed=1))
     given_back = []
-    monkeypatch.setattr(Plan, "keeping", keeping)
+    monkeypatch.setattr(Plan, "caching", caching)
     monkeypatch.setattr("impasto.machine.allocator.release", lambda: given_back.append(run._at.evaluation))
     finish(run)
-    assert given_back == ([3] if keeping == "all" else [0, 1, 2, 3])  # 3: the run is over
+    assert given_back == ([3] if caching == "all" else [0, 1, 2, 3])  # 3: the run is over
 
 
 def texture(height, width, seed):

@@ -120,7 +120,7 @@ def silence() -> Generator[Show, None, None]:
     yield show
 
 
-_HELD = {"bfloat16": "held in bfloat16", "computed": "computed each time"}
+_STORAGE = {"bfloat16": "stored in bfloat16", "recomputed": "computed each time"}
 
 
 def plan(plan: "Plan", seconds: float, *, has_history: bool) -> None:
@@ -129,9 +129,9 @@ def plan(plan: "Plan", seconds: float, *, has_history: bool) -> None:
     for name in ("stage", "pixels", "evaluations", "tiles", "history", "memory", "work"):
         table.add_column(name, justify="left" if name in {"tiles", "history"} else "right")
     for number, stage in enumerate(plan.stages, start=1):
-        layout = stage.layout
-        tiles = f"{layout.tiles} of {layout.tiling.side}, {layout.tiling.kept} kept" if layout.tiles > 1 else "1"
-        history = f"{layout.history} in {layout.history_type}" if has_history else ""
+        layout, tiling = stage.layout, stage.layout.tiling
+        tiles = f"{layout.tiles} of {tiling.side}, {tiling.retained_tiles} retained" if layout.tiles > 1 else "1"
+        history = f"{layout.history} in {layout.history_dtype}" if has_history else ""
         memory = f"{layout.bytes / 1e9:.2f} GB"
         table.add_row(
             str(number), str(stage.size), str(stage.evaluations), tiles, history, memory, f"{layout.work:.2f}"
@@ -139,9 +139,9 @@ def plan(plan: "Plan", seconds: float, *, has_history: bool) -> None:
     console = Console(highlight=False, markup=False)
     console.print(table)
     for number, stage in enumerate(plan.stages, start=1):
-        if stage.layout.tiling.targets != "kept":
-            console.print(f"In stage {number} the content's features are {_HELD[stage.layout.tiling.targets]}.")
-    gigabytes = f"{plan.bytes / 1e9:.2f} GB, {plan.held / 1e9:.2f} GB of it without any stage"
+        if stage.layout.tiling.targets != "stored":
+            console.print(f"In stage {number} the content's features are {_STORAGE[stage.layout.tiling.targets]}.")
+    gigabytes = f"{plan.bytes / 1e9:.2f} GB, {plan.baseline / 1e9:.2f} GB of it without any stage"
     console.print(f"About {gigabytes}, and {clock(seconds)} in time.")
 
 

@@ -80,7 +80,7 @@ def figures(
 
 
 def _numbers(asked: "list[int] | None", known: "Collection[int]", *, has_photograph: bool) -> list[int]:
-    """Return the figures to paint: those asked for, or all that can be painted.
+    """Return the numbers of the figures to paint: the ones asked for, or each that can be painted.
 
     Raises:
         InputError: there is no such figure, or a photograph is missing for it.
@@ -97,7 +97,7 @@ def _numbers(asked: "list[int] | None", known: "Collection[int]", *, has_photogr
 
 
 def _named(paths: list[Path]) -> dict[str, Path]:
-    """Name paintings by their files.
+    """Return paintings by the names of their files.
 
     Raises:
         InputError: two have the same name.

@@ -1,4 +1,4 @@
-"""Flags made from the options of Settings and Runtime; nothing about an option is written here."""
+"""Flags made from the options of Settings and Runtime; each option says itself which commands have a flag for it."""
 
 import dataclasses
 import json
@@ -25,6 +25,7 @@ _GROUPS = {
 
 
 def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
+    """Return the name, type and default of the flag of an option."""
     notes = ("" if option.is_switch else option.accepts, option.default and f"default: {option.default}")
     help = f"{option.help} [{'; '.join(filter(None, notes))}]"  # noqa: A001
     kind: Any = (bool | str | None if several else bool | None) if option.is_switch else str | None
@@ -62,6 +63,14 @@ picture."""
 def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:
     """Return the options: the defaults, changed by a settings file, then by a preset, then by flags.
 
+    Args:
+        flags: The command's flags, each a text or None; None for no flags.
+        preset_name: The name of a preset.
+        source: A JSON file, or a picture with settings in its metadata.
+
+    Returns:
+        What the picture will be, and how it is computed.
+
     Raises:
         SettingsError: a name or value is not accepted, or the file holds no settings.
 
@@ -80,6 +89,7 @@ def given_flags(flags: object) -> dict[str, Any]:
 
 
 def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flags that are options of a model."""
     return {name: value for name, value in given.items() if name in model.model_fields}
 
 
@@ -87,9 +97,10 @@ def _read(source: Path) -> Settings:
     """Read settings from a JSON file, or from the metadata of a picture painted earlier."""
     if source.suffix.lower() == ".json":
         try:
-            return Settings.from_json(source.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            text = source.read_bytes()
+        except OSError:
             raise SettingsError(f"the settings file {source} cannot be read; give a JSON file or a picture.") from None
+        return Settings.from_json(text)
     from impasto.images import read_note  # noqa: PLC0415 (torch)
 
     try:

@@ -67,7 +67,7 @@ def measure(
 
 
 def _show(found: "Metrics") -> None:
-    """Print a row a number."""
+    """Print a table with a row for each number."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("number", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -79,11 +79,11 @@ def _show(found: "Metrics") -> None:
 
 
 def _rows(found: "Metrics") -> Iterator[tuple[str, float, str, str]]:
-    """List each number with its name, which way is better, and what it says."""
+    """List each number: its name, the number, which way is better, and what it says."""
     yield "loss", found.loss, "lower", "content and style together"
     yield "content", found.content, "lower", "near the photograph"
     yield "style", found.style, "lower", "near the painting"
     for layer, distance in found.wasserstein.items():
-        yield f"wasserstein {layer}", distance, "lower", "the same, at another layer"
+        yield f"wasserstein {layer}", distance, "lower", "near the painting, at another layer"
     yield "cfsd", found.cfsd, "lower", "forms as in the photograph"
     yield "border", found.border, f"near {found.content_border:.4g}", "more is noise along the edge"

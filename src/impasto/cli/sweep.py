@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-_MOST = 100
-"""Pictures in a sheet: more than that cannot be looked at."""
+_MAX_PICTURES = 100
+"""Pictures in a sheet; nobody can look at more."""
 
-_LONGEST = 200
-"""Letters in a file's name."""
+_MAX_NAME_LENGTH = 200
+"""Letters in the name of a file; file systems allow 255 bytes."""
 
 
 Axes = Mapping[str, Sequence[str]]
@@ -101,8 +101,10 @@ def _axes(flags: object) -> Axes:
         if len(set(words)) < len(words):
             raise InputError(f"{name} cannot be {given[name]}; name each of its values once.")
     count = math.prod(map(len, axes.values()))
-    if count > _MOST:
-        raise InputError(f"a sheet cannot have {count} pictures; give fewer values, for at most {_MOST} pictures.")
+    if count > _MAX_PICTURES:
+        raise InputError(
+            f"a sheet cannot have {count} pictures; give fewer values, for at most {_MAX_PICTURES} pictures."
+        )
     return axes
 
 
@@ -123,7 +125,7 @@ def _combinations(
 
 
 def _blocks(axes: Axes, panels: "Mapping[tuple[str, ...], Panel]") -> "list[Block[Panel | Picture]]":
-    """Set one option in a row, two in rows and columns, more in a block for each combination of the further ones."""
+    """Lay out one option in a row, two in rows and columns, and further ones in a block for each combination."""
     from impasto.reports.contact_sheets import Block  # noqa: PLC0415 (torch)
 
     names = list(axes)
@@ -138,12 +140,12 @@ def _blocks(axes: Axes, panels: "Mapping[tuple[str, ...], Panel]") -> "list[Bloc
 
 
 def _labels(axes: Axes, name: str) -> list[str]:
-    """Name the option once, where its values begin."""
+    """Return the labels of an option's values, of which the first names the option."""
     first, *others = axes[name]
     return [f"{name} {first}", *others]
 
 
 def _name(axes: Axes, values: Sequence[str]) -> str:
-    """Make a file's name of values."""
+    """Return the name of a file for a combination of values."""
     named = "--".join(f"{name}-{value}" for name, value in zip(axes, values, strict=True))
-    return re.sub(r"[^\w.,-]+", "-", named)[:_LONGEST]
+    return re.sub(r"[^\w.,-]+", "-", named)[:_MAX_NAME_LENGTH]

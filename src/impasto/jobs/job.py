@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from impasto.errors import InputError
 from impasto.files import exists
 from impasto.settings import Options, Runtime, Settings
+from impasto.settings.limits import MAX_STYLE_SCALE
 from impasto.settings.options import option
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class StyleSource(Options):
     picture: Annotated[Source, AfterValidator(_given)]
     """The painting."""
     weight: float = option(1.0, "Style", "Weight beside the other styles of its region.", ge=0)
-    scale: float = option(1.0, "Style", "Size of its strokes, times that of the settings.", gt=0, le=10)
+    scale: float = option(1.0, "Style", "Size of its strokes, times that of the settings.", gt=0, le=MAX_STYLE_SCALE)
     mask: str | None = option(None, "Style", "Which part of the painting counts.", "FILE or FILE#rrggbb")
     region: str | None = option(None, "Style", "Which part of the picture it paints.", "FILE or FILE#rrggbb")
 

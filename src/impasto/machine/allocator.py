@@ -20,9 +20,9 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from impasto.planning.plan import Keeping
+from impasto.planning.footprint import Caching, Overhead
 
-__all__ = ["caching", "release"]
+__all__ = ["caching", "overheads", "release"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
@@ -30,17 +30,17 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _ALLOCATOR_VARIABLES = {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}
 """With which users say how PyTorch's allocator takes a GPU's memory."""
 
-_DEFAULT: Keeping = "small"
+_DEFAULT: Caching = "small"
 """What the GNU C library comes to by itself in a process that uses large blocks."""
 
-_PARAMETERS: Mapping[Keeping, Mapping[int, int]] = {
+_PARAMETERS: Mapping[Caching, Mapping[int, int]] = {
     "none": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 1 << 19, _TRIM_THRESHOLD: 1 << 20},
     "small": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20},
     "all": {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1},
 }
 """For mallopt, in bytes but for a number of blocks, by which blocks are cached."""
 
-_LEAST_FIRST: Sequence[Keeping] = ("none", "small", "all")
+_LEAST_FIRST: Sequence[Caching] = ("none", "small", "all")
 """From what caches least to what caches most."""
 
 
@@ -49,13 +49,25 @@ class _Block:
 
 
 _lock = threading.RLock()
-_active: MutableMapping[_Block, Keeping] = WeakKeyDictionary()
-_in_force: Keeping | None = None
+_active: MutableMapping[_Block, Caching] = WeakKeyDictionary()
+_in_force: Caching | None = None
 """None: nothing has been set yet."""
 
 
+_OVERHEADS: Mapping[Caching, Overhead] = {"all": Overhead(1.75), "small": Overhead(1, 0.2e9), "none": Overhead()}
+"""What is taken of a processor's memory beyond the need, the fastest first: docs/notes/speed.md."""
+
+_GPU_OVERHEADS: Mapping[Caching, Overhead] = {"all": Overhead(1.5, 0.3e9), "none": Overhead(1.15, 0.15e9)}
+"""What is taken of a GPU's memory beyond the need, the fastest first: docs/notes/gpu.md."""
+
+
+def overheads(device: torch.device) -> Mapping[Caching, Overhead]:
+    """Return what is taken of a device's memory beyond the need, by what stays with the process, the fastest first."""
+    return _OVERHEADS if device.type == "cpu" else _GPU_OVERHEADS
+
+
 @contextmanager
-def caching(which: Keeping) -> Generator[None, None, None]:
+def caching(which: Caching) -> Generator[None, None, None]:
     """Cache these blocks of memory in a part of the program, and what the library caches by itself after it.
 
     What is cached then stays until the library needs room, or until `release`.
@@ -82,14 +94,14 @@ def release() -> None:
 def _enforce() -> None:
     """Set the parameters of the part of the program that caches least."""
     global _in_force  # noqa: PLW0603 (of the whole process, as the library's are)
-    active = set(_active.values()) or {_DEFAULT}
+    active: set[Caching] = set(_active.values()) or {_DEFAULT}
     which = next(each for each in _LEAST_FIRST if each in active)
     if which != _in_force:
         _set(which)
         _in_force = which
 
 
-def _set(which: Keeping) -> None:
+def _set(which: Caching) -> None:
     """Set the parameters of the libraries that there are."""
     set_allocator = getattr(torch._C, "_accelerator_setAllocatorSettings", None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if set_allocator and torch.cuda.is_initialized() and not _ALLOCATOR_VARIABLES & set(os.environ):

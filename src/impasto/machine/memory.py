@@ -37,7 +37,14 @@ def budget(machine: Machine, runtime: Runtime) -> Budget:
     type_ = None if runtime.history_dtype == "auto" else runtime.history_dtype
     if type_ is None and on_gpu and machine.features == torch.bfloat16:
         type_ = "bfloat16"  # read in half the time, and the loss falls as fast: docs/notes/gpu.md
-    return Budget(limit, held, machine.features.itemsize, type_, machine.group.size, fused=machine.device.type != "cpu")
+    return Budget(
+        limit,
+        held,
+        machine.features.itemsize,
+        type_,
+        machine.group.size,
+        overheads=allocator.overheads(machine.device),
+    )
 
 
 def _held_bytes(device: torch.device) -> int:

@@ -23,8 +23,10 @@ from impasto.kernels.cpu.pooling import Pool, Pullback
 from impasto.kernels.cpu.relu import Clear, by_bits, by_output
 from impasto.kernels.cuda import dispatch
 from impasto.layers import Layer, steps, up_to
+from impasto.network.footprint import footprint, fused_footprint
 from impasto.network.weights import Weights
 from impasto.network.whole_image import FusedNetwork, Passed
+from impasto.planning.footprint import NetworkFootprint
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
 from impasto.settings.choices import Padding, Pooling, Winograd
 
@@ -76,12 +78,22 @@ class VGG19:
         """Return the network with its weights on a device, in the dtype of its features."""
         return replace(self, weights=self.weights.to(device, dtype), winograd=winograd)
 
+    @property
+    def is_fused(self) -> bool:
+        """Whether the network's device computes each step for the whole image at once, as a GPU does."""
+        return dispatch.is_fused(self.weights.tensors["conv1_1"][0])
+
+    def footprint(self, layers: Collection[str]) -> NetworkFootprint:
+        """Return what a tile takes in memory on its way down to the deepest of `layers` and back."""
+        stated = fused_footprint if self.is_fused else footprint
+        return stated(self.pooling, layers, self.dtype.itemsize)
+
     def prepare(self, layers: Collection[str]) -> None:
         """Make ready what takes seconds and up to 700 MB, which is done at the first use otherwise."""
-        weight, _ = self.weights.tensors["conv1_1"]
-        if dispatch.is_fused(weight):
+        if self.is_fused:
             self._fused.prepare(layers)
             return
+        weight, _ = self.weights.tensors["conv1_1"]
         features = self.forward(torch.zeros(3, _SMALL, _SMALL, device=weight.device), layers, keep=True)
         self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
 

@@ -86,7 +86,7 @@ class Objective:
         styles = [_with_margin(loss, tiling.margin(layers)) for loss in styles]
         tiles = group.share(tiling.tiles(content.shape[1], content.shape[2], layers))
         whole = wrapped(content, tiling.margin(layers))
-        targets = content_targets(network, whole, contents, tiles, _wraps(tiling), held=tiling.targets)
+        targets = content_targets(network, whole, contents, tiles, _wraps(tiling), storage=tiling.targets)
         losses: list[Loss] = [*likeness, *styles]
         if settings.tv_weight > 0:
             losses.append(variation(settings.tv_weight, settings.tv_variation, _wraps(tiling)))
@@ -117,7 +117,7 @@ class Objective:
         kept: list[_View] = []
         sums: list[Statistic] = []
         for left, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
-            keep = left <= self.tiling.kept
+            keep = left <= self.tiling.retained_tiles
             view = self._view(image, tile, layers, keep=keep)
             more = [view.measure(loss) for loss in self.losses]
             sums = [total + each for total, each in zip(sums, more, strict=True)] if sums else more

@@ -12,16 +12,31 @@ from torch import Tensor
 
 from impasto.errors import InputError
 from impasto.images.guides import guide
+from impasto.layers import LAYERS
 from impasto.losses import DISTANCES, Statistic, StyleLoss, moments
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19
-from impasto.planning.tiles import Held, Tile, Tiling, Wraps
+from impasto.planning.footprint import IMAGE_BYTES
+from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
 from impasto.settings import Settings
 
-__all__ = ["Region", "StyleImage", "Targets", "content_targets", "measured", "owned", "style_losses"]
+__all__ = [
+    "MASK_BYTES",
+    "Region",
+    "StyleImage",
+    "Targets",
+    "content_targets",
+    "measured",
+    "owned",
+    "stored_bytes",
+    "style_losses",
+]
 
 Targets = Callable[[Tile], Mapping[str, Tensor]]
 """The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
+
+MASK_BYTES = 4 * 7 / 3
+"""Bytes a pixel of a mask of the picture and of its guides at all layers, which take a third more than the mask."""
 
 _SIDE = 512
 """Pixels of a side of the tiles in which paintings are measured, at most: whole, one may take more than the picture."""
@@ -51,7 +66,7 @@ class Region(NamedTuple):
 
 
 def content_targets(
-    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, held: Held
+    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, storage: Storage
 ) -> Targets:
     """Return the content image's features for any tile; it has its margin."""
 
@@ -59,11 +74,29 @@ def content_targets(
         found = network.forward(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
         return {name: features[tile.mine(name)] for name, features in found.items()}
 
-    if held == "computed":
+    if storage == "recomputed":
         return measure
-    dtype = torch.bfloat16 if held == "bfloat16" else None
+    dtype = torch.bfloat16 if storage == "bfloat16" else None
     own = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
     return own.__getitem__
+
+
+def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
+    """Return the bytes a pixel that `content_targets` stores from one evaluation to the next.
+
+    Args:
+        layers: The layers that the content loss looks at.
+        feature: Bytes of one feature.
+
+    Returns:
+        The bytes by how targets are stored, the fastest first: features as they are; rounded to bfloat16, where that
+        is shorter; or the content image alone, of which they are recomputed.
+
+    """
+    units = sum(LAYERS[name].units for name in layers)
+    short = torch.bfloat16.itemsize
+    rounded: dict[Storage, float] = {"bfloat16": units * short} if feature > short else {}
+    return {"stored": units * feature, **rounded, "recomputed": IMAGE_BYTES}
 
 
 def style_losses(

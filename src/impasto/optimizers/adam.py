@@ -9,8 +9,12 @@ from torch import Tensor
 from impasto.optimizers.base import GRAY_LEVEL, Resample
 from impasto.optimizers.preconditioner import divide_by_frequency_
 from impasto.optimizers.state import filled
+from impasto.planning.footprint import IMAGE_BYTES
 
-__all__ = ["Adam", "AdamState"]
+__all__ = ["STATE_BYTES", "Adam", "AdamState"]
+
+STATE_BYTES = 2 * IMAGE_BYTES
+"""Bytes a pixel of Adam's two moments."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,12 @@ from impasto.optimizers.base import GRAY_LEVEL, Resample
 from impasto.optimizers.lbfgs_history import FARTHER, LEAST_COSINE, Pairs, dot
 from impasto.optimizers.preconditioner import divide_by_frequency_
 from impasto.optimizers.state import filled
+from impasto.planning.footprint import IMAGE_BYTES
 
-__all__ = ["LBFGS", "LBFGSState"]
+__all__ = ["LBFGS", "STATE_BYTES", "LBFGSState"]
+
+STATE_BYTES = IMAGE_BYTES
+"""Bytes a pixel of the last gradient, of which each process has its part."""
 
 _FOLLOWING = 0.1
 """The power with which one step's best length counts."""

@@ -4,7 +4,7 @@ Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their 
 theorem 2.2; the scale of H₀ is another one, of `Pairs.first_scale`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self, cast
 
@@ -14,14 +14,19 @@ from torch import Tensor
 from impasto.kernels.cpu.compiled import fits
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import Resample
+from impasto.planning.footprint import IMAGE_BYTES
+from impasto.settings.choices import HistoryDtype
 
-__all__ = ["FARTHER", "LEAST_COSINE", "Pairs", "dot"]
+__all__ = ["FARTHER", "LEAST_COSINE", "PAIR_BYTES", "Pairs", "dot"]
 
 LEAST_COSINE = 1e-8
 """Cosine of a step and the gradient's change along it, above which they are kept: no scale of either matters."""
 
 FARTHER = 5.0
 """How much further to go in directions that no pair knows than pairs did, on the mean, for the same gradient."""
+
+PAIR_BYTES: Mapping[HistoryDtype, float] = {"float32": 2 * IMAGE_BYTES, "bfloat16": IMAGE_BYTES}
+"""Bytes a pixel of a curvature pair: a step, and the change of the gradient along it."""
 
 _SMALL, _LARGE = 1 << 14, 1 << 22
 """Columns of a matrix that are worked on at a time."""

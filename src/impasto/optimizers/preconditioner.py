@@ -8,7 +8,13 @@ from torch import Tensor
 
 from impasto.kernels.cuda import dispatch
 
-__all__ = ["divide_by_frequency_"]
+__all__ = ["FILTERING_BYTES", "FUSED_FILTERING_BYTES", "divide_by_frequency_"]
+
+FILTERING_BYTES = 3 * 4
+"""Bytes a pixel to filter an image: a channel's spectrum and a copy of it, and the gain."""
+
+FUSED_FILTERING_BYTES = 3 * 12 + 2
+"""Bytes a pixel to filter an image on a GPU: the spectrum of all channels, two copies of it, and the gain."""
 
 
 def divide_by_frequency_(image: Tensor, power: float, *, unit: bool = False) -> Tensor:

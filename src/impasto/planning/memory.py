@@ -2,71 +2,39 @@
 
 Pure arithmetic on sizes; no tensors. Beside the process and the pictures as they were opened, N pixels take
 
-    N · (images + history + content)  +  tiles whose features are kept  +  what is under way in one tile
+    N · (images + optimizer + content targets + masks)  +  tiles whose activations are retained  +  the tile under way
 
-docs/large-images.md compares these figures with measured ones.
+The bytes come from a `Footprint`, in which the network, the losses and the optimizer state theirs. What is known here
+is how they add up. docs/large-images.md compares the sums with measured ones.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from impasto.layers import LAYERS, steps, up_to
-from impasto.planning.tiles import BAND, GPU_UNITS, Tile, Tiling
+from impasto.layers import up_to
+from impasto.planning.footprint import IMAGE_BYTES, Caching, Footprint, Overhead
+from impasto.planning.tiles import Storage, Tile, Tiling
 from impasto.settings import Settings
 from impasto.settings.choices import HistoryDtype
 
-__all__ = ["FUSED_TAKING", "Budget", "Layout", "cheapest"]
+__all__ = ["Budget", "Layout", "cheapest"]
 
-_IMAGE = 3 * 4
-"""Bytes a pixel of an image in float32."""
+_TILE_SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
+"""Sides of tiles to choose from, in pixels; 0 is the whole image."""
 
-_SHORT = 2
-"""Bytes of a number in bfloat16."""
+_HALVED_HISTORY_WORK = 0.06
+"""The fraction of work that half the history costs: so many more evaluations reach the same loss."""
 
-_MASK = 4 * 7 / 3
-"""Bytes a pixel of a mask and of its guides, a third more than one at full size."""
+_ROUNDING_WORK = 0.01
+"""The fraction of work that a history in bfloat16 costs, and content targets in bfloat16."""
 
-_IMAGES = 3
-"""Images that each process has at the peak: the picture, its gradient, and the best one."""
+_USABLE_FRACTION = 0.9
+"""The fraction of the memory that a plan may take: docs/large-images.md says how far predictions were off."""
 
-_MOMENTS = 2
-"""Images that Adam has; of L-BFGS's, the last gradient, each process has its part."""
-
-_FILTERING = 12
-"""Bytes a pixel to filter an image by frequency: a channel's spectrum and a copy of it, and the gain."""
-
-_FUSED_IMAGES = 8
-"""Images on a GPU at the peak: the picture, the next, the best and the last good one, two gradients, one in gray
-levels, and a direction."""
-
-_FUSED_FILTERING = 3 * 12 + 2
-"""Bytes a pixel to filter an image by frequency on a GPU: the spectrum of all channels, two copies, and the gain."""
-
-_SPREAD = 27
-"""Numbers a pixel that conv1_1 gives to its inputs on the way back, before they are added up."""
-
-_BANDS = 3 * BAND
-"""Features that are under way in a band, forward or back."""
-
-_SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
-"""Sides of tiles to choose from; 0 is the whole image."""
-
-_HALVING = 0.06
-"""Work that half the history costs, as a share: so many more evaluations reach the same loss."""
-
-_ROUNDING = 0.01
-"""The same, of a history or of targets in bfloat16."""
-
-_SURE = 0.9
-"""Share of the memory that a plan may take: docs/large-images.md says how far predictions were off."""
-
-FUSED_TAKING = (1.15, 0.15e9)
-"""Times what it needs that a run takes of a GPU's memory, at least, and bytes beside: docs/notes/gpu.md."""
-
-_FEWEST = 2
-"""Pairs in the shortest history."""
+_MIN_HISTORY = 2
+"""Pairs in the shortest history to choose from."""
 
 
 class Budget(NamedTuple):
@@ -74,36 +42,35 @@ class Budget(NamedTuple):
 
     limit: float = math.inf
     """Bytes that the process may take."""
-    held: float = 0
-    """Bytes of them that it takes before a run, with the network ready."""
-    feature: int = 4
+    baseline: float = 0
+    """Bytes of the limit that the process takes before a run, with the network ready."""
+    feature_bytes: int = 4
     """Bytes of one feature."""
-    history_type: HistoryDtype | None = None
-    """Of L-BFGS's pairs; None: the more precise one that fits."""
+    history_dtype: HistoryDtype | None = None
+    """The precision of L-BFGS's pairs; None: the more precise one that fits."""
     processes: int = 1
-    """That paint the image together; bytes are those of one of them."""
+    """Processes that paint the image together; the bytes are those of one process."""
     masks: int = 0
-    """Of the picture, each with a guide at every layer."""
+    """Masks of the picture, each with a guide at every layer."""
     styles: int = 0
     """Pixels of all style images together."""
-    fused: bool = False
-    """Whether a GPU computes: what is under way is another then."""
+    overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
+    """What the allocator takes beyond the need, by what it caches, the fastest first; a plan has to fit the last."""
 
     @property
-    def sure(self) -> float:
+    def usable(self) -> float:
         """Bytes that the process may be predicted to take: less than the limit by what a prediction may be wrong by."""
-        return _SURE * self.limit
+        return _USABLE_FRACTION * self.limit
 
     @property
-    def room(self) -> float:
-        """Bytes of them for the run itself."""
-        factor, beside = FUSED_TAKING if self.fused else (1.0, 0.0)
-        return (self.sure - self.held - beside) / factor
+    def available(self) -> float:
+        """Bytes for the run itself, with as little cached as can be."""
+        least = self.overheads["none"]
+        return (self.usable - self.baseline - least.bytes) / least.factor
 
-    def with_room(self, room: float) -> "Budget":
+    def with_available(self, available: float) -> "Budget":
         """Change the limit so that there are so many bytes for the run itself."""
-        factor, beside = FUSED_TAKING if self.fused else (1.0, 0.0)
-        return self._replace(limit=(self.held + factor * room + beside) / _SURE)
+        return self._replace(limit=(self.baseline + self.overheads["none"].taken(available)) / _USABLE_FRACTION)
 
 
 class Layout(NamedTuple):
@@ -111,64 +78,40 @@ class Layout(NamedTuple):
 
     tiling: Tiling
     tiles: int
+    """How many tiles there are."""
     history: int
     """Pairs of L-BFGS."""
-    history_type: HistoryDtype
+    history_dtype: HistoryDtype
+    """The precision of the pairs."""
     bytes: int
-    """At the peak, beyond what the process holds before the run."""
+    """Bytes at the peak, beyond what the process takes before the run."""
     work: float
-    """Of an evaluation, over that of a whole image; what a shorter history costs in evaluations counts, too."""
+    """The work of an evaluation over that of a whole image; evaluations that a shorter history costs count, too."""
 
 
-def cheapest(settings: Settings, height: int, width: int, budget: Budget, longest: int) -> Layout | None:
-    """Return the layout with the least work among those that fit, or None.
+def cheapest(
+    settings: Settings, height: int, width: int, footprint: Footprint, budget: Budget, *, longest: int
+) -> Layout | None:
+    """Return the layout with the least work among those that fit.
 
     Args:
-        settings: Of the picture.
+        settings: The picture.
         height: In pixels.
         width: In pixels.
-        budget: What it has to fit in.
-        longest: Pairs in a history that would hold all that there ever are.
+        footprint: What the parts of a run take in memory.
+        budget: What the layout has to fit in.
+        longest: Evaluations of the run so far and in this stage: a longer history would hold no more.
+
+    Returns:
+        The layout, or None where nothing fits.
 
     """
-    full = max(1, min(settings.history, longest))
-    shorter = range(1, max(1, int(math.log2(full / _FEWEST)) + 1)) if settings.optimizer == "lbfgs" else ()
-    layers, contents = settings.active_layers, settings.active_content_layers
-    follow = _fused_passing if budget.fused else _passing
-    passing = follow(settings.pooling, layers, budget.feature)
-    again = follow(settings.pooling, contents, budget.feature).forward
-    problem = _Problem(settings, height, width, budget, full, layers, passing, again)
-    tilings = [
-        Tiling(side, shares=budget.processes, wraps=settings.wraps) for side in _SIDES if side < max(height, width)
-    ]
-    choices = product(
-        [(tiling, _parts(tiling.tiles(height, width, layers), layers)) for tiling in tilings],
-        ("kept", "bfloat16", "computed") if budget.feature > _SHORT else ("kept", "computed"),
-        (full, *(full >> halvings for halvings in shorter)),
-        (budget.history_type,) if budget.history_type else ("float32", "bfloat16"),
-    )
+    problem = _Problem(settings, height, width, footprint, budget, max(1, min(settings.history, longest)))
     found = (
-        _layout(problem, tiling._replace(targets=held), parts, pairs, type_)
-        for (tiling, parts), held, pairs, type_ in choices
+        problem.layout(tiling, parts, history)
+        for (tiling, parts), history in product(problem.tilings(), problem.histories())
     )
     return min(filter(None, found), key=lambda layout: (layout.work, layout.bytes), default=None)
-
-
-class _Problem(NamedTuple):
-    """What is to be laid out."""
-
-    settings: Settings
-    height: int
-    width: int
-    budget: Budget
-    full: int
-    """Pairs in a history of full length."""
-    layers: Collection[str]
-    """That the losses look at."""
-    passing: "_Passing"
-    """The network as deep as these."""
-    again: float
-    """Bytes a pixel to compute the content's features once more."""
 
 
 class _Parts(NamedTuple):
@@ -176,12 +119,114 @@ class _Parts(NamedTuple):
 
     number: int
     macs: float
-    """Multiply-adds of all together, once forward."""
+    """Multiply-adds of all tiles together, once forward."""
     largest: int
-    """Pixels that one looks at, at most."""
+    """Pixels that the largest tile sees."""
+
+
+class _History(NamedTuple):
+    """A history of L-BFGS."""
+
+    pairs: int
+    dtype: HistoryDtype
+
+
+class _Fixed(NamedTuple):
+    """Bytes of one process that do not depend on how many tiles it retains."""
+
+    run: float
+    """What is there all the time."""
+    tile: float
+    """The activations of one tile."""
+    under_way: float
+    """The passes of a tile with its activations."""
+    stepping: float
+    """The optimizer's step."""
+    measuring: float
+    """The measuring of style images, when there is no gradient yet."""
+
+    def bytes(self, retained_tiles: int) -> float:
+        """Return the peak where so many tiles are retained."""
+        return self.run + max(self.under_way + (retained_tiles - 1) * self.tile, self.stepping, self.measuring)
+
+    def retained_tiles(self, available: float, tiles: float) -> int:
+        """Return how many of some tiles can be retained; 0 or less where not even one can, or a step does not fit."""
+        if self.run + max(self.stepping, self.measuring) > available:
+            return 0
+        return int(min(tiles, 1 + (available - self.run - self.under_way) // self.tile))
+
+
+class _Problem(NamedTuple):
+    """An image for which a layout is looked for."""
+
+    settings: Settings
+    height: int
+    width: int
+    footprint: Footprint
+    budget: Budget
+    full: int
+    """Pairs in a history of full length."""
+
+    def tilings(self) -> Iterator[tuple[Tiling, _Parts]]:
+        """List the ways to divide the image and to store the content targets."""
+        layers, processes = self.settings.active_layers, self.budget.processes
+        for side in _TILE_SIDES:
+            if side < max(self.height, self.width):
+                tiling = Tiling(side, processes=processes, wraps=self.settings.wraps)
+                parts = _parts(tiling.tiles(self.height, self.width, layers), layers)
+                if parts.largest < self.footprint.network.max_pixels:
+                    yield from ((tiling._replace(targets=stored), parts) for stored in self.footprint.targets)
+
+    def histories(self) -> list[_History]:
+        """List the histories to choose from, the longest and most precise first."""
+        halvings = int(math.log2(self.full / _MIN_HISTORY)) if self.settings.optimizer == "lbfgs" else 0
+        lengths = [self.full >> halving for halving in range(max(1, halvings + 1))]
+        asked = self.budget.history_dtype
+        dtypes: Iterable[HistoryDtype] = self.footprint.optimizer.pair if asked is None else (asked,)
+        return [_History(pairs, dtype) for pairs in lengths for dtype in dtypes]
+
+    def layout(self, tiling: Tiling, parts: _Parts, history: _History) -> Layout | None:
+        """Return a layout with as many tiles retained as fit, or None where not one does."""
+        fixed = self._fixed(tiling.targets, parts, history)
+        mine = parts.number / self.budget.processes
+        retained = fixed.retained_tiles(self.budget.available, mine)
+        if retained < 1:
+            return None
+        work = self._work(tiling.targets, parts, history, retained / mine)
+        needed, tiling = int(fixed.bytes(retained)), tiling._replace(retained_tiles=retained)
+        return Layout(tiling, parts.number, history.pairs, history.dtype, needed, work)
+
+    def _fixed(self, targets: Storage, parts: _Parts, history: _History) -> _Fixed:
+        """Add up the bytes that do not depend on how many tiles are retained."""
+        footprint, processes, pixels = self.footprint, self.budget.processes, self.height * self.width
+        network, optimizer = footprint.network, footprint.optimizer
+        remembered = optimizer.state + optimizer.pair[history.dtype] * history.pairs
+        remembered /= processes if optimizer.is_divided else 1
+        content = footprint.targets[targets] / (1 if targets == "recomputed" else processes)
+        tile, under_way = parts.largest * network.retained, parts.largest * network.peak
+        if targets == "recomputed":  # beside a tile's activations
+            under_way = max(under_way, tile + parts.largest * footprint.content.forward)
+        return _Fixed(
+            run=pixels * (footprint.images + remembered + content + footprint.mask * self.budget.masks),
+            tile=tile,
+            under_way=under_way + network.bands,
+            stepping=pixels * (optimizer.step / processes + optimizer.filtering),
+            measuring=footprint.style * self.budget.styles - IMAGE_BYTES * pixels + tile,
+        )
+
+    def _work(self, targets: Storage, parts: _Parts, history: _History, retained: float) -> float:
+        """Return the work of an evaluation over that of the whole image; `retained` is the fraction of tiles."""
+        whole = _macs(self.settings.active_layers)
+        forward = 2 - retained
+        if targets == "recomputed":
+            forward *= 1 + _macs(self.settings.active_content_layers) / whole
+        work = parts.macs / self.budget.processes / (self.height * self.width * whole) * (forward + 1) / 2
+        rounded = (history.dtype == "bfloat16") + (targets == "bfloat16")
+        return work * (1 + _HALVED_HISTORY_WORK * math.log2(self.full / history.pairs) + _ROUNDING_WORK * rounded)
 
 
 def _parts(tiles: Sequence[Tile], layers: Collection[str]) -> _Parts:
+    """Count the tiles, their work and their pixels."""
     down, across = {tile.rows for tile in tiles}, {tile.columns for tile in tiles}
     macs = sum(
         layer.macs * sum(span.pixels(layer.name) for span in down) * sum(span.pixels(layer.name) for span in across)
@@ -190,108 +235,6 @@ def _parts(tiles: Sequence[Tile], layers: Collection[str]) -> _Parts:
     return _Parts(len(tiles), macs, max(span.pixels() for span in down) * max(span.pixels() for span in across))
 
 
-def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, history_type: HistoryDtype) -> Layout | None:
-    """Return a layout with as many tiles kept as fit, or None where not one does."""
-    settings, height, width, budget, full, layers, passing, again = problem
-    processes = budget.processes
-    short = history_type == "bfloat16"
-    row = _IMAGE if short else 2 * _IMAGE
-    own = (_IMAGE + row * pairs) / processes if settings.optimizer == "lbfgs" else _MOMENTS * _IMAGE
-    each = parts.largest * passing.kept
-    computed, rounded = tiling.targets == "computed", tiling.targets == "bfloat16"
-    wide = _SHORT if rounded else budget.feature
-    content = _IMAGE if computed else _features(settings.active_content_layers, wide) / processes
-    masks = _MASK * budget.masks
-    under_way = parts.largest * passing.most
-    if computed:  # beside a tile's features
-        under_way = max(under_way, each + parts.largest * again)
-    if budget.fused and LAYERS["conv1_1"].units * parts.largest >= GPU_UNITS:
-        return None
-    under_way += 0 if budget.fused else _BANDS * budget.feature
-    images, filtering = (_FUSED_IMAGES, _FUSED_FILTERING) if budget.fused else (_IMAGES, _FILTERING)
-    fixed = height * width * (images * _IMAGE + own + content + masks)
-    stepping = height * width * (_IMAGE / processes + filtering)
-    measuring = _IMAGE * (budget.styles - height * width) + each  # when there is no gradient yet
-    mine = parts.number / processes
-    kept = int(min(mine, 1 + (budget.room - fixed - under_way) // each))
-    if kept < 1 or fixed + max(stepping, measuring) > budget.room:
-        return None
-    taken = int(fixed + max(under_way + (kept - 1) * each, stepping, measuring))
-    forward = 2 - kept / mine
-    if computed:
-        forward *= 1 + _macs(settings.active_content_layers) / _macs(layers)
-    work = parts.macs / processes / (height * width * _macs(layers)) * (forward + 1) / 2
-    work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * (short + rounded)
-    return Layout(tiling._replace(kept=kept), parts.number, pairs, history_type, taken, work)
-
-
-def _features(layers: Collection[str], feature: int) -> float:
-    """Return the bytes a pixel of the features of layers."""
-    return sum(LAYERS[name].units for name in layers) * feature
-
-
-class _Passing(NamedTuple):
-    """What it takes to pass the network, in bytes a pixel."""
-
-    kept: float
-    """For the way back: features, a bit a unit of each ReLU, and the poolings' choices."""
-    forward: float
-    """At the peak of the way forward, if nothing is kept."""
-    most: float
-    """At the peak of both ways."""
-
-
-def _passing(pooling: str, layers: Collection[str], feature: int) -> _Passing:
-    """Follow what is alive from step to step, and back."""
-    kept, forward, most = float(_IMAGE), 0.0, 0.0
-    passed: list[tuple[float, float]] = []
-    before, held = 3.0 * feature, 3.0 * feature  # the signal, and as much of it as is not kept anyway
-    for step in steps(layers):
-        first, last = step[0], step[-1]
-        wanted, after = last.name in layers, last.units * feature
-        forward, most = max(forward, before + after), max(most, kept + held + after)
-        keeps = after if wanted else 0.0
-        if last.is_pool:
-            keeps += {"max": last.units / 2, "average": 0.0, "l2": 4 * last.units * feature}[pooling]
-        if not first.is_pool and not (wanted and first is last) and not (last.is_pool and pooling == "max"):
-            keeps += first.units / 8
-        passed.append((before + after, keeps))
-        kept += keeps
-        before, held = after, 0.0 if wanted else after
-    total = kept
-    for under_way, keeps in reversed(passed):
-        most = max(most, kept + under_way)
-        kept -= keeps
-    return _Passing(total, forward, most)
-
-
-def _fused_passing(pooling: str, layers: Collection[str], feature: int) -> _Passing:
-    """Follow the same on a GPU, where each step is one of the whole image: `kernels.cuda.network`."""
-    kept, forward, most = float(_IMAGE), 0.0, 0.0
-    passed: list[tuple[float, float]] = []
-    before, held = float(_IMAGE), float(_IMAGE)
-    for step in steps(layers):
-        first, last = step[0], step[-1]
-        is_wanted, after = last.name in layers, last.units * feature
-        raw = 0.0 if first.inputs == 3 or first.is_pool else first.units * feature
-        forward, most = max(forward, before + raw + after), max(most, kept + held + raw + after)
-        keeps = after if is_wanted or first.inputs == 3 else 0.0
-        if last.is_pool:
-            keeps += last.units + (first.units * feature if pooling == "l2" else 0.0)
-        elif not is_wanted:
-            keeps += last.units / 8
-        under_way = max(after + first.units * feature, first.units * feature + before)
-        if first.inputs == 3:
-            under_way = after + _SPREAD * feature + _IMAGE
-        passed.append((under_way, keeps))
-        kept += keeps
-        before, held = after, 0.0 if keeps >= after else after
-    total = kept
-    for under_way, keeps in reversed(passed):
-        most = max(most, kept + under_way)
-        kept -= keeps
-    return _Passing(total, forward, most)
-
-
 def _macs(layers: Collection[str]) -> float:
+    """Return the multiply-adds a pixel of the image, once forward to the deepest of some layers."""
     return sum(layer.macs for layer in up_to(*layers))

@@ -5,39 +5,26 @@ Pure arithmetic on settings and sizes; no tensors, no files.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from impasto.errors import PictureError, SpaceError
-from impasto.layers import LAYERS
-from impasto.planning.memory import FUSED_TAKING, Budget, Layout, cheapest
+from impasto.planning.footprint import Caching, Footprint, Overhead
+from impasto.planning.memory import Budget, Layout, cheapest
 from impasto.planning.tiles import Wraps
 from impasto.settings import Settings
+from impasto.settings.limits import GRID, MIN_SIDE
 
-__all__ = ["SHORTEST", "Keeping", "Plan", "Size", "Stage", "make_plan"]
+__all__ = ["Plan", "Size", "Stage", "make_plan"]
 
-SHORTEST = 32
-"""Pixels that the short side of every picture needs: two units of conv5_1, which padding by reflection requires."""
+_MIN_FIRST_SIDE = 128
+"""Pixels of the short side of a first stage, where the picture has as many: the receptive field of conv5_1 sees no
+forms in less."""
 
-_FIRST_SHORT = 128
-"""Short side of a first stage, where the picture has it: less than the receptive field of conv5_1 sees no forms."""
+_MIN_PROCESS_PIXELS = 32
+"""Pixels of a picture's long side that each process needs."""
 
-_NARROWEST = 32
-"""Pixels of a first stage's long side, at least, for each process."""
-
-_GRID = LAYERS["conv5_4"].stride
-"""Pixels of which the sides of a picture are multiples, where its edges meet."""
-
-_THINNEST = 16
+_MAX_STYLE_RATIO = 16
 """Long over short side that a style image may have: its short side follows the picture's, so its long side is work."""
-
-Keeping = Literal["all", "small", "none"]
-"""Which blocks of memory stay with the process when they are freed: the more, the sooner a run ends."""
-
-_TAKING: Mapping[Keeping, tuple[float, float]] = {"all": (1.75, 0), "small": (1, 0.2e9), "none": (1, 0)}
-"""Times what it needs that a run takes, and bytes beside, by what it keeps: docs/notes/speed.md."""
-
-_TAKING_ON_GPU: Mapping[Keeping, tuple[float, float]] = {"all": (1.5, 0.3e9), "none": FUSED_TAKING}
-"""The same of a GPU's memory: docs/notes/gpu.md."""
 
 
 class Size(NamedTuple):
@@ -50,11 +37,11 @@ class Size(NamedTuple):
         return f"{self.width} × {self.height}"
 
     def with_long_side(self, pixels: int) -> "Size":
-        """Scale to a long side of `pixels`, keeping the shape."""
+        """Scale to a long side of `pixels`, in the same proportions."""
         return self._scaled(pixels / max(self))
 
     def with_short_side(self, pixels: float) -> "Size":
-        """Scale to a short side of `pixels`, keeping the shape."""
+        """Scale to a short side of `pixels`, in the same proportions."""
         return self._scaled(pixels / min(self))
 
     def on_grid(self, wraps: Wraps) -> "Size":
@@ -67,7 +54,7 @@ class Size(NamedTuple):
 
 
 def _rounded(side: int) -> int:
-    return max(2, round(side / _GRID)) * _GRID
+    return max(2, round(side / GRID)) * GRID
 
 
 class Stage(NamedTuple):
@@ -79,24 +66,24 @@ class Stage(NamedTuple):
     evaluations: int
     """Evaluations of the objective, at most."""
     layout: Layout
-    """How it fits into memory."""
+    """How the stage fits into memory."""
 
     @property
     def work(self) -> float:
-        """Of an evaluation, in pixels of an image that is evaluated whole: the measure of its time."""
+        """The work of one evaluation, in pixels of an image that is evaluated whole: time grows with it."""
         return math.prod(self.size) * self.layout.work
 
 
 class Plan(NamedTuple):
-    """The stages of a run, smallest first."""
+    """The stages of a run, smallest first, and the memory that it takes."""
 
     stages: tuple[Stage, ...]
-    held: float = 0
+    baseline: float = 0
     """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf
-    """Bytes that it may be predicted to take."""
-    fused: bool = False
-    """Whether a GPU computes, and bytes are those of its memory."""
+    """Bytes that the process may be predicted to take."""
+    overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
+    """What the allocator takes beyond the need, by what it caches, the fastest first."""
 
     @property
     def evaluations(self) -> int:
@@ -105,7 +92,7 @@ class Plan(NamedTuple):
 
     @property
     def work(self) -> float:
-        """Of all evaluations together."""
+        """The work of all evaluations together, in pixels of images that are evaluated whole."""
         return sum(stage.work * stage.evaluations for stage in self.stages)
 
     @property
@@ -114,25 +101,20 @@ class Plan(NamedTuple):
         return max(stage.layout.bytes for stage in self.stages)
 
     @property
-    def keeping(self) -> Keeping:
-        """What it keeps: as much as fits."""
-        for keeping in self._table:
-            if self._taking(keeping) < self.limit:
-                return keeping
+    def caching(self) -> Caching:
+        """What the allocator caches: as much as fits."""
+        for caching in self.overheads:
+            if self._taken(caching) < self.limit:
+                return caching
         return "none"
 
     @property
     def bytes(self) -> float:
-        """Memory that the process takes at the peak."""
-        return self._taking(self.keeping)
+        """Bytes that the process takes at the peak."""
+        return self._taken(self.caching)
 
-    @property
-    def _table(self) -> Mapping[Keeping, tuple[float, float]]:
-        return _TAKING_ON_GPU if self.fused else _TAKING
-
-    def _taking(self, keeping: Keeping) -> float:
-        factor, beside = self._table[keeping]
-        return self.held + factor * self.needed + beside
+    def _taken(self, caching: Caching) -> float:
+        return self.baseline + self.overheads[caching].taken(self.needed)
 
 
 _UNLIMITED = Budget()
@@ -142,63 +124,86 @@ def make_plan(
     settings: Settings,
     content: Size,
     styles: Sequence[Size],
+    footprint: Footprint,
     budget: Budget = _UNLIMITED,
     *,
     scales: Sequence[float] | None = None,
 ) -> Plan:
-    """Plan the stages for a content image and style images of the given sizes; `scales` are the styles' own.
+    """Plan the stages of a run.
+
+    Args:
+        settings: The picture.
+        content: The size of the photograph.
+        styles: The sizes of the style images.
+        footprint: What the parts of a run take in memory.
+        budget: What there is to compute with.
+        scales: The styles' own scales, beside that of the settings; 1, if not given.
+
+    Returns:
+        The stages, each with the layout of least work that fits.
 
     Raises:
-        PictureError: a picture is too small, or too thin for the size asked for.
-        SpaceError: it is too large for the budget.
+        PictureError: a picture is too small, or too thin for the size asked for or for the processes.
+        SpaceError: a stage is too large for the budget.
 
     """
-    for name, size in [("content", content), *(("style", size) for size in styles)]:
-        if min(size) < SHORTEST:
-            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {SHORTEST} on its short side.")
-    for style in styles:
-        if max(style) > _THINNEST * min(style):
-            raise PictureError(
-                f"the style is {style} pixels, too thin to learn from; crop it to 1 : {_THINNEST} at most."
-            )
     final = content.with_long_side(settings.size)
-    if min(final) < SHORTEST:
-        least = math.ceil(SHORTEST * max(content) / min(content))
+    _check_pictures(content, styles)
+    _check_final(content, final, settings, budget.processes)
+    chosen = scales or [1.0] * len(styles)
+
+    def stage(long_side: int, evaluations: int, longest: int) -> Stage | None:
+        size = content.with_long_side(long_side).on_grid(settings.wraps)
+        scaled = zip(styles, chosen, strict=True)
+        sizes = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
+        with_styles = budget._replace(styles=sum(map(math.prod, sizes)))
+        layout = cheapest(settings, size.height, size.width, footprint, with_styles, longest=longest)
+        return layout and Stage(size, sizes, evaluations, layout)
+
+    stages: list[Stage] = []
+    evaluations = 0
+    for index, long_side in enumerate(_long_sides(settings, final)):
+        count = math.ceil(settings.iterations * settings.stage_ratio**index)
+        evaluations += count
+        found = stage(long_side, count, evaluations)
+        if found is None:
+            raise SpaceError(
+                _too_large(settings, content, budget, lambda side: stage(side, 1, settings.history) is not None)
+            )
+        stages.append(found)
+    return Plan(tuple(stages), budget.baseline, budget.usable, budget.overheads)
+
+
+def _check_pictures(content: Size, styles: Sequence[Size]) -> None:
+    """Refuse pictures that are too small or too thin, whatever the settings."""
+    for name, size in [("content", content), *(("style", size) for size in styles)]:
+        if min(size) < MIN_SIDE:
+            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {MIN_SIDE} on its short side.")
+    for style in styles:
+        if max(style) > _MAX_STYLE_RATIO * min(style):
+            raise PictureError(
+                f"the style is {style} pixels, too thin to learn from; crop it to 1 : {_MAX_STYLE_RATIO} at most."
+            )
+
+
+def _check_final(content: Size, final: Size, settings: Settings, processes: int) -> None:
+    """Refuse a final size that is too thin to paint or to divide."""
+    if min(final) < MIN_SIDE:
+        least = math.ceil(MIN_SIDE * max(content) / min(content))
         raise PictureError(
             f"the content is {content} pixels, which is {final} at size {settings.size}, too thin to paint; "
             f"crop it, or give a size of at least {least}."
         )
-    if _NARROWEST * budget.processes > max(final):
+    if _MIN_PROCESS_PIXELS * processes > max(final):
         raise PictureError(
-            f"a picture of {final} pixels cannot be divided among {budget.processes} processes; "
-            f"start at most {max(1, max(final) // _NARROWEST)}."
+            f"a picture of {final} pixels cannot be divided among {processes} processes; "
+            f"start at most {max(1, max(final) // _MIN_PROCESS_PIXELS)}."
         )
-
-    def laid_out(long: int, evaluations: int, longest: int) -> Stage | None:
-        size = content.with_long_side(long).on_grid(settings.wraps)
-        scaled = zip(styles, scales or [1.0] * len(styles), strict=True)
-        placed = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
-        there = budget._replace(styles=sum(map(math.prod, placed)))
-        layout = cheapest(settings, size.height, size.width, there, longest)
-        return layout and Stage(size, placed, evaluations, layout)
-
-    stages: list[Stage] = []
-    evaluations = 0
-    for index, long in enumerate(_long_sides(settings, final)):
-        these = math.ceil(settings.iterations * settings.stage_ratio**index)
-        evaluations += these
-        stage = laid_out(long, these, evaluations)
-        if stage is None:
-            raise SpaceError(
-                _too_large(settings, content, budget, lambda long: laid_out(long, 1, settings.history) is not None)
-            )
-        stages.append(stage)
-    return Plan(tuple(stages), budget.held, budget.sure, budget.fused)
 
 
 def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable[[int], bool]) -> str:
     """Say that nothing fits, and which size would; `fits` judges long sides."""
-    least, most = math.ceil(SHORTEST * max(content) / min(content)), settings.size
+    least, most = math.ceil(MIN_SIDE * max(content) / min(content)), settings.size
     advice = "give more memory"
     if fits(least):
         while most - least > 1:
@@ -207,14 +212,14 @@ def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable
         advice = f"give more memory, or a size of at most {least}"
     return (
         f"a picture of {content.with_long_side(settings.size)} pixels does not fit into {budget.limit / 1e9:.3g} GB, "
-        f"of which the program and the pictures as they are take {budget.held / 1e9:.2f}; {advice}."
+        f"of which the program and the pictures as they are take {budget.baseline / 1e9:.2f}; {advice}."
     )
 
 
 def _long_sides(settings: Settings, final: Size) -> list[int]:
     """List the stages' long sides: equal steps of about two from the first to the final size."""
     last = max(final)
-    first = max(settings.first_size, math.ceil(_FIRST_SHORT * last / min(final)))
+    first = max(settings.first_size, math.ceil(_MIN_FIRST_SIDE * last / min(final)))
     steps = 0 if settings.first_size == 0 or first >= last else round(math.log2(last / first))
     factor = (last / first) ** (1 / steps) if steps else 1.0
     return [round(last / factor**step) for step in range(steps, -1, -1)]
@@ -223,4 +228,4 @@ def _long_sides(settings: Settings, final: Size) -> list[int]:
 def _style_size(picture: Size, style: Size, scale: float) -> Size:
     """Scale a style image so that its short side is the picture's times `scale`."""
     size = style.with_short_side(min(picture) * scale)
-    return size if min(size) >= SHORTEST else style.with_short_side(SHORTEST)
+    return size if min(size) >= MIN_SIDE else style.with_short_side(MIN_SIDE)

@@ -1,6 +1,6 @@
-"""What can be measured of a painted picture: its loss, its style where none was optimized, its structure, its border.
+"""What can be measured of a painted picture: its loss, its style at other layers, its structure and its border.
 
-Needs no network but the one that painted. Knows nothing of how the picture was made, nor of files.
+The loss is that of a run's last stage. No other network is needed than the one that painted. Nothing here knows files.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,10 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
 from impasto.objective.targets import measured
-from impasto.planning.plan import SHORTEST, Plan, Size
+from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
+from impasto.settings.limits import MIN_SIDE
 from impasto.transfer.scene import Inputs, Scene
 from impasto.transfer.style_transfer import StyleTransfer
 from impasto.transfer.styles import Style
@@ -37,24 +38,26 @@ __all__ = [
 ]
 
 STYLE_LAYERS = ("conv1_2", "conv2_2", "conv3_4", "conv4_4")
-"""Layers that no loss looks at unless it is told to: a style that reaches them is more than a low loss."""
+"""Layers at which no loss looks by default: a picture that is near the style here, too, has more than a low loss."""
 
 _STRUCTURE_LAYER = "conv3_1"
+"""The layer whose features say how much each position of an image resembles every other."""
 
 _STRUCTURE_SIDE = 256
-"""Structure is compared in at most this many pixels squared: similarities are as many as positions, squared."""
+"""The side of a square: structure is compared in as many pixels at most, since similarities are their square."""
 
-_ROWS = 512
-"""Positions whose similarities with all others are held at a time."""
+_ROWS_AT_A_TIME = 512
+"""Positions whose similarities with all others are in memory at a time."""
 
-_BORDER = 16
-"""Pixels that count as border on each side, or a quarter of the short side where that is less."""
+_BORDER_WIDTH = 16
+"""Pixels that count as border on each side; a quarter of the short side where that is less."""
 
-_FAINT = 1e-9
-"""A gradient, in [0, 1] a pixel, that no picture can show: two flat parts have equal energies."""
+_MIN_ENERGY = 1e-9
+"""A gradient, in [0, 1] a pixel, that no picture can show: it makes the ratio of two flat parts 1."""
 
-_SHAPES = 0.05
-"""How far the shapes of a result and its content may differ: peers cut sizes to multiples of 8 or 16."""
+_MAX_SHAPE_DIFFERENCE = 0.05
+"""The logarithm of the ratio by which a result's proportions may differ from the content's: other programs cut sizes to
+multiples of 8 or 16."""
 
 
 @dataclass(frozen=True)
@@ -62,22 +65,22 @@ class Metrics:
     """A picture in plain numbers, all of them finite. docs/measure.md says how to read them."""
 
     loss: float
-    """The sum of the next two: J, Gatys et al. 2016, eq. 7."""
+    """The sum of `content` and `style`: J, Gatys et al. 2016, eq. 7."""
     content: float
-    """The content loss with its weight, at the picture's own size."""
+    """The content loss times its weight, at the picture's own size."""
     style: float
-    """The style loss with its weight."""
+    """The style loss times its weight, at the picture's own size."""
     wasserstein: Mapping[str, float]
-    """How far its features are from the style's, by layer, at those of `STYLE_LAYERS`: `style_distances`."""
+    """How far the features are from the style's at each of `STYLE_LAYERS`: `style_distances`."""
     cfsd: float
-    """How far its structure is from the content's: `structural_distance`."""
+    """How far the structure is from the content's: `structural_distance`."""
     border: float
-    """Its `border_energy`."""
+    """The `border_energy` of the picture."""
     content_border: float
-    """The content's, at the picture's size, to compare with."""
+    """The `border_energy` of the content at the picture's size."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a JSON record of it holds."""
+        """Return the numbers by name, as a JSON record holds them."""
         return asdict(self)
 
 
@@ -103,7 +106,7 @@ def measure(
             it beside such a picture.
         result: What was painted, by impasto or by anything else; at least 32 pixels on its short side, and with sides
             in the content's proportion to 5 %.
-        settings: The objective; the result's own size stands in for `size`.
+        settings: The objective; its `size` is replaced by that of the result.
         runtime: How to compute.
         keep: Where the picture stays as the content is, so that no style counts there.
         weights: VGG-19's weights, in place of those that `settings.weights` names.
@@ -143,12 +146,22 @@ def measure(
 
 
 def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling | None = None) -> dict[str, float]:
-    """Return how far an image's features are from a style's at each of `STYLE_LAYERS`, both (3, H, W) in [0, 1].
+    """Return how far an image's features are from a style's at each of `STYLE_LAYERS`.
 
         mean((μ - μ*)²) + 1 / C · tr(K + K* - 2 (√K* K √K*)^½)
 
     Wasserstein-2 of the Gaussians with the features' means μ and covariances K, squared, over the C channels: the
     distance `wasserstein` of `style_loss`. It is 0 for equal Gaussians, and grows with the square of the features.
+
+    Args:
+        network: VGG-19.
+        image: RGB in [0, 1], (3, H, W).
+        style: RGB in [0, 1], (3, H, W), of any size.
+        tiling: How both are divided, for memory; by default not at all.
+
+    Returns:
+        The distance at each layer, at least 0.
+
     """
     everywhere: dict[str, Tensor | None] = dict.fromkeys(STYLE_LAYERS)
     found, target = (measured(network, pixels, everywhere, tiling=tiling or Tiling()) for pixels in (image, style))
@@ -159,33 +172,40 @@ def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling
 
 
 def structural_distance(content: Tensor, result: Tensor) -> float:
-    """Return CFSD, how far the structure of an image is from the content's, by their features, each (C, H, W).
+    """Return CFSD, how far the structure of an image is from the content's, by their features.
 
         1 / N · Σ_i KL(softmax_j cos(P_i, P_j) ‖ softmax_j cos(F_i, F_j)),      i, j over the N = H·W positions
 
-    The structure of an image is how much each place resembles every other; colors may change as they will. It is 0
-    for equal images. Chung, Hyun, Heo, *Style Injection in Diffusion*, CVPR 2024, who take inner products; cosines do
-    not depend on how large a network's features are, and the original VGG-19's are far larger than torchvision's.
-    Memory is that of `_ROWS` rows of similarities in float64.
+    The structure of an image is how much each position resembles every other; colors may change. CFSD is 0 for equal
+    images. Chung, Hyun, Heo, *Style Injection in Diffusion*, CVPR 2024, who take inner products; cosines do not depend
+    on how large a network's features are, and the original VGG-19's are far larger than torchvision's.
+
+    Args:
+        content: The features P of the content image, (C, H, W).
+        result: The features F of an image of the same size, (C, H, W).
+
+    Returns:
+        The mean divergence, at least 0.
+
     """
-    places, found = (functional.normalize(maps.flatten(1).cpu().double(), dim=0).T for maps in (content, result))
+    before, after = (functional.normalize(maps.flatten(1).cpu().double(), dim=0).T for maps in (content, result))
     total = 0.0
-    for start in range(0, len(places), _ROWS):
-        rows = slice(start, start + _ROWS)
-        before, after = ((units[rows] @ units.T).log_softmax(1) for units in (places, found))  # (rows, N)
-        total += float(functional.kl_div(after, before, reduction="sum", log_target=True))
-    return max(0.0, total / len(places))
+    for start in range(0, len(before), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        expected, found = ((units[rows] @ units.T).log_softmax(1) for units in (before, after))  # (rows, N)
+        total += float(functional.kl_div(found, expected, reduction="sum", log_target=True))
+    return max(0.0, total / len(before))
 
 
 def border_energy(pixels: Tensor) -> float:
     """Return the mean |∇x| of the outer 16 pixels of an image (C, H, W) over that of its inside.
 
-    |∇x| = |dx| + |dy| over forward differences; one across the line between the two counts as border. In an image
-    with a short side below 64, a quarter of that stands for the 16.
+    |∇x| = |dx| + |dy| over forward differences; a difference across the line between border and inside counts as
+    border. In an image with a short side below 64, the border is a quarter of that side wide.
     """
-    width = min(_BORDER, min(pixels.shape[1:]) // 4)
+    width = min(_BORDER_WIDTH, min(pixels.shape[1:]) // 4)
     inside = pixels[:, width:-width, width:-width]
-    border = inner = _FAINT
+    border = inner = _MIN_ENERGY
     for dim in (1, 2):
         whole, part = pixels.diff(dim=dim).abs(), inside.diff(dim=dim).abs()
         sums = [float(differences.sum(dtype=torch.float64)) for differences in (whole, part)]
@@ -198,10 +218,10 @@ def _check(content: Picture, result: Picture) -> None:
     """Refuse pictures that cannot be compared."""
     sizes = {"content": Size(content.width, content.height), "result": Size(result.width, result.height)}
     for name, size in sizes.items():
-        if min(size) < SHORTEST:
-            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {SHORTEST} on its short side.")
+        if min(size) < MIN_SIDE:
+            raise PictureError(f"the {name} is {size} pixels; a picture needs at least {MIN_SIDE} on its short side.")
     shapes = [size.width / size.height for size in sizes.values()]
-    if abs(log(shapes[0] / shapes[1])) > _SHAPES:
+    if abs(log(shapes[0] / shapes[1])) > _MAX_SHAPE_DIFFERENCE:
         raise InputError(
             f"the result is {sizes['result']} pixels and the content {sizes['content']}, which is another shape; "
             "give the content that the result was painted from, cut as the result is."

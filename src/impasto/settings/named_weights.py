@@ -2,15 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, cast, get_args
+from typing import Annotated, NoReturn, cast, get_args
 
 from annotated_types import Ge
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from impasto.layers import LAYERS
 from impasto.settings.choices import DistanceName
 
 __all__ = ["DistanceWeights", "LayerWeights"]
+
+
+class NamedWeights(dict[str, float]):
+    """Weights by name that cannot be changed, so that settings that hold them can be hashed."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("settings are frozen; Settings.replace makes a changed copy.")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] (dict has no hash)
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[type["NamedWeights"], tuple[dict[str, float]]]:
+        return NamedWeights, (dict(self),)
 
 
 def _weights(value: object, names: Sequence[str]) -> object:
@@ -32,6 +47,7 @@ def _weights(value: object, names: Sequence[str]) -> object:
 LayerWeights = Annotated[
     dict[str, Annotated[float, Ge(0.0)]],
     BeforeValidator(partial(_weights, names=list(LAYERS))),
+    AfterValidator(NamedWeights),
     "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, with weights if you like: conv1_1,conv2_1:0.5",
 ]
 """`{layer name: weight}`; as a flag `conv1_1,conv2_1:0.5`, where a weight that is not given is 1."""
@@ -42,6 +58,7 @@ _DISTANCES: tuple[str, ...] = get_args(DistanceName)
 DistanceWeights = Annotated[
     dict[DistanceName, Annotated[float, Ge(0.0)]],
     BeforeValidator(partial(_weights, names=_DISTANCES)),
+    AfterValidator(NamedWeights),
     f"{', '.join(_DISTANCES[:-1])} and {_DISTANCES[-1]}, with weights if you like: gram,moments:10",
 ]
 """`{distance: weight}`, written like layers."""

@@ -40,12 +40,12 @@ class Option(NamedTuple):
 
 
 class Options(BaseModel):
-    """The base of `Settings` and `Runtime`: frozen, closed, with one-sentence errors."""
+    """The base of `Settings` and `Runtime`: frozen and hashable, with one-sentence errors, and no other options."""
 
     owner: ClassVar[str] = ""
     """What stands before an option's name in messages."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -72,8 +72,8 @@ class Options(BaseModel):
             )
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `model_dump_json` wrote.
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `model_dump_json` wrote; bytes are UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
         Raises:
             SettingsError: the text is not a JSON object, or an option's name or value in it is not accepted.
@@ -81,6 +81,8 @@ class Options(BaseModel):
         """
         try:
             values = json.loads(text)
+        except UnicodeDecodeError:
+            raise SettingsError("the settings are not JSON: they are not text in UTF-8 or UTF-16.") from None
         except json.JSONDecodeError as error:
             raise SettingsError(f"the settings are not JSON: {error.msg} at line {error.lineno}.") from None
         except (ValueError, RecursionError):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from impasto.settings.choices import Dtype, HistoryDtype, Winograd
+from impasto.settings.limits import CHECKPOINT_TIME_FRACTION
 from impasto.settings.options import EVERY_COMMAND, Options, option
 
 __all__ = ["Runtime"]
@@ -14,8 +15,9 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
 
 
 def _memory(value: object) -> object:
-    """Check a size in memory."""
-    if value != "auto" and not _MEMORY.fullmatch(str(value)):
+    """Refuse what is neither auto nor a size in memory above 0."""
+    found = _MEMORY.fullmatch(str(value))
+    if value != "auto" and not (found and float(found[1])):
         raise ValueError("not a size in memory")
     return value
 
@@ -33,7 +35,7 @@ class Runtime(Options):
         "auto",
         "Machine",
         "Memory that the process may take; auto is what is free.",
-        "auto or a size such as 4GB or 800MB",
+        "auto, or a size above 0 such as 4GB or 800MB",
         commands=("paint", "sweep", "measure", "figures"),
     )
     history_dtype: Literal["auto", HistoryDtype] = option(
@@ -60,8 +62,8 @@ class Runtime(Options):
     checkpoint_every: float = option(
         60.0,
         "Machine",
-        "Seconds from one checkpoint of a run to the next, at least; they take a twentieth of the time, at most. 0 is "
-        "none.",
+        "Seconds from one checkpoint of a run to the next, at least; they take "
+        f"{CHECKPOINT_TIME_FRACTION:.0%} of the time, at most. 0 is none.",
         ge=0,
         commands=("paint",),
     )

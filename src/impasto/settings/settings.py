@@ -21,6 +21,7 @@ from impasto.settings.choices import (
     Seamless,
     Variation,
 )
+from impasto.settings.limits import GRID, MAX_STYLE_SCALE, MIN_SIDE, PLATEAU_WINDOW
 from impasto.settings.named_weights import DistanceWeights, LayerWeights
 from impasto.settings.options import EVERY_COMMAND, Options, option
 
@@ -50,7 +51,7 @@ class Settings(Options):
 
     """
 
-    size: int = option(512, "Picture", "Long side of the painted picture, in pixels.", ge=32)
+    size: int = option(512, "Picture", "Long side of the painted picture, in pixels.", ge=MIN_SIDE)
     init: Init = option("content", "Picture", "What the canvas shows at the start; blank is mid-gray.")
     seed: int = option(0, "Picture", "Seed of the noise start.", ge=0, le=2**32 - 1)
     color: Color = option(
@@ -69,7 +70,7 @@ class Settings(Options):
     seamless: Seamless = option(
         "none",
         "Picture",
-        "Which opposite edges meet: left and right, top and bottom; sizes become multiples of 16.",
+        f"Which opposite edges meet: left and right, top and bottom; sizes become multiples of {GRID}.",
         commands=_MEASURED,
     )
     mask_spread: MaskSpread = option(
@@ -110,7 +111,7 @@ class Settings(Options):
         "Objective",
         "Short side of the painting over the picture's, at every stage; larger means larger strokes.",
         gt=0,
-        le=10,
+        le=MAX_STYLE_SCALE,
         commands=_MEASURED,
     )
     tv_weight: float = option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
@@ -169,7 +170,11 @@ class Settings(Options):
         0.6, "Optimization", "Evaluations of a stage over those of the stage before.", gt=0, le=100
     )
     tolerance: float = option(
-        0.002, "Optimization", "A stage ends when 20 evaluations lower the loss by less than this share.", ge=0, le=1
+        0.002,
+        "Optimization",
+        f"A stage ends when {PLATEAU_WINDOW} evaluations lower the loss by less than this share.",
+        ge=0,
+        le=1,
     )
     history: int = option(50, "Optimization", "Steps that L-BFGS remembers.", ge=1, le=10_000)
     learning_rate: float = option(

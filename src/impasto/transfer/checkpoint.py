@@ -14,6 +14,7 @@ from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
 from impasto.planning.plan import Plan
+from impasto.settings.limits import CHECKPOINT_TIME_FRACTION
 from impasto.transfer import checkpoint_file
 from impasto.transfer.checkpoint_file import damaged
 from impasto.transfer.identity import Identity, differences
@@ -21,9 +22,6 @@ from impasto.transfer.progress import Progress
 from impasto.transfer.run_state import RunState
 
 __all__ = ["Checkpoint", "CheckpointWriter", "read_note"]
-
-MAX_TIME_FRACTION = 0.05
-"""The fraction of a run's time that goes into its checkpoints, at most, as the help of `checkpoint_every` says."""
 
 
 class Checkpoint(NamedTuple):
@@ -146,7 +144,7 @@ class CheckpointWriter:
     def is_due(self) -> bool:
         """Tell whether it is time; all processes are told the same."""
         since = time.perf_counter() - self._last
-        return self._group.any(wanted=0 < self._every <= since and self._cost <= MAX_TIME_FRACTION * since)
+        return self._group.any(wanted=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
 
     def save(self, state: RunState, plan: Plan) -> None:
         """Write where a run stands.

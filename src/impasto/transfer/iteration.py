@@ -16,7 +16,14 @@ from impasto.objective.objective import Objective
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
 
-__all__ = ["Iteration", "OneByOne", "Point", "Readings", "Recorded", "iteration"]
+__all__ = ["GPU_IMAGES", "IMAGES", "Iteration", "OneByOne", "Point", "Readings", "Recorded", "iteration"]
+
+IMAGES = 3
+"""Images that are alive at the peak of an iteration on a processor: the picture, its gradient, and the best one."""
+
+GPU_IMAGES = 8
+"""Images that are alive at the peak of an iteration on a GPU: the picture, the next, the best and the last good one,
+two gradients, one in gray levels, and a direction."""
 
 _WARM_UP_STEPS = 2
 """Before the recording: what an optimizer remembers has its final form then, and libraries are set up."""

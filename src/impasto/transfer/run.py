@@ -187,9 +187,9 @@ class Run:
         self._mend()
         self._save_checkpoint_if_due()
         try:
-            with allocator.caching(self.plan.keeping), ExitStack() as step:
+            with allocator.caching(self.plan.caching), ExitStack() as step:
                 self._iterate = self._iterate or self._solver.iteration(self._stage, self._at.rescues)
-                if self.plan.keeping != "all":
+                if self.plan.caching != "all":
                     allocator.release()  # or small blocks leave holes
 
                 def about_to_step() -> None:
@@ -278,7 +278,7 @@ class Run:
         error.__traceback__ = None  # it holds on to what was under way
         before, self._iterate = self.plan.bytes, None
         try:
-            plan = self._replan(SHORTAGE_FACTOR * (before - self.plan.held))
+            plan = self._replan(SHORTAGE_FACTOR * (before - self.plan.baseline))
         except PictureError as none:
             raise OutOfMemoryError(
                 f"the memory did not suffice, and no plan takes less than {before / 1e9:.2f} GB; close other programs "

@@ -83,7 +83,7 @@ class Solver:
         rate, power = factor * settings.learning_rate, settings.preconditioner
         if settings.optimizer == "adam":
             return Adam(rate, power)
-        history_dtype = torch.bfloat16 if layout.history_type == "bfloat16" else None
+        history_dtype = torch.bfloat16 if layout.history_dtype == "bfloat16" else None
         return LBFGS(layout.history, rate, power, history_dtype, group=self.machine.group).shortened(factor)
 
     def compute_exactly(self) -> bool:

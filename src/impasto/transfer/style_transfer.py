@@ -26,6 +26,7 @@ from impasto.network.weights import Weights, load_weights
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
+from impasto.transfer.footprint import footprint
 from impasto.transfer.identity import Identity
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
@@ -210,8 +211,10 @@ class StyleTransfer:
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of_opacity(inputs.content)}
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
-        budget = budget if room is None else budget.with_room(room)
-        return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])
+        budget = budget if room is None else budget.with_available(room)
+        scales = [style.scale for style in inputs.styles]
+        taken = footprint(self.settings, self._network_on(machine))
+        return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
 
     def _machine_of(self, saved: Checkpoint) -> Machine:
         """Compute as the run of a checkpoint did, where the runtime leaves that open."""

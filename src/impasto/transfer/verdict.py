@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 
+from impasto.settings.limits import PLATEAU_WINDOW
 from impasto.transfer.progress import Stopped
 from impasto.transfer.run_state import RunState
 
-__all__ = ["FAILURES_TO_RESCUE", "MAX_RESCUES", "PLATEAU_WINDOW", "outcome", "trouble"]
-
-PLATEAU_WINDOW = 20
-"""Evaluations over which a plateau is judged, as the help of `tolerance` says."""
+__all__ = ["FAILURES_TO_RESCUE", "MAX_RESCUES", "outcome", "trouble"]
 
 FAILURES_TO_RESCUE = 3
 """Evaluations in a row of no use after which a run goes back to its best image: an optimizer mends one by itself."""

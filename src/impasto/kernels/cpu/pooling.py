@@ -14,7 +14,7 @@ from impasto.kernels.cpu.bitmasks import Bits, as_bits, is_less
 from impasto.kernels.cpu.compiled import fits
 from impasto.settings.choices import Pooling
 
-__all__ = ["Pool", "Pullback"]
+__all__ = ["Pool", "Pullback", "retained_bytes"]
 
 Pullback = Callable[[Tensor], Tensor]
 """From the cotangent of an output, which it uses up, to that of the input."""
@@ -45,6 +45,20 @@ class Pool(NamedTuple):
         if self.kind == "average":
             return lambda cotangent: _spread(cotangent * (scale / 4), shape)
         return lambda cotangent: _spread(cotangent * scale / _norm(signal), shape).mul_(signal)
+
+
+def retained_bytes(kind: Pooling, feature: int) -> float:
+    """Return the bytes that `Pool.way_back` retains for each unit of its output.
+
+    Args:
+        kind: How four units become one.
+        feature: Bytes of one feature.
+
+    Returns:
+        Four bits for max, which of four was the largest and whether it is above 0; for l2 the four units themselves.
+
+    """
+    return {"max": 0.5, "average": 0.0, "l2": 4.0 * feature}[kind]
 
 
 def _largest(signal: Tensor) -> Tensor:

@@ -11,7 +11,10 @@ from torch import Tensor
 from impasto.kernels.cpu.bitmasks import Bits, as_bits, is_less
 from impasto.kernels.cpu.compiled import fits
 
-__all__ = ["Clear", "by_bits", "by_output"]
+__all__ = ["RETAINED_BYTES", "Clear", "by_bits", "by_output"]
+
+RETAINED_BYTES = 1 / 8
+"""Bytes a unit that `by_bits` retains; `by_output` retains nothing but the output."""
 
 Clear = Callable[[Tensor], object]
 """Set a cotangent to 0, in place, where the ReLU let nothing pass."""

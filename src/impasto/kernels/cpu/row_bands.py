@@ -15,7 +15,10 @@ from impasto.kernels.cpu.pooling import Pool, Pullback
 from impasto.kernels.cpu.relu import by_bits
 from impasto.planning.tiles import BAND, bands
 
-__all__ = ["forward"]
+__all__ = ["BAND_SIGNALS", "forward"]
+
+BAND_SIGNALS = 3
+"""Signals of `BAND` units that are alive in a band at the peak, forward or back."""
 
 _BUSY = 4 * BAND
 """Units of a band on a GPU, which is not kept busy by few."""

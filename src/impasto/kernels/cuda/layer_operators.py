@@ -15,7 +15,27 @@ from impasto.kernels.cuda import dispatch
 from impasto.kernels.cuda.frame import Frame
 from impasto.kernels.cuda.operator import operator
 
-__all__ = ["activate", "first_back", "first_forward", "linear", "mask", "pool", "unpool"]
+__all__ = [
+    "CHOICE_BYTES",
+    "MASK_BYTES",
+    "SPREAD_NUMBERS",
+    "activate",
+    "first_back",
+    "first_forward",
+    "linear",
+    "mask",
+    "pool",
+    "unpool",
+]
+
+CHOICE_BYTES = 1
+"""Bytes that `pool` remembers for each unit of its output: which of four it took."""
+
+MASK_BYTES = 1 / 8
+"""Bytes a unit that `activate` remembers of a ReLU."""
+
+SPREAD_NUMBERS = 3 * 3 * 3
+"""Numbers a pixel that `first_back` gives to the inputs of conv1_1 before they are added up."""
 
 
 @operator

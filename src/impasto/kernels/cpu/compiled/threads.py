@@ -32,7 +32,7 @@ _HAS_CACHE_FOLDER = (
     or os.access(Path(__file__).parent, os.W_OK)
     or Path(os.path.expanduser("~")).is_absolute()  # noqa: PTH111 (which returns "~" where there is no home folder)
 )
-"""Whether numba finds a folder for what it compiles: one that it is given, one beside this file, or the user's cache."""
+"""Whether numba finds a folder for what it compiles: one that is named, one beside this file, or the user's cache."""
 
 Compiled = Any
 """What numba makes of a function."""
@@ -61,7 +61,7 @@ def threaded(function: Callable[[Any], None]) -> Compiled:
 def _compiled(decorator: Callable[..., Any], function: Callable[..., None]) -> Compiled:
     """Compile a function, once for a machine if there is a folder for what is compiled.
 
-    Without a home folder numba would make one named `~` in the working folder, and where it can write nowhere it raises.
+    Without a home folder numba would make one named `~` in the working folder; where it can write nowhere it raises.
     """
     options = {"fastmath": True, "error_model": "numpy"}
     if _HAS_CACHE_FOLDER:

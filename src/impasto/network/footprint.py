@@ -1,0 +1,85 @@
+"""How much memory the network takes, step by step: on a processor as `vgg` passes it, else as `whole_image` does.
+
+It tells what the kernels retain, a unit of a layer, from the kernels themselves.
+"""
+
+from collections.abc import Collection, Iterator
+
+from impasto.kernels.cpu.pooling import retained_bytes
+from impasto.kernels.cpu.relu import RETAINED_BYTES
+from impasto.kernels.cpu.row_bands import BAND_SIGNALS
+from impasto.kernels.cuda import layer_operators
+from impasto.layers import CONVOLUTIONS, steps
+from impasto.planning.footprint import IMAGE_BYTES, NetworkFootprint, StepFootprint
+from impasto.planning.tiles import BAND, GPU_UNITS
+from impasto.settings.choices import Pooling
+
+__all__ = ["footprint", "fused_footprint"]
+
+
+def footprint(pooling: Pooling, layers: Collection[str], feature: int) -> NetworkFootprint:
+    """Return what a tile takes on a processor.
+
+    Args:
+        pooling: How a layer is halved in size.
+        layers: The layers that losses look at.
+        feature: Bytes of one feature.
+
+    Returns:
+        Bytes a pixel of what the tile looks at, and those of a band of rows.
+
+    """
+    return NetworkFootprint.of_steps(3.0 * feature, _steps(pooling, layers, feature), BAND_SIGNALS * BAND * feature)
+
+
+def fused_footprint(pooling: Pooling, layers: Collection[str], feature: int) -> NetworkFootprint:
+    """Return what a tile takes on a GPU, where each step is computed for the whole tile at once.
+
+    Args:
+        pooling: How a layer is halved in size.
+        layers: The layers that losses look at.
+        feature: Bytes of one feature.
+
+    Returns:
+        Bytes a pixel of what the tile looks at, and the pixels that a tile cannot have.
+
+    """
+    found = _fused_steps(pooling, layers, feature)
+    return NetworkFootprint.of_steps(IMAGE_BYTES, found, max_pixels=GPU_UNITS / CONVOLUTIONS[0].units)
+
+
+def _steps(pooling: Pooling, layers: Collection[str], feature: int) -> Iterator[StepFootprint]:
+    """List the steps on a processor, where a ReLU retains bits and a convolution nothing."""
+    before = 3.0 * feature
+    for step in steps(layers):
+        first, last = step[0], step[-1]
+        is_wanted, output = last.name in layers, last.units * feature
+        retained = output if is_wanted else 0.0
+        if last.is_pool:
+            retained += last.units * retained_bytes(pooling, feature)
+        is_cleared_by_output = is_wanted and first is last
+        is_cleared_by_pooling = last.is_pool and pooling == "max"
+        if not (first.is_pool or is_cleared_by_output or is_cleared_by_pooling):
+            retained += first.units * RETAINED_BYTES
+        yield StepFootprint(output, retained, before + output, retains_output=is_wanted)
+        before = output
+
+
+def _fused_steps(pooling: Pooling, layers: Collection[str], feature: int) -> Iterator[StepFootprint]:
+    """List the steps on a GPU, where a convolution's raw output lies beside what is made of it."""
+    before = float(IMAGE_BYTES)
+    for step in steps(layers):
+        first, last = step[0], step[-1]
+        is_first, is_wanted = first is CONVOLUTIONS[0], last.name in layers
+        output, raw = last.units * feature, first.units * feature
+        retained = output if is_wanted or is_first else 0.0
+        if last.is_pool:
+            retained += last.units * layer_operators.CHOICE_BYTES + (raw if pooling == "l2" else 0.0)
+        elif not is_wanted:
+            retained += last.units * layer_operators.MASK_BYTES
+        backward = max(output + raw, raw + before)
+        if is_first:
+            backward = output + layer_operators.SPREAD_NUMBERS * feature + IMAGE_BYTES
+        scratch = 0.0 if is_first or first.is_pool else raw
+        yield StepFootprint(output, retained, backward, scratch, retained >= output)
+        before = output

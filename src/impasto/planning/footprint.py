@@ -1,0 +1,125 @@
+"""What the parts of a run take in memory, as numbers that each part states beside its code and the planner adds up.
+
+Numbers are bytes a pixel of the picture, or of what a tile sees, unless they say otherwise.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from impasto.planning.tiles import Storage
+from impasto.settings.choices import HistoryDtype
+
+__all__ = ["IMAGE_BYTES", "Caching", "Footprint", "NetworkFootprint", "OptimizerFootprint", "Overhead", "StepFootprint"]
+
+IMAGE_BYTES = 3 * 4
+"""Bytes a pixel of an image in float32, with three channels."""
+
+
+class StepFootprint(NamedTuple):
+    """What one step of a network takes: a layer, or a convolution with the pooling after it."""
+
+    output: float
+    """The step's output."""
+    retained: float
+    """What stays until the step's backward pass; the output is among it where a loss looks at the layer."""
+    backward: float
+    """What is alive in the step's backward pass, beside what is retained."""
+    scratch: float = 0.0
+    """What is alive in the step's forward pass, beside its input and output."""
+    retains_output: bool = False
+    """Whether the output is among what is retained."""
+
+
+class NetworkFootprint(NamedTuple):
+    """What a tile takes on its way through a network and back."""
+
+    retained: float
+    """What stays from the forward to the backward pass."""
+    forward: float
+    """The peak of a forward pass of which nothing is retained."""
+    peak: float
+    """The peak of both passes, with what is retained."""
+    bands: float = 0.0
+    """Bytes, whatever the size, of the band of rows under way."""
+    max_pixels: float = math.inf
+    """Pixels of a tile that the network cannot take, however much memory there is."""
+
+    @classmethod
+    def of_steps(
+        cls, signal: float, steps: Iterable[StepFootprint], bands: float = 0.0, max_pixels: float = math.inf
+    ) -> "NetworkFootprint":
+        """Follow what is alive from step to step, and back.
+
+        Args:
+            signal: Bytes a pixel of the first step's input.
+            steps: The steps of the network, from the image to the deepest layer in use.
+            bands: Bytes, whatever the size, of the band of rows under way.
+            max_pixels: Pixels of a tile that the network cannot take.
+
+        Returns:
+            The footprint of a tile; the tile's image is retained, too.
+
+        """
+        retained, forward, peak = float(IMAGE_BYTES), 0.0, 0.0
+        before, unretained = signal, signal
+        passed: list[StepFootprint] = []
+        for step in steps:
+            computed = step.scratch + step.output
+            forward, peak = max(forward, before + computed), max(peak, retained + unretained + computed)
+            retained += step.retained
+            before, unretained = step.output, 0.0 if step.retains_output else step.output
+            passed.append(step)
+        left = retained
+        for step in reversed(passed):
+            peak = max(peak, left + step.backward)
+            left -= step.retained
+        return cls(retained, forward, peak, bands, max_pixels)
+
+
+class OptimizerFootprint(NamedTuple):
+    """What an optimizer takes."""
+
+    state: float
+    """What it remembers from step to step, without curvature pairs."""
+    pair: Mapping[HistoryDtype, float]
+    """A curvature pair, by the precision in which it is remembered."""
+    is_divided: bool
+    """Whether processes that paint together each remember a part."""
+    step: float
+    """What is alive in a step alone, of which each process has a part."""
+    filtering: float
+    """What is alive where an image is filtered by frequency, which each process does for the whole image."""
+
+
+class Footprint(NamedTuple):
+    """What a run takes: all that a planner has to know of the network, the losses and the optimizer."""
+
+    network: NetworkFootprint
+    """The network down to the deepest layer that any loss looks at."""
+    content: NetworkFootprint
+    """The network down to the deepest layer that the content loss looks at."""
+    targets: Mapping[Storage, float]
+    """What the content loss compares with, by how it is stored; each process stores a part, but recomputes from all."""
+    optimizer: OptimizerFootprint
+    images: float
+    """Images that each process has at the peak, beside the optimizer's."""
+    mask: float
+    """A mask of the picture, with its guides at all layers."""
+    style: float
+    """A style image while it is measured, a pixel of it."""
+
+
+Caching = Literal["all", "small", "none"]
+"""Which blocks of memory the allocator caches when they are freed: the more, the sooner a run ends."""
+
+
+class Overhead(NamedTuple):
+    """What an allocator takes beyond what it is asked for: `factor` times the need, and `bytes` beside."""
+
+    factor: float = 1.0
+    bytes: float = 0.0
+
+    def taken(self, needed: float) -> float:
+        """Return the bytes that are taken for bytes that are needed."""
+        return self.factor * needed + self.bytes
