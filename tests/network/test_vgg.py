@@ -106,7 +106,7 @@ def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     point, layers = image(64 if wraps[0] else 71, 48), ["conv1_1", "conv2_1", "conv4_1"]
     whole = network.forward(point, layers)
-    monkeypatch.setattr("impasto.planning.tiles._FEWEST", 8)
+    monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", 1)
     assert len(list(tiles.bands(71, 48, 1))) == 9
     for name, features in network.forward(point, layers, wraps=(False, False)).items():
@@ -119,7 +119,7 @@ def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
 @pytest.mark.parametrize("at_once", [1, tiles.BAND])
 def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, pooling, padding, at_once, monkeypatch):
-    monkeypatch.setattr("impasto.planning.tiles._FEWEST", 8)
+    monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", at_once)
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     point, layers = image(217, 230), ["conv1_1", "conv2_1", "conv3_1", "conv4_2"]

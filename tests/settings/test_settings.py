@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import impasto.cli
 from impasto.cli.flags import choose
 from impasto.errors import SettingsError
-from impasto.images import LARGEST_PIXELS
+from impasto.images import MAX_PIXELS
 from impasto.layers import LAYERS
 from impasto.losses import DISTANCES
 from impasto.settings import PRESETS, Runtime, Settings, preset
@@ -182,4 +182,4 @@ def test_texts_name_the_numbers_that_the_code_acts_on():
 def test_commands_name_the_limit_of_pixels_that_pictures_have():
     sources = [path.read_text(encoding="utf-8") for path in Path(impasto.cli.__file__).parent.rglob("*.py")]
     named = {int(number) for text in sources for number in re.findall(r"more than (\d+) million pixels", text)}
-    assert named == {LARGEST_PIXELS // 1_000_000}
+    assert named == {MAX_PIXELS // 1_000_000}

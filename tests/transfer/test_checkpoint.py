@@ -30,7 +30,7 @@ def start(weights, picture, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _at_every_evaluation(monkeypatch):
-    monkeypatch.setattr("impasto.transfer.checkpoint.MAX_TIME_FRACTION", math.inf)
+    monkeypatch.setattr("impasto.transfer.checkpoint.CHECKPOINT_TIME_FRACTION", math.inf)
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"init": "noise", "normalize": True}], ids=str)

@@ -331,7 +331,7 @@ def test_tiles_paint_the_same_regions_in_the_same_picture(transfer, picture, mon
     styles = [Style(picture(90, 90, seed=1), region=mask), Style(picture(80, 70, seed=2), weight=2.0)]
     maker = transfer(size=192, iterations=8, color="content-luminance", seamless="x")
     whole = finish(maker.start(picture(192, 144), styles, keep=Mask(mask.weights.square()))).picture.pixels
-    monkeypatch.setattr("impasto.planning.memory._SIDES", (96,))
+    monkeypatch.setattr("impasto.planning.memory._TILE_SIDES", (96,))
     run = maker.start(picture(192, 144), styles, keep=Mask(mask.weights.square()))
     assert run.plan.stages[0].layout.tiles > 1
     parts = finish(run).picture.pixels
