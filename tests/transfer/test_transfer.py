@@ -361,7 +361,7 @@ def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, mon
     def cramped(machine, runtime):
         asked.append(machine.winograd)
         found = budget(machine, runtime)
-        return found if machine.winograd == "off" else found._replace(limit=found.held)
+        return found if machine.winograd == "off" else found._replace(limit=found.baseline)
 
     transfer = StyleTransfer(
         Settings(size=64, first_size=0, iterations=1), Runtime(device="cpu", winograd=option), weights=weights
