@@ -5,8 +5,6 @@ import random
 import time
 
 import numpy as np
-from PIL import Image
-
 from image_writers import (
     P3_POINTS,
     animated_png,
@@ -20,6 +18,8 @@ from image_writers import (
     tiff,
     xmp_segment,
 )
+from PIL import Image
+
 from impasto.errors import PictureError
 from impasto.images import Picture
 from pictures import colors
