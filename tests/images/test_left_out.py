@@ -1,6 +1,7 @@
 """What stands beside the picture in a file, or is missing at its end, is told in a remark."""
 
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -60,6 +61,16 @@ PICTURE, LARGE_THUMBNAIL, STEREO, UNDEFINED = 0x030000, 0x010002, 0x020002, 0
 )
 def test_what_stands_beside_the_picture_is_said(tmp_path, data, said):
     assert remarks(tmp_path, data) == said
+
+
+def test_an_index_that_claims_millions_of_pictures_is_soon_read(tmp_path):
+    marker, body = picture_index(PICTURE, STEREO)
+    entries = struct.pack("<HHI", 0xB002, 7, 32)
+    claimed = body.replace(entries, struct.pack("<HHI", 0xB002, 7, 2**32 - 1))
+    assert claimed != body
+    began = time.monotonic()
+    opened(tmp_path, jpeg(colors(), (marker, claimed)))
+    assert time.monotonic() - began < 5
 
 
 def heic_with(tmp_path, words):

@@ -88,5 +88,6 @@ def _pictures(index: bytes) -> int:
     entries = None if block is None else block.first_folder().tags.get(0xB002)
     if block is None or entries is None:
         return 1
-    kinds = [block.integer(entries.offset + _ENTRY_BYTES * at) & 0xFFFFFF for at in range(entries.size // _ENTRY_BYTES)]
-    return sum(kind not in _THUMBNAILS for kind in kinds[:1000])
+    count = min(entries.size, len(index)) // _ENTRY_BYTES
+    kinds = [block.integer(entries.offset + _ENTRY_BYTES * number) & 0xFFFFFF for number in range(count)]
+    return sum(kind not in _THUMBNAILS for kind in kinds)

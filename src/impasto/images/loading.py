@@ -197,6 +197,7 @@ def _load_tiff(file: ImageFile, check: SizeCheck) -> Loaded:
     if found is None:
         raise _failure(file)
     page = found.page
+    check(page.width, page.height)
     unread = page.unread_samples()
     if unread is not None:
         raise PictureError(f"{file.name} holds {unread}; save it as RGB with 8 or 16 bits a channel.")

@@ -193,8 +193,9 @@ def with_plain_samples(data: Any, page: Page) -> bytes:
     if block is not None:
         if page.photometric == CIELAB:
             block.replace(changed, page.tags[_PHOTOMETRIC], [RGB])
-            if _SAMPLE_FORMAT in page.tags:
-                block.replace(changed, page.tags[_SAMPLE_FORMAT], [1] * page.tags[_SAMPLE_FORMAT].size)
+            formats = block.numbers(page.tags.get(_SAMPLE_FORMAT))
+            if formats:
+                block.replace(changed, page.tags[_SAMPLE_FORMAT], [1] * len(formats))
         if ASSOCIATED in page.extra:
             plain = [UNASSOCIATED if kind == ASSOCIATED else kind for kind in page.extra]
             block.replace(changed, page.tags[_EXTRA_SAMPLES], plain)
