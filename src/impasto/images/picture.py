@@ -10,7 +10,7 @@ import pyvips
 import torch
 from torch import Tensor
 
-from impasto.errors import WriteError
+from impasto.errors import WriteError, out_of_memory_as
 from impasto.files import whole
 from impasto.images import metadata, profiles, reading, writing, xmp
 from impasto.images.resampling import resample
@@ -92,6 +92,7 @@ class Picture:
         return self.samples.shape[1]
 
     @classmethod
+    @out_of_memory_as("open the picture")
     def open(cls, path: str | Path, *, allow_large: bool = False) -> "Picture":
         """Read a PNG, JPEG, WebP, TIFF, GIF or AVIF file, or with the extra `heif` a HEIC file.
 

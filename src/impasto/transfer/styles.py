@@ -15,10 +15,10 @@ from impasto.planning.plan import Size
 
 __all__ = ["Style", "regions"]
 
-_LEAST = 256
+MIN_REGION_PIXELS = 256
 """Pixels that a region needs at every stage: a unit of conv5_1 stands on 16 × 16."""
 
-Place = Callable[[Tensor], Tensor]
+ToDevice = Callable[[Tensor], Tensor]
 """Bring a tensor to the device and precision of a run."""
 
 
@@ -33,9 +33,9 @@ class Style:
 
     picture: Picture
     weight: float = 1.0
-    """Beside the other styles of its region."""
+    """The weight among the styles of the same region, at least 0."""
     scale: float = 1.0
-    """Of its strokes, times that of the settings."""
+    """The scale of the strokes, times `style_scale` of the settings; above 0 and at most 10."""
     mask: Mask | None = None
     """Which part of the painting counts; all of it, if not given."""
     region: Mask | None = None
@@ -53,19 +53,22 @@ def regions(
     images: Sequence[Tensor],
     size: Size,
     keep: Mask | None,
-    place: Place,
+    to_device: ToDevice,
     *,
     seen: Mask | None = None,
 ) -> list[Region]:
     """Return the regions of a stage: styles of one mask are blended there, those without one in what is left.
 
     Args:
-        styles: Of the run; those without a weight are left out.
-        images: Of each style, at the size of the stage, (3, H, W).
-        size: Of the picture in the stage.
+        styles: The styles of the run; those without a weight are left out.
+        images: The image of each style at the size of the stage, (3, H, W).
+        size: The size of the picture in the stage.
         keep: What of the picture stays as the content is, so that no style counts there.
-        place: To where masks are brought.
+        to_device: Bring a mask to the device and precision of the run.
         seen: What of the picture is not transparent; no style counts in the rest.
+
+    Returns:
+        The regions with their masks on the device, each (H, W) in [0, 1].
 
     Raises:
         PictureError: a region is too small, or a mask is of another shape than what it masks.
@@ -77,20 +80,20 @@ def regions(
             own = Size(image.shape[2], image.shape[1])
             counts = _product(style.mask, Mask.of(style.picture), own)
             found.setdefault(style.region, []).append(
-                StyleImage(image, style.weight, None if counts is None else place(counts))
+                StyleImage(image, style.weight, None if counts is None else to_device(counts))
             )
-    areas = {mask: place(mask.resized(*size)) for mask in found if mask is not None}
+    areas = {mask: to_device(mask.resized(*size)) for mask in found if mask is not None}
     paintable = _product(None if keep is None else keep.inverted(), seen, size)
-    free = None if paintable is None else place(paintable)
+    free = None if paintable is None else to_device(paintable)
     rest = free if not areas else torch.stack(list(areas.values())).sum(0).neg_().add_(1).clamp_(min=0)
     listed: list[Region] = []
     for mask, blended in found.items():
         area, name = (rest, "the rest of the picture") if mask is None else (areas[mask], mask.name)
         if area is not None and free is not None and area is not free:
             area = area * free
-        if area is not None and float(area.sum()) < _LEAST:
+        if area is not None and float(area.sum()) < MIN_REGION_PIXELS:
             raise PictureError(
-                f"{name} covers {float(area.sum()):.0f} of {size} pixels; it needs at least {_LEAST} at every stage, "
+                f"{name} covers {float(area.sum()):.0f} of {size} pixels; it needs at least {MIN_REGION_PIXELS} at every stage, "
                 "so make it larger, or give a larger first_size."
             )
         listed.append(Region(blended, area, name))
