@@ -16,6 +16,7 @@ ImpastoError
 """
 
 import errno
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
@@ -80,14 +81,15 @@ class DownloadError(RunError):
     """The network failed while weights were fetched."""
 
 
-_MEMORY_WORDS = (
-    "out of memory",  # CUDA, libvips
-    "not enough memory",  # PyTorch on Windows
-    "DefaultCPUAllocator",  # PyTorch on Linux and macOS, where it has no class for the error
-    "bad_alloc",  # C++
-    "annot allocate memory",  # the C library
-    "failed to map segment",  # the loader of shared libraries
-    "can't start new thread",  # whose stack finds no room
+_MEMORY_WORDS = re.compile(
+    "out of memory"  # CUDA, libvips
+    "|not enough memory"  # PyTorch on Windows
+    "|DefaultCPUAllocator"  # PyTorch on Linux and macOS, where it has no class for the error
+    "|could not create a (?:primitive|memory)(?! descriptor)"  # oneDNN, whose descriptors fail for other reasons
+    "|bad_alloc"  # C++
+    "|annot allocate memory"  # the C library
+    "|failed to map segment"  # the loader of shared libraries
+    "|can't start new thread"  # whose stack finds no room
 )
 """Words by which libraries say that memory was refused, in errors of classes that also say other things."""
 
@@ -97,7 +99,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(
         isinstance(each, MemoryError)
         or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
-        or (not isinstance(each, ImpastoError) and any(words in str(each) for words in _MEMORY_WORDS))
+        or (not isinstance(each, ImpastoError) and _MEMORY_WORDS.search(str(each)) is not None)
         for each in _causes(error)
     )
 

@@ -53,7 +53,7 @@ def _both_ways_of_a_border(request, monkeypatch):
 
 def pulled_back(network, point, layers, wraps=(False, False), seed=1):
     """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
-    found = network.forward(point, layers, keep=True, wraps=wraps)
+    found = network.forward(point, layers, retain=True, wraps=wraps)
     generator = torch.Generator().manual_seed(seed)
     weights = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
     by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
@@ -134,15 +134,15 @@ def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, p
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):
     network = VGG19(weights).to(CPU, DOUBLE)
-    found = network.forward(image(), EVERY_LAYER, keep=True)
+    found = network.forward(image(), EVERY_LAYER, retain=True)
     by_hand = network.pullback(found, {"conv2_1": [lambda _, into: into.add_(1.0)]})
-    alone = network.forward(image(), ["conv2_1"], keep=True)
+    alone = network.forward(image(), ["conv2_1"], retain=True)
     torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda _, into: into.add_(1.0)]}))
 
 
 def test_a_pullback_without_a_cotangent_is_refused(weights):
     with pytest.raises(ValueError, match="no cotangent"):
-        VGG19(weights).pullback(VGG19(weights).forward(image().float(), ["conv1_1"], keep=True), {})
+        VGG19(weights).pullback(VGG19(weights).forward(image().float(), ["conv1_1"], retain=True), {})
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -177,7 +177,7 @@ def test_fewer_multiplications_make_the_same_features_and_gradient(dtype, saving
 def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
     zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
     network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")
-    features = network.forward(image().float(), ["pool1"], keep=True)
+    features = network.forward(image().float(), ["pool1"], retain=True)
     gradient = network.pullback(features, {"pool1": [lambda _, into: into.add_(1.0)]})
     assert gradient.isfinite().all()
 
@@ -227,6 +227,6 @@ def test_bfloat16_features_are_near_float32s(weights):
 def test_the_image_is_left_as_it_is(weights):
     given = image().float()
     network = VGG19(weights)
-    features = network.forward(given, ["conv1_1"], keep=True)
+    features = network.forward(given, ["conv1_1"], retain=True)
     network.pullback(features, {"conv1_1": [lambda found, into: into.add_(found)]})
     assert torch.equal(given, image().float())

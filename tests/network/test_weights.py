@@ -397,7 +397,7 @@ def server(weights, tmp_path, monkeypatch):
     """A server of a tiny network under torchvision's names, whose hash is the one expected."""
     content = saved(tmp_path / "served.pth", torchvision_names(weights.tensors)).read_bytes()
     monkeypatch.setattr(module, "_TORCHVISION_SHA256", hashlib.sha256(content).hexdigest()[:8])
-    monkeypatch.setattr("impasto.network.download._CHUNK", 100_000)
+    monkeypatch.setattr("impasto.network.download.CHUNK_BYTES", 100_000)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return Server(content)
@@ -510,7 +510,7 @@ def test_a_server_that_refuses_is_quoted_and_the_part_is_kept(server, cache, sta
 
 
 def test_a_silent_server_is_given_up(server, cache, monkeypatch):
-    monkeypatch.setattr("impasto.network.download._TIMEOUT", 0.1)
+    monkeypatch.setattr("impasto.network.download.MAX_SILENCE", 0.1)
     server.silent = True
     with serving(server) as url, pytest.raises(DownloadError, match=r"timed out; try again"):
         download(url, cache)

@@ -13,7 +13,7 @@ import pyvips
 import torch
 from torch import Tensor
 
-from impasto.errors import WriteError
+from impasto.errors import WriteError, out_of_memory_as
 from impasto.files import whole
 from impasto.images import metadata, profiles, writing, xmp
 from impasto.images.image_file import ImageFile
@@ -103,6 +103,7 @@ class Picture:
         return self.samples.shape[1]
 
     @classmethod
+    @out_of_memory_as("open the picture")
     def open(cls, path: str | Path, *, allow_large: bool = False) -> "Picture":
         """Read a PNG, JPEG, WebP, TIFF, GIF or AVIF file, or with the extra `heif` a HEIC file.
 

@@ -2,7 +2,7 @@
 
 A block that the system gives is filled with zeros, page by page, when it is first written, and an evaluation frees and
 takes blocks all the time: so caching them saves time. By itself the GNU C library caches those below 32 MB, and in the
-holes between them half as much memory can lie idle as is in use. On a GPU, PyTorch's allocator does the same with
+holes between them half as much memory can be idle as is in use. On a GPU, PyTorch's allocator does the same with
 segments of memory; segments that can be expanded leave fewer holes, and take 0.2 s longer to set up.
 
 The library's parameters are those of the whole process. A run sets them for an evaluation at a time; where several runs
@@ -28,7 +28,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 """Parameters of mallopt(3)."""
 
 _ALLOCATOR_VARIABLES = {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}
-"""With which users say how PyTorch's allocator takes a GPU's memory."""
+"""The environment variables with which users say how PyTorch's allocator takes a GPU's memory."""
 
 _DEFAULT: Caching = "small"
 """What the GNU C library comes to by itself in a process that uses large blocks."""
@@ -41,7 +41,7 @@ _PARAMETERS: Mapping[Caching, Mapping[int, int]] = {
 """For mallopt, in bytes but for a number of blocks, by which blocks are cached."""
 
 _LEAST_FIRST: Sequence[Caching] = ("none", "small", "all")
-"""From what caches least to what caches most."""
+"""The settings, from the one that caches least to the one that caches most."""
 
 
 class _Block:
@@ -95,7 +95,7 @@ def _enforce() -> None:
     """Set the parameters of the part of the program that caches least."""
     global _in_force  # noqa: PLW0603 (of the whole process, as the library's are)
     active: set[Caching] = set(_active.values()) or {_DEFAULT}
-    which = next(each for each in _LEAST_FIRST if each in active)
+    which: Caching = next(each for each in _LEAST_FIRST if each in active)
     if which != _in_force:
         _set(which)
         _in_force = which

@@ -1,4 +1,4 @@
-"""Which precision, algorithm and number of threads are fastest here, found by timing one convolution.
+"""The choice of the fastest precision, algorithm and number of threads, by timing one convolution.
 
 Timings are made once a process for each question, since they take a part of a second.
 """
@@ -34,7 +34,7 @@ class Choice(NamedTuple):
     """A way to compute convolutions."""
 
     dtype: torch.dtype
-    """Of the features."""
+    """The precision of the features."""
     winograd: Winograd = "off"
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from impasto.errors import SettingsError
 from impasto.kernels.cpu.winograd import savings
 from impasto.machine import autotune, threads
 from impasto.machine.autotune import Choice
-from impasto.machine.processes import ALONE, Group, join, place
+from impasto.machine.processes import ALONE, Group, join, local_rank
 from impasto.settings import Runtime
 from impasto.settings.choices import Winograd
 
@@ -26,13 +26,14 @@ class Machine(NamedTuple):
 
     device: torch.device
     features: torch.dtype
-    """Of the network's features and weights."""
+    """The precision of the network's features and weights."""
     sums: torch.dtype
-    """Of the image, the statistics, the losses and the optimizer: float32, or float64 if the features are."""
+    """The precision of the image, the statistics, the losses and the optimizer: float64 if the features are, else
+    float32."""
     winograd: Winograd
     """How convolutions take fewer multiplications by Winograd's algorithm."""
     threads: int
-    """Of the processor."""
+    """Threads of the processor."""
     group: Group = ALONE
     """The processes that paint together."""
     reason: str = ""
@@ -59,7 +60,7 @@ class Machine(NamedTuple):
         return self._replace(winograd=choice.winograd, reason=f"{choice}; the filters of anything faster are too large")
 
     def identity(self) -> dict[str, str | int]:
-        """Return all that a picture's last bits depend on, by the names of the options where there are any."""
+        """Return the values on which a picture's last bits depend, by the names of the options where there are any."""
         return {
             "device": str(self.device),
             "dtype": str(self.features).removeprefix("torch."),
@@ -97,7 +98,7 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
     if name == "cuda" and there["cuda"]:
-        name = f"cuda:{place()[0] % there['cuda']}"
+        name = f"cuda:{local_rank()[0] % there['cuda']}"
     try:
         device = torch.device(name)
     except RuntimeError:

@@ -1,6 +1,7 @@
 """How much memory the process holds, how much is free, and how much of it a run may plan with."""
 
 import math
+import sys
 from pathlib import Path
 
 import psutil
@@ -8,7 +9,7 @@ import torch
 
 from impasto.machine import allocator
 from impasto.machine.device import Machine
-from impasto.machine.processes import place
+from impasto.machine.processes import local_rank
 from impasto.planning.memory import Budget
 from impasto.settings import Runtime
 
@@ -33,7 +34,7 @@ def budget(machine: Machine, runtime: Runtime) -> Budget:
     on_gpu = machine.device.type == "cuda"
     held = _held_bytes(machine.device)
     free = _free_bytes(machine.device)
-    limit = runtime.bytes or held + (free if on_gpu else FREE_FRACTION * free / place()[1])
+    limit = runtime.bytes or held + (free if on_gpu else FREE_FRACTION * free / local_rank()[1])
     type_ = None if runtime.history_dtype == "auto" else runtime.history_dtype
     if type_ is None and on_gpu and machine.features == torch.bfloat16:
         type_ = "bfloat16"  # read in half the time, and the loss falls as fast: docs/notes/gpu.md
@@ -57,7 +58,17 @@ def _free_bytes(device: torch.device) -> float:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return min(psutil.virtual_memory().available, _left_in_container(Path("/sys/fs/cgroup")))
+    return min(psutil.virtual_memory().available, _left_in_container(Path("/sys/fs/cgroup")), _left_of_addresses())
+
+
+def _left_of_addresses() -> float:
+    """Return what a limit of the process's address space, such as that of `ulimit -v`, leaves."""
+    if sys.platform == "win32":
+        return math.inf
+    import resource  # noqa: PLC0415 (not on Windows)
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return math.inf if limit == resource.RLIM_INFINITY else max(0, limit - psutil.Process().memory_info().vms)
 
 
 def _left_in_container(group: Path) -> float:

@@ -1,6 +1,6 @@
 """The processes that paint one image together; a process that is alone is a group of one.
 
-Each evaluates its share of the tiles and remembers its part of what the optimizer has to. Sums and vectors travel by
+Each evaluates its part of the tiles and holds its part of the optimizer's history. Sums and vectors travel by
 torch.distributed: gloo between processors, NCCL between GPUs. All go through the same steps with the same numbers.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor, distributed
 
 from impasto.errors import RunError
 
-__all__ = ["ALONE", "Group", "join", "place"]
+__all__ = ["ALONE", "Group", "join", "local_rank"]
 
 T = TypeVar("T")
 
@@ -27,10 +27,10 @@ class Group:
     rank: int = 0
     size: int = 1
     device: str = "cpu"
-    """Where what travels lies."""
+    """The device of the tensors that travel between processes."""
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """Return this process's share of a list, neighbors of nearly equal number in each."""
+        """Return this process's part of a list: neighbors, nearly equally many for each process."""
         first, last = (len(items) * rank // self.size for rank in (self.rank, self.rank + 1))
         return items[first:last]
 
@@ -74,7 +74,7 @@ class Group:
 ALONE = Group()
 
 
-def place() -> tuple[int, int]:
+def local_rank() -> tuple[int, int]:
     """Return this process's number on its machine and how many there are, as torchrun says."""
     return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 

@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 import torch
 
-from impasto.machine.processes import place
+from impasto.machine.processes import local_rank
 
 __all__ = ["available", "set_for"]
 
@@ -37,7 +37,7 @@ _default = 1
 def available() -> int:
     """Return how many cores this process may use, an equal part of them each; torch does not know of containers."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    _, processes = place()
+    _, processes = local_rank()
     return max(1, cores // processes)
 
 

@@ -12,15 +12,17 @@ from impasto.files import reason
 
 __all__ = ["fetch"]
 
-_CHUNK = 1 << 20
-_TIMEOUT = 30.0
+CHUNK_BYTES = 1 << 20
+"""Bytes that are read at a time, after each of which progress is told."""
+
+MAX_SILENCE = 30.0
 """Seconds of silence after which a connection is given up."""
 
 
 def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], None] | None = None) -> Path:
     """Return `target`, downloaded from `url` if it is not there yet.
 
-    What has come is kept in `target`.part, so that an interrupted download goes on where it stopped.
+    What has come is stored in `target`.part, so that an interrupted download resumes where it stopped.
 
     Args:
         url: Of the file.
@@ -68,7 +70,7 @@ def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT)  # noqa: S310
+        response = urllib.request.urlopen(request, timeout=MAX_SILENCE)  # noqa: S310
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # nothing is missing
@@ -77,7 +79,7 @@ def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None
     with response, part.open("ab" if response.status == 206 else "wb") as file:
         done = file.tell()
         total = done + int(response.headers.get("Content-Length", 0))
-        while chunk := response.read(_CHUNK):
+        while chunk := response.read(CHUNK_BYTES):
             done += file.write(chunk)
             progress(done, total)
     if done < total:

@@ -1,8 +1,8 @@
 """VGG-19 as a function of an image: features forward, gradients back, both by hand.
 
-Automatic differentiation would keep the input of every convolution for the way back. The filters are fixed, so all that
-is needed is where a ReLU let its input pass, a bit a unit, and which of four a pooling chose. The network knows nothing
-of losses.
+Automatic differentiation would retain the input of every convolution for the backward pass. The filters are fixed, so
+what is needed is where a ReLU let its input pass, a bit a unit, and which of four a pooling chose. The network knows
+nothing of losses.
 
 Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2016, section 2 (its use here).
 """
@@ -32,13 +32,13 @@ from impasto.settings.choices import Padding, Pooling, Winograd
 
 __all__ = ["VGG19", "Features"]
 
-_RESCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
-"""Factors that keep the activations of the original network, which was trained with max pooling, at their scale."""
+POOLING_FACTORS = {"max": 1.0, "average": 2.0, "l2": 0.78}
+"""Factors that leave the activations of the original network, which was trained with max pooling, at their scale."""
 
-_SMALL = 64
+PREPARATION_SIDE = 64
 """Pixels of a side of an image by which the network is made ready."""
 
-_DEAD = 1e-2
+MIN_RELATIVE_ACTIVATION = 1e-2
 """A channel's mean activation over its layer's, below which `normalized` scales it as if it were this."""
 
 
@@ -48,9 +48,9 @@ class Features(dict[str, Tensor]):
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
-        """Of the image that they were computed from."""
+        """The precision of the image that they were computed from."""
         self.ways_back: list[tuple[str, Pullback]] = []
-        """From each layer's output to its input, on a processor."""
+        """The functions from each layer's output to its input, by layer, on a processor."""
         self.passed: list[Passed] = []
         """The steps of the network, elsewhere."""
 
@@ -62,7 +62,7 @@ class VGG19:
     weights: Weights
     pooling: Pooling = "max"
     pooling_rescale: bool = True
-    """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which keeps the activations' scale."""
+    """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which leaves the activations at their scale."""
     padding: Padding = "zeros"
     """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer, where
     replicate-first has copies."""
@@ -71,11 +71,21 @@ class VGG19:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the features."""
+        """The precision of the features."""
         return self.weights.tensors["conv1_1"][0].dtype
 
     def to(self, device: torch.device, dtype: torch.dtype, winograd: Winograd = "off") -> Self:
-        """Return the network with its weights on a device, in the dtype of its features."""
+        """Return the network on a device.
+
+        Args:
+            device: Where its weights are brought.
+            dtype: The precision of its weights and features.
+            winograd: How wide convolutions take fewer multiplications.
+
+        Returns:
+            A network of its own, whose filters are packed at the first use.
+
+        """
         return replace(self, weights=self.weights.to(device, dtype), winograd=winograd)
 
     @property
@@ -94,7 +104,9 @@ class VGG19:
             self._fused.prepare(layers)
             return
         weight, _ = self.weights.tensors["conv1_1"]
-        features = self.forward(torch.zeros(3, _SMALL, _SMALL, device=weight.device), layers, keep=True)
+        features = self.forward(
+            torch.zeros(3, PREPARATION_SIDE, PREPARATION_SIDE, device=weight.device), layers, retain=True
+        )
         self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
 
     def forward(
@@ -102,7 +114,7 @@ class VGG19:
         image: Tensor,
         layers: Collection[str],
         *,
-        keep: bool = False,
+        retain: bool = False,
         wraps: Wraps = (False, False),
         cuts: Cuts = UNCUT,
     ) -> Features:
@@ -111,7 +123,7 @@ class VGG19:
         Args:
             image: RGB in [0, 1], (3, H, W), both sides at least 32.
             layers: Names such as conv4_2 (after its ReLU) or pool4.
-            keep: Whether to keep what `pullback` needs.
+            retain: Whether to retain what `pullback` needs.
             wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
             cuts: Sides on which the image goes on: there is no padding there, and each convolution loses a unit. The
                 edge has to be where the poolings take the same fours as in the whole image.
@@ -122,7 +134,7 @@ class VGG19:
         """
         features = Features(image.dtype)
         if dispatch.is_fused(image):
-            found, features.passed = self._fused.forward(image, layers, wraps=wraps, cuts=cuts, keep=keep)
+            found, features.passed = self._fused.forward(image, layers, wraps=wraps, cuts=cuts, retain=retain)
             features.update(found)
             return features
         signal = self._input(image)  # (1, 3, H, W)
@@ -130,7 +142,7 @@ class VGG19:
             name = step[-1].name
             wanted = name in layers
             around = border(self.padding, wraps, cuts, first=step[0].name == "conv1_1")
-            signal, way_back = self._pass(step, signal, around, keep=keep, wanted=wanted)
+            signal, way_back = self._pass(step, signal, around, retain=retain, wanted=wanted)
             if wanted:
                 features[name] = signal[0]  # (C, H, W)
             if way_back is not None:
@@ -141,9 +153,10 @@ class VGG19:
         """Return the gradient by the image of Σ ⟨cotangent, features⟩, (3, H, W), in the image's dtype.
 
         Args:
-            features: From `forward` with `keep`; used up by this call, which lets go of each layer when it is past.
+            features: What `forward` returned with `retain`; this call uses them up and releases each layer that it has
+                passed.
             cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
-                shape, in place: so none is held in memory beside the gradient that it is a part of.
+                shape, in place: so none is in memory besides the gradient that it is a part of.
 
         """
         if features.passed:
@@ -169,6 +182,14 @@ class VGG19:
         Exact, since ReLU and pooling are positively homogeneous (Gatys et al. 2016, section 2). The paper takes the
         mean over ImageNet; over few images a filter may hardly ever be active, so its scale is limited to 100 times
         the layer's.
+
+        Args:
+            images: RGB in [0, 1], each (3, H, W), on the network's device.
+            layers: Names of the layers that are used; filters up to the deepest are rescaled.
+
+        Returns:
+            The rescaled network.
+
         """
         names = [layer.name for layer in up_to(*layers) if not layer.is_pool]
         sums: dict[str, Tensor] = {}
@@ -179,7 +200,7 @@ class VGG19:
         before = torch.ones(3, dtype=torch.float64, device=images[0].device)
         for name in names:
             weight, bias = tensors[name]
-            after = sums[name].clamp_min(_DEAD * float(sums[name].mean()) or 1.0)  # (C,)
+            after = sums[name].clamp_min(MIN_RELATIVE_ACTIVATION * float(sums[name].mean()) or 1.0)  # (C,)
             scaled = weight * before[None, :, None, None] / after[:, None, None, None]
             tensors[name] = (scaled.to(weight.dtype), (bias / after).to(bias.dtype))
             before = after
@@ -200,21 +221,21 @@ class VGG19:
 
     @property
     def _pool(self) -> Pool:
-        return Pool(self.pooling, _RESCALE[self.pooling] if self.pooling_rescale else 1.0)
+        return Pool(self.pooling, POOLING_FACTORS[self.pooling] if self.pooling_rescale else 1.0)
 
     def _pass(
-        self, step: Sequence[Layer], signal: Tensor, around: Border, *, keep: bool, wanted: bool
+        self, step: Sequence[Layer], signal: Tensor, around: Border, *, retain: bool, wanted: bool
     ) -> tuple[Tensor, Pullback | None]:
-        """Return the output of a step, and what it takes to go back to its input, if that is to be kept."""
+        """Return the output of a step, and the way back to its input, if that is to be retained."""
         first, last = step[0], step[-1]
         if first.is_pool:
             output = self._pool.forward(signal)
-            return output, self._pool.way_back(signal, output) if keep else None
+            return output, self._pool.way_back(signal, output) if retain else None
         convolution = self._convolutions[first.name]
         if last.is_pool:
-            return row_bands.forward(convolution, around, self._pool, signal, keep=keep)
+            return row_bands.forward(convolution, around, self._pool, signal, keep=retain)
         output = convolution.forward(signal, around)
-        if not keep:
+        if not retain:
             return output, None
         clear = (by_output if wanted else by_bits)(output)  # the features are there anyway
         return output, partial(_back, convolution, around, clear)

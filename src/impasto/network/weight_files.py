@@ -13,14 +13,14 @@ from typing import Any, TypeAlias, cast
 import torch
 from torch import Tensor
 
-from impasto.errors import WeightsError
+from impasto.errors import WeightsError, is_out_of_memory
 from impasto.files import reason
 from impasto.layers import CONVOLUTIONS
 
 __all__ = ["Layers", "chain", "check", "digest", "read_layers", "unpickle"]
 
 Layers: TypeAlias = dict[str, tuple[Tensor, Tensor]]
-"""By layer name: weight (out, in, 3, 3) and bias (out,)."""
+"""Weight (out, in, 3, 3) and bias (out,) by layer name."""
 
 _POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 """The convolutions' places in torchvision's `features`."""
@@ -79,7 +79,19 @@ def _layer(groups: Mapping[str, str]) -> str | None:
 
 
 def chain(tensors: Layers, path: Path) -> Layers:
-    """Check that the layers follow on each other from conv1_1 without a gap, and put them in order."""
+    """Check that the layers follow on each other from conv1_1 without a gap, and put them in order.
+
+    Args:
+        tensors: The layers.
+        path: The file that they come from, for messages.
+
+    Returns:
+        The layers from conv1_1 on, contiguous.
+
+    Raises:
+        WeightsError: a layer is missing, does not fit the one before, or holds values that are not finite.
+
+    """
     names = [layer.name for layer in CONVOLUTIONS]
     last = max((names.index(name) for name in tensors if name in names), default=0)
     inputs = 3
@@ -105,7 +117,9 @@ def unpickle(path: Path) -> dict[str, Any]:
     """Load a file of tensors; a pickle with anything else in it is refused before it runs."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # unpickling broken bytes raises nearly anything
+    except Exception as error:  # unpickling broken bytes raises nearly anything
+        if is_out_of_memory(error):
+            raise
         raise WeightsError(
             f"{path} is no file of tensors, or holds code, which is never run; give a .pth or .safetensors file."
         ) from None
@@ -125,7 +139,19 @@ def _safetensors(path: Path) -> Mapping[str, Tensor]:
 
 
 def digest(path: Path, remedy: str = "name one that can") -> str:
-    """Return a file's SHA-256; `remedy` says what to do where it cannot be read."""
+    """Return a file's SHA-256.
+
+    Args:
+        path: The file.
+        remedy: What to do where it cannot be read, in a clause.
+
+    Returns:
+        The hash, 64 hexadecimal digits.
+
+    Raises:
+        WeightsError: the file cannot be read.
+
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -134,7 +160,20 @@ def digest(path: Path, remedy: str = "name one that can") -> str:
 
 
 def check(path: Path, expected: str, remedy: str) -> str:
-    """Return a file's SHA-256 if it begins as expected."""
+    """Return a file's SHA-256 if it begins as expected.
+
+    Args:
+        path: The file.
+        expected: The hash, or the digits that it begins with.
+        remedy: What to do otherwise, in a clause.
+
+    Returns:
+        The hash, 64 hexadecimal digits.
+
+    Raises:
+        WeightsError: the file cannot be read, or its hash is another one.
+
+    """
     found = digest(path, remedy)
     if not found.startswith(expected):
         raise WeightsError(f"{path} has the SHA-256 {found[:16]}…, not {expected[:16]}…; {remedy}.")

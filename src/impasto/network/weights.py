@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.errors import WeightsError
+from impasto.errors import WeightsError, out_of_memory_as
 from impasto.layers import CONVOLUTIONS
 from impasto.network import weight_files
 from impasto.network.download import fetch
@@ -32,7 +32,7 @@ _TORCHVISION_SHA256 = "dcbb9e9d"
 
 _ORIGINAL_LICENSE = "CC BY 4.0, Karen Simonyan and Andrew Zisserman, Visual Geometry Group, University of Oxford"
 
-_DESCENDANT = 0.9
+MIN_ORIGINAL_COSINE = 0.9
 """The mean cosine of conv1_1's filters with the original's above which a file is taken to descend from it."""
 
 
@@ -41,11 +41,11 @@ class Convention:
     """What a network takes: (x · range - mean) / deviation for RGB x in [0, 1], a channel each."""
 
     order: Literal["RGB", "BGR"]
-    """Of the channels in the file; the canonical weights are in RGB."""
+    """The order of the channels in the file; the canonical weights are in RGB."""
     range: float
     """The largest value, 1 or 255."""
     mean: tuple[float, float, float]
-    """In RGB order, in units of `range`."""
+    """The mean of each channel, in RGB order, in units of `range`."""
     deviation: tuple[float, float, float]
 
     def apply(self, image: Tensor) -> Tensor:
@@ -64,10 +64,10 @@ class Convention:
 
 
 CAFFE = Convention("BGR", 255.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
-"""Of the original weights, as the author's notebook uses them."""
+"""The convention of the original weights, as the author's notebook uses them."""
 
 TORCHVISION = Convention("RGB", 1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Of the weights that torchvision trained."""
+"""The convention of the weights that torchvision trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +75,25 @@ class Weights:
     """The convolutions of a VGG-19, or of its first layers."""
 
     tensors: Mapping[str, tuple[Tensor, Tensor]]
-    """By layer name: weight (out, in, 3, 3), conv1_1's inputs in RGB order, and bias (out,)."""
+    """Weight (out, in, 3, 3) and bias (out,) by layer name; conv1_1's inputs are in RGB order."""
     convention: Convention
     source: str
-    """Where they came from, in a line."""
+    """The origin of the weights, in a line."""
     sha256: str
-    """Of the file."""
+    """The SHA-256 of the file."""
     license: str
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Return the weights on a device in a dtype, channels last."""
+        """Return the weights on a device.
+
+        Args:
+            device: Where they are brought.
+            dtype: Their precision.
+
+        Returns:
+            Weights of their own, channels last.
+
+        """
         tensors = {
             name: (weight.to(device, dtype, memory_format=torch.channels_last), bias.to(device, dtype))
             for name, (weight, bias) in self.tensors.items()
@@ -92,6 +101,7 @@ class Weights:
         return replace(self, tensors=tensors)
 
 
+@out_of_memory_as("load the weights")
 def load_weights(
     source: str | Path = "codebook",
     *,
@@ -106,12 +116,16 @@ def load_weights(
             `torchvision`: torchvision's IMAGENET1K_V1, downloaded (548 MB) into `cache` the first time; of its SHA-256
             only the first eight digits are known, from the file's name, and compared, as torch.hub does. Otherwise the
             path of a .pth, .pt, .bin or .safetensors file with torchvision's, Caffe's or Keras's names.
-        cache: The folder that keeps downloads; the user's cache folder if not given.
+        cache: The folder for downloads; the user's cache folder if not given.
         url: Where torchvision's file is.
         progress: Called with the bytes so far and in all while downloading.
 
+    Returns:
+        The weights, on the processor in float32.
+
     Raises:
         WeightsError: a file is missing, damaged, not what its hash says, or holds no VGG-19.
+        OutOfMemoryError: the system refused the memory for them.
         DownloadError: the network failed; what has come stays in the cache, and the next call goes on from there.
 
     """
@@ -202,7 +216,7 @@ def _recognize(first: Tensor) -> Convention:
         for convention, weight in orders
     }
     nearest = max(cosines, key=lambda convention: cosines[convention])
-    return nearest if cosines[nearest] > _DESCENDANT else TORCHVISION
+    return nearest if cosines[nearest] > MIN_ORIGINAL_COSINE else TORCHVISION
 
 
 def _in_rgb(tensors: Layers, convention: Convention) -> Layers:

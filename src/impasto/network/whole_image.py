@@ -30,18 +30,18 @@ __all__ = ["FusedNetwork", "Passed"]
 
 
 class Passed(NamedTuple):
-    """A step of the network that was passed, and what it takes to go back."""
+    """A step of the network that was passed, and what going back needs."""
 
     step: Sequence[Layer]
     shape: torch.Size
-    """Of what goes back before the convolution: its output, before any pooling; of a lone pooling, its input."""
+    """The shape of what goes back to the convolution: its output, before any pooling; of a lone pooling, its input."""
     frame: Frame
-    """Of the gradient by the output of the step."""
+    """The frame of the gradient by the output of the step."""
     before: Frame
-    """Of its input."""
+    """The frame of the input of the step."""
     bits: Tensor | None = None
     """Which units of a ReLU are active, or what a pooling chose."""
-    held: Tensor | None = None
+    retained: Tensor | None = None
     """What an L2 pooling was made of, or conv1_1's features where no loss looks at them."""
 
 
@@ -61,9 +61,24 @@ class FusedNetwork:
             warm_up(weight, self.pool, self.padding, layers)
 
     def forward(
-        self, image: Tensor, layers: Collection[str], *, wraps: Wraps, cuts: Cuts, keep: bool
+        self, image: Tensor, layers: Collection[str], *, wraps: Wraps, cuts: Cuts, retain: bool
     ) -> tuple[dict[str, Tensor], list[Passed]]:
-        """Return the features of `layers`, each (C, H, W), and the steps that were passed, if `keep`."""
+        """Compute features of an image.
+
+        Args:
+            image: RGB in [0, 1], (3, H, W).
+            layers: Names of layers.
+            wraps: Whether the upper edge meets the lower one, and the left the right.
+            cuts: Sides on which the image goes on, so that there is no padding.
+            retain: Whether to retain what `pullback` needs.
+
+        Returns:
+            The features by layer, each (C, H, W), and the steps that were passed, if `retain`.
+
+        Raises:
+            ValueError: the image is too large to be computed whole.
+
+        """
         size = image.shape[1], image.shape[2]
         if (size[0] + 2) * (size[1] + 2) * len(self._first[1]) >= GPU_UNITS:
             raise ValueError(f"an image of {size[1]} × {size[0]} pixels is too large to be computed whole; use tiles")
@@ -78,17 +93,17 @@ class FusedNetwork:
             size = (shape[0] // 2, shape[1] // 2) if last.is_pool else shape
             is_framed = any(not following[0].is_pool for following in listed[place + 1 : place + 2])
             before, frame = frame, Frame.of(around, *size) if is_framed else NO_FRAME
-            signal, bits, raw = self._pass(step, signal, before, frame, remember=keep)
+            signal, bits, raw = self._pass(step, signal, before, frame, remember=retain)
             features = frame.inside(signal)  # (1, C, H, W)
             is_wanted = last.name in layers
             if is_wanted:
                 found[last.name] = features[0]
-            if keep:
+            if retain:
                 bits = bits if last.is_pool or not is_wanted else None
-                held = raw if last.is_pool and self.pool.kind == "l2" else None
-                held = features if first.name == "conv1_1" and not is_wanted else held
+                retained = raw if last.is_pool and self.pool.kind == "l2" else None
+                retained = features if first.name == "conv1_1" and not is_wanted else retained
                 back = NO_FRAME if frame.is_zeros else frame
-                passed.append(Passed(step, torch.Size((1, features.shape[1], *shape)), back, before, bits, held))
+                passed.append(Passed(step, torch.Size((1, features.shape[1], *shape)), back, before, bits, retained))
         return found, passed
 
     def _pass(
@@ -110,7 +125,15 @@ class FusedNetwork:
     def pullback(
         self, found: dict[str, Tensor], passed: list[Passed], cotangents: Mapping[str, Sequence[Cotangent]]
     ) -> Tensor:
-        """Return the gradient by the image, (3, H, W); uses up the features and the steps.
+        """Return the gradient by the image; uses up the features and the steps.
+
+        Args:
+            found: The features that `forward` returned, each (C, H, W).
+            passed: The steps that it returned.
+            cotangents: By layer, functions that add a cotangent to a tensor of the features' shape.
+
+        Returns:
+            The gradient, (3, H, W).
 
         Raises:
             ValueError: there is no cotangent.
@@ -153,7 +176,7 @@ class FusedNetwork:
         is_alone = at.step[0].is_pool
         bias = self._no_bias[: at.shape[1]] if is_alone else self.weights.tensors[at.step[0].name][1]
         assert wide is not None and at.bits is not None  # noqa: PT018, S101
-        return layer_operators.unpool(wide, frame, at.bits, at.held, bias, *self.pool, *at.shape[2:])
+        return layer_operators.unpool(wide, frame, at.bits, at.retained, bias, *self.pool, *at.shape[2:])
 
     @cached_property
     def _convention(self) -> tuple[list[float], list[float]]:
@@ -193,7 +216,7 @@ def _before_relu(
     wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
 ) -> Tensor:
     """Go back through the frame of a ReLU's output, what losses add there, and the ReLU."""
-    signal = at.held if features is None else features[None]
+    signal = at.retained if features is None else features[None]
     frame = at.frame
     fused = [cotangent for cotangent in added if isinstance(_within(cotangent), Linear)]
     others = [cotangent for cotangent in added if cotangent not in fused]

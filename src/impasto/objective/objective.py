@@ -148,7 +148,7 @@ class Objective:
 
     def _view(self, image: Tensor, tile: Tile, layers: Collection[str], *, keep: bool) -> "_View":
         pixels = image[tile.seen()]
-        features = self.network.forward(pixels, layers, keep=keep, wraps=_wraps(self.tiling), cuts=tile.cuts)
+        features = self.network.forward(pixels, layers, retain=keep, wraps=_wraps(self.tiling), cuts=tile.cuts)
         features[IMAGE] = pixels * 255
         return _View(tile, features, self.targets(tile))
 

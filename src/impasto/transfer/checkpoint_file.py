@@ -1,8 +1,8 @@
 """The file of a checkpoint: named tensors and a record of plain values by name, as it was written or not at all.
 
 It is a safetensors file whose metadata say that it is a checkpoint of impasto, in which version of the format; they
-hold the record as JSON and a hash of all that is in it. It is written beside its place and renamed. Knows nothing of
-runs.
+hold the record as JSON and a hash of record and tensors. It is written under a temporary name and renamed. This module
+knows nothing of runs.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ MAX_HEADER = 100_000_000
 
 _NAMES = {torch.float64: "F64", torch.float32: "F32", torch.bfloat16: "BF16", torch.int64: "I64"}
 _UNKNOWN = "0" * 64
-"""Stands in the header until the hash is known."""
+"""What the header has in place of the hash until that is known."""
 
 
 class _Metadata(TypedDict):

@@ -14,7 +14,7 @@ from impasto.transfer.solver import Solver
 __all__ = ["forecast"]
 
 SQUARE_SIDE, GPU_SQUARE_SIDE = 256, 1024
-"""Pixels of a side of the square, on a processor and on a GPU, which smaller ones would not keep busy."""
+"""Pixels of a side of the square, on a processor and on a GPU, which smaller ones would leave idle."""
 
 TIMINGS = 6
 """Evaluations that are timed, of which the shortest counts."""

@@ -12,7 +12,7 @@ from torch import Tensor
 __all__ = ["KINDS", "Identity", "contents", "differences", "digest"]
 
 Identity = Mapping[str, Mapping[str, Any]]
-"""By kind, `{name: value}`; the values are those of JSON, and hashes for pictures and masks."""
+"""`{kind: {name: value}}`; the values are those of JSON, and hashes for pictures and masks."""
 
 KINDS = {"options": "the option", "inputs": "the input", "machine": "the machine's"}
 """The kinds of an identity, and how a sentence speaks of one of their values."""

@@ -26,29 +26,29 @@ GPU_IMAGES = 8
 two gradients, one in gray levels, and a direction."""
 
 _WARM_UP_STEPS = 2
-"""Before the recording: what an optimizer remembers has its final form then, and libraries are set up."""
+"""Evaluations before the recording: after them the optimizer's state has its final form, and libraries are set up."""
 
 
 class Point(NamedTuple):
     """Where a stage stands, on the device."""
 
     image: Tensor
-    """To be evaluated next, (3, H, W)."""
+    """The image to be evaluated next, (3, H, W)."""
     state: Any
-    """Of the optimizer."""
+    """The state of the optimizer."""
     best: Tensor
     """The image with the least loss, (3, H, W)."""
     least: Tensor
-    """Its loss, a scalar; infinite before the first evaluation."""
+    """The least loss, a scalar; infinite before the first evaluation."""
 
 
 class Readings(NamedTuple):
     """What evaluations found, as plain numbers, and where they ended."""
 
     losses: Sequence[float]
-    """The sum of all terms, of each evaluation."""
+    """The sum of all terms, for each evaluation."""
     terms: Sequence[Mapping[str, float]]
-    """Each term, of each evaluation."""
+    """The value of each term by its name, for each evaluation."""
     point: Point
 
 
@@ -58,7 +58,7 @@ class Step(NamedTuple):
     numbers: Tensor
     """The loss and its terms, (1 + terms,)."""
     names: Sequence[str]
-    """Of the terms."""
+    """The names of the terms."""
     point: Point
 
 
@@ -93,7 +93,17 @@ def _nothing() -> None:
 
 
 def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.device) -> Iteration:
-    """Return the iteration of a stage."""
+    """Return the iteration of a stage.
+
+    Args:
+        objective: What is evaluated.
+        optimizer: What steps.
+        device: Where both compute; on a GPU the iteration is recorded, unless several processes paint together.
+
+    Returns:
+        A function that evaluates and steps on.
+
+    """
 
     def iterate(point: Point, about_to_step: Callable[[], object]) -> Step:
         image, state, best, least = point

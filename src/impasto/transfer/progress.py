@@ -17,22 +17,22 @@ class Progress:
     """Where a run stands after one evaluation: plain numbers only."""
 
     stage: int
-    """From 1."""
+    """The number of the stage, from 1."""
     stages: int
     width: int
     height: int
     evaluation: int
-    """In this stage, from 1."""
+    """The number of the evaluation in this stage, from 1."""
     evaluations: int
-    """Of this stage, at most."""
+    """Evaluations of this stage, at most."""
     loss: float
     """The whole objective."""
     terms: Mapping[str, float] = field(hash=False)
-    """Its parts: content, style, tv, range."""
+    """The parts of the objective by name: content, style, tv, range."""
     seconds: float
-    """Since the run began."""
+    """Seconds since the run began."""
     seconds_left: float
-    """Estimated from the pixels evaluated so far."""
+    """Seconds to the end of the run, estimated from the pixels evaluated so far."""
     remark: str = ""
     """What went wrong since the report before, and what was done about it, in a sentence."""
 
@@ -73,7 +73,17 @@ class Clock:
         return [before + (self._last - before) * (place + 1) / evaluations for place in range(evaluations)]
 
     def left(self, number: int, evaluation: int, seconds: float) -> float:
-        """Count one more evaluation of stage `number`, done after so many seconds; return the seconds that are left."""
+        """Count one more evaluation, and return the seconds that are left.
+
+        Args:
+            number: The stage of the evaluation, from 0.
+            evaluation: Its number in the stage, from 1.
+            seconds: When it ended, in seconds from the beginning of the run.
+
+        Returns:
+            Seconds to the end of the run, if every evaluation takes as long for a pixel as those so far.
+
+        """
         self._done += self._stages[number].work
         left = sum(stage.work * stage.evaluations for stage in self._stages[number:])
         left -= evaluation * self._stages[number].work

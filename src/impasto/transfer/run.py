@@ -259,7 +259,7 @@ class Run:
         self._remarks.clear()
 
     def _rescued(self, at: RunState, trouble: str) -> tuple[RunState, str]:
-        """Return the best image with the optimizer begun anew and half its steps, and say so; later in float32."""
+        """Return the best image with a new optimizer state and half the step, and say so; later in float32."""
         number = at.rescues + 1
         exactly = number >= EXACT_RESCUE and self._solver.compute_exactly()
         remark = (

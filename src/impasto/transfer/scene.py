@@ -27,7 +27,7 @@ class Inputs(NamedTuple):
     content: Picture
     styles: Sequence[Style]
     initial: Picture | None = None
-    """To start from, in place of what the settings say."""
+    """A picture to start from, in place of what the settings say."""
     keep: Mask | None = None
     """Where the picture stays as the content is."""
 
@@ -72,7 +72,16 @@ class Scene:
         return self.content(size) if self.begins_as_content else self._place(self.inputs.styles[0].picture, size)
 
     def objective(self, stage: Stage, network: VGG19) -> Objective:
-        """Measure the targets of a stage."""
+        """Measure the targets of a stage.
+
+        Args:
+            stage: The stage.
+            network: The network on the machine.
+
+        Returns:
+            The objective, whose targets are on the machine.
+
+        """
         content, keep = self.content(stage.size), self.inputs.keep
         seen = Mask.of_opacity(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
@@ -81,7 +90,16 @@ class Scene:
         return Objective.build(self.settings, network, content, found, kept=kept, tiling=tiling, group=group)
 
     def normalized(self, network: VGG19, stage: Stage) -> VGG19:
-        """Rescale a network over the images of a stage, if the settings say so."""
+        """Rescale a network over the images of a stage, if the settings say so.
+
+        Args:
+            network: The network on the machine.
+            stage: The stage whose images are looked at.
+
+        Returns:
+            The rescaled network, or the network itself.
+
+        """
         if not self.settings.normalize:
             return network
         images = [self.content(stage.size), *self.paintings(stage)]
@@ -110,7 +128,16 @@ class Scene:
         return [color.matched(image, content, self.settings.color_match, part) for image, part in pairs]
 
     def picture(self, image: Tensor, note: str) -> Picture:
-        """Return a painted image as a picture, with what the content's file says."""
+        """Return a painted image as a picture, with what the content's file says.
+
+        Args:
+            image: The image, (3, H, W).
+            note: A text for the picture's metadata.
+
+        Returns:
+            The picture, in the colors and with the bits that the settings ask for.
+
+        """
         settings = self.settings
         return self.inputs.content.repainted(
             self._finished(image).clamp_(0, 1).float().cpu(),
@@ -122,7 +149,7 @@ class Scene:
         )
 
     def _finished(self, image: Tensor) -> Tensor:
-        """Return a copy of a painted image with the content's colors, and what is kept of it, as far as asked for."""
+        """Return a copy of a painted image with the content's colors, and the content itself where the mask keeps it."""
         keep, image = self.inputs.keep, image.clone()
         if keep is None and self.settings.color == "style":
             return image
@@ -140,7 +167,7 @@ class Scene:
         return self.to_device(picture.resized(size.width, size.height).in_profile(self.profile).pixels)
 
     def to_device(self, tensor: Tensor) -> Tensor:
-        """Bring a tensor to the device, in the precision of images and row by row in memory."""
+        """Bring a tensor to the device, in the precision of images and contiguous in memory."""
         return tensor.to(self.machine.device, self.machine.sums).contiguous()
 
 

@@ -43,7 +43,16 @@ class Solver:
         return RunState(canvas, canvas, self.optimizer(stage, 0).init(canvas))
 
     def from_best(self, state: RunState, stage: Stage) -> RunState:
-        """Return the state in which the best image is painted on, with the optimizer begun anew."""
+        """Return the state in which the best image is painted on, with a new state of the optimizer.
+
+        Args:
+            state: Where the run stands.
+            stage: The stage in which it goes on.
+
+        Returns:
+            The state, with the same counts and reports.
+
+        """
         return replace(state, image=state.best, optimizer=self.optimizer(stage, state.rescues).init(state.best))
 
     def enlarged(self, state: RunState, plan: Plan, number: int) -> RunState:
@@ -73,12 +82,30 @@ class Solver:
         return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests)
 
     def iteration(self, stage: Stage, rescues: int) -> Iteration:
-        """Return what evaluates and steps in a stage after some rescues; its targets are measured first."""
+        """Measure the targets of a stage and return what evaluates and steps in it.
+
+        Args:
+            stage: The stage.
+            rescues: How often the run went back to its best image; each halves the steps.
+
+        Returns:
+            A function that evaluates and steps on.
+
+        """
         objective = self.scene.objective(stage, self.network)
         return iteration(objective, self.optimizer(stage, rescues), self.machine.device)
 
     def optimizer(self, stage: Stage, rescues: int) -> Optimizer[Any]:
-        """Return the optimizer of a stage; each rescue halves its steps."""
+        """Return the optimizer of a stage.
+
+        Args:
+            stage: The stage, whose layout says how long the history is.
+            rescues: How often the run went back to its best image; each halves the steps.
+
+        Returns:
+            The optimizer that the settings ask for.
+
+        """
         settings, layout, factor = self.settings, stage.layout, 0.5**rescues
         rate, power = factor * settings.learning_rate, settings.preconditioner
         if settings.optimizer == "adam":

@@ -184,7 +184,7 @@ class StyleTransfer:
             return self._networks[key]
 
     def _release_network(self, machine: Machine) -> None:
-        """Let go of the network on a machine, so that its filters do not count where they are too large."""
+        """Release the network on a machine, so that its filters do not count where they are too large."""
         with self._lock:
             self._networks.pop(machine._replace(threads=0, reason=""), None)
 
@@ -193,7 +193,7 @@ class StyleTransfer:
         machine: Machine | None = self.machine
         refusal: SpaceError | None = None
         while machine is not None:
-            with allocator.caching("none"):  # what is packed anew for another size leaves no hole
+            with allocator.caching("none"):  # what is packed again for another size leaves no hole
                 self._network_on(machine).prepare(self.settings.active_layers)
             try:
                 return self._plan(inputs, machine), machine

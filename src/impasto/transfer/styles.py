@@ -15,10 +15,10 @@ from impasto.planning.plan import Size
 
 __all__ = ["Style", "regions"]
 
-_LEAST = 256
+MIN_REGION_PIXELS = 256
 """Pixels that a region needs at every stage: a unit of conv5_1 stands on 16 × 16."""
 
-Place = Callable[[Tensor], Tensor]
+ToDevice = Callable[[Tensor], Tensor]
 """Bring a tensor to the device and precision of a run."""
 
 
@@ -35,9 +35,9 @@ class Style:
 
     picture: Picture
     weight: float = 1.0
-    """Beside the other styles of its region."""
+    """The weight among the styles of the same region, at least 0."""
     scale: float = 1.0
-    """Of its strokes, times that of the settings."""
+    """The scale of the strokes, times `style_scale` of the settings; above 0 and at most 10."""
     mask: Mask | None = None
     """Which part of the painting counts; all of it, if not given."""
     region: Mask | None = None
@@ -59,19 +59,22 @@ def regions(
     images: Sequence[Tensor],
     size: Size,
     keep: Mask | None,
-    place: Place,
+    to_device: ToDevice,
     *,
     seen: Mask | None = None,
 ) -> list[Region]:
     """Return the regions of a stage: styles of one mask are blended there, those without one in what is left.
 
     Args:
-        styles: Of the run; those without a weight are left out.
-        images: Of each style, at the size of the stage, (3, H, W).
-        size: Of the picture in the stage.
+        styles: The styles of the run; those without a weight are left out.
+        images: The image of each style at the size of the stage, (3, H, W).
+        size: The size of the picture in the stage.
         keep: What of the picture stays as the content is, so that no style counts there.
-        place: To where masks are brought.
+        to_device: Bring a mask to the device and precision of the run.
         seen: What of the picture is not transparent; no style counts in the rest.
+
+    Returns:
+        The regions with their masks on the device, each (H, W) in [0, 1].
 
     Raises:
         PictureError: a region is too small, or a mask is of another shape than what it masks.
@@ -85,12 +88,12 @@ def regions(
             _check_opaque("a style image", opaque, own)
             counts = _product(style.mask, opaque, own)
             found.setdefault(style.region, []).append(
-                StyleImage(image, style.weight, None if counts is None else place(counts))
+                StyleImage(image, style.weight, None if counts is None else to_device(counts))
             )
-    areas = {mask: place(mask.resized(*size)) for mask in found if mask is not None}
+    areas = {mask: to_device(mask.resized(*size)) for mask in found if mask is not None}
     _check_opaque("the content image", seen, size)
     paintable = _paintable(keep, seen, size)
-    free = None if paintable is None else place(paintable)
+    free = None if paintable is None else to_device(paintable)
     rest = free if not areas else torch.stack(list(areas.values())).sum(0).neg_().add_(1).clamp_(min=0)
     listed: list[Region] = []
     for mask, blended in found.items():
@@ -105,22 +108,22 @@ def regions(
 
 def _check_area(name: str, pixels: float, size: Size, *left_out: str) -> None:
     """Refuse a region of too few pixels; the words say which pixels of it do not count."""
-    if pixels < _LEAST:
+    if pixels < MIN_REGION_PIXELS:
         uncounted = " or ".join(filter(None, left_out))
         counted = f" that are not {uncounted}" if uncounted else ""
         raise PictureError(
-            f"{name} covers {pixels:.0f} of {size} pixels{counted}; it needs at least {_LEAST} at every stage, so make "
-            "it larger, or give a larger first_size."
+            f"{name} covers {pixels:.0f} of {size} pixels{counted}; it needs at least {MIN_REGION_PIXELS} at every stage, "
+            "so make it larger, or give a larger first_size."
         )
 
 
 def _check_opaque(name: str, opaque: Mask | None, size: Size) -> None:
     """Refuse an image at a size of which too little is not transparent."""
     shown = size.width * size.height if opaque is None else float(opaque.resized(*size).sum())
-    if opaque is not None and shown < _LEAST:
+    if opaque is not None and shown < MIN_REGION_PIXELS:
         raise PictureError(
-            f"{name} shows {shown:.0f} of {size} pixels and is transparent elsewhere; {_LEAST} have to show at every "
-            "stage, so give an image that shows more, or a larger first_size."
+            f"{name} shows {shown:.0f} of {size} pixels and is transparent elsewhere; {MIN_REGION_PIXELS} have to show at "
+            "every stage, so give an image that shows more, or a larger first_size."
         )
 
 
