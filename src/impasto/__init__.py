@@ -16,6 +16,17 @@ from impasto.settings import Runtime, Settings
 if TYPE_CHECKING:
     from impasto.images import Picture
     from impasto.images.masks import Mask
+    from impasto.losses import (
+        AutogradLoss,
+        ContentLoss,
+        Loss,
+        NinePointTotalVariationLoss,
+        RangeLoss,
+        Statistic,
+        StyleLoss,
+        TotalVariationLoss,
+        Units,
+    )
     from impasto.network.vgg import VGG19
     from impasto.network.weights import load_weights
     from impasto.transfer.progress import Progress, Result
@@ -25,21 +36,43 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VGG19",
+    "AutogradLoss",
+    "ContentLoss",
     "ImpastoError",
+    "Loss",
     "Mask",
+    "NinePointTotalVariationLoss",
     "Picture",
     "Progress",
+    "RangeLoss",
     "Result",
     "Run",
     "Runtime",
     "Settings",
+    "Statistic",
     "Style",
+    "StyleLoss",
     "StyleTransfer",
+    "TotalVariationLoss",
+    "Units",
     "load_weights",
     "stylize",
 ]
 
+_LOSSES = (
+    "AutogradLoss",
+    "ContentLoss",
+    "Loss",
+    "NinePointTotalVariationLoss",
+    "RangeLoss",
+    "Statistic",
+    "StyleLoss",
+    "TotalVariationLoss",
+    "Units",
+)
+
 _HOMES = {
+    **dict.fromkeys(_LOSSES, "losses"),
     "Mask": "images.masks",
     "Picture": "images",
     "VGG19": "network.vgg",

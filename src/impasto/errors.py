@@ -5,6 +5,7 @@ ImpastoError
 │   ├── SettingsError       an option's name or value
 │   ├── CheckpointError     a checkpoint that is damaged, or of another run
 │   ├── PictureError        an image file, or a picture too small or too thin to paint
+│   ├── LossError           a loss from outside the package that cannot be found or used
 │   └── WeightsError        a weights file: missing, damaged, or not a VGG-19
 └── RunError                the input was good, but the work failed
     ├── WriteError          a file could not be written: full disk, read-only folder
@@ -16,6 +17,7 @@ __all__ = [
     "DownloadError",
     "ImpastoError",
     "InputError",
+    "LossError",
     "PictureError",
     "RunError",
     "SettingsError",
@@ -46,6 +48,10 @@ class PictureError(InputError):
 
 class SpaceError(PictureError):
     """A picture is too large for the memory that there is."""
+
+
+class LossError(InputError):
+    """A loss from outside the package cannot be found or used."""
 
 
 class WeightsError(InputError):

@@ -103,7 +103,7 @@ def ready(watch: Watch | None, output: Path, settings: Settings, device: str = "
 
 def drive(settings: Settings, runtime: Runtime, watch: Watch, output: Path, inputs: "Inputs") -> None:
     """Begin a run or go on with it, drive it to its end, show it, and save what was asked for, whatever happens."""
-    content, styles, initial, keep = inputs
+    content, styles, initial, keep = inputs[:4]
     transfer = _load(settings, runtime, watch)
     run = transfer.start(content, styles, initial=initial, keep=keep, checkpoint=watch.checkpoint)
     if watch.verbose or watch.dry_run:

@@ -89,6 +89,12 @@ class Budget(NamedTuple):
     """Pixels of all style images together."""
     fused: bool = False
     """Whether a GPU computes: what is under way is another then."""
+    layers: Collection[str] = ()
+    """Layers that extra losses look at."""
+    content_layers: Collection[str] = ()
+    """Layers at which extra losses need the content image's features."""
+    autograd: float = 0
+    """Bytes a pixel of a tile that an extra loss takes while torch differentiates it."""
 
     @property
     def sure(self) -> float:
@@ -134,11 +140,12 @@ def cheapest(settings: Settings, height: int, width: int, budget: Budget, longes
     """
     full = max(1, min(settings.history, longest))
     shorter = range(1, max(1, int(math.log2(full / _FEWEST)) + 1)) if settings.optimizer == "lbfgs" else ()
-    layers = frozenset((*settings.content_layers, *settings.style_layers))
+    contents = tuple(dict.fromkeys((*settings.content_layers, *budget.content_layers)))
+    layers = frozenset((*contents, *settings.style_layers, *budget.layers))
     follow = _fused_passing if budget.fused else _passing
     passing = follow(settings.pooling, layers, budget.feature)
-    again = follow(settings.pooling, settings.content_layers, budget.feature).forward
-    problem = _Problem(settings, height, width, budget, full, layers, passing, again)
+    again = follow(settings.pooling, contents, budget.feature).forward
+    problem = _Problem(settings, height, width, budget, full, layers, contents, passing, again)
     tilings = [
         Tiling(side, shares=budget.processes, wraps=settings.wraps) for side in _SIDES if side < max(height, width)
     ]
@@ -166,6 +173,8 @@ class _Problem(NamedTuple):
     """Pairs in a history of full length."""
     layers: Collection[str]
     """That the losses look at."""
+    contents: Collection[str]
+    """At which they need the content image's features."""
     passing: "_Passing"
     """The network as deep as these."""
     again: float
@@ -193,7 +202,7 @@ def _parts(tiles: Sequence[Tile], layers: Collection[str]) -> _Parts:
 
 def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, history_type: HistoryType) -> Layout | None:
     """Return a layout with as many tiles kept as fit, or None where not one does."""
-    settings, height, width, budget, full, layers, passing, again = problem
+    settings, height, width, budget, full, layers, contents, passing, again = problem
     processes = budget.processes
     short = history_type == "bfloat16"
     row = _IMAGE if short else 2 * _IMAGE
@@ -201,9 +210,9 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     each = parts.largest * passing.kept
     computed, rounded = tiling.targets == "computed", tiling.targets == "bfloat16"
     wide = _SHORT if rounded else budget.feature
-    content = _IMAGE if computed else _features(settings.content_layers, wide) / processes
+    content = _IMAGE if computed else _features(contents, wide) / processes
     masks = _MASK * budget.masks
-    under_way = parts.largest * passing.most
+    under_way = parts.largest * (passing.most + budget.autograd)
     if computed:  # beside a tile's features
         under_way = max(under_way, each + parts.largest * again)
     if budget.fused and LAYERS["conv1_1"].units * parts.largest >= GPU_UNITS:
@@ -220,7 +229,7 @@ def _layout(problem: _Problem, tiling: Tiling, parts: _Parts, pairs: int, histor
     taken = int(fixed + max(under_way + (kept - 1) * each, stepping, measuring))
     forward = 2 - kept / mine
     if computed:
-        forward *= 1 + _macs(settings.content_layers) / _macs(layers)
+        forward *= 1 + _macs(contents) / _macs(layers)
     work = parts.macs / processes / (height * width * _macs(layers)) * (forward + 1) / 2
     work *= 1 + _HALVING * math.log2(full / pairs) + _ROUNDING * (short + rounded)
     return Layout(tiling._replace(kept=kept), parts.number, pairs, history_type, taken, work)

@@ -14,12 +14,13 @@ from torch.nn import functional
 
 from impasto.errors import InputError, PictureError
 from impasto.images import Picture
-from impasto.losses import DISTANCES
+from impasto.losses import DISTANCES, ContentLoss, StyleLoss, moments_of
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
 from impasto.objective.objective import Objective
-from impasto.objective.targets import Region, StyleImage, measured
+from impasto.objective.targets import Region, StyleImage
+from impasto.objective.tile_units import measured
 from impasto.planning.plan import SHORTEST, Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
@@ -119,8 +120,8 @@ def measure(
     before, after = (_structure(network, picture, stage.size, machine) for picture in (content, result))
     return Metrics(
         loss=sum(losses.values()),
-        content=losses["content"],
-        style=losses["style"],
+        content=losses[ContentLoss.term],
+        style=losses[StyleLoss.term],
         wasserstein=style_distances(network, image, painting, stage.layout.tiling),
         cfsd=structural_distance(before, after),
         border=border_energy(result.pixels),
@@ -150,7 +151,9 @@ def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling
     distance `wasserstein` of `style_loss`. It is 0 for equal Gaussians, and grows with the square of the features.
     """
     everywhere: dict[str, Tensor | None] = dict.fromkeys(STYLE_LAYERS)
-    found, target = (measured(network, pixels, everywhere, tiling=tiling or Tiling()) for pixels in (image, style))
+    found, target = (
+        measured(network, pixels, everywhere, moments_of, tiling=tiling or Tiling()) for pixels in (image, style)
+    )
     distances = {
         name: float(DISTANCES["wasserstein"](target[name].mean).value(found[name].mean)) for name in STYLE_LAYERS
     }
@@ -221,7 +224,7 @@ def _place(picture: Picture, size: Size, machine: Machine) -> Tensor:
 def _losses(objective: Objective, image: Tensor) -> dict[str, float]:
     """Return the terms content and style; one without a weight is 0."""
     terms = objective.evaluate(image).terms
-    return {term: float(terms.get(term, 0.0)) for term in ("content", "style")}
+    return {term: float(terms.get(term, 0.0)) for term in (ContentLoss.term, StyleLoss.term)}
 
 
 def _structure(network: VGG19, picture: Picture, size: Size, machine: Machine) -> Tensor:

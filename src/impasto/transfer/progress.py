@@ -28,7 +28,7 @@ class Progress:
     loss: float
     """The whole objective."""
     terms: Mapping[str, float]
-    """Its parts: content, style, tv, range."""
+    """The value of each term of the objective, by the name that its losses have."""
     seconds: float
     """Since the run began."""
     seconds_left: float

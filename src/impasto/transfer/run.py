@@ -121,7 +121,13 @@ class Run:
         side = _GPU_SQUARE if self._on_gpu else _SQUARE
         square = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
         square = square.to(self._machine.device, self._machine.sums)
-        objective = Objective.build(self.settings, self._network, square, [Region([StyleImage(square.flip(2))])])
+        objective = Objective.build(
+            self.settings,
+            self._network,
+            square,
+            [Region([StyleImage(square.flip(2))])],
+            extra_losses=self._scene.inputs.losses,
+        )
         optimizer = self._optimizer(self.plan.stages[-1], 0)
         iterate = iteration(objective, optimizer, self._machine.device)
         point, times = Point(square, optimizer.init(square), square, square.new_full((), math.inf)), [math.inf]

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from impasto.images import Picture, color, srgb
 from impasto.images.masks import Mask
+from impasto.layers import IMAGE
+from impasto.losses import ExtraLoss, identity
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
@@ -30,6 +32,13 @@ class Inputs(NamedTuple):
     """To start from, in place of what the settings say."""
     keep: Mask | None = None
     """Where the picture stays as the content is."""
+    losses: Sequence[ExtraLoss] = ()
+    """Losses beside the built-in ones."""
+
+    @property
+    def extra_layers(self) -> set[str]:
+        """The network's layers that these losses look at."""
+        return {loss.layer for loss in self.losses} - {IMAGE}
 
     def identity(self) -> dict[str, str | None]:
         """Return hashes by which a checkpoint knows what it was painted from."""
@@ -38,7 +47,7 @@ class Inputs(NamedTuple):
             masks = (None if mask is None else mask.weights for mask in (style.mask, style.region))
             listed[f"style {number}"] = f"{_digest(style.picture)} {digest(*masks)} {style.weight} {style.scale}"
         listed["initial"] = self.initial and _digest(self.initial)
-        return {**listed, "keep": digest(self.keep and self.keep.weights)}
+        return {**listed, "keep": digest(self.keep and self.keep.weights), "extra losses": identity(self.losses)}
 
 
 @dataclass(frozen=True)
@@ -76,14 +85,22 @@ class Scene:
         seen = Mask.of(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
         kept = None if keep is None else Kept(self.to_device(keep.resized(*stage.size)), content)
-        tiling, group = stage.layout.tiling, self.machine.group
-        return Objective.build(self.settings, network, content, found, kept=kept, tiling=tiling, group=group)
+        return Objective.build(
+            self.settings,
+            network,
+            content,
+            found,
+            kept=kept,
+            tiling=stage.layout.tiling,
+            group=self.machine.group,
+            extra_losses=self.inputs.losses,
+        )
 
     def normalized(self, network: VGG19, stage: Stage) -> VGG19:
         """Rescale a network over the images of a stage, if the settings say so."""
         if not self.settings.normalize:
             return network
-        layers = {**self.settings.content_layers, **self.settings.style_layers}
+        layers = {*self.settings.content_layers, *self.settings.style_layers, *self.inputs.extra_layers}
         return network.normalized([self.content(stage.size), *self.paintings(stage)], layers)
 
     def content(self, size: Size) -> Tensor:

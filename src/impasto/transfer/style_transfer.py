@@ -15,13 +15,18 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
+from impasto import losses
 from impasto.errors import InputError, SpaceError
 from impasto.images import Picture
 from impasto.images.masks import Mask
+from impasto.losses import AutogradLoss, ExtraLoss
 from impasto.machine import allocator, device
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights
+from impasto.objective.objective import refuse_parts
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
 from impasto.transfer.progress import Result
@@ -40,19 +45,29 @@ class StyleTransfer:
         settings: What the pictures will be.
         runtime: How they are computed.
         weights: VGG-19's weights, in place of those that `settings.weights` names.
+        extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`.
 
     Raises:
-        InputError: the weights cannot be loaded, or the device is not there.
+        InputError: the weights cannot be loaded, the device is not there, or an extra loss cannot be used.
 
     """
 
     def __init__(
-        self, settings: Settings | None = None, runtime: Runtime | None = None, *, weights: Weights | None = None
+        self,
+        settings: Settings | None = None,
+        runtime: Runtime | None = None,
+        *,
+        weights: Weights | None = None,
+        extra_losses: Sequence[ExtraLoss] = (),
     ) -> None:
         self.settings = settings or Settings()
         self.runtime = runtime or Runtime()
         self.machine = device.resolve(self.runtime)
         self.weights = weights or load_weights(self.settings.weights)
+        self.extra_losses = tuple(extra_losses)
+        losses.check(
+            self.extra_losses, self.weights.channels, torch.empty(0).to(self.machine.device, self.machine.sums)
+        )
 
     @cached_property
     def network(self) -> VGG19:
@@ -66,7 +81,7 @@ class StyleTransfer:
             PictureError: a picture is too small, or too thin for the size asked for, or too large for the memory.
 
         """
-        return self._fitting_plan(Inputs(content, [_style(style) for style in styles], keep=keep))
+        return self._fitting_plan(Inputs(content, [_style(style) for style in styles], None, keep, self.extra_losses))
 
     def start(
         self,
@@ -92,7 +107,8 @@ class StyleTransfer:
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
             CheckpointError: the checkpoint is damaged, or of another run.
-            InputError: no style image has a weight, though the settings ask for style.
+            InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it; or
+                an extra loss cannot be summed over the parts of the picture that the plan makes.
 
         """
         listed = [styles] if isinstance(styles, Style | Picture) else styles
@@ -103,10 +119,13 @@ class StyleTransfer:
             )
         if self.settings.init == "style" and initial is None and not chosen:
             raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
-        inputs = Inputs(content, chosen, initial, keep)
+        inputs = Inputs(content, chosen, initial, keep, self.extra_losses)
+        self._refuse_without_styles(inputs)
         path = None if checkpoint is None else Path(checkpoint)
         saved = Saved.of(path, self.machine.group) if path is not None and path.exists() else None
         plan = self._fitting_plan(inputs) if saved is None else saved.plan()
+        for stage in plan.stages:
+            refuse_parts(inputs.losses, stage.layout.tiling)
         machine = self.machine if saved is None else self._machine_of(saved)
         keeper = None
         if path is not None:
@@ -125,6 +144,12 @@ class StyleTransfer:
             saved=saved,
         )
 
+    def _refuse_without_styles(self, inputs: Inputs) -> None:
+        """Refuse losses that aim at the style where there is none."""
+        aiming = [loss for loss in inputs.losses if isinstance(loss, AutogradLoss) and loss.target_image == "style"]
+        if aiming and not any(style.weight for style in inputs.styles):
+            raise InputError(f"the loss {aiming[0].term} aims at the style, but no style image has a weight; give one.")
+
     def _network_on(self, machine: Machine) -> VGG19:
         settings = self.settings
         network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
@@ -134,7 +159,7 @@ class StyleTransfer:
         """Plan a run; where it would not fit, without the fastest convolutions, whose filters take up to 500 MB."""
         while True:
             with allocator.keeping("none"):  # what is packed anew for another size leaves no hole
-                self.network.prepare({*self.settings.content_layers, *self.settings.style_layers})
+                self.network.prepare({*self.settings.content_layers, *self.settings.style_layers, *inputs.extra_layers})
             try:
                 return self._plan(inputs)
             except SpaceError:
@@ -149,7 +174,14 @@ class StyleTransfer:
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
         masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of(inputs.content)}
-        budget = device.budget(self.machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
+        budget = device.budget(self.machine, self.runtime)._replace(
+            masks=len(masks) if masks != {None} else 0,
+            layers=frozenset(inputs.extra_layers),
+            content_layers=frozenset(loss.layer for loss in inputs.losses if loss.needs_content),
+            autograd=max(
+                (loss.bytes_per_pixel for loss in inputs.losses if isinstance(loss, AutogradLoss)), default=0.0
+            ),
+        )
         budget = budget if room is None else budget.with_room(room)
         return make_plan(self.settings, sizes[0], sizes[1:], budget, scales=[style.scale for style in inputs.styles])
 
