@@ -30,6 +30,10 @@ def rand(*shape, seed=0):
     return torch.rand(shape, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed))
 
 
+def channels(loss):
+    return 3 if loss.layer == IMAGE else 8
+
+
 def style_loss(*kinds):
     def make(dtype):
         target = moments(rand(8, 6, 5, seed=9).to(dtype)).mean
@@ -64,10 +68,6 @@ OF_FEATURES = {name: make for name, make in MAKERS.items() if make(DOUBLE).layer
 NEEDS_TRITON = pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="Triton is not installed")
 MASKED = pytest.mark.parametrize("masked", [False, True])
 SIZE = (9, 11)
-
-
-def channels(loss):
-    return 3 if loss.layer == IMAGE else 8
 
 
 def units(loss, masked=False, dtype=DOUBLE):
