@@ -106,11 +106,29 @@ class Sources(Protocol):
         ...
 
     def of_content(self, layer: str, measure: Measure) -> Tensor:
-        """Return the normalized statistic of the content image at a layer."""
+        """Return the normalized statistic of the content image.
+
+        Args:
+            layer: A layer of the network, or `image`.
+            measure: What to sum up.
+
+        Returns:
+            A tensor of the shape of the statistic's total.
+
+        """
         ...
 
     def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
-        """Return the targets of each region by layer, without the layers that see too little of a region."""
+        """Return the targets of each region.
+
+        Args:
+            layers: Layers of the network, or `image`.
+            measure: What to sum up.
+
+        Returns:
+            The target of each region by layer, without the layers that see too little of it.
+
+        """
         ...
 
     def value_without_features(self) -> float:

@@ -179,7 +179,14 @@ class _View:
         return loss.measure(self._units(loss))
 
     def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], into: Tensor) -> None:
-        """Add the gradient by the pixels, (3, H, W), of ⟨slope, statistic⟩ of each loss; uses up the features."""
+        """Add the gradient of ⟨slope, statistic⟩ of each loss by the pixels; the features are used up.
+
+        Args:
+            network: The network that computed the features.
+            slopes: Each loss with its slope.
+            into: Where the gradient is added, (3, H, W).
+
+        """
         found: defaultdict[str, list[Cotangent]] = defaultdict(list)
         for loss, slope in slopes:
             found[loss.layer].append(self._cotangent(loss, slope))

@@ -41,7 +41,7 @@ class StyleImage(NamedTuple):
     weight: float = 1.0
     """The style's weight among the styles of its region."""
     mask: Tensor | None = None
-    """Which part of the style image counts, in [0, 1], (H, W); None: all."""
+    """The part of the style image that counts, in [0, 1], (H, W); None: all."""
 
 
 class Region(NamedTuple):
@@ -49,7 +49,7 @@ class Region(NamedTuple):
 
     styles: Sequence[StyleImage]
     area: Tensor | None = None
-    """Which part of the picture it is, in [0, 1], (H, W); None: everywhere."""
+    """The part of the picture, in [0, 1], (H, W); None: everywhere."""
     name: str = "the picture"
     """What messages call it."""
 
