@@ -6,7 +6,7 @@ It knows nothing of the network, of tiles or of the picture.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import NamedTuple, Protocol, Self
 
@@ -254,13 +254,13 @@ class MeanSquareLoss(MeanLoss, ABC):
             A function that adds the derivative to a tensor.
 
         """
+        return partial(self._add, slope, units)
 
-        def add(features: Tensor, into: Tensor) -> None:
-            for chunk in row_chunks(features, _chunk_units(features)):
-                part = units.rows(chunk)
-                into[:, chunk].add_(weighted(self.residual(part).mul_(2 * slope), part.weights))
-
-        return add
+    def _add(self, slope: Tensor, units: Units, features: Tensor, into: Tensor) -> None:
+        """Add the derivative to a tensor."""
+        for chunk in row_chunks(features, _chunk_units(features)):
+            part = units.rows(chunk)
+            into[:, chunk].add_(weighted(self.residual(part).mul_(2 * slope), part.weights))
 
 
 def _chunk_units(features: Tensor) -> int:

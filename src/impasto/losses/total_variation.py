@@ -77,13 +77,13 @@ class TotalVariationLoss(MeanLoss):
             A function that adds the derivative to a tensor.
 
         """
+        return partial(self._add, slope, units.weights)
 
-        def add(features: Tensor, into: Tensor) -> None:
-            for axis, difference in zip((1, 2), _forward_differences(features, self.wraps), strict=True):
-                change = weighted(self._derivative(difference).mul_(slope), units.weights)
-                into.sub_(change).add_(change.roll(1, axis))
-
-        return add
+    def _add(self, slope: Tensor, weights: Tensor | None, features: Tensor, into: Tensor) -> None:
+        """Add the derivative to a tensor."""
+        for axis, difference in zip((1, 2), _forward_differences(features, self.wraps), strict=True):
+            change = weighted(self._derivative(difference).mul_(slope), weights)
+            into.sub_(change).add_(change.roll(1, axis))
 
     def _penalty(self, difference: Tensor) -> Tensor:
         """Return what each difference adds to the sum, in place."""
