@@ -15,6 +15,7 @@ from impasto.errors import (
     DownloadError,
     ImpastoError,
     InputError,
+    LossError,
     OutOfMemoryError,
     PictureError,
     RunError,
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
     from impasto.images import Picture
     from impasto.images.masks import Mask
     from impasto.jobs.session import Session
+    from impasto.losses import (
+        AutogradLoss,
+        ContentLoss,
+        Loss,
+        NinePointTotalVariationLoss,
+        RangeLoss,
+        Statistic,
+        StyleLoss,
+        TotalVariationLoss,
+        Units,
+    )
     from impasto.network.vgg import VGG19
     from impasto.network.weights import load_weights
     from impasto.transfer.progress import Progress, Result
@@ -39,16 +51,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VGG19",
+    "AutogradLoss",
     "CheckpointError",
+    "ContentLoss",
     "DownloadError",
     "ImpastoError",
     "InputError",
     "Job",
+    "Loss",
+    "LossError",
     "Mask",
+    "NinePointTotalVariationLoss",
     "OutOfMemoryError",
     "Picture",
     "PictureError",
     "Progress",
+    "RangeLoss",
     "Result",
     "Run",
     "RunError",
@@ -57,16 +75,33 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SpaceError",
+    "Statistic",
     "Style",
+    "StyleLoss",
     "StyleSource",
     "StyleTransfer",
+    "TotalVariationLoss",
+    "Units",
     "WeightsError",
     "WriteError",
     "load_weights",
     "stylize",
 ]
 
+_LOSSES = (
+    "AutogradLoss",
+    "ContentLoss",
+    "Loss",
+    "NinePointTotalVariationLoss",
+    "RangeLoss",
+    "Statistic",
+    "StyleLoss",
+    "TotalVariationLoss",
+    "Units",
+)
+
 _HOMES = {
+    **dict.fromkeys(_LOSSES, "losses"),
     "Mask": "images.masks",
     "Picture": "images",
     "Session": "jobs.session",

@@ -6,6 +6,7 @@ ImpastoError
 │   ├── CheckpointError     a checkpoint that is damaged, of another run, or none at all
 │   ├── PictureError        an image file, or a picture too small or too thin to paint
 │   │   └── SpaceError      a picture for which no plan fits into the memory
+│   ├── LossError           a loss from outside the package that cannot be found or used
 │   └── WeightsError        a weights file: missing, damaged, or not a VGG-19
 └── RunError                the input was good, but the work failed
     ├── OutOfMemoryError    the system refused memory
@@ -25,6 +26,7 @@ __all__ = [
     "DownloadError",
     "ImpastoError",
     "InputError",
+    "LossError",
     "OutOfMemoryError",
     "PictureError",
     "RunError",
@@ -59,6 +61,10 @@ class PictureError(InputError):
 
 class SpaceError(PictureError):
     """No plan for a picture fits into the memory that the run may take."""
+
+
+class LossError(InputError):
+    """A loss from outside the package cannot be found or used."""
 
 
 class WeightsError(InputError):

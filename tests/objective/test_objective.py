@@ -186,7 +186,7 @@ class Largest(TotalVariationLoss):
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_where_there_are_parts(network, tiling):
     whole = Objective(network, [Largest(1.0)], lambda _: {})
     assert float(whole.evaluate(image()).loss) > 0
-    with pytest.raises(InputError, match="^Largest cannot be summed over parts of an image"):
+    with pytest.raises(InputError, match="^the loss tv cannot be summed over parts of an image"):
         Objective(network, [Largest(1.0)], lambda _: {}, tiling)
 
 

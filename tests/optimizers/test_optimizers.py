@@ -5,7 +5,7 @@ import torch
 
 from impasto.images import resample
 from impasto.optimizers import LBFGS, Adam
-from impasto.optimizers.lbfgs_history import Pairs, dot
+from impasto.optimizers.lbfgs_history import CurvaturePairs, dot
 from impasto.optimizers.preconditioner import divide_by_frequency_
 
 DOUBLE = torch.float64
@@ -94,11 +94,11 @@ def test_lbfgs_leaves_a_bad_point_and_halves_its_step(bad):
     ("slope", "best"),
     [(-1.0, 0.5), (-3.0, 0.25), (-1e30, 0.1), (0.5, 2.0), (1.0, 2.5), (2.0, 2.5), (float("nan"), 1.0)],
 )
-def test_the_share_of_a_step_follows_the_place_where_the_slope_was_0(slope, best):
+def test_the_fraction_of_a_step_follows_the_length_at_which_the_slope_was_0(slope, best):
     optimizer, start = LBFGS(preconditioner=0), torch.zeros(SHAPE, dtype=DOUBLE)
     image, state, _ = minimize(optimizer, Bowl(), start, 2)
     _, after = optimizer.step(image, ONE, slope * state.last.gradient.view(SHAPE), state)
-    assert float(after.share / state.share) == pytest.approx(best**0.1)
+    assert float(after.step_fraction / state.step_fraction) == pytest.approx(best**0.1)
 
 
 def test_the_history_is_as_long_as_asked_for():
@@ -106,11 +106,11 @@ def test_the_history_is_as_long_as_asked_for():
     assert len(state.pairs) == 6  # and that of the step which was begun
 
 
-def test_pairs_without_curvature_are_not_kept():
+def test_pairs_without_curvature_are_not_remembered():
     def concave(x):
         return -(x**2).sum() / 2, -x
 
-    _, state, _ = minimize(LBFGS(tolerated=1e9), concave, rand(*SHAPE), 3)
+    _, state, _ = minimize(LBFGS(divergence_factor=1e9), concave, rand(*SHAPE), 3)
     assert len(state.pairs) == 0
 
 
@@ -134,24 +134,24 @@ def two_loops(pairs, gradient):
 @pytest.mark.parametrize("count", [1, 3, 5, 13])
 def test_the_compact_form_equals_the_two_loop_recursion(count):
     steps, curvature = rand(count, 200) - 0.5, 10 ** (2 * rand(200, seed=3))
-    kept = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
-    pairs = Pairs.none(5, steps[0], DOUBLE)
+    made = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
+    pairs = CurvaturePairs.none(5, steps[0], DOUBLE)
     gradient, along = rand(200, seed=4) - 0.5, None
-    for step, change in kept:
+    for step, change in made:
         pairs, along = remember(pairs, step, change, gradient)
     for products in (None, along):
         found = pairs.direction(gradient, products)
-        torch.testing.assert_close(found, two_loops(kept[-5:], gradient), rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(found, two_loops(made[-5:], gradient), rtol=1e-9, atol=1e-12)
 
 
 def test_without_pairs_the_direction_is_the_gradient():
     gradient = rand(20)
-    assert torch.equal(Pairs.none(4, gradient, DOUBLE).direction(gradient), gradient)
+    assert torch.equal(CurvaturePairs.none(4, gradient, DOUBLE).direction(gradient), gradient)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_pair_that_is_not_finite_is_not_kept(bad):
-    good, pairs = rand(20) + 0.1, Pairs.none(4, rand(20), DOUBLE)
+def test_a_pair_that_is_not_finite_is_not_remembered(bad):
+    good, pairs = rand(20) + 0.1, CurvaturePairs.none(4, rand(20), DOUBLE)
     pairs, _ = remember(pairs, good, 2 * good, good)
     before = pairs.direction(good)
     for step, change in ((good * bad, good), (good, good * bad)):
@@ -162,7 +162,7 @@ def test_a_pair_that_is_not_finite_is_not_kept(bad):
 
 def test_pairs_in_bfloat16_give_nearly_the_same_direction():
     steps = (rand(6, 70_000) - 0.5).float()
-    exact, short = Pairs.none(6, steps[0], torch.float32), Pairs.none(6, steps[0], torch.bfloat16)
+    exact, short = CurvaturePairs.none(6, steps[0], torch.float32), CurvaturePairs.none(6, steps[0], torch.bfloat16)
     curvature = (10 ** rand(70_000, seed=3)).float()
     for step in steps:
         exact, _ = remember(exact, step, step * curvature, step)

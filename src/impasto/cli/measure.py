@@ -57,9 +57,16 @@ def measure(
     opened = open_job(job)
     for sentence in () if as_json else opened.remarks:
         display.remark(sentence)
-    photograph, (painting,), _, mask = opened.inputs
     weights = load_weights(settings.weights, shown=not as_json)
-    found = metrics.measure(photograph, painting, painted, settings, runtime, keep=mask, weights=weights)
+    found = metrics.measure(
+        opened.inputs.content,
+        opened.inputs.styles[0],
+        painted,
+        settings,
+        runtime,
+        keep=opened.inputs.keep,
+        weights=weights,
+    )
     if as_json:
         display.say(json.dumps(found.as_dict()))
     else:

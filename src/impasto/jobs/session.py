@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from impasto import losses
 from impasto.errors import ImpastoError, InputError, RunError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
@@ -116,10 +117,13 @@ class Session:
         job = self.job
         opened = sources.open_job(job)
         yield from map(Remarked, opened.remarks)
-        transfer = StyleTransfer(opened.settings, job.runtime, weights=self._load(opened.settings.weights))
+        settings, inputs = opened.settings, opened.inputs
+        extra = [losses.load(path) for path in job.losses]
+        transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
         self._group = transfer.machine.group
-        content, styles, initial, keep = opened.inputs
-        run = self.run = transfer.start(content, styles, initial=initial, keep=keep, checkpoint=job.checkpoint)
+        run = self.run = transfer.start(
+            inputs.content, inputs.styles, initial=inputs.initial, keep=inputs.keep, checkpoint=job.checkpoint
+        )
         outputs.check_frames(job, run.plan.evaluations)
         if run.resumed and job.checkpoint is not None:
             yield Resumed(run.resumed, job.checkpoint)

@@ -1,6 +1,6 @@
 """Derivatives of a loss by the features of a layer, as functions that add them to a gradient in place.
 
-`Linear` and `Difference` say what they add, so that a kernel can add it while it does something else.
+`Linear` and `Difference` are objects that show what they add, so that a kernel can add it in another pass over memory.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,11 @@ Cotangent = Callable[[Tensor, Tensor], object]
 UnitSlices = tuple[slice, slice, slice]
 """Channels, rows and columns."""
 
-_CHUNK_POSITIONS, _CHUNK_UNITS = 1 << 14, 1 << 20
-"""Positions, and units, that a processor works on at a time: their features stay in its cache."""
+_CHUNK_POSITIONS = 1 << 14
+"""Positions whose features a processor multiplies by a matrix at a time: they stay in its cache."""
+
+_CHUNK_UNITS = 1 << 20
+"""Units that a processor subtracts at a time: 4 MB in float32 stay in its cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +36,19 @@ class Linear:
     """w, (H, W); None: 1."""
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
-        """Add it to `into`."""
+        """Add w ∘ (2 S F + s) to a tensor.
+
+        Args:
+            features: F, (C, H, W).
+            into: The tensor, (C, H, W).
+
+        """
         twice = (2 * self.matrix).to(features.dtype)
         offset = None if self.offset is None else self.offset.to(features.dtype)
-        for some in _chunks(features, _CHUNK_POSITIONS):
-            found, part = flat(features[:, some]), into[:, some]
+        for rows in _row_chunks(features, _CHUNK_POSITIONS):
+            found, part = flat(features[:, rows]), into[:, rows]
             pulled = flat(part)
-            weighing = found.new_ones(()) if self.weights is None else _column(self.weights[some], found)
+            weighing = found.new_ones(()) if self.weights is None else _column(self.weights[rows], found)
             pulled.addmm_(found if self.weights is None else found * weighing, twice)
             if offset is not None:
                 pulled.addcmul_(weighing, offset)
@@ -54,38 +63,52 @@ class Difference:
     factor: Tensor
     """A scalar."""
     content: Tensor
-    """P, (C, H, W)."""
+    """P, (C, H, W), in any precision."""
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
-        """Add it to `into`."""
+        """Add factor · (F - P) to a tensor.
+
+        Args:
+            features: F, (C, H, W).
+            into: The tensor, (C, H, W).
+
+        """
         exact = torch.promote_types(features.dtype, torch.float32)
-        for some in _chunks(features, _CHUNK_UNITS // len(features)):
-            into[:, some].add_(features[:, some].to(exact).sub(self.content[:, some]).mul_(self.factor))
+        for rows in _row_chunks(features, _CHUNK_UNITS // len(features)):
+            into[:, rows].add_(features[:, rows].to(exact).sub(self.content[:, rows]).mul_(self.factor))
 
 
 @dataclass(frozen=True, eq=False)
 class InTile:
-    """Add another cotangent to the units that a tile owns."""
+    """Add a cotangent to the units that a tile owns, among those that it sees."""
 
     cotangent: Cotangent
     place: UnitSlices
+    """Where the owned units are."""
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
-        """Add it to these units of `into`."""
+        """Add the cotangent to the units of a tensor that the tile owns.
+
+        Args:
+            features: The features of all units that the tile sees, (C, H, W).
+            into: The tensor, (C, H, W).
+
+        """
         self.cotangent(features[self.place], into[self.place])
 
 
 def flat(features: Tensor) -> Tensor:
-    """Return (C, H, W) as one row a position, (H·W, C): a view, or a copy where the positions do not lie in a row."""
+    """Return features, (C, H, W), with one row a position, (H·W, C): a view if the memory's layout allows it."""
     return features.permute(1, 2, 0).reshape(-1, len(features))
 
 
 def _column(weights: Tensor, like: Tensor) -> Tensor:
+    """Return weights, (H, W), as a column, (H·W, 1), in the dtype of a tensor."""
     return weights.reshape(-1, 1).to(like.dtype)
 
 
-def _chunks(features: Tensor, positions: int) -> list[slice]:
-    """Divide the rows of features, (C, H, W): on a processor into parts of about so many positions."""
+def _row_chunks(features: Tensor, positions: int) -> list[slice]:
+    """Divide the rows of features, (C, H, W), on a processor into chunks of about `positions` positions."""
     _, height, width = features.shape
     step = max(1, positions // width) if features.device.type == "cpu" else height
     return [slice(start, start + step) for start in range(0, height, step)]

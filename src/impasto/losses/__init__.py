@@ -1,36 +1,51 @@
-"""The losses, each in two verbs: sums over pixels that add up over any parts of an image, and what is made of them.
+"""The losses: what each of them measures of an image, and what it makes of the sums.
 
-    measure(units) -> Statistic         additive over disjoint regions
-    compare(statistic) -> scalar        sees only the normalized statistic
+    measure(units) -> Statistic         sums over positions, which add up over any parts of an image
+    value(statistic) -> scalar          depends on the sums of the whole image only
 
-and the derivatives of both, by hand:
+and the derivatives of both:
 
-    slope(statistic) -> S               of the scalar by the statistic's sum
-    cotangent(S, units)                 of ⟨S, sum⟩ by the features: a function that adds it to a tensor
+    slope(statistic) -> S               of the value by the statistic's total
+    cotangent(S, units)                 of ⟨S, total⟩ by the features: a function that adds it to a tensor
 
-The units are those of the loss's own layer; at the layer `image` they are the image itself in gray levels 0 … 255.
-Their weights are a mask, or which of the pixels a tile owns. So a blend, a mask and a tile are one mechanism. Losses
-know nothing of networks, tiles or images in files.
+Built-in losses have their derivatives by hand; `AutogradLoss` leaves them to torch. The units are those of the loss's
+own layer; at the layer `image` they are the image itself in gray levels 0 … 255. Their weights are a mask, or which of
+the pixels a tile owns. So a blend of styles, a mask and a tile are one mechanism.
+
+`terms` lists the built-in losses. Losses know nothing of networks, tiles or files. They may import `kernels`,
+`settings`, `layers` and `errors`.
 """
 
-from impasto.losses.base import Loss, Statistic, Units
+from impasto.losses.autograd import AutogradLoss
+from impasto.losses.base import Loss, RegionTarget, Sources, Statistic, Units
 from impasto.losses.content import ContentLoss
+from impasto.losses.custom import ExtraLoss, check, identity, load
 from impasto.losses.distances import DISTANCES, Distance
 from impasto.losses.pixel_range import RangeLoss
-from impasto.losses.style import StyleLoss, moments
-from impasto.losses.total_variation import NinePointTotalVariationLoss, TotalVariationLoss, variation
+from impasto.losses.style import StyleLoss, moments, moments_of
+from impasto.losses.terms import TERMS, Term
+from impasto.losses.total_variation import NinePointTotalVariationLoss, TotalVariationLoss
 
 __all__ = [
     "DISTANCES",
+    "TERMS",
+    "AutogradLoss",
     "ContentLoss",
     "Distance",
+    "ExtraLoss",
     "Loss",
     "NinePointTotalVariationLoss",
     "RangeLoss",
+    "RegionTarget",
+    "Sources",
     "Statistic",
     "StyleLoss",
+    "Term",
     "TotalVariationLoss",
     "Units",
+    "check",
+    "identity",
+    "load",
     "moments",
-    "variation",
+    "moments_of",
 ]

@@ -1,11 +1,14 @@
-"""What every loss offers, and what losses are made of."""
+"""The interface of a loss, the sums that it measures, and the units of a layer that it measures them on.
+
+It knows nothing of the network, of tiles or of the picture.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
-from typing import ClassVar, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -16,6 +19,9 @@ __all__ = [
     "Loss",
     "MeanLoss",
     "MeanSquareLoss",
+    "Measure",
+    "RegionTarget",
+    "Sources",
     "Statistic",
     "Units",
     "in_sum_precision",
@@ -26,24 +32,27 @@ __all__ = [
 ]
 
 _CHUNK_UNITS = 1 << 20
-"""Units that a mean square is worked out of at a time: beside the features hardly anything."""
+"""Units of which a mean square is computed at a time: 4 MB in float32, little compared with the features of a layer."""
+
+_GPU_CHUNK_UNITS = 64 * _CHUNK_UNITS
+"""Units of which a GPU computes a mean square at a time: fewer do not occupy it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """Sums over the units of a region; those of two disjoint regions add up to that of both."""
+    """Sums over the units of a region; the statistics of two disjoint regions add up to that of both."""
 
     total: Tensor
     """The sum, of any shape."""
     weight_sum: Tensor
-    """What normalizes it: the summed weight of all that was added up, a scalar."""
+    """The sum of the weights of all units in the total, a scalar; the total is divided by it."""
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.total + other.total, self.weight_sum + other.weight_sum)
 
     @property
     def mean(self) -> Tensor:
-        """The normalized statistic."""
+        """The normalized statistic, total / weight_sum."""
         return self.total / self.weight_sum
 
     def over(self, add_up: Callable[[Tensor], Tensor]) -> Self:
@@ -55,65 +64,166 @@ class Units(NamedTuple):
     """The units of a layer in a part of an image."""
 
     features: Tensor
-    """(C, H, W)."""
+    """The features after the ReLU, (C, H, W); at the layer `image` the pixels in gray levels 0 … 255, (3, H, W)."""
     weights: Tensor | None = None
-    """By which each position counts, (H, W); None: 1."""
+    """How much each position counts, (H, W), at least 0; None: 1 everywhere."""
     content: Tensor | None = None
-    """The content image's features at the same places, (C, H, W), where a loss needs them."""
+    """The content image's features at the same positions, (C, H, W), if the loss says that it `needs_content`."""
 
-    def at(self, some: slice) -> "Units":
-        """Return some of their rows."""
-        weights = None if self.weights is None else self.weights[some]
-        return Units(self.features[:, some], weights, None if self.content is None else self.content[:, some])
+    def rows(self, chunk: slice) -> "Units":
+        """Return the units of a slice of the rows."""
+        weights = None if self.weights is None else self.weights[chunk]
+        return Units(self.features[:, chunk], weights, None if self.content is None else self.content[:, chunk])
+
+    def sum(self, values: Tensor) -> Statistic:
+        """Sum values of each position, (..., H, W), times its weight; the statistic's mean is their mean, (...)."""
+        exact = in_sum_precision(values)
+        if self.weights is None:
+            return Statistic(exact.sum((-2, -1)), sum_of_weights(self.features[0], None))
+        weights = self.weights.to(exact.dtype)
+        return Statistic((exact * weights).sum((-2, -1)), weights.sum())
 
 
-class Loss(Protocol):
-    """A term of the objective at one layer."""
+Measure = Callable[[Units], Statistic]
+"""Sum something up over units."""
 
-    term: ClassVar[str]
-    """The name under which its value is reported."""
-    additive: ClassVar[bool]
-    """Whether what it measures of the parts of an image adds up to that of the whole."""
+
+class RegionTarget(NamedTuple):
+    """What a loss aims at in one region of the picture."""
+
+    mean: Tensor
+    """The weighted mean of the normalized statistics of the region's styles, of the shape of a statistic's total."""
+    mask_weights: Tensor | None
+    """How much each unit of the picture counts in this region, (H, W) at the loss's layer; None: 1 everywhere."""
+
+
+class Sources(Protocol):
+    """The images of a stage, which losses measure when they are built."""
 
     @property
-    def layer(self) -> str:
-        """The layer whose features it measures; `image` for the pixels, in gray levels."""
+    def wraps(self) -> tuple[bool, bool]:
+        """Whether the first row is a neighbor of the last one, and the first column of the last one."""
         ...
 
-    @property
-    def mask_weights(self) -> Tensor | None:
-        """The weight of each unit of the whole image, (H, W), for a loss of a region; None: 1."""
+    def of_content(self, layer: str, measure: Measure) -> Tensor:
+        """Return the normalized statistic of the content image.
+
+        Args:
+            layer: A layer of the network, or `image`.
+            measure: What to sum up.
+
+        Returns:
+            A tensor of the shape of the statistic's total.
+
+        """
         ...
 
+    def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
+        """Return the targets of each region.
+
+        Args:
+            layers: Layers of the network, or `image`.
+            measure: What to sum up.
+
+        Returns:
+            The target of each region by layer, without the layers that see too little of it.
+
+        """
+        ...
+
+    def value_without_features(self) -> float:
+        """Return the value of all losses built so far for an image whose features are all 0."""
+        ...
+
+
+class Loss(ABC):
+    """A term of the objective, or a part of one, at one layer.
+
+    The value of an image is `value(statistic)`, where the statistic is the sum of what `measure` finds in the parts of
+    the image. `slope` and `cotangent` are the derivatives of both by hand; `AutogradLoss` needs neither.
+    """
+
+    term: str
+    """The name under which the value is reported; losses of the same term are added up."""
+    layer: str
+    """The layer whose features the loss measures, such as `conv4_1`; `image` for the pixels in gray levels."""
+    additive: bool = True
+    """Whether the statistics of the parts of an image add up to that of the whole image."""
+    needs_content: bool = False
+    """Whether `measure` needs the content image's features at the loss's layer."""
+    mask_weights: Tensor | None = None
+    """How much each unit of the whole image counts, (H, W) at the loss's layer; None: 1 everywhere."""
+
+    @abstractmethod
     def measure(self, units: Units) -> Statistic:
-        """Sum up what the loss needs of a region."""
-        ...
+        """Sum up what the loss needs of a part of an image, in float32 at least."""
 
+    @abstractmethod
     def value(self, statistic: Statistic) -> Tensor:
-        """Return the weighted loss, a scalar."""
-        ...
+        """Return the loss times its weight, a scalar."""
 
+    @abstractmethod
     def slope(self, statistic: Statistic) -> Tensor:
-        """Return the derivative of `value` by the statistic's sum, of the sum's shape."""
-        ...
+        """Return the derivative of `value` by the statistic's total, of the total's shape."""
 
+    @abstractmethod
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative of ⟨slope, measured sum⟩ by the features to a tensor of their shape."""
-        ...
+        """Return the derivative of ⟨slope, total⟩ by the features, as a function that adds it to a tensor.
+
+        Args:
+            slope: What `slope` returned.
+            units: The units that were measured.
+
+        Returns:
+            A function that is called with the features, (C, H, W), and a tensor of their shape.
+
+        """
+
+    def value_and_slope(self, statistic: Statistic, dtype: torch.dtype) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Return `value`, perhaps in parts that add up to it, (parts,), and `slope`.
+
+        Args:
+            statistic: Of the whole image.
+            dtype: Of the features; a kernel may return the slope in it.
+
+        Returns:
+            The value and the slope.
+
+        """
+        return self.value(statistic), self.slope(statistic)
+
+    def without_features(self, content: Tensor | None) -> Statistic | None:  # noqa: ARG002
+        """Return the statistic of units whose features are all 0, or None where the range loss is not weighed by it.
+
+        Args:
+            content: The content image's features at the same positions, (C, H, W), if the loss needs them.
+
+        Returns:
+            The statistic, or None.
+
+        """
+        return None
+
+    def prepare(self, sources: Sources) -> "Sequence[Loss]":  # noqa: ARG002
+        """Return the losses that stand for this one in a stage, when it is added to the objective from outside.
+
+        Args:
+            sources: The content and the styles of the stage, to measure targets on.
+
+        Returns:
+            The loss itself, or losses that know their targets.
+
+        """
+        return [self]
 
 
-class MeanLoss:
-    """A loss that is `weight` times a mean, everywhere."""
+class MeanLoss(Loss, ABC):
+    """A loss that is `weight` times a mean."""
 
     weight: float
 
-    @property
-    def mask_weights(self) -> Tensor | None:
-        """Return no mask."""
-        return None
-
     def value(self, statistic: Statistic) -> Tensor:
-        """Weigh the mean."""
+        """Return weight · mean."""
         return self.weight * statistic.mean
 
     def slope(self, statistic: Statistic) -> Tensor:
@@ -122,59 +232,104 @@ class MeanLoss:
 
 
 class MeanSquareLoss(MeanLoss, ABC):
-    """A loss that is `weight` times the mean of the square of something of each unit, a few rows at a time."""
+    """A loss that is `weight` times the mean square of a residual of each unit, computed in chunks of rows."""
 
     @abstractmethod
     def residual(self, units: Units) -> Tensor:
-        """Return what is squared, a new tensor in a precision to sum in; its slope is 1 wherever it is not 0."""
+        """Return what is squared, a new tensor in the precision of sums; its derivative is 1 wherever it is not 0."""
 
     def measure(self, units: Units) -> Statistic:
         """Sum the squares."""
-        parts = (units.at(some) for some in row_chunks(units.features, _chunk_units(units.features)))
-        return reduce(add, (sum_over_positions(self.residual(part).square_(), part.weights) for part in parts))
+        chunks = (units.rows(chunk) for chunk in row_chunks(units.features, _chunk_units(units.features)))
+        return reduce(add, (sum_over_positions(self.residual(part).square_(), part.weights) for part in chunks))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds 2 S times what is squared."""
+        """Return what adds 2 S times the residual.
 
-        def add(features: Tensor, into: Tensor) -> None:
-            for some in row_chunks(features, _chunk_units(features)):
-                part = units.at(some)
-                into[:, some].add_(weighted(self.residual(part).mul_(2 * slope), part.weights))
+        Args:
+            slope: S, a scalar.
+            units: The units that were measured.
 
-        return add
+        Returns:
+            A function that adds the derivative to a tensor.
+
+        """
+        return partial(self._add, slope, units)
+
+    def _add(self, slope: Tensor, units: Units, features: Tensor, into: Tensor) -> None:
+        """Add the derivative to a tensor."""
+        for chunk in row_chunks(features, _chunk_units(features)):
+            part = units.rows(chunk)
+            into[:, chunk].add_(weighted(self.residual(part).mul_(2 * slope), part.weights))
 
 
 def _chunk_units(features: Tensor) -> int:
-    """Return how many units are worked on at a time: on a GPU, more, so that it has work enough."""
-    return _CHUNK_UNITS if features.device.type == "cpu" else 64 * _CHUNK_UNITS
+    """Return how many units are computed at a time on the device of the features."""
+    return _CHUNK_UNITS if features.device.type == "cpu" else _GPU_CHUNK_UNITS
 
 
 def row_chunks(features: Tensor, units: int) -> Iterator[slice]:
-    """Divide the rows of features, (C, H, W), into parts of about so many units."""
+    """Divide the rows of features into chunks.
+
+    Args:
+        features: (C, H, W).
+        units: About how many units a chunk has.
+
+    Returns:
+        Slices of the H rows.
+
+    """
     channels, height, width = features.shape
     step = max(1, units // (channels * width))
     return (slice(start, start + step) for start in range(0, height, step))
 
 
 def in_sum_precision(features: Tensor) -> Tensor:
-    """Return features in a precision to sum in: float32, or float64 if they are."""
+    """Return features in the precision of sums: float64 if they are in float64, else float32."""
     return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
 def weighted(values: Tensor, weights: Tensor | None) -> Tensor:
-    """Return values (C, H, W) times the weights of their positions."""
+    """Multiply values by the weights of their positions.
+
+    Args:
+        values: (C, H, W).
+        weights: (H, W); None: 1.
+
+    Returns:
+        The products, (C, H, W), or the values themselves.
+
+    """
     return values if weights is None else values * weights.to(values.dtype)
 
 
 def sum_of_weights(values: Tensor, weights: Tensor | None) -> Tensor:
-    """Sum the weights of values, of one channel (H, W) or, without weights, of any shape."""
+    """Sum the weights of values.
+
+    Args:
+        values: (H, W), or of any shape if there are no weights.
+        weights: (H, W); None: 1 for each value.
+
+    Returns:
+        A scalar in the precision of sums.
+
+    """
     if weights is not None:
         return weights.sum()
     return values.new_full((), values.numel(), dtype=torch.promote_types(values.dtype, torch.float32))
 
 
 def sum_over_positions(values: Tensor, weights: Tensor | None) -> Statistic:
-    """Sum values (C, H, W) over positions and channels, normalized so that the result is a mean."""
+    """Sum values over positions and channels.
+
+    Args:
+        values: (C, H, W).
+        weights: (H, W); None: 1.
+
+    Returns:
+        A statistic whose mean is the mean over positions and channels.
+
+    """
     if weights is None:
         return Statistic(values.sum(), sum_of_weights(values, None))
     return Statistic((values.sum(0) * weights).sum(), sum_of_weights(values[0], weights) * len(values))

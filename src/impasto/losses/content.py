@@ -1,13 +1,15 @@
-"""The content loss."""
+"""The content loss: how far the features of the picture are from those of the content image, unit by unit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Difference
 from impasto.kernels.cuda import dispatch, statistic_operators
-from impasto.losses.base import MeanSquareLoss, Statistic, Units, in_sum_precision, sum_of_weights
+from impasto.losses.base import MeanSquareLoss, Sources, Statistic, Units, in_sum_precision, sum_of_weights
+from impasto.settings import Settings
 
 __all__ = ["ContentLoss"]
 
@@ -16,13 +18,28 @@ __all__ = ["ContentLoss"]
 class ContentLoss(MeanSquareLoss):
     """The content loss, weight · mean((F - P)²).
 
-    Gatys et al. 2016, eq. 1 and 2, with the mean in place of half the sum, as in the author's notebook.
+    Gatys et al. 2016, eq. 1 and 2, with the mean in place of half the sum, as in the authors' notebook.
     """
 
     layer: str
     weight: float = 1.0
-    term: ClassVar[str] = "content"
-    additive: ClassVar[bool] = True
+    term = "content"
+    needs_content = True
+
+    @classmethod
+    def build(cls, settings: Settings, sources: Sources) -> Sequence["ContentLoss"]:  # noqa: ARG003
+        """Return a loss for each content layer that has a weight.
+
+        Args:
+            settings: The weights.
+            sources: Not needed: each evaluation passes the content image's features.
+
+        Returns:
+            No loss, if `content_weight` is 0.
+
+        """
+        layers = settings.active_content_layers
+        return [cls(layer, settings.content_weight * weight) for layer, weight in layers.items()]
 
     def residual(self, units: Units) -> Tensor:
         """Return F - P."""
@@ -31,14 +48,27 @@ class ContentLoss(MeanSquareLoss):
         return in_sum_precision(units.features).sub(units.content)
 
     def measure(self, units: Units) -> Statistic:
-        """Sum the squares."""
+        """Sum (F - P)²."""
         if units.weights is not None or units.content is None or not dispatch.is_fused(units.features):
             return super().measure(units)
         parts = statistic_operators.square_distance(units.features, units.content)
         return Statistic(parts.sum(), sum_of_weights(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds 2 S (F - P) (Gatys et al. 2016, eq. 2)."""
+        """Return what adds 2 S (F - P) (Gatys et al. 2016, eq. 2).
+
+        Args:
+            slope: S, a scalar.
+            units: The units that were measured.
+
+        Returns:
+            A function that adds the derivative to a tensor.
+
+        """
         if units.weights is not None or units.content is None:
             return super().cotangent(slope, units)
         return Difference(2 * slope, units.content)
+
+    def without_features(self, content: Tensor | None) -> Statistic | None:
+        """Return the sum of P²."""
+        return None if content is None else self.measure(Units(torch.zeros_like(content), content=content))

@@ -17,15 +17,15 @@ from impasto.settings.choices import DistanceName
 
 __all__ = ["DISTANCES", "Covariance", "Distance", "Gram", "MeanAndDeviation", "Wasserstein"]
 
-_FLOOR = 1e-4
-"""Added to variances, which may be 0 where a feature never occurs."""
+_MIN_VARIANCE = 1e-4
+"""What is added to variances, which are 0 where a feature never occurs (crowsonkb/style-transfer-pytorch)."""
 
 
 class Distance(Protocol):
-    """From the moments of a style, which are its target."""
+    """A distance of moments from the moments of a style."""
 
     has_mean: ClassVar[bool]
-    """Whether it looks at more than the Gram matrix."""
+    """Whether the distance depends on the mean beside the Gram matrix."""
 
     @property
     def target(self) -> Tensor:
@@ -37,7 +37,7 @@ class Distance(Protocol):
         ...
 
     def derivative(self, moments: Tensor) -> Tensor:
-        """Return its derivative by them, (C, C + 1)."""
+        """Return the derivative of the distance by moments, (C, C + 1)."""
         ...
 
 
@@ -82,6 +82,7 @@ class MeanAndDeviation:
         return torch.cat(((ratio / len(moments)).diag(), by_mean[:, None]), 1)
 
     def _differences(self, moments: Tensor) -> tuple[Tensor, Tensor]:
+        """Return μ - μ* and σ - σ*, each (C,)."""
         return (moments - self.target)[:, -1], _deviation(moments) - _deviation(self.target)
 
 
@@ -102,6 +103,7 @@ class Covariance:
 
     @cached_property
     def _target(self) -> Tensor:
+        """The target's covariance, K*."""
         return _covariance(self.target)
 
 
@@ -109,7 +111,7 @@ class Covariance:
 class Wasserstein:
     """mean((μ - μ*)²) + 1 / C · tr(K + K* - 2 (√K* K √K*)^½): Wasserstein-2 of two Gaussians, squared, over C.
 
-    K and K* with 1e-4 on their diagonals. In double precision, where the device has it.
+    1e-4 is added to the diagonals of K and K*. The computation is in double precision where the device has it.
     """
 
     target: Tensor = field(repr=False)
@@ -119,7 +121,7 @@ class Wasserstein:
         """Compare means and covariances."""
         means = (moments - self.target)[:, -1]
         root = _spectral(self._between(moments), torch.sqrt)
-        traces = (_solid(moments) + _solid(self.target) - 2 * root).diagonal().mean()
+        traces = (_regular_covariance(moments) + _regular_covariance(self.target) - 2 * root).diagonal().mean()
         return means.square().mean() + traces.to(moments)
 
     def derivative(self, moments: Tensor) -> Tensor:
@@ -132,10 +134,12 @@ class Wasserstein:
 
     @cached_property
     def _root(self) -> Tensor:
-        return _spectral(_solid(self.target), torch.sqrt)
+        """The root √K* of the target's covariance."""
+        return _spectral(_regular_covariance(self.target), torch.sqrt)
 
     def _between(self, moments: Tensor) -> Tensor:
-        return self._root @ _solid(moments) @ self._root
+        """Return √K* K √K*."""
+        return self._root @ _regular_covariance(moments) @ self._root
 
 
 DISTANCES: Mapping[DistanceName, Callable[[Tensor], Distance]] = {
@@ -144,7 +148,7 @@ DISTANCES: Mapping[DistanceName, Callable[[Tensor], Distance]] = {
     "covariance": Covariance,
     "wasserstein": Wasserstein,
 }
-"""By the names that settings use."""
+"""The distances by the names that `Settings.style_loss` has for them."""
 
 
 def _covariance(moments: Tensor) -> Tensor:
@@ -161,14 +165,14 @@ def _by_moments(derivative: Tensor, moments: Tensor) -> Tensor:
 def _deviation(moments: Tensor) -> Tensor:
     """Return the standard deviation of each feature, (C,)."""
     variance = moments[:, :-1].diagonal() - moments[:, -1].square()
-    return variance.clamp_min(0).add(_FLOOR).sqrt()
+    return variance.clamp_min(0).add(_MIN_VARIANCE).sqrt()
 
 
-def _solid(moments: Tensor) -> Tensor:
-    """Return the covariance with a diagonal above 0, in the precision that its spectrum needs."""
+def _regular_covariance(moments: Tensor) -> Tensor:
+    """Return the covariance with a diagonal above 0, in double precision where the device has it."""
     exact = moments.float() if moments.device.type == "mps" else moments.double()
     covariance = _covariance(exact)
-    return covariance + _FLOOR * torch.eye(len(covariance)).to(covariance)
+    return covariance + _MIN_VARIANCE * torch.eye(len(covariance)).to(covariance)
 
 
 def _spectral(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:

@@ -1,42 +1,53 @@
-"""The style loss: which features occur together, wherever they occur."""
+"""The style loss: how far the moments of the features are from the style's, wherever in the image they occur."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Linear, flat
 from impasto.kernels.cuda import dispatch, statistic_operators
-from impasto.losses.base import Statistic, Units, in_sum_precision, row_chunks, sum_of_weights
-from impasto.losses.distances import Distance, Gram
+from impasto.losses.base import Loss, Sources, Statistic, Units, in_sum_precision, row_chunks, sum_of_weights
+from impasto.losses.distances import DISTANCES, Distance, Gram
+from impasto.settings import Settings
 
-__all__ = ["StyleLoss", "moments"]
+__all__ = ["StyleLoss", "moments", "moments_of"]
 
-_CHUNK = 1 << 14
-"""Positions whose features are brought to float32 at a time: they stay in the processor's cache."""
+_CHUNK_POSITIONS = 1 << 14
+"""Positions whose features are converted to float32 at a time: they stay in the processor's cache."""
 
 
 def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
-    """Sum F Fᵀ and, as a last column, F over positions: (C, C + 1); its mean is the Gram matrix beside the mean.
+    """Sum F Fᵀ and, as a last column, F over positions.
 
-    Each position has a weight; with guides T of Gatys et al. 2017, that is T².
+    Args:
+        features: F, (C, H, W).
+        weights: The weight of each position, (H, W); with a guidance channel T of Gatys et al. 2017, T². None: 1.
+
+    Returns:
+        Sums, (C, C + 1), in float32 or float64; their mean is the Gram matrix and, as a last column, the mean of F.
+
     """
     if dispatch.is_fused(features):
         return Statistic(statistic_operators.moments(features, weights).sum(0), sum_of_weights(features[0], weights))
     count = len(features)
     total = in_sum_precision(features.new_zeros(count, count + 1))
-    for some in row_chunks(features, _CHUNK * count):
-        exact = in_sum_precision(flat(features[:, some]))  # (positions, C)
-        weighted = exact if weights is None else exact * weights[some].reshape(-1, 1)
-        total[:, :count].addmm_(exact.T, weighted)
-        total[:, count].add_(weighted.sum(0))
+    for chunk in row_chunks(features, _CHUNK_POSITIONS * count):
+        exact = in_sum_precision(flat(features[:, chunk]))  # (positions, C)
+        counted = exact if weights is None else exact * weights[chunk].reshape(-1, 1)
+        total[:, :count].addmm_(exact.T, counted)
+        total[:, count].add_(counted.sum(0))
     return Statistic(total, sum_of_weights(features[0], weights))
 
 
+def moments_of(units: Units) -> Statistic:
+    """Return the moments of units with their weights, (C, C + 1)."""
+    return moments(units.features, units.weights)
+
+
 @dataclass(frozen=True)
-class StyleLoss:
+class StyleLoss(Loss):
     """The style loss of one layer: weighted distances of its moments from those of the style.
 
     Gatys et al. 2016, eq. 3 and 4, is the distance of Gram matrices.
@@ -44,27 +55,48 @@ class StyleLoss:
 
     layer: str
     distances: Sequence[tuple[Distance, float]]
-    """Each with its weight."""
+    """The distances, each with its weight."""
     mask_weights: Tensor | None = field(default=None, repr=False)
     """T² of the units of a region, (H, W) of the whole image; None: 1."""
-    term: ClassVar[str] = "style"
-    additive: ClassVar[bool] = True
+    term = "style"
+
+    @classmethod
+    def build(cls, settings: Settings, sources: Sources) -> Sequence["StyleLoss"]:
+        """Return a loss for each style layer of each region, with 1 / R of the weight (Gatys et al. 2017, section 4).
+
+        Args:
+            settings: The weights and distances.
+            sources: The styles, whose moments are the targets.
+
+        Returns:
+            No loss, if `style_weight` is 0.
+
+        Raises:
+            InputError: a region, or a style's mask, is too small for every layer.
+
+        """
+        if settings.style_weight == 0:
+            return []
+        weights = settings.active_style_layers
+        kinds = [(DISTANCES[name], weight) for name, weight in settings.active_distances.items()]
+        regions = sources.of_styles(weights, moments_of)
+        found: list[StyleLoss] = []
+        for targets in regions:
+            for layer, (mean, mask_weights) in targets.items():
+                weight = settings.style_weight * weights[layer] / len(regions)
+                found.append(cls(layer, [(kind(mean), weight * w) for kind, w in kinds], mask_weights))
+        return found
 
     def measure(self, units: Units) -> Statistic:
         """Sum F Fᵀ and F over the positions."""
-        return moments(units.features, units.weights)
+        return moments_of(units)
 
     def value(self, statistic: Statistic) -> Tensor:
-        """Add up the distances."""
+        """Add up the distances, each times its weight."""
         return sum(
             (weight * distance.value(statistic.mean) for distance, weight in self.distances),
             start=statistic.weight_sum.new_zeros(()),
         )
-
-    def without_features(self) -> Tensor:
-        """Return the loss of an image whose features are all 0, a scalar."""
-        dark = torch.zeros_like(self.distances[0][0].target)
-        return self.value(Statistic(dark, dark.new_ones(())))
 
     def slope(self, statistic: Statistic) -> Tensor:
         """Return the derivative of the distances by the sums, (C, C + 1)."""
@@ -73,17 +105,46 @@ class StyleLoss:
         return sum(slopes, start=start) / statistic.weight_sum
 
     def value_and_slope(self, statistic: Statistic, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Return what `value` and `slope` do, with few launches; the value may be in parts, (parts,).
+        """Return `value` and `slope`, on a GPU with few launches.
 
-        The slope of a Gram matrix alone is in the dtype of the features, without a column for their mean.
+        Args:
+            statistic: The moments of the whole image.
+            dtype: The dtype of the features.
+
+        Returns:
+            The value, perhaps in parts that add up to it, (parts,), and the slope: (C, C + 1), or (C, C) in the dtype
+            of the features where a kernel compares nothing but Gram matrices.
+
         """
         (distance, weight), *others = self.distances
         if others or not isinstance(distance, Gram) or not dispatch.is_fused(statistic.total):
-            return self.value(statistic), self.slope(statistic)
+            return super().value_and_slope(statistic, dtype)
         return statistic_operators.gram_distance(statistic.total, statistic.weight_sum, distance.target, weight, dtype)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and that by the sum of F."""
+        """Return what adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and that by the sum of F.
+
+        Args:
+            slope: S and, as a last column, the derivative by the sum of F, (C, C + 1); or S alone, (C, C).
+            units: The units that were measured.
+
+        Returns:
+            A function that adds the derivative to a tensor.
+
+        """
         has_mean = any(distance.has_mean for distance, _ in self.distances)
         count = len(slope)
         return Linear(slope[:, :count], slope[:, count] if has_mean else None, units.weights)
+
+    def without_features(self, content: Tensor | None) -> Statistic | None:  # noqa: ARG002
+        """Return moments of 0.
+
+        Args:
+            content: Not needed.
+
+        Returns:
+            The statistic of a single unit whose features are all 0.
+
+        """
+        zeros = torch.zeros_like(self.distances[0][0].target)
+        return Statistic(zeros, zeros.new_ones(()))

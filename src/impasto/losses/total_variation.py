@@ -1,32 +1,26 @@
-"""Total variation of gray levels, in the conventions of several authors."""
+"""Total variation: how much neighboring pixels differ in gray levels, in the conventions of several authors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import IMAGE
-from impasto.losses.base import Loss, MeanLoss, Statistic, Units, sum_over_positions, weighted
+from impasto.losses.base import Loss, MeanLoss, Sources, Statistic, Units, sum_over_positions, weighted
+from impasto.settings import Settings
 from impasto.settings.choices import Variation
 
-__all__ = ["NinePointTotalVariationLoss", "TotalVariationLoss", "variation"]
-
-
-def variation(weight: float, kind: Variation, wraps: tuple[bool, bool] = (False, False)) -> Loss:
-    """Return total variation as a loss of the kind asked for."""
-    return (
-        NinePointTotalVariationLoss(weight, wraps) if kind == "nine-point" else TotalVariationLoss(weight, kind, wraps)
-    )
+__all__ = ["NinePointTotalVariationLoss", "TotalVariationLoss"]
 
 
 @dataclass(frozen=True)
 class TotalVariationLoss(MeanLoss):
     """Total variation of gray levels, over forward differences.
 
-    A tile that owns a pixel needs its right and lower neighbors: they lie in the tile with weight 0.
+    A tile that owns a pixel needs its right and lower neighbors: the tile has them, with weight 0.
     """
 
     weight: float = 1.0
@@ -34,16 +28,31 @@ class TotalVariationLoss(MeanLoss):
     wraps: tuple[bool, bool] = (False, False)
     """Whether the first row is the neighbor of the last, and the first column of the last."""
     layer: str = field(default=IMAGE, init=False)
-    term: ClassVar[str] = "tv"
-    additive: ClassVar[bool] = True
+    term = "tv"
+
+    @classmethod
+    def build(cls, settings: Settings, sources: Sources) -> Sequence["TotalVariationLoss"]:
+        """Return the loss of the settings' weight and variation.
+
+        Args:
+            settings: The weight and the variation.
+            sources: Which edges of the image meet.
+
+        Returns:
+            No loss, if `tv_weight` is 0 or the variation is that over nine points.
+
+        """
+        if settings.tv_weight == 0 or settings.tv_variation == "nine-point":
+            return []
+        return [cls(settings.tv_weight, settings.tv_variation, sources.wraps)]
 
     def measure(self, units: Units) -> Statistic:
-        """Sum what is made of the differences."""
-        down, across = (self._made_of(step) for step in _steps(units.features, self.wraps))
+        """Sum the squares of the differences, or their absolute values."""
+        down, across = (self._penalty(difference) for difference in _forward_differences(units.features, self.wraps))
         return sum_over_positions(down.add_(across), units.weights)
 
     def value(self, statistic: Statistic) -> Tensor:
-        """Weigh the mean or the sum."""
+        """Return weight · mean, or weight · sum."""
         return self.weight * (statistic.mean if self.variation == "mean-squares" else statistic.total)
 
     def slope(self, statistic: Statistic) -> Tensor:
@@ -52,51 +61,77 @@ class TotalVariationLoss(MeanLoss):
         return of_sum / statistic.weight_sum if self.variation == "mean-squares" else of_sum
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer."""
+        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer.
 
-        def add(features: Tensor, into: Tensor) -> None:
-            for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
-                pull = weighted(self._derivative(step).mul_(slope), units.weights)
-                into.sub_(pull).add_(pull.roll(1, axis))
+        Args:
+            slope: The derivative of the value by the sum, a scalar.
+            units: The units that were measured.
 
-        return add
+        Returns:
+            A function that adds the derivative to a tensor.
 
-    def _made_of(self, step: Tensor) -> Tensor:
+        """
+        return partial(self._add, slope, units.weights)
+
+    def _add(self, slope: Tensor, weights: Tensor | None, features: Tensor, into: Tensor) -> None:
+        """Add the derivative to a tensor."""
+        for axis, difference in zip((1, 2), _forward_differences(features, self.wraps), strict=True):
+            change = weighted(self._derivative(difference).mul_(slope), weights)
+            into.sub_(change).add_(change.roll(1, axis))
+
+    def _penalty(self, difference: Tensor) -> Tensor:
+        """Return what each difference adds to the sum, in place."""
         if self.variation == "absolute":
-            return step.abs_()
-        return step.square_() if self.variation == "mean-squares" else step.square_().mul_(0.5)
+            return difference.abs_()
+        return difference.square_() if self.variation == "mean-squares" else difference.square_().mul_(0.5)
 
-    def _derivative(self, step: Tensor) -> Tensor:
+    def _derivative(self, difference: Tensor) -> Tensor:
+        """Return the derivative of `_penalty`, in place."""
         if self.variation == "absolute":
-            return step.sign_()
-        return step.mul_(2) if self.variation == "mean-squares" else step
+            return difference.sign_()
+        return difference.mul_(2) if self.variation == "mean-squares" else difference
 
 
 @dataclass(frozen=True)
-class NinePointTotalVariationLoss:
+class NinePointTotalVariationLoss(Loss):
     """2 · (mean(dx²) / 3 + mean(dy²) / 3 + mean(u²) / 12 + mean(v²) / 12), u and v the differences along diagonals.
 
-    Beyond the border lie copies of its pixels, so there are a row and a column more of u and v. A pixel owns those to
-    its upper left neighbor and between its upper and its left one; the last ones own what lies beyond, too.
+    Copies of the border's pixels lie beyond it, so there is one row and one column more of u and v than of pixels. A
+    pixel owns the difference to its upper left neighbor and that between its upper and its left neighbor; the pixels
+    of the last row and column own the differences beyond them as well.
     """
 
     weight: float = 1.0
     wraps: tuple[bool, bool] = (False, False)
     layer: str = field(default=IMAGE, init=False)
-    mask_weights: Tensor | None = field(default=None, init=False)
-    term: ClassVar[str] = "tv"
-    additive: ClassVar[bool] = True
+    term = "tv"
+
+    @classmethod
+    def build(cls, settings: Settings, sources: Sources) -> Sequence["NinePointTotalVariationLoss"]:
+        """Return the loss of the settings' weight.
+
+        Args:
+            settings: The weight and the variation.
+            sources: Which edges of the image meet.
+
+        Returns:
+            No loss, if `tv_weight` is 0 or the variation is another one.
+
+        """
+        if settings.tv_weight == 0 or settings.tv_variation != "nine-point":
+            return []
+        return [cls(settings.tv_weight, sources.wraps)]
 
     def measure(self, units: Units) -> Statistic:
         """Sum the squares along the axes, those along the diagonals, and count the latter: (3,)."""
-        down, across = _steps(units.features, self.wraps)
+        down, across = _forward_differences(units.features, self.wraps)
         straight = sum_over_positions(down.square_().add_(across.square_()), units.weights)
         u, v = self._diagonals(units.features)
         slanted = sum_over_positions(u.square_().add_(v.square_()), self._of_diagonals(units.weights))
         return Statistic(torch.stack((straight.total, slanted.total, slanted.weight_sum)), straight.weight_sum)
 
     def value(self, statistic: Statistic) -> Tensor:
-        """Weigh both means."""
+        """Return the weighted sum of both means."""
         straight, slanted, count = statistic.total
         return 2 * self.weight * (straight / statistic.weight_sum / 3 + slanted / count / 12)
 
@@ -107,15 +142,25 @@ class NinePointTotalVariationLoss:
         return 2 * self.weight * torch.stack(parts)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer."""
+        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer.
+
+        Args:
+            slope: The derivative of the value by the three sums, (3,).
+            units: The units that were measured.
+
+        Returns:
+            A function that adds the derivative to a tensor.
+
+        """
         return partial(self._add, slope, units.weights)
 
     def _add(self, slope: Tensor, weights: Tensor | None, features: Tensor, into: Tensor) -> None:
-        for axis, step in zip((1, 2), _steps(features, self.wraps), strict=True):
-            pull = weighted(step.mul_(2 * slope[0]), weights)
-            into.sub_(pull).add_(pull.roll(1, axis))
+        """Add the derivative to a tensor."""
+        for axis, difference in zip((1, 2), _forward_differences(features, self.wraps), strict=True):
+            change = weighted(difference.mul_(2 * slope[0]), weights)
+            into.sub_(change).add_(change.roll(1, axis))
         weights = self._of_diagonals(weights)
-        u, v = (weighted(step.mul_(2 * slope[1]), weights) for step in self._diagonals(features))
+        u, v = (weighted(difference.mul_(2 * slope[1]), weights) for difference in self._diagonals(features))
         padded = u.new_zeros(len(u), u.shape[1] + 1, u.shape[2] + 1)
         padded[:, 1:, 1:] += u
         padded[:, :-1, :-1] -= u
@@ -124,7 +169,7 @@ class NinePointTotalVariationLoss:
         for axis, wrap in zip((1, 2), self.wraps, strict=True):
             length = padded.shape[axis]
             first, last = padded.select(axis, 0), padded.select(axis, -1)
-            if wrap:  # the last one stands before the first
+            if wrap:  # the last row or column comes before the first
                 last += first
                 padded = padded.narrow(axis, 1, length - 1)
             else:
@@ -150,10 +195,10 @@ class NinePointTotalVariationLoss:
         return weights
 
 
-def _steps(features: Tensor, wraps: tuple[bool, bool]) -> list[Tensor]:
-    """Return the differences from each pixel to the next, down and across; beyond the border there is none."""
-    steps = [features.roll(-1, axis).sub_(features) for axis in (1, 2)]
-    for axis, step, wrap in zip((1, 2), steps, wraps, strict=True):
+def _forward_differences(features: Tensor, wraps: tuple[bool, bool]) -> list[Tensor]:
+    """Return the differences from each pixel to the next, down and across, each (C, H, W); 0 across a border."""
+    differences = [features.roll(-1, axis).sub_(features) for axis in (1, 2)]
+    for axis, difference, wrap in zip((1, 2), differences, wraps, strict=True):
         if not wrap:
-            step.select(axis, -1).zero_()
-    return steps
+            difference.select(axis, -1).zero_()
+    return differences

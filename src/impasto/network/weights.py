@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import WeightsError, out_of_memory_as
-from impasto.layers import CONVOLUTIONS
+from impasto.layers import CONVOLUTIONS, IMAGE, up_to
 from impasto.network import weight_files
 from impasto.network.download import fetch
 from impasto.network.weight_files import Layers
@@ -82,6 +82,11 @@ class Weights:
     sha256: str
     """The SHA-256 of the file."""
     license: str
+
+    def channels(self, layer: str) -> int:
+        """Return the channels of a layer's features; the layer `image` has 3."""
+        passed = [] if layer == IMAGE else [each.name for each in up_to(layer) if not each.is_pool]
+        return len(self.tensors[passed[-1]][1]) if passed else 3
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Return the weights on a device.

@@ -1,4 +1,5 @@
-"""The problem: the value and gradient of an image, what it aims at, and images whose edges meet.
+"""The problem: the value and gradient of an image, its targets, what a tile sees of an image, and edges that meet.
 
-It knows nothing of optimizers, stages or files. It may import `losses`, `network`, `machine`, `images` and `planning`.
+It knows nothing of optimizers, stages or files, and no loss by name. It may import `losses`, `network`, `machine`,
+`images` and `planning`.
 """

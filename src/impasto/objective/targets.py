@@ -1,10 +1,12 @@
-"""What an objective aims at: the content image's features, and the styles' moments where each of them is wanted.
+"""What the losses of a stage aim at: the content image, and the styles of each region of the picture.
 
-It measures images with the network, in tiles like the picture itself; it knows nothing of the picture being painted.
+It measures images with the network, in tiles like the picture itself; it knows nothing of the picture being painted,
+and no loss by name.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -12,37 +14,26 @@ from torch import Tensor
 
 from impasto.errors import InputError
 from impasto.images.guides import guide
-from impasto.layers import LAYERS
-from impasto.losses import DISTANCES, Statistic, StyleLoss, moments
-from impasto.machine.processes import ALONE, Group
+from impasto.layers import IMAGE
+from impasto.losses import Loss, RegionTarget, Statistic
+from impasto.losses.base import Measure
+from impasto.machine.processes import Group
 from impasto.network.vgg import VGG19
-from impasto.planning.footprint import IMAGE_BYTES
-from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
+from impasto.objective.tile_units import ContentFeatures, content_features, measured, wraps_of
+from impasto.objective.wrapping import Margin, wrapped
+from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
 
-__all__ = [
-    "MASK_BYTES",
-    "Region",
-    "StyleImage",
-    "Targets",
-    "content_targets",
-    "measured",
-    "owned",
-    "stored_bytes",
-    "style_losses",
-]
+__all__ = ["MASK_BYTES", "Region", "StageSources", "StyleImage"]
 
-Targets = Callable[[Tile], Mapping[str, Tensor]]
-"""The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
+_MAX_STYLE_TILE = 512
+"""Pixels of a side of the tiles in which a style image is measured: whole, it may take more memory than the picture."""
 
 MASK_BYTES = 4 * 7 / 3
 """Bytes a pixel of a mask of the picture and of its guides at all layers, which take a third more than the mask."""
 
-_SIDE = 512
-"""Pixels of a side of the tiles in which paintings are measured, at most: whole, one may take more than the picture."""
-
-_LEAST = 1.0
-"""Units inside a guide, at least, for a loss at its layer."""
+_MIN_MASK_SUM = 1.0
+"""Units that a mask needs inside at a layer, below which the layer does not see the region."""
 
 
 class StyleImage(NamedTuple):
@@ -51,9 +42,9 @@ class StyleImage(NamedTuple):
     pixels: Tensor
     """RGB in [0, 1], (3, H, W)."""
     weight: float = 1.0
-    """Beside the others of its region."""
+    """The style's weight among the styles of its region."""
     mask: Tensor | None = None
-    """Which part of it counts, in [0, 1], (H, W); None: all."""
+    """The part of the style image that counts, in [0, 1], (H, W); None: all."""
 
 
 class Region(NamedTuple):
@@ -61,116 +52,127 @@ class Region(NamedTuple):
 
     styles: Sequence[StyleImage]
     area: Tensor | None = None
-    """In [0, 1], (H, W) of the picture; None: everywhere."""
+    """The part of the picture, in [0, 1], (H, W); None: everywhere."""
     name: str = "the picture"
+    """What messages call it."""
 
 
-def content_targets(
-    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, storage: Storage
-) -> Targets:
-    """Return the content image's features for any tile; it has its margin."""
+@dataclass(eq=False)
+class StageSources:
+    """The content and the styles of a stage, and the losses that were built from them so far."""
 
-    def measure(tile: Tile) -> Mapping[str, Tensor]:
-        found = network.forward(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
-        return {name: features[tile.mine(name)] for name, features in found.items()}
+    settings: Settings
+    network: VGG19
+    content: Tensor
+    """RGB in [0, 1], (3, H, W)."""
+    regions: Sequence[Region]
+    tiling: Tiling
+    group: Group
+    losses: list[Loss] = field(default_factory=list[Loss])
 
-    if storage == "recomputed":
-        return measure
-    dtype = torch.bfloat16 if storage == "bfloat16" else None
-    own = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
-    return own.__getitem__
+    @property
+    def wraps(self) -> Wraps:
+        """Whether the first row is a neighbor of the last one, and the first column of the last one."""
+        return wraps_of(self.tiling)
 
+    @property
+    def layers(self) -> set[str]:
+        """The network's layers that the losses look at."""
+        return {loss.layer for loss in self.losses} - {IMAGE}
 
-def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
-    """Return the bytes a pixel that `content_targets` stores from one evaluation to the next.
+    @property
+    def margin(self) -> Margin:
+        """Pixels that tiles see from beyond the edges."""
+        return self.tiling.margin(self.layers)
 
-    Args:
-        layers: The layers that the content loss looks at.
-        feature: Bytes of one feature.
+    def tiles(self) -> Sequence[Tile]:
+        """List the tiles of this process."""
+        return self.group.share(self.tiling.tiles(self.content.shape[1], self.content.shape[2], self.layers))
 
-    Returns:
-        The bytes by how targets are stored, the fastest first: features as they are; rounded to bfloat16, where that
-        is shorter; or the content image alone, of which they are recomputed.
+    @cached_property
+    def content_features(self) -> ContentFeatures:
+        """The content image's features, at the layers of the losses that need them."""
+        layers = {loss.layer for loss in self.losses if loss.needs_content}
+        image = wrapped(self.content, self.margin)
+        return content_features(self.network, image, layers, self.tiles(), self.wraps, storage=self.tiling.targets)
 
-    """
-    units = sum(LAYERS[name].units for name in layers)
-    short = torch.bfloat16.itemsize
-    rounded: dict[Storage, float] = {"bfloat16": units * short} if feature > short else {}
-    return {"stored": units * feature, **rounded, "recomputed": IMAGE_BYTES}
+    def of_content(self, layer: str, measure: Measure) -> Tensor:
+        """Return the normalized statistic of the content image.
 
+        Args:
+            layer: A layer of the network, or `image`.
+            measure: What to sum up.
 
-def style_losses(
-    settings: Settings, network: VGG19, regions: Sequence[Region], tiling: Tiling, group: Group
-) -> list[StyleLoss]:
-    """Return the style losses of regions, each with 1 / R of the weight (Gatys et al. 2017, section 4).
+        Returns:
+            A tensor of the shape of the statistic's total.
 
-    Raises:
-        InputError: a region, or a style's mask, is too small for every layer.
+        """
+        found = measured(self.network, self.content, {layer: None}, measure, tiling=self.tiling, group=self.group)
+        return found[layer].mean
 
-    """
-    found: list[StyleLoss] = []
-    side = min(tiling.side or _SIDE, _SIDE)
-    tiling = tiling._replace(side=side, wraps=(False, False))  # a painting ends at its edges
-    for region in regions:
-        guides = _mask_weights(region.area, settings.active_style_layers, settings, region.name)
-        blend = _blend(region, guides, settings, partial(measured, network, tiling=tiling, group=group))
-        for name, target in blend.items():
-            weight = settings.style_weight * settings.style_layers[name] / len(regions)
-            distances = settings.active_distances.items()
-            found.append(StyleLoss(name, [(DISTANCES[d](target), weight * w) for d, w in distances], guides[name]))
-    return found
+    def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
+        """Return the targets of each region.
 
+        Args:
+            layers: Layers of the network, or `image`.
+            measure: What to sum up.
 
-def _blend(
-    region: Region, layers: Collection[str], settings: Settings, measure: Callable[..., Mapping[str, Statistic]]
-) -> dict[str, Tensor]:
-    """Return the weighted mean of the styles' normalized moments, by layer, each (C, C + 1)."""
-    whole = sum(style.weight for style in region.styles)
-    found: list[dict[str, Tensor]] = []
-    for style in region.styles:
-        masks = _mask_weights(style.mask, layers, settings, f"the mask of a style of {region.name}")
-        statistics = measure(style.pixels, masks)
-        found.append({name: each.mean * (style.weight / whole) for name, each in statistics.items()})
-    common = [name for name in layers if all(name in means for means in found)]
-    if not common:
-        raise InputError(f"no layer sees enough of {region.name} and of its styles; make the masks larger.")
-    return {name: torch.stack([means[name] for means in found]).sum(0) for name in common}
+        Returns:
+            The target of each region by layer, without the layers that see too little of the region or its styles.
 
+        Raises:
+            InputError: a region, or a style's mask, is too small for every layer.
 
-def _mask_weights(
-    area: Tensor | None, layers: Iterable[str], settings: Settings, name: str
-) -> dict[str, Tensor | None]:
-    """Return T² of the layers in which anything lies inside; T the guide (Gatys et al. 2017, equation 1).
+        """
+        return [self._of_region(region, layers, measure) for region in self.regions]
 
-    The moments are divided by Σ T², which stands for the paper's scaling of T to a mean square of 1.
-    """
-    if area is None:
-        return dict.fromkeys(layers)
-    found = {layer: guide(area, layer, settings.mask_spread, settings.mask_grow).square() for layer in layers}
-    inside: dict[str, Tensor | None] = {layer: each for layer, each in found.items() if float(each.sum()) >= _LEAST}
-    if not inside:
-        raise InputError(
-            f"{name} is too small: {float(area.sum()):.0f} of {area.numel()} pixels of the first stage, which no layer "
-            f"sees with mask_spread {settings.mask_spread}; make it larger."
+    def value_without_features(self) -> float:
+        """Return the value of all losses so far for an image whose features are all 0."""
+        found: dict[int, Statistic] = {}
+        for tile in self.tiles():
+            content = self.content_features(tile)
+            for number, loss in enumerate(self.losses):
+                more = loss.without_features(content.get(loss.layer))
+                if more is not None:
+                    found[number] = found[number] + more if number in found else more
+        values = (self.losses[number].value(statistic.over(self.group.sum)) for number, statistic in found.items())
+        return float(sum(values, start=torch.zeros(())))
+
+    def _of_region(self, region: Region, layers: Collection[str], measure: Measure) -> dict[str, RegionTarget]:
+        """Return the weighted mean of the normalized statistics of a region's styles, by layer."""
+        areas = self._mask_weights(region.area, layers, region.name)
+        tiling = self.tiling._replace(
+            side=min(self.tiling.side or _MAX_STYLE_TILE, _MAX_STYLE_TILE),
+            wraps=(False, False),  # a painting ends at its edges
         )
-    return inside
+        total = sum(style.weight for style in region.styles)
+        means: list[dict[str, Tensor]] = []
+        for style in region.styles:
+            masks = self._mask_weights(style.mask, areas, f"the mask of a style of {region.name}")
+            found = measured(self.network, style.pixels, masks, measure, tiling=tiling, group=self.group)
+            means.append({layer: each.mean * (style.weight / total) for layer, each in found.items()})
+        common = [layer for layer in areas if all(layer in each for each in means)]
+        if not common:
+            raise InputError(f"no layer sees enough of {region.name} and of its styles; make the masks larger.")
+        blend = {layer: torch.stack([each[layer] for each in means]).sum(0) for layer in common}
+        return {layer: RegionTarget(mean, areas[layer]) for layer, mean in blend.items()}
 
+    def _mask_weights(self, area: Tensor | None, layers: Iterable[str], name: str) -> dict[str, Tensor | None]:
+        """Return T² at the layers that see enough of an area, T the guidance channel (Gatys et al. 2017, equation 1).
 
-def measured(
-    network: VGG19, image: Tensor, masks: Mapping[str, Tensor | None], *, tiling: Tiling, group: Group = ALONE
-) -> dict[str, Statistic]:
-    """Sum up an image's features and their products at the layers that `masks` names, each weighted by its mask."""
-    tiles = tiling.tiles(image.shape[1], image.shape[2], masks)
-    if len(tiles) < group.size:  # too small to divide
-        group = ALONE
-    found: dict[str, Statistic] = {}
-    for tile in group.share(tiles):
-        for name, features in network.forward(image[tile.seen()], masks, cuts=tile.cuts).items():
-            more = moments(features[tile.mine(name)], owned(masks[name], tile, name))
-            found[name] = found[name] + more if name in found else more
-    return {name: statistic.over(group.sum) for name, statistic in found.items()}
-
-
-def owned(guide: Tensor | None, tile: Tile, layer: str) -> Tensor | None:
-    """Return a guide's weights of the units that a tile owns, (H, W); `guide` has those of the whole image's."""
-    return None if guide is None else guide[tile.owned(layer)[1:]]
+        Statistics are divided by Σ T², which stands for the paper's scaling of T to a mean square of 1.
+        """
+        if area is None:
+            return dict.fromkeys(layers)
+        spread, grow = self.settings.mask_spread, self.settings.mask_grow
+        channels = {layer: area if layer == IMAGE else guide(area, layer, spread, grow) for layer in layers}
+        weights = {layer: channel.square() for layer, channel in channels.items()}
+        inside: dict[str, Tensor | None] = {
+            layer: each for layer, each in weights.items() if float(each.sum()) >= _MIN_MASK_SUM
+        }
+        if not inside:
+            raise InputError(
+                f"{name} is too small: {float(area.sum()):.0f} of {area.numel()} pixels of the first stage, which no "
+                f"layer sees with mask_spread {spread}; make it larger."
+            )
+        return inside

@@ -1,4 +1,4 @@
-"""Images whose opposite edges are neighbors, cut open: with a margin of what lies beyond each edge, and back."""
+"""Images whose opposite edges meet: with a margin of what is beyond each edge, and the way back of their gradients."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -6,17 +6,35 @@ from torch.nn import functional
 __all__ = ["folded", "wrapped"]
 
 Margin = tuple[int, int]
-"""Units above and below, and on the left and right."""
+"""Pixels above and below, and on the left and right."""
 
 
 def wrapped(image: Tensor, margin: Margin) -> Tensor:
-    """Return (C, H, W) with a margin from the opposite edges, at most as wide as the image: (C, H + 2 m, W + 2 n)."""
+    """Return an image with a margin that repeats what is at the opposite edges.
+
+    Args:
+        image: (C, H, W).
+        margin: m pixels above and below, n on the left and right, at most H and W.
+
+    Returns:
+        (C, H + 2 m, W + 2 n).
+
+    """
     down, across = margin
     return functional.pad(image[None], (across, across, down, down), mode="circular")[0] if any(margin) else image
 
 
 def folded(gradient: Tensor, margin: Margin) -> Tensor:
-    """Return the gradient by an image from that by the wrapped one: the transpose of `wrapped`."""
+    """Return the gradient by an image from the gradient by the wrapped image: the transpose of `wrapped`.
+
+    Args:
+        gradient: (C, H + 2 m, W + 2 n).
+        margin: m and n.
+
+    Returns:
+        (C, H, W).
+
+    """
     for axis, width in zip((1, 2), margin, strict=True):
         if width:
             length = gradient.shape[axis] - 2 * width

@@ -22,21 +22,24 @@ class AdamState:
     """The moments of Adam."""
 
     mean: Tensor
+    """The decaying mean of the gradient, (C, H, W)."""
     square: Tensor
+    """The decaying mean of the gradient's square, (C, H, W)."""
     steps: Tensor
-    """Their number, a scalar."""
+    """The number of steps taken, a scalar."""
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam, algorithm 1, with steps of `learning_rate` gray levels, in the variables of `divide_by_frequency_`.
-
-    The moments' decay of 0.99 in place of 0.999 suits a few hundred steps without noise.
-    """
+    """Adam, algorithm 1, in the variables of `divide_by_frequency_`."""
 
     learning_rate: float = 1.0
+    """The length of a step, in gray levels."""
     preconditioner: float = 0.0
+    """The power of the filter of `divide_by_frequency_`."""
     decays: tuple[float, float] = (0.9, 0.99)
+    """The decay of the two moments a step; 0.99 in place of the paper's 0.999 suits a few hundred steps without
+    noise."""
 
     def init(self, image: Tensor) -> AdamState:
         """Return moments of zero."""
@@ -45,18 +48,50 @@ class Adam:
     def resampled(self, state: AdamState, resample: Resample) -> AdamState:
         """Return a state for the same image at another size; moments are images up to a factor, as gradients are.
 
-        Resampling may undershoot; the mean's own square keeps the second moment where no step grows beyond one of Adam.
+        Resampling may undershoot, so the second moment is at least the square of the first one: then no step is longer
+        than one of Adam.
+
+        Args:
+            state: The state at the size before.
+            resample: Bring a (C, H, W) tensor to the other size.
+
+        Returns:
+            The moments at the other size.
+
         """
         mean, square = resample(state.mean), resample(state.square)
         factor = state.mean[0].numel() / mean[0].numel()
         return replace(state, mean=mean * factor, square=square.maximum(mean.square()) * factor**2)
 
     def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> AdamState:
-        """Return the moments that have these tensors."""
+        """Return the moments that were saved as named tensors.
+
+        Args:
+            image: The image that was to be evaluated next, (C, H, W).
+            tensors: The moments by name.
+
+        Returns:
+            The state.
+
+        Raises:
+            ValueError: a tensor is missing, or of another shape or dtype.
+
+        """
         return filled(self.init(image), tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: AdamState) -> tuple[Tensor, AdamState]:  # noqa: ARG002
-        """Return the next point and the moments with this gradient; uses up the gradient and the state."""
+        """Return the next image and the moments with this gradient.
+
+        Args:
+            image: Where the gradient was evaluated, (C, H, W).
+            loss: Not needed.
+            gradient: (C, H, W); it is written over.
+            state: The moments before; they are written over.
+
+        Returns:
+            The next image and the moments.
+
+        """
         first, second = self.decays
         steps = state.steps + 1
         divide_by_frequency_(gradient, self.preconditioner, unit=True)

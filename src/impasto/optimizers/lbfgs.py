@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto.kernels.cuda import dispatch, history_operators
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import GRAY_LEVEL, Resample
-from impasto.optimizers.lbfgs_history import FARTHER, LEAST_COSINE, Pairs, dot
+from impasto.optimizers.lbfgs_history import FIRST_SCALE_FACTOR, MIN_CURVATURE_COSINE, CurvaturePairs, dot
 from impasto.optimizers.preconditioner import divide_by_frequency_
 from impasto.optimizers.state import filled
 from impasto.planning.footprint import IMAGE_BYTES
@@ -21,167 +21,221 @@ __all__ = ["LBFGS", "STATE_BYTES", "LBFGSState"]
 STATE_BYTES = IMAGE_BYTES
 """Bytes a pixel of the last gradient, of which each process has its part."""
 
-_FOLLOWING = 0.1
-"""The power with which one step's best length counts."""
+_FIRST_STEP_FRACTION = 0.5
+"""The fraction of the step that the curvature pairs propose which is taken at first."""
 
-_FURTHEST = (0.1, 2.5)
-"""Limits of that length, times the step taken."""
+_STEP_FRACTION_LIMITS = (0.02, 1.0)
+"""The least and the largest fraction of that step."""
 
-_SHARE = 0.5
-"""Of the step that the pairs propose, at the start."""
+_BEST_LENGTH_EXPONENT = 0.1
+"""The power with which the best length of one step changes the fraction (docs/notes/optimizer.md)."""
 
-_SHARES = (0.02, 1.0)
-"""Limits of it."""
+_BEST_LENGTH_LIMITS = (0.1, 2.5)
+"""The least and the largest best length of a step, over the length that was taken."""
 
 
-class Last(NamedTuple):
+class LastPoint(NamedTuple):
     """The last good point, from which a step was begun."""
 
     loss: Tensor
     gradient: Tensor
-    """In the variables of `divide_by_frequency_`, this process's part, (N,)."""
+    """This process's part of the gradient in the variables of `divide_by_frequency_`, (N,)."""
     moved: Tensor
-    """The mean absolute step from it, in units of the image."""
+    """The mean absolute step from the point, in units of the image."""
     image: Tensor | None = None
-    """The point, (C, H, W); on a processor it is had again from the step."""
+    """The point, (C, H, W); on a processor it is computed from the step when it is needed."""
 
 
 @dataclass(frozen=True, eq=False)
 class LBFGSState:
-    """The pairs with the step that was begun, the point that it left, and how long the next one may be."""
+    """The curvature pairs with the step that was begun, the point that it left, and how long the next one may be."""
 
-    pairs: Pairs
-    longest: Tensor
+    pairs: CurvaturePairs
+    max_step: Tensor
     """The mean absolute step that is allowed next, in units of the image."""
-    share: Tensor
-    """Of the step that the pairs propose, how much is taken."""
-    last: Last | None = None
+    step_fraction: Tensor
+    """The fraction of the step that the pairs propose which is taken."""
+    last: LastPoint | None = None
 
 
 @dataclass(frozen=True)
 class LBFGS:
     """L-BFGS in the variables of `divide_by_frequency_`, which makes that filter its first Hessian.
 
-    The whole step that the pairs propose goes too far: at its end the slope along it has changed its sign. So a share
-    of it is taken, which follows from step to step the place where the slope was 0 (docs/notes/optimizer.md).
+    The step that the curvature pairs propose is too long: at its end the slope along it has changed its sign. So a
+    fraction of it is taken, which follows from step to step the length at which the slope was 0
+    (docs/notes/optimizer.md).
 
-    The first step moves pixels by `first_step` on the mean, and no step by more than `longest_step`; a point whose loss
-    is above `tolerated` times the last good one's, or no number, is left again: its pair is kept, and the next step
-    starts from the good point and is at most half as long.
+    A point whose loss is above `divergence_factor` times the last good one's, or not a number, is left again: its pair
+    is remembered, and the next step starts from the good point and is at most half as long.
     """
 
     history: int = 50
+    """The number of curvature pairs that are remembered."""
     learning_rate: float = 1.0
+    """A factor of every step but the first."""
     preconditioner: float = 0.5
+    """The power of the filter of `divide_by_frequency_`."""
     history_dtype: torch.dtype | None = None
-    """Of the pairs; the image's, if not given."""
+    """The dtype of the pairs; the image's, if not given."""
     first_step: float = 0.5 * GRAY_LEVEL
-    longest_step: float = 8 * GRAY_LEVEL
-    tolerated: float = 1.5
+    """The mean absolute first step, in units of the image."""
+    max_step: float = 8 * GRAY_LEVEL
+    """The largest mean absolute step, in units of the image."""
+    divergence_factor: float = 1.5
+    """The loss over the last good one's above which a point is left again."""
     group: Group = ALONE
+    """The processes among which an image is divided."""
 
-    def shortened(self, share: float) -> Self:
-        """Return it with shorter first and longest steps."""
-        return replace(self, first_step=share * self.first_step, longest_step=share * self.longest_step)
+    def shortened(self, factor: float) -> Self:
+        """Return the method with a first and a largest step that are `factor` times as long."""
+        return replace(self, first_step=factor * self.first_step, max_step=factor * self.max_step)
 
     def init(self, image: Tensor) -> LBFGSState:
         """Return an empty history."""
-        pairs = Pairs.none(self.history, image, self.history_dtype or image.dtype, self.group)
-        return LBFGSState(pairs, image.new_full((), self.longest_step), image.new_full((), _SHARE))
+        pairs = CurvaturePairs.none(self.history, image, self.history_dtype or image.dtype, self.group)
+        return LBFGSState(pairs, image.new_full((), self.max_step), image.new_full((), _FIRST_STEP_FRACTION))
 
     def resampled(self, state: LBFGSState, resample: Resample) -> LBFGSState:
-        """Return a state for the same image at another size."""
-        pairs = state.pairs.resampled(resample, self.history, self.history_dtype or state.longest.dtype)
+        """Return a state for the same image at another size.
+
+        Args:
+            state: The state at the size before.
+            resample: Bring a (C, H, W) tensor to the other size.
+
+        Returns:
+            The state, without a step that was begun.
+
+        """
+        pairs = state.pairs.resampled(resample, self.history, self.history_dtype or state.max_step.dtype)
         return replace(state, pairs=pairs, last=None)
 
     def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> LBFGSState:
-        """Return the state that has these tensors."""
+        """Return the state that was saved as named tensors.
+
+        Args:
+            image: The image that was to be evaluated next, (C, H, W).
+            tensors: The tensors of the state by name.
+
+        Returns:
+            The state.
+
+        Raises:
+            ValueError: a tensor is missing, or of another shape or dtype.
+
+        """
         state = self.init(image)
         if "last.gradient" in tensors:
             point = image if "last.image" in tensors else None
-            state = replace(state, last=Last(state.share, self.group.part(image.reshape(-1)), state.share, point))
+            state = replace(
+                state,
+                last=LastPoint(state.step_fraction, self.group.part(image.reshape(-1)), state.step_fraction, point),
+            )
         return filled(state, tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
-        """Return the next point and the state with the last step's pair; uses up the gradient and the state."""
+        """Return the next image and the state with the last step's curvature pair.
+
+        Args:
+            image: Where the loss and the gradient were evaluated, (C, H, W).
+            loss: A scalar.
+            gradient: (C, H, W); it is written over.
+            state: The state before; it is written over.
+
+        Returns:
+            The next image and the state.
+
+        """
         mine = self.group.part(divide_by_frequency_(gradient, self.preconditioner).view(-1))
         if dispatch.is_fused(image):
             return self._fused_step(image, loss, mine, state, gradient)
         last = state.last
         if last is None:
-            good = Last(loss, mine.clone(), loss)
+            good = LastPoint(loss, mine.clone(), loss)
             return self._move(image, good, state.pairs.direction(mine), state, gradient)
         step = state.pairs.step(mine.dtype)
         slopes = self.group.sum(torch.stack((dot(mine, step), dot(last.gradient, step))))
-        share = _followed(state.share, *slopes)
-        bad = ~(loss <= self.tolerated * last.loss)
-        longest = torch.where(bad, last.moved / 2, (2 * state.longest).clamp_max(self.longest_step))
+        fraction = _next_fraction(state.step_fraction, *slopes)
+        bad = ~(loss <= self.divergence_factor * last.loss)
+        max_step = torch.where(bad, last.moved / 2, (2 * state.max_step).clamp_max(self.max_step))
         change = mine.sub_(last.gradient)
         good = last.gradient.add_(_choose(bad, lambda: torch.zeros_like(loss), change))
         pairs, along = state.pairs.remember(step, change, good)
         image = _choose(bad, lambda: image - self._in_pixels(step, gradient), image)
         last = last._replace(loss=torch.where(bad, last.loss, loss), gradient=good)
         direction = pairs.direction(good, along, out=step)
-        return self._move(image, last, direction, LBFGSState(pairs, longest, share), gradient)
+        return self._move(image, last, direction, LBFGSState(pairs, max_step, fraction), gradient)
 
     def _move(
-        self, image: Tensor, last: Last, direction: Tensor, state: LBFGSState, room: Tensor
+        self, image: Tensor, last: LastPoint, direction: Tensor, state: LBFGSState, buffer: Tensor
     ) -> tuple[Tensor, LBFGSState]:
-        """Step on from a good point against a direction; `room`, an image, is written over."""
-        move = self._in_pixels(direction, room)
-        length = torch.stack([channel.abs().mean() for channel in move]).mean()  # one at a time, for memory's sake
-        wanted = torch.where((state.pairs.ages > 0).any(), self.learning_rate * state.share * length, self.first_step)
-        moved = wanted.minimum(state.longest)
+        """Step from a good point against a direction; the image `buffer` is written over."""
+        move = self._in_pixels(direction, buffer)
+        length = torch.stack([channel.abs().mean() for channel in move]).mean()  # one at a time, to save memory
+        wanted = torch.where(
+            (state.pairs.ages > 0).any(), self.learning_rate * state.step_fraction * length, self.first_step
+        )
+        moved = wanted.minimum(state.max_step)
         scale = -moved / length.clamp_min(torch.finfo(length.dtype).tiny)
         pairs = state.pairs.begin(direction.mul_(scale))
         return move.mul_(scale).add_(image), replace(state, pairs=pairs, last=last._replace(moved=moved))
 
     def _fused_step(
-        self, image: Tensor, loss: Tensor, mine: Tensor, state: LBFGSState, room: Tensor
+        self, image: Tensor, loss: Tensor, mine: Tensor, state: LBFGSState, buffer: Tensor
     ) -> tuple[Tensor, LBFGSState]:
-        """Do the same with few launches; all of the state is changed in place."""
+        """Step on a GPU, with few launches; all of the state is changed in place."""
         pairs, last = state.pairs, state.last
         rows, add_up = (pairs.steps, pairs.changes), partial(torch.sum, dim=0, dtype=pairs.products.dtype)
         if last is None or last.image is None:
-            last = Last(loss.clone(), mine.clone(), torch.zeros_like(loss), image.clone())
+            last = LastPoint(loss.clone(), mine.clone(), torch.zeros_like(loss), image.clone())
             state = replace(state, last=last)
             sums = pairs.products.new_full((5,), torch.nan)  # no pair
         else:
-            parts = history_operators.complete(*rows, pairs.ages, mine, last.gradient, loss, last.loss, self.tolerated)
+            parts = history_operators.complete(
+                *rows, pairs.ages, mine, last.gradient, loss, last.loss, self.divergence_factor
+            )
             sums = self.group.sum(add_up(parts))
         found = self.group.sum(add_up(history_operators.products(*rows, pairs.ages, last.gradient)))
         small = pairs.products, pairs.squares, pairs.lengths, pairs.ages
-        numbers = loss, last.loss, last.moved, state.share, state.longest
+        numbers = loss, last.loss, last.moved, state.step_fraction, state.max_step
         of_steps, of_changes, scale, flags = history_operators.solve(sums, found, *small, *numbers, self._limits)
         direction = history_operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
-        move = self._in_pixels(direction, room)
+        move = self._in_pixels(direction, buffer)
         length = cast("Tensor", torch.linalg.vector_norm(move, 1))
         good = image if last.image is None else last.image
-        limits = state.share, state.longest, flags, last.moved, self.learning_rate, self.first_step
+        limits = state.step_fraction, state.max_step, flags, last.moved, self.learning_rate, self.first_step
         image = history_operators.advance(direction, move, length, image, good, pairs.steps, pairs.ages, *limits)
         return image, state
 
     @property
     def _limits(self) -> list[float]:
-        """What `history_operators.solve` has to know."""
-        return [LEAST_COSINE, FARTHER, self.tolerated, self.longest_step, _FOLLOWING, *_FURTHEST, *_SHARES]
+        """The limits that `history_operators.solve` takes, in its order."""
+        return [
+            MIN_CURVATURE_COSINE,
+            FIRST_SCALE_FACTOR,
+            self.divergence_factor,
+            self.max_step,
+            _BEST_LENGTH_EXPONENT,
+            *_BEST_LENGTH_LIMITS,
+            *_STEP_FRACTION_LIMITS,
+        ]
 
-    def _in_pixels(self, step: Tensor, room: Tensor) -> Tensor:
-        """Return the image, in `room`, that a step, (N,), moves pixels by."""
-        self.group.part(room.view(-1)).copy_(step)
-        self.group.whole(room.view(-1))
-        return divide_by_frequency_(room, self.preconditioner)
+    def _in_pixels(self, step: Tensor, buffer: Tensor) -> Tensor:
+        """Return how far a step, (N,), moves each pixel, written to `buffer`, (C, H, W)."""
+        self.group.part(buffer.view(-1)).copy_(step)
+        self.group.whole(buffer.view(-1))
+        return divide_by_frequency_(buffer, self.preconditioner)
 
 
 def _choose(bad: Tensor, before: Callable[[], Tensor], now: Tensor) -> Tensor:
-    """Return one of two tensors: on a processor itself, elsewhere a copy, since to look would be to wait."""
+    """Return one of two tensors; but for a processor a copy of it, so that nothing waits for the device."""
     if bad.device.type == "cpu":
         return before() if bad else now
     return torch.where(bad, before(), now)
 
 
-def _followed(share: Tensor, slope: Tensor, slope_before: Tensor) -> Tensor:
-    """Bring the share of a step that is taken nearer to where the slope along the last one would have been 0."""
-    best = (1 - slope / slope_before).reciprocal()  # times the last step; negative: further than any
-    best = torch.where(best > 0, best, _FURTHEST[1]).clamp(*_FURTHEST)
-    return torch.where(slope.isfinite(), share * best**_FOLLOWING, share).clamp(*_SHARES)
+def _next_fraction(fraction: Tensor, slope: Tensor, slope_before: Tensor) -> Tensor:
+    """Change the fraction of a step that is taken towards the length at which the last slope would have been 0."""
+    best = (1 - slope / slope_before).reciprocal()  # over the last step's length; negative: longer than any
+    best = torch.where(best > 0, best, _BEST_LENGTH_LIMITS[1]).clamp(*_BEST_LENGTH_LIMITS)
+    return torch.where(slope.isfinite(), fraction * best**_BEST_LENGTH_EXPONENT, fraction).clamp(*_STEP_FRACTION_LIMITS)

@@ -1,7 +1,7 @@
-"""The pairs that L-BFGS remembers, as two matrices, and the inverse Hessian that they make, in compact form.
+"""The curvature pairs that L-BFGS remembers, as two matrices, and the inverse Hessian of them in compact form.
 
 Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their use in limited memory methods*, 1994,
-theorem 2.2; the scale of H₀ is another one, of `Pairs.first_scale`.
+theorem 2.2; `CurvaturePairs.first_scale` says where the scale of H₀ differs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,27 +17,31 @@ from impasto.optimizers.base import Resample
 from impasto.planning.footprint import IMAGE_BYTES
 from impasto.settings.choices import HistoryDtype
 
-__all__ = ["FARTHER", "LEAST_COSINE", "PAIR_BYTES", "Pairs", "dot"]
+__all__ = ["FIRST_SCALE_FACTOR", "MIN_CURVATURE_COSINE", "PAIR_BYTES", "CurvaturePairs", "dot"]
 
-LEAST_COSINE = 1e-8
-"""Cosine of a step and the gradient's change along it, above which they are kept: no scale of either matters."""
+MIN_CURVATURE_COSINE = 1e-8
+"""The cosine of a step and the gradient's change along it that a pair needs to be remembered. A bound on ⟨s, y⟩ itself,
+as in torch.optim.LBFGS, would depend on the scale of the loss."""
 
-FARTHER = 5.0
-"""How much further to go in directions that no pair knows than pairs did, on the mean, for the same gradient."""
+FIRST_SCALE_FACTOR = 5.0
+"""The scale of H₀, for directions that no pair knows, over the mean |s| / |y| of pairs (docs/notes/optimizer.md)."""
 
 PAIR_BYTES: Mapping[HistoryDtype, float] = {"float32": 2 * IMAGE_BYTES, "bfloat16": IMAGE_BYTES}
 """Bytes a pixel of a curvature pair: a step, and the change of the gradient along it."""
 
-_SMALL, _LARGE = 1 << 14, 1 << 22
-"""Columns of a matrix that are worked on at a time."""
+_CACHED_COLUMNS = 1 << 14
+"""Columns of a bfloat16 matrix that a processor converts at a time: 64 kB a row in float32 stay in its cache."""
+
+_MAX_COLUMNS = 1 << 22
+"""Columns of a matrix that are multiplied at a time: sums over more lose digits in float32."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """Steps s and the changes y of the gradient along them, one a row, in a ring.
+class CurvaturePairs:
+    """Steps s and the changes y of the gradient along them, one pair a row, in a ring.
 
-    A step is put in its row when it is taken, its change when the gradient at its end is known. N is the length of this
-    process's part of an image; inner products are summed over all parts.
+    A step is written to its row when it is taken, its change when the gradient at its end is known. Of several
+    processes each has N of an image's numbers; inner products are summed over all processes.
     """
 
     steps: Tensor
@@ -51,14 +55,25 @@ class Pairs:
     lengths: Tensor
     """⟨s, s⟩ of each row, (history,)."""
     ages: Tensor
-    """When each row was written, (history,); 0 for those that hold nothing, -1 where a change is not known yet."""
+    """The order in which rows were written, (history,); 0 for an empty row, -1 where the change is not known yet."""
     shape: torch.Size
-    """Of the image that a row is a part of, (C, H, W) or whatever it is."""
+    """The shape of the image, (C, H, W), that a row is this process's part of."""
     group: Group = ALONE
 
     @classmethod
     def none(cls, history: int, image: Tensor, dtype: torch.dtype, group: Group = ALONE) -> Self:
-        """Return no pairs yet, with room for some of an image's size, held in `dtype`."""
+        """Return a history without pairs.
+
+        Args:
+            history: The number of pairs that it can hold.
+            image: An image of the size of a step, (C, H, W).
+            dtype: The dtype of steps and changes.
+            group: The processes among which an image is divided.
+
+        Returns:
+            A history with empty rows.
+
+        """
         length = group.part(image.reshape(-1)).numel()
         rows = torch.zeros(history, length, dtype=dtype, device=image.device)
         exact = torch.float32 if image.device.type == "mps" else torch.float64
@@ -71,21 +86,29 @@ class Pairs:
         return int((self.ages > 0).sum())
 
     def begin(self, step: Tensor) -> Self:
-        """Put a step, (N,), in place of the oldest pair."""
+        """Write a step, (N,), in place of the oldest pair."""
         row = self.ages.argmin()[None]
         self.steps.index_copy_(0, row, step.to(self.steps.dtype)[None])
         return replace(self, ages=self.ages.index_fill(0, row, -1))
 
     def step(self, dtype: torch.dtype) -> Tensor:
-        """Return a copy of the step that was begun, (N,), rounded to the precision in which it is held."""
+        """Return a copy of the step that was begun, (N,), rounded to the dtype of the history."""
         return self.steps.index_select(0, self.ages.argmin()[None])[0].to(dtype)
 
     def remember(self, step: Tensor, change: Tensor, gradient: Tensor) -> tuple[Self, Tensor]:
         """Complete the pair of the step that was begun, if both are finite and less than a right angle apart.
 
-        `step` is what `step` returned; the change, (N,), is rounded in place to the precision in which it is held. To
-        read the rows is what takes the time, so the products that `direction` needs, of all of them with a gradient,
-        (N,), are taken along and returned, (2, history).
+        Most of the time goes into reading the rows, so the products of all rows with a gradient, which `direction`
+        needs, are computed in the same pass.
+
+        Args:
+            step: What `step` returned, (N,).
+            change: The change of the gradient along it, (N,), which is rounded in place to the dtype of the history.
+            gradient: The gradient of which `direction` will be asked, (N,).
+
+        Returns:
+            The history with the pair, and the products of steps and changes with the gradient, (2, history).
+
         """
         row = self.ages.argmin()[None]
         if change.dtype != self.steps.dtype:
@@ -93,8 +116,9 @@ class Pairs:
         product, length, square = self._sum(torch.stack((dot(step, change), dot(step, step), dot(change, change))))
         curved = _is_curved(product, length, square)
         for matrix, vector in ((self.steps, step), (self.changes, change)):
-            for some in _parts(matrix):
-                matrix[:, some].index_copy_(0, row, torch.where(curved, vector[some], 0.0).to(matrix.dtype)[None])
+            for columns in _column_chunks(matrix):
+                written = torch.where(curved, vector[columns], 0.0).to(matrix.dtype)
+                matrix[:, columns].index_copy_(0, row, written[None])
         products = torch.cat((_times(self.steps, change, gradient), _times(self.changes, step, change, gradient)))
         along, along_steps, by_step, by_change, along_changes = self._sum(products)  # (5, history)
         _put(self.products, row, curved, by_step, along)
@@ -104,14 +128,21 @@ class Pairs:
         return replace(self, ages=ages), torch.stack((along_steps, along_changes))
 
     def direction(self, gradient: Tensor, along: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        """Return H g, (N,), where H₀ is a multiple of the identity; without pairs, g.
+        """Return H g, where H₀ is a multiple of the identity; without pairs, g.
 
-        `along` is what `remember` returned for this gradient, if it did.
+        Args:
+            gradient: g, (N,).
+            along: The products that `remember` returned for this gradient, (2, history); computed, if not given.
+            out: A tensor to write the result to, (N,).
+
+        Returns:
+            The direction, (N,).
+
         """
         order = self.ages.argsort()
-        there = self.ages[order] > 0
+        is_pair = self.ages[order] > 0
         products, squares = (matrix[order][:, order] for matrix in (self.products, self.squares))
-        curvatures = torch.where(there, products.diagonal(), 1.0)
+        curvatures = torch.where(is_pair, products.diagonal(), 1.0)
         triangle = products.triu(1) + curvatures.diag()  # R
         scale = self.first_scale()
         if along is None:
@@ -133,37 +164,47 @@ class Pairs:
         It suits the stiff directions, and where rounding adds to y it suits none: with it, the same loss takes half as
         many evaluations again (docs/notes/optimizer.md).
         """
-        there = self.ages > 0
-        logs = torch.where(there, self.lengths.log() - self.squares.diagonal().log(), 0.0)
-        return torch.where(there.any(), FARTHER, 1.0) * (logs.sum() / (2 * there.sum()).clamp_min(1)).exp()
+        is_pair = self.ages > 0
+        logs = torch.where(is_pair, self.lengths.log() - self.squares.diagonal().log(), 0.0)
+        mean = (logs.sum() / (2 * is_pair.sum()).clamp_min(1)).exp()
+        return torch.where(is_pair.any(), FIRST_SCALE_FACTOR, 1.0) * mean
 
     def resampled(self, resample: Resample, history: int, dtype: torch.dtype) -> Self:
-        """Return the newest pairs, with room for `history`, for another size.
+        """Return the newest pairs for the same image at another size.
 
         Steps are images, and gradients are too, up to a factor: the losses are means over pixels, so a gradient by one
-        pixel shrinks as their number grows.
+        pixel shrinks as the number of pixels grows.
+
+        Args:
+            resample: Bring a (C, H, W) tensor to the other size.
+            history: The number of pairs that the result can hold.
+            dtype: The dtype of its steps and changes.
+
+        Returns:
+            A history in which every pair is finite and curved.
+
         """
         exact = torch.promote_types(dtype, torch.float32)
         found = type(self).none(history, resample(self._image(self.steps, 0)), dtype, self.group)
         order = self.ages.argsort(descending=True)[: min(history, len(self))]
         shrunk = self.shape.numel() / found.shape.numel()
-        for place, row in enumerate(map(int, order)):
-            found.steps[place] = self.group.part(resample(self._image(self.steps, row)).reshape(-1))
-            found.changes[place] = self.group.part(resample(self._image(self.changes, row).mul_(shrunk)).reshape(-1))
-        for some in _parts(found.steps):
-            steps, changes = (matrix[:, some].to(exact) for matrix in (found.steps, found.changes))
+        for new_row, row in enumerate(map(int, order)):
+            found.steps[new_row] = self.group.part(resample(self._image(self.steps, row)).reshape(-1))
+            found.changes[new_row] = self.group.part(resample(self._image(self.changes, row).mul_(shrunk)).reshape(-1))
+        for columns in _column_chunks(found.steps):
+            steps, changes = (matrix[:, columns].to(exact) for matrix in (found.steps, found.changes))
             found.products.add_(steps @ changes.T)
             found.squares.add_(changes @ changes.T)
             found.lengths.add_(steps.square().sum(1))
         for sums in (found.products, found.squares, found.lengths):
             self.group.sum(sums)
         found.ages[: len(order)] = self.ages[order]
-        dead = ~_is_curved(found.products.diagonal(), found.lengths, found.squares.diagonal())
-        found.ages[dead] = 0
+        is_lost = ~_is_curved(found.products.diagonal(), found.lengths, found.squares.diagonal())
+        found.ages[is_lost] = 0
         for matrix in (found.steps, found.changes):
-            matrix[dead] = 0
+            matrix[is_lost] = 0
         for matrix in (found.products, found.squares):
-            matrix.masked_fill_(dead[:, None] | dead, 0)
+            matrix.masked_fill_(is_lost[:, None] | is_lost, 0)
         return found
 
     def _image(self, matrix: Tensor, row: int) -> Tensor:
@@ -179,15 +220,24 @@ class Pairs:
 
 
 def dot(one: Tensor, two: Tensor) -> Tensor:
-    """Return the inner product of two vectors, (); over millions of numbers torch's own loses digits in float32."""
-    parts = (slice(start, start + _LARGE) for start in range(0, len(one), _LARGE))
-    return torch.stack([one[some].dot(two[some]) for some in parts]).sum()
+    """Return the inner product of two vectors, summed in chunks: torch's own loses digits over millions of numbers.
+
+    Args:
+        one: (N,).
+        two: (N,), in the same dtype.
+
+    Returns:
+        A scalar.
+
+    """
+    chunks = (slice(start, start + _MAX_COLUMNS) for start in range(0, len(one), _MAX_COLUMNS))
+    return torch.stack([one[chunk].dot(two[chunk]) for chunk in chunks]).sum()
 
 
 def _is_curved(product: Tensor, step: Tensor, change: Tensor) -> Tensor:
-    """Judge ⟨s, y⟩ by ⟨s, s⟩ and ⟨y, y⟩; what is not a number is not curved."""
+    """Tell whether ⟨s, y⟩ is large enough for ⟨s, s⟩ and ⟨y, y⟩; a pair that is not finite is not curved."""
     squares = step * change
-    return (product > LEAST_COSINE * squares.sqrt()) & squares.isfinite()
+    return (product > MIN_CURVATURE_COSINE * squares.sqrt()) & squares.isfinite()
 
 
 def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
@@ -195,42 +245,42 @@ def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
     return cast("Tensor", torch.linalg.solve_triangular(triangle, vector[:, None], upper=upper))[:, 0]
 
 
-def _parts(matrix: Tensor) -> Iterator[slice]:
-    """Divide the columns: on a processor, what is brought to another precision has to stay in its cache."""
-    size = _SMALL if matrix.dtype == torch.bfloat16 and matrix.device.type == "cpu" else _LARGE
+def _column_chunks(matrix: Tensor) -> Iterator[slice]:
+    """Divide the columns: on a processor, columns that are converted to another dtype have to stay in its cache."""
+    size = _CACHED_COLUMNS if matrix.dtype == torch.bfloat16 and matrix.device.type == "cpu" else _MAX_COLUMNS
     return (slice(start, start + size) for start in range(0, matrix.shape[1], size))
 
 
 def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
-    """Return matrix · each vector, (K, history), in their precision; to read the matrix is what takes the time."""
+    """Return matrix · each vector, (K, history), in the vectors' dtype, after reading the matrix once."""
     if _fits(matrix, vectors[0]):
         from impasto.kernels.cpu.compiled.rows import dots  # noqa: PLC0415 (not everywhere)
 
         return dots(matrix, vectors)
     total = vectors[0].new_zeros(len(vectors), len(matrix))
-    for some in _parts(matrix):
-        rows = torch.stack([vector[some] for vector in vectors])  # the matrix from the left would take twice as long
-        total.addmm_(rows, matrix[:, some].to(rows.dtype).T)
+    for columns in _column_chunks(matrix):
+        rows = torch.stack([vector[columns] for vector in vectors])  # the matrix on the left would take twice as long
+        total.addmm_(rows, matrix[:, columns].to(rows.dtype).T)
     return total
 
 
 def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
-    """Add weights · matrix to a vector in place, in its precision."""
+    """Add weights · matrix to a vector in place, in the vector's dtype."""
     if _fits(matrix, vector):
         from impasto.kernels.cpu.compiled.rows import add  # noqa: PLC0415 (not everywhere)
 
         add(vector, matrix, weights)
         return
-    for some in _parts(matrix):
-        vector[some].addmv_(matrix[:, some].to(vector.dtype).T, weights)
+    for columns in _column_chunks(matrix):
+        vector[columns].addmv_(matrix[:, columns].to(vector.dtype).T, weights)
 
 
 def _fits(matrix: Tensor, vector: Tensor) -> bool:
-    """Tell whether there are compiled loops for these; in float32, torch's product is as fast."""
+    """Tell whether there are compiled loops for a matrix and a vector; in float32, torch's product is as fast."""
     return (matrix.dtype, vector.dtype) == (torch.bfloat16, torch.float32) and vector.is_contiguous() and fits(matrix)
 
 
 def _put(matrix: Tensor, row: Tensor, new: Tensor, across: Tensor, down: Tensor) -> None:
-    """Write a row, then a column of the same index; zeros, unless `new`, a scalar, is true."""
+    """Write a row, then the column of the same index; zeros, unless the scalar `new` is true."""
     matrix.index_copy_(0, row, torch.where(new, across.to(matrix), 0.0)[None])
     matrix.index_copy_(1, row, torch.where(new, down.to(matrix), 0.0)[:, None])

@@ -18,29 +18,37 @@ FUSED_FILTERING_BYTES = 3 * 12 + 2
 
 
 def divide_by_frequency_(image: Tensor, power: float, *, unit: bool = False) -> Tensor:
-    """Divide each spatial frequency f of (C, H, W) by f^power, in place; return the image.
+    """Divide each spatial frequency f of an image by f^power, in place: a symmetric and positive filter.
 
-    f counts cycles over the long side, the mean counts as 1. Coarse forms move slowly under plain descent, since the
-    objective's curvature by them is small. Optimizing z, where x = irfft2(rfft2(z) / f^p), divides a gradient by f^p
-    and the step that comes of it by f^p again. Symmetric and positive. With `unit`, scaled so that white noise keeps
-    its deviation.
+    f counts cycles over the long side; the mean counts as f = 1. Plain descent moves coarse forms slowly, since the
+    objective's curvature along them is small. To optimize z, where x = irfft2(rfft2(z) / f^p), is to divide the
+    gradient by f^p, and the step that follows from it by f^p again.
+
+    Args:
+        image: (C, H, W), changed in place.
+        power: p, at least 0.
+        unit: Whether the filter is scaled so that it does not change the deviation of white noise.
+
+    Returns:
+        The image.
+
     """
     if power == 0:
         return image
     filter = _Filter(image.shape[-2], image.shape[-1], power, unit)  # noqa: A001
     if dispatch.is_fused(image):
-        gain = _held_gain(filter, image.device, image.dtype)
+        gain = _cached_gain(filter, image.device, image.dtype)
         spectrum = cast("Tensor", torch.fft.rfft2(image)).mul_(gain)
         return cast("Tensor", torch.fft.irfft2(spectrum, s=image.shape[-2:], out=image))
     gain = _gain(filter, image.device, image.dtype)
-    for channel in image:  # one at a time: three spectra at once would be most of what a step takes
+    for channel in image:  # one at a time: three spectra at once would be most of the memory of a step
         spectrum = cast("Tensor", torch.fft.rfft2(channel)).mul_(gain)
         torch.fft.irfft2(spectrum, s=channel.shape, out=channel)
     return image
 
 
 class _Filter(NamedTuple):
-    """A filter of images of a size."""
+    """What a filter depends on."""
 
     height: int
     width: int
@@ -61,6 +69,6 @@ def _gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor: 
 
 
 @lru_cache(maxsize=8)
-def _held_gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor:  # noqa: A002
-    """Return the same tensor as long as nothing changes: on a GPU its dozen launches an evaluation would count."""
+def _cached_gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor:  # noqa: A002
+    """Return the gain, computed once: on a GPU its dozen launches would take time in each evaluation."""
     return _gain(filter, device, dtype)

@@ -1,4 +1,4 @@
-"""Tensors in nested tuples, mappings and dataclasses, by the path of names that leads to each."""
+"""The tensors of a state, which is made of nested tuples, mappings and dataclasses, by the path of names to each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -10,7 +10,16 @@ __all__ = ["filled", "named"]
 
 
 def named(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """List the tensors with names such as last.image."""
+    """List the tensors of a state.
+
+    Args:
+        tree: A tensor, or tuples, mappings and dataclasses of tensors.
+        path: The name of the tree itself.
+
+    Returns:
+        Names such as last.image, each with its tensor.
+
+    """
     if isinstance(tree, Tensor):
         yield path, tree
     for name, part in _parts(tree).items():
@@ -18,7 +27,15 @@ def named(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def filled(tree: Any, tensors: Mapping[str, Tensor], path: str = "") -> Any:
-    """Return a copy of nested named tuples and dataclasses in which each tensor is the one of its name.
+    """Return a copy of a state with other tensors.
+
+    Args:
+        tree: A tensor, or named tuples and dataclasses of tensors.
+        tensors: The tensors by the names that `named` gives.
+        path: The name of the tree itself.
+
+    Returns:
+        The copy, with each tensor on the device of the one in its place.
 
     Raises:
         ValueError: a tensor is missing, or of another shape or dtype than the one in its place.
@@ -36,7 +53,7 @@ def filled(tree: Any, tensors: Mapping[str, Tensor], path: str = "") -> Any:
 
 
 def _parts(tree: Any) -> Mapping[str, Any]:
-    """Return what a tree is made of, by name."""
+    """Return the parts of a tree by name."""
     if isinstance(tree, Tensor):
         return {}
     if is_dataclass(tree):
@@ -49,4 +66,5 @@ def _parts(tree: Any) -> Mapping[str, Any]:
 
 
 def _below(path: str, name: str) -> str:
+    """Return the path of a part."""
     return f"{path}.{name}" if path else name

@@ -4,7 +4,7 @@ Numbers are bytes a pixel of the picture, or of what a tile sees, unless they sa
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from impasto.planning.tiles import Storage
@@ -95,12 +95,16 @@ class OptimizerFootprint(NamedTuple):
 class Footprint(NamedTuple):
     """What a run takes: all that a planner has to know of the network, the losses and the optimizer."""
 
+    layers: Collection[str]
+    """The layers that losses look at."""
+    content_layers: Collection[str]
+    """The layers at which losses look at the content image's features, too."""
     network: NetworkFootprint
-    """The network down to the deepest layer that any loss looks at."""
+    """The network down to the deepest layer that any loss looks at, with the losses."""
     content: NetworkFootprint
-    """The network down to the deepest layer that the content loss looks at."""
+    """The network down to the deepest of the content layers."""
     targets: Mapping[Storage, float]
-    """What the content loss compares with, by how it is stored; each process stores a part, but recomputes from all."""
+    """The content image's features, by how they are stored; each process stores a part, but recomputes from all."""
     optimizer: OptimizerFootprint
     images: float
     """Images that each process has at the peak, beside the optimizer's."""

@@ -169,7 +169,7 @@ class _Problem(NamedTuple):
 
     def tilings(self) -> Iterator[tuple[Tiling, _Parts]]:
         """List the ways to divide the image and to store the content targets."""
-        layers, processes = self.settings.active_layers, self.budget.processes
+        layers, processes = self.footprint.layers, self.budget.processes
         for side in _TILE_SIDES:
             if side < max(self.height, self.width):
                 tiling = Tiling(side, processes=processes, wraps=self.settings.wraps)
@@ -216,10 +216,10 @@ class _Problem(NamedTuple):
 
     def _work(self, targets: Storage, parts: _Parts, history: _History, retained: float) -> float:
         """Return the work of an evaluation over that of the whole image; `retained` is the fraction of tiles."""
-        whole = _macs(self.settings.active_layers)
+        whole = _macs(self.footprint.layers)
         forward = 2 - retained
         if targets == "recomputed":
-            forward *= 1 + _macs(self.settings.active_content_layers) / whole
+            forward *= 1 + _macs(self.footprint.content_layers) / whole
         work = parts.macs / self.budget.processes / (self.height * self.width * whole) * (forward + 1) / 2
         rounded = (history.dtype == "bfloat16") + (targets == "bfloat16")
         return work * (1 + _HALVED_HISTORY_WORK * math.log2(self.full / history.pairs) + _ROUNDING_WORK * rounded)

@@ -15,11 +15,11 @@ from torch.nn import functional
 from impasto.errors import InputError, PictureError, out_of_memory_as
 from impasto.images import Picture
 from impasto.images.masks import Mask
-from impasto.losses import DISTANCES
+from impasto.losses import DISTANCES, ContentLoss, StyleLoss, moments_of
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
-from impasto.objective.targets import measured
+from impasto.objective.tile_units import measured
 from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
@@ -136,8 +136,8 @@ def measure(
         image, target = _place(shown[2], stage.size, machine), _place(shown[1], stage.styles[0], machine)
         return Metrics(
             loss=sum(losses.values()),
-            content=losses["content"],
-            style=losses["style"],
+            content=losses[ContentLoss.term],
+            style=losses[StyleLoss.term],
             wasserstein=style_distances(network, image, target, stage.layout.tiling),
             cfsd=structural_distance(before, after),
             border=border_energy(shown[2].pixels),
@@ -164,7 +164,9 @@ def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling
 
     """
     everywhere: dict[str, Tensor | None] = dict.fromkeys(STYLE_LAYERS)
-    found, target = (measured(network, pixels, everywhere, tiling=tiling or Tiling()) for pixels in (image, style))
+    found, target = (
+        measured(network, pixels, everywhere, moments_of, tiling=tiling or Tiling()) for pixels in (image, style)
+    )
     distances = {
         name: float(DISTANCES["wasserstein"](target[name].mean).value(found[name].mean)) for name in STYLE_LAYERS
     }
@@ -262,7 +264,7 @@ def _losses(scene: Scene, plan: Plan, network: VGG19, result: Picture) -> dict[s
     objective = scene.objective(stage, scene.normalized(network, plan.stages[0]))
     objective = replace(objective, kept=None)  # the result already has what stays of the content
     terms = objective.evaluate(scene.as_painted(result, stage.size)).terms
-    return {term: float(terms.get(term, 0.0)) for term in ("content", "style")}
+    return {term: float(terms.get(term, 0.0)) for term in (ContentLoss.term, StyleLoss.term)}
 
 
 def _structure(network: VGG19, picture: Picture, size: Size, machine: Machine) -> Tensor:

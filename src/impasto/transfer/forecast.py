@@ -32,7 +32,9 @@ def forecast(solver: Solver, plan: Plan) -> float:
     side = GPU_SQUARE_SIDE if machine.device.type == "cuda" else SQUARE_SIDE
     square = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
     square = square.to(machine.device, machine.sums)
-    objective = Objective.build(settings, solver.network, square, [Region([StyleImage(square.flip(2))])])
+    regions = [Region([StyleImage(square.flip(2))])]
+    extra = solver.scene.inputs.losses
+    objective = Objective.build(settings, solver.network, square, regions, extra_losses=extra)
     optimizer = solver.optimizer(plan.stages[-1], 0)
     iterate = iteration(objective, optimizer, machine.device)
     point, times = Point(square, optimizer.init(square), square, square.new_full((), math.inf)), [math.inf]

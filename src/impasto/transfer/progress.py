@@ -28,7 +28,7 @@ class Progress:
     loss: float
     """The whole objective."""
     terms: Mapping[str, float] = field(hash=False)
-    """The parts of the objective by name: content, style, tv, range."""
+    """The value of each term of the objective, by the name that its losses have."""
     seconds: float
     """Seconds since the run began."""
     seconds_left: float

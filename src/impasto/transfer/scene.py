@@ -10,6 +10,8 @@ from torch import Tensor
 
 from impasto.images import Picture, color, srgb
 from impasto.images.masks import Mask
+from impasto.layers import IMAGE
+from impasto.losses import ExtraLoss, identity
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
@@ -30,6 +32,13 @@ class Inputs(NamedTuple):
     """A picture to start from, in place of what the settings say."""
     keep: Mask | None = None
     """Where the picture stays as the content is."""
+    losses: Sequence[ExtraLoss] = ()
+    """Losses beside the built-in ones."""
+
+    @property
+    def extra_layers(self) -> set[str]:
+        """The network's layers that these losses look at."""
+        return {loss.layer for loss in self.losses} - {IMAGE}
 
     def identity(self) -> dict[str, str | float | None]:
         """Return the weights, scales and hashes by which a checkpoint knows what was painted, by name."""
@@ -39,7 +48,8 @@ class Inputs(NamedTuple):
             listed |= {name: _digest(style.picture), f"{name} weight": style.weight, f"{name} scale": style.scale}
             listed |= {f"{name} mask": _mask_digest(style.mask), f"{name} region": _mask_digest(style.region)}
         initial = None if self.initial is None else _digest(self.initial)
-        return {**listed, "initial": initial, "keep": _mask_digest(self.keep)}
+        listed |= {"initial": initial, "keep": _mask_digest(self.keep)}
+        return {**listed, "extra losses": identity(self.losses)}
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,16 @@ class Scene:
         seen = Mask.of_opacity(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
         kept = None if keep is None else Kept(self.to_device(keep.resized(*stage.size)), content)
-        tiling, group = stage.layout.tiling, self.machine.group
-        return Objective.build(self.settings, network, content, found, kept=kept, tiling=tiling, group=group)
+        return Objective.build(
+            self.settings,
+            network,
+            content,
+            found,
+            kept=kept,
+            tiling=stage.layout.tiling,
+            group=self.machine.group,
+            extra_losses=self.inputs.losses,
+        )
 
     def normalized(self, network: VGG19, stage: Stage) -> VGG19:
         """Rescale a network over the images of a stage, if the settings say so.
@@ -102,8 +120,8 @@ class Scene:
         """
         if not self.settings.normalize:
             return network
-        images = [self.content(stage.size), *self.paintings(stage)]
-        return network.normalized(images, self.settings.active_layers)
+        layers = {*self.settings.active_layers, *self.inputs.extra_layers}
+        return network.normalized([self.content(stage.size), *self.paintings(stage)], layers)
 
     def content(self, size: Size) -> Tensor:
         """Return the content image as it is painted, (3, H, W)."""
@@ -149,7 +167,7 @@ class Scene:
         )
 
     def _finished(self, image: Tensor) -> Tensor:
-        """Return a copy of a painted image with the content's colors, and the content itself where the mask keeps it."""
+        """Return a copy of a painted image with the content's colors, and the content where the mask keeps it."""
         keep, image = self.inputs.keep, image.clone()
         if keep is None and self.settings.color == "style":
             return image

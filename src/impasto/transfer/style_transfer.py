@@ -15,14 +15,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from impasto import files
+import torch
+
+from impasto import files, losses
 from impasto.errors import CheckpointError, InputError, SpaceError, out_of_memory_as
 from impasto.images import Picture
 from impasto.images.masks import Mask
+from impasto.losses import AutogradLoss, ExtraLoss
 from impasto.machine import allocator, device, memory
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights
+from impasto.objective.objective import refuse_parts
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
@@ -52,9 +56,10 @@ class StyleTransfer:
         settings: What the pictures will be.
         runtime: How they are computed.
         weights: VGG-19's weights, in place of those that `settings.weights` names.
+        extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`.
 
     Raises:
-        InputError: the weights cannot be loaded, or the device is not there.
+        InputError: the weights cannot be loaded, the device is not there, or an extra loss cannot be used.
         OutOfMemoryError: the system refused the memory for it.
 
     """
@@ -63,13 +68,21 @@ class StyleTransfer:
     """The machine that the runtime asks for; a run computes on it, or on a smaller one where its plan needs that."""
 
     def __init__(
-        self, settings: Settings | None = None, runtime: Runtime | None = None, *, weights: Weights | None = None
+        self,
+        settings: Settings | None = None,
+        runtime: Runtime | None = None,
+        *,
+        weights: Weights | None = None,
+        extra_losses: Sequence[ExtraLoss] = (),
     ) -> None:
         self.settings = settings or Settings()
         self.runtime = runtime or Runtime()
+        self.extra_losses = tuple(extra_losses)
         with out_of_memory_as("load the network"):
             self.machine = device.resolve(self.runtime)
             self.weights = weights or load_weights(self.settings.weights)
+            like = torch.empty(0).to(self.machine.device, self.machine.sums)
+            losses.check(self.extra_losses, self.weights.channels, like)
         self._networks: dict[Machine, VGG19] = {}
         self._lock = threading.Lock()
 
@@ -95,7 +108,7 @@ class StyleTransfer:
 
         """
         with out_of_memory_as("plan the run"), self.machine.computing():
-            plan, _ = self._fitted(_inputs(content, styles, keep=keep))
+            plan, _ = self._fitted(self._inputs(content, styles, keep=keep))
         return plan
 
     def start(
@@ -128,16 +141,26 @@ class StyleTransfer:
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
             CheckpointError: the checkpoint is damaged, of another run, or no checkpoint.
-            InputError: no style image has a weight, though the settings ask for style, or a checkpoint cannot be
-                written there.
+            InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it; an
+                extra loss cannot be summed over the tiles of the plan; or a checkpoint cannot be written there.
             OutOfMemoryError: the system refused the memory for it.
 
         """
-        inputs = _inputs(content, styles, initial, keep)
+        inputs = self._inputs(content, styles, initial, keep)
         self._check(inputs)
         path = None if checkpoint is None else _checkpoint_path(Path(checkpoint))
         with out_of_memory_as("begin the run"), self.machine.computing():
             return self._start(inputs, path, note)
+
+    def _inputs(self, content: object, styles: object, initial: object = None, keep: object = None) -> Inputs:
+        """Return what a run is given, read from whatever holds it."""
+        return Inputs(
+            Picture.of(content),
+            _listed(styles),
+            None if initial is None else Picture.of(initial),
+            None if keep is None else Mask.of(keep, name="keep"),
+            self.extra_losses,
+        )
 
     def _start(self, inputs: Inputs, path: Path | None, note: str | None) -> Run:
         """Begin a run, or go on with the one of a checkpoint."""
@@ -147,6 +170,8 @@ class StyleTransfer:
             plan, machine = saved.plan(), self._machine_of(saved)
         else:
             plan, machine = self._fitted(inputs)
+        for stage in plan.stages:
+            refuse_parts(inputs.losses, stage.layout.tiling)
         if path is not None:
             identity = self._identity(inputs, machine)
             if saved is not None:
@@ -172,6 +197,9 @@ class StyleTransfer:
             )
         if self.settings.init == "style" and inputs.initial is None and not inputs.styles:
             raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
+        aiming = [loss for loss in inputs.losses if isinstance(loss, AutogradLoss) and loss.target_image == "style"]
+        if aiming and not any(style.weight for style in inputs.styles):
+            raise InputError(f"the loss {aiming[0].term} aims at the style, but no style image has a weight; give one.")
 
     def _network_on(self, machine: Machine) -> VGG19:
         """Return the network on a machine; it is made once for each that differs in what the network depends on."""
@@ -194,7 +222,7 @@ class StyleTransfer:
         refusal: SpaceError | None = None
         while machine is not None:
             with allocator.caching("none"):  # what is packed again for another size leaves no hole
-                self._network_on(machine).prepare(self.settings.active_layers)
+                self._network_on(machine).prepare({*self.settings.active_layers, *inputs.extra_layers})
             try:
                 return self._plan(inputs, machine), machine
             except SpaceError as error:
@@ -213,7 +241,7 @@ class StyleTransfer:
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         budget = budget if room is None else budget.with_available(room)
         scales = [style.scale for style in inputs.styles]
-        taken = footprint(self.settings, self._network_on(machine))
+        taken = footprint(self.settings, self._network_on(machine), inputs.losses)
         return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
 
     def _machine_of(self, saved: Checkpoint) -> Machine:
@@ -262,16 +290,6 @@ def stylize(
     for _ in run:
         pass
     return run.result()
-
-
-def _inputs(content: object, styles: object, initial: object = None, keep: object = None) -> Inputs:
-    """Return what a run is given, read from whatever holds it."""
-    return Inputs(
-        Picture.of(content),
-        _listed(styles),
-        None if initial is None else Picture.of(initial),
-        None if keep is None else Mask.of(keep, name="keep"),
-    )
 
 
 def _listed(styles: object) -> list[Style]:

@@ -112,8 +112,8 @@ def _check_area(name: str, pixels: float, size: Size, *left_out: str) -> None:
         uncounted = " or ".join(filter(None, left_out))
         counted = f" that are not {uncounted}" if uncounted else ""
         raise PictureError(
-            f"{name} covers {pixels:.0f} of {size} pixels{counted}; it needs at least {MIN_REGION_PIXELS} at every stage, "
-            "so make it larger, or give a larger first_size."
+            f"{name} covers {pixels:.0f} of {size} pixels{counted}; it needs at least {MIN_REGION_PIXELS} at every "
+            "stage, so make it larger, or give a larger first_size."
         )
 
 
@@ -122,8 +122,8 @@ def _check_opaque(name: str, opaque: Mask | None, size: Size) -> None:
     shown = size.width * size.height if opaque is None else float(opaque.resized(*size).sum())
     if opaque is not None and shown < MIN_REGION_PIXELS:
         raise PictureError(
-            f"{name} shows {shown:.0f} of {size} pixels and is transparent elsewhere; {MIN_REGION_PIXELS} have to show at "
-            "every stage, so give an image that shows more, or a larger first_size."
+            f"{name} shows {shown:.0f} of {size} pixels and is transparent elsewhere; {MIN_REGION_PIXELS} have to show "
+            "at every stage, so give an image that shows more, or a larger first_size."
         )
 
 

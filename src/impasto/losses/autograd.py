@@ -1,0 +1,193 @@
+"""Losses whose derivatives torch works out: what a user writes is how to measure and how to compare.
+
+slope = autograd of `compare` by the statistic's total
+cotangent = autograd of ⟨slope, total⟩ by the features
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from impasto.kernels.cotangents import Cotangent
+from impasto.layers import at
+from impasto.losses.base import Loss, Sources, Statistic, Units, in_sum_precision
+
+__all__ = ["AutogradLoss", "DifferentiatedLoss"]
+
+_COPIES = 4
+"""Tensors of the features' size in float32 that `measure` and its backward pass take: the features, their gradient, and
+a product with the weights and its gradient."""
+
+
+class AutogradLoss(ABC):
+    """A loss of one's own, for `StyleTransfer(extra_losses=[...])`: `measure` and `compare`, differentiated by torch.
+
+    Masks, regions, tiles, processes and precision need no code: the features are in float32, and `Units.sum` counts
+    each unit by its weight. docs/losses.md has a full example.
+    """
+
+    term: str
+    """The name under which the loss is reported; no built-in loss has it."""
+    layer: str
+    """The layer whose features are measured, such as `conv3_1`; `image` for the pixels in gray levels."""
+    weight: float = 1.0
+    """What the result of `compare` is multiplied by."""
+    target_image: Literal["none", "content", "style"] = "none"
+    """The image whose normalized statistic is the target, measured at the size of each stage. With `style`, the loss
+    counts in each region as the style loss does: styles are blended by weight, and R regions have 1 / R each."""
+    needs_content: bool = False
+    """Whether `measure` needs `units.content`."""
+    additive: bool = True
+    """Whether the statistics of the parts of an image add up to that of the whole; if not, tiles are refused."""
+
+    @abstractmethod
+    def measure(self, units: Units) -> Statistic:
+        """Sum up something over units; `units.sum(values)` does it for values of each position, (..., H, W)."""
+
+    @abstractmethod
+    def compare(self, statistic: Statistic, target: Tensor) -> Tensor:
+        """Return the loss before its weight, a differentiable function of the statistic's total.
+
+        Args:
+            statistic: What was measured of the whole picture; `statistic.mean` is normalized.
+            target: The normalized statistic of the target image, of the shape of `statistic.total`; empty, (0,), if
+                there is none.
+
+        Returns:
+            A scalar.
+
+        """
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """The memory of `measure` and its backward pass, in bytes for each pixel of a tile."""
+        return _COPIES * 4 * at(self.layer).units
+
+    def prepare(self, sources: Sources) -> Sequence[Loss]:
+        """Return the losses that stand for this one in a stage: one for each region, if the style is its target.
+
+        Args:
+            sources: The content and the styles of the stage.
+
+        Returns:
+            Losses that know their targets.
+
+        Raises:
+            InputError: a region, or a style's mask, is too small for the layer.
+
+        """
+        measure = partial(measure_exactly, self)
+        if self.target_image == "style":
+            regions = sources.of_styles([self.layer], measure)
+            share = self.weight / max(1, len(regions))
+            return [DifferentiatedLoss.of(self, share, *targets[self.layer]) for targets in regions]
+        if self.target_image == "content":
+            return [DifferentiatedLoss.of(self, self.weight, sources.of_content(self.layer, measure))]
+        return [DifferentiatedLoss.of(self, self.weight, torch.empty(0))]
+
+
+@dataclass(frozen=True, eq=False)
+class DifferentiatedLoss(Loss):
+    """An `AutogradLoss` with its target in one region of the picture."""
+
+    loss: AutogradLoss
+    weight: float
+    target: Tensor = field(repr=False)
+    mask_weights: Tensor | None = field(repr=False)
+    term: str
+    layer: str
+    additive: bool
+    needs_content: bool
+
+    @classmethod
+    def of(
+        cls, loss: AutogradLoss, weight: float, target: Tensor, mask_weights: Tensor | None = None
+    ) -> "DifferentiatedLoss":
+        """Return a loss with its target.
+
+        Args:
+            loss: What measures and compares.
+            weight: What the result of `compare` is multiplied by.
+            target: The normalized statistic of the target image, or an empty tensor.
+            mask_weights: How much each unit of the picture counts, (H, W); None: 1.
+
+        Returns:
+            The loss with its derivatives.
+
+        """
+        return cls(loss, weight, target, mask_weights, loss.term, loss.layer, loss.additive, loss.needs_content)
+
+    def measure(self, units: Units) -> Statistic:
+        """Sum up with the features in the precision of sums."""
+        return measure_exactly(self.loss, units)
+
+    def value(self, statistic: Statistic) -> Tensor:
+        """Return weight · what `compare` returns."""
+        return self.weight * self.loss.compare(statistic, self.target)
+
+    def slope(self, statistic: Statistic) -> Tensor:
+        """Return the derivative of the value by the statistic's total, by automatic differentiation."""
+        return self.value_and_slope(statistic, statistic.total.dtype)[1]
+
+    def value_and_slope(self, statistic: Statistic, dtype: torch.dtype) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Return the value and the slope after one call of `compare`.
+
+        Args:
+            statistic: What was measured of the whole image.
+            dtype: Not needed: the slope has the total's.
+
+        Returns:
+            A scalar, and a tensor of the total's shape.
+
+        """
+        with torch.enable_grad():
+            total = statistic.total.detach().requires_grad_()
+            value = self.value(replace(statistic, total=total))
+            slope = torch.autograd.grad(value, total)[0]
+        return value.detach(), slope
+
+    def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
+        """Return what adds the derivative of ⟨slope, total⟩ by the features, by automatic differentiation.
+
+        Args:
+            slope: The derivative by the total, of its shape.
+            units: The units that were measured.
+
+        Returns:
+            A function that adds the derivative to a tensor.
+
+        """
+        return partial(self._add, slope, units)
+
+    def _add(self, slope: Tensor, units: Units, features: Tensor, into: Tensor) -> None:
+        """Add the derivative by the features to a tensor."""
+        with torch.enable_grad():
+            leaf = in_sum_precision(features).detach().requires_grad_()
+            total = self.loss.measure(_exact(units._replace(features=leaf))).total
+            gradient = torch.autograd.grad(total, leaf, slope.to(total))[0]
+        into.add_(gradient)
+
+
+def measure_exactly(loss: AutogradLoss, units: Units) -> Statistic:
+    """Measure units with the features in the precision of sums.
+
+    Args:
+        loss: What measures.
+        units: Units in any precision.
+
+    Returns:
+        The statistic.
+
+    """
+    return loss.measure(_exact(units))
+
+
+def _exact(units: Units) -> Units:
+    """Return units with all features in the precision of sums."""
+    content = None if units.content is None else in_sum_precision(units.content)
+    return units._replace(features=in_sum_precision(units.features), content=content)

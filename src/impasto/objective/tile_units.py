@@ -1,0 +1,185 @@
+"""What a tile sees of an image: the features of the network, the pixels, and which units of them are its own.
+
+It measures images in tiles and knows neither losses by name nor settings.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from impasto.layers import IMAGE, LAYERS, at
+from impasto.losses.base import Measure, Statistic, Units
+from impasto.machine.processes import ALONE, Group
+from impasto.network.vgg import VGG19, Features
+from impasto.objective.wrapping import Margin, wrapped
+from impasto.planning.footprint import IMAGE_BYTES
+from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
+
+__all__ = ["ContentFeatures", "content_features", "measured", "seen_features", "stored_bytes", "units_of", "wraps_of"]
+
+ContentFeatures = Callable[[Tile], Mapping[str, Tensor]]
+"""The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
+
+
+def wraps_of(tiling: Tiling) -> Wraps:
+    """Return along which axes convolutions reach around the image: tiles have a margin instead."""
+    return tiling.wraps if tiling.is_whole else (False, False)
+
+
+def seen_features(
+    network: VGG19, image: Tensor, tile: Tile, layers: Collection[str], *, wraps: Wraps, retain: bool = False
+) -> Features:
+    """Compute what a tile sees.
+
+    Args:
+        network: VGG-19 on the image's device.
+        image: RGB in [0, 1] with its margin, (3, H, W).
+        tile: The part of the image to look at.
+        layers: Layers of the network.
+        wraps: Along which axes convolutions reach around the image.
+        retain: Whether to retain what `network.pullback` needs.
+
+    Returns:
+        The features of the layers, and at the layer `image` the pixels in gray levels.
+
+    """
+    pixels = image[tile.seen()]
+    names = set(layers) - {IMAGE}
+    found = (
+        network.forward(pixels, names, retain=retain, wraps=wraps, cuts=tile.cuts) if names else Features(image.dtype)
+    )
+    found[IMAGE] = pixels * 255
+    return found
+
+
+def units_of(
+    features: Mapping[str, Tensor],
+    tile: Tile,
+    layer: str,
+    mask_weights: Tensor | None = None,
+    *,
+    margin: Margin = (0, 0),
+    content: Tensor | None = None,
+) -> Units:
+    """Return the units that a tile owns; of the pixels, those that it sees, and what it does not own counts 0.
+
+    Args:
+        features: What the tile sees, by layer.
+        tile: The part of the image.
+        layer: A layer of the network, or `image`.
+        mask_weights: How much each unit of the whole image counts, (H, W) at the layer; None: 1.
+        margin: Pixels that the image has beyond its edges.
+        content: The content image's features of the units that the tile owns.
+
+    Returns:
+        The units, with weights where not every unit counts 1.
+
+    """
+    weights = None if mask_weights is None else _owned(mask_weights, tile, layer, margin)
+    if layer == IMAGE:
+        return Units(features[IMAGE], _pixel_weights(features[IMAGE], tile, weights))
+    return Units(features[layer][tile.mine(layer)], weights, content)
+
+
+def _owned(mask_weights: Tensor, tile: Tile, layer: str, margin: Margin) -> Tensor:
+    """Return the weights of the units that a tile owns, (H, W), among those of the image without its margin."""
+    rows, columns = (
+        slice(owned.start - width // at(layer).stride, owned.stop - width // at(layer).stride)
+        for owned, width in zip(tile.owned(layer)[1:], margin, strict=True)
+    )
+    return mask_weights[rows, columns]
+
+
+def _pixel_weights(pixels: Tensor, tile: Tile, weights: Tensor | None) -> Tensor | None:
+    """Return the weights of the pixels that a tile owns and 0 for all others, (H, W); None: 1 for all."""
+    if tile.owned() == tile.seen():
+        return weights
+    found = torch.zeros_like(pixels[0])
+    found[tile.mine()[1:]] = 1 if weights is None else weights
+    return found
+
+
+def content_features(
+    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, storage: Storage
+) -> ContentFeatures:
+    """Return the content image's features for any tile.
+
+    Args:
+        network: VGG-19 on the image's device.
+        content: RGB in [0, 1] with its margin, (3, H, W).
+        layers: Layers of the network.
+        tiles: The tiles that will be asked for.
+        wraps: Along which axes convolutions reach around the image.
+        storage: Whether features are stored as they are, stored in bfloat16, or computed each time.
+
+    Returns:
+        A function of a tile.
+
+    """
+
+    def measure(tile: Tile) -> Mapping[str, Tensor]:
+        found = network.forward(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
+        return {name: features[tile.mine(name)] for name, features in found.items()}
+
+    if storage == "recomputed":
+        return measure
+    dtype = torch.bfloat16 if storage == "bfloat16" else None
+    own = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
+    return own.__getitem__
+
+
+def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
+    """Return the bytes a pixel that `content_features` stores from one evaluation to the next.
+
+    Args:
+        layers: The layers at which losses look at the content image's features.
+        feature: Bytes of one feature.
+
+    Returns:
+        The bytes by how features are stored, the fastest first: as they are; rounded to bfloat16, where that is
+        shorter; or the content image alone, of which they are recomputed.
+
+    """
+    units = sum(LAYERS[name].units for name in layers)
+    short = torch.bfloat16.itemsize
+    rounded: dict[Storage, float] = {"bfloat16": units * short} if feature > short else {}
+    return {"stored": units * feature, **rounded, "recomputed": IMAGE_BYTES}
+
+
+def measured(
+    network: VGG19,
+    image: Tensor,
+    masks: Mapping[str, Tensor | None],
+    measure: Measure,
+    *,
+    tiling: Tiling,
+    group: Group = ALONE,
+) -> dict[str, Statistic]:
+    """Sum up statistics of an image, in tiles.
+
+    Args:
+        network: VGG-19 on the image's device.
+        image: RGB in [0, 1], (3, H, W).
+        masks: The layers to measure, each with the weight of each unit, (H, W); None: 1.
+        measure: What to sum up at each layer.
+        tiling: How the image is divided.
+        group: The processes among which the tiles are divided.
+
+    Returns:
+        The statistic of the whole image by layer.
+
+    """
+    layers = set(masks) - {IMAGE}
+    tiles = tiling.tiles(image.shape[1], image.shape[2], layers)
+    margin, wraps = tiling.margin(layers), wraps_of(tiling)
+    image = wrapped(image, margin)
+    if len(tiles) < group.size:  # too small to divide
+        group = ALONE
+    found: dict[str, Statistic] = {}
+    for tile in group.share(tiles):
+        features = seen_features(network, image, tile, layers, wraps=wraps)
+        for name, mask in masks.items():
+            more = measure(units_of(features, tile, name, mask, margin=margin))
+            found[name] = found[name] + more if name in found else more
+    return {name: statistic.over(group.sum) for name, statistic in found.items()}
