@@ -82,7 +82,7 @@ def release() -> None:
 def _enforce() -> None:
     """Set the parameters of the part of the program that caches least."""
     global _in_force  # noqa: PLW0603 (of the whole process, as the library's are)
-    active = set(_active.values()) or {_DEFAULT}
+    active: set[Keeping] = {*_active.values()} or {_DEFAULT}
     which = next(each for each in _LEAST_FIRST if each in active)
     if which != _in_force:
         _set(which)

@@ -13,9 +13,6 @@ from impasto.machine.processes import local_rank
 from impasto.planning.memory import Budget
 from impasto.settings import Runtime
 
-if sys.platform != "win32":
-    import resource
-
 __all__ = ["budget"]
 
 FREE_FRACTION = 0.8
@@ -61,6 +58,8 @@ def _left_of_addresses() -> float:
     """Return what a limit of the process's address space, such as that of `ulimit -v`, leaves."""
     if sys.platform == "win32":
         return math.inf
+    import resource  # noqa: PLC0415 (not on Windows)
+
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     return math.inf if limit == resource.RLIM_INFINITY else max(0, limit - psutil.Process().memory_info().vms)
 

@@ -1,8 +1,8 @@
 """VGG-19 as a function of an image: features forward, gradients back, both by hand.
 
-Automatic differentiation would retain the input of every convolution for the way back. The filters are fixed, so what is
-needed is where a ReLU let its input pass, a bit a unit, and which of four a pooling chose. The network knows nothing
-of losses.
+Automatic differentiation would retain the input of every convolution for the way back. The filters are fixed, so it
+is enough to know where a ReLU let its input pass, a bit a unit, and which of four a pooling chose. The network knows
+nothing of losses.
 
 Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2016, section 2 (its use here).
 """
@@ -141,7 +141,7 @@ class VGG19:
         """Return the gradient by the image of Σ ⟨cotangent, features⟩, (3, H, W), in the image's dtype.
 
         Args:
-            features: What `forward` returned with `retain`; used up by this call, which releases each layer when it is past.
+            features: What `forward` returned with `retain`; used up by this call, layer by layer.
             cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
                 shape, in place: so none is in memory besides the gradient that it is a part of.
 

@@ -1,8 +1,8 @@
 """The file of a checkpoint: named tensors and a record of plain values by name, as it was written or not at all.
 
 It is a safetensors file whose metadata say that it is a checkpoint of impasto, in which version of the format; they
-hold the record as JSON and a hash of record and tensors. It is written under a temporary name and renamed. Knows nothing of
-runs.
+hold the record as JSON and a hash of record and tensors. It is written under a temporary name and renamed. It knows
+nothing of runs.
 """
 
 import hashlib

@@ -145,7 +145,7 @@ class Scene:
         )
 
     def _finished(self, image: Tensor) -> Tensor:
-        """Return a copy of a painted image with the content's colors and the parts that the mask keeps, as far as asked for."""
+        """Return a copy of a painted image with the content's colors and what the mask keeps, as asked for."""
         keep, image = self.inputs.keep, image.clone()
         if keep is None and self.settings.color == "style":
             return image
