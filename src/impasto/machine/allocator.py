@@ -82,8 +82,8 @@ def release() -> None:
 def _enforce() -> None:
     """Set the parameters of the part of the program that caches least."""
     global _in_force  # noqa: PLW0603 (of the whole process, as the library's are)
-    active: set[Keeping] = {*_active.values()} or {_DEFAULT}
-    which = next(each for each in _LEAST_FIRST if each in active)
+    active = [*_active.values()] or [_DEFAULT]
+    which = _LEAST_FIRST[min(map(_LEAST_FIRST.index, active))]
     if which != _in_force:
         _set(which)
         _in_force = which

@@ -93,8 +93,8 @@ def regions(
             area = area * free
         if area is not None and float(area.sum()) < MIN_REGION_PIXELS:
             raise PictureError(
-                f"{name} covers {float(area.sum()):.0f} of {size} pixels; it needs at least {MIN_REGION_PIXELS} at every "
-                "stage, so make it larger, or give a larger first_size."
+                f"{name} covers {float(area.sum()):.0f} of {size} pixels; it needs at least {MIN_REGION_PIXELS} at "
+                "every stage, so make it larger, or give a larger first_size."
             )
         listed.append(Region(blended, area, name))
     return listed
