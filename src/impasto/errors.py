@@ -105,7 +105,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(
         isinstance(each, MemoryError)
         or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
-        or (not isinstance(each, ImpastoError) and _MEMORY_WORDS.search(str(each)) is not None)
+        or (not isinstance(each, ImpastoError) and _MEMORY_WORDS.search(_said(each)) is not None)
         for each in _causes(error)
     )
 
@@ -136,6 +136,14 @@ def out_of_memory_as(work: str) -> Generator[None, None, None]:
     raise OutOfMemoryError(
         f"the memory did not suffice to {work}; close other programs, or let this process have more memory."
     )
+
+
+def _said(error: BaseException) -> str:
+    """Return the words of an error; of one that cannot say them, none."""
+    try:
+        return str(error)
+    except Exception:  # an error of another library, raised without what its message needs
+        return ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -125,7 +125,7 @@ def test_an_image_whose_units_32_bits_cannot_count_is_refused(weights):
     large = torch.empty(1, device="meta").expand(3, 30000, 30000)
     with pytest.raises(ValueError, match="30000 × 30000 pixels is too large"):
         FusedNetwork(weights, VGG19(weights)._pool, "zeros").forward(
-            large, DEFAULT, wraps=(False, False), cuts=Cuts(), keep=False
+            large, DEFAULT, wraps=(False, False), cuts=Cuts(), retain=False
         )
 
 
