@@ -107,5 +107,5 @@ def test_under_a_limit_of_memory_every_step_ends_or_says_in_a_sentence_that_memo
     lines = [line.rsplit(" ", 2) for line in done.stdout.splitlines()]
     assert len(lines) == 5 * len(STEPS), done.stdout
     assert {said for *_, said in lines} <= {"done", "OutOfMemoryError", "SpaceError"}, done.stdout
-    for name in STEPS.keys() - {"finish"}:  # which takes little
+    for name in STEPS.keys() - {"load the network", "finish"}:  # which may find what a step before has freed
         assert any(line[0] == name and line[2] != "done" for line in lines), f"{name} met no limit:\n{done.stdout}"

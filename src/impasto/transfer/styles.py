@@ -39,9 +39,9 @@ class Style:
     scale: float = 1.0
     """The scale of the strokes, times `style_scale` of the settings; above 0 and at most 10."""
     mask: Mask | None = None
-    """Which part of the painting counts; all of it, if not given."""
+    """The part of the painting that counts; all of it, if not given."""
     region: Mask | None = None
-    """Which part of the picture it paints; if not given, all that no other style's region claims."""
+    """The part of the picture that the style paints; if not given, all that no other style's region claims."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "picture", Picture.of(self.picture))
