@@ -10,7 +10,7 @@ configuration E.
 from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["CONVOLUTIONS", "IMAGE", "LAYERS", "Layer", "at", "steps", "up_to"]
+__all__ = ["CONVOLUTIONS", "IMAGE", "LAYERS", "Layer", "layer_named", "steps", "up_to"]
 
 IMAGE = "image"
 """The name of the pixels themselves, among layers that losses look at."""
@@ -71,7 +71,7 @@ CONVOLUTIONS = tuple(layer for layer in LAYERS.values() if not layer.is_pool)
 _PIXELS = Layer(IMAGE, 3, 3, 1, 0)
 
 
-def at(name: str) -> Layer:
+def layer_named(name: str) -> Layer:
     """Return the layer of a name, the pixels' included."""
     return _PIXELS if name == IMAGE else LAYERS[name]
 

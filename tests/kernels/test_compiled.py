@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import impasto
-from impasto.kernels.cpu.compiled import fits
+from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.kernels.cpu.pooling import Pool
-from impasto.kernels.cpu.relu import by_bits, by_output
+from impasto.kernels.cpu.relu import clear_by_bits, clear_by_output
 from impasto.optimizers import lbfgs_history
 
 
@@ -22,12 +22,12 @@ def some(shape, dtype, seed=0):
 @pytest.fixture
 def without_loops(monkeypatch):
     for module in ("kernels.cpu.pooling", "kernels.cpu.relu", "optimizers.lbfgs_history"):
-        monkeypatch.setattr(f"impasto.{module}.fits", lambda *_: False)
+        monkeypatch.setattr(f"impasto.{module}.has_loops_for", lambda *_: False)
 
 
 @pytest.fixture
 def with_loops():
-    if not fits(torch.ones(1)):
+    if not has_loops_for(torch.ones(1)):
         pytest.skip("no numba, or another OpenMP than GNU's")
 
 
@@ -51,7 +51,7 @@ def test_max_pooling_and_its_way_back_are_torchs(how, dtype, shape, threads, req
     assert torch.equal(pooled.float(), expected)
     cotangent = some(expected.shape[1:], dtype, seed=1)
     expected.backward(cotangent.float())
-    found = Pool("max").way_back(signal, pooled)(cotangent.clone())
+    found = Pool("max").make_pullback(signal, pooled)(cotangent.clone())
     assert found.dtype == dtype
     assert torch.equal(found.float(), leaf.grad * (signal > 0))
 
@@ -59,7 +59,7 @@ def test_max_pooling_and_its_way_back_are_torchs(how, dtype, shape, threads, req
 @both
 @dtypes
 @shapes
-@pytest.mark.parametrize("way", [by_bits, by_output])
+@pytest.mark.parametrize("way", [clear_by_bits, clear_by_output])
 def test_the_way_back_through_a_relu(how, dtype, shape, way, request):
     request.getfixturevalue(how)
     output, cotangent = some(shape, dtype).relu(), some(shape, dtype, seed=1)
@@ -70,7 +70,7 @@ def test_the_way_back_through_a_relu(how, dtype, shape, way, request):
 
 @pytest.mark.parametrize("signal", [torch.ones(1, 4, 4, 4, dtype=torch.float64), torch.ones(1, 4, 4, 4)])
 def test_double_precision_and_other_layouts_have_no_loops(signal):
-    assert not fits(signal, torch.channels_last)
+    assert not has_loops_for(signal, torch.channels_last)
 
 
 @both
@@ -101,10 +101,10 @@ COMPUTES = """
 import torch
 from impasto.kernels.cpu.compiled import relu
 from impasto.kernels.cpu.compiled.threads import _HAS_CACHE_FOLDER
-from impasto.kernels.cpu.relu import by_bits
+from impasto.kernels.cpu.relu import clear_by_bits
 values = torch.tensor([-1.0, 2.0]).reshape(1, 1, 1, 2).contiguous(memory_format=torch.channels_last)
 cotangent = torch.ones_like(values)
-by_bits(values)(cotangent)
+clear_by_bits(values)(cotangent)
 assert cotangent.tolist() == [[[[0.0, 1.0]]]]
 """
 

@@ -108,8 +108,8 @@ def test_back_through_a_frame_and_a_relu(dtype, channels, height, width, around)
         (None, frame, features, None, factor, content, True, shape, wide),
     ):
         *first, clears, shape, like = arguments
-        found = triton_layers.mask(*first, clears=clears, shape=shape, like=like)
-        near(found, layer_operators.mask(*arguments), dtype)
+        found = triton_layers.relu_backward(*first, clears=clears, shape=shape, like=like)
+        near(found, layer_operators.relu_backward(*arguments), dtype)
 
 
 @DTYPES
@@ -121,7 +121,7 @@ def test_back_through_a_gram_matrix(dtype, channels, height, width, around):
     framed, _ = layer_operators.activate(
         random(1, channels, height, width, seed=1, dtype=dtype), random(channels, seed=2, dtype=dtype), frame, False
     )
-    features = frame.inside(framed)
+    features = frame.interior(framed)
     moments = random(channels, channels + 1, seed=3) / channels
     matrix, offset = moments[:, :channels], moments[:, channels]
     matrix = (matrix + matrix.T) / 2
@@ -157,8 +157,8 @@ def test_the_first_layer_and_back(dtype, around, channels):
     expected = layer_operators.first_forward(image, own, scale, shift, weight.float(), bias.float(), frame).to(dtype)
     near(found, expected, dtype)
     cotangent = random(1, channels, height, width, seed=1, dtype=dtype)
-    back = triton_layers.first_back(cotangent, weight, scale, torch.float32)
-    wanted = layer_operators.first_back(cotangent.float(), weight.float(), scale, torch.float32)
+    back = triton_layers.first_backward(cotangent, weight, scale, torch.float32)
+    wanted = layer_operators.first_backward(cotangent.float(), weight.float(), scale, torch.float32)
     tolerance = (1e-3 if dtype == torch.float32 else 1e-2) * float(wanted.abs().max())
     torch.testing.assert_close(back, wanted, rtol=0, atol=tolerance)
 
@@ -170,7 +170,7 @@ def test_moments(dtype, channels, height, width):
     framed, _ = layer_operators.activate(
         random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype), frame, False
     )
-    features = frame.inside(framed)[0]
+    features = frame.interior(framed)[0]
     weights = random(height, width, seed=2).abs().to(dtype).float()
     for weighing in (None, weights):
         found = triton_statistics.moments(features, weighing).sum(0)
@@ -192,7 +192,7 @@ def test_the_distance_of_a_gram_matrix_and_its_slope(channels):
 @pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (512, 3, 17)])
 def test_the_distance_from_the_content(dtype, channels, height, width):
     frame = Frame.of(border("replicate"), height, width)
-    features = frame.inside(frame.put(random(1, channels, height, width, dtype=dtype)))[0]
+    features = frame.interior(frame.pad(random(1, channels, height, width, dtype=dtype)))[0]
     content = random(1, channels, height, width, seed=1, dtype=dtype)[0]
     found = triton_statistics.square_distance(features, content).sum()
     torch.testing.assert_close(found, statistic_operators.square_distance(features, content).sum(), rtol=1e-5, atol=0)

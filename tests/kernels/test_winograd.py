@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from impasto.kernels.cpu.packed_filters import prepare
-from impasto.kernels.cpu.winograd import F2, F4, prepare_lines, savings
+from impasto.kernels.cpu.winograd import F2, F4, prepare_lines, winograd_choices
 
 DOUBLE = torch.float64
 
@@ -51,7 +51,7 @@ def test_its_rounding_in_bfloat16_is_as_documented(scheme, least, most):
 
 
 tiles = pytest.mark.skipif(
-    "tiles" not in savings(torch.device("cpu"), torch.float32), reason="no numba, or another OpenMP than GNU's"
+    "tiles" not in winograd_choices(torch.device("cpu"), torch.float32), reason="no numba, or another OpenMP than GNU's"
 )
 
 
@@ -86,6 +86,6 @@ def test_in_tiles_it_is_the_convolution(size, channels, zeros, relu, threads):
 
 def test_ways_to_save_depend_on_device_and_precision():
     cpu = torch.device("cpu")
-    assert savings(torch.device("cuda"), torch.float32) == savings(cpu, torch.float64) == ("off",)
-    assert savings(cpu, torch.bfloat16) == ("off", "lines")
-    assert savings(cpu, torch.float32)[:2] == ("off", "lines")
+    assert winograd_choices(torch.device("cuda"), torch.float32) == winograd_choices(cpu, torch.float64) == ("off",)
+    assert winograd_choices(cpu, torch.bfloat16) == ("off", "lines")
+    assert winograd_choices(cpu, torch.float32)[:2] == ("off", "lines")

@@ -76,7 +76,7 @@ def _fused_steps(pooling: Pooling, layers: Collection[str], feature: int) -> Ite
         if last.is_pool:
             retained += last.units * layer_operators.CHOICE_BYTES + (raw if pooling == "l2" else 0.0)
         elif not is_wanted:
-            retained += last.units * layer_operators.MASK_BYTES
+            retained += last.units * layer_operators.RELU_BYTES
         backward = max(output + raw, raw + before)
         if is_first:
             backward = output + layer_operators.SPREAD_NUMBERS * feature + IMAGE_BYTES

@@ -26,10 +26,10 @@ from impasto.network.weights import Weights
 from impasto.planning.tiles import GPU_UNITS, Cuts, Wraps
 from impasto.settings.choices import Padding
 
-__all__ = ["FusedNetwork", "Passed"]
+__all__ = ["FusedNetwork", "PassedStep"]
 
 
-class Passed(NamedTuple):
+class PassedStep(NamedTuple):
     """A step of the network that was passed, and what going back needs."""
 
     step: Sequence[Layer]
@@ -62,7 +62,7 @@ class FusedNetwork:
 
     def forward(
         self, image: Tensor, layers: Collection[str], *, wraps: Wraps, cuts: Cuts, retain: bool
-    ) -> tuple[dict[str, Tensor], list[Passed]]:
+    ) -> tuple[dict[str, Tensor], list[PassedStep]]:
         """Compute features of an image.
 
         Args:
@@ -83,7 +83,7 @@ class FusedNetwork:
         if (size[0] + 2) * (size[1] + 2) * len(self._first[1]) >= GPU_UNITS:
             raise ValueError(f"an image of {size[1]} × {size[0]} pixels is too large to be computed whole; use tiles")
         found: dict[str, Tensor] = {}
-        passed: list[Passed] = []
+        passed: list[PassedStep] = []
         frame, signal = Frame.of(border(self.padding, wraps, cuts, first=True), *size), image
         around = border(self.padding, wraps, cuts)
         listed = steps(layers)
@@ -94,7 +94,7 @@ class FusedNetwork:
             is_framed = any(not following[0].is_pool for following in listed[place + 1 : place + 2])
             before, frame = frame, Frame.of(around, *size) if is_framed else NO_FRAME
             signal, bits, raw = self._pass(step, signal, before, frame, remember=retain)
-            features = frame.inside(signal)  # (1, C, H, W)
+            features = frame.interior(signal)  # (1, C, H, W)
             is_wanted = last.name in layers
             if is_wanted:
                 found[last.name] = features[0]
@@ -103,7 +103,9 @@ class FusedNetwork:
                 retained = raw if last.is_pool and self.pool.kind == "l2" else None
                 retained = features if first.name == "conv1_1" and not is_wanted else retained
                 back = NO_FRAME if frame.is_zeros else frame
-                passed.append(Passed(step, torch.Size((1, features.shape[1], *shape)), back, before, bits, retained))
+                passed.append(
+                    PassedStep(step, torch.Size((1, features.shape[1], *shape)), back, before, bits, retained)
+                )
         return found, passed
 
     def _pass(
@@ -123,7 +125,7 @@ class FusedNetwork:
         return *layer_operators.activate(raw, bias, frame, remember), None
 
     def pullback(
-        self, found: dict[str, Tensor], passed: list[Passed], cotangents: Mapping[str, Sequence[Cotangent]]
+        self, found: dict[str, Tensor], passed: list[PassedStep], cotangents: Mapping[str, Sequence[Cotangent]]
     ) -> Tensor:
         """Return the gradient by the image; uses up the features and the steps.
 
@@ -155,7 +157,7 @@ class FusedNetwork:
                 wide = _before_relu(wide, at, features, added, like=self._first[0])
                 if first.name == "conv1_1":
                     weight, _ = self._first
-                    image = layer_operators.first_back(wide, weight, self._convention[0], self._image_dtype)
+                    image = layer_operators.first_backward(wide, weight, self._convention[0], self._image_dtype)
                     return at.before.fold(image[None])[0]
             del features
             wide = self._back(wide, at.before, first.name)
@@ -167,7 +169,7 @@ class FusedNetwork:
         return _convolved(cotangent, self._turned[name], padding)
 
     def _before_pool(
-        self, wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent]
+        self, wide: Tensor | None, at: PassedStep, features: Tensor | None, added: Sequence[Cotangent]
     ) -> Tensor:
         """Go back through the frame of a pooling's output, and through the pooling."""
         frame = at.frame
@@ -213,7 +215,7 @@ def _convolved(signal: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
 
 
 def _before_relu(
-    wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
+    wide: Tensor | None, at: PassedStep, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
 ) -> Tensor:
     """Go back through the frame of a ReLU's output, what losses add there, and the ReLU."""
     signal = at.retained if features is None else features[None]
@@ -227,7 +229,7 @@ def _before_relu(
         aim = others[0] if others else None
         factor, content = (aim.factor, aim.content) if isinstance(aim, Difference) else (None, None)
         bits = at.bits if features is None else None
-        wide = layer_operators.mask(wide, frame, signal, bits, factor, content, not fused, at.shape, like)
+        wide = layer_operators.relu_backward(wide, frame, signal, bits, factor, content, not fused, at.shape, like)
         frame = NO_FRAME
     for cotangent in fused:
         inner, place = _within(cotangent), None

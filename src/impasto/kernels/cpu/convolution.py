@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.kernels.borders import Border
-from impasto.kernels.cpu.packed_filters import Filter, prepare, product
+from impasto.kernels.cpu.packed_filters import Filter, convolve_by_product, prepare
 from impasto.kernels.cpu.winograd import F2, F4, Scheme, prepare_lines
 from impasto.settings.choices import Winograd
 
@@ -37,7 +37,7 @@ class Convolution:
     """(out, in, 3, 3)."""
     bias: Tensor
     """(out,)."""
-    saving: Winograd = "off"
+    winograd: Winograd = "off"
     """How to save multiplications where that pays, by Winograd's algorithm: F(4, 3), or forward in bfloat16 F(2, 3),
     since features bear less rounding than gradients (docs/notes/speed.md)."""
 
@@ -66,13 +66,13 @@ class Convolution:
         above, below, *_ = border.cuts
         if border.rows is None:
             return self._across(cotangent, (1 + above, 1 + below), border)
-        wide = self.pullback_beyond(cotangent, border)
+        wide = self.pullback_with_border(cotangent, border)
         gradient = wide[:, :, 1 - above : wide.shape[2] - 1 + below]
         for end, edge in border.copied(2):
             gradient[:, :, edge] += wide[:, :, end]
         return gradient
 
-    def pullback_beyond(self, cotangent: Tensor, border: Border) -> Tensor:
+    def pullback_with_border(self, cotangent: Tensor, border: Border) -> Tensor:
         """Return the same with a row more above and below where the signal is not cut: for what stands beyond."""
         return self._across(cotangent, (2, 2), border)
 
@@ -93,7 +93,7 @@ class Convolution:
 
     def _narrow(self, strip: Tensor) -> Tensor:
         """Go forward through a strip with its border, of three rows or three columns."""
-        return product(strip, self.weight, self.bias).clamp_min_(0)
+        return convolve_by_product(strip, self.weight, self.bias).clamp_min_(0)
 
     def _beyond(self, column: Tensor, end: int) -> Tensor:
         """Return what the column at an end of a cotangent, (out, H), gives to the one beyond, (1, in, H + 2)."""
@@ -115,9 +115,9 @@ class Convolution:
     def _prepared(self, scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
         plain = prepare(weight, bias, relu=relu)
         narrow, wide = sorted(weight.shape[:2])
-        if self.saving == "off" or narrow < _CHANNELS[self.saving][0] or wide < _CHANNELS[self.saving][1]:
+        if self.winograd == "off" or narrow < _CHANNELS[self.winograd][0] or wide < _CHANNELS[self.winograd][1]:
             return plain
-        if self.saving == "tiles":
+        if self.winograd == "tiles":
             from impasto.kernels.cpu.winograd.tiles import prepare_tiles  # noqa: PLC0415 (not everywhere)
 
             fast = prepare_tiles(weight, bias, relu=relu)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Filter", "Zeros", "prepare", "product"]
+__all__ = ["Filter", "Zeros", "convolve_by_product", "prepare"]
 
 Zeros = tuple[int, int, int, int]
 """Rows of zeros above and below a signal, and columns on its left and right."""
@@ -39,7 +39,7 @@ def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -
     return _unevenly((_packed if _packs(weight) else _plain)(weight, bias, relu=relu))
 
 
-def product(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def convolve_by_product(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return the convolution of a signal of few positions, with nothing around it, as one product of matrices.
 
     For a strip that is three columns wide, oneDNN takes up to a hundred times longer than for one of three rows.

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.kernels.cpu.bitmasks import Bits, as_bits, is_less
-from impasto.kernels.cpu.compiled import fits
+from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.settings.choices import Pooling
 
 __all__ = ["Pool", "Pullback", "retained_bytes"]
@@ -27,7 +27,7 @@ class Pool(NamedTuple):
     scale: float = 1.0
 
     @property
-    def goes_past_relu(self) -> bool:
+    def includes_relu(self) -> bool:
         """Whether its way back is that through a ReLU before it as well."""
         return self.kind == "max"
 
@@ -37,7 +37,7 @@ class Pool(NamedTuple):
             return _largest(signal)
         return (functional.avg_pool2d(signal, 2) if self.kind == "average" else _norm(signal)) * self.scale
 
-    def way_back(self, signal: Tensor, pooled: Tensor) -> Pullback:
+    def make_pullback(self, signal: Tensor, pooled: Tensor) -> Pullback:
         """Return the way back from `pooled` to `signal`, which holds no more of them than it needs."""
         if self.kind == "max":
             return _max_pullback(signal, pooled)
@@ -62,10 +62,10 @@ def retained_bytes(kind: Pooling, feature: int) -> float:
 
 
 def _largest(signal: Tensor) -> Tensor:
-    if fits(signal, torch.channels_last):
-        from impasto.kernels.cpu.compiled.pooling import largest  # noqa: PLC0415 (not everywhere)
+    if has_loops_for(signal, torch.channels_last):
+        from impasto.kernels.cpu.compiled.pooling import max_pool  # noqa: PLC0415 (not everywhere)
 
-        return largest(signal)
+        return max_pool(signal)
     upper_left, upper_right, lower_left, lower_right = _quarters(signal)
     return upper_left.maximum(upper_right).maximum(lower_left.maximum(lower_right))
 
@@ -75,7 +75,7 @@ def _max_pullback(signal: Tensor, pooled: Tensor) -> Pullback:
 
     So this is the way back through the ReLU before the pooling as well.
     """
-    if fits(signal, torch.channels_last):
+    if has_loops_for(signal, torch.channels_last):
         return _compiled_pullback(signal)
     upper_left, upper_right, lower_left, lower_right = _quarters(as_bits(signal))
     lower = is_less(upper_left.maximum(upper_right), as_bits(pooled))
@@ -107,7 +107,7 @@ def _compiled_pullback(signal: Tensor) -> Pullback:
 
     def pullback(cotangent: Tensor) -> Tensor:
         gradient = _room(cotangent, shape)
-        pooling.spread(cotangent.contiguous(memory_format=torch.channels_last), chosen, gradient)
+        pooling.unpool(cotangent.contiguous(memory_format=torch.channels_last), chosen, gradient)
         return gradient
 
     return pullback

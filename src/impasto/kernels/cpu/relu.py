@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from impasto.kernels.cpu.bitmasks import Bits, as_bits, is_less
-from impasto.kernels.cpu.compiled import fits
+from impasto.kernels.cpu.compiled import has_loops_for
 
-__all__ = ["RETAINED_BYTES", "Clear", "by_bits", "by_output"]
+__all__ = ["RETAINED_BYTES", "Clear", "clear_by_bits", "clear_by_output"]
 
 RETAINED_BYTES = 1 / 8
 """Bytes a unit that `by_bits` retains; `by_output` retains nothing but the output."""
@@ -20,7 +20,7 @@ Clear = Callable[[Tensor], object]
 """Set a cotangent to 0, in place, where the ReLU let nothing pass."""
 
 
-def by_output(output: Tensor) -> Clear:
+def clear_by_output(output: Tensor) -> Clear:
     """Remember the output itself."""
 
     def clear(cotangent: Tensor) -> object:
@@ -29,9 +29,9 @@ def by_output(output: Tensor) -> Clear:
     return clear
 
 
-def by_bits(output: Tensor) -> Clear:
+def clear_by_bits(output: Tensor) -> Clear:
     """Remember where the output is above 0, a bit a unit."""
-    if fits(output, torch.channels_last):
+    if has_loops_for(output, torch.channels_last):
         from impasto.kernels.cpu.compiled import relu  # noqa: PLC0415 (not everywhere)
 
         packed = relu.pack(output)

@@ -12,7 +12,7 @@ from torch import Tensor
 from impasto.kernels.borders import Border
 from impasto.kernels.cpu.convolution import Convolution
 from impasto.kernels.cpu.pooling import Pool, Pullback
-from impasto.kernels.cpu.relu import by_bits
+from impasto.kernels.cpu.relu import clear_by_bits
 from impasto.planning.tiles import BAND, bands
 
 __all__ = ["BAND_SIGNALS", "forward"]
@@ -25,34 +25,34 @@ _BUSY = 4 * BAND
 
 
 def forward(
-    convolution: Convolution, border: Border, pool: Pool, signal: Tensor, *, keep: bool
+    convolution: Convolution, border: Border, pool: Pool, signal: Tensor, *, retain: bool
 ) -> tuple[Tensor, Pullback | None]:
     """Return the pooled output of a convolution, (1, out, H // 2, W // 2), and the way back, if it is to be kept."""
     above, below, left, right = border.cuts
     height, width = (signal.shape[2] - above - below) // 2, (signal.shape[3] - left - right) // 2
     channels = len(convolution.bias)
     pooled = _empty((1, channels, height, width), signal)
-    ways_back: list[tuple[slice, Pullback]] = []
+    pullbacks: list[tuple[slice, Pullback]] = []
     at_once = BAND if signal.device.type == "cpu" else _BUSY
     for rows in bands(2 * height, 2 * width * channels, at_once):
         output = convolution.forward(signal, border, rows)
         part = pool.forward(output)
         pooled[:, :, rows.start // 2 : rows.stop // 2] = part
-        if keep:
-            ways_back.append((rows, _through(pool, output, part)))
+        if retain:
+            pullbacks.append((rows, _through(pool, output, part)))
         del output
-    if not keep:
+    if not retain:
         return pooled, None
     shape = signal.shape
-    return pooled, lambda cotangent: _pullback(convolution, border, ways_back, cotangent, shape)
+    return pooled, lambda cotangent: _pullback(convolution, border, pullbacks, cotangent, shape)
 
 
 def _through(pool: Pool, output: Tensor, pooled: Tensor) -> Pullback:
     """Return the way back through a pooling and the ReLU before it."""
-    back = pool.way_back(output, pooled)
-    if pool.goes_past_relu:
+    back = pool.make_pullback(output, pooled)
+    if pool.includes_relu:
         return back
-    clear = by_bits(output)
+    clear = clear_by_bits(output)
 
     def pullback(cotangent: Tensor) -> Tensor:
         cotangent = back(cotangent)
@@ -65,7 +65,7 @@ def _through(pool: Pool, output: Tensor, pooled: Tensor) -> Pullback:
 def _pullback(
     convolution: Convolution,
     border: Border,
-    ways_back: Sequence[tuple[slice, Pullback]],
+    pullbacks: Sequence[tuple[slice, Pullback]],
     cotangent: Tensor,
     shape: Sequence[int],
 ) -> Tensor:
@@ -73,9 +73,9 @@ def _pullback(
     gradient = _empty(shape, cotangent)
     height, above = shape[2], border.cuts.above
     edges: list[Tensor] = []
-    for rows, back in ways_back:
-        by_output = back(cotangent[:, :, rows.start // 2 : rows.stop // 2])
-        part = convolution.pullback_beyond(by_output, border)
+    for rows, back in pullbacks:
+        clear_by_output = back(cotangent[:, :, rows.start // 2 : rows.stop // 2])
+        part = convolution.pullback_with_border(clear_by_output, border)
         start = rows.start + above - 1  # the signal's row that the first of these is
         if rows.start:
             gradient[:, :, start : start + 2] += part[:, :, :2]

@@ -5,5 +5,5 @@
   and as one Triton kernel where Triton is. `impasto.network.whole_image` makes VGG-19 of them and of cuDNN's
   convolutions.
 - `triton_layers`, `triton_statistics`, `triton_history`: the Triton kernels, which the operators import at first use.
-- `dispatch`: which tensors go this way. `warm_up`, `wake`: load the kernels and the driver before they are used.
+- `dispatch`: which tensors go this way. `warm_up`, `preloading`: load the kernels and the driver before they are used.
 """

@@ -55,18 +55,18 @@ class Frame(NamedTuple):
         rows, columns = self.size(height, width)
         return rows - 2, columns - 2
 
-    def inside(self, framed: Tensor) -> Tensor:
+    def interior(self, framed: Tensor) -> Tensor:
         """View the signal in a framed one."""
         height, width = framed.shape[2:]
         return framed[:, :, self.above : height - self.below, self.left : width - self.right]
 
-    def put(self, signal: Tensor) -> Tensor:
+    def pad(self, signal: Tensor) -> Tensor:
         """Return a framed copy of a signal."""
         batch, channels, height, width = signal.shape
         framed = torch.zeros(
             (batch, channels, *self.size(height, width)), dtype=signal.dtype, device=signal.device
         ).contiguous(memory_format=torch.channels_last)
-        self.inside(framed).copy_(signal)
+        self.interior(framed).copy_(signal)
         for edge, beyond in self._columns(width):
             framed[..., beyond] = framed[..., edge]
         for edge, beyond in self._rows(height):
@@ -83,7 +83,7 @@ class Frame(NamedTuple):
             wide[:, :, edge] += wide[:, :, beyond]
         for edge, beyond in self._columns(width):
             wide[..., edge] += wide[..., beyond]
-        return self.inside(wide)
+        return self.interior(wide)
 
     def _rows(self, height: int) -> list[tuple[int, int]]:
         """List which row is copied to which, among those of a framed signal."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.kernels.cuda import dispatch
-from impasto.kernels.cuda.operator import changing, operator
+from impasto.kernels.cuda.operator import mutating_operator, operator
 
 __all__ = ["advance", "combination", "complete", "products", "solve"]
 
@@ -18,7 +18,7 @@ _MOST_ROWS = 1024
 """Pairs of a history whose small matrices one program of a GPU works on."""
 
 
-@changing("changes", "last_gradient")
+@mutating_operator("changes", "last_gradient")
 def complete(
     steps: Tensor,
     changes: Tensor,
@@ -109,7 +109,7 @@ def combination(
     return direction
 
 
-@changing("products", "squares", "lengths", "ages", "last_loss", "share", "longest")
+@mutating_operator("products", "squares", "lengths", "ages", "last_loss", "share", "longest")
 def solve(
     sums: Tensor,
     found: Tensor,
@@ -187,7 +187,7 @@ def solve(
     return by_step, -scale * by_change, scale.to(lengths), flags
 
 
-@changing("last_image", "steps", "ages", "moved")
+@mutating_operator("last_image", "steps", "ages", "moved")
 def advance(
     direction: Tensor,
     move: Tensor,

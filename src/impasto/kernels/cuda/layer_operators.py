@@ -17,25 +17,25 @@ from impasto.kernels.cuda.operator import operator
 
 __all__ = [
     "CHOICE_BYTES",
-    "MASK_BYTES",
+    "RELU_BYTES",
     "SPREAD_NUMBERS",
     "activate",
-    "first_back",
+    "first_backward",
     "first_forward",
     "linear",
-    "mask",
     "pool",
+    "relu_backward",
     "unpool",
 ]
 
 CHOICE_BYTES = 1
 """Bytes that `pool` remembers for each unit of its output: which of four it took."""
 
-MASK_BYTES = 1 / 8
+RELU_BYTES = 1 / 8
 """Bytes a unit that `activate` remembers of a ReLU."""
 
 SPREAD_NUMBERS = 3 * 3 * 3
-"""Numbers a pixel that `first_back` gives to the inputs of conv1_1 before they are added up."""
+"""Numbers a pixel that `first_backward` gives to the inputs of conv1_1 before they are added up."""
 
 
 @operator
@@ -69,17 +69,17 @@ def first_forward(
         return triton_layers.first_forward(image, Frame(*around), scale, shift, weight, bias, Frame(*frame))
     factor, summand = (torch.tensor(each, dtype=image.dtype)[:, None, None].to(image.device) for each in (scale, shift))
     signal = (image * factor + summand).to(weight.dtype)[None]
-    output = functional.conv2d(Frame(*around).put(signal), weight, bias).relu_()
-    return Frame(*frame).put(output)
+    output = functional.conv2d(Frame(*around).pad(signal), weight, bias).relu_()
+    return Frame(*frame).pad(output)
 
 
 @operator
-def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
+def first_backward(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
     """Return the gradient by the framed image, (3, H + 2, W + 2), from that by conv1_1's convolution, (1, C, H, W)."""
     if dispatch.uses_triton(cotangent) and dtype == torch.float32:
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.first_back(cotangent, weight, scale, dtype)
+        return triton_layers.first_backward(cotangent, weight, scale, dtype)
     wide = functional.conv_transpose2d(cotangent, weight)[0].to(dtype)
     return (wide * torch.tensor(scale, dtype=dtype)[:, None, None].to(wide.device)).contiguous()
 
@@ -93,7 +93,7 @@ def activate(raw: Tensor, bias: Tensor, frame: Sequence[int], remember: bool) ->
         return triton_layers.activate(raw, bias, Frame(*frame))
     output = _active(raw, bias)
     bits = _packed(output[0].permute(1, 2, 0) > 0) if remember else output.new_empty(0, dtype=torch.uint8)
-    return Frame(*frame).put(output), bits
+    return Frame(*frame).pad(output), bits
 
 
 @operator
@@ -123,7 +123,7 @@ def pool(
         places = torch.arange(4, dtype=torch.uint8, device=raw.device).view(4, 1, 1, 1, 1)
         chosen = ((fours > 0).to(torch.uint8) << places).sum(0)
     choices = chosen.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if remember else _nothing(raw)
-    return Frame(*frame).put(pooled), choices
+    return Frame(*frame).pad(pooled), choices
 
 
 @operator
@@ -163,7 +163,7 @@ def unpool(
 
 
 @operator
-def mask(
+def relu_backward(
     wide: Tensor | None,
     frame: Sequence[int],
     features: Tensor | None,
@@ -191,7 +191,7 @@ def mask(
     if dispatch.uses_triton(like):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.mask(
+        return triton_layers.relu_backward(
             wide, Frame(*frame), features, bits, factor, content, clears=clears, shape=shape, like=like
         )
     gradient = _start(wide, frame, shape, like)

@@ -9,14 +9,14 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-__all__ = ["changing", "operator"]
+__all__ = ["mutating_operator", "operator"]
 
 Operator = TypeVar("Operator", bound=Callable[..., Any])
 
 _LIBRARY = torch.library.Library("impasto", "DEF")
 
 
-def changing(*names: str) -> Callable[[Operator], Operator]:
+def mutating_operator(*names: str) -> Callable[[Operator], Operator]:
     """Make a function an operator of PyTorch, `impasto::name`, for all devices, that changes some of its arguments.
 
     `torch.library.custom_op` does the same, and loads PyTorch's compiler, which takes a second.
@@ -31,5 +31,5 @@ def changing(*names: str) -> Callable[[Operator], Operator]:
     return define
 
 
-operator = changing()
+operator = mutating_operator()
 """Make a function an operator that changes none of its arguments."""

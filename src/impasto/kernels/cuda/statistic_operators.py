@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from impasto.kernels.cuda import dispatch
-from impasto.kernels.cuda.operator import changing, operator
+from impasto.kernels.cuda.operator import mutating_operator, operator
 
 __all__ = ["add_excess", "excess", "gram_distance", "moments", "square_distance"]
 
@@ -80,7 +80,7 @@ def excess(gray: Tensor) -> Tensor:
     return (gray - gray.clamp(0, 255)).square().sum()[None]
 
 
-@changing("into")
+@mutating_operator("into")
 def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
     """Add factor · (x - the nearest in 0 … 255) to a gradient by gray levels x, both (3, H, W)."""
     if dispatch.uses_triton(gray):

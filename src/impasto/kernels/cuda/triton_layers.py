@@ -20,7 +20,7 @@ from torch import Tensor
 from impasto.kernels.cuda.frame import Frame
 from impasto.kernels.cuda.triton_product import product
 
-__all__ = ["activate", "first_back", "first_forward", "linear", "mask", "pool", "unpool"]
+__all__ = ["activate", "first_backward", "first_forward", "linear", "pool", "relu_backward", "unpool"]
 
 _POSITIONS, _CHANNELS = 64, 64
 """Of a block; fewer channels where a layer has fewer."""
@@ -190,7 +190,7 @@ def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row,
 
 
 @_kernel
-def _mask(wide, wide_row, features, features_row, bits, content, content_row, factor, gradient,
+def _relu_backward(wide, wide_row, features, features_row, bits, content, content_row, factor, gradient,
           height, width, channels, above, left, first_row, last_row, first_column, last_column,
           has_wide: tl.constexpr, has_features: tl.constexpr, has_bits: tl.constexpr, has_content: tl.constexpr,
           clears: tl.constexpr, copies: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
@@ -488,7 +488,7 @@ def unpool(
     return gradient
 
 
-def mask(
+def relu_backward(
     wide: Tensor | None,
     frame: Frame,
     features: Tensor | None,
@@ -505,7 +505,7 @@ def mask(
     grid = (triton.cdiv(height * width, _MASK_POSITIONS), triton.cdiv(channels, block))
     base, seen = like if wide is None else wide, like if features is None else features
     aim = like if content is None else content
-    _mask[grid](
+    _relu_backward[grid](
         base,
         base.stride(2),
         seen,
@@ -634,7 +634,7 @@ def first_forward(
     return framed
 
 
-def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
+def first_backward(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
     _, channels, height, width = cotangent.shape
     taps_of = torch.empty((27, height, width), dtype=cotangent.dtype, device=cotangent.device)
     count, depth = height * width, _block(channels)

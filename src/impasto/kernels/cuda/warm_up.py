@@ -64,9 +64,9 @@ def _of_layers(
         "unpool": lambda: layer_operators.unpool(
             _signal(weight, width, _SIDE // 2 + 2), halved, small, raw, bias, *pool, _SIDE, _SIDE
         ),
-        "bits": lambda: layer_operators.mask(wide, frame, None, bits, None, None, True, raw.shape, raw),
-        "content": lambda: layer_operators.mask(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),
-        "first back": lambda: layer_operators.first_back(raw, filters, scale, torch.float32),
+        "bits": lambda: layer_operators.relu_backward(wide, frame, None, bits, None, None, True, raw.shape, raw),
+        "content": lambda: layer_operators.relu_backward(wide, frame, raw, None, scalar, raw[0], True, raw.shape, raw),
+        "first back": lambda: layer_operators.first_backward(raw, filters, scale, torch.float32),
         "convolution": lambda: functional.conv2d(raw, _signal(weight, width, 3)),
         "distance": lambda: statistic_operators.square_distance(raw[0], raw[0]),
         "excess": lambda: statistic_operators.excess(gray),

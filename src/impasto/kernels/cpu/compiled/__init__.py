@@ -9,10 +9,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["fits", "has_loops"]
+__all__ = ["has_loops", "has_loops_for"]
 
 
-def fits(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) -> bool:
+def has_loops_for(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) -> bool:
     """Tell whether there are loops for a tensor here: of at most 32 bits, on a processor and in the layout wanted."""
     return (
         tensor.device.type == "cpu"

@@ -21,7 +21,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled.threads import LIBRARIES, inlined, pointers, run, take, threaded
+from impasto.kernels.cpu.compiled.threads import LIBRARIES, fetch_and_add, inlined, pointers, run_threads, threaded
 
 __all__ = ["convolve"]
 
@@ -55,7 +55,7 @@ def convolve(
     lowest = torch.tensor(floor)
     addresses = (each.data_ptr() for each in (signal, filters, bias, output, room, lowest))
     sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, *zeros, tiles, block
-    run(_work, _SGEMM, *addresses, *sizes)
+    run_threads(_work, _SGEMM, *addresses, *sizes)
 
 
 def _room(length: int) -> Tensor:
@@ -177,12 +177,12 @@ def _work(address: Any) -> None:
     output: Any = numba.carray(_floats(job[6]), high * wide * outputs)
     bias: Any = numba.carray(_floats(job[5]), outputs)
     floor = numba.carray(_floats(job[8]), 1)[0]
-    mine = job[7] + 4 * room * take(address, 0, 1)
+    mine = job[7] + 4 * room * fetch_and_add(address, 0, 1)
     theirs = mine + 4 * 36 * block * inputs
     spare = np.empty(72 * max(inputs, outputs), np.float32)
     words, factors = np.full(1, ord("N"), np.uint8), np.array([1, 0], np.float32)
     sizes = np.array([outputs, 0, inputs], np.int32)
-    first = take(address, 1, block)
+    first = fetch_and_add(address, 1, block)
     while first < tiles:
         count = min(block, tiles - first)
         sizes[1] = count
@@ -196,4 +196,4 @@ def _work(address: Any) -> None:
             b, c = mine + 4 * index * count * inputs, theirs + 4 * index * count * outputs
             _sgemm(job[2], words.ctypes.data, size, size + 4, size + 8, factor, a, b, factor + 4, c)
         _scatter(products, output, (high, wide, across, outputs), bias, floor, first, count, spare)
-        first = take(address, 1, block)
+        first = fetch_and_add(address, 1, block)

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled.threads import inlined, pointers, run, take, threaded
+from impasto.kernels.cpu.compiled.threads import fetch_and_add, inlined, pointers, run_threads, threaded
 
-__all__ = ["choices", "largest", "spread"]
+__all__ = ["choices", "max_pool", "unpool"]
 
 _LARGEST, _CHOICES, _SPREAD = range(3)
 
@@ -23,7 +23,7 @@ _bytes, _shorts, _words = (pointers(kind) for kind in (numba.types.uint8, numba.
 _NOTHING = torch.empty(0)
 
 
-def largest(signal: Tensor) -> Tensor:
+def max_pool(signal: Tensor) -> Tensor:
     """Return the largest of each four, (1, C, H // 2, W // 2)."""
     pooled = _pooled(signal, signal.shape[1], signal.dtype)
     _run(_LARGEST, signal, pooled, _NOTHING)
@@ -41,7 +41,7 @@ def choices(signal: Tensor) -> Tensor:
     return chosen
 
 
-def spread(cotangent: Tensor, chosen: Tensor, gradient: Tensor) -> None:
+def unpool(cotangent: Tensor, chosen: Tensor, gradient: Tensor) -> None:
     """Write each cotangent to the one of four in a gradient that was chosen, if that was above 0; 0 to the others."""
     _run(_SPREAD, gradient, cotangent, chosen)
 
@@ -53,7 +53,7 @@ def _pooled(signal: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
 
 def _run(operation: int, full: Tensor, pooled: Tensor, chosen: Tensor) -> None:
     work = _on_shorts if full.element_size() == 2 else _on_words
-    run(work, operation, *full.shape[1:], full.data_ptr(), pooled.data_ptr(), chosen.data_ptr())
+    run_threads(work, operation, *full.shape[1:], full.data_ptr(), pooled.data_ptr(), chosen.data_ptr())
 
 
 @inlined
@@ -105,7 +105,7 @@ def _spread(full: Any, pooled: Any, chosen: Any, at: int, below: int, to: int, c
 def _rows(address: Any, job: Any, full: Any, pooled: Any, chosen: Any) -> None:
     """Do what is to be done to rows until none is left."""
     operation, channels, height, width = job[2], job[3], job[4] // 2, job[5]
-    row = take(address, 1, 1)
+    row = fetch_and_add(address, 1, 1)
     while row < height:
         for column in range(width // 2):
             at, to = (2 * row * width + 2 * column) * channels, row * (width // 2) + column
@@ -116,7 +116,7 @@ def _rows(address: Any, job: Any, full: Any, pooled: Any, chosen: Any) -> None:
                 _choose(full, chosen, at, below, to * ((channels + 1) // 2), channels)
             else:
                 _spread(full, pooled, chosen, at, below, to, channels)
-        row = take(address, 1, 1)
+        row = fetch_and_add(address, 1, 1)
 
 
 @threaded

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled.threads import inlined, pointers, run, take, threaded
+from impasto.kernels.cpu.compiled.threads import fetch_and_add, inlined, pointers, run_threads, threaded
 
 __all__ = ["clear", "pack"]
 
@@ -37,7 +37,7 @@ def clear(cotangent: Tensor, bits: Tensor) -> None:
 
 def _run(operation: int, signal: Tensor, bits: Tensor) -> None:
     work = _on_shorts if signal.element_size() == 2 else _on_words
-    run(work, operation, *signal.shape[1:], signal.data_ptr(), bits.data_ptr())
+    run_threads(work, operation, *signal.shape[1:], signal.data_ptr(), bits.data_ptr())
 
 
 @inlined
@@ -67,7 +67,7 @@ def _clear(signal: Any, bits: Any, at: int, to: int, channels: int) -> None:
 def _rows(address: Any, job: Any, signal: Any, bits: Any) -> None:
     """Do what is to be done to rows until none is left."""
     operation, channels, height, width = job[2], job[3], job[4], job[5]
-    row = take(address, 1, 1)
+    row = fetch_and_add(address, 1, 1)
     while row < height:
         for place in range(row * width, (row + 1) * width):
             at, to = place * channels, place * ((channels + 7) // 8)
@@ -75,7 +75,7 @@ def _rows(address: Any, job: Any, signal: Any, bits: Any) -> None:
                 _pack(signal, bits, at, to, channels)
             else:
                 _clear(signal, bits, at, to, channels)
-        row = take(address, 1, 1)
+        row = fetch_and_add(address, 1, 1)
 
 
 @threaded

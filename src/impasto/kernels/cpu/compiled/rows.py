@@ -17,9 +17,9 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled.threads import inlined, pointers, run, take, threaded
+from impasto.kernels.cpu.compiled.threads import fetch_and_add, inlined, pointers, run_threads, threaded
 
-__all__ = ["add", "dots"]
+__all__ = ["add_rows", "row_products"]
 
 _DOTS, _ADD = range(2)
 
@@ -28,7 +28,7 @@ _COLUMNS = 16384
 _floats, _shorts = pointers(numba.types.float32), pointers(numba.types.uint16)
 
 
-def dots(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
+def row_products(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
     """Return the product of each vector, (N,) and at most 3, with each row, (K, rows), in double precision."""
     pieces = math.ceil(matrix.shape[1] / _COLUMNS)
     found = torch.empty(pieces, 3, len(matrix))
@@ -36,14 +36,14 @@ def dots(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
     return found.sum(0, dtype=torch.float64)[: len(vectors)]
 
 
-def add(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
+def add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
     """Add weights · matrix to a vector, in place."""
     _run(_ADD, matrix, [vector], weights)
 
 
 def _run(operation: int, matrix: Tensor, vectors: Sequence[Tensor], numbers: Tensor) -> None:
     three = (*vectors, vectors[-1], vectors[-1])[:3]
-    run(_work, operation, *matrix.shape, *(each.data_ptr() for each in (matrix, *three, numbers)))
+    run_threads(_work, operation, *matrix.shape, *(each.data_ptr() for each in (matrix, *three, numbers)))
 
 
 @intrinsic
@@ -83,7 +83,7 @@ def _work(address: Any) -> None:
     matrix, one = numba.carray(_shorts(job[5]), rows * length), numba.carray(_floats(job[6]), length)
     two, three = numba.carray(_floats(job[7]), length), numba.carray(_floats(job[8]), length)
     numbers = numba.carray(_floats(job[9]), 3 * rows * (length // _COLUMNS + 1))
-    first = take(address, 1, _COLUMNS)
+    first = fetch_and_add(address, 1, _COLUMNS)
     while first < length:
         last = min(first + _COLUMNS, length)
         vector, second, third = one[first:last], two[first:last], three[first:last]
@@ -93,4 +93,4 @@ def _work(address: Any) -> None:
                 _dot(here, vector, second, third, numbers, first // _COLUMNS * 3 * rows + row, rows)
             else:
                 _add(here, vector, numbers[row])
-        first = take(address, 1, _COLUMNS)
+        first = fetch_and_add(address, 1, _COLUMNS)

@@ -23,7 +23,7 @@ import torch
 from llvmlite import ir
 from numba.extending import intrinsic
 
-__all__ = ["LIBRARIES", "Compiled", "inlined", "pointers", "run", "take", "threaded"]
+__all__ = ["LIBRARIES", "Compiled", "fetch_and_add", "inlined", "pointers", "run_threads", "threaded"]
 
 LIBRARIES = Path(torch.__file__).parent / "lib"
 
@@ -42,7 +42,7 @@ _fork.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
 _fork.restype = None
 
 
-def run(work: Compiled, *numbers: int) -> None:
+def run_threads(work: Compiled, *numbers: int) -> None:
     """Let each of torch's threads do a job, of which `numbers` are the function's own, and wait for all."""
     job = np.array((0, 0, *numbers), np.int64)
     _fork(work.address, job.ctypes.data, torch.get_num_threads(), 0)
@@ -71,7 +71,7 @@ def _compiled(decorator: Callable[..., Any], function: Callable[..., None]) -> C
 
 
 @intrinsic
-def take(context: Any, address: Any, place: Any, more: Any) -> Any:
+def fetch_and_add(context: Any, address: Any, place: Any, more: Any) -> Any:
     """Return the integer at a place behind an address and add to it, before any other thread can."""
 
     def generate(_: Any, builder: Any, __: Any, values: Any) -> Any:

@@ -9,10 +9,10 @@ from impasto.kernels.cpu.compiled import has_loops
 from impasto.kernels.cpu.winograd.lines import F2, F4, Scheme, prepare_lines
 from impasto.settings.choices import Winograd
 
-__all__ = ["F2", "F4", "Scheme", "prepare_lines", "savings"]
+__all__ = ["F2", "F4", "Scheme", "prepare_lines", "winograd_choices"]
 
 
-def savings(device: torch.device, dtype: torch.dtype) -> tuple[Winograd, ...]:
+def winograd_choices(device: torch.device, dtype: torch.dtype) -> tuple[Winograd, ...]:
     """List the ways to save that there are on a device, in some precision."""
     if device.type != "cpu" or dtype == torch.float64:
         return ("off",)

@@ -6,10 +6,10 @@ import torch
 
 from impasto.kernels.cuda.dispatch import has_triton
 
-__all__ = ["wake"]
+__all__ = ["preload"]
 
 
-def wake(device: str) -> None:
+def preload(device: str) -> None:
     """Load the GPU's driver and Triton in a thread of their own, if the device of a run may be a GPU.
 
     Together they take most of a second. What needs them sooner waits for them as it would without this.
