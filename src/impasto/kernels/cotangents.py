@@ -83,7 +83,7 @@ class InTile:
     """Add a cotangent to the units that a tile owns, among those that it sees."""
 
     cotangent: Cotangent
-    place: UnitSlices
+    owned: UnitSlices
     """Where the owned units are."""
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
@@ -94,7 +94,7 @@ class InTile:
             into: The tensor, (C, H, W).
 
         """
-        self.cotangent(features[self.place], into[self.place])
+        self.cotangent(features[self.owned], into[self.owned])
 
 
 def flat(features: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from impasto.kernels.cuda.operator import operator
 __all__ = [
     "CHOICE_BYTES",
     "RELU_BYTES",
-    "SPREAD_NUMBERS",
+    "FIRST_LAYER_TAPS",
     "activate",
     "first_backward",
     "first_forward",
@@ -34,7 +34,7 @@ CHOICE_BYTES = 1
 RELU_BYTES = 1 / 8
 """Bytes a unit that `activate` remembers of a ReLU."""
 
-SPREAD_NUMBERS = 3 * 3 * 3
+FIRST_LAYER_TAPS = 3 * 3 * 3
 """Numbers a pixel that `first_backward` gives to the inputs of conv1_1 before they are added up."""
 
 
