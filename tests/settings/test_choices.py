@@ -54,7 +54,7 @@ def test_the_options_of_choices_take_them_from_there():
         (vgg._RESCALE, choices.Pooling, ()),
         (borders._EDGES, choices.Padding, ()),
         (color._MAPS, choices.ColorMatch, {"histogram"}),
-        (convolution._CHANNELS, choices.Winograd, {"off"}),
+        (convolution._MIN_CHANNELS, choices.Winograd, {"off"}),
     ],
 )
 def test_a_table_of_a_choice_has_an_entry_for_each_of_its_values(table, choice, elsewhere):

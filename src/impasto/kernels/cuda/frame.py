@@ -37,7 +37,7 @@ class Frame(NamedTuple):
         for axis, length in ((2, height), (3, width)):
             _, cuts = border.along(axis)
             added += [int(not cut) for cut in cuts]
-            ends = dict(border.copied(axis))
+            ends = dict(border.copied_edges(axis))
             copied += [ends[end] % length if end in ends else -1 for end in (0, -1)]
         return cls(*added, *copied)
 

@@ -17,8 +17,8 @@ from impasto.kernels.cuda.operator import operator
 
 __all__ = [
     "CHOICE_BYTES",
-    "RELU_BYTES",
     "FIRST_LAYER_TAPS",
+    "RELU_BYTES",
     "activate",
     "first_backward",
     "first_forward",
