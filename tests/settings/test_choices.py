@@ -51,7 +51,7 @@ def test_the_options_of_choices_take_them_from_there():
     ("table", "choice", "elsewhere"),
     [
         (DISTANCES, choices.DistanceName, ()),
-        (vgg._RESCALE, choices.Pooling, ()),
+        (vgg.POOLING_FACTORS, choices.Pooling, ()),
         (borders._EDGES, choices.Padding, ()),
         (color._MAPS, choices.ColorMatch, {"histogram"}),
         (convolution._MIN_CHANNELS, choices.Winograd, {"off"}),

@@ -50,9 +50,9 @@ class Features(dict[str, Tensor]):
         self.dtype = dtype
         """The precision of the image that they were computed from."""
         self.pullbacks: list[tuple[str, Pullback]] = []
-        """The functions from each layer's output to its input, by layer, on a processor."""
+        """The pullback of each step from its output to its input, by layer, on a CPU."""
         self.passed: list[PassedStep] = []
-        """The steps of the network, elsewhere."""
+        """The steps of the forward pass with their retained data, on other devices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +140,13 @@ class VGG19:
         signal = self._input(image)  # (1, 3, H, W)
         for step in steps(layers):
             name = step[-1].name
-            wanted = name in layers
+            is_requested = name in layers
             around = border(self.padding, wraps, cuts, first=step[0].name == "conv1_1")
-            signal, make_pullback = self._pass(step, signal, around, retain=retain, wanted=wanted)
-            if wanted:
+            signal, pullback = self._pass(step, signal, around, retain=retain, is_requested=is_requested)
+            if is_requested:
                 features[name] = signal[0]  # (C, H, W)
-            if make_pullback is not None:
-                features.pullbacks.append((name, make_pullback))
+            if pullback is not None:
+                features.pullbacks.append((name, pullback))
         return features
 
     def pullback(self, features: Features, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
@@ -224,9 +224,9 @@ class VGG19:
         return Pool(self.pooling, POOLING_FACTORS[self.pooling] if self.pooling_rescale else 1.0)
 
     def _pass(
-        self, step: Sequence[Layer], signal: Tensor, around: Border, *, retain: bool, wanted: bool
+        self, step: Sequence[Layer], signal: Tensor, around: Border, *, retain: bool, is_requested: bool
     ) -> tuple[Tensor, Pullback | None]:
-        """Return the output of a step, and the way back to its input, if that is to be retained."""
+        """Return the output of a step, and with `retain` the pullback to its input."""
         first, last = step[0], step[-1]
         if first.is_pool:
             output = self._pool.forward(signal)
@@ -237,11 +237,11 @@ class VGG19:
         output = convolution.forward(signal, around)
         if not retain:
             return output, None
-        clear = (clear_by_output if wanted else clear_by_bits)(output)  # the features are there anyway
+        clear = (clear_by_output if is_requested else clear_by_bits)(output)  # a requested output is retained anyway
         return output, partial(_back, convolution, around, clear)
 
 
 def _back(convolution: Convolution, around: Border, clear: Clear, cotangent: Tensor) -> Tensor:
-    """Go back through a ReLU and a convolution."""
+    """Return the gradient by a convolution's input, from the gradient by its ReLU's output."""
     clear(cotangent)
     return convolution.pullback(cotangent, around)
