@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from record import Judge, environment, peak_bytes, reset_peak, resident_bytes, write
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
-from impasto.kernels.cpu.winograd import savings
+from impasto.kernels.cpu.winograd import winograd_choices
 from impasto.layers import up_to
 from impasto.machine.device import resolve
 from impasto.objective.objective import Objective
@@ -144,7 +144,7 @@ def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     matrix = torch.randn(4096, 4096).to(features)
     work_a_pixel = sum(layer.macs for layer in up_to("conv5_1"))
     for size in options.size:
-        for winograd in savings(torch.device("cpu"), features):
+        for winograd in winograd_choices(torch.device("cpu"), features):
             runtime = Runtime(dtype=str(features).removeprefix("torch."), winograd=winograd)
             evaluate = _objective(StyleTransfer(Settings(size=size, first_size=0), runtime), size)
             runs = {

@@ -1,7 +1,7 @@
-"""The VGG-19 table: the names, channels and strides of its layers. No tensors here.
+"""The VGG-19 table: the names, channels and strides of its layers. This module uses no tensors.
 
-A convolution's name stands for its output after the ReLU (`conv4_2` is the paper's conv4_2, others' relu4_2); `pool4`
-is the output of the pooling that closes block 4.
+A convolution's name stands for its output after the ReLU: `conv4_2` is the paper's conv4_2, which other programs call
+relu4_2. `pool4` is the output of the pooling that ends block 4.
 
 Simonyan and Zisserman, *Very Deep Convolutional Networks for Large-Scale Image Recognition*, ICLR 2015, table 1,
 configuration E.
@@ -10,10 +10,10 @@ configuration E.
 from collections.abc import Collection
 from typing import NamedTuple
 
-__all__ = ["CONVOLUTIONS", "IMAGE", "LAYERS", "Layer", "at", "steps", "up_to"]
+__all__ = ["CONVOLUTIONS", "IMAGE", "LAYERS", "Layer", "layer_named", "steps", "up_to"]
 
 IMAGE = "image"
-"""The name of the pixels themselves, among layers that losses look at."""
+"""The name that losses use for the pixels themselves, as if they were a layer."""
 
 
 class Layer(NamedTuple):
@@ -22,14 +22,14 @@ class Layer(NamedTuple):
     name: str
     """`conv1_1` … `conv5_4` or `pool1` … `pool5`."""
     inputs: int
-    """Channels that come in."""
+    """The number of input channels."""
     channels: int
-    """Channels that go out."""
+    """The number of output channels."""
     stride: int
-    """Pixels of the image from one unit of this layer to the next."""
+    """The distance between neighboring units of this layer, in pixels of the image."""
     reach: int
-    """Pixels beyond those under a unit that it depends on, on each side: a 3 × 3 convolution looks one unit further, a
-    pooling no further than the four that it replaces."""
+    """How far the receptive field of a unit extends beyond the unit's own pixels on each side, in pixels: a 3 × 3
+    convolution adds one stride, a pooling adds nothing."""
 
     @property
     def is_pool(self) -> bool:
@@ -38,16 +38,17 @@ class Layer(NamedTuple):
 
     @property
     def units(self) -> float:
-        """Units of all channels, a pixel of the image."""
+        """The number of units of all channels per pixel of the image."""
         return self.channels / self.stride**2
 
     @property
     def macs(self) -> float:
-        """Multiply-adds, a pixel of the image."""
+        """The number of multiply-adds per pixel of the image."""
         return 0.0 if self.is_pool else 9 * self.inputs * self.units
 
 
 def _table() -> dict[str, Layer]:
+    """Return the layers by name, in order."""
     blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
     table: dict[str, Layer] = {}
     inputs, stride, reach = 3, 1, 0
@@ -63,7 +64,7 @@ def _table() -> dict[str, Layer]:
 
 
 LAYERS = _table()
-"""Every layer by its name, in the order in which an image passes through them."""
+"""Every layer by name, from the image to the deepest layer."""
 
 CONVOLUTIONS = tuple(layer for layer in LAYERS.values() if not layer.is_pool)
 """The 16 convolutions, in order."""
@@ -71,27 +72,34 @@ CONVOLUTIONS = tuple(layer for layer in LAYERS.values() if not layer.is_pool)
 _PIXELS = Layer(IMAGE, 3, 3, 1, 0)
 
 
-def at(name: str) -> Layer:
-    """Return the layer of a name, the pixels' included."""
+def layer_named(name: str) -> Layer:
+    """Return the layer of a name; `image` names the pixels, a layer with stride 1."""
     return _PIXELS if name == IMAGE else LAYERS[name]
 
 
 def up_to(*names: str) -> list[Layer]:
-    """List the layers that an image passes on its way to the deepest of some, itself included."""
+    """List the layers from conv1_1 to the deepest of the named layers, both included."""
     layers = list(LAYERS.values())
     return layers[: max((layers.index(LAYERS[name]) + 1 for name in names), default=0)]
 
 
-def steps(wanted: Collection[str]) -> list[tuple[Layer, ...]]:
-    """List the layers that an image passes on its way to the deepest of those wanted, one by one.
+def steps(requested: Collection[str]) -> list[tuple[Layer, ...]]:
+    """List the steps in which the network computes the features of some layers: one layer or two at a time.
 
-    A pooling comes with the convolution before it, if that is not wanted: of all layers it has the most units, and no
-    one has to see them.
+    A pooling forms one step with the convolution before it, unless the convolution's features are requested. That
+    convolution's output is the largest signal of the block, and a step need not store it.
+
+    Args:
+        requested: The names of the layers whose features are needed.
+
+    Returns:
+        The steps from the image to the deepest requested layer, each a tuple of one or two layers.
+
     """
-    found: list[tuple[Layer, ...]] = []
-    for layer in up_to(*wanted):
-        if layer.is_pool and found[-1][0].name not in wanted:
-            found[-1] = (*found[-1], layer)
+    listed: list[tuple[Layer, ...]] = []
+    for layer in up_to(*requested):
+        if layer.is_pool and listed[-1][0].name not in requested:
+            listed[-1] = (*listed[-1], layer)
         else:
-            found.append((layer,))
-    return found
+            listed.append((layer,))
+    return listed

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 import impasto
-from impasto.kernels.cpu.compiled import fits
+from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.kernels.cpu.pooling import Pool
-from impasto.kernels.cpu.relu import by_bits, by_output
+from impasto.kernels.cpu.relu import clear_by_bits, clear_by_output
 from impasto.optimizers import lbfgs_history
 
 
-def some(shape, dtype, seed=0):
-    """Return values with many equal ones and many zeros, (1, C, H, W) in channels_last."""
+def signal_with_ties(shape, dtype, seed=0):
+    """Return a signal with many equal values and many zeros, (1, C, H, W) in channels_last."""
     values = torch.randint(-3, 5, (1, *shape), generator=torch.Generator().manual_seed(seed))
     return values.to(dtype).contiguous(memory_format=torch.channels_last)
 
@@ -22,70 +22,70 @@ def some(shape, dtype, seed=0):
 @pytest.fixture
 def without_loops(monkeypatch):
     for module in ("kernels.cpu.pooling", "kernels.cpu.relu", "optimizers.lbfgs_history"):
-        monkeypatch.setattr(f"impasto.{module}.fits", lambda *_: False)
+        monkeypatch.setattr(f"impasto.{module}.has_loops_for", lambda *_: False)
 
 
 @pytest.fixture
 def with_loops():
-    if not fits(torch.ones(1)):
+    if not has_loops_for(torch.ones(1)):
         pytest.skip("no numba, or another OpenMP than GNU's")
 
 
-both = pytest.mark.parametrize("how", ["with_loops", "without_loops"])
+with_and_without_loops = pytest.mark.parametrize("loops", ["with_loops", "without_loops"])
 dtypes = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
 shapes = pytest.mark.parametrize("shape", [(64, 12, 20), (1, 2, 2), (7, 9, 5), (9, 4, 7), (24, 33, 2)], ids=str)
 
 
-@both
+@with_and_without_loops
 @dtypes
 @shapes
 @pytest.mark.parametrize("threads", [1, 2])
-def test_max_pooling_and_its_way_back_are_torchs(how, dtype, shape, threads, request):
-    request.getfixturevalue(how)
+def test_max_pooling_and_its_pullback_are_those_of_torch(loops, dtype, shape, threads, request):
+    request.getfixturevalue(loops)
     torch.set_num_threads(threads)
-    before = some(shape, dtype)
-    signal = before.relu()
+    input_signal = signal_with_ties(shape, dtype)
+    signal = input_signal.relu()
     leaf = signal.float().requires_grad_()
     expected = torch.nn.functional.max_pool2d(leaf, 2)
     pooled = Pool("max").forward(signal)
     assert torch.equal(pooled.float(), expected)
-    cotangent = some(expected.shape[1:], dtype, seed=1)
+    cotangent = signal_with_ties(expected.shape[1:], dtype, seed=1)
     expected.backward(cotangent.float())
-    found = Pool("max").way_back(signal, pooled)(cotangent.clone())
-    assert found.dtype == dtype
-    assert torch.equal(found.float(), leaf.grad * (signal > 0))
+    gradient = Pool("max").make_pullback(signal, pooled)(cotangent.clone())
+    assert gradient.dtype == dtype
+    assert torch.equal(gradient.float(), leaf.grad * (signal > 0))
 
 
-@both
+@with_and_without_loops
 @dtypes
 @shapes
-@pytest.mark.parametrize("way", [by_bits, by_output])
-def test_the_way_back_through_a_relu(how, dtype, shape, way, request):
-    request.getfixturevalue(how)
-    output, cotangent = some(shape, dtype).relu(), some(shape, dtype, seed=1)
-    clear, expected = way(output), cotangent * (output > 0)
+@pytest.mark.parametrize("make_clear", [clear_by_bits, clear_by_output])
+def test_the_backward_pass_of_a_relu(loops, dtype, shape, make_clear, request):
+    request.getfixturevalue(loops)
+    output, cotangent = signal_with_ties(shape, dtype).relu(), signal_with_ties(shape, dtype, seed=1)
+    clear, expected = make_clear(output), cotangent * (output > 0)
     clear(cotangent)
     assert torch.equal(cotangent, expected)
 
 
 @pytest.mark.parametrize("signal", [torch.ones(1, 4, 4, 4, dtype=torch.float64), torch.ones(1, 4, 4, 4)])
 def test_double_precision_and_other_layouts_have_no_loops(signal):
-    assert not fits(signal, torch.channels_last)
+    assert not has_loops_for(signal, torch.channels_last)
 
 
-@both
+@with_and_without_loops
 @dtypes
 @pytest.mark.parametrize("length", [1, 8192, 20_001])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_products_with_rows_and_sums_of_them(how, dtype, length, threads, request):
-    request.getfixturevalue(how)
+def test_products_of_rows_and_weighted_sums_of_rows(loops, dtype, length, threads, request):
+    request.getfixturevalue(loops)
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(0)
     matrix, vectors = torch.randn(7, length, generator=generator).to(dtype), torch.randn(3, length, generator=generator)
     expected = vectors.double() @ matrix.double().T
     for count in (1, 3):
-        found = lbfgs_history._times(matrix, *vectors[:count]).double()
-        torch.testing.assert_close(found, expected[:count], rtol=1e-4, atol=1e-3)
+        products = lbfgs_history._times(matrix, *vectors[:count]).double()
+        torch.testing.assert_close(products, expected[:count], rtol=1e-4, atol=1e-3)
     weights, total = torch.randn(7, generator=generator), vectors[0].clone()
     lbfgs_history._add_rows(total, matrix, weights)
     torch.testing.assert_close(total, vectors[0] + weights @ matrix.float(), rtol=1e-4, atol=1e-4)
@@ -101,10 +101,10 @@ COMPUTES = """
 import torch
 from impasto.kernels.cpu.compiled import relu
 from impasto.kernels.cpu.compiled.threads import _HAS_CACHE_FOLDER
-from impasto.kernels.cpu.relu import by_bits
+from impasto.kernels.cpu.relu import clear_by_bits
 values = torch.tensor([-1.0, 2.0]).reshape(1, 1, 1, 2).contiguous(memory_format=torch.channels_last)
 cotangent = torch.ones_like(values)
-by_bits(values)(cotangent)
+clear_by_bits(values)(cotangent)
 assert cotangent.tolist() == [[[[0.0, 1.0]]]]
 """
 
@@ -119,14 +119,14 @@ assert cotangent.tolist() == [[[[0.0, 1.0]]]]
 )
 def test_kernels_are_compiled_where_nothing_can_be_cached(tmp_path, before, after, environment):
     script = before + COMPUTES + after
-    path = str(Path(impasto.__file__).parents[1])
-    done = subprocess.run(
+    source_folder = str(Path(impasto.__file__).parents[1])
+    completed = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
-        env={**os.environ, **environment, "PYTHONPATH": path},
+        env={**os.environ, **environment, "PYTHONPATH": source_folder},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from impasto.kernels.cpu.packed_filters import prepare, product
+from impasto.kernels.cpu.packed_filters import convolve_by_product, prepare
 
 
 def random(*shape):
@@ -29,14 +29,14 @@ def test_a_prepared_filter_takes_signals_of_any_shape_in_turn(relu):
         padded = functional.pad(signal.double(), (left, right, above, below))
         expected = functional.conv2d(padded, weight.double(), bias.double())
         expected = expected.clamp_min(0) if relu else expected
-        found = convolve(signal, zeros)
-        assert found.is_contiguous(memory_format=torch.channels_last)
-        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
+        output = convolve(signal, zeros)
+        assert output.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(output.double(), expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(3, 20), (20, 3), (5, 6)])
 def test_a_product_of_matrices_is_the_convolution(shape):
     signal, weight, bias = random(1, 8, *shape).double(), random(16, 8, 3, 3).double(), random(16).double()
-    found = product(signal, weight.contiguous(memory_format=torch.channels_last), bias)
-    torch.testing.assert_close(found, functional.conv2d(signal, weight, bias))
-    assert found.is_contiguous(memory_format=torch.channels_last)
+    output = convolve_by_product(signal, weight.contiguous(memory_format=torch.channels_last), bias)
+    torch.testing.assert_close(output, functional.conv2d(signal, weight, bias))
+    assert output.is_contiguous(memory_format=torch.channels_last)

@@ -38,7 +38,7 @@ BORDERS = {
     "wrapped across": border("zeros", (False, True)),
     "cut": border("replicate", cuts=Cuts(True, False, False, True)),
 }
-BORDER = pytest.mark.parametrize("around", BORDERS.values(), ids=BORDERS)
+EACH_BORDER = pytest.mark.parametrize("around", BORDERS.values(), ids=BORDERS)
 POOLINGS = pytest.mark.parametrize(("kind", "scale"), [("max", 1.0), ("average", 2.0), ("l2", 0.78)])
 
 
@@ -52,7 +52,7 @@ def random(*shape, seed=0, dtype=torch.float32, device=DEVICE):
     return numbers.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else numbers
 
 
-def near(found, expected, dtype=torch.float32):
+def assert_near(found, expected, dtype=torch.float32):
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     tolerance = 2e-5 if dtype == torch.float32 else 1.6e-2
     torch.testing.assert_close(found.float(), expected.float(), rtol=tolerance, atol=tolerance)
@@ -60,40 +60,42 @@ def near(found, expected, dtype=torch.float32):
 
 @DTYPES
 @SIZES
-@BORDER
+@EACH_BORDER
 def test_bias_relu_and_frame(dtype, channels, height, width, around):
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height, width)
     found, bits = triton_layers.activate(raw, bias, frame)
-    expected, wanted = layer_operators.activate(raw, bias, frame, True)
-    near(found, expected, dtype)
-    assert torch.equal(bits, wanted)
+    expected, expected_bits = layer_operators.activate(raw, bias, frame, True)
+    assert_near(found, expected, dtype)
+    assert torch.equal(bits, expected_bits)
 
 
 @DTYPES
 @SIZES
-@BORDER
+@EACH_BORDER
 @POOLINGS
-def test_pooling_and_back(dtype, channels, height, width, around, kind, scale):
+def test_pooling_and_its_backward_pass(dtype, channels, height, width, around, kind, scale):
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height // 2, width // 2)
     found, choices = triton_layers.pool(raw, bias, kind, scale, frame)
-    expected, wanted = layer_operators.pool(raw, bias, kind, scale, frame, True)
-    near(found, expected, dtype)
-    assert float((choices != wanted).float().mean()) < (
+    expected, expected_choices = layer_operators.pool(raw, bias, kind, scale, frame, True)
+    assert_near(found, expected, dtype)
+    assert float((choices != expected_choices).float().mean()) < (
         0.03 if dtype == torch.bfloat16 else 1e-9
     )  # equal after rounding
-    wide = random(*expected.shape, seed=2, dtype=dtype)
-    back = triton_layers.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width)
-    near(back, layer_operators.unpool(wide, frame, wanted, raw, bias, kind, scale, height, width), dtype)
+    framed = random(*expected.shape, seed=2, dtype=dtype)
+    back = triton_layers.unpool(framed, frame, expected_choices, raw, bias, kind, scale, height, width)
+    assert_near(
+        back, layer_operators.unpool(framed, frame, expected_choices, raw, bias, kind, scale, height, width), dtype
+    )
 
 
 @DTYPES
 @SIZES
-@BORDER
-def test_back_through_a_frame_and_a_relu(dtype, channels, height, width, around):
+@EACH_BORDER
+def test_the_backward_pass_of_a_frame_and_a_relu(dtype, channels, height, width, around):
     frame = Frame.of(around, height, width)
-    wide = random(1, channels, *frame.size(height, width), dtype=dtype)
+    framed = random(1, channels, *frame.size(height, width), dtype=dtype)
     features, bits = layer_operators.activate(
         random(1, channels, height, width, seed=1, dtype=dtype), random(channels, seed=2, dtype=dtype), NO_FRAME, True
     )
@@ -101,66 +103,68 @@ def test_back_through_a_frame_and_a_relu(dtype, channels, height, width, around)
     content = content.permute(1, 2, 0).contiguous().permute(2, 0, 1)
     shape = features.shape
     for arguments in (
-        (wide, frame, features, None, None, None, True, shape, wide),
-        (wide, frame, None, bits, None, None, True, shape, wide),
-        (wide, frame, features, None, factor, content, True, shape, wide),
-        (wide, frame, features, None, factor, content, False, shape, wide),
-        (None, frame, features, None, factor, content, True, shape, wide),
+        (framed, frame, features, None, None, None, True, shape, framed),
+        (framed, frame, None, bits, None, None, True, shape, framed),
+        (framed, frame, features, None, factor, content, True, shape, framed),
+        (framed, frame, features, None, factor, content, False, shape, framed),
+        (None, frame, features, None, factor, content, True, shape, framed),
     ):
         *first, clears, shape, like = arguments
-        found = triton_layers.mask(*first, clears=clears, shape=shape, like=like)
-        near(found, layer_operators.mask(*arguments), dtype)
+        found = triton_layers.relu_backward(*first, clears=clears, shape=shape, like=like)
+        assert_near(found, layer_operators.relu_backward(*arguments), dtype)
 
 
 @DTYPES
 @SIZES
-@BORDER
-def test_back_through_a_gram_matrix(dtype, channels, height, width, around):
+@EACH_BORDER
+def test_the_backward_pass_of_a_gram_matrix(dtype, channels, height, width, around):
     frame = Frame.of(around, height, width)
-    wide = random(1, channels, *frame.size(height, width), dtype=dtype)
+    framed_gradient = random(1, channels, *frame.size(height, width), dtype=dtype)
     framed, _ = layer_operators.activate(
         random(1, channels, height, width, seed=1, dtype=dtype), random(channels, seed=2, dtype=dtype), frame, False
     )
-    features = frame.inside(framed)
+    features = frame.interior(framed)
     moments = random(channels, channels + 1, seed=3) / channels
     matrix, offset = moments[:, :channels], moments[:, channels]
     matrix = (matrix + matrix.T) / 2
     weights = random(height, width, seed=4).abs()
-    part = [1, height - 1, 2, width]
+    box = [1, height - 1, 2, width]
     for arguments in (
-        (wide, frame, features, matrix, None, None, None, True),
+        (framed_gradient, frame, features, matrix, None, None, None, True),
         (None, frame, features, matrix, None, None, None, True),
-        (wide, frame, features, matrix, offset, None, None, False),
-        (wide, frame, features, matrix, offset, weights, None, True),
-        (wide, frame, features, matrix, offset, weights[1:-1, 2:], part, True),
+        (framed_gradient, frame, features, matrix, offset, None, None, False),
+        (framed_gradient, frame, features, matrix, offset, weights, None, True),
+        (framed_gradient, frame, features, matrix, offset, weights[1:-1, 2:], box, True),
     ):
         *first, clears = arguments
-        near(triton_layers.linear(*first, clears=clears), layer_operators.linear(*arguments), dtype)
+        assert_near(triton_layers.linear(*first, clears=clears), layer_operators.linear(*arguments), dtype)
 
 
 @DTYPES
-@BORDER
+@EACH_BORDER
 @pytest.mark.parametrize("channels", [64, 4])
-def test_the_first_layer_and_back(dtype, around, channels):
+def test_the_first_layer_and_its_backward_pass(dtype, around, channels):
     image = random(3, 9, 11).abs()
     scale, shift = (255.0, 254.0, 253.0), (-123.0, -116.0, -103.0)
     weight, bias = random(channels, 3, 3, 3, dtype=dtype).contiguous() / 100, random(channels, dtype=dtype)
-    own, height, width = Frame.of(around, 9, 11), *(side - 2 for side in Frame.of(around, 9, 11).size(9, 11))
+    input_frame, height, width = Frame.of(around, 9, 11), *(side - 2 for side in Frame.of(around, 9, 11).size(9, 11))
     frame = Frame.of(around, height, width)
-    part = random(3, 20, 30, seed=6)
-    part[:, 5:14, 7:18] = image
+    larger = random(3, 20, 30, seed=6)
+    larger[:, 5:14, 7:18] = image
     assert torch.equal(
-        triton_layers.first_forward(part[:, 5:14, 7:18], own, scale, shift, weight, bias, frame),
-        triton_layers.first_forward(image, own, scale, shift, weight, bias, frame),
+        triton_layers.first_forward(larger[:, 5:14, 7:18], input_frame, scale, shift, weight, bias, frame),
+        triton_layers.first_forward(image, input_frame, scale, shift, weight, bias, frame),
     )
-    found = triton_layers.first_forward(image, own, scale, shift, weight, bias, frame)
-    expected = layer_operators.first_forward(image, own, scale, shift, weight.float(), bias.float(), frame).to(dtype)
-    near(found, expected, dtype)
+    found = triton_layers.first_forward(image, input_frame, scale, shift, weight, bias, frame)
+    expected = layer_operators.first_forward(image, input_frame, scale, shift, weight.float(), bias.float(), frame).to(
+        dtype
+    )
+    assert_near(found, expected, dtype)
     cotangent = random(1, channels, height, width, seed=1, dtype=dtype)
-    back = triton_layers.first_back(cotangent, weight, scale, torch.float32)
-    wanted = layer_operators.first_back(cotangent.float(), weight.float(), scale, torch.float32)
-    tolerance = (1e-3 if dtype == torch.float32 else 1e-2) * float(wanted.abs().max())
-    torch.testing.assert_close(back, wanted, rtol=0, atol=tolerance)
+    back = triton_layers.first_backward(cotangent, weight, scale, torch.float32)
+    expected_gradient = layer_operators.first_backward(cotangent.float(), weight.float(), scale, torch.float32)
+    tolerance = (1e-3 if dtype == torch.float32 else 1e-2) * float(expected_gradient.abs().max())
+    torch.testing.assert_close(back, expected_gradient, rtol=0, atol=tolerance)
 
 
 @DTYPES
@@ -170,7 +174,7 @@ def test_moments(dtype, channels, height, width):
     framed, _ = layer_operators.activate(
         random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype), frame, False
     )
-    features = frame.inside(framed)[0]
+    features = frame.interior(framed)[0]
     weights = random(height, width, seed=2).abs().to(dtype).float()
     for weighing in (None, weights):
         found = triton_statistics.moments(features, weighing).sum(0)
@@ -192,16 +196,16 @@ def test_the_distance_of_a_gram_matrix_and_its_slope(channels):
 @pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (512, 3, 17)])
 def test_the_distance_from_the_content(dtype, channels, height, width):
     frame = Frame.of(border("replicate"), height, width)
-    features = frame.inside(frame.put(random(1, channels, height, width, dtype=dtype)))[0]
+    features = frame.interior(frame.pad(random(1, channels, height, width, dtype=dtype)))[0]
     content = random(1, channels, height, width, seed=1, dtype=dtype)[0]
     found = triton_statistics.square_distance(features, content).sum()
     torch.testing.assert_close(found, statistic_operators.square_distance(features, content).sum(), rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize("is_part", [False, True])
-def test_gray_levels_out_of_range(is_part):
+@pytest.mark.parametrize("is_view", [False, True])
+def test_gray_levels_out_of_range(is_view):
     gray, into = 128 + 100 * random(3, 40, 1300), random(3, 40, 1300, seed=1)
-    if is_part:
+    if is_view:
         gray, into = gray[:, 3:30, 5:], into[:, 3:30, 5:]
     torch.testing.assert_close(
         triton_statistics.excess(gray).sum(), statistic_operators.excess(gray).sum(), rtol=1e-5, atol=0
@@ -212,8 +216,8 @@ def test_gray_levels_out_of_range(is_part):
     torch.testing.assert_close(into, expected)
 
 
-def problem(padding, side, pooling="max"):
-    """Return an objective with two regions, tiles and every way of a cotangent, and a function that evaluates it."""
+def objective_with_regions(padding, side, pooling="max"):
+    """Return an objective with two regions, tiles and every kind of cotangent, and its content image."""
     settings = Settings(
         padding=padding, pooling=pooling, style_loss="gram,moments:2", style_layers="conv1_1,conv2_1,pool2"
     )
@@ -234,7 +238,7 @@ def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side,
     found = []
     for by_kernels in (True, False):
         monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
-        objective, content = problem(padding, side, pooling)
+        objective, content = objective_with_regions(padding, side, pooling)
         found.append(objective.evaluate(content * 1.3 - 0.1))
     for term, value in found[1].terms.items():
         torch.testing.assert_close(found[0].terms[term], value, rtol=1e-3, atol=0)
@@ -263,17 +267,17 @@ LIMITS = (1e-8, 5.0, 1.5, 8 / 255, 0.1, 0.1, 2.5, 0.02, 1.0)
 
 
 def history(pairs, length, dtype, missing):
-    """Return the tensors of L-BFGS's memory with curved pairs, some of them missing, and a step that was begun."""
+    """Return the tensors of L-BFGS's history with curved pairs, empty rows and a step that was started."""
     steps = random(pairs, length, dtype=dtype)
     changes = (steps.float() * (1.5 + random(length, seed=1).sin()) + 0.1 * random(pairs, length, seed=2)).to(dtype)
     ages = (torch.randperm(pairs, generator=torch.Generator().manual_seed(3)) + 1).to(DEVICE)
     ages[:missing] = 0
-    begun = int(ages.argmin())
-    ages[begun] = -1
+    started_row = int(ages.argmin())
+    ages[started_row] = -1
     there = (ages > 0)[:, None]
     s, y = (torch.where(there, matrix.double(), 0) for matrix in (steps, changes))
     small = [s @ y.T, y @ y.T, s.square().sum(1), ages]
-    return steps, changes, small, begun
+    return steps, changes, small, started_row
 
 
 def scalars(*numbers):
@@ -284,59 +288,73 @@ def scalars(*numbers):
 @pytest.mark.parametrize(("pairs", "length", "missing"), [(5, 1000, 0), (7, 500, 4), (70, 96, 3), (1, 60, 0)])
 @pytest.mark.parametrize("loss", [0.9, 2.0, float("nan")])
 def test_a_step_of_l_bfgs(dtype, pairs, length, missing, loss):
-    """Each operator gets what the plain one before it returned."""
-    steps, changes, small, begun = history(pairs, length, dtype, missing)
+    """Each operator gets the results of the plain operator before it."""
+    steps, changes, small, started_row = history(pairs, length, dtype, missing)
     last_gradient, image = random(length, seed=4), random(3, 1, length // 3 or 1, seed=8)
-    gradient = last_gradient + steps[begun].float() * 1.2 + 0.05 * random(length, seed=5)
+    gradient = last_gradient + steps[started_row].float() * 1.2 + 0.05 * random(length, seed=5)
     numbers = scalars(loss, 1.0, 0.01, 0.3, 0.02)
-    both = []
+    results = []
     for module in (triton_history, history_operators):
-        rows, grown = (steps.clone(), changes.clone()), last_gradient.clone()
-        parts = module.complete(*rows, small[3], gradient, grown, *numbers[:2], 1.5)
-        both.append((parts.sum(0), rows[1], grown))
-    (sums, own, grown), (expected, wanted, good) = both
-    near(sums / expected.abs().max(), expected / expected.abs().max(), dtype)
-    near(own, wanted, dtype)  # the interpreter cuts off what bfloat16 does not hold
-    near(grown, good, dtype)
-    found = triton_history.products(steps, wanted, small[3], good).sum(0)
-    products = history_operators.products(steps, wanted, small[3], good).sum(0)
-    near(found / products.abs().amax(), products / products.abs().amax())
-    both = []
+        pair_rows, last_gradient_after = (steps.clone(), changes.clone()), last_gradient.clone()
+        parts = module.complete(*pair_rows, small[3], gradient, last_gradient_after, *numbers[:2], 1.5)
+        results.append((parts.sum(0), pair_rows[1], last_gradient_after))
+    (sums, by_kernel, last_gradient_after), (expected, expected_changes, expected_gradient) = results
+    assert_near(sums / expected.abs().max(), expected / expected.abs().max(), dtype)
+    assert_near(by_kernel, expected_changes, dtype)  # the interpreter cuts off what bfloat16 does not hold
+    assert_near(last_gradient_after, expected_gradient, dtype)
+    found = triton_history.products(steps, expected_changes, small[3], expected_gradient).sum(0)
+    products = history_operators.products(steps, expected_changes, small[3], expected_gradient).sum(0)
+    assert_near(found / products.abs().amax(), products / products.abs().amax())
+    results = []
     for module in (triton_history, history_operators):
         changed = [tensor.clone() for tensor in (*small, *numbers)]
         weights = module.solve(expected.double(), products.double(), *changed, LIMITS)
-        both.append([*changed, *weights])
-    for own, wanted_one in zip(*both, strict=True):
-        tolerance = 1e-7 * float(wanted_one.abs().double().nan_to_num().max() + 1e-30)
-        torch.testing.assert_close(own, wanted_one, rtol=1e-5, atol=tolerance, equal_nan=True)
-    *changed, of_steps, of_changes, scale, flags = both[1]
-    arguments = (steps, wanted, good, scale, of_steps, of_changes)
+        results.append([*changed, *weights])
+    for by_kernel, expected in zip(*results, strict=True):
+        tolerance = 1e-7 * float(expected.abs().double().nan_to_num().max() + 1e-30)
+        torch.testing.assert_close(by_kernel, expected, rtol=1e-5, atol=tolerance, equal_nan=True)
+    *changed, of_steps, of_changes, scale, flags = results[1]
+    arguments = (steps, expected_changes, expected_gradient, scale, of_steps, of_changes)
     direction = history_operators.combination(*arguments)
-    own = triton_history.combination(*arguments)
-    near(own / direction.abs().amax(), direction / direction.abs().amax())
+    by_kernel = triton_history.combination(*arguments)
+    assert_near(by_kernel / direction.abs().amax(), direction / direction.abs().amax())
     move, size = image / 7, image.abs().sum()
-    part = direction[: image.numel() * 2 // 3]
-    both = []
+    own_direction = direction[: image.numel() * 2 // 3]
+    results = []
     for module in (triton_history, history_operators):
-        rows, last_image, ages, moved = (
-            steps[:, : len(part)].contiguous(),
+        pair_rows, last_image, ages, moved = (
+            steps[:, : len(own_direction)].contiguous(),
             image * 0.9,
             changed[3].clone(),
             torch.zeros_like(size),
         )
-        following = module.advance(
-            part, move, size, image, last_image, rows, ages, changed[7], changed[8], flags, moved, 1.0, 0.002
+        next_image = module.advance(
+            own_direction,
+            move,
+            size,
+            image,
+            last_image,
+            pair_rows,
+            ages,
+            changed[7],
+            changed[8],
+            flags,
+            moved,
+            1.0,
+            0.002,
         )
-        both.append((following, rows, last_image, ages, moved))
-    for own, expected in zip(*both, strict=True):
-        torch.testing.assert_close(own, expected, rtol=2e-2 if own.dtype == torch.bfloat16 else 1e-5, atol=1e-6)
+        results.append((next_image, pair_rows, last_image, ages, moved))
+    for by_kernel, expected in zip(*results, strict=True):
+        torch.testing.assert_close(
+            by_kernel, expected, rtol=2e-2 if by_kernel.dtype == torch.bfloat16 else 1e-5, atol=1e-6
+        )
 
 
-def test_rows_that_hold_anything_count_nothing_where_nothing_is_taken():
+def test_rows_with_a_weight_of_0_are_ignored_whatever_they_contain():
     steps, changes = random(3, 50), random(3, 50, seed=1)
     gradient, scale = random(50, seed=2), torch.tensor(0.5, device=DEVICE)
     weights = torch.tensor([0.0, 1.0, 2.0], device=DEVICE)
     expected = gradient / 2 + weights[1] * (steps[1] + changes[1]) + weights[2] * (steps[2] + changes[2])
     steps[0], changes[0] = float("nan"), float("inf")
     for module in (triton_history, history_operators):
-        near(module.combination(steps, changes, gradient, scale, weights, weights), expected)
+        assert_near(module.combination(steps, changes, gradient, scale, weights, weights), expected)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from impasto.kernels.cpu.winograd import savings
+from impasto.kernels.cpu.winograd import winograd_choices
 from impasto.machine import autotune, device
 from impasto.machine.autotune import Choice
 from impasto.settings import Runtime
@@ -10,7 +10,7 @@ from impasto.settings import Runtime
 def test_the_timing_is_of_a_real_convolution_and_quick():
     cpu = torch.device("cpu")
     for dtype in (torch.float32, torch.bfloat16):
-        for saving in savings(cpu, dtype):
+        for saving in winograd_choices(cpu, dtype):
             assert 0 < autotune._time(autotune._prepare(cpu, Choice(dtype, saving))) < 5
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from impasto.errors import SettingsError
-from impasto.kernels.cuda.wake import wake
+from impasto.kernels.cuda.preloading import preload
 from impasto.machine import autotune, device, processes, threads
 from impasto.machine.autotune import Choice
 from impasto.settings import Runtime
@@ -119,8 +119,8 @@ def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch):
 def test_what_a_gpu_needs_is_loaded_in_the_background(monkeypatch, name, there, woken):
     loaded = Event()
     monkeypatch.setattr("torch.cuda.is_available", lambda: there)
-    monkeypatch.setattr("impasto.kernels.cuda.wake._load", loaded.set)
-    wake(name)
+    monkeypatch.setattr("impasto.kernels.cuda.preloading._load", loaded.set)
+    preload(name)
     assert loaded.wait(60 if woken else 0.1) == bool(woken)
 
 

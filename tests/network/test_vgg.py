@@ -4,7 +4,7 @@ import torch
 
 import reference
 import vgg_by_autograd
-from impasto.kernels.cpu.winograd import savings
+from impasto.kernels.cpu.winograd import winograd_choices
 from impasto.layers import CONVOLUTIONS, LAYERS
 from impasto.network.vgg import VGG19
 from impasto.planning import tiles
@@ -160,7 +160,7 @@ def test_packed_convolutions_equal_those_in_float64(weights, dtype, padding):
     [(torch.float32, "lines", 1e-4), (torch.bfloat16, "lines", 0.2), (torch.float32, "tiles", 2e-3)],
 )
 def test_fewer_multiplications_make_the_same_features_and_gradient(dtype, saving, most):
-    if saving not in savings(CPU, dtype):
+    if saving not in winograd_choices(CPU, dtype):
         pytest.skip("no numba, or another OpenMP than GNU's")
     wide = VGG19(tiny_weights(divisor=2), padding="replicate")
     point, layers = torch.rand(3, 192, 200, generator=torch.Generator().manual_seed(0)), ["conv2_1", "conv4_1"]

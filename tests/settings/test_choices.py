@@ -51,10 +51,10 @@ def test_the_options_of_choices_take_them_from_there():
     ("table", "choice", "elsewhere"),
     [
         (DISTANCES, choices.DistanceName, ()),
-        (vgg._RESCALE, choices.Pooling, ()),
+        (vgg.POOLING_FACTORS, choices.Pooling, ()),
         (borders._EDGES, choices.Padding, ()),
         (color._MAPS, choices.ColorMatch, {"histogram"}),
-        (convolution._CHANNELS, choices.Winograd, {"off"}),
+        (convolution._MIN_CHANNELS, choices.Winograd, {"off"}),
     ],
 )
 def test_a_table_of_a_choice_has_an_entry_for_each_of_its_values(table, choice, elsewhere):

@@ -73,9 +73,9 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> No
     if processes > 1 and not launcher.launched():
         launcher.launch(processes)
         return
-    from impasto.kernels.cuda.wake import wake  # noqa: PLC0415 (torch)
+    from impasto.kernels.cuda.preloading import preload  # noqa: PLC0415 (torch)
 
-    wake(job.runtime.device)
+    preload(job.runtime.device)
     from impasto.jobs.session import Session  # noqa: PLC0415 (loads while the GPU starts)
 
     session = Session(

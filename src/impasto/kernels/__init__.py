@@ -1,6 +1,7 @@
-"""Kernels by device: what computes the network's features, their gradient and the sums over them.
+"""Kernels by device: they compute the network's features, the gradient by them, and sums over them.
 
-`cotangents` says what derivatives a kernel can add while it does something else. `cuda` computes whole images with few
-launches, on every device but a processor. What is here knows nothing of losses, plans or files. It may import
-`impasto.layers`, `impasto.planning.tiles` and the kernels of a processor.
+`cpu` holds the kernels of a CPU. `cuda` computes whole images with few launches, on every other device. `borders` says
+how signals are padded. `cotangents` holds the derivatives of losses that a kernel can add in the pass over memory that
+it makes anyway. Kernels know nothing of losses, plans or files. They may import `impasto.layers`, `planning.tiles`
+and `settings.choices`.
 """

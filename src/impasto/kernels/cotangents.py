@@ -1,6 +1,7 @@
 """Derivatives of a loss by the features of a layer, as functions that add them to a gradient in place.
 
-`Linear` and `Difference` are objects that show what they add, so that a kernel can add it in another pass over memory.
+`Linear` and `Difference` expose the tensors that they add, so that a kernel can add them in a pass over memory that it
+makes anyway.
 """
 
 from collections.abc import Callable
@@ -12,31 +13,31 @@ from torch import Tensor
 __all__ = ["Cotangent", "Difference", "InTile", "Linear", "UnitSlices", "flat"]
 
 Cotangent = Callable[[Tensor, Tensor], object]
-"""Given a layer's features, add a derivative by them to a tensor of their shape, (C, H, W), in place."""
+"""A function of a layer's features and a tensor, both (C, H, W): it adds a derivative by the features to the tensor."""
 
 UnitSlices = tuple[slice, slice, slice]
-"""Channels, rows and columns."""
+"""A box of units: its channels, rows and columns."""
 
 _CHUNK_POSITIONS = 1 << 14
-"""Positions whose features a processor multiplies by a matrix at a time: they stay in its cache."""
+"""The number of positions whose features a CPU multiplies by a matrix at a time, so that they stay in its cache."""
 
 _CHUNK_UNITS = 1 << 20
-"""Units that a processor subtracts at a time: 4 MB in float32 stay in its cache."""
+"""The number of units that a CPU subtracts at a time: 4 MB in float32, which stay in its cache."""
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Add w ∘ (2 S F + s): the derivative of ⟨S, Σ w F Fᵀ⟩ + ⟨s, Σ w F⟩ by F, the sums over positions."""
+    """Add w ∘ (2 S F + s) to a gradient: the derivative by F of ⟨S, Σ w F Fᵀ⟩ + ⟨s, Σ w F⟩, summed over positions."""
 
     matrix: Tensor
-    """S, symmetric, (C, C), in the precision of sums."""
+    """S, symmetric, (C, C), in the precision of the sums."""
     offset: Tensor | None = None
-    """s, (C,)."""
+    """s, (C,); None for zeros."""
     weights: Tensor | None = None
-    """w, (H, W); None: 1."""
+    """w, (H, W); None for ones."""
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
-        """Add w ∘ (2 S F + s) to a tensor.
+        """Add w ∘ (2 S F + s) to a tensor in place.
 
         Args:
             features: F, (C, H, W).
@@ -46,27 +47,29 @@ class Linear:
         twice = (2 * self.matrix).to(features.dtype)
         offset = None if self.offset is None else self.offset.to(features.dtype)
         for rows in _row_chunks(features, _CHUNK_POSITIONS):
-            found, part = flat(features[:, rows]), into[:, rows]
-            pulled = flat(part)
-            weighing = found.new_ones(()) if self.weights is None else _column(self.weights[rows], found)
-            pulled.addmm_(found if self.weights is None else found * weighing, twice)
+            flat_features, rows_into = flat(features[:, rows]), into[:, rows]
+            flat_into = flat(rows_into)
+            weight_column = (
+                flat_features.new_ones(()) if self.weights is None else _column(self.weights[rows], flat_features)
+            )
+            flat_into.addmm_(flat_features if self.weights is None else flat_features * weight_column, twice)
             if offset is not None:
-                pulled.addcmul_(weighing, offset)
-            if pulled.data_ptr() != part.data_ptr():
-                part.copy_(pulled.T.view_as(part))
+                flat_into.addcmul_(weight_column, offset)
+            if flat_into.data_ptr() != rows_into.data_ptr():
+                rows_into.copy_(flat_into.T.view_as(rows_into))
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Add factor · (F - P)."""
+    """Add factor · (F - P) to a gradient: the derivative of factor / 2 · Σ (F - P)² by F."""
 
     factor: Tensor
-    """A scalar."""
+    """The factor, a scalar."""
     content: Tensor
     """P, (C, H, W), in any precision."""
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
-        """Add factor · (F - P) to a tensor.
+        """Add factor · (F - P) to a tensor in place.
 
         Args:
             features: F, (C, H, W).
@@ -80,11 +83,11 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class InTile:
-    """Add a cotangent to the units that a tile owns, among those that it sees."""
+    """Add a cotangent to the units that a tile owns; the tile sees more units than it owns."""
 
     cotangent: Cotangent
-    place: UnitSlices
-    """Where the owned units are."""
+    owned: UnitSlices
+    """The owned units, as slices of the units that the tile sees."""
 
     def __call__(self, features: Tensor, into: Tensor) -> None:
         """Add the cotangent to the units of a tensor that the tile owns.
@@ -94,21 +97,21 @@ class InTile:
             into: The tensor, (C, H, W).
 
         """
-        self.cotangent(features[self.place], into[self.place])
+        self.cotangent(features[self.owned], into[self.owned])
 
 
 def flat(features: Tensor) -> Tensor:
-    """Return features, (C, H, W), with one row a position, (H·W, C): a view if the memory's layout allows it."""
+    """Return features, (C, H, W), as a matrix with one row per position, (H·W, C): a view in channels_last."""
     return features.permute(1, 2, 0).reshape(-1, len(features))
 
 
 def _column(weights: Tensor, like: Tensor) -> Tensor:
-    """Return weights, (H, W), as a column, (H·W, 1), in the dtype of a tensor."""
+    """Return weights, (H, W), as a column, (H·W, 1), in the dtype of `like`."""
     return weights.reshape(-1, 1).to(like.dtype)
 
 
 def _row_chunks(features: Tensor, positions: int) -> list[slice]:
-    """Divide the rows of features, (C, H, W), on a processor into chunks of about `positions` positions."""
+    """Divide the rows of features, (C, H, W), into chunks of about `positions` positions on a CPU, else into one."""
     _, height, width = features.shape
     step = max(1, positions // width) if features.device.type == "cpu" else height
     return [slice(start, start + step) for start in range(0, height, step)]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
-from impasto.layers import at
+from impasto.layers import layer_named
 from impasto.losses.base import Loss, Sources, Statistic, Units, in_sum_precision
 
 __all__ = ["AutogradLoss", "DifferentiatedLoss"]
@@ -66,7 +66,7 @@ class AutogradLoss(ABC):
     @property
     def bytes_per_pixel(self) -> float:
         """The memory of `measure` and its backward pass, in bytes for each pixel of a tile."""
-        return _COPIES * 4 * at(self.layer).units
+        return _COPIES * 4 * layer_named(self.layer).units
 
     def prepare(self, sources: Sources) -> Sequence[Loss]:
         """Return the losses that stand for this one in a stage: one for each region, if the style is its target.

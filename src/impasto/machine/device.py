@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from impasto.errors import SettingsError
-from impasto.kernels.cpu.winograd import savings
+from impasto.kernels.cpu.winograd import winograd_choices
 from impasto.machine import autotune, threads
 from impasto.machine.autotune import Choice
 from impasto.machine.processes import ALONE, Group, join, local_rank
@@ -52,7 +52,7 @@ class Machine(NamedTuple):
 
     def smaller(self) -> "Machine | None":
         """Return a machine whose convolutions are slower and have smaller filters, if there is one."""
-        there = savings(self.device, self.features)
+        there = winograd_choices(self.device, self.features)
         before = there[: there.index(self.winograd)]
         if not before:
             return None
@@ -114,7 +114,7 @@ def _choices(device: torch.device, runtime: Runtime) -> tuple[Choice, ...]:
     dtypes = [torch.float32, torch.bfloat16] if runtime.dtype == "auto" else [getattr(torch, runtime.dtype)]
     if device.type == "mps" and runtime.dtype == "auto":
         dtypes = [torch.float32]  # the precision that Apple's GPUs support throughout
-    there = [Choice(dtype, winograd) for dtype in dtypes for winograd in savings(device, dtype)]
+    there = [Choice(dtype, winograd) for dtype in dtypes for winograd in winograd_choices(device, dtype)]
     asked = tuple(choice for choice in there if runtime.winograd in {"auto", choice.winograd})
     if not asked:
         can = ", ".join(dict.fromkeys(choice.winograd for choice in there))

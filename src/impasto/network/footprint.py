@@ -1,6 +1,6 @@
-"""How much memory the network takes, step by step: on a processor as `vgg` passes it, else as `whole_image` does.
+"""The memory that the network needs, step by step: on a CPU as `vgg` computes it, on a GPU as `whole_image` does.
 
-It tells what the kernels retain, a unit of a layer, from the kernels themselves.
+The kernels state how many bytes they retain for each unit of a layer; this module adds these up.
 """
 
 from collections.abc import Collection, Iterator
@@ -18,68 +18,68 @@ __all__ = ["footprint", "fused_footprint"]
 
 
 def footprint(pooling: Pooling, layers: Collection[str], feature: int) -> NetworkFootprint:
-    """Return what a tile takes on a processor.
+    """Return the memory that a tile needs on a CPU.
 
     Args:
-        pooling: How a layer is halved in size.
-        layers: The layers that losses look at.
-        feature: Bytes of one feature.
+        pooling: The kind of pooling.
+        layers: The names of the layers that losses look at.
+        feature: The size of one feature, in bytes.
 
     Returns:
-        Bytes a pixel of what the tile looks at, and those of a band of rows.
+        The bytes per pixel that the tile sees, and the bytes of a band of rows.
 
     """
     return NetworkFootprint.of_steps(3.0 * feature, _steps(pooling, layers, feature), BAND_SIGNALS * BAND * feature)
 
 
 def fused_footprint(pooling: Pooling, layers: Collection[str], feature: int) -> NetworkFootprint:
-    """Return what a tile takes on a GPU, where each step is computed for the whole tile at once.
+    """Return the memory that a tile needs on a GPU, which computes each step for the whole tile at once.
 
     Args:
-        pooling: How a layer is halved in size.
-        layers: The layers that losses look at.
-        feature: Bytes of one feature.
+        pooling: The kind of pooling.
+        layers: The names of the layers that losses look at.
+        feature: The size of one feature, in bytes.
 
     Returns:
-        Bytes a pixel of what the tile looks at, and the pixels that a tile cannot have.
+        The bytes per pixel that the tile sees, and the number of pixels that a tile must stay below.
 
     """
-    found = _fused_steps(pooling, layers, feature)
-    return NetworkFootprint.of_steps(IMAGE_BYTES, found, max_pixels=GPU_UNITS / CONVOLUTIONS[0].units)
+    fused = _fused_steps(pooling, layers, feature)
+    return NetworkFootprint.of_steps(IMAGE_BYTES, fused, max_pixels=GPU_UNITS / CONVOLUTIONS[0].units)
 
 
 def _steps(pooling: Pooling, layers: Collection[str], feature: int) -> Iterator[StepFootprint]:
-    """List the steps on a processor, where a ReLU retains bits and a convolution nothing."""
+    """List the footprints of the steps on a CPU, where a ReLU retains bits and a convolution retains nothing."""
     before = 3.0 * feature
     for step in steps(layers):
         first, last = step[0], step[-1]
-        is_wanted, output = last.name in layers, last.units * feature
-        retained = output if is_wanted else 0.0
+        is_requested, output = last.name in layers, last.units * feature
+        retained = output if is_requested else 0.0
         if last.is_pool:
             retained += last.units * retained_bytes(pooling, feature)
-        is_cleared_by_output = is_wanted and first is last
+        is_cleared_by_output = is_requested and first is last
         is_cleared_by_pooling = last.is_pool and pooling == "max"
         if not (first.is_pool or is_cleared_by_output or is_cleared_by_pooling):
             retained += first.units * RETAINED_BYTES
-        yield StepFootprint(output, retained, before + output, retains_output=is_wanted)
+        yield StepFootprint(output, retained, before + output, retains_output=is_requested)
         before = output
 
 
 def _fused_steps(pooling: Pooling, layers: Collection[str], feature: int) -> Iterator[StepFootprint]:
-    """List the steps on a GPU, where a convolution's raw output lies beside what is made of it."""
+    """List the footprints of the steps on a GPU, where a convolution's raw output and the step's output coexist."""
     before = float(IMAGE_BYTES)
     for step in steps(layers):
         first, last = step[0], step[-1]
-        is_first, is_wanted = first is CONVOLUTIONS[0], last.name in layers
+        is_first, is_requested = first is CONVOLUTIONS[0], last.name in layers
         output, raw = last.units * feature, first.units * feature
-        retained = output if is_wanted or is_first else 0.0
+        retained = output if is_requested or is_first else 0.0
         if last.is_pool:
             retained += last.units * layer_operators.CHOICE_BYTES + (raw if pooling == "l2" else 0.0)
-        elif not is_wanted:
-            retained += last.units * layer_operators.MASK_BYTES
+        elif not is_requested:
+            retained += last.units * layer_operators.RELU_BYTES
         backward = max(output + raw, raw + before)
         if is_first:
-            backward = output + layer_operators.SPREAD_NUMBERS * feature + IMAGE_BYTES
+            backward = output + layer_operators.FIRST_LAYER_TAPS * feature + IMAGE_BYTES
         scratch = 0.0 if is_first or first.is_pool else raw
         yield StepFootprint(output, retained, backward, scratch, retained >= output)
         before = output

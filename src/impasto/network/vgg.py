@@ -20,12 +20,12 @@ from impasto.kernels.cotangents import Cotangent
 from impasto.kernels.cpu import row_bands
 from impasto.kernels.cpu.convolution import Convolution
 from impasto.kernels.cpu.pooling import Pool, Pullback
-from impasto.kernels.cpu.relu import Clear, by_bits, by_output
+from impasto.kernels.cpu.relu import Clear, clear_by_bits, clear_by_output
 from impasto.kernels.cuda import dispatch
 from impasto.layers import Layer, steps, up_to
 from impasto.network.footprint import footprint, fused_footprint
 from impasto.network.weights import Weights
-from impasto.network.whole_image import FusedNetwork, Passed
+from impasto.network.whole_image import FusedNetwork, PassedStep
 from impasto.planning.footprint import NetworkFootprint
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
 from impasto.settings.choices import Padding, Pooling, Winograd
@@ -49,10 +49,10 @@ class Features(dict[str, Tensor]):
         super().__init__()
         self.dtype = dtype
         """The precision of the image that they were computed from."""
-        self.ways_back: list[tuple[str, Pullback]] = []
-        """The functions from each layer's output to its input, by layer, on a processor."""
-        self.passed: list[Passed] = []
-        """The steps of the network, elsewhere."""
+        self.pullbacks: list[tuple[str, Pullback]] = []
+        """The pullback of each step from its output to its input, by layer, on a CPU."""
+        self.passed: list[PassedStep] = []
+        """The steps of the forward pass with their retained data, on other devices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +140,13 @@ class VGG19:
         signal = self._input(image)  # (1, 3, H, W)
         for step in steps(layers):
             name = step[-1].name
-            wanted = name in layers
+            is_requested = name in layers
             around = border(self.padding, wraps, cuts, first=step[0].name == "conv1_1")
-            signal, way_back = self._pass(step, signal, around, retain=retain, wanted=wanted)
-            if wanted:
+            signal, pullback = self._pass(step, signal, around, retain=retain, is_requested=is_requested)
+            if is_requested:
                 features[name] = signal[0]  # (C, H, W)
-            if way_back is not None:
-                features.ways_back.append((name, way_back))
+            if pullback is not None:
+                features.pullbacks.append((name, pullback))
         return features
 
     def pullback(self, features: Features, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
@@ -162,8 +162,8 @@ class VGG19:
         if features.passed:
             return self._fused.pullback(features, features.passed, cotangents)
         gradient: Tensor | None = None
-        while features.ways_back:
-            name, pullback = features.ways_back.pop()
+        while features.pullbacks:
+            name, pullback = features.pullbacks.pop()
             found = features.pop(name, None)  # (C, H, W)
             if found is not None and name in cotangents:
                 gradient = torch.zeros_like(found)[None] if gradient is None else gradient  # (1, C, H, W)
@@ -224,24 +224,24 @@ class VGG19:
         return Pool(self.pooling, POOLING_FACTORS[self.pooling] if self.pooling_rescale else 1.0)
 
     def _pass(
-        self, step: Sequence[Layer], signal: Tensor, around: Border, *, retain: bool, wanted: bool
+        self, step: Sequence[Layer], signal: Tensor, around: Border, *, retain: bool, is_requested: bool
     ) -> tuple[Tensor, Pullback | None]:
-        """Return the output of a step, and the way back to its input, if that is to be retained."""
+        """Return the output of a step, and with `retain` the pullback to its input."""
         first, last = step[0], step[-1]
         if first.is_pool:
             output = self._pool.forward(signal)
-            return output, self._pool.way_back(signal, output) if retain else None
+            return output, self._pool.make_pullback(signal, output) if retain else None
         convolution = self._convolutions[first.name]
         if last.is_pool:
-            return row_bands.forward(convolution, around, self._pool, signal, keep=retain)
+            return row_bands.forward(convolution, around, self._pool, signal, retain=retain)
         output = convolution.forward(signal, around)
         if not retain:
             return output, None
-        clear = (by_output if wanted else by_bits)(output)  # the features are there anyway
+        clear = (clear_by_output if is_requested else clear_by_bits)(output)  # a requested output is retained anyway
         return output, partial(_back, convolution, around, clear)
 
 
 def _back(convolution: Convolution, around: Border, clear: Clear, cotangent: Tensor) -> Tensor:
-    """Go back through a ReLU and a convolution."""
+    """Return the gradient by a convolution's input, from the gradient by its ReLU's output."""
     clear(cotangent)
     return convolution.pullback(cotangent, around)

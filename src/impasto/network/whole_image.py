@@ -1,9 +1,10 @@
-"""VGG-19 of a whole image, forward and back, by cuDNN's convolutions and the operators of `kernels.cuda`.
+"""VGG-19 of a whole image, forward and backward, by cuDNN's convolutions and the operators of `kernels.cuda`.
 
-Forward, each convolution goes over a framed signal and needs no padding; bias, ReLU, pooling and the next frame are one
-operator. Back, a convolution with its filters turned gives the gradient by the framed signal; the next operator folds
-the frame, adds what losses say of that layer and goes back through the ReLU. What is retained: features that losses
-look at, a bit a unit of every other ReLU, and a byte a unit of each pooling.
+In the forward pass each convolution reads a framed signal and needs no padding; one operator applies bias, ReLU,
+pooling and the next frame. In the backward pass a convolution with transposed filters returns the gradient by the
+framed signal; the next operator folds the frame, adds the losses' derivatives by that layer and applies the ReLU's
+backward pass. The forward pass retains the features that losses look at, one bit per unit of every other ReLU, and one
+byte per unit of each pooling.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -26,234 +27,249 @@ from impasto.network.weights import Weights
 from impasto.planning.tiles import GPU_UNITS, Cuts, Wraps
 from impasto.settings.choices import Padding
 
-__all__ = ["FusedNetwork", "Passed"]
+__all__ = ["FusedNetwork", "PassedStep"]
 
 
-class Passed(NamedTuple):
-    """A step of the network that was passed, and what going back needs."""
+class PassedStep(NamedTuple):
+    """A step that the forward pass computed, with the data that its backward pass needs."""
 
-    step: Sequence[Layer]
+    layers: Sequence[Layer]
     shape: torch.Size
-    """The shape of what goes back to the convolution: its output, before any pooling; of a lone pooling, its input."""
+    """The shape of the convolution's output, before any pooling; for a step of a pooling alone, that of its input."""
     frame: Frame
-    """The frame of the gradient by the output of the step."""
-    before: Frame
-    """The frame of the input of the step."""
+    """The frame of the gradient by the step's output."""
+    input_frame: Frame
+    """The frame of the step's input."""
     bits: Tensor | None = None
-    """Which units of a ReLU are active, or what a pooling chose."""
+    """The active units of a ReLU, or the choices of a pooling."""
     retained: Tensor | None = None
-    """What an L2 pooling was made of, or conv1_1's features where no loss looks at them."""
+    """The raw input of an L2 pooling, or conv1_1's features if no loss looks at them."""
 
 
 @dataclass(frozen=True, eq=False)
 class FusedNetwork:
-    """VGG-19 on RGB images in [0, 1], (3, H, W)."""
+    """VGG-19 on RGB images in [0, 1], (3, H, W), with each step computed for the whole image at once."""
 
     weights: Weights
     pool: Pool
     padding: Padding
 
     def prepare(self, layers: Collection[str]) -> None:
-        """Make ready what takes memory, so that a plan can count it, and load the kernels."""
-        _ = self._turned, self._no_bias
-        weight, _ = self._first
+        """Allocate the transposed filters, so that a plan can count them, and load the kernels."""
+        _ = self._transposed_filters, self._zero_bias
+        weight, _ = self._first_filters
         if dispatch.uses_triton(weight):
             warm_up(weight, self.pool, self.padding, layers)
 
     def forward(
         self, image: Tensor, layers: Collection[str], *, wraps: Wraps, cuts: Cuts, retain: bool
-    ) -> tuple[dict[str, Tensor], list[Passed]]:
-        """Compute features of an image.
+    ) -> tuple[dict[str, Tensor], list[PassedStep]]:
+        """Compute the features of an image.
 
         Args:
             image: RGB in [0, 1], (3, H, W).
-            layers: Names of layers.
-            wraps: Whether the upper edge meets the lower one, and the left the right.
-            cuts: Sides on which the image goes on, so that there is no padding.
-            retain: Whether to retain what `pullback` needs.
+            layers: The names of the layers.
+            wraps: Whether the upper edge meets the lower one, and whether the left edge meets the right one.
+            cuts: The sides on which the image continues, so that there is no padding.
+            retain: Whether to retain the data that `pullback` needs.
 
         Returns:
-            The features by layer, each (C, H, W), and the steps that were passed, if `retain`.
+            The features by layer, each (C, H, W), and the steps with their retained data; no steps without `retain`.
 
         Raises:
             ValueError: the image is too large to be computed whole.
 
         """
         size = image.shape[1], image.shape[2]
-        if (size[0] + 2) * (size[1] + 2) * len(self._first[1]) >= GPU_UNITS:
+        if (size[0] + 2) * (size[1] + 2) * len(self._first_filters[1]) >= GPU_UNITS:
             raise ValueError(f"an image of {size[1]} × {size[0]} pixels is too large to be computed whole; use tiles")
-        found: dict[str, Tensor] = {}
-        passed: list[Passed] = []
+        computed: dict[str, Tensor] = {}
+        passed: list[PassedStep] = []
         frame, signal = Frame.of(border(self.padding, wraps, cuts, first=True), *size), image
-        around = border(self.padding, wraps, cuts)
-        listed = steps(layers)
-        for place, step in enumerate(listed):
+        inner_border = border(self.padding, wraps, cuts)
+        network_steps = steps(layers)
+        for index, step in enumerate(network_steps):
             first, last = step[0], step[-1]
             shape = size if first.is_pool else frame.valid_size(*size)
             size = (shape[0] // 2, shape[1] // 2) if last.is_pool else shape
-            is_framed = any(not following[0].is_pool for following in listed[place + 1 : place + 2])
-            before, frame = frame, Frame.of(around, *size) if is_framed else NO_FRAME
-            signal, bits, raw = self._pass(step, signal, before, frame, remember=retain)
-            features = frame.inside(signal)  # (1, C, H, W)
-            is_wanted = last.name in layers
-            if is_wanted:
-                found[last.name] = features[0]
+            is_framed = any(not following[0].is_pool for following in network_steps[index + 1 : index + 2])
+            input_frame, frame = frame, Frame.of(inner_border, *size) if is_framed else NO_FRAME
+            signal, bits, raw = self._pass(step, signal, input_frame, frame, retain=retain)
+            features = frame.interior(signal)  # (1, C, H, W)
+            is_requested = last.name in layers
+            if is_requested:
+                computed[last.name] = features[0]
             if retain:
-                bits = bits if last.is_pool or not is_wanted else None
+                bits = bits if last.is_pool or not is_requested else None
                 retained = raw if last.is_pool and self.pool.kind == "l2" else None
-                retained = features if first.name == "conv1_1" and not is_wanted else retained
+                retained = features if first.name == "conv1_1" and not is_requested else retained
                 back = NO_FRAME if frame.is_zeros else frame
-                passed.append(Passed(step, torch.Size((1, features.shape[1], *shape)), back, before, bits, retained))
-        return found, passed
+                passed.append(
+                    PassedStep(step, torch.Size((1, features.shape[1], *shape)), back, input_frame, bits, retained)
+                )
+        return computed, passed
 
     def _pass(
-        self, step: Sequence[Layer], signal: Tensor, before: Frame, frame: Frame, *, remember: bool
+        self, step: Sequence[Layer], signal: Tensor, input_frame: Frame, frame: Frame, *, retain: bool
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the framed output of a step, what going back needs of it, and what a pooling was made of."""
+        """Return the framed output of a step, the bits that its backward pass needs, and a pooling's raw input."""
         first, last = step[0], step[-1]
         if first.name == "conv1_1":
-            return layer_operators.first_forward(signal, before, *self._convention, *self._first, frame), None, None
+            return (
+                layer_operators.first_forward(signal, input_frame, *self._scaling, *self._first_filters, frame),
+                None,
+                None,
+            )
         if first.is_pool:
-            raw, bias = signal, self._no_bias[: signal.shape[1]]
+            raw, bias = signal, self._zero_bias[: signal.shape[1]]
         else:
             weight, bias = self.weights.tensors[first.name]
-            raw = _convolved(signal, weight)
+            raw = _convolution(signal, weight)
         if last.is_pool:
-            return *layer_operators.pool(raw, bias, *self.pool, frame, remember), raw
-        return *layer_operators.activate(raw, bias, frame, remember), None
+            return *layer_operators.pool(raw, bias, *self.pool, frame, retain), raw
+        return *layer_operators.activate(raw, bias, frame, retain), None
 
     def pullback(
-        self, found: dict[str, Tensor], passed: list[Passed], cotangents: Mapping[str, Sequence[Cotangent]]
+        self, features: dict[str, Tensor], passed: list[PassedStep], cotangents: Mapping[str, Sequence[Cotangent]]
     ) -> Tensor:
-        """Return the gradient by the image; uses up the features and the steps.
+        """Return the gradient by the image, and release the features and the steps.
 
         Args:
-            found: The features that `forward` returned, each (C, H, W).
-            passed: The steps that it returned.
-            cotangents: By layer, functions that add a cotangent to a tensor of the features' shape.
+            features: The features that `forward` returned, each (C, H, W); the dictionary is emptied.
+            passed: The steps that `forward` returned; the list is emptied.
+            cotangents: By layer name, functions that each add a cotangent to a tensor of the features' shape.
 
         Returns:
             The gradient, (3, H, W).
 
         Raises:
-            ValueError: there is no cotangent.
+            ValueError: no layer has a cotangent.
 
         """
-        wide: Tensor | None = None
+        gradient: Tensor | None = None
         while passed:
-            at = passed.pop()
-            first, last = at.step[0], at.step[-1]
-            features = found.pop(last.name, None)  # (C, H, W)
-            added = cotangents.get(last.name, ()) if features is not None else ()
-            if wide is None and not added:
+            step = passed.pop()
+            first, last = step.layers[0], step.layers[-1]
+            layer_features = features.pop(last.name, None)  # (C, H, W)
+            added = cotangents.get(last.name, ()) if layer_features is not None else ()
+            if gradient is None and not added:
                 continue
             if last.is_pool:
-                wide = self._before_pool(wide, at, features, added)
+                gradient = self._pool_backward(gradient, step, layer_features, added)
                 if first.is_pool:
                     continue
             else:
-                wide = _before_relu(wide, at, features, added, like=self._first[0])
+                gradient = _relu_backward(gradient, step, layer_features, added, like=self._first_filters[0])
                 if first.name == "conv1_1":
-                    weight, _ = self._first
-                    image = layer_operators.first_back(wide, weight, self._convention[0], self._image_dtype)
-                    return at.before.fold(image[None])[0]
-            del features
-            wide = self._back(wide, at.before, first.name)
+                    weight, _ = self._first_filters
+                    image = layer_operators.first_backward(gradient, weight, self._scaling[0], self._image_dtype)
+                    return step.input_frame.fold(image[None])[0]
+            del layer_features
+            gradient = self._convolution_backward(gradient, step.input_frame, first.name)
         raise ValueError("there is no cotangent to pull back")
 
-    def _back(self, cotangent: Tensor, frame: Frame, name: str) -> Tensor:
-        """Return the gradient by the framed input of a convolution; without the frame, if that is zeros all around."""
+    def _convolution_backward(self, cotangent: Tensor, frame: Frame, name: str) -> Tensor:
+        """Return the gradient by a convolution's framed input, without the frame if it is zeros on all sides."""
         padding = 1 if frame.is_zeros else 2
-        return _convolved(cotangent, self._turned[name], padding)
+        return _convolution(cotangent, self._transposed_filters[name], padding)
 
-    def _before_pool(
-        self, wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent]
+    def _pool_backward(
+        self, gradient: Tensor | None, step: PassedStep, features: Tensor | None, added: Sequence[Cotangent]
     ) -> Tensor:
-        """Go back through the frame of a pooling's output, and through the pooling."""
-        frame = at.frame
+        """Return the gradient by a pooling's raw input, from the gradient by its framed output."""
+        frame = step.frame
         if added and features is not None:
-            wide, frame = _added(wide, frame, features, added), NO_FRAME
-        is_alone = at.step[0].is_pool
-        bias = self._no_bias[: at.shape[1]] if is_alone else self.weights.tensors[at.step[0].name][1]
-        assert wide is not None and at.bits is not None  # noqa: PT018, S101
-        return layer_operators.unpool(wide, frame, at.bits, at.retained, bias, *self.pool, *at.shape[2:])
+            gradient, frame = _with_cotangents(gradient, frame, features, added), NO_FRAME
+        is_alone = step.layers[0].is_pool
+        bias = self._zero_bias[: step.shape[1]] if is_alone else self.weights.tensors[step.layers[0].name][1]
+        assert gradient is not None and step.bits is not None  # noqa: PT018, S101
+        return layer_operators.unpool(gradient, frame, step.bits, step.retained, bias, *self.pool, *step.shape[2:])
 
     @cached_property
-    def _convention(self) -> tuple[list[float], list[float]]:
-        """What each channel of the image is multiplied with, and what is added then."""
+    def _scaling(self) -> tuple[list[float], list[float]]:
+        """The factor of each channel of the image, and the summand that follows."""
         convention = self.weights.convention
         pairs = list(zip(convention.mean, convention.deviation, strict=True))
         return [convention.range / each for _, each in pairs], [-mean / each for mean, each in pairs]
 
     @cached_property
-    def _first(self) -> tuple[Tensor, Tensor]:
+    def _first_filters(self) -> tuple[Tensor, Tensor]:
+        """The contiguous filters of conv1_1 and its bias."""
         weight, bias = self.weights.tensors["conv1_1"]
         return weight.contiguous(), bias
 
     @cached_property
-    def _turned(self) -> Mapping[str, Tensor]:
-        """Filters of the transposed convolutions, (in, out, 3, 3)."""
+    def _transposed_filters(self) -> Mapping[str, Tensor]:
+        """The filters of the transposed convolutions by layer, each (in, out, 3, 3)."""
         return {
             name: weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
             for name, (weight, _) in self.weights.tensors.items()
         }
 
     @cached_property
-    def _no_bias(self) -> Tensor:
-        return self._first[0].new_zeros(max(len(bias) for _, bias in self.weights.tensors.values()))
+    def _zero_bias(self) -> Tensor:
+        """A bias of zeros, as long as that of the widest layer."""
+        return self._first_filters[0].new_zeros(max(len(bias) for _, bias in self.weights.tensors.values()))
 
     @property
     def _image_dtype(self) -> torch.dtype:
-        return torch.promote_types(self._first[0].dtype, torch.float32)
+        """The precision of images and their gradient: float32, or the weights' if that is higher."""
+        return torch.promote_types(self._first_filters[0].dtype, torch.float32)
 
 
-def _convolved(signal: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
-    """Return a cross-correlation in channels_last, which cuDNN gives and others may not."""
+def _convolution(signal: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
+    """Return a cross-correlation in channels_last, which cuDNN returns by itself and other backends may not."""
     return functional.conv2d(signal, weight, padding=padding).contiguous(memory_format=torch.channels_last)
 
 
-def _before_relu(
-    wide: Tensor | None, at: Passed, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
+def _relu_backward(
+    gradient: Tensor | None, step: PassedStep, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
 ) -> Tensor:
-    """Go back through the frame of a ReLU's output, what losses add there, and the ReLU."""
-    signal = at.retained if features is None else features[None]
-    frame = at.frame
-    fused = [cotangent for cotangent in added if isinstance(_within(cotangent), Linear)]
+    """Return the gradient by a ReLU's input, from the gradient by its framed output and the losses' cotangents."""
+    signal = step.retained if features is None else features[None]
+    frame = step.frame
+    fused = [cotangent for cotangent in added if isinstance(_unwrapped(cotangent), Linear)]
     others = [cotangent for cotangent in added if cotangent not in fused]
     if others and not (len(others) == 1 and isinstance(others[0], Difference)):
         assert features is not None  # noqa: S101
-        wide, frame, others = _added(wide, frame, features, others), NO_FRAME, []
+        gradient, frame, others = _with_cotangents(gradient, frame, features, others), NO_FRAME, []
     if others or not fused:
-        aim = others[0] if others else None
-        factor, content = (aim.factor, aim.content) if isinstance(aim, Difference) else (None, None)
-        bits = at.bits if features is None else None
-        wide = layer_operators.mask(wide, frame, signal, bits, factor, content, not fused, at.shape, like)
+        difference = others[0] if others else None
+        factor, content = (
+            (difference.factor, difference.content) if isinstance(difference, Difference) else (None, None)
+        )
+        bits = step.bits if features is None else None
+        gradient = layer_operators.relu_backward(
+            gradient, frame, signal, bits, factor, content, not fused, step.shape, like
+        )
         frame = NO_FRAME
     for cotangent in fused:
-        inner, place = _within(cotangent), None
+        inner, owned = _unwrapped(cotangent), None
         if isinstance(cotangent, InTile):
-            place = [edge for part in cotangent.place[1:] for edge in (part.start, part.stop)]
+            owned = [edge for units in cotangent.owned[1:] for edge in (units.start, units.stop)]
         assert signal is not None and isinstance(inner, Linear)  # noqa: PT018, S101
         is_last = cotangent is fused[-1]
-        wide = layer_operators.linear(wide, frame, signal, inner.matrix, inner.offset, inner.weights, place, is_last)
+        gradient = layer_operators.linear(
+            gradient, frame, signal, inner.matrix, inner.offset, inner.weights, owned, is_last
+        )
         frame = NO_FRAME
-    assert wide is not None  # noqa: S101
-    return wide
+    assert gradient is not None  # noqa: S101
+    return gradient
 
 
-def _added(wide: Tensor | None, frame: Frame, features: Tensor, added: Sequence[Cotangent]) -> Tensor:
-    """Return the gradient by a signal, (1, C, H, W), to which cotangents were added."""
-    if wide is None:
+def _with_cotangents(framed: Tensor | None, frame: Frame, features: Tensor, added: Sequence[Cotangent]) -> Tensor:
+    """Return the gradient by a signal, (1, C, H, W), after adding cotangents."""
+    if framed is None:
         signal = features[None]
         gradient = torch.zeros(signal.shape, dtype=signal.dtype, device=signal.device)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
     else:
-        gradient = frame.fold(wide).contiguous(memory_format=torch.channels_last)
+        gradient = frame.fold(framed).contiguous(memory_format=torch.channels_last)
     for add in added:
         add(features, gradient[0])
     return gradient
 
 
-def _within(cotangent: Cotangent) -> Cotangent:
-    """Return the cotangent of the units that a tile owns, or of all."""
+def _unwrapped(cotangent: Cotangent) -> Cotangent:
+    """Return the cotangent that an `InTile` restricts to a tile's own units, or the cotangent itself."""
     return cotangent.cotangent if isinstance(cotangent, InTile) else cotangent

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from impasto.layers import IMAGE, LAYERS, at
+from impasto.layers import IMAGE, LAYERS, layer_named
 from impasto.losses.base import Measure, Statistic, Units
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
@@ -85,7 +85,7 @@ def units_of(
 def _owned(mask_weights: Tensor, tile: Tile, layer: str, margin: Margin) -> Tensor:
     """Return the weights of the units that a tile owns, (H, W), among those of the image without its margin."""
     rows, columns = (
-        slice(owned.start - width // at(layer).stride, owned.stop - width // at(layer).stride)
+        slice(owned.start - width // layer_named(layer).stride, owned.stop - width // layer_named(layer).stride)
         for owned, width in zip(tile.owned(layer)[1:], margin, strict=True)
     )
     return mask_weights[rows, columns]

@@ -11,7 +11,7 @@ from typing import Self, cast
 import torch
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled import fits
+from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import Resample
 from impasto.planning.footprint import IMAGE_BYTES
@@ -254,9 +254,9 @@ def _column_chunks(matrix: Tensor) -> Iterator[slice]:
 def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
     """Return matrix · each vector, (K, history), in the vectors' dtype, after reading the matrix once."""
     if _fits(matrix, vectors[0]):
-        from impasto.kernels.cpu.compiled.rows import dots  # noqa: PLC0415 (not everywhere)
+        from impasto.kernels.cpu.compiled.rows import row_products  # noqa: PLC0415 (not everywhere)
 
-        return dots(matrix, vectors)
+        return row_products(matrix, vectors)
     total = vectors[0].new_zeros(len(vectors), len(matrix))
     for columns in _column_chunks(matrix):
         rows = torch.stack([vector[columns] for vector in vectors])  # the matrix on the left would take twice as long
@@ -267,9 +267,9 @@ def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
 def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
     """Add weights · matrix to a vector in place, in the vector's dtype."""
     if _fits(matrix, vector):
-        from impasto.kernels.cpu.compiled.rows import add  # noqa: PLC0415 (not everywhere)
+        from impasto.kernels.cpu.compiled.rows import add_rows  # noqa: PLC0415 (not everywhere)
 
-        add(vector, matrix, weights)
+        add_rows(vector, matrix, weights)
         return
     for columns in _column_chunks(matrix):
         vector[columns].addmv_(matrix[:, columns].to(vector.dtype).T, weights)
@@ -277,7 +277,11 @@ def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
 
 def _fits(matrix: Tensor, vector: Tensor) -> bool:
     """Tell whether there are compiled loops for a matrix and a vector; in float32, torch's product is as fast."""
-    return (matrix.dtype, vector.dtype) == (torch.bfloat16, torch.float32) and vector.is_contiguous() and fits(matrix)
+    return (
+        (matrix.dtype, vector.dtype) == (torch.bfloat16, torch.float32)
+        and vector.is_contiguous()
+        and has_loops_for(matrix)
+    )
 
 
 def _put(matrix: Tensor, row: Tensor, new: Tensor, across: Tensor, down: Tensor) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from impasto.layers import IMAGE, LAYERS, at
+from impasto.layers import IMAGE, LAYERS, layer_named
 
 __all__ = ["BAND", "GPU_UNITS", "UNCUT", "Cuts", "Span", "Storage", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
 
@@ -63,19 +63,19 @@ class Span(NamedTuple):
 
     def seen(self, layer: str = IMAGE) -> slice:
         """Return the units of a layer that the tile computes, by their place in the whole image."""
-        this = at(layer)
+        this = layer_named(layer)
         before, after = (this.reach * cut for cut in self.cuts)
         return slice((self.start + before) // this.stride, (self.stop - after) // this.stride)
 
     def owned(self, layer: str = IMAGE) -> slice:
         """Return the units of a layer that the tile owns, by their place in the whole image."""
-        stride = at(layer).stride
+        stride = layer_named(layer).stride
         return slice(self.own_start // stride, self.own_stop // stride)
 
     def pixels(self, layer: str = IMAGE) -> int:
         """Return how many pixels lie along the units of a layer that the tile computes."""
         units = self.seen(layer)
-        return (units.stop - units.start) * at(layer).stride
+        return (units.stop - units.start) * layer_named(layer).stride
 
     def mine(self, layer: str = IMAGE) -> slice:
         """Return the units of a layer that the tile owns, by their place in the tile."""

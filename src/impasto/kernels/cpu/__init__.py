@@ -1,4 +1,5 @@
-"""Convolutions, poolings and ReLUs on a processor: oneDNN, loops that numba compiles, and Winograd's algorithm.
+"""Convolutions, poolings and ReLUs on a CPU, by oneDNN, by loops that numba compiles, and by Winograd's algorithm.
 
-Large signals are passed a band of rows at a time. It may import `planning.tiles`, `layers` and `kernels`' own modules.
+`row_bands` computes large signals one band of rows at a time. This package may import `planning.tiles`,
+`settings.choices` and `kernels.borders`.
 """

@@ -1,7 +1,7 @@
-"""A 3 × 3 convolution with its bias and ReLU, and its transpose: by hand, without autograd.
+"""A 3 × 3 convolution with its bias and ReLU, and its transpose, without autograd.
 
-Both are the same operation: the transpose of a convolution is one with its filters turned. Signals are (1, C, H, W) in
-channels_last.
+The transpose of a convolution is a convolution with the filters flipped and their channels swapped. Signals are
+(1, C, H, W) in channels_last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,90 +13,121 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.kernels.borders import Border
-from impasto.kernels.cpu.packed_filters import Filter, prepare, product
+from impasto.kernels.cpu.packed_filters import Filter, convolve_by_product, prepare
 from impasto.kernels.cpu.winograd import F2, F4, Scheme, prepare_lines
 from impasto.settings.choices import Winograd
 
 __all__ = ["Convolution"]
 
-_CHANNELS: Mapping[Winograd, tuple[int, int]] = {"lines": (128, 256), "tiles": (64, 64)}
-"""Channels, at least, on the narrower and the wider side, for which fewer multiplications repay the transforms."""
+_MIN_CHANNELS: Mapping[Winograd, tuple[int, int]] = {"lines": (128, 256), "tiles": (64, 64)}
+"""The least channels on the narrower and on the wider side of a convolution for which Winograd's algorithm is faster,
+by timing (docs/notes/speed.md)."""
 
-_POSITIONS = 512
-"""Positions, at least, for the same."""
+_MIN_POSITIONS = 512
+"""The least positions of a signal for which Winograd's algorithm is faster than a plain convolution."""
 
 _SMALL_UNITS = 1 << 21
-"""Units of a signal up to which a copy of it with its border takes less time than to compute the border apart."""
+"""The most units of a signal that is copied with its border; for larger ones it is faster to compute the border
+separately."""
 
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """One layer's filters, ready to go forward and back."""
+    """One layer's filters, prepared for the forward and the backward pass."""
 
     weight: Tensor
-    """(out, in, 3, 3)."""
+    """The filters, (out, in, 3, 3)."""
     bias: Tensor
-    """(out,)."""
-    saving: Winograd = "off"
-    """How to save multiplications where that pays, by Winograd's algorithm: F(4, 3), or forward in bfloat16 F(2, 3),
-    since features bear less rounding than gradients (docs/notes/speed.md)."""
+    """The bias of each output channel, (out,)."""
+    winograd: Winograd = "off"
+    """How wide convolutions save multiplications by Winograd's algorithm. They use F(4, 3), but F(2, 3) for a forward
+    pass in bfloat16, since features tolerate less rounding than gradients (docs/notes/speed.md)."""
 
     def forward(self, signal: Tensor, border: Border, rows: slice = slice(None)) -> Tensor:
-        """Return max(0, filters ∗ signal + bias), (1, out, H, W), or some rows of it that are next to one another."""
+        """Return max(0, filters ∗ signal + bias), or consecutive rows of it.
+
+        Args:
+            signal: The input, (1, in, H, W).
+            border: The padding of the signal, and the sides without padding.
+            rows: The rows of the output to compute; all of them, if not given.
+
+        Returns:
+            The output, (1, out, rows, W), one unit smaller on each cut side.
+
+        """
         cuts, height = border.cuts, signal.shape[2]
         first, last, _ = rows.indices(height - cuts.above - cuts.below)
         if _is_small(signal) and (border.rows or border.columns):
-            around = _beside(_beside(signal, 2, border), 3, border)
-            return self._ahead(around[:, :, first : last + 2], (0, 0, 0, 0))
-        start, stop = first + cuts.above, last + cuts.above  # among the signal's
+            padded = _with_border(_with_border(signal, 2, border), 3, border)
+            return self._forward_filter(padded[:, :, first : last + 2], (0, 0, 0, 0))
+        start, stop = first + cuts.above, last + cuts.above  # rows of the signal
         above, below = min(start, 1), min(height - stop, 1)
         zeros = (1 - above, 1 - below, 1 - cuts.left, 1 - cuts.right)
-        output = self._ahead(signal[:, :, start - above : stop + below], zeros)
-        for end, edge in border.copied(2):
+        output = self._forward_filter(signal[:, :, start - above : stop + below], zeros)
+        for end, source in border.copied_edges(2):
             if end % height in range(start, stop):
-                strip = _beside(_outermost(signal, 2, end, edge), 3, border)
-                output[:, :, end] = self._narrow(strip)[:, :, 0]
-        for end, edge in border.copied(3):
-            strip = _beside(_outermost(signal, 3, end, edge), 2, border)
-            output[..., end] = self._narrow(strip[:, :, first : last + 2])[..., 0]
+                strip = _with_border(_edge_strip(signal, 2, end, source), 3, border)
+                output[:, :, end] = self._convolve_strip(strip)[:, :, 0]
+        for end, source in border.copied_edges(3):
+            strip = _with_border(_edge_strip(signal, 3, end, source), 2, border)
+            output[..., end] = self._convolve_strip(strip[:, :, first : last + 2])[..., 0]
         return output
 
     def pullback(self, cotangent: Tensor, border: Border) -> Tensor:
-        """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩, (1, in, H, W)."""
+        """Return the gradient by the signal of ⟨cotangent, filters ∗ signal⟩.
+
+        Args:
+            cotangent: The gradient by the convolution's output before the ReLU, (1, out, H, W).
+            border: The border that the forward pass used.
+
+        Returns:
+            The gradient, (1, in, H, W), one unit larger on each cut side.
+
+        """
         above, below, *_ = border.cuts
         if border.rows is None:
-            return self._across(cotangent, (1 + above, 1 + below), border)
-        wide = self.pullback_beyond(cotangent, border)
+            return self._pullback_with_rows(cotangent, (1 + above, 1 + below), border)
+        wide = self.pullback_with_border(cotangent, border)
         gradient = wide[:, :, 1 - above : wide.shape[2] - 1 + below]
-        for end, edge in border.copied(2):
-            gradient[:, :, edge] += wide[:, :, end]
+        for end, source in border.copied_edges(2):
+            gradient[:, :, source] += wide[:, :, end]
         return gradient
 
-    def pullback_beyond(self, cotangent: Tensor, border: Border) -> Tensor:
-        """Return the same with a row more above and below where the signal is not cut: for what stands beyond."""
-        return self._across(cotangent, (2, 2), border)
+    def pullback_with_border(self, cotangent: Tensor, border: Border) -> Tensor:
+        """Return the gradient by the signal with the rows of its border.
 
-    def _across(self, cotangent: Tensor, zeros: tuple[int, int], border: Border) -> Tensor:
-        """Go back with rows of zeros above and below; what goes to columns of the border is added where they are."""
+        Args:
+            cotangent: The gradient by the convolution's output before the ReLU, (1, out, H, W).
+            border: The border that the forward pass used.
+
+        Returns:
+            The gradient, (1, in, H + 2, W), whose first and last rows belong to the border, or to the signal on a
+            side that is cut.
+
+        """
+        return self._pullback_with_rows(cotangent, (2, 2), border)
+
+    def _pullback_with_rows(self, cotangent: Tensor, zeros: tuple[int, int], border: Border) -> Tensor:
+        """Return the gradient for rows of zeros above and below; the border's columns are added to their sources."""
         *_, left, right = border.cuts
         if _is_small(cotangent) and border.columns:
-            wide = self._back(cotangent, (*zeros, 2, 2))
+            wide = self._backward_filter(cotangent, (*zeros, 2, 2))
             gradient = wide[..., 1 - left : wide.shape[3] - 1 + right]
-            for end, edge in border.copied(3):
-                gradient[..., edge] += wide[..., end]
+            for end, source in border.copied_edges(3):
+                gradient[..., source] += wide[..., end]
             return gradient.contiguous(memory_format=torch.channels_last)
-        gradient = self._back(cotangent, (*zeros, 1 + left, 1 + right))
+        gradient = self._backward_filter(cotangent, (*zeros, 1 + left, 1 + right))
         rows = slice(2 - zeros[0], 2 - zeros[0] + gradient.shape[2])
-        for end, edge in border.copied(3):
-            gradient[..., edge] += self._beyond(cotangent[0, ..., end], end)[..., rows]
+        for end, source in border.copied_edges(3):
+            gradient[..., source] += self._column_pullback(cotangent[0, ..., end], end)[..., rows]
         return gradient
 
-    def _narrow(self, strip: Tensor) -> Tensor:
-        """Go forward through a strip with its border, of three rows or three columns."""
-        return product(strip, self.weight, self.bias).clamp_min_(0)
+    def _convolve_strip(self, strip: Tensor) -> Tensor:
+        """Return the output for a strip of three rows or three columns that contains its border."""
+        return convolve_by_product(strip, self.weight, self.bias).clamp_min_(0)
 
-    def _beyond(self, column: Tensor, end: int) -> Tensor:
-        """Return what the column at an end of a cotangent, (out, H), gives to the one beyond, (1, in, H + 2)."""
+    def _column_pullback(self, column: Tensor, end: int) -> Tensor:
+        """Return the gradient by a column of the border, (1, in, H + 2), from a cotangent's outer column, (out, H)."""
         height = column.shape[1]
         wide = column.new_zeros(height + 2, self.weight.shape[1])
         for row in range(3):
@@ -104,49 +135,53 @@ class Convolution:
         return wide.T[None]
 
     @cached_property
-    def _ahead(self) -> Filter:
+    def _forward_filter(self) -> Filter:
+        """The convolution with bias and ReLU."""
         scheme = F2 if self.weight.dtype == torch.bfloat16 else F4
-        return self._prepared(scheme, self.weight, self.bias, relu=True)
+        return self._prepare(scheme, self.weight, self.bias, relu=True)
 
     @cached_property
-    def _back(self) -> Filter:
-        return self._prepared(F4, self.weight.flip(2, 3).transpose(0, 1))
+    def _backward_filter(self) -> Filter:
+        """The transposed convolution."""
+        return self._prepare(F4, self.weight.flip(2, 3).transpose(0, 1))
 
-    def _prepared(self, scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
+    def _prepare(self, scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
+        """Return a filter that uses Winograd's algorithm for signals for which it is faster."""
         plain = prepare(weight, bias, relu=relu)
         narrow, wide = sorted(weight.shape[:2])
-        if self.saving == "off" or narrow < _CHANNELS[self.saving][0] or wide < _CHANNELS[self.saving][1]:
+        if self.winograd == "off" or narrow < _MIN_CHANNELS[self.winograd][0] or wide < _MIN_CHANNELS[self.winograd][1]:
             return plain
-        if self.saving == "tiles":
+        if self.winograd == "tiles":
             from impasto.kernels.cpu.winograd.tiles import prepare_tiles  # noqa: PLC0415 (not everywhere)
 
             fast = prepare_tiles(weight, bias, relu=relu)
         else:
             fast = prepare_lines(scheme, weight, bias, relu=relu)
-        return lambda signal, zeros: (fast if signal[0, 0].numel() >= _POSITIONS else plain)(signal, zeros)
+        return lambda signal, zeros: (fast if signal[0, 0].numel() >= _MIN_POSITIONS else plain)(signal, zeros)
 
 
 def _is_small(signal: Tensor) -> bool:
-    """Tell whether to copy a signal with its border takes less time than to compute the border apart."""
+    """Tell whether it is faster to copy a signal with its border than to compute the border separately."""
     return signal.numel() <= _SMALL_UNITS
 
 
-def _outermost(signal: Tensor, axis: int, end: int, edge: int) -> Tensor:
-    """Return the first or the last row or column between its neighbors, one of them beyond."""
-    copy = signal.narrow(axis, edge % signal.shape[axis], 1)
+def _edge_strip(signal: Tensor, axis: int, end: int, source: int) -> Tensor:
+    """Return the first or the last row or column of a signal between its inner neighbor and the border's copy."""
+    copy = signal.narrow(axis, source % signal.shape[axis], 1)
     inside = signal.narrow(axis, signal.shape[axis] - 2 if end else 0, 2)
-    return _joined([inside, copy] if end else [copy, inside], axis)
+    return _concatenate([inside, copy] if end else [copy, inside], axis)
 
 
-def _beside(strip: Tensor, axis: int, border: Border) -> Tensor:
-    """Return a strip with its border along an axis."""
+def _with_border(signal: Tensor, axis: int, border: Border) -> Tensor:
+    """Return a signal with its border along an axis."""
     edges, cuts = border.along(axis)
     if edges is None:
         before, after = (int(not cut) for cut in cuts)
-        return functional.pad(strip, (before, after, 0, 0) if axis == 3 else (0, 0, before, after))
-    copies = {end: [strip.narrow(axis, edge % strip.shape[axis], 1)] for end, edge in border.copied(axis)}
-    return _joined([*copies.get(0, []), strip, *copies.get(-1, [])], axis)
+        return functional.pad(signal, (before, after, 0, 0) if axis == 3 else (0, 0, before, after))
+    copies = {end: [signal.narrow(axis, source % signal.shape[axis], 1)] for end, source in border.copied_edges(axis)}
+    return _concatenate([*copies.get(0, []), signal, *copies.get(-1, [])], axis)
 
 
-def _joined(parts: Sequence[Tensor], axis: int) -> Tensor:
-    return torch.cat(list(parts), axis).contiguous(memory_format=torch.channels_last)
+def _concatenate(signals: Sequence[Tensor], axis: int) -> Tensor:
+    """Concatenate signals along an axis, in channels_last."""
+    return torch.cat(list(signals), axis).contiguous(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
-"""Fixed filters, prepared once and applied to many signals: bias and ReLU in the same pass where oneDNN can.
+"""Fixed filters, prepared once and applied to many signals, with bias and ReLU in the same pass where oneDNN can.
 
-Signals are (1, C, H, W) in channels_last, the layout in which convolutions are fastest. A filter may be applied in
-several threads at once.
+Signals are (1, C, H, W) in channels_last, the layout in which convolutions are fastest. Several threads may apply a
+filter at once.
 """
 
 from collections.abc import Callable
@@ -11,43 +11,44 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Filter", "Zeros", "prepare", "product"]
+__all__ = ["Filter", "Zeros", "convolve_by_product", "prepare"]
 
 Zeros = tuple[int, int, int, int]
-"""Rows of zeros above and below a signal, and columns on its left and right."""
+"""The numbers of rows of zeros above and below a signal, and of columns of zeros on its left and right."""
 
 Filter = Callable[[Tensor, Zeros], Tensor]
-"""Convolve a signal with some zeros around it."""
+"""A function that convolves a signal, (1, in, H, W), padded with zeros."""
 
-_Convolve = Callable[[Tensor, tuple[int, int]], Tensor]
-"""Convolve a signal with as many rows of zeros above as below, and as many columns on its left as on its right."""
+_EvenFilter = Callable[[Tensor, tuple[int, int]], Tensor]
+"""A function that convolves a signal padded with equally many rows above and below, and columns left and right."""
 
 
 def prepare(weight: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Filter:
-    """Return the cross-correlation with a weight and a bias.
+    """Return a filter: the cross-correlation with a weight and a bias.
 
     Args:
         weight: The filters, (out, in, h, w).
-        bias: What is added to each output channel, (out,); nothing, if not given.
+        bias: The bias of each output channel, (out,); zeros, if not given.
         relu: Whether a ReLU follows.
 
     Returns:
-        A function of a signal, (1, in, H, W), and its zeros; several threads may call it at once.
+        A function of a signal, (1, in, H, W), and its padding with zeros; several threads may call it at once.
 
     """
     weight = weight.contiguous(memory_format=torch.channels_last)
-    return _unevenly((_packed if _packs(weight) else _plain)(weight, bias, relu=relu))
+    prepare_even = _prepare_by_onednn if _is_packable(weight) else _prepare_by_torch
+    return _with_uneven_zeros(prepare_even(weight, bias, relu=relu))
 
 
-def product(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return the convolution of a signal of few positions, with nothing around it, as one product of matrices.
+def convolve_by_product(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return the convolution of a small signal without padding, as one product of matrices.
 
-    For a strip that is three columns wide, oneDNN takes up to a hundred times longer than for one of three rows.
+    oneDNN takes up to a hundred times longer for a strip of three columns than for a strip of three rows.
 
     Args:
         signal: The strip, (1, in, H, W).
         weight: The filters, (out, in, h, w).
-        bias: What is added to each output channel, (out,).
+        bias: The bias of each output channel, (out,).
 
     Returns:
         The output, (1, out, H - h + 1, W - w + 1), in channels_last.
@@ -56,60 +57,60 @@ def product(signal: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     height, width = weight.shape[2:]
     windows = signal.unfold(2, height, 1).unfold(3, width, 1)  # (1, in, H, W, h, w)
     rows = windows.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(0, 2)  # (H · W, h · w · in)
-    found = torch.addmm(bias, rows, weight.permute(0, 2, 3, 1).flatten(1).T)  # (H · W, out)
-    return found.view(*windows.shape[2:4], -1).permute(2, 0, 1)[None]
+    output = torch.addmm(bias, rows, weight.permute(0, 2, 3, 1).flatten(1).T)  # (H · W, out)
+    return output.view(*windows.shape[2:4], -1).permute(2, 0, 1)[None]
 
 
-def _plain(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _Convolve:
-    """Return the convolution by torch's own function."""
+def _prepare_by_torch(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _EvenFilter:
+    """Return the convolution by torch's own function, `conv2d`."""
 
-    def convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
+    def _convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
         convolved = functional.conv2d(signal, weight, bias, padding=padding)
         return convolved.relu_() if relu else convolved
 
-    return convolve
+    return _convolve
 
 
-def _packed(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _Convolve:
+def _prepare_by_onednn(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _EvenFilter:
     """Return the convolution by oneDNN, with the filters in the layout that it prefers for the last signal's shape.
 
-    Layout and shape are replaced together, by one assignment, and read once a call: so another thread, or an exception
-    in between, cannot part them. A filter in another layout than the preferred one is right, and slower.
+    One assignment replaces layout and shape together, and each call reads them once, so neither another thread nor an
+    exception can separate them. A filter in another layout gives the same result, more slowly.
     """
     onednn = cast("Any", torch.ops.mkldnn)
     ones, activation = [1, 1], "relu" if relu else "none"
     first: Any = onednn._reorder_convolution_weight(weight, ones, ones, ones, 1, None)  # noqa: SLF001
-    latest: tuple[tuple[torch.Size, tuple[int, int]] | None, Any] = None, first
+    last: tuple[tuple[torch.Size, tuple[int, int]] | None, Any] = None, first
 
-    def convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
-        nonlocal latest
-        around, wanted = [*padding], (signal.shape, padding)
-        shape, packed = latest
-        if wanted != shape:  # oneDNN chooses the layout by them, and sets a wrong one right at every call
+    def _convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
+        nonlocal last
+        padded_by, current = [*padding], (signal.shape, padding)
+        shape, packed = last
+        if current != shape:  # oneDNN chooses the layout by shape and padding, and converts any other at every call
             dense = packed.to_dense()
-            packed = onednn._reorder_convolution_weight(dense, around, ones, ones, 1, [*signal.shape])  # noqa: SLF001
-            latest = wanted, packed
-        return onednn._convolution_pointwise(signal, packed, bias, around, ones, ones, 1, activation, [], "")  # noqa: SLF001
+            packed = onednn._reorder_convolution_weight(dense, padded_by, ones, ones, 1, [*signal.shape])  # noqa: SLF001
+            last = current, packed
+        return onednn._convolution_pointwise(signal, packed, bias, padded_by, ones, ones, 1, activation, [], "")  # noqa: SLF001
 
-    return convolve
+    return _convolve
 
 
-def _unevenly(convolve: _Convolve) -> Filter:
-    """Leave out what more zeros on one side than on the other would have made on the other."""
+def _with_uneven_zeros(convolve: _EvenFilter) -> Filter:
+    """Return a filter with any zeros: it pads both sides alike, and crops the output on the side with fewer zeros."""
 
-    def apply(signal: Tensor, zeros: Zeros) -> Tensor:
+    def _apply(signal: Tensor, zeros: Zeros) -> Tensor:
         above, below, left, right = zeros
-        most = max(above, below), max(left, right)
-        found = convolve(signal, most)
-        found = found[:, :, most[0] - above :, most[1] - left :]
-        found = found[:, :, : found.shape[2] - most[0] + below, : found.shape[3] - most[1] + right]
-        return found.contiguous(memory_format=torch.channels_last)
+        even = max(above, below), max(left, right)
+        output = convolve(signal, even)
+        output = output[:, :, even[0] - above :, even[1] - left :]
+        output = output[:, :, : output.shape[2] - even[0] + below, : output.shape[3] - even[1] + right]
+        return output.contiguous(memory_format=torch.channels_last)
 
-    return apply
+    return _apply
 
 
-def _packs(weight: Tensor) -> bool:
-    """Tell whether oneDNN takes weights of this kind here."""
+def _is_packable(weight: Tensor) -> bool:
+    """Tell whether oneDNN convolves with weights of this dtype on this machine."""
     if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
     if weight.dtype == torch.bfloat16:

@@ -1,6 +1,7 @@
-"""2 × 2 pooling and its way back: by hand, without autograd.
+"""2 × 2 pooling and its pullback, without autograd.
 
-Signals are (1, C, H, W) and not negative; a last row or column beyond an even number is left out.
+Signals are (1, C, H, W) and not negative. A block is a square of 2 × 2 units, which becomes one unit; the last row or
+column of an odd side belongs to no block.
 """
 
 from collections.abc import Callable
@@ -11,124 +12,139 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.kernels.cpu.bitmasks import Bits, as_bits, is_less
-from impasto.kernels.cpu.compiled import fits
+from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.settings.choices import Pooling
 
 __all__ = ["Pool", "Pullback", "retained_bytes"]
 
 Pullback = Callable[[Tensor], Tensor]
-"""From the cotangent of an output, which it uses up, to that of the input."""
+"""A function that returns the cotangent of an input, given the cotangent of the output, which it may overwrite."""
 
 
 class Pool(NamedTuple):
-    """The largest, `scale` times the mean, or `scale` times the root of the sum of squares of each four."""
+    """A pooling: the maximum, or `scale` times the mean or the L2 norm of each block of 2 × 2 units."""
 
     kind: Pooling
+    """Max, average or L2 pooling."""
     scale: float = 1.0
+    """The factor of average and L2 pooling."""
 
     @property
-    def goes_past_relu(self) -> bool:
-        """Whether its way back is that through a ReLU before it as well."""
+    def includes_relu(self) -> bool:
+        """Whether the pullback contains that of a ReLU before the pooling."""
         return self.kind == "max"
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Return what each four become."""
+        """Return the pooled signal, (1, C, H // 2, W // 2)."""
         if self.kind == "max":
-            return _largest(signal)
+            return _max(signal)
         return (functional.avg_pool2d(signal, 2) if self.kind == "average" else _norm(signal)) * self.scale
 
-    def way_back(self, signal: Tensor, pooled: Tensor) -> Pullback:
-        """Return the way back from `pooled` to `signal`, which holds no more of them than it needs."""
+    def make_pullback(self, signal: Tensor, pooled: Tensor) -> Pullback:
+        """Return the pullback, which retains no more than it needs.
+
+        Args:
+            signal: The input of the pooling, (1, C, H, W).
+            pooled: The output of the pooling, (1, C, H // 2, W // 2).
+
+        Returns:
+            A function from the cotangent of `pooled` to the cotangent of `signal`.
+
+        """
         if self.kind == "max":
             return _max_pullback(signal, pooled)
         shape, scale = signal.shape, self.scale
         if self.kind == "average":
-            return lambda cotangent: _spread(cotangent * (scale / 4), shape)
-        return lambda cotangent: _spread(cotangent * scale / _norm(signal), shape).mul_(signal)
+            return lambda cotangent: _to_each_block(cotangent * (scale / 4), shape)
+        return lambda cotangent: _to_each_block(cotangent * scale / _norm(signal), shape).mul_(signal)
 
 
 def retained_bytes(kind: Pooling, feature: int) -> float:
-    """Return the bytes that `Pool.way_back` retains for each unit of its output.
+    """Return the number of bytes that `Pool.make_pullback` retains for each unit of the pooling's output.
 
     Args:
-        kind: How four units become one.
-        feature: Bytes of one feature.
+        kind: The kind of pooling.
+        feature: The size of one feature, in bytes.
 
     Returns:
-        Four bits for max, which of four was the largest and whether it is above 0; for l2 the four units themselves.
+        For max pooling four bits: which of four units is the largest, and whether it is above 0; for L2 pooling the
+        four units themselves.
 
     """
     return {"max": 0.5, "average": 0.0, "l2": 4.0 * feature}[kind]
 
 
-def _largest(signal: Tensor) -> Tensor:
-    if fits(signal, torch.channels_last):
-        from impasto.kernels.cpu.compiled.pooling import largest  # noqa: PLC0415 (not everywhere)
+def _max(signal: Tensor) -> Tensor:
+    """Return the largest unit of each block."""
+    if has_loops_for(signal, torch.channels_last):
+        from impasto.kernels.cpu.compiled.pooling import max_pool  # noqa: PLC0415 (not everywhere)
 
-        return largest(signal)
+        return max_pool(signal)
     upper_left, upper_right, lower_left, lower_right = _quarters(signal)
     return upper_left.maximum(upper_right).maximum(lower_left.maximum(lower_right))
 
 
 def _max_pullback(signal: Tensor, pooled: Tensor) -> Pullback:
-    """Remember which of four was the largest, the first of equal ones, in two bits; in a third whether it is above 0.
+    """Return the pullback of max pooling and of a ReLU before it.
 
-    So this is the way back through the ReLU before the pooling as well.
+    Two bits of each block retain which unit is the largest, the first of equal ones; a third bit retains whether it is
+    above 0.
     """
-    if fits(signal, torch.channels_last):
+    if has_loops_for(signal, torch.channels_last):
         return _compiled_pullback(signal)
     upper_left, upper_right, lower_left, lower_right = _quarters(as_bits(signal))
-    lower = is_less(upper_left.maximum(upper_right), as_bits(pooled))
-    right = is_less(upper_left, upper_right)
-    right ^= (right ^ is_less(lower_left, lower_right)) & lower
-    row, column, active = (Bits.pack(mask) for mask in (lower, right, is_less(0, as_bits(pooled))))
+    is_lower = is_less(upper_left.maximum(upper_right), as_bits(pooled))
+    is_right = is_less(upper_left, upper_right)
+    is_right ^= (is_right ^ is_less(lower_left, lower_right)) & is_lower
+    masks = is_lower, is_right, is_less(0, as_bits(pooled))
+    lower_bits, right_bits, active_bits = (Bits.pack(mask) for mask in masks)
     shape = signal.shape
 
-    def pullback(cotangent: Tensor) -> Tensor:
-        gradient = _room(cotangent, shape)
-        passing = as_bits(cotangent).bitwise_and_(active.unpack())
+    def _pullback(cotangent: Tensor) -> Tensor:
+        gradient = _empty_gradient(cotangent, shape)
+        passing = as_bits(cotangent).bitwise_and_(active_bits.unpack())
         quarters = _quarters(as_bits(gradient))
-        below = row.unpack().bitwise_and_(passing)
-        above = passing.bitwise_xor_(below)
-        on_right = column.unpack()
-        for half, left, right in zip((above, below), quarters[::2], quarters[1::2], strict=True):
-            torch.bitwise_and(half, on_right, out=right)
+        lower = lower_bits.unpack().bitwise_and_(passing)
+        upper = passing.bitwise_xor_(lower)
+        is_right = right_bits.unpack()
+        for half, left, right in zip((upper, lower), quarters[::2], quarters[1::2], strict=True):
+            torch.bitwise_and(half, is_right, out=right)
             torch.bitwise_xor(half, right, out=left)
         return gradient
 
-    return pullback
+    return _pullback
 
 
 def _compiled_pullback(signal: Tensor) -> Pullback:
-    """Do the same by compiled loops, with four bits for three."""
+    """Return the pullback of max pooling and of a ReLU before it, by compiled loops that retain four bits per block."""
     from impasto.kernels.cpu.compiled import pooling  # noqa: PLC0415 (not everywhere)
 
-    chosen, shape = pooling.choices(signal), signal.shape
+    choices, shape = pooling.choices(signal), signal.shape
 
-    def pullback(cotangent: Tensor) -> Tensor:
-        gradient = _room(cotangent, shape)
-        pooling.spread(cotangent.contiguous(memory_format=torch.channels_last), chosen, gradient)
+    def _pullback(cotangent: Tensor) -> Tensor:
+        gradient = _empty_gradient(cotangent, shape)
+        pooling.unpool(cotangent.contiguous(memory_format=torch.channels_last), choices, gradient)
         return gradient
 
-    return pullback
+    return _pullback
 
 
 def _norm(signal: Tensor) -> Tensor:
-    """Return the root of the sum of squares of each four, above 0."""
+    """Return the L2 norm of each block, above 0."""
     squares = functional.avg_pool2d(signal.square(), 2) * 4
     return squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt()
 
 
-def _spread(cotangent: Tensor, shape: torch.Size) -> Tensor:
-    """Give each four the cotangent of their output."""
-    gradient = _room(cotangent, shape)
+def _to_each_block(cotangent: Tensor, shape: torch.Size) -> Tensor:
+    """Return a gradient in which each unit has the cotangent of its block."""
+    gradient = _empty_gradient(cotangent, shape)
     for quarter in _quarters(gradient):
         quarter.copy_(cotangent)
     return gradient
 
 
-def _room(cotangent: Tensor, shape: torch.Size) -> Tensor:
-    """Return a tensor for a gradient; what pooling leaves out is 0."""
+def _empty_gradient(cotangent: Tensor, shape: torch.Size) -> Tensor:
+    """Return a tensor to write a gradient to; units that belong to no block are 0."""
     gradient = torch.empty(shape, dtype=cotangent.dtype, device=cotangent.device, memory_format=torch.channels_last)
     gradient[:, :, shape[2] // 2 * 2 :] = 0
     gradient[:, :, :, shape[3] // 2 * 2 :] = 0
@@ -136,7 +152,7 @@ def _room(cotangent: Tensor, shape: torch.Size) -> Tensor:
 
 
 def _quarters(signal: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """View each four by place, from the upper left to the lower right, each (1, C, H // 2, W // 2)."""
+    """View the upper left, upper right, lower left and lower right units of all blocks, each (1, C, H // 2, W // 2)."""
     height, width = signal.shape[2] // 2 * 2, signal.shape[3] // 2 * 2
     upper, lower = (signal[:, :, row:height:2] for row in (0, 1))
     return tuple(half[..., column:width:2] for half in (upper, lower) for column in (0, 1))  # pyright: ignore[reportReturnType]

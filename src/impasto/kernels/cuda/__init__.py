@@ -1,9 +1,10 @@
-"""Whole images on a GPU: few launches, each with as much work in one pass over memory as possible.
+"""Kernels for whole images on a GPU: few launches, each with as much work in one pass over memory as possible.
 
-- `frame`: how a signal is surrounded by copies of its rows and columns, or zeros.
+- `frame`: padding of a signal with copies of its rows and columns, or with zeros.
 - `layer_operators`, `statistic_operators`, `history_operators`: the operators, each in plain PyTorch for any device,
-  and as one Triton kernel where Triton is. `impasto.network.whole_image` makes VGG-19 of them and of cuDNN's
-  convolutions.
+  and as one Triton kernel if Triton is installed. `impasto.network.whole_image` combines them with cuDNN's
+  convolutions to VGG-19.
 - `triton_layers`, `triton_statistics`, `triton_history`: the Triton kernels, which the operators import at first use.
-- `dispatch`: which tensors go this way. `warm_up`, `wake`: load the kernels and the driver before they are used.
+- `dispatch`: the choice of the operators and of the Triton kernels, by a tensor's device and precision.
+- `warm_up`, `preloading`: load the kernels, the driver and Triton before they are needed.
 """

@@ -1,4 +1,4 @@
-"""Which tensors are computed by the operators of this package, and which of them by Triton kernels."""
+"""The choice between kernels, by a tensor's device and precision."""
 
 import importlib.util
 from functools import cache
@@ -10,7 +10,7 @@ __all__ = ["has_triton", "is_fused", "uses_triton"]
 
 
 def is_fused(tensor: Tensor) -> bool:
-    """Tell whether a tensor is computed by the operators of this package: on every device but a processor."""
+    """Tell whether the operators of this package compute with a tensor: on every device but a CPU."""
     return tensor.device.type != "cpu"
 
 

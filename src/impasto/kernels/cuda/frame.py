@@ -1,8 +1,8 @@
-"""A signal with a frame of one row or column on each side: what a convolution sees beyond the border.
+"""The padding of a signal as a frame: one row or column on each side.
 
-A frame shows copies of rows and columns of the signal (replicate, reflect, wrap around), or zeros. On a side that is
-cut there is no frame. A valid 3 × 3 convolution of a framed signal has the size of the signal, less a unit on each cut
-side. Signals are (1, C, H, W) in channels_last.
+A frame holds copies of rows and columns of the signal (replicate, reflect, wrap around), or zeros. A cut side has no
+frame. A valid 3 × 3 convolution of a framed signal has the size of the signal, minus one unit on each cut side. Signals
+are (1, C, H, W) in channels_last.
 """
 
 from typing import NamedTuple
@@ -16,83 +16,119 @@ __all__ = ["NO_FRAME", "Frame"]
 
 
 class Frame(NamedTuple):
-    """Rows and columns that are added to a signal, and which of its rows and columns they copy; -1: zeros."""
+    """The rows and columns that are added to a signal, and the rows and columns of the signal that they copy."""
 
     above: int = 0
-    """Rows added above: 0 or 1."""
+    """The number of rows added above, 0 or 1."""
     below: int = 0
+    """The number of rows added below, 0 or 1."""
     left: int = 0
+    """The number of columns added on the left, 0 or 1."""
     right: int = 0
+    """The number of columns added on the right, 0 or 1."""
     first_row: int = -1
-    """Row of the signal that is copied above it."""
+    """The row of the signal that the frame's row above copies; -1 for zeros."""
     last_row: int = -1
+    """The row of the signal that the frame's row below copies; -1 for zeros."""
     first_column: int = -1
+    """The column of the signal that the frame's left column copies; -1 for zeros."""
     last_column: int = -1
+    """The column of the signal that the frame's right column copies; -1 for zeros."""
 
     @classmethod
     def of(cls, border: Border, height: int, width: int) -> "Frame":
-        """Return the frame that a border makes around a signal of a height and width."""
-        added: list[int] = []
+        """Return the frame of a signal.
+
+        Args:
+            border: The padding of the signal, and the sides without padding.
+            height: The height of the signal, in units.
+            width: The width of the signal, in units.
+
+        Returns:
+            The frame.
+
+        """
+        thickness: list[int] = []
         copied: list[int] = []
         for axis, length in ((2, height), (3, width)):
             _, cuts = border.along(axis)
-            added += [int(not cut) for cut in cuts]
-            ends = dict(border.copied(axis))
+            thickness += [int(not cut) for cut in cuts]
+            ends = dict(border.copied_edges(axis))
             copied += [ends[end] % length if end in ends else -1 for end in (0, -1)]
-        return cls(*added, *copied)
+        return cls(*thickness, *copied)
 
     @property
     def is_zeros(self) -> bool:
-        """Whether there are zeros on all sides."""
+        """Whether the frame holds zeros on all sides."""
         return self == Frame(1, 1, 1, 1)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the height and width of a framed signal."""
+        """Return the size of a framed signal.
+
+        Args:
+            height: The height of the signal without the frame, in units.
+            width: The width of the signal without the frame, in units.
+
+        Returns:
+            The height and width with the frame.
+
+        """
         return height + self.above + self.below, width + self.left + self.right
 
     def valid_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the height and width of what a valid 3 × 3 convolution makes of a framed signal."""
+        """Return the size of a valid 3 × 3 convolution of a framed signal.
+
+        Args:
+            height: The height of the signal without the frame, in units.
+            width: The width of the signal without the frame, in units.
+
+        Returns:
+            The height and width of the convolution's output.
+
+        """
         rows, columns = self.size(height, width)
         return rows - 2, columns - 2
 
-    def inside(self, framed: Tensor) -> Tensor:
-        """View the signal in a framed one."""
+    def interior(self, framed: Tensor) -> Tensor:
+        """View the signal inside a framed signal, without its frame."""
         height, width = framed.shape[2:]
         return framed[:, :, self.above : height - self.below, self.left : width - self.right]
 
-    def put(self, signal: Tensor) -> Tensor:
+    def pad(self, signal: Tensor) -> Tensor:
         """Return a framed copy of a signal."""
         batch, channels, height, width = signal.shape
         framed = torch.zeros(
             (batch, channels, *self.size(height, width)), dtype=signal.dtype, device=signal.device
         ).contiguous(memory_format=torch.channels_last)
-        self.inside(framed).copy_(signal)
-        for edge, beyond in self._columns(width):
-            framed[..., beyond] = framed[..., edge]
-        for edge, beyond in self._rows(height):
-            framed[:, :, beyond] = framed[:, :, edge]
+        self.interior(framed).copy_(signal)
+        for source, target in self._column_copies(width):
+            framed[..., target] = framed[..., source]
+        for source, target in self._row_copies(height):
+            framed[:, :, target] = framed[:, :, source]
         return framed
 
-    def fold(self, wide: Tensor) -> Tensor:
-        """Return the gradient by a signal from the gradient by the framed one: the transpose of `put`.
+    def fold(self, gradient: Tensor) -> Tensor:
+        """Return the gradient by a signal, from the gradient by the framed signal: the transpose of `pad`.
 
-        The rows and columns of the frame are added in place to those that they copy.
+        The rows and columns of the frame are added in place to the rows and columns that they copy.
         """
-        height, width = wide.shape[2] - self.above - self.below, wide.shape[3] - self.left - self.right
-        for edge, beyond in self._rows(height):
-            wide[:, :, edge] += wide[:, :, beyond]
-        for edge, beyond in self._columns(width):
-            wide[..., edge] += wide[..., beyond]
-        return self.inside(wide)
+        height, width = gradient.shape[2] - self.above - self.below, gradient.shape[3] - self.left - self.right
+        for source, target in self._row_copies(height):
+            gradient[:, :, source] += gradient[:, :, target]
+        for source, target in self._column_copies(width):
+            gradient[..., source] += gradient[..., target]
+        return self.interior(gradient)
 
-    def _rows(self, height: int) -> list[tuple[int, int]]:
-        """List which row is copied to which, among those of a framed signal."""
-        listed = ((self.first_row, 0), (self.last_row, height + self.above))
-        return [(self.above + edge, beyond) for edge, beyond in listed if edge >= 0]
+    def _row_copies(self, height: int) -> list[tuple[int, int]]:
+        """List pairs of rows of a framed signal, of which the second is a copy of the first."""
+        copies = ((self.first_row, 0), (self.last_row, height + self.above))
+        return [(self.above + source, target) for source, target in copies if source >= 0]
 
-    def _columns(self, width: int) -> list[tuple[int, int]]:
-        listed = ((self.first_column, 0), (self.last_column, width + self.left))
-        return [(self.left + edge, beyond) for edge, beyond in listed if edge >= 0]
+    def _column_copies(self, width: int) -> list[tuple[int, int]]:
+        """List pairs of columns of a framed signal, of which the second is a copy of the first."""
+        copies = ((self.first_column, 0), (self.last_column, width + self.left))
+        return [(self.left + source, target) for source, target in copies if source >= 0]
 
 
 NO_FRAME = Frame()
+"""The frame of a signal without padding."""

@@ -1,6 +1,7 @@
-"""Operators of L-BFGS and its history, S the steps and Y the changes of the gradient along them, one a row.
+"""Operators of L-BFGS and its history of curvature pairs: S holds the steps, Y the changes of the gradient along them.
 
-To read the rows is what takes the time, so each operator reads them once.
+A pair is a row of S and a row of Y; its age is the number of the pair, 0 for an empty row and -1 for the step that was
+started and has no change yet. Reading the rows takes nearly all of the time, so each operator reads them once.
 """
 
 from collections.abc import Sequence
@@ -10,15 +11,15 @@ import torch
 from torch import Tensor
 
 from impasto.kernels.cuda import dispatch
-from impasto.kernels.cuda.operator import changing, operator
+from impasto.kernels.cuda.operator import mutating_operator, operator
 
 __all__ = ["advance", "combination", "complete", "products", "solve"]
 
-_MOST_ROWS = 1024
-"""Pairs of a history whose small matrices one program of a GPU works on."""
+_MAX_PROGRAM_ROWS = 1024
+"""The most pairs of a history whose small matrices one program of a GPU can compute with."""
 
 
-@changing("changes", "last_gradient")
+@mutating_operator("changes", "last_gradient")
 def complete(
     steps: Tensor,
     changes: Tensor,
@@ -27,49 +28,55 @@ def complete(
     last_gradient: Tensor,
     loss: Tensor,
     last_loss: Tensor,
-    tolerated: float,
+    divergence_factor: float,
 ) -> Tensor:
-    """Put the change of the gradient y along the begun step s into its row, and replace the last gradient g₀.
+    """Write the change of the gradient along the started step, and update the gradient at the last good point.
 
-    It becomes g₀ + y, unless the loss is above `tolerated` times the last one.
+    The started step s and its change y = g - g₀ become a pair. The last gradient g₀ becomes g₀ + y, unless the loss is
+    above `divergence_factor` times the last one.
 
     Args:
-        steps: (history, N), in float32 or bfloat16; the row with the least age is the step that was begun.
-        changes: (history, N).
-        ages: When each row was written, (history,).
+        steps: S, (history, N), in float32 or bfloat16; the row with the least age is the step that was started.
+        changes: Y, (history, N); y is written to the row with the least age.
+        ages: The age of each pair, (history,).
         gradient: g, (N,).
-        last_gradient: g₀, (N,).
-        loss: A scalar.
-        last_loss: A scalar.
-        tolerated: Times the last loss.
+        last_gradient: g₀, (N,); updated in place.
+        loss: The loss at the end of the step, a scalar.
+        last_loss: The loss at the last good point, a scalar.
+        divergence_factor: The largest ratio of the loss to the last loss at a good point.
 
     Returns:
-        ⟨g, s⟩, ⟨g₀, s⟩, ⟨s, y⟩, ⟨s, s⟩, ⟨y, y⟩ in parts that add up to them, (parts, 5).
+        ⟨g, s⟩, ⟨g₀, s⟩, ⟨s, y⟩, ⟨s, s⟩ and ⟨y, y⟩ as partial sums, (parts, 5).
 
     """
     if dispatch.uses_triton(gradient):
         from impasto.kernels.cuda import triton_history  # noqa: PLC0415 (a GPU)
 
-        return triton_history.complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, tolerated)
+        return triton_history.complete(
+            steps, changes, ages, gradient, last_gradient, loss, last_loss, divergence_factor
+        )
     row = ages.argmin()[None]
     step = steps.index_select(0, row)[0].to(gradient)
     rounded = (gradient - last_gradient).to(changes.dtype)
     changes.index_copy_(0, row, rounded[None])
     change = rounded.to(gradient)
     products = (gradient @ step, last_gradient @ step, step @ change, step @ step, change @ change)
-    last_gradient.add_(torch.where(loss <= tolerated * last_loss, change, 0))
+    last_gradient.add_(torch.where(loss <= divergence_factor * last_loss, change, 0))
     return torch.stack(products)[None]
 
 
 @operator
 def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> Tensor:
-    """Return S y, S g, Y s, Y y and Y g in parts that add up to them, (parts, 5, history).
+    """Return S y, S g, Y s, Y y and Y g for the pair s, y with the least age.
 
     Args:
         steps: S, (history, N), in float32 or bfloat16.
         changes: Y, (history, N).
-        ages: When each row was written, (history,); s and y are the rows with the least.
+        ages: The age of each pair, (history,).
         gradient: g, (N,).
+
+    Returns:
+        The products as partial sums, (parts, 5, history).
 
     """
     if dispatch.uses_triton(gradient):
@@ -85,34 +92,37 @@ def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> 
 
 @operator
 def combination(
-    steps: Tensor, changes: Tensor, gradient: Tensor, scale: Tensor, of_steps: Tensor, of_changes: Tensor
+    steps: Tensor, changes: Tensor, gradient: Tensor, scale: Tensor, step_weights: Tensor, change_weights: Tensor
 ) -> Tensor:
-    """Return scale · g + Sᵀ a + Yᵀ b, (N,); rows of which nothing is taken may hold anything.
+    """Return scale · g + Sᵀ a + Yᵀ b; rows with a weight of 0 are ignored, whatever they contain.
 
     Args:
         steps: S, (history, N), in float32 or bfloat16.
         changes: Y, (history, N).
         gradient: g, (N,).
-        scale: A scalar.
-        of_steps: a, (history,).
-        of_changes: b, (history,).
+        scale: The weight of g, a scalar.
+        step_weights: a, (history,).
+        change_weights: b, (history,).
+
+    Returns:
+        The linear combination, (N,).
 
     """
     if dispatch.uses_triton(gradient):
         from impasto.kernels.cuda import triton_history  # noqa: PLC0415 (a GPU)
 
-        return triton_history.combination(steps, changes, gradient, scale, of_steps, of_changes)
+        return triton_history.combination(steps, changes, gradient, scale, step_weights, change_weights)
     direction = gradient * scale
-    for weights, matrix in ((of_steps, steps), (of_changes, changes)):
-        taken = weights != 0
-        direction += weights[taken].to(gradient) @ matrix[taken].to(gradient.dtype)
+    for weights, matrix in ((step_weights, steps), (change_weights, changes)):
+        is_taken = weights != 0
+        direction += weights[is_taken].to(gradient) @ matrix[is_taken].to(gradient.dtype)
     return direction
 
 
-@changing("products", "squares", "lengths", "ages", "last_loss", "share", "longest")
+@mutating_operator("products", "squares", "lengths", "ages", "last_loss", "step_fraction", "max_step")
 def solve(
     sums: Tensor,
-    found: Tensor,
+    row_products: Tensor,
     products: Tensor,
     squares: Tensor,
     lengths: Tensor,
@@ -120,74 +130,99 @@ def solve(
     loss: Tensor,
     last_loss: Tensor,
     moved: Tensor,
-    share: Tensor,
-    longest: Tensor,
+    step_fraction: Tensor,
+    max_step: Tensor,
     limits: Sequence[float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Complete the newest pair in the small matrices of L-BFGS, and return how its direction is made of the rows.
+    """Add the newest pair to the small matrices of L-BFGS, and return its direction as weights of the rows.
 
-    The compact form of Byrd, Nocedal and Schnabel 1994, theorem 2.2, as `optimizers.lbfgs` describes it.
+    The direction has the compact form of Byrd, Nocedal and Schnabel 1994, theorem 2.2; `optimizers.lbfgs` describes how
+    the length of a step is chosen.
 
     Args:
-        sums: What `complete` returned, added up, (5,).
-        found: What `products` returned, added up, (5, history).
-        products: S Yᵀ, (history, history); its row and column of the newest pair are replaced, like all that follow.
-        squares: Y Yᵀ, (history, history).
-        lengths: ⟨s, s⟩ of each row, (history,).
-        ages: When each row was written, (history,).
-        loss: A scalar, as are the next five.
-        last_loss: That of the last good point.
-        moved: The mean absolute step from it.
-        share: Of the step that the pairs propose.
-        longest: The mean absolute step that is allowed next.
-        limits: Least cosine of a pair; factor of the first Hessian's scale; losses tolerated, times the last one;
-            longest step; power with which `share` follows, limits of what it follows, and limits of `share`.
+        sums: The sums of `complete`, (5,).
+        row_products: The sums of `products`, (5, history).
+        products: S Yᵀ, (history, history); the row and the column of the newest pair are replaced.
+        squares: Y Yᵀ, (history, history); the row and the column of the newest pair are replaced.
+        lengths: ⟨s, s⟩ of each pair, (history,); that of the newest pair is replaced.
+        ages: The age of each pair, (history,); that of the newest pair is replaced.
+        loss: The loss at the end of the step, a scalar.
+        last_loss: The loss at the last good point, a scalar; updated in place.
+        moved: The mean absolute step from the last good point, a scalar.
+        step_fraction: The fraction of the pairs' step that is taken, a scalar; updated in place.
+        max_step: The mean absolute step that is allowed next, a scalar; updated in place.
+        limits: Nine numbers: the least cosine of a pair; the factor of the first Hessian's scale; the divergence
+            factor; the largest value of `max_step`; the exponent of the best length in `step_fraction`; the least and
+            the largest best length; the least and the largest `step_fraction`.
 
     Returns:
-        Weights of the steps, (history,), of the changes, (history,), of the gradient, a scalar; and whether there are
-        pairs and whether the point was bad, (2,) of int32.
+        The weights of the steps, (history,), of the changes, (history,), and of the gradient, a scalar; and two flags,
+        (2,) of int32: whether there are pairs, and whether the point was bad.
 
     """
-    if dispatch.uses_triton(loss) and len(ages) <= _MOST_ROWS:
+    if dispatch.uses_triton(loss) and len(ages) <= _MAX_PROGRAM_ROWS:
         from impasto.kernels.cuda import triton_history  # noqa: PLC0415 (a GPU)
 
         return triton_history.solve(
-            sums, found, products, squares, lengths, ages, loss, last_loss, moved, share, longest, limits
+            sums,
+            row_products,
+            products,
+            squares,
+            lengths,
+            ages,
+            loss,
+            last_loss,
+            moved,
+            step_fraction,
+            max_step,
+            limits,
         )
-    cosine, farther, tolerated, longest_step, following, nearest, furthest, least_share, most_share = limits
+    (
+        min_cosine,
+        first_scale_factor,
+        divergence_factor,
+        max_step_limit,
+        length_exponent,
+        min_length,
+        max_length,
+        min_fraction,
+        max_fraction,
+    ) = limits
     slope, slope_before, product, length, square = sums
-    is_bad = ~(loss <= tolerated * last_loss)
-    best = (1 - slope / slope_before).reciprocal()
-    best = torch.where(best > 0, best, furthest).clamp(nearest, furthest)
-    followed = torch.where(slope.isfinite(), share * best**following, share)
-    share.copy_(followed.clamp(least_share, most_share))
-    longest.copy_(torch.where(is_bad, moved / 2, (2 * longest).clamp_max(longest_step)))
+    is_bad = ~(loss <= divergence_factor * last_loss)
+    best_length = (1 - slope / slope_before).reciprocal()
+    best_length = torch.where(best_length > 0, best_length, max_length).clamp(min_length, max_length)
+    fraction = torch.where(slope.isfinite(), step_fraction * best_length**length_exponent, step_fraction)
+    step_fraction.copy_(fraction.clamp(min_fraction, max_fraction))
+    max_step.copy_(torch.where(is_bad, moved / 2, (2 * max_step).clamp_max(max_step_limit)))
     last_loss.copy_(torch.where(is_bad, last_loss, loss))
-    curved = (product > cosine * (length * square).sqrt()) & (length * square).isfinite()
+    is_curved = (product > min_cosine * (length * square).sqrt()) & (length * square).isfinite()
     row = ages.argmin()[None]
-    ages.index_copy_(0, row, torch.where(curved, ages.max().clamp_min(0) + 1, 0)[None])
-    there = ages > 0
-    to_step, along_steps, to_change, by_square, along_changes = torch.where(there, found, 0.0)
-    for matrix, across, down in ((products, to_change, to_step), (squares, by_square, by_square)):
-        matrix.index_copy_(0, row, torch.where(curved, across, 0.0)[None])
-        matrix.index_copy_(1, row, torch.where(curved, down, 0.0)[:, None])
-    lengths.index_copy_(0, row, torch.where(curved, length, 0.0)[None])
-    logs = torch.where(there, lengths.log() - squares.diagonal().log(), 0.0)
-    scale = torch.where(there.any(), farther, 1.0) * (logs.sum() / (2 * there.sum()).clamp_min(1)).exp()
+    ages.index_copy_(0, row, torch.where(is_curved, ages.max().clamp_min(0) + 1, 0)[None])
+    is_pair = ages > 0
+    to_step, along_steps, to_change, by_square, along_changes = torch.where(is_pair, row_products, 0.0)
+    for matrix, new_row, new_column in ((products, to_change, to_step), (squares, by_square, by_square)):
+        matrix.index_copy_(0, row, torch.where(is_curved, new_row, 0.0)[None])
+        matrix.index_copy_(1, row, torch.where(is_curved, new_column, 0.0)[:, None])
+    lengths.index_copy_(0, row, torch.where(is_curved, length, 0.0)[None])
+    logs = torch.where(is_pair, lengths.log() - squares.diagonal().log(), 0.0)
+    scale = torch.where(is_pair.any(), first_scale_factor, 1.0) * (logs.sum() / (2 * is_pair.sum()).clamp_min(1)).exp()
     order = ages.argsort()
-    ordered, known = products[order][:, order], there[order]
-    curvatures = torch.where(known, ordered.diagonal(), 1.0)
+    ordered, is_ordered_pair = products[order][:, order], is_pair[order]
+    curvatures = torch.where(is_ordered_pair, ordered.diagonal(), 1.0)
     triangle = ordered.triu(1) + curvatures.diag()
-    of_changes = _solved(triangle, along_steps[order], upper=True)
-    squared = squares[order][:, order] @ of_changes
-    rest = curvatures * of_changes + scale * (squared - along_changes[order])
-    of_steps = _solved(triangle.T, torch.where(known, rest, 0.0), upper=False)
-    flags = torch.stack((there.any(), is_bad)).int()
-    by_step, by_change = (torch.zeros_like(lengths).index_copy(0, order, each) for each in (of_steps, of_changes))
+    change_weights = _solve_triangular(triangle, along_steps[order], upper=True)
+    squared = squares[order][:, order] @ change_weights
+    rest = curvatures * change_weights + scale * (squared - along_changes[order])
+    step_weights = _solve_triangular(triangle.T, torch.where(is_ordered_pair, rest, 0.0), upper=False)
+    flags = torch.stack((is_pair.any(), is_bad)).int()
+    by_step, by_change = (
+        torch.zeros_like(lengths).index_copy(0, order, each) for each in (step_weights, change_weights)
+    )
     return by_step, -scale * by_change, scale.to(lengths), flags
 
 
-@changing("last_image", "steps", "ages", "moved")
+@mutating_operator("last_image", "steps", "ages", "moved")
 def advance(
     direction: Tensor,
     move: Tensor,
@@ -196,42 +231,54 @@ def advance(
     last_image: Tensor,
     steps: Tensor,
     ages: Tensor,
-    share: Tensor,
-    longest: Tensor,
+    step_fraction: Tensor,
+    max_step: Tensor,
     flags: Tensor,
     moved: Tensor,
-    rate: float,
+    learning_rate: float,
     first_step: float,
 ) -> Tensor:
-    """Step on from the last good point, and put the step in place of the oldest pair.
+    """Return the next point, and write the step to it over the oldest pair.
 
     Args:
-        direction: Of steepest ascent as the pairs have it, this process's part, (N,).
-        move: The same as an image, (3, H, W).
-        length: The sum of absolute values of `move`, a scalar.
+        direction: The direction of ascent that the pairs propose, this process's part, (N,).
+        move: The direction as an image, (3, H, W).
+        length: The sum of the absolute values of `move`, a scalar.
         image: The point that was evaluated last, (3, H, W).
-        last_image: The last good point before it; replaced by the one that the step starts from.
-        steps: (history, N).
-        ages: When each row was written, (history,); the oldest row becomes that of a step that was begun, -1.
-        share: Of the move that is taken, a scalar.
-        longest: The mean absolute step that is allowed, a scalar.
+        last_image: The last good point before `image`, (3, H, W); replaced by the point from which the step starts.
+        steps: S, (history, N); the oldest row is replaced.
+        ages: The age of each pair, (history,); that of the oldest pair becomes -1, the age of a started step.
+        step_fraction: The fraction of the pairs' step that is taken, a scalar.
+        max_step: The mean absolute step that is allowed, a scalar.
         flags: Whether there are pairs, and whether the point was bad, (2,).
-        moved: Replaced by the mean absolute step that is taken, a scalar.
-        rate: Times `share`.
-        first_step: The mean absolute step where there are no pairs.
+        moved: The mean absolute step, a scalar; updated in place.
+        learning_rate: A factor of the step if there are pairs.
+        first_step: The mean absolute step if there are no pairs.
 
     Returns:
-        Where to evaluate next, (3, H, W).
+        The point to evaluate next, (3, H, W).
 
     """
     if dispatch.uses_triton(image):
         from impasto.kernels.cuda import triton_history  # noqa: PLC0415 (a GPU)
 
         return triton_history.advance(
-            direction, move, length, image, last_image, steps, ages, share, longest, flags, moved, rate, first_step
+            direction,
+            move,
+            length,
+            image,
+            last_image,
+            steps,
+            ages,
+            step_fraction,
+            max_step,
+            flags,
+            moved,
+            learning_rate,
+            first_step,
         )
     mean = length / image.numel()
-    moved.copy_(torch.where(flags[0] != 0, rate * share * mean, first_step).minimum(longest))
+    moved.copy_(torch.where(flags[0] != 0, learning_rate * step_fraction * mean, first_step).minimum(max_step))
     scale = -moved / mean.clamp_min(torch.finfo(mean.dtype).tiny)
     row = ages.argmin()[None]
     steps.index_copy_(0, row, (direction * scale).to(steps.dtype)[None])
@@ -240,6 +287,6 @@ def advance(
     return last_image + move * scale
 
 
-def _solved(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
+def _solve_triangular(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
     """Return triangle⁻¹ · vector."""
     return cast("Tensor", torch.linalg.solve_triangular(triangle, vector[:, None], upper=upper))[:, 0]

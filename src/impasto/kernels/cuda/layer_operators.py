@@ -1,7 +1,7 @@
-"""Operators of the network's layers, forward and back: all that is not a convolution of 64 channels or more.
+"""Operators of the network's layers, forward and backward: everything but the convolutions of 64 channels or more.
 
-Signals are (1, C, H, W) in channels_last, with rows that may lie further apart than they are long; frames are the
-numbers of a `Frame`. Each operator is one pass over memory.
+Signals are (1, C, H, W) in channels_last, and may be views of a framed signal. A frame is passed as the numbers of a
+`Frame`. A block is a square of 2 × 2 units, which a pooling makes one unit. Each operator is one pass over memory.
 """
 
 from collections.abc import Sequence
@@ -17,31 +17,31 @@ from impasto.kernels.cuda.operator import operator
 
 __all__ = [
     "CHOICE_BYTES",
-    "MASK_BYTES",
-    "SPREAD_NUMBERS",
+    "FIRST_LAYER_TAPS",
+    "RELU_BYTES",
     "activate",
-    "first_back",
+    "first_backward",
     "first_forward",
     "linear",
-    "mask",
     "pool",
+    "relu_backward",
     "unpool",
 ]
 
 CHOICE_BYTES = 1
-"""Bytes that `pool` remembers for each unit of its output: which of four it took."""
+"""The number of bytes that `pool` retains for each unit of its output."""
 
-MASK_BYTES = 1 / 8
-"""Bytes a unit that `activate` remembers of a ReLU."""
+RELU_BYTES = 1 / 8
+"""The number of bytes that `activate` retains for each unit of a ReLU."""
 
-SPREAD_NUMBERS = 3 * 3 * 3
-"""Numbers a pixel that `first_back` gives to the inputs of conv1_1 before they are added up."""
+FIRST_LAYER_TAPS = 3 * 3 * 3
+"""The inputs of a unit of conv1_1: `first_backward` writes one number per pixel for each, before it adds them up."""
 
 
 @operator
 def first_forward(
     image: Tensor,
-    around: Sequence[int],
+    input_frame: Sequence[int],
     scale: Sequence[float],
     shift: Sequence[float],
     weight: Tensor,
@@ -52,48 +52,71 @@ def first_forward(
 
     Args:
         image: RGB in [0, 1], (3, H, W).
-        around: The image's own frame; zeros in it are what `scale` and `shift` leave 0.
-        scale: What the network takes a channel times, 3 numbers.
-        shift: And what it adds then.
-        weight: (C, 3, 3, 3), contiguous.
-        bias: (C,).
-        frame: Of the output.
+        input_frame: The frame of the image; its zeros are added after `scale` and `shift`.
+        scale: The factor of each channel, 3 numbers.
+        shift: The summand of each channel, 3 numbers.
+        weight: The filters of conv1_1, (C, 3, 3, 3), contiguous.
+        bias: The bias of conv1_1, (C,).
+        frame: The frame of the output.
 
     Returns:
-        The framed signal, in the dtype of `weight`.
+        The framed signal, (1, C, height, width), in the dtype of `weight`.
 
     """
     if dispatch.uses_triton(weight) and image.dtype == torch.float32:
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.first_forward(image, Frame(*around), scale, shift, weight, bias, Frame(*frame))
+        return triton_layers.first_forward(image, Frame(*input_frame), scale, shift, weight, bias, Frame(*frame))
     factor, summand = (torch.tensor(each, dtype=image.dtype)[:, None, None].to(image.device) for each in (scale, shift))
     signal = (image * factor + summand).to(weight.dtype)[None]
-    output = functional.conv2d(Frame(*around).put(signal), weight, bias).relu_()
-    return Frame(*frame).put(output)
+    output = functional.conv2d(Frame(*input_frame).pad(signal), weight, bias).relu_()
+    return Frame(*frame).pad(output)
 
 
 @operator
-def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
-    """Return the gradient by the framed image, (3, H + 2, W + 2), from that by conv1_1's convolution, (1, C, H, W)."""
+def first_backward(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
+    """Return the gradient by the framed image.
+
+    Args:
+        cotangent: The gradient by the output of conv1_1 before its bias and ReLU, (1, C, H, W).
+        weight: The filters of conv1_1, (C, 3, 3, 3), contiguous.
+        scale: The factor of each channel of the image, 3 numbers.
+        dtype: The precision of the gradient.
+
+    Returns:
+        The gradient, (3, H + 2, W + 2).
+
+    """
     if dispatch.uses_triton(cotangent) and dtype == torch.float32:
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.first_back(cotangent, weight, scale, dtype)
-    wide = functional.conv_transpose2d(cotangent, weight)[0].to(dtype)
-    return (wide * torch.tensor(scale, dtype=dtype)[:, None, None].to(wide.device)).contiguous()
+        return triton_layers.first_backward(cotangent, weight, scale, dtype)
+    framed = functional.conv_transpose2d(cotangent, weight)[0].to(dtype)
+    return (framed * torch.tensor(scale, dtype=dtype)[:, None, None].to(framed.device)).contiguous()
 
 
 @operator
-def activate(raw: Tensor, bias: Tensor, frame: Sequence[int], remember: bool) -> tuple[Tensor, Tensor]:
-    """Return max(0, raw + bias) in a frame and a bit for each unit above 0, (H, W, C / 8), at least if `remember`."""
+def activate(raw: Tensor, bias: Tensor, frame: Sequence[int], retain: bool) -> tuple[Tensor, Tensor]:
+    """Return max(0, raw + bias) in a frame.
+
+    Args:
+        raw: The output of a convolution without bias, (1, C, H, W).
+        bias: The bias of each channel, (C,).
+        frame: The frame of the output.
+        retain: Whether the bits are needed.
+
+    Returns:
+        The framed signal, and one bit per unit that is above 0, (H, W, ceil(C / 8)) of uint8; without `retain` possibly
+        no bits.
+
+    """
     if dispatch.uses_triton(raw):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
         return triton_layers.activate(raw, bias, Frame(*frame))
-    output = _active(raw, bias)
-    bits = _packed(output[0].permute(1, 2, 0) > 0) if remember else output.new_empty(0, dtype=torch.uint8)
-    return Frame(*frame).put(output), bits
+    output = _biased_relu(raw, bias)
+    bits = _pack(output[0].permute(1, 2, 0) > 0) if retain else output.new_empty(0, dtype=torch.uint8)
+    return Frame(*frame).pad(output), bits
 
 
 @operator
@@ -103,32 +126,43 @@ def pool(
     kind: str,
     scale: float,
     frame: Sequence[int],
-    remember: bool,
+    retain: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Return the 2 × 2 pooling of max(0, raw + bias) in a frame, and what `unpool` needs, at least if `remember`.
+    """Return the 2 × 2 pooling of max(0, raw + bias) in a frame.
 
-    That is (H // 2, W // 2, C) of uint8: for max, which of four is the largest, the first of equal ones, and 4 where
-    none is above 0; else a bit for each of the four that is above 0.
+    Args:
+        raw: The output of a convolution without bias, (1, C, H, W).
+        bias: The bias of each channel, (C,).
+        kind: The kind of pooling: max, average or l2.
+        scale: The factor of average and L2 pooling.
+        frame: The frame of the output.
+        retain: Whether the choices are needed.
+
+    Returns:
+        The framed signal, and the choices that `unpool` needs, (H // 2, W // 2, C) of uint8; without `retain` possibly
+        none. For max pooling a choice is the index of the largest unit in its block, the first of equal ones, or 4 if
+        none is above 0; for other poolings it has one bit for each unit of the block, set if the unit is above 0.
+
     """
     if dispatch.uses_triton(raw):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
         return triton_layers.pool(raw, bias, kind, scale, Frame(*frame))
-    fours = _fours(_active(raw, bias))  # (4, 1, C, H // 2, W // 2)
+    quarters = _quarters(_biased_relu(raw, bias))  # (4, 1, C, H // 2, W // 2)
     if kind == "max":
-        pooled = fours.amax(0)
-        chosen = torch.where(pooled > 0, (fours == pooled).to(torch.uint8).argmax(0), 4)
+        pooled = quarters.amax(0)
+        chosen = torch.where(pooled > 0, (quarters == pooled).to(torch.uint8).argmax(0), 4)
     else:
-        pooled = fours.mean(0) * scale if kind == "average" else _root(fours) * scale
-        places = torch.arange(4, dtype=torch.uint8, device=raw.device).view(4, 1, 1, 1, 1)
-        chosen = ((fours > 0).to(torch.uint8) << places).sum(0)
-    choices = chosen.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if remember else _nothing(raw)
-    return Frame(*frame).put(pooled), choices
+        pooled = quarters.mean(0) * scale if kind == "average" else _norm(quarters) * scale
+        bit_indices = torch.arange(4, dtype=torch.uint8, device=raw.device).view(4, 1, 1, 1, 1)
+        chosen = ((quarters > 0).to(torch.uint8) << bit_indices).sum(0)
+    choices = chosen.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if retain else _no_bytes(raw)
+    return Frame(*frame).pad(pooled), choices
 
 
 @operator
 def unpool(
-    wide: Tensor,
+    framed: Tensor,
     frame: Sequence[int],
     choices: Tensor,
     raw: Tensor | None,
@@ -138,33 +172,46 @@ def unpool(
     height: int,
     width: int,
 ) -> Tensor:
-    """Return the gradient by `raw` of `pool`, (1, C, H, W), from that by its framed output.
+    """Return the gradient by the input of `pool`.
 
-    `raw` and `bias` are needed for l2 only.
+    Args:
+        framed: The gradient by the framed output of `pool`.
+        frame: The frame of the output.
+        choices: The choices that `pool` returned, (H // 2, W // 2, C).
+        raw: The input of `pool`, (1, C, H, W), which L2 pooling needs.
+        bias: The bias of each channel, (C,), which L2 pooling needs.
+        kind: The kind of pooling: max, average or l2.
+        scale: The factor of average and L2 pooling.
+        height: The height H of the input, in units.
+        width: The width W of the input, in units.
+
+    Returns:
+        The gradient by `raw`, (1, C, H, W).
+
     """
-    if dispatch.uses_triton(wide):
+    if dispatch.uses_triton(framed):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.unpool(wide, Frame(*frame), choices, raw, bias, kind, scale, height, width)
-    pulled = Frame(*frame).fold(wide.clone()) * (1.0 if kind == "max" else scale)
+        return triton_layers.unpool(framed, Frame(*frame), choices, raw, bias, kind, scale, height, width)
+    gradient_by_pooled = Frame(*frame).fold(framed.clone()) * (1.0 if kind == "max" else scale)
     chosen = choices.permute(2, 0, 1)[None].int()
-    gradient = torch.zeros((1, *wide.shape[1:2], height, width), dtype=wide.dtype, device=wide.device)
+    gradient = torch.zeros((1, *framed.shape[1:2], height, width), dtype=framed.dtype, device=framed.device)
     gradient = gradient.contiguous(memory_format=torch.channels_last)
     if kind == "l2" and raw is not None and bias is not None:
-        fours = _fours(_active(raw, bias))
-        parts = list(pulled / _root(fours) * fours)
+        quarters = _quarters(_biased_relu(raw, bias))
+        quarter_gradients = list(gradient_by_pooled / _norm(quarters) * quarters)
     elif kind == "max":
-        parts = [torch.where(chosen == place, pulled, 0) for place in range(4)]
+        quarter_gradients = [torch.where(chosen == index, gradient_by_pooled, 0) for index in range(4)]
     else:
-        parts = [torch.where((chosen >> place & 1) > 0, pulled / 4, 0) for place in range(4)]
-    for place, part in enumerate(parts):
-        gradient[:, :, place // 2 : height // 2 * 2 : 2, place % 2 : width // 2 * 2 : 2] = part
+        quarter_gradients = [torch.where((chosen >> index & 1) > 0, gradient_by_pooled / 4, 0) for index in range(4)]
+    for index, quarter in enumerate(quarter_gradients):
+        gradient[:, :, index // 2 : height // 2 * 2 : 2, index % 2 : width // 2 * 2 : 2] = quarter
     return gradient
 
 
 @operator
-def mask(
-    wide: Tensor | None,
+def relu_backward(
+    framed: Tensor | None,
     frame: Sequence[int],
     features: Tensor | None,
     bits: Tensor | None,
@@ -174,110 +221,119 @@ def mask(
     shape: Sequence[int],
     like: Tensor,
 ) -> Tensor:
-    """Go back through a frame and a ReLU.
+    """Return the gradient by a ReLU's input, after adding factor · (features - content) to that by its output.
 
     Args:
-        wide: The gradient by the framed signal; None: 0.
-        frame: The frame.
-        features: The signal, the output of the ReLU, if it is there.
-        bits: Else what `activate` remembered.
-        factor: A scalar; with it, factor · (features - content) is added before the ReLU.
-        content: (C, H, W).
+        framed: The gradient by the framed output of the ReLU; None for zeros.
+        frame: The frame of the output.
+        features: The output of the ReLU, (1, C, H, W), if it was retained.
+        bits: The bits that `activate` returned, if the output was not retained.
+        factor: The factor, a scalar; None to add nothing.
+        content: The content image's features, (C, H, W); None to add nothing.
         clears: Whether to set the gradient to 0 where the features are not above 0.
-        shape: Of the signal.
-        like: A tensor of the gradient's dtype and device.
+        shape: The shape of the output, (1, C, H, W).
+        like: A tensor with the dtype and device of the gradient.
+
+    Returns:
+        The gradient by the input of the ReLU, (1, C, H, W).
 
     """
     if dispatch.uses_triton(like):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.mask(
-            wide, Frame(*frame), features, bits, factor, content, clears=clears, shape=shape, like=like
+        return triton_layers.relu_backward(
+            framed, Frame(*frame), features, bits, factor, content, clears=clears, shape=shape, like=like
         )
-    gradient = _start(wide, frame, shape, like)
+    gradient = _folded_or_zeros(framed, frame, shape, like)
     if features is not None and factor is not None and content is not None:
         Difference(factor, content)(features[0], gradient[0])
     if features is not None and clears:
         gradient *= features > 0
     if bits is not None:
-        gradient *= _unpacked(bits, shape[1]).permute(2, 0, 1)
+        gradient *= _unpack(bits, shape[1]).permute(2, 0, 1)
     return gradient
 
 
 @operator
 def linear(
-    wide: Tensor | None,
+    framed: Tensor | None,
     frame: Sequence[int],
     features: Tensor,
     matrix: Tensor,
     offset: Tensor | None,
     weights: Tensor | None,
-    place: Sequence[int] | None,
+    bounds: Sequence[int] | None,
     clears: bool,
 ) -> Tensor:
-    """Go back through a frame, add w ∘ (2 S F + s) and, if `clears`, go back through the ReLU before it.
+    """Return the gradient by a ReLU's input, after adding w ∘ (2 S F + s) to that by its output.
 
     Args:
-        wide: The gradient by the framed signal; None: 0.
-        frame: The frame.
-        features: F, the signal, (1, C, H, W).
+        framed: The gradient by the framed output of the ReLU; None for zeros.
+        frame: The frame of the output.
+        features: F, the output of the ReLU, (1, C, H, W).
         matrix: S, symmetric, (C, C).
-        offset: s, (C,); None: 0.
-        weights: w, of the rows and columns of `place`; None: 1.
-        place: First and last row, first and last column to which the sum is added; None: all.
+        offset: s, (C,); None for zeros.
+        weights: w, (rows, columns) of the box; None for ones.
+        bounds: The box of units to which w ∘ (2 S F + s) is added: first row, row after the last, first column, column
+            after the last. None for all units.
         clears: Whether to set the gradient to 0 where the features are not above 0.
+
+    Returns:
+        The gradient by the input of the ReLU, (1, C, H, W).
 
     """
     if dispatch.uses_triton(features):
         from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
 
-        part = None if place is None else (place[0], place[1], place[2], place[3])
-        return triton_layers.linear(wide, Frame(*frame), features, matrix, offset, weights, part, clears=clears)
-    gradient = _start(wide, frame, features.shape, features)
-    top, bottom, near, far = place or (0, features.shape[2], 0, features.shape[3])
-    some = slice(None), slice(top, bottom), slice(near, far)
-    Linear(matrix, offset, weights)(features[0][some], gradient[0][some])
+        box = None if bounds is None else (bounds[0], bounds[1], bounds[2], bounds[3])
+        return triton_layers.linear(framed, Frame(*frame), features, matrix, offset, weights, box, clears=clears)
+    gradient = _folded_or_zeros(framed, frame, features.shape, features)
+    first_row, last_row, first_column, last_column = bounds or (0, features.shape[2], 0, features.shape[3])
+    units = slice(None), slice(first_row, last_row), slice(first_column, last_column)
+    Linear(matrix, offset, weights)(features[0][units], gradient[0][units])
     if clears:
         gradient *= features > 0
     return gradient
 
 
-def _active(raw: Tensor, bias: Tensor) -> Tensor:
+def _biased_relu(raw: Tensor, bias: Tensor) -> Tensor:
+    """Return max(0, raw + bias)."""
     return (raw + bias[:, None, None]).relu_()
 
 
-def _start(wide: Tensor | None, frame: Sequence[int], shape: Sequence[int], like: Tensor) -> Tensor:
-    """Return the gradient before anything is added to it."""
-    if wide is not None:
-        return Frame(*frame).fold(wide.clone()).contiguous(memory_format=torch.channels_last)
+def _folded_or_zeros(framed: Tensor | None, frame: Sequence[int], shape: Sequence[int], like: Tensor) -> Tensor:
+    """Return the gradient by a signal, from the gradient by the framed signal, or zeros."""
+    if framed is not None:
+        return Frame(*frame).fold(framed.clone()).contiguous(memory_format=torch.channels_last)
     zeros = torch.zeros(*shape, dtype=like.dtype, device=like.device)
     return zeros.contiguous(memory_format=torch.channels_last)
 
 
-def _fours(signal: Tensor) -> Tensor:
-    """Return the four of each pooling by place, from the upper left to the lower right, (4, 1, C, H // 2, W // 2)."""
+def _quarters(signal: Tensor) -> Tensor:
+    """Stack the upper left, upper right, lower left and lower right units of all blocks, (4, 1, C, H // 2, W // 2)."""
     height, width = signal.shape[2] // 2 * 2, signal.shape[3] // 2 * 2
     return torch.stack([signal[:, :, row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)])
 
 
-def _root(fours: Tensor) -> Tensor:
-    """Return the root of the sum of squares of each four, above 0."""
-    return fours.square().sum(0).clamp_min(torch.finfo(torch.float32).tiny).sqrt()
+def _norm(quarters: Tensor) -> Tensor:
+    """Return the L2 norm of each block, above 0."""
+    return quarters.square().sum(0).clamp_min(torch.finfo(torch.float32).tiny).sqrt()
 
 
-def _packed(active: Tensor) -> Tensor:
-    """Pack (H, W, C) of booleans to a bit each, (H, W, C / 8)."""
+def _pack(active: Tensor) -> Tensor:
+    """Pack booleans, (H, W, C), to one bit each, (H, W, ceil(C / 8))."""
     height, width, channels = active.shape
     eights = functional.pad(active.to(torch.uint8), (0, -channels % 8)).view(height, width, -1, 8)
     shifts = torch.arange(8, dtype=torch.uint8, device=active.device)
     return (eights << shifts).sum(3).to(torch.uint8)
 
 
-def _unpacked(bits: Tensor, channels: int) -> Tensor:
-    """Return what was packed, (H, W, C)."""
+def _unpack(bits: Tensor, channels: int) -> Tensor:
+    """Return packed bits as zeros and ones, (H, W, C)."""
     shifts = torch.arange(8, dtype=torch.uint8, device=bits.device)
     return (bits[..., None] >> shifts & 1).flatten(2)[..., :channels]
 
 
-def _nothing(like: Tensor) -> Tensor:
+def _no_bytes(like: Tensor) -> Tensor:
+    """Return an empty tensor of uint8, on the device of `like`."""
     return torch.empty(0, dtype=torch.uint8, device=like.device)

@@ -1,7 +1,7 @@
 """Functions as operators of PyTorch, `impasto::name`, so that a profile or a dispatch mode shows them by name.
 
-The body of an operator is plain PyTorch, for any device and precision; on a GPU it hands over to a Triton kernel that
-does the same in one launch.
+The body of an operator is plain PyTorch, for any device and precision; on a GPU it calls a Triton kernel that computes
+the same in one launch.
 """
 
 from collections.abc import Callable
@@ -9,17 +9,19 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-__all__ = ["changing", "operator"]
+__all__ = ["mutating_operator", "operator"]
 
 Operator = TypeVar("Operator", bound=Callable[..., Any])
 
 _LIBRARY = torch.library.Library("impasto", "DEF")
+"""The namespace of the operators; they are registered as long as it is alive."""
 
 
-def changing(*names: str) -> Callable[[Operator], Operator]:
-    """Make a function an operator of PyTorch, `impasto::name`, for all devices, that changes some of its arguments.
+def mutating_operator(*names: str) -> Callable[[Operator], Operator]:
+    """Return a decorator that registers a function as an operator that changes the named arguments in place.
 
-    `torch.library.custom_op` does the same, and loads PyTorch's compiler, which takes a second.
+    The operator is `impasto::name`, for all devices. `torch.library.custom_op` would do the same, but loads PyTorch's
+    compiler, which takes a second.
     """
 
     def define(function: Operator) -> Operator:
@@ -31,5 +33,5 @@ def changing(*names: str) -> Callable[[Operator], Operator]:
     return define
 
 
-operator = changing()
-"""Make a function an operator that changes none of its arguments."""
+operator = mutating_operator()
+"""A decorator that registers a function as an operator that changes none of its arguments."""

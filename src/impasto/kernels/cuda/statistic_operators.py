@@ -1,21 +1,27 @@
-"""Operators of what losses measure and compare: each one pass over memory, with sums in parts that add up."""
+"""Operators of the statistics that losses measure and compare: each is one pass over memory.
+
+An operator returns a sum as partial sums, whose own sum is the result: programs of a GPU need not wait for each other.
+"""
 
 import torch
 from torch import Tensor
 
 from impasto.kernels.cuda import dispatch
-from impasto.kernels.cuda.operator import changing, operator
+from impasto.kernels.cuda.operator import mutating_operator, operator
 
 __all__ = ["add_excess", "excess", "gram_distance", "moments", "square_distance"]
 
 
 @operator
 def moments(features: Tensor, weights: Tensor | None) -> Tensor:
-    """Return sums of w F Fᵀ and, as a last column, of w F over parts of the positions, (parts, C, C + 1).
+    """Return the sums of w F Fᵀ and w F over the positions, as partial sums.
 
     Args:
-        features: F, (C, H, W), channels last in memory.
-        weights: w, (H, W); None: 1.
+        features: F, (C, H, W), in channels_last.
+        weights: w, (H, W); None for ones.
+
+    Returns:
+        The partial sums, (parts, C, C + 1): w F Fᵀ in the first C columns, w F in the last column.
 
     """
     if dispatch.uses_triton(features):
@@ -31,17 +37,17 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
 def gram_distance(
     total: Tensor, mass: Tensor, target: Tensor, weight: float, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Return weight / C² · mean((G - A)²) in parts that add up to it, and its derivative.
+    """Return the distance of two Gram matrices, weight / C² · mean((G - A)²), and its derivative.
 
     Args:
-        total: Sums of F Fᵀ and F, (C, C + 1).
-        mass: What divides them, a scalar: G is the first C columns of total / mass.
-        target: A and a column that does not count, (C, C + 1).
-        weight: Of the distance.
-        dtype: Of the features, in which the derivative is returned.
+        total: The sums of F Fᵀ and F, (C, C + 1).
+        mass: The divisor of the sums, a scalar: G is the first C columns of total / mass.
+        target: A, and a last column that is ignored, (C, C + 1).
+        weight: The weight of the distance.
+        dtype: The precision of the derivative, that of the features.
 
     Returns:
-        Scalars, (parts,), and the derivative by the sums of F Fᵀ, (C, C).
+        The distance as partial sums, (parts,), and its derivative by the sums of F Fᵀ, (C, C).
 
     """
     if dispatch.uses_triton(total):
@@ -55,11 +61,14 @@ def gram_distance(
 
 @operator
 def square_distance(features: Tensor, content: Tensor) -> Tensor:
-    """Return Σ (F - P)² in parts that add up to it, (parts,).
+    """Return Σ (F - P)² as partial sums.
 
     Args:
-        features: F, (C, H, W), channels last in memory.
-        content: P, (C, H, W), likewise, in any precision.
+        features: F, (C, H, W), in channels_last.
+        content: P, (C, H, W), in channels_last and any precision.
+
+    Returns:
+        The partial sums, (parts,).
 
     """
     if dispatch.uses_triton(features):
@@ -72,7 +81,7 @@ def square_distance(features: Tensor, content: Tensor) -> Tensor:
 
 @operator
 def excess(gray: Tensor) -> Tensor:
-    """Return Σ max(0, x - 255)² + max(0, -x)² of gray levels, (3, H, W), in parts that add up to it, (parts,)."""
+    """Return Σ max(0, x - 255)² + max(0, -x)² of gray levels, (3, H, W), as partial sums, (parts,)."""
     if dispatch.uses_triton(gray):
         from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
 
@@ -80,9 +89,16 @@ def excess(gray: Tensor) -> Tensor:
     return (gray - gray.clamp(0, 255)).square().sum()[None]
 
 
-@changing("into")
+@mutating_operator("into")
 def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
-    """Add factor · (x - the nearest in 0 … 255) to a gradient by gray levels x, both (3, H, W)."""
+    """Add factor · (x - clamp(x, 0, 255)) to a gradient in place.
+
+    Args:
+        gray: Gray levels x, (3, H, W).
+        factor: The factor, a scalar.
+        into: The gradient by the gray levels, (3, H, W).
+
+    """
     if dispatch.uses_triton(gray):
         from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
 

@@ -1,4 +1,4 @@
-"""Triton kernels of L-BFGS's history: what takes the time is to read its rows, so each kernel reads them once."""
+"""Triton kernels of L-BFGS's history: reading its rows takes nearly all of the time, so each kernel reads them once."""
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 # pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
 # pyright: reportOptionalMemberAccess=false, reportReturnType=false
@@ -12,66 +12,66 @@ from torch import Tensor
 
 __all__ = ["advance", "combination", "complete", "products", "solve"]
 
-_ROWS, _COLUMNS = 64, 128
-"""Of a block of the history whose products are added up."""
+_BLOCK_ROWS, _BLOCK_COLUMNS = 64, 128
+"""The rows and columns of a block of the history, whose products a program adds up in one step."""
 
-_WARPS = 8
-"""Of a program that adds up products."""
+_PRODUCT_WARPS = 8
+"""The warps of a program that adds up products."""
 
-_PROGRAMS = 264
-"""Programs that add up products: two for each multiprocessor of an H100."""
+_PRODUCT_PROGRAMS = 264
+"""The most programs that add up products: two for each multiprocessor of an H100."""
 
-_STRETCH = 512
-"""Columns of a program that works on single rows."""
+_ROW_COLUMNS = 512
+"""The columns of a program that computes with one row at a time."""
 
 _SOLVE_WARPS = 4
-"""Of the program that works on the small matrices."""
+"""The warps of the program that computes with the small matrices."""
 
 
 @triton.jit
-def _begun(ages, history, rows: tl.constexpr):
-    """Return the row of the step that was begun, or the oldest."""
+def _least_age_row(ages, history, rows: tl.constexpr):
+    """Return the row with the least age: that of the started step, or an empty one, or the oldest pair."""
     row = tl.arange(0, rows)
     return tl.argmin(tl.load(ages + row, mask=row < history, other=2**62), 0)
 
 
 @triton.jit
 def _complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, partial, history, length, stride,
-              tolerated, rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
-    row = _begun(ages, history, rows).to(tl.int64) * stride
-    is_good = tl.load(loss) <= tolerated * tl.load(last_loss)
+              divergence_factor, rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
+    row_start = _least_age_row(ages, history, rows).to(tl.int64) * stride
+    is_good = tl.load(loss) <= divergence_factor * tl.load(last_loss)
     zero = tl.zeros((columns,), tl.float32)
     by_slope, by_last, s_y, s_s, y_y = zero, zero, zero, zero, zero
     for start in range(tl.program_id(0) * columns, length, tl.num_programs(0) * columns):
         column = start + tl.arange(0, columns)
         valid = column < length
         g = tl.load(gradient + column, mask=valid, other=0.0)
-        before = tl.load(last_gradient + column, mask=valid, other=0.0)
-        s = tl.load(steps + row + column, mask=valid, other=0.0).to(tl.float32)
-        change = (g - before).to(changes.dtype.element_ty)
-        tl.store(changes + row + column, change, mask=valid)
+        last_g = tl.load(last_gradient + column, mask=valid, other=0.0)
+        s = tl.load(steps + row_start + column, mask=valid, other=0.0).to(tl.float32)
+        change = (g - last_g).to(changes.dtype.element_ty)
+        tl.store(changes + row_start + column, change, mask=valid)
         y = change.to(tl.float32)
-        tl.store(last_gradient + column, tl.where(is_good, before + y, before), mask=valid)
+        tl.store(last_gradient + column, tl.where(is_good, last_g + y, last_g), mask=valid)
         by_slope += g * s
-        by_last += before * s
+        by_last += last_g * s
         s_y += s * y
         s_s += s * s
         y_y += y * y
-    into = partial + tl.program_id(0) * 5
-    tl.store(into, tl.sum(by_slope, 0))
-    tl.store(into + 1, tl.sum(by_last, 0))
-    tl.store(into + 2, tl.sum(s_y, 0))
-    tl.store(into + 3, tl.sum(s_s, 0))
-    tl.store(into + 4, tl.sum(y_y, 0))
+    partial_start = partial + tl.program_id(0) * 5
+    tl.store(partial_start, tl.sum(by_slope, 0))
+    tl.store(partial_start + 1, tl.sum(by_last, 0))
+    tl.store(partial_start + 2, tl.sum(s_y, 0))
+    tl.store(partial_start + 3, tl.sum(s_s, 0))
+    tl.store(partial_start + 4, tl.sum(y_y, 0))
 
 
 @triton.jit
 def _products(steps, changes, ages, gradient, partial, history, length, stride,
               rows: tl.constexpr, columns: tl.constexpr, all_rows: tl.constexpr):  # fmt: skip
-    new = _begun(ages, history, all_rows).to(tl.int64) * stride
+    new_start = _least_age_row(ages, history, all_rows).to(tl.int64) * stride
     row = tl.program_id(1) * rows + tl.arange(0, rows)
-    there = (row < history)[:, None]
-    start_of_row = row.to(tl.int64)[:, None] * stride
+    is_row = (row < history)[:, None]
+    row_start = row.to(tl.int64)[:, None] * stride
     s_y = tl.zeros((rows, columns), tl.float32)
     s_g = tl.zeros((rows, columns), tl.float32)
     y_s = tl.zeros((rows, columns), tl.float32)
@@ -80,118 +80,121 @@ def _products(steps, changes, ages, gradient, partial, history, length, stride,
     for start in range(tl.program_id(0) * columns, length, tl.num_programs(0) * columns):
         column = start + tl.arange(0, columns)
         valid = column < length
-        s = tl.load(steps + start_of_row + column[None, :], mask=there & valid[None, :], other=0.0).to(tl.float32)
-        y = tl.load(changes + start_of_row + column[None, :], mask=there & valid[None, :], other=0.0).to(tl.float32)
-        new_s = tl.load(steps + new + column, mask=valid, other=0.0).to(tl.float32)[None, :]
-        new_y = tl.load(changes + new + column, mask=valid, other=0.0).to(tl.float32)[None, :]
+        s = tl.load(steps + row_start + column[None, :], mask=is_row & valid[None, :], other=0.0).to(tl.float32)
+        y = tl.load(changes + row_start + column[None, :], mask=is_row & valid[None, :], other=0.0).to(tl.float32)
+        new_s = tl.load(steps + new_start + column, mask=valid, other=0.0).to(tl.float32)[None, :]
+        new_y = tl.load(changes + new_start + column, mask=valid, other=0.0).to(tl.float32)[None, :]
         g = tl.load(gradient + column, mask=valid, other=0.0)[None, :]
         s_y += s * new_y
         s_g += s * g
         y_s += y * new_s
         y_y += y * new_y
         y_g += y * g
-    into = partial + tl.program_id(0) * 5 * history + row
-    tl.store(into, tl.sum(s_y, 1), mask=row < history)
-    tl.store(into + history, tl.sum(s_g, 1), mask=row < history)
-    tl.store(into + 2 * history, tl.sum(y_s, 1), mask=row < history)
-    tl.store(into + 3 * history, tl.sum(y_y, 1), mask=row < history)
-    tl.store(into + 4 * history, tl.sum(y_g, 1), mask=row < history)
+    partial_start = partial + tl.program_id(0) * 5 * history + row
+    tl.store(partial_start, tl.sum(s_y, 1), mask=row < history)
+    tl.store(partial_start + history, tl.sum(s_g, 1), mask=row < history)
+    tl.store(partial_start + 2 * history, tl.sum(y_s, 1), mask=row < history)
+    tl.store(partial_start + 3 * history, tl.sum(y_y, 1), mask=row < history)
+    tl.store(partial_start + 4 * history, tl.sum(y_g, 1), mask=row < history)
 
 
 @triton.jit
-def _solve(sums, found, products, squares, lengths, ages, loss, last_loss, moved, share, longest,
-           of_steps, of_changes, first_scale, flags, order, history, least_cosine, farther, tolerated, longest_step,
-           following, nearest, furthest, least_share, most_share, rows: tl.constexpr):  # fmt: skip
+def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss, moved, step_fraction, max_step,
+           step_weights, change_weights, scale_address, flags, order, history, min_cosine, first_scale_factor,
+           divergence_factor, max_step_limit, length_exponent, min_length, max_length, min_fraction, max_fraction,
+           rows: tl.constexpr):  # fmt: skip
     row = tl.arange(0, rows)
-    now, before = tl.load(loss), tl.load(last_loss)
-    is_good = now <= tolerated * before
+    loss_now, loss_before = tl.load(loss), tl.load(last_loss)
+    is_good = loss_now <= divergence_factor * loss_before
     slope, slope_before = tl.load(sums), tl.load(sums + 1)
-    best = 1.0 / (1.0 - slope / slope_before)
-    best = tl.where(best > 0, best, furthest)
-    best = tl.minimum(tl.maximum(best, nearest), furthest)
-    old_share = tl.load(share)
-    new_share = tl.where(tl.abs(slope) < float("inf"), old_share * tl.exp(following * tl.log(best)), old_share)
-    tl.store(share, tl.minimum(tl.maximum(new_share, least_share), most_share))
-    tl.store(longest, tl.where(is_good, tl.minimum(2 * tl.load(longest), longest_step), tl.load(moved) / 2))
-    tl.store(last_loss, tl.where(is_good, now, before))
-    mine = row < history
-    age = tl.load(ages + row, mask=mine, other=2**62)
-    new = tl.argmin(age, 0)
-    s_y, s_s, y_y = tl.load(sums + 2), tl.load(sums + 3), tl.load(sums + 4)
-    both = s_s * y_y
-    curved = (s_y > least_cosine * tl.sqrt(both)) & (both < float("inf"))
-    newest = tl.max(tl.where(mine, age, 0), 0)
-    age = tl.where(mine, age, 0)
-    age = tl.where(row == new, tl.where(curved, newest + 1, 0), age)
-    there = age > 0
-    tl.store(ages + row, age, mask=mine)
-    to_step, along_steps = (
-        tl.load(found + row, mask=there, other=0.0),
-        tl.load(found + history + row, mask=there, other=0.0),
+    best_length = 1.0 / (1.0 - slope / slope_before)
+    best_length = tl.where(best_length > 0, best_length, max_length)
+    best_length = tl.minimum(tl.maximum(best_length, min_length), max_length)
+    old_fraction = tl.load(step_fraction)
+    new_fraction = tl.where(
+        tl.abs(slope) < float("inf"), old_fraction * tl.exp(length_exponent * tl.log(best_length)), old_fraction
     )
-    to_change = tl.load(found + 2 * history + row, mask=there, other=0.0)
-    square = tl.load(found + 3 * history + row, mask=there, other=0.0)
-    along_changes = tl.load(found + 4 * history + row, mask=there, other=0.0)
-    tl.store(products + new * history + row, tl.where(curved, to_change, 0.0), mask=mine)
-    tl.store(squares + new * history + row, tl.where(curved, square, 0.0), mask=mine)
+    tl.store(step_fraction, tl.minimum(tl.maximum(new_fraction, min_fraction), max_fraction))
+    tl.store(max_step, tl.where(is_good, tl.minimum(2 * tl.load(max_step), max_step_limit), tl.load(moved) / 2))
+    tl.store(last_loss, tl.where(is_good, loss_now, loss_before))
+    is_row = row < history
+    age = tl.load(ages + row, mask=is_row, other=2**62)
+    new_row = tl.argmin(age, 0)
+    s_y, s_s, y_y = tl.load(sums + 2), tl.load(sums + 3), tl.load(sums + 4)
+    square_product = s_s * y_y
+    is_curved = (s_y > min_cosine * tl.sqrt(square_product)) & (square_product < float("inf"))
+    newest = tl.max(tl.where(is_row, age, 0), 0)
+    age = tl.where(is_row, age, 0)
+    age = tl.where(row == new_row, tl.where(is_curved, newest + 1, 0), age)
+    is_pair = age > 0
+    tl.store(ages + row, age, mask=is_row)
+    to_step, along_steps = (
+        tl.load(row_products + row, mask=is_pair, other=0.0),
+        tl.load(row_products + history + row, mask=is_pair, other=0.0),
+    )
+    to_change = tl.load(row_products + 2 * history + row, mask=is_pair, other=0.0)
+    square = tl.load(row_products + 3 * history + row, mask=is_pair, other=0.0)
+    along_changes = tl.load(row_products + 4 * history + row, mask=is_pair, other=0.0)
+    tl.store(products + new_row * history + row, tl.where(is_curved, to_change, 0.0), mask=is_row)
+    tl.store(squares + new_row * history + row, tl.where(is_curved, square, 0.0), mask=is_row)
     tl.debug_barrier()
-    tl.store(products + row * history + new, tl.where(curved, to_step, 0.0), mask=mine)
-    tl.store(squares + row * history + new, tl.where(curved, square, 0.0), mask=mine)
-    tl.store(lengths + row, tl.where(curved, s_s, 0.0), mask=mine & (row == new))
+    tl.store(products + row * history + new_row, tl.where(is_curved, to_step, 0.0), mask=is_row)
+    tl.store(squares + row * history + new_row, tl.where(is_curved, square, 0.0), mask=is_row)
+    tl.store(lengths + row, tl.where(is_curved, s_s, 0.0), mask=is_row & (row == new_row))
     tl.debug_barrier()
-    curvature = tl.load(products + row * history + row, mask=there, other=1.0)
-    length = tl.load(lengths + row, mask=there, other=1.0)
-    norm = tl.load(squares + row * history + row, mask=there, other=1.0)
-    count = tl.sum(there.to(tl.float64), 0)
-    logs = tl.sum(tl.where(there, tl.log(length) - tl.log(norm), 0.0), 0)
-    scale = tl.where(count > 0, farther * tl.exp(logs / tl.maximum(2 * count, 1.0)), 1.0)
-    tl.store(first_scale, scale)
+    curvature = tl.load(products + row * history + row, mask=is_pair, other=1.0)
+    length = tl.load(lengths + row, mask=is_pair, other=1.0)
+    norm = tl.load(squares + row * history + row, mask=is_pair, other=1.0)
+    count = tl.sum(is_pair.to(tl.float64), 0)
+    logs = tl.sum(tl.where(is_pair, tl.log(length) - tl.log(norm), 0.0), 0)
+    scale = tl.where(count > 0, first_scale_factor * tl.exp(logs / tl.maximum(2 * count, 1.0)), 1.0)
+    tl.store(scale_address, scale)
     tl.store(flags, (count > 0).to(tl.int32))
     tl.store(flags + 1, tl.where(is_good, 0, 1))
     inverse = 1.0 / curvature
     rank = tl.zeros((rows,), tl.int32)  # 0: the newest
-    for other in range(history):
-        rank += (tl.load(ages + other) > age).to(tl.int32)
-    tl.store(order + rank, row, mask=there)
+    for other_row in range(history):
+        rank += (tl.load(ages + other_row) > age).to(tl.int32)
+    tl.store(order + rank, row, mask=is_pair)
     tl.debug_barrier()
-    pairs = tl.sum(there.to(tl.int32), 0)
+    pairs = tl.sum(is_pair.to(tl.int32), 0)
     rest = along_steps
     by_change = tl.zeros((rows,), tl.float64)
-    for place in range(pairs):  # R x = S g, the newest first
-        at = tl.load(order + place)
-        column = tl.load(products + row * history + at, mask=there & (rank > place), other=0.0)
-        value = tl.sum(tl.where(row == at, rest * inverse, 0.0), 0)
-        by_change = tl.where(row == at, value, by_change)
-        rest -= column * value
-    tl.store(of_changes + row, by_change, mask=mine)
+    for pair_rank in range(pairs):  # R x = S g, the newest first
+        pair_row = tl.load(order + pair_rank)
+        matrix_column = tl.load(products + row * history + pair_row, mask=is_pair & (rank > pair_rank), other=0.0)
+        value = tl.sum(tl.where(row == pair_row, rest * inverse, 0.0), 0)
+        by_change = tl.where(row == pair_row, value, by_change)
+        rest -= matrix_column * value
+    tl.store(change_weights + row, by_change, mask=is_row)
     tl.debug_barrier()
     squared = tl.zeros((rows,), tl.float64)
-    for other in range(history):
-        column = tl.load(squares + row * history + other, mask=there, other=0.0)
-        squared += column * tl.load(of_changes + other)
-    rest = tl.where(there, curvature * by_change + scale * (squared - along_changes), 0.0)
+    for other_row in range(history):
+        matrix_column = tl.load(squares + row * history + other_row, mask=is_pair, other=0.0)
+        squared += matrix_column * tl.load(change_weights + other_row)
+    rest = tl.where(is_pair, curvature * by_change + scale * (squared - along_changes), 0.0)
     tl.debug_barrier()
-    tl.store(of_changes + row, -scale * by_change, mask=mine)
+    tl.store(change_weights + row, -scale * by_change, mask=is_row)
     by_step = tl.zeros((rows,), tl.float64)
-    for left in range(pairs):  # Rᵀ z = rest, the oldest first
-        place = pairs - 1 - left
-        at = tl.load(order + place)
-        across = tl.load(products + at * history + row, mask=there & (rank < place), other=0.0)
-        value = tl.sum(tl.where(row == at, rest * inverse, 0.0), 0)
-        by_step = tl.where(row == at, value, by_step)
-        rest -= across * value
-    tl.store(of_steps + row, by_step, mask=mine)
+    for steps_done in range(pairs):  # Rᵀ z = rest, the oldest first
+        pair_rank = pairs - 1 - steps_done
+        pair_row = tl.load(order + pair_rank)
+        triangle_row = tl.load(products + pair_row * history + row, mask=is_pair & (rank < pair_rank), other=0.0)
+        value = tl.sum(tl.where(row == pair_row, rest * inverse, 0.0), 0)
+        by_step = tl.where(row == pair_row, value, by_step)
+        rest -= triangle_row * value
+    tl.store(step_weights + row, by_step, mask=is_row)
 
 
 @triton.jit
-def _combination(steps, changes, gradient, scale, of_steps, of_changes, direction, history, length, stride,
+def _combination(steps, changes, gradient, scale, step_weights, change_weights, direction, history, length, stride,
                  columns: tl.constexpr):  # fmt: skip
     column = tl.program_id(0) * columns + tl.arange(0, columns)
     valid = column < length
     total = tl.load(gradient + column, mask=valid, other=0.0) * tl.load(scale).to(tl.float32)
     s, y = steps + column, changes + column
     for row in range(history):
-        by_step, by_change = tl.load(of_steps + row).to(tl.float32), tl.load(of_changes + row).to(tl.float32)
+        by_step, by_change = tl.load(step_weights + row).to(tl.float32), tl.load(change_weights + row).to(tl.float32)
         one, two = tl.load(s, mask=valid, other=0.0).to(tl.float32), tl.load(y, mask=valid, other=0.0).to(tl.float32)
         total += by_step * tl.where(by_step == 0, 0.0, one) + by_change * tl.where(by_change == 0, 0.0, two)
         s += stride
@@ -200,30 +203,32 @@ def _combination(steps, changes, gradient, scale, of_steps, of_changes, directio
 
 
 @triton.jit
-def _advance(direction, move, length_sum, image, last_image, steps, ages, share, longest, flags, moved, into, history,
-             length, stride, whole, rate, first_step, rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
-    begun = _begun(ages, history, rows)
+def _advance(direction, move, length_sum, image, last_image, steps, ages, step_fraction, max_step, flags, moved,
+             next_image, history, length, stride, count, learning_rate, first_step,
+             rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
+    started_row = _least_age_row(ages, history, rows)
     has_pairs, is_bad = tl.load(flags) != 0, tl.load(flags + 1) != 0
-    mean = tl.load(length_sum) / whole.to(tl.float32)
-    wanted = tl.where(has_pairs, rate * tl.load(share) * mean, first_step)
-    taken = tl.minimum(wanted, tl.load(longest))
-    scale = -taken / tl.maximum(mean, 1.1754944e-38)
+    mean = tl.load(length_sum) / count.to(tl.float32)
+    full_step = tl.where(has_pairs, learning_rate * tl.load(step_fraction) * mean, first_step)
+    step = tl.minimum(full_step, tl.load(max_step))
+    scale = -step / tl.maximum(mean, 1.1754944e-38)
     column = tl.program_id(0) * columns + tl.arange(0, columns)
-    part = column < length
-    d = tl.load(direction + column, mask=part, other=0.0) * scale
-    tl.store(steps + begun.to(tl.int64) * stride + column, d, mask=part)
-    valid = column < whole
-    now = tl.load(image + column, mask=valid, other=0.0)
-    before = tl.load(last_image + column, mask=valid, other=0.0)
-    base = tl.where(is_bad, before, now)
-    tl.store(last_image + column, base, mask=valid)
-    tl.store(into + column, base + tl.load(move + column, mask=valid, other=0.0) * scale, mask=valid)
-    if tl.program_id(0) == 0:  # others may read it before or after: it stays the least
-        tl.store(ages + begun, -1)
-        tl.store(moved, taken)
+    is_own_column = column < length
+    change = tl.load(direction + column, mask=is_own_column, other=0.0) * scale
+    tl.store(steps + started_row.to(tl.int64) * stride + column, change, mask=is_own_column)
+    is_pixel = column < count
+    pixels = tl.load(image + column, mask=is_pixel, other=0.0)
+    last_pixels = tl.load(last_image + column, mask=is_pixel, other=0.0)
+    base = tl.where(is_bad, last_pixels, pixels)
+    tl.store(last_image + column, base, mask=is_pixel)
+    tl.store(next_image + column, base + tl.load(move + column, mask=is_pixel, other=0.0) * scale, mask=is_pixel)
+    if tl.program_id(0) == 0:  # other programs may read the age before or after: it is the least in both cases
+        tl.store(ages + started_row, -1)
+        tl.store(moved, step)
 
 
-def _rows(history: int) -> int:
+def _padded_rows(history: int) -> int:
+    """Return the rows of a history as a power of 2, at least 16."""
     return max(16, triton.next_power_of_2(history))
 
 
@@ -235,10 +240,26 @@ def complete(
     last_gradient: Tensor,
     loss: Tensor,
     last_loss: Tensor,
-    tolerated: float,
+    divergence_factor: float,
 ) -> Tensor:
+    """Compute `history_operators.complete` by one kernel.
+
+    Args:
+        steps: S, (history, N), in float32 or bfloat16.
+        changes: Y, (history, N); the row with the least age is written.
+        ages: The age of each pair, (history,).
+        gradient: g, (N,).
+        last_gradient: The gradient at the last good point, (N,); updated in place.
+        loss: The loss at the end of the step, a scalar.
+        last_loss: The loss at the last good point, a scalar.
+        divergence_factor: The largest ratio of the loss to the last loss at a good point.
+
+    Returns:
+        Five inner products as partial sums, (parts, 5).
+
+    """
     history, length = steps.shape
-    programs = max(1, min(4 * _PROGRAMS, triton.cdiv(length, _STRETCH)))
+    programs = max(1, min(4 * _PRODUCT_PROGRAMS, triton.cdiv(length, _ROW_COLUMNS)))
     partial = torch.empty((programs, 5), dtype=torch.float32, device=steps.device)
     _complete[programs,](
         steps,
@@ -252,18 +273,30 @@ def complete(
         history,
         length,
         steps.stride(0),
-        tolerated,
-        rows=_rows(history),
-        columns=_STRETCH,
+        divergence_factor,
+        rows=_padded_rows(history),
+        columns=_ROW_COLUMNS,
     )
     return partial
 
 
 def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> Tensor:
+    """Compute `history_operators.products` by one kernel.
+
+    Args:
+        steps: S, (history, N), in float32 or bfloat16.
+        changes: Y, (history, N).
+        ages: The age of each pair, (history,).
+        gradient: g, (N,).
+
+    Returns:
+        Five products with all rows as partial sums, (parts, 5, history).
+
+    """
     history, length = steps.shape
-    programs = max(1, min(_PROGRAMS, triton.cdiv(length, _COLUMNS)))
+    programs = max(1, min(_PRODUCT_PROGRAMS, triton.cdiv(length, _BLOCK_COLUMNS)))
     partial = torch.empty((programs, 5, history), dtype=torch.float32, device=steps.device)
-    _products[programs, triton.cdiv(history, _ROWS)](
+    _products[programs, triton.cdiv(history, _BLOCK_ROWS)](
         steps,
         changes,
         ages,
@@ -272,17 +305,17 @@ def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> 
         history,
         length,
         steps.stride(0),
-        rows=_ROWS,
-        columns=_COLUMNS,
-        all_rows=_rows(history),
-        num_warps=_WARPS,
+        rows=_BLOCK_ROWS,
+        columns=_BLOCK_COLUMNS,
+        all_rows=_padded_rows(history),
+        num_warps=_PRODUCT_WARPS,
     )
     return partial
 
 
 def solve(
     sums: Tensor,
-    found: Tensor,
+    row_products: Tensor,
     products: Tensor,
     squares: Tensor,
     lengths: Tensor,
@@ -290,16 +323,41 @@ def solve(
     loss: Tensor,
     last_loss: Tensor,
     moved: Tensor,
-    share: Tensor,
-    longest: Tensor,
+    step_fraction: Tensor,
+    max_step: Tensor,
     limits: Sequence[float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute `history_operators.solve` by one program.
+
+    Args:
+        sums: The sums of `complete`, (5,).
+        row_products: The sums of `products`, (5, history).
+        products: S Yᵀ, (history, history); updated in place.
+        squares: Y Yᵀ, (history, history); updated in place.
+        lengths: ⟨s, s⟩ of each pair, (history,); updated in place.
+        ages: The age of each pair, (history,); updated in place.
+        loss: The loss at the end of the step, a scalar.
+        last_loss: The loss at the last good point, a scalar; updated in place.
+        moved: The mean absolute step from the last good point, a scalar.
+        step_fraction: The fraction of the pairs' step that is taken, a scalar; updated in place.
+        max_step: The mean absolute step that is allowed next, a scalar; updated in place.
+        limits: The nine limits of `history_operators.solve`.
+
+    Returns:
+        The weights of the steps, (history,), of the changes, (history,), and of the gradient, a scalar; and two flags,
+        (2,) of int32: whether there are pairs, and whether the point was bad.
+
+    """
     history = len(ages)
-    of_steps, of_changes, scale = torch.empty_like(lengths), torch.empty_like(lengths), torch.empty_like(sums[0])
+    step_weights, change_weights, scale = (
+        torch.empty_like(lengths),
+        torch.empty_like(lengths),
+        torch.empty_like(sums[0]),
+    )
     flags, order = (torch.empty(count, dtype=torch.int32, device=ages.device) for count in (2, history))
     _solve[1,](
         sums,
-        found,
+        row_products,
         products,
         squares,
         lengths,
@@ -307,38 +365,52 @@ def solve(
         loss,
         last_loss,
         moved,
-        share,
-        longest,
-        of_steps,
-        of_changes,
+        step_fraction,
+        max_step,
+        step_weights,
+        change_weights,
         scale,
         flags,
         order,
         history,
         *limits,
-        rows=_rows(history),
+        rows=_padded_rows(history),
         num_warps=_SOLVE_WARPS,
     )
-    return of_steps, of_changes, scale, flags
+    return step_weights, change_weights, scale, flags
 
 
 def combination(
-    steps: Tensor, changes: Tensor, gradient: Tensor, scale: Tensor, of_steps: Tensor, of_changes: Tensor
+    steps: Tensor, changes: Tensor, gradient: Tensor, scale: Tensor, step_weights: Tensor, change_weights: Tensor
 ) -> Tensor:
+    """Compute `history_operators.combination` by one kernel.
+
+    Args:
+        steps: S, (history, N), in float32 or bfloat16.
+        changes: Y, (history, N).
+        gradient: g, (N,).
+        scale: The weight of g, a scalar.
+        step_weights: The weight of each step, (history,).
+        change_weights: The weight of each change, (history,).
+
+    Returns:
+        The linear combination, (N,).
+
+    """
     history, length = steps.shape
     direction = torch.empty_like(gradient)
-    _combination[triton.cdiv(length, _STRETCH),](
+    _combination[triton.cdiv(length, _ROW_COLUMNS),](
         steps,
         changes,
         gradient,
         scale,
-        of_steps,
-        of_changes,
+        step_weights,
+        change_weights,
         direction,
         history,
         length,
         steps.stride(0),
-        columns=_STRETCH,
+        columns=_ROW_COLUMNS,
     )
     return direction
 
@@ -346,40 +418,61 @@ def combination(
 def advance(
     direction: Tensor,
     move: Tensor,
-    length: Tensor,
+    move_length: Tensor,
     image: Tensor,
     last_image: Tensor,
     steps: Tensor,
     ages: Tensor,
-    share: Tensor,
-    longest: Tensor,
+    step_fraction: Tensor,
+    max_step: Tensor,
     flags: Tensor,
     moved: Tensor,
-    rate: float,
+    learning_rate: float,
     first_step: float,
 ) -> Tensor:
-    history, count = steps.shape
-    into, whole = torch.empty_like(image), image.numel()
-    _advance[triton.cdiv(whole, _STRETCH),](
+    """Compute `history_operators.advance` by one kernel.
+
+    Args:
+        direction: The direction of ascent that the pairs propose, this process's part, (N,).
+        move: The direction as an image, (3, H, W).
+        move_length: The sum of the absolute values of `move`, a scalar.
+        image: The point that was evaluated last, (3, H, W).
+        last_image: The last good point, (3, H, W); updated in place.
+        steps: S, (history, N); the oldest row is replaced.
+        ages: The age of each pair, (history,); that of the oldest pair becomes -1.
+        step_fraction: The fraction of the pairs' step that is taken, a scalar.
+        max_step: The mean absolute step that is allowed, a scalar.
+        flags: Whether there are pairs, and whether the point was bad, (2,).
+        moved: The mean absolute step, a scalar; updated in place.
+        learning_rate: A factor of the step if there are pairs.
+        first_step: The mean absolute step if there are no pairs.
+
+    Returns:
+        The point to evaluate next, (3, H, W).
+
+    """
+    history, length = steps.shape
+    next_image, pixels = torch.empty_like(image), image.numel()
+    _advance[triton.cdiv(pixels, _ROW_COLUMNS),](
         direction,
         move,
-        length,
+        move_length,
         image,
         last_image,
         steps,
         ages,
-        share,
-        longest,
+        step_fraction,
+        max_step,
         flags,
         moved,
-        into,
+        next_image,
         history,
-        count,
+        length,
         steps.stride(0),
-        whole,
-        rate,
+        pixels,
+        learning_rate,
         first_step,
-        rows=_rows(history),
-        columns=_STRETCH,
+        rows=_padded_rows(history),
+        columns=_ROW_COLUMNS,
     )
-    return into
+    return next_image

@@ -1,9 +1,9 @@
-"""Triton kernels of the network's layers, forward and back: all that is not a convolution of 64 channels or more.
+"""Triton kernels of the network's layers, forward and backward: everything but convolutions of 64 channels or more.
 
-A program works on a block of positions × channels; positions are numbered row by row. Signals are (1, C, H, W) in
-channels_last, whose rows may lie further apart than they are long. `above` to `last_column` are the numbers of a
-`Frame`. Offsets are 32 bits wide, so a signal has less than 2³¹ units. Sums are in float32. A ReLU is written so that
-NaN stays NaN.
+A program computes a block of positions × channels; positions are numbered row by row. Signals are (1, C, H, W) in
+channels_last, and may be views of a framed signal, so kernels take the stride of their rows. `above` to `last_column`
+are the numbers of a `Frame`. Offsets have 32 bits, so a signal has fewer than 2³¹ units. Sums are in float32. ReLUs
+are written so that NaN stays NaN.
 """
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 # pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
@@ -20,33 +20,33 @@ from torch import Tensor
 from impasto.kernels.cuda.frame import Frame
 from impasto.kernels.cuda.triton_product import product
 
-__all__ = ["activate", "first_back", "first_forward", "linear", "mask", "pool", "unpool"]
+__all__ = ["activate", "first_backward", "first_forward", "linear", "pool", "relu_backward", "unpool"]
 
-_POSITIONS, _CHANNELS = 64, 64
-"""Of a block; fewer channels where a layer has fewer."""
+_BLOCK_POSITIONS, _BLOCK_CHANNELS = 64, 64
+"""The positions and channels of a block; a layer with fewer channels has smaller blocks."""
 
-_MASK_POSITIONS = 32
-"""Of a block that goes back through a ReLU."""
+_RELU_POSITIONS = 32
+"""The positions of a block in the backward pass of a ReLU."""
 
 _FIRST_POSITIONS = 128
-"""Of a block of the first layer, which has few channels on one side."""
+"""The positions of a block of the first layer, which has few channels on one side."""
 
-_TAPS = 32
-"""27 inputs of a unit of conv1_1, as a power of 2."""
+_PADDED_TAPS = 32
+"""The 27 inputs of a unit of conv1_1, padded to a power of 2."""
 
-_STRETCH = 512
-"""Pixels of a program that works on one channel of an image."""
+_CHANNEL_PIXELS = 512
+"""The pixels that a program computes in one channel of an image."""
 
-_REPEATS = 4
-"""Blocks that a program works on one after the other, where it holds a matrix that all of them need."""
+_BLOCKS_PER_PROGRAM = 4
+"""The blocks that a program computes one after the other if all need the same matrix, which it loads once."""
 
 
 _GEOMETRY = {
-    *("height", "width", "framed_height", "framed_width", "wide_height", "wide_width", "image_height", "image_width"),
+    *("height", "width", "framed_height", "framed_width", "image_height", "image_width"),
     *("image_row", "plane", "count", "above", "left", "first_row", "last_row", "first_column", "last_column"),
-    *("top", "bottom", "near", "far"),
+    *("box_top", "box_bottom", "box_left", "box_right"),
 }
-"""Arguments for which no kernel is compiled apart, whatever number they are."""
+"""The arguments of kernels whose values do not specialize a kernel, so that each is compiled once for all sizes."""
 
 
 def _kernel(function):
@@ -56,35 +56,39 @@ def _kernel(function):
 
 
 @triton.jit
-def _source(index, before, length, first, last):
-    """Return which row or column of a signal a framed one shows at an index; -1: zeros."""
-    place = tl.where(index < before, first, index - before)
-    return tl.where(index - before >= length, last, place)
+def _origin(index, before, length, first, last):
+    """Return the row or column of a signal that a framed signal contains at an index; -1 for zeros."""
+    inner_index = tl.where(index < before, first, index - before)
+    return tl.where(index - before >= length, last, inner_index)
 
 
 @triton.jit
-def _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-            first_row, last_row, first_column, last_column, copies: tl.constexpr):  # fmt: skip
-    """Return the gradient at positions of a signal, from that by the framed one: what was copied is added."""
+def _folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+            first_row, last_row, first_column, last_column, has_copies: tl.constexpr):  # fmt: skip
+    """Return the gradient by positions of a signal, from that by the framed signal, with its copies added."""
     offsets = channel[None, :]
-    here = valid[:, None] & (offsets < channels)
-    row, column = (y + above) * wide_row, (x + left) * channels
-    total = tl.load(wide + (row + column)[:, None] + offsets, mask=here, other=0.0).to(tl.float32)
-    if copies:
-        touched = (y == first_row) | (y == last_row) | (x == first_column) | (x == last_column)
-        if tl.max(touched.to(tl.int32), 0) > 0:
-            up, down = here & (y == first_row)[:, None], here & (y == last_row)[:, None]
-            near, far = here & (x == first_column)[:, None], here & (x == last_column)[:, None]
-            top, bottom = row * 0, row * 0 + (height + above) * wide_row
+    is_unit = valid[:, None] & (offsets < channels)
+    row, column = (y + above) * framed_row, (x + left) * channels
+    total = tl.load(framed + (row + column)[:, None] + offsets, mask=is_unit, other=0.0).to(tl.float32)
+    if has_copies:
+        is_copied = (y == first_row) | (y == last_row) | (x == first_column) | (x == last_column)
+        if tl.max(is_copied.to(tl.int32), 0) > 0:
+            over, under = is_unit & (y == first_row)[:, None], is_unit & (y == last_row)[:, None]
+            left_of, right_of = is_unit & (x == first_column)[:, None], is_unit & (x == last_column)[:, None]
+            top, bottom = row * 0, row * 0 + (height + above) * framed_row
             start, end = column * 0, column * 0 + (width + left) * channels
-            total += tl.load(wide + (top + column)[:, None] + offsets, mask=up, other=0.0).to(tl.float32)
-            total += tl.load(wide + (bottom + column)[:, None] + offsets, mask=down, other=0.0).to(tl.float32)
-            total += tl.load(wide + (row + start)[:, None] + offsets, mask=near, other=0.0).to(tl.float32)
-            total += tl.load(wide + (row + end)[:, None] + offsets, mask=far, other=0.0).to(tl.float32)
-            total += tl.load(wide + (top + start)[:, None] + offsets, mask=up & near, other=0.0).to(tl.float32)
-            total += tl.load(wide + (top + end)[:, None] + offsets, mask=up & far, other=0.0).to(tl.float32)
-            total += tl.load(wide + (bottom + start)[:, None] + offsets, mask=down & near, other=0.0).to(tl.float32)
-            total += tl.load(wide + (bottom + end)[:, None] + offsets, mask=down & far, other=0.0).to(tl.float32)
+            total += tl.load(framed + (top + column)[:, None] + offsets, mask=over, other=0.0).to(tl.float32)
+            total += tl.load(framed + (bottom + column)[:, None] + offsets, mask=under, other=0.0).to(tl.float32)
+            total += tl.load(framed + (row + start)[:, None] + offsets, mask=left_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (row + end)[:, None] + offsets, mask=right_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (top + start)[:, None] + offsets, mask=over & left_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (top + end)[:, None] + offsets, mask=over & right_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (bottom + start)[:, None] + offsets, mask=under & left_of, other=0.0).to(
+                tl.float32
+            )
+            total += tl.load(framed + (bottom + end)[:, None] + offsets, mask=under & right_of, other=0.0).to(
+                tl.float32
+            )
     return total
 
 
@@ -92,215 +96,224 @@ def _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height,
 def _activate(raw, raw_row, bias, framed, bits, height, width, channels, framed_height, framed_width,
               above, left, first_row, last_row, first_column, last_column,
               positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+    position = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
-    i, j = place // framed_width, place % framed_width
-    y, x = _source(i, above, height, first_row, last_row), _source(j, left, width, first_column, last_column)
-    valid = place < framed_height * framed_width
-    shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
-    found = tl.load(raw + (y * raw_row + x * channels)[:, None] + channel[None, :], mask=shown, other=0.0)
-    found = found.to(tl.float32) + tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    found = tl.where(shown & (found < 0), 0.0, tl.where(shown, found, 0.0))
-    into = framed + place[:, None] * channels + channel[None, :]
-    tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
+    i, j = position // framed_width, position % framed_width
+    y, x = _origin(i, above, height, first_row, last_row), _origin(j, left, width, first_column, last_column)
+    valid = position < framed_height * framed_width
+    is_shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
+    output = tl.load(raw + (y * raw_row + x * channels)[:, None] + channel[None, :], mask=is_shown, other=0.0)
+    output = output.to(tl.float32) + tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
+    output = tl.where(is_shown & (output < 0), 0.0, tl.where(is_shown, output, 0.0))
+    output_address = framed + position[:, None] * channels + channel[None, :]
+    tl.store(output_address, output, mask=valid[:, None] & (channel < channels)[None, :])
     octets = (channels + 7) // 8
     octet = tl.program_id(1) * (block // 8) + tl.arange(0, block // 8)
-    active = tl.reshape((found > 0).to(tl.int32), (positions, block // 8, 8))
+    active = tl.reshape((output > 0).to(tl.int32), (positions, block // 8, 8))
     packed = tl.sum(active << tl.arange(0, 8)[None, None, :], 2).to(tl.uint8)
-    interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
-    at = ((i - above) * width + j - left) * octets
-    tl.store(bits + at[:, None] + octet[None, :], packed, mask=interior[:, None] & (octet < octets)[None, :])
+    is_interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
+    bits_start = ((i - above) * width + j - left) * octets
+    tl.store(bits + bits_start[:, None] + octet[None, :], packed, mask=is_interior[:, None] & (octet < octets)[None, :])
 
 
 @_kernel
 def _pool(raw, raw_row, bias, framed, choices, height, width, channels, framed_height, framed_width,
           above, left, first_row, last_row, first_column, last_column, scale,
           kind: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+    position = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
-    i, j = place // framed_width, place % framed_width
-    y, x = _source(i, above, height, first_row, last_row), _source(j, left, width, first_column, last_column)
-    valid = place < framed_height * framed_width
-    shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
-    upper = raw + (2 * y * raw_row + 2 * x * channels)[:, None] + channel[None, :]
+    i, j = position // framed_width, position % framed_width
+    y, x = _origin(i, above, height, first_row, last_row), _origin(j, left, width, first_column, last_column)
+    valid = position < framed_height * framed_width
+    is_shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
+    upper_left = raw + (2 * y * raw_row + 2 * x * channels)[:, None] + channel[None, :]
     shift = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    a = tl.load(upper, mask=shown, other=0.0).to(tl.float32) + shift
-    b = tl.load(upper + channels, mask=shown, other=0.0).to(tl.float32) + shift
-    c = tl.load(upper + raw_row, mask=shown, other=0.0).to(tl.float32) + shift
-    d = tl.load(upper + raw_row + channels, mask=shown, other=0.0).to(tl.float32) + shift
+    a = tl.load(upper_left, mask=is_shown, other=0.0).to(tl.float32) + shift
+    b = tl.load(upper_left + channels, mask=is_shown, other=0.0).to(tl.float32) + shift
+    c = tl.load(upper_left + raw_row, mask=is_shown, other=0.0).to(tl.float32) + shift
+    d = tl.load(upper_left + raw_row + channels, mask=is_shown, other=0.0).to(tl.float32) + shift
     a, b = tl.where(a < 0, 0.0, a), tl.where(b < 0, 0.0, b)
     c, d = tl.where(c < 0, 0.0, c), tl.where(d < 0, 0.0, d)
     if kind == "max":
-        left_of, right_of = tl.where(b > a, b, a), tl.where(d > c, d, c)
-        found = tl.where(right_of > left_of, right_of, left_of)
-        chosen = tl.where(right_of > left_of, tl.where(d > c, 3, 2), tl.where(b > a, 1, 0))
-        chosen = tl.where(found > 0, chosen, 4)
+        upper_max, lower_max = tl.where(b > a, b, a), tl.where(d > c, d, c)
+        output = tl.where(lower_max > upper_max, lower_max, upper_max)
+        chosen = tl.where(lower_max > upper_max, tl.where(d > c, 3, 2), tl.where(b > a, 1, 0))
+        chosen = tl.where(output > 0, chosen, 4)
     else:
         chosen = (a > 0).to(tl.int32) + 2 * (b > 0).to(tl.int32) + 4 * (c > 0).to(tl.int32) + 8 * (d > 0).to(tl.int32)
         if kind == "average":
-            found = (a + b + c + d) * (scale / 4)
+            output = (a + b + c + d) * (scale / 4)
         else:
-            found = tl.sqrt(tl.maximum(a * a + b * b + c * c + d * d, 1.1754944e-38)) * scale
-    found = tl.where(shown, found, 0.0)
-    into = framed + place[:, None] * channels + channel[None, :]
-    tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
-    interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
-    at = ((i - above) * width + j - left) * channels
-    where = interior[:, None] & (channel < channels)[None, :]
-    tl.store(choices + at[:, None] + channel[None, :], chosen.to(tl.uint8), mask=where)
+            output = tl.sqrt(tl.maximum(a * a + b * b + c * c + d * d, 1.1754944e-38)) * scale
+    output = tl.where(is_shown, output, 0.0)
+    output_address = framed + position[:, None] * channels + channel[None, :]
+    tl.store(output_address, output, mask=valid[:, None] & (channel < channels)[None, :])
+    is_interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
+    choices_start = ((i - above) * width + j - left) * channels
+    is_choice = is_interior[:, None] & (channel < channels)[None, :]
+    tl.store(choices + choices_start[:, None] + channel[None, :], chosen.to(tl.uint8), mask=is_choice)
 
 
 @_kernel
-def _unpool(wide, wide_row, choices, raw, raw_row, bias, gradient, gradient_row, height, width, channels,
+def _unpool(framed, framed_row, choices, raw, raw_row, bias, gradient, gradient_row, height, width, channels,
             above, left, first_row, last_row, first_column, last_column, scale,
-            kind: tl.constexpr, copies: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+            kind: tl.constexpr, has_copies: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
+    position = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
-    y, x = place // width, place % width
-    valid = place < height * width
-    pulled = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                     first_row, last_row, first_column, last_column, copies)  # fmt: skip
-    here = valid[:, None] & (channel < channels)[None, :]
-    chosen = tl.load(choices + place[:, None] * channels + channel[None, :], mask=here, other=4)
+    y, x = position // width, position % width
+    valid = position < height * width
+    cotangent = _folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                        first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
+    is_unit = valid[:, None] & (channel < channels)[None, :]
+    chosen = tl.load(choices + position[:, None] * channels + channel[None, :], mask=is_unit, other=4)
     chosen = chosen.to(tl.int32)
-    upper = (2 * y * gradient_row + 2 * x * channels)[:, None] + channel[None, :]
+    upper_left = (2 * y * gradient_row + 2 * x * channels)[:, None] + channel[None, :]
     if kind == "max":
-        tl.store(gradient + upper, tl.where(chosen == 0, pulled, 0.0), mask=here)
-        tl.store(gradient + upper + channels, tl.where(chosen == 1, pulled, 0.0), mask=here)
-        tl.store(gradient + upper + gradient_row, tl.where(chosen == 2, pulled, 0.0), mask=here)
-        tl.store(gradient + upper + gradient_row + channels, tl.where(chosen == 3, pulled, 0.0), mask=here)
+        tl.store(gradient + upper_left, tl.where(chosen == 0, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + channels, tl.where(chosen == 1, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row, tl.where(chosen == 2, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row + channels, tl.where(chosen == 3, cotangent, 0.0), mask=is_unit)
     elif kind == "average":
-        pulled = pulled * (scale / 4)
-        tl.store(gradient + upper, tl.where((chosen & 1) > 0, pulled, 0.0), mask=here)
-        tl.store(gradient + upper + channels, tl.where((chosen & 2) > 0, pulled, 0.0), mask=here)
-        tl.store(gradient + upper + gradient_row, tl.where((chosen & 4) > 0, pulled, 0.0), mask=here)
-        tl.store(gradient + upper + gradient_row + channels, tl.where((chosen & 8) > 0, pulled, 0.0), mask=here)
+        cotangent = cotangent * (scale / 4)
+        tl.store(gradient + upper_left, tl.where((chosen & 1) > 0, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + channels, tl.where((chosen & 2) > 0, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row, tl.where((chosen & 4) > 0, cotangent, 0.0), mask=is_unit)
+        tl.store(
+            gradient + upper_left + gradient_row + channels, tl.where((chosen & 8) > 0, cotangent, 0.0), mask=is_unit
+        )
     else:
         source = raw + (2 * y * raw_row + 2 * x * channels)[:, None] + channel[None, :]
         shift = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-        a = tl.maximum(tl.load(source, mask=here, other=0.0).to(tl.float32) + shift, 0.0)
-        b = tl.maximum(tl.load(source + channels, mask=here, other=0.0).to(tl.float32) + shift, 0.0)
-        c = tl.maximum(tl.load(source + raw_row, mask=here, other=0.0).to(tl.float32) + shift, 0.0)
-        d = tl.maximum(tl.load(source + raw_row + channels, mask=here, other=0.0).to(tl.float32) + shift, 0.0)
-        pulled = pulled * scale / tl.sqrt(tl.maximum(a * a + b * b + c * c + d * d, 1.1754944e-38))
-        tl.store(gradient + upper, pulled * a, mask=here)
-        tl.store(gradient + upper + channels, pulled * b, mask=here)
-        tl.store(gradient + upper + gradient_row, pulled * c, mask=here)
-        tl.store(gradient + upper + gradient_row + channels, pulled * d, mask=here)
+        a = tl.maximum(tl.load(source, mask=is_unit, other=0.0).to(tl.float32) + shift, 0.0)
+        b = tl.maximum(tl.load(source + channels, mask=is_unit, other=0.0).to(tl.float32) + shift, 0.0)
+        c = tl.maximum(tl.load(source + raw_row, mask=is_unit, other=0.0).to(tl.float32) + shift, 0.0)
+        d = tl.maximum(tl.load(source + raw_row + channels, mask=is_unit, other=0.0).to(tl.float32) + shift, 0.0)
+        cotangent = cotangent * scale / tl.sqrt(tl.maximum(a * a + b * b + c * c + d * d, 1.1754944e-38))
+        tl.store(gradient + upper_left, cotangent * a, mask=is_unit)
+        tl.store(gradient + upper_left + channels, cotangent * b, mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row, cotangent * c, mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row + channels, cotangent * d, mask=is_unit)
 
 
 @_kernel
-def _mask(wide, wide_row, features, features_row, bits, content, content_row, factor, gradient,
-          height, width, channels, above, left, first_row, last_row, first_column, last_column,
-          has_wide: tl.constexpr, has_features: tl.constexpr, has_bits: tl.constexpr, has_content: tl.constexpr,
-          clears: tl.constexpr, copies: tl.constexpr, positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+def _relu_backward(framed, framed_row, features, features_row, bits, content, content_row, factor, gradient,
+                   height, width, channels, above, left, first_row, last_row, first_column, last_column,
+                   has_framed: tl.constexpr, has_features: tl.constexpr, has_bits: tl.constexpr,
+                   has_content: tl.constexpr, clears: tl.constexpr, has_copies: tl.constexpr,
+                   positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
+    position = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
-    y, x = place // width, place % width
-    valid = place < height * width
-    here = valid[:, None] & (channel < channels)[None, :]
-    if has_wide:
-        pulled = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                         first_row, last_row, first_column, last_column, copies)  # fmt: skip
+    y, x = position // width, position % width
+    valid = position < height * width
+    is_unit = valid[:, None] & (channel < channels)[None, :]
+    if has_framed:
+        cotangent = _folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                            first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
     else:
-        pulled = tl.zeros((positions, block), tl.float32)
+        cotangent = tl.zeros((positions, block), tl.float32)
     if has_features:
-        found = (y * features_row + x * channels)[:, None] + channel[None, :]
-        found = tl.load(features + found, mask=here, other=0.0).to(tl.float32)
+        features_here = (y * features_row + x * channels)[:, None] + channel[None, :]
+        features_here = tl.load(features + features_here, mask=is_unit, other=0.0).to(tl.float32)
         if has_content:
-            aim = (y * content_row + x * channels)[:, None] + channel[None, :]
-            aim = tl.load(content + aim, mask=here, other=0.0).to(tl.float32)
-            pulled += tl.load(factor).to(tl.float32) * (found - aim)
+            content_here = (y * content_row + x * channels)[:, None] + channel[None, :]
+            content_here = tl.load(content + content_here, mask=is_unit, other=0.0).to(tl.float32)
+            cotangent += tl.load(factor).to(tl.float32) * (features_here - content_here)
         if clears:
-            pulled = tl.where(found > 0, pulled, 0.0)
+            cotangent = tl.where(features_here > 0, cotangent, 0.0)
     if has_bits:
         octets = (channels + 7) // 8
-        at = place[:, None] * octets + (channel // 8)[None, :]
-        packed = tl.load(bits + at, mask=here, other=0).to(tl.int32)
-        pulled = tl.where(((packed >> (channel % 8)[None, :]) & 1) > 0, pulled, 0.0)
-    tl.store(gradient + place[:, None] * channels + channel[None, :], pulled, mask=here)
+        bits_offset = position[:, None] * octets + (channel // 8)[None, :]
+        packed = tl.load(bits + bits_offset, mask=is_unit, other=0).to(tl.int32)
+        cotangent = tl.where(((packed >> (channel % 8)[None, :]) & 1) > 0, cotangent, 0.0)
+    tl.store(gradient + position[:, None] * channels + channel[None, :], cotangent, mask=is_unit)
 
 
 @_kernel
-def _linear(wide, wide_row, features, features_row, matrix, matrix_row, offset, offset_step, weights, weights_row,
+def _linear(framed, framed_row, features, features_row, matrix, matrix_row, offset, offset_step, weights, weights_row,
             gradient, height, width, channels,
-            above, left, first_row, last_row, first_column, last_column, top, bottom, near, far,
-            has_wide: tl.constexpr, has_offset: tl.constexpr, has_weights: tl.constexpr, is_part: tl.constexpr,
-            clears: tl.constexpr, copies: tl.constexpr, is_small: tl.constexpr, precision: tl.constexpr,
-            repeats: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, depth: tl.constexpr):  # fmt: skip
+            above, left, first_row, last_row, first_column, last_column, box_top, box_bottom, box_left, box_right,
+            has_framed: tl.constexpr, has_offset: tl.constexpr, has_weights: tl.constexpr, has_bounds: tl.constexpr,
+            clears: tl.constexpr, has_copies: tl.constexpr, is_small: tl.constexpr, precision: tl.constexpr,
+            blocks: tl.constexpr, positions: tl.constexpr, block: tl.constexpr, depth: tl.constexpr):  # fmt: skip
     kind = features.dtype.element_ty
     channel = tl.program_id(1) * block + tl.arange(0, block)
     inner = tl.arange(0, depth)
-    known = (channel < channels)[None, :]
+    is_output = (channel < channels)[None, :]
     if is_small:
-        slope = tl.load(
-            matrix + inner[:, None] * matrix_row + channel[None, :], mask=(inner < channels)[:, None] & known, other=0.0
+        matrix_block = tl.load(
+            matrix + inner[:, None] * matrix_row + channel[None, :],
+            mask=(inner < channels)[:, None] & is_output,
+            other=0.0,
         ).to(kind)
     if has_offset:
         shift = tl.load(offset + channel * offset_step, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    for repeat in range(repeats):
-        place = (tl.program_id(0) * repeats + repeat) * positions + tl.arange(0, positions)
-        y, x = place // width, place % width
-        valid = place < height * width
-        there = (y * features_row + x * channels)[:, None]
+    for block_index in range(blocks):
+        position = (tl.program_id(0) * blocks + block_index) * positions + tl.arange(0, positions)
+        y, x = position // width, position % width
+        valid = position < height * width
+        feature_start = (y * features_row + x * channels)[:, None]
         total = tl.zeros((positions, block), tl.float32)
-        if is_small:  # the slope stays where it is
-            if has_wide:  # on its way while the product is made
-                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
-            found = tl.load(
-                features + there + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0
+        if is_small:  # the block of the matrix stays in registers
+            if has_framed:  # loaded while the product is computed
+                base = _folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                               first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
+            features_here = tl.load(
+                features + feature_start + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0
             )
-            total = product(found, slope, total, precision)
+            total = product(features_here, matrix_block, total, precision)
         else:
             for start in range(0, channels, depth):
-                some = start + inner
-                one = tl.load(
-                    features + there + some[None, :], mask=valid[:, None] & (some < channels)[None, :], other=0.0
-                )
-                two = tl.load(
-                    matrix + some[:, None] * matrix_row + channel[None, :],
-                    mask=(some < channels)[:, None] & known,
+                inner_channel = start + inner
+                inner_features = tl.load(
+                    features + feature_start + inner_channel[None, :],
+                    mask=valid[:, None] & (inner_channel < channels)[None, :],
                     other=0.0,
                 )
-                total = product(one, two.to(kind), total, precision)
-            found = tl.load(features + there + channel[None, :], mask=valid[:, None] & known, other=0.0)
-            if has_wide:
-                base = _folded(wide, wide_row, y, x, valid, channel, channels, above, left, height, width,
-                               first_row, last_row, first_column, last_column, copies)  # fmt: skip
+                inner_matrix = tl.load(
+                    matrix + inner_channel[:, None] * matrix_row + channel[None, :],
+                    mask=(inner_channel < channels)[:, None] & is_output,
+                    other=0.0,
+                )
+                total = product(inner_features, inner_matrix.to(kind), total, precision)
+            features_here = tl.load(
+                features + feature_start + channel[None, :], mask=valid[:, None] & is_output, other=0.0
+            )
+            if has_framed:
+                base = _folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                               first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
         total = 2 * total
         if has_offset:
             total += shift
-        if is_part:
-            inside = valid & (y >= top) & (y < bottom) & (x >= near) & (x < far)
+        if has_bounds:
+            is_inside = valid & (y >= box_top) & (y < box_bottom) & (x >= box_left) & (x < box_right)
         else:
-            inside = valid
+            is_inside = valid
         if has_weights:
-            weight = tl.load(weights + (y - top) * weights_row + x - near, mask=inside, other=0.0)
+            weight = tl.load(weights + (y - box_top) * weights_row + x - box_left, mask=is_inside, other=0.0)
             total *= weight.to(tl.float32)[:, None]
-        if is_part:
-            total = tl.where(inside[:, None], total, 0.0)
-        if has_wide:
+        if has_bounds:
+            total = tl.where(is_inside[:, None], total, 0.0)
+        if has_framed:
             total += base
         if clears:
-            total = tl.where(found > 0, total, 0.0)
-        tl.store(gradient + place[:, None] * channels + channel[None, :], total, mask=valid[:, None] & known)
+            total = tl.where(features_here > 0, total, 0.0)
+        tl.store(gradient + position[:, None] * channels + channel[None, :], total, mask=valid[:, None] & is_output)
 
 
 @_kernel
-def _framed_image(image, plane, image_row, framed, height, width, framed_height, framed_width,
-                  above, left, first_row, last_row, first_column, last_column,
-                  scale_0, scale_1, scale_2, shift_0, shift_1, shift_2, positions: tl.constexpr):  # fmt: skip
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+def _frame_image(image, plane, image_row, framed, height, width, framed_height, framed_width,
+                 above, left, first_row, last_row, first_column, last_column,
+                 scale_0, scale_1, scale_2, shift_0, shift_1, shift_2, positions: tl.constexpr):  # fmt: skip
+    position = tl.program_id(0) * positions + tl.arange(0, positions)
     color = tl.program_id(1)
-    i, j = place // framed_width, place % framed_width
-    y, x = _source(i, above, height, first_row, last_row), _source(j, left, width, first_column, last_column)
-    valid = place < framed_height * framed_width
-    shown = valid & (y >= 0) & (x >= 0)
+    i, j = position // framed_width, position % framed_width
+    y, x = _origin(i, above, height, first_row, last_row), _origin(j, left, width, first_column, last_column)
+    valid = position < framed_height * framed_width
+    is_shown = valid & (y >= 0) & (x >= 0)
     scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
     shift = tl.where(color == 0, shift_0, tl.where(color == 1, shift_1, shift_2))
-    found = tl.load(image + color * plane + y * image_row + x, mask=shown, other=0.0) * scale + shift
-    tl.store(framed + color * framed_height * framed_width + place, tl.where(shown, found, 0.0), mask=valid)
+    pixel = tl.load(image + color * plane + y * image_row + x, mask=is_shown, other=0.0) * scale + shift
+    tl.store(framed + color * framed_height * framed_width + position, tl.where(is_shown, pixel, 0.0), mask=valid)
 
 
 @_kernel
@@ -308,42 +321,45 @@ def _first_forward(image, image_height, image_width, weight, bias, framed, heigh
                    framed_height, framed_width, above, left, first_row, last_row, first_column, last_column,
                    precision: tl.constexpr, positions: tl.constexpr, block: tl.constexpr,
                    taps: tl.constexpr):  # fmt: skip
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+    position = tl.program_id(0) * positions + tl.arange(0, positions)
     channel = tl.program_id(1) * block + tl.arange(0, block)
-    i, j = place // framed_width, place % framed_width
-    y, x = _source(i, above, height, first_row, last_row), _source(j, left, width, first_column, last_column)
-    valid = place < framed_height * framed_width
-    shown = valid & (y >= 0) & (x >= 0)
+    i, j = position // framed_width, position % framed_width
+    y, x = _origin(i, above, height, first_row, last_row), _origin(j, left, width, first_column, last_column)
+    valid = position < framed_height * framed_width
+    is_shown = valid & (y >= 0) & (x >= 0)
     tap = tl.arange(0, taps)
-    near = (tap // 9 * image_height + tap % 9 // 3) * image_width + tap % 3
+    tap_offset = (tap // 9 * image_height + tap % 9 // 3) * image_width + tap % 3
     pixels = tl.load(
-        image + (y * image_width + x)[:, None] + near[None, :], mask=shown[:, None] & (tap < 27)[None, :], other=0.0
+        image + (y * image_width + x)[:, None] + tap_offset[None, :],
+        mask=is_shown[:, None] & (tap < 27)[None, :],
+        other=0.0,
     )
     filters = tl.load(
         weight + channel[None, :] * 27 + tap[:, None],
         mask=(channel < channels)[None, :] & (tap < 27)[:, None],
         other=0.0,
     )
-    found = product(pixels, filters.to(tl.float32), tl.zeros((positions, block), tl.float32), precision)
-    found += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    found = tl.where(found < 0, 0.0, found)
-    found = tl.where(shown[:, None], found, 0.0)
-    into = framed + place[:, None] * channels + channel[None, :]
-    tl.store(into, found, mask=valid[:, None] & (channel < channels)[None, :])
+    output = product(pixels, filters.to(tl.float32), tl.zeros((positions, block), tl.float32), precision)
+    output += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
+    output = tl.where(output < 0, 0.0, output)
+    output = tl.where(is_shown[:, None], output, 0.0)
+    output_address = framed + position[:, None] * channels + channel[None, :]
+    tl.store(output_address, output, mask=valid[:, None] & (channel < channels)[None, :])
 
 
 @_kernel
-def _spread(cotangent, weight, taps_of, count, channels: tl.constexpr, precision: tl.constexpr, repeats: tl.constexpr,
-            positions: tl.constexpr, taps: tl.constexpr, depth: tl.constexpr):  # fmt: skip
+def _spread_to_taps(cotangent, weight, tap_products, count, channels: tl.constexpr, precision: tl.constexpr,
+                    blocks: tl.constexpr, positions: tl.constexpr, taps: tl.constexpr,
+                    depth: tl.constexpr):  # fmt: skip
     tap, inner = tl.arange(0, taps), tl.arange(0, depth)
-    for repeat in range(repeats):
-        place = (tl.program_id(0) * repeats + repeat) * positions + tl.arange(0, positions)
-        valid = place < count
+    for block_index in range(blocks):
+        position = (tl.program_id(0) * blocks + block_index) * positions + tl.arange(0, positions)
+        valid = position < count
         total = tl.zeros((positions, taps), tl.float32)
         for start in range(0, channels, depth):
             channel = start + inner
-            pulled = tl.load(
-                cotangent + place[:, None] * channels + channel[None, :],
+            cotangent_block = tl.load(
+                cotangent + position[:, None] * channels + channel[None, :],
                 mask=valid[:, None] & (channel < channels)[None, :],
                 other=0.0,
             )
@@ -352,59 +368,77 @@ def _spread(cotangent, weight, taps_of, count, channels: tl.constexpr, precision
                 mask=(channel < channels)[:, None] & (tap < 27)[None, :],
                 other=0.0,
             )
-            total = product(pulled, filters.to(pulled.dtype), total, precision)
-        tl.store(taps_of + tap[None, :] * count + place[:, None], total, mask=valid[:, None] & (tap < 27)[None, :])
+            total = product(cotangent_block, filters.to(cotangent_block.dtype), total, precision)
+        tl.store(
+            tap_products + tap[None, :] * count + position[:, None], total, mask=valid[:, None] & (tap < 27)[None, :]
+        )
 
 
 @_kernel
-def _gather(taps_of, wide, height, width, wide_height, wide_width, scale_0, scale_1, scale_2, positions: tl.constexpr):
-    place = tl.program_id(0) * positions + tl.arange(0, positions)
+def _add_taps(tap_products, framed, height, width, framed_height, framed_width, scale_0, scale_1, scale_2,
+              positions: tl.constexpr):  # fmt: skip
+    position = tl.program_id(0) * positions + tl.arange(0, positions)
     color = tl.program_id(1)
-    i, j = place // wide_width, place % wide_width
-    valid = place < wide_height * wide_width
+    i, j = position // framed_width, position % framed_width
+    valid = position < framed_height * framed_width
     total = tl.zeros((positions,), tl.float32)
     for tap in tl.static_range(9):
         y, x = i - tap // 3, j - tap % 3
         inside = valid & (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        source = taps_of + (color * 9 + tap) * height * width + y * width + x
+        source = tap_products + (color * 9 + tap) * height * width + y * width + x
         total += tl.load(source, mask=inside, other=0.0).to(tl.float32)
     scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
-    tl.store(wide + color * wide_height * wide_width + place, total * scale, mask=valid)
+    tl.store(framed + color * framed_height * framed_width + position, total * scale, mask=valid)
 
 
-def _block(channels: int, most: int = _CHANNELS, least: int = 16) -> int:
+def _block_channels(channels: int, most: int = _BLOCK_CHANNELS, least: int = 16) -> int:
+    """Return the channels of a block: a power of 2 within limits."""
     return max(least, min(most, triton.next_power_of_2(channels)))
 
 
 def _precision(like: Tensor) -> str:
-    """Return the precision of products of float32, beside features of a dtype."""
+    """Return the precision in which tensor cores multiply float32, given features in the dtype of `like`."""
     return "tf32" if like.dtype == torch.bfloat16 else "tf32x3"
 
 
-def _copies(frame: Frame) -> bool:
+def _has_copies(frame: Frame) -> bool:
+    """Tell whether a frame copies rows or columns of the signal."""
     return any(edge >= 0 for edge in frame[4:])
 
 
-def _inner(frame: Frame) -> tuple[int, ...]:
-    """Return what kernels take of a frame."""
+def _frame_arguments(frame: Frame) -> tuple[int, ...]:
+    """Return the numbers of a frame that kernels take: `above`, `left`, and the rows and columns that are copied."""
     return (frame.above, frame.left, *frame[4:])
 
 
-def _signal(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+def _empty_signal(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Return a tensor in channels_last, with the dtype and device of `like`."""
     shape = (1, channels, height, width)
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
-def _octets(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+def _empty_bytes(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Return a tensor of uint8, (H, W, C), on the device of `like`."""
     return torch.empty((height, width, channels), dtype=torch.uint8, device=like.device)
 
 
 def activate(raw: Tensor, bias: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+    """Compute `layer_operators.activate` by one kernel.
+
+    Args:
+        raw: The output of a convolution without bias, (1, C, H, W).
+        bias: The bias of each channel, (C,).
+        frame: The frame of the output.
+
+    Returns:
+        The framed signal, and one bit per unit that is above 0, (H, W, ceil(C / 8)) of uint8.
+
+    """
     _, channels, height, width = raw.shape
-    framed = _signal(raw, channels, *frame.size(height, width))
-    bits = _octets(raw, -(-channels // 8), height, width)
-    block = _block(channels)
-    grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _POSITIONS), triton.cdiv(channels, block))
+    framed = _empty_signal(raw, channels, *frame.size(height, width))
+    bits = _empty_bytes(raw, -(-channels // 8), height, width)
+    block = _block_channels(channels)
+    grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _BLOCK_POSITIONS), triton.cdiv(channels, block))
     _activate[grid](
         raw,
         raw.stride(2),
@@ -416,19 +450,32 @@ def activate(raw: Tensor, bias: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         channels,
         framed.shape[2],
         framed.shape[3],
-        *_inner(frame),
-        positions=_POSITIONS,
+        *_frame_arguments(frame),
+        positions=_BLOCK_POSITIONS,
         block=block,
     )
     return framed, bits
 
 
 def pool(raw: Tensor, bias: Tensor, kind: str, scale: float, frame: Frame) -> tuple[Tensor, Tensor]:
+    """Compute `layer_operators.pool` by one kernel.
+
+    Args:
+        raw: The output of a convolution without bias, (1, C, H, W).
+        bias: The bias of each channel, (C,).
+        kind: The kind of pooling: max, average or l2.
+        scale: The factor of average and L2 pooling.
+        frame: The frame of the output.
+
+    Returns:
+        The framed signal, and the choices that `unpool` needs, (H // 2, W // 2, C) of uint8.
+
+    """
     channels, height, width = raw.shape[1], raw.shape[2] // 2, raw.shape[3] // 2
-    framed = _signal(raw, channels, *frame.size(height, width))
-    choices = _octets(raw, channels, height, width)
-    block = _block(channels)
-    grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _POSITIONS), triton.cdiv(channels, block))
+    framed = _empty_signal(raw, channels, *frame.size(height, width))
+    choices = _empty_bytes(raw, channels, height, width)
+    block = _block_channels(channels)
+    grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _BLOCK_POSITIONS), triton.cdiv(channels, block))
     _pool[grid](
         raw,
         raw.stride(2),
@@ -440,17 +487,17 @@ def pool(raw: Tensor, bias: Tensor, kind: str, scale: float, frame: Frame) -> tu
         channels,
         framed.shape[2],
         framed.shape[3],
-        *_inner(frame),
+        *_frame_arguments(frame),
         scale,
         kind=kind,
-        positions=_POSITIONS,
+        positions=_BLOCK_POSITIONS,
         block=block,
     )
     return framed, choices
 
 
 def unpool(
-    wide: Tensor,
+    framed: Tensor,
     frame: Frame,
     choices: Tensor,
     raw: Tensor | None,
@@ -460,15 +507,32 @@ def unpool(
     height: int,
     width: int,
 ) -> Tensor:
-    channels, block = wide.shape[1], _block(wide.shape[1])
-    gradient = _signal(wide, channels, height, width)
+    """Compute `layer_operators.unpool` by one kernel.
+
+    Args:
+        framed: The gradient by the framed output of `pool`.
+        frame: The frame of the output.
+        choices: The choices that `pool` returned, (H // 2, W // 2, C).
+        raw: The input of `pool`, (1, C, H, W), which L2 pooling needs.
+        bias: The bias of each channel, (C,), which L2 pooling needs.
+        kind: The kind of pooling: max, average or l2.
+        scale: The factor of average and L2 pooling.
+        height: The height H of the input, in units.
+        width: The width W of the input, in units.
+
+    Returns:
+        The gradient by `raw`, (1, C, H, W).
+
+    """
+    channels, block = framed.shape[1], _block_channels(framed.shape[1])
+    gradient = _empty_signal(framed, channels, height, width)
     if height % 2 or width % 2:  # what the pooling left out
         gradient.zero_()
-    grid = (triton.cdiv((height // 2) * (width // 2), _POSITIONS), triton.cdiv(channels, block))
-    source = wide if raw is None else raw
+    grid = (triton.cdiv((height // 2) * (width // 2), _BLOCK_POSITIONS), triton.cdiv(channels, block))
+    source = framed if raw is None else raw
     _unpool[grid](
-        wide,
-        wide.stride(2),
+        framed,
+        framed.stride(2),
         choices,
         source,
         source.stride(2),
@@ -478,18 +542,18 @@ def unpool(
         height // 2,
         width // 2,
         channels,
-        *_inner(frame),
+        *_frame_arguments(frame),
         scale,
         kind=kind,
-        copies=_copies(frame),
-        positions=_POSITIONS,
+        has_copies=_has_copies(frame),
+        positions=_BLOCK_POSITIONS,
         block=block,
     )
     return gradient
 
 
-def mask(
-    wide: Tensor | None,
+def relu_backward(
+    framed: Tensor | None,
     frame: Frame,
     features: Tensor | None,
     bits: Tensor | None,
@@ -500,84 +564,121 @@ def mask(
     shape: Sequence[int],
     like: Tensor,
 ) -> Tensor:
+    """Compute `layer_operators.relu_backward` by one kernel.
+
+    Args:
+        framed: The gradient by the framed output of the ReLU; None for zeros.
+        frame: The frame of the output.
+        features: The output of the ReLU, (1, C, H, W), if it was retained.
+        bits: The bits that `activate` returned, if the output was not retained.
+        factor: The factor of features - content, a scalar; None to add nothing.
+        content: The content image's features, (C, H, W); None to add nothing.
+        clears: Whether to set the gradient to 0 where the features are not above 0.
+        shape: The shape of the output, (1, C, H, W).
+        like: A tensor with the dtype and device of the gradient.
+
+    Returns:
+        The gradient by the input of the ReLU, (1, C, H, W).
+
+    """
     _, channels, height, width = shape
-    gradient, block = _signal(like, channels, height, width), _block(channels)
-    grid = (triton.cdiv(height * width, _MASK_POSITIONS), triton.cdiv(channels, block))
-    base, seen = like if wide is None else wide, like if features is None else features
-    aim = like if content is None else content
-    _mask[grid](
-        base,
-        base.stride(2),
-        seen,
-        seen.stride(2),
+    gradient, block = _empty_signal(like, channels, height, width), _block_channels(channels)
+    grid = (triton.cdiv(height * width, _RELU_POSITIONS), triton.cdiv(channels, block))
+    framed_or_like, features_or_like = like if framed is None else framed, like if features is None else features
+    content_or_like = like if content is None else content
+    _relu_backward[grid](
+        framed_or_like,
+        framed_or_like.stride(2),
+        features_or_like,
+        features_or_like.stride(2),
         like if bits is None else bits,
-        aim,
-        aim.stride(-2),
+        content_or_like,
+        content_or_like.stride(-2),
         like if factor is None else factor,
         gradient,
         height,
         width,
         channels,
-        *_inner(frame),
-        has_wide=wide is not None,
+        *_frame_arguments(frame),
+        has_framed=framed is not None,
         has_features=features is not None,
         has_bits=bits is not None,
         has_content=content is not None,
         clears=clears,
-        copies=_copies(frame),
-        positions=_MASK_POSITIONS,
+        has_copies=_has_copies(frame),
+        positions=_RELU_POSITIONS,
         block=block,
     )
     return gradient
 
 
 def linear(
-    wide: Tensor | None,
+    framed: Tensor | None,
     frame: Frame,
     features: Tensor,
     matrix: Tensor,
     offset: Tensor | None,
     weights: Tensor | None,
-    place: tuple[int, int, int, int] | None,
+    bounds: tuple[int, int, int, int] | None,
     *,
     clears: bool,
 ) -> Tensor:
+    """Compute `layer_operators.linear` by one kernel.
+
+    Args:
+        framed: The gradient by the framed output of the ReLU; None for zeros.
+        frame: The frame of the output.
+        features: F, the output of the ReLU, (1, C, H, W).
+        matrix: S, symmetric, (C, C).
+        offset: s, (C,); None for zeros.
+        weights: w, (rows, columns) of the box; None for ones.
+        bounds: The box of units to which w ∘ (2 S F + s) is added: first row, row after the last, first column, column
+            after the last. None for all units.
+        clears: Whether to set the gradient to 0 where the features are not above 0.
+
+    Returns:
+        The gradient by the input of the ReLU, (1, C, H, W).
+
+    """
     _, channels, height, width = features.shape
     is_short = features.dtype == torch.bfloat16
-    block = _block(channels, 128 if is_short else 64)
+    block = _block_channels(channels, 128 if is_short else 64)
     depth = block if channels <= block else 64
-    repeats = _REPEATS if channels <= block else 1
+    blocks = _BLOCKS_PER_PROGRAM if channels <= block else 1
     positions = 128 if is_short and channels > block else 64
-    grid = (triton.cdiv(height * width, positions * repeats), triton.cdiv(channels, block))
-    gradient = _signal(features, channels, height, width)
-    base = features if wide is None else wide
-    weighing, shift = features if weights is None else weights, features if offset is None else offset
+    grid = (triton.cdiv(height * width, positions * blocks), triton.cdiv(channels, block))
+    gradient = _empty_signal(features, channels, height, width)
+    framed_or_features = features if framed is None else framed
+    weights_or_features, offset_or_features = (
+        features if weights is None else weights,
+        features if offset is None else offset,
+    )
     _linear[grid](
-        base,
-        base.stride(2),
+        framed_or_features,
+        framed_or_features.stride(2),
         features,
         features.stride(2),
         matrix,
         matrix.stride(0),
-        shift,
-        shift.stride(0),
-        weighing,
-        weighing.stride(-2),
+        offset_or_features,
+        offset_or_features.stride(0),
+        weights_or_features,
+        weights_or_features.stride(-2),
         gradient,
         height,
         width,
         channels,
-        *_inner(frame),
-        *(place or (0, height, 0, width)),
-        has_wide=wide is not None,
+        *_frame_arguments(frame),
+        *(bounds or (0, height, 0, width)),
+        has_framed=framed is not None,
         has_offset=offset is not None,
         has_weights=weights is not None,
-        is_part=place is not None,
+        has_bounds=bounds is not None,
         clears=clears,
-        copies=_copies(frame),
+        has_copies=_has_copies(frame),
         is_small=channels <= block,
         precision="tf32x3",
-        repeats=repeats,
+        blocks=blocks,
         positions=positions,
         block=block,
         depth=depth,
@@ -588,33 +689,48 @@ def linear(
 
 def first_forward(
     image: Tensor,
-    around: Frame,
+    input_frame: Frame,
     scale: Sequence[float],
     shift: Sequence[float],
     weight: Tensor,
     bias: Tensor,
     frame: Frame,
 ) -> Tensor:
-    channels, (rows, columns) = len(weight), around.size(*image.shape[1:])
-    seen = torch.empty((3, rows, columns), dtype=image.dtype, device=image.device)
-    _framed_image[triton.cdiv(rows * columns, _STRETCH), 3](
+    """Compute `layer_operators.first_forward` by two kernels.
+
+    Args:
+        image: RGB in [0, 1], (3, H, W), in float32.
+        input_frame: The frame of the image; its zeros are added after `scale` and `shift`.
+        scale: The factor of each channel, 3 numbers.
+        shift: The summand of each channel, 3 numbers.
+        weight: The filters of conv1_1, (C, 3, 3, 3), contiguous.
+        bias: The bias of conv1_1, (C,).
+        frame: The frame of the output.
+
+    Returns:
+        The framed signal, (1, C, height, width), in the dtype of `weight`.
+
+    """
+    channels, (rows, columns) = len(weight), input_frame.size(*image.shape[1:])
+    framed_image = torch.empty((3, rows, columns), dtype=image.dtype, device=image.device)
+    _frame_image[triton.cdiv(rows * columns, _CHANNEL_PIXELS), 3](
         image,
         image.stride(0),
         image.stride(1),
-        seen,
+        framed_image,
         image.shape[1],
         image.shape[2],
         rows,
         columns,
-        *_inner(around),
+        *_frame_arguments(input_frame),
         *scale,
         *shift,
-        positions=_STRETCH,
+        positions=_CHANNEL_PIXELS,
     )
-    framed, block = _signal(weight, channels, *frame.size(rows - 2, columns - 2)), _block(channels)
+    framed, block = _empty_signal(weight, channels, *frame.size(rows - 2, columns - 2)), _block_channels(channels)
     grid = (triton.cdiv(framed.shape[2] * framed.shape[3], _FIRST_POSITIONS), triton.cdiv(channels, block))
     _first_forward[grid](
-        seen,
+        framed_image,
         rows,
         columns,
         weight,
@@ -625,33 +741,45 @@ def first_forward(
         channels,
         framed.shape[2],
         framed.shape[3],
-        *_inner(frame),
+        *_frame_arguments(frame),
         precision=_precision(weight),
         positions=_FIRST_POSITIONS,
         block=block,
-        taps=_TAPS,
+        taps=_PADDED_TAPS,
     )
     return framed
 
 
-def first_back(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
+def first_backward(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
+    """Compute `layer_operators.first_backward` by two kernels.
+
+    Args:
+        cotangent: The gradient by the output of conv1_1 before its bias and ReLU, (1, C, H, W).
+        weight: The filters of conv1_1, (C, 3, 3, 3), contiguous.
+        scale: The factor of each channel of the image, 3 numbers.
+        dtype: The precision of the gradient.
+
+    Returns:
+        The gradient by the framed image, (3, H + 2, W + 2).
+
+    """
     _, channels, height, width = cotangent.shape
-    taps_of = torch.empty((27, height, width), dtype=cotangent.dtype, device=cotangent.device)
-    count, depth = height * width, _block(channels)
-    _spread[triton.cdiv(count, _FIRST_POSITIONS * _REPEATS),](
+    tap_products = torch.empty((27, height, width), dtype=cotangent.dtype, device=cotangent.device)
+    count, depth = height * width, _block_channels(channels)
+    _spread_to_taps[triton.cdiv(count, _FIRST_POSITIONS * _BLOCKS_PER_PROGRAM),](
         cotangent,
         weight,
-        taps_of,
+        tap_products,
         count,
         channels,
         precision=_precision(cotangent),
-        repeats=_REPEATS,
+        blocks=_BLOCKS_PER_PROGRAM,
         positions=_FIRST_POSITIONS,
-        taps=_TAPS,
+        taps=_PADDED_TAPS,
         depth=depth,
     )
-    wide = torch.empty((3, height + 2, width + 2), dtype=dtype, device=taps_of.device)
-    _gather[triton.cdiv(wide[0].numel(), _STRETCH), 3](
-        taps_of, wide, height, width, height + 2, width + 2, *scale, positions=_STRETCH
+    framed = torch.empty((3, height + 2, width + 2), dtype=dtype, device=tap_products.device)
+    _add_taps[triton.cdiv(framed[0].numel(), _CHANNEL_PIXELS), 3](
+        tap_products, framed, height, width, height + 2, width + 2, *scale, positions=_CHANNEL_PIXELS
     )
-    return wide
+    return framed

@@ -1,4 +1,4 @@
-"""A product of two blocks on tensor cores, added to a third in float32."""
+"""The product of two blocks on tensor cores, which is added to a third block in float32."""
 # pyright: basic, reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
 import triton
@@ -7,12 +7,23 @@ import triton.language as tl
 __all__ = ["product"]
 
 _INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
-"""Triton's interpreter takes the bits of bfloat16 for integers in a product."""
+"""Whether Triton's interpreter runs the kernels; in a product it would read the bits of bfloat16 as integers."""
 
 
 @triton.jit
 def product(one, two, total, precision: tl.constexpr):
-    """Return total + one · two; `precision` is that of products in float32."""
+    """Return total + one · two.
+
+    Args:
+        one: A block, (M, K).
+        two: A block of the same dtype, (K, N).
+        total: A block in float32, (M, N).
+        precision: How tensor cores multiply float32: tf32 or tf32x3.
+
+    Returns:
+        The sum in float32, (M, N).
+
+    """
     if _INTERPRETED:
         one, two = one.to(tl.float32), two.to(tl.float32)
     return tl.dot(one, two, total, input_precision=precision)

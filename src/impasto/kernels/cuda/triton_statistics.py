@@ -1,7 +1,7 @@
-"""Triton kernels of the statistics that losses compare, and of what is made of them.
+"""Triton kernels of the statistics that losses measure and compare.
 
-Sums of F Fᵀ and F, the distance of a Gram matrix with its slope, the distance from the content, gray levels out of
-range.
+They compute the sums of F Fᵀ and F, the distance of Gram matrices and its derivative, the distance from the content
+image's features, and the excess of gray levels out of range.
 """
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 # pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
@@ -16,132 +16,153 @@ from impasto.kernels.cuda.triton_product import product
 
 __all__ = ["add_excess", "excess", "gram_distance", "moments", "square_distance"]
 
-_POSITIONS = 128
-"""Positions whose products are added up in one step."""
+_BLOCK_POSITIONS = 128
+"""The positions whose products a program adds up in one step."""
 
-_PROGRAMS = 264
-"""Programs that all together add up the products of a layer: two for each multiprocessor of an H100."""
+_MOMENT_PROGRAMS = 264
+"""The most programs that add up the products of a layer: two for each multiprocessor of an H100."""
 
-_FEWEST = 512
-"""Positions of a program, at least."""
+_MIN_PROGRAM_POSITIONS = 512
+"""The least positions of a program that adds up products."""
 
-_ELEMENTS = 1024
-"""Elements of a Gram matrix in a program of its distance, and pixels of one of gray levels."""
+_BLOCK_ELEMENTS = 1024
+"""The elements of a Gram matrix, or pixels of a row, that one program computes with."""
 
-_UNITS = 4096
-"""Units of features in a program of the distance from the content."""
+_BLOCK_UNITS = 4096
+"""The units of features that one program compares with the content image's."""
 
 
-@triton.jit(do_not_specialize=["height", "width", "part", "tiles"])
-def _moments(features, features_row, weights, weights_row, partial, height, width, channels, part, tiles,
+@triton.jit(do_not_specialize=["height", "width", "program_positions", "tiles"])
+def _moments(features, features_row, weights, weights_row, partial, height, width, channels, program_positions, tiles,
              has_weights: tl.constexpr, is_single: tl.constexpr, precision: tl.constexpr,
              positions: tl.constexpr, block: tl.constexpr):  # fmt: skip
     row = tl.program_id(0) // tiles * block + tl.arange(0, block)
     column = tl.program_id(0) % tiles * block + tl.arange(0, block)
-    first = tl.program_id(1) * part
-    last = tl.minimum(first + part, height * width)
+    first = tl.program_id(1) * program_positions
+    last = tl.minimum(first + program_positions, height * width)
     total = tl.zeros((block, block), tl.float32)
     sums = tl.zeros((positions, block), tl.float32)
     for start in range(first, last, positions):
-        place = start + tl.arange(0, positions)
-        y, x = place // width, place % width
-        valid = place < last
-        there = y * features_row + x * channels
-        one = tl.load(
-            features + there[:, None] + row[None, :], mask=valid[:, None] & (row < channels)[None, :], other=0.0
+        position = start + tl.arange(0, positions)
+        y, x = position // width, position % width
+        valid = position < last
+        feature_start = y * features_row + x * channels
+        row_features = tl.load(
+            features + feature_start[:, None] + row[None, :], mask=valid[:, None] & (row < channels)[None, :], other=0.0
         )
         if is_single:
-            two = one
+            column_features = row_features
         else:
-            two = tl.load(
-                features + there[:, None] + column[None, :],
+            column_features = tl.load(
+                features + feature_start[:, None] + column[None, :],
                 mask=valid[:, None] & (column < channels)[None, :],
                 other=0.0,
             )
         if has_weights:
             weight = tl.load(weights + y * weights_row + x, mask=valid, other=0.0).to(tl.float32)
-            two = (two.to(tl.float32) * weight[:, None]).to(one.dtype)
-        total = product(tl.trans(one), two, total, precision)
-        sums += two.to(tl.float32)
-    into = partial + tl.program_id(1).to(tl.int64) * channels * (channels + 1)
+            column_features = (column_features.to(tl.float32) * weight[:, None]).to(row_features.dtype)
+        total = product(tl.trans(row_features), column_features, total, precision)
+        sums += column_features.to(tl.float32)
+    partial_start = partial + tl.program_id(1).to(tl.int64) * channels * (channels + 1)
     tl.store(
-        into + row[:, None] * (channels + 1) + column[None, :],
+        partial_start + row[:, None] * (channels + 1) + column[None, :],
         total,
         mask=(row < channels)[:, None] & (column < channels)[None, :],
     )
     if tl.program_id(0) < tiles:
-        tl.store(into + column * (channels + 1) + channels, tl.sum(sums, 0), mask=column < channels)
+        tl.store(partial_start + column * (channels + 1) + channels, tl.sum(sums, 0), mask=column < channels)
 
 
 @triton.jit(do_not_specialize=["count", "channels"])
 def _gram_distance(total, mass, target, value, slope, count, channels, weight, block: tl.constexpr):
-    place = tl.program_id(0) * block + tl.arange(0, block)
-    mine = place < count
-    row, column = place // channels, place % channels
-    at = row * (channels + 1) + column
-    whole = tl.load(mass).to(tl.float32)
-    found = tl.load(total + at, mask=mine, other=0.0) / whole - tl.load(target + at, mask=mine, other=0.0)
+    element = tl.program_id(0) * block + tl.arange(0, block)
+    is_element = element < count
+    row, column = element // channels, element % channels
+    index = row * (channels + 1) + column
+    divisor = tl.load(mass).to(tl.float32)
+    difference = tl.load(total + index, mask=is_element, other=0.0) / divisor - tl.load(
+        target + index, mask=is_element, other=0.0
+    )
     by_gram = weight / (channels * channels).to(tl.float32)
     by_gram = by_gram / (channels * channels).to(tl.float32)
-    tl.store(value + tl.program_id(0), tl.sum(found * found, 0) * by_gram)
-    tl.store(slope + place, found * (2 * by_gram / whole), mask=mine)
+    tl.store(value + tl.program_id(0), tl.sum(difference * difference, 0) * by_gram)
+    tl.store(slope + element, difference * (2 * by_gram / divisor), mask=is_element)
 
 
 @triton.jit
 def _square_distance(features, features_row, content, content_row, partial, length, block: tl.constexpr):
-    place = tl.program_id(1) * block + tl.arange(0, block)
-    valid = place < length
-    found = tl.load(features + tl.program_id(0) * features_row + place, mask=valid, other=0.0).to(tl.float32)
-    found -= tl.load(content + tl.program_id(0) * content_row + place, mask=valid, other=0.0).to(tl.float32)
-    tl.store(partial + tl.program_id(0) * tl.num_programs(1) + tl.program_id(1), tl.sum(found * found, 0))
+    unit = tl.program_id(1) * block + tl.arange(0, block)
+    valid = unit < length
+    difference = tl.load(features + tl.program_id(0) * features_row + unit, mask=valid, other=0.0).to(tl.float32)
+    difference -= tl.load(content + tl.program_id(0) * content_row + unit, mask=valid, other=0.0).to(tl.float32)
+    tl.store(partial + tl.program_id(0) * tl.num_programs(1) + tl.program_id(1), tl.sum(difference * difference, 0))
 
 
 @triton.jit
 def _out_of_range(gray):
-    """Return how far gray levels are above 255 or below 0; what is not a number stays so."""
+    """Return how far gray levels are above 255, or below 0 as negative numbers; NaN stays NaN."""
     return tl.where(gray > 255.0, gray - 255.0, tl.where(gray >= 0.0, 0.0, gray))
 
 
 @triton.jit(do_not_specialize=["height", "width"])
 def _excess(gray, gray_plane, gray_row, partial, height, width, block: tl.constexpr):
     row = tl.program_id(0)
-    place = tl.program_id(1) * block + tl.arange(0, block)
-    at = row // height * gray_plane + row % height * gray_row + place
-    found = _out_of_range(tl.load(gray + at, mask=place < width, other=0.0))
-    tl.store(partial + row * tl.num_programs(1) + tl.program_id(1), tl.sum(found * found, 0))
+    column = tl.program_id(1) * block + tl.arange(0, block)
+    gray_index = row // height * gray_plane + row % height * gray_row + column
+    excess = _out_of_range(tl.load(gray + gray_index, mask=column < width, other=0.0))
+    tl.store(partial + row * tl.num_programs(1) + tl.program_id(1), tl.sum(excess * excess, 0))
 
 
 @triton.jit(do_not_specialize=["height", "width"])
 def _add_excess(gray, gray_plane, gray_row, factor, into, into_plane, into_row, height, width, block: tl.constexpr):
     row = tl.program_id(0)
-    place = tl.program_id(1) * block + tl.arange(0, block)
-    at = row // height * gray_plane + row % height * gray_row + place
-    found = _out_of_range(tl.load(gray + at, mask=place < width, other=0.0)) * tl.load(factor)
-    there = into + row // height * into_plane + row % height * into_row + place
-    tl.store(there, tl.load(there, mask=place < width, other=0.0) + found, mask=place < width)
+    column = tl.program_id(1) * block + tl.arange(0, block)
+    gray_index = row // height * gray_plane + row % height * gray_row + column
+    summand = _out_of_range(tl.load(gray + gray_index, mask=column < width, other=0.0)) * tl.load(factor)
+    target = into + row // height * into_plane + row % height * into_row + column
+    tl.store(target, tl.load(target, mask=column < width, other=0.0) + summand, mask=column < width)
 
 
 def square_distance(features: Tensor, content: Tensor) -> Tensor:
+    """Compute `statistic_operators.square_distance` by one kernel.
+
+    Args:
+        features: F, (C, H, W), in channels_last.
+        content: P, (C, H, W), in channels_last and any precision.
+
+    Returns:
+        Σ (F - P)² as partial sums, (parts,).
+
+    """
     channels, height, width = features.shape
-    grid = (height, triton.cdiv(width * channels, _UNITS))
+    grid = (height, triton.cdiv(width * channels, _BLOCK_UNITS))
     partial = torch.empty(grid, dtype=torch.float32, device=features.device)
     _square_distance[grid](
-        features, features.stride(1), content, content.stride(1), partial, width * channels, block=_UNITS
+        features, features.stride(1), content, content.stride(1), partial, width * channels, block=_BLOCK_UNITS
     )
     return partial.view(-1)
 
 
 def excess(gray: Tensor) -> Tensor:
+    """Return Σ max(0, x - 255)² + max(0, -x)² of gray levels, (3, H, W), as partial sums, (parts,)."""
     channels, height, width = gray.shape
-    grid = (channels * height, triton.cdiv(width, _ELEMENTS))
+    grid = (channels * height, triton.cdiv(width, _BLOCK_ELEMENTS))
     partial = torch.empty(grid, dtype=torch.float32, device=gray.device)
-    _excess[grid](gray, gray.stride(0), gray.stride(1), partial, height, width, block=_ELEMENTS)
+    _excess[grid](gray, gray.stride(0), gray.stride(1), partial, height, width, block=_BLOCK_ELEMENTS)
     return partial.view(-1)
 
 
 def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
+    """Compute `statistic_operators.add_excess` by one kernel.
+
+    Args:
+        gray: Gray levels, (3, H, W).
+        factor: The factor, a scalar.
+        into: The gradient by the gray levels, (3, H, W); updated in place.
+
+    """
     channels, height, width = gray.shape
-    grid = (channels * height, triton.cdiv(width, _ELEMENTS))
+    grid = (channels * height, triton.cdiv(width, _BLOCK_ELEMENTS))
     _add_excess[grid](
         gray,
         gray.stride(0),
@@ -152,34 +173,44 @@ def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
         into.stride(1),
         height,
         width,
-        block=_ELEMENTS,
+        block=_BLOCK_ELEMENTS,
     )
 
 
 def moments(features: Tensor, weights: Tensor | None) -> Tensor:
+    """Compute `statistic_operators.moments` by one kernel.
+
+    Args:
+        features: F, (C, H, W), in channels_last.
+        weights: w, (H, W); None for ones.
+
+    Returns:
+        The sums of w F Fᵀ and w F as partial sums, (parts, C, C + 1).
+
+    """
     channels, height, width = features.shape
     block = max(16, min(128 if features.dtype == torch.bfloat16 else 64, triton.next_power_of_2(channels)))
     tiles = triton.cdiv(channels, block)
-    parts = max(1, min(_PROGRAMS // tiles**2, height * width // _FEWEST))
-    part = triton.cdiv(triton.cdiv(height * width, parts), _POSITIONS) * _POSITIONS
-    parts = triton.cdiv(height * width, part)
-    partial = torch.empty((parts, channels, channels + 1), dtype=torch.float32, device=features.device)
-    weighing = features if weights is None else weights
-    _moments[tiles**2, parts](
+    programs = max(1, min(_MOMENT_PROGRAMS // tiles**2, height * width // _MIN_PROGRAM_POSITIONS))
+    program_positions = triton.cdiv(triton.cdiv(height * width, programs), _BLOCK_POSITIONS) * _BLOCK_POSITIONS
+    programs = triton.cdiv(height * width, program_positions)
+    partial = torch.empty((programs, channels, channels + 1), dtype=torch.float32, device=features.device)
+    weights_or_features = features if weights is None else weights
+    _moments[tiles**2, programs](
         features,
         features.stride(1),
-        weighing,
-        weighing.stride(-2),
+        weights_or_features,
+        weights_or_features.stride(-2),
         partial,
         height,
         width,
         channels,
-        part,
+        program_positions,
         tiles,
         has_weights=weights is not None,
         is_single=tiles == 1,
         precision="tf32x3",
-        positions=_POSITIONS,
+        positions=_BLOCK_POSITIONS,
         block=block,
         num_warps=8,
     )
@@ -189,8 +220,21 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
 def gram_distance(
     total: Tensor, mass: Tensor, target: Tensor, weight: float, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
+    """Compute `statistic_operators.gram_distance` by one kernel.
+
+    Args:
+        total: The sums of F Fᵀ and F, (C, C + 1).
+        mass: The divisor of the sums, a scalar.
+        target: The target's Gram matrix, and a last column that is ignored, (C, C + 1).
+        weight: The weight of the distance.
+        dtype: The precision of the derivative.
+
+    Returns:
+        The distance as partial sums, (parts,), and its derivative by the sums of F Fᵀ, (C, C).
+
+    """
     count = len(total) ** 2
-    value = torch.empty(triton.cdiv(count, _ELEMENTS), dtype=torch.float32, device=total.device)
+    value = torch.empty(triton.cdiv(count, _BLOCK_ELEMENTS), dtype=torch.float32, device=total.device)
     slope = torch.empty((len(total), len(total)), dtype=dtype, device=total.device)
-    _gram_distance[(len(value),)](total, mass, target, value, slope, count, len(total), weight, block=_ELEMENTS)
+    _gram_distance[(len(value),)](total, mass, target, value, slope, count, len(total), weight, block=_BLOCK_ELEMENTS)
     return value, slope

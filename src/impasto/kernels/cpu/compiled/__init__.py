@@ -1,6 +1,6 @@
-"""Loops that no operation of torch does at the speed of the memory or the cache: compiled by numba, on torch's threads.
+"""Loops that numba compiles and that run on torch's threads, for work that no operation of torch does as fast.
 
-They are there for processors with numba and a torch on GNU OpenMP; elsewhere torch's operations do the same, slower.
+They need a CPU, numba and a torch that uses GNU OpenMP; elsewhere torch's operations compute the same, more slowly.
 """
 
 import importlib
@@ -9,11 +9,20 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["fits", "has_loops"]
+__all__ = ["has_loops", "has_loops_for"]
 
 
-def fits(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) -> bool:
-    """Tell whether there are loops for a tensor here: of at most 32 bits, on a processor and in the layout wanted."""
+def has_loops_for(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) -> bool:
+    """Tell whether there are compiled loops for a tensor on this machine.
+
+    Args:
+        tensor: A tensor; the loops take elements of at most 32 bits, on a CPU.
+        layout: The memory format that the loops need.
+
+    Returns:
+        Whether the loops can be called with the tensor.
+
+    """
     return (
         tensor.device.type == "cpu"
         and tensor.element_size() <= 4
@@ -24,11 +33,9 @@ def fits(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) 
 
 @cache
 def has_loops() -> bool:
-    """Tell whether the loops can be compiled and run here; only then may the modules of this folder be imported."""
+    """Tell whether this machine can compile and run the loops; only then may this package's modules be imported."""
     try:
-        importlib.import_module(
-            "impasto.kernels.cpu.compiled.convolution"
-        )  # only where it may be used: it takes half a second
+        importlib.import_module("impasto.kernels.cpu.compiled.convolution")  # takes half a second, so only when asked
     except (ImportError, OSError, AttributeError, RuntimeError, StopIteration):
         return False
     return True

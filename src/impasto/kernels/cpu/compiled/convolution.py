@@ -1,13 +1,13 @@
-"""Winograd's algorithm in two dimensions as one loop over tiles.
+"""Winograd's algorithm in two dimensions, F(4 × 4, 3 × 3), as one loop over tiles of 4 × 4 outputs.
 
-Each thread takes some tiles, transforms them, multiplies by the filters and transforms back, all in its own cache; no
-thread waits for another before the end. The product of matrices is that of the BLAS in torch.
+Each thread takes a block of tiles, transforms their inputs, multiplies by the filters and transforms the products, all
+in its own cache; threads wait for each other only at the end. The matrix product is that of torch's BLAS.
 
-Arrays are float32 and contiguous along their channels, so that the compiler makes vector instructions of a loop.
+Arrays are float32 and contiguous along their channels, so that the compiler vectorizes the loops over channels.
 """
 
 # pyright: reportCallIssue=false, reportPrivateImportUsage=false, reportUnknownArgumentType=false
-# (what numba compiles is Python in name only)
+# (numba's types are not Python's)
 import ctypes
 import math
 import threading
@@ -21,17 +21,18 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled.threads import LIBRARIES, inlined, pointers, run, take, threaded
+from impasto.kernels.cpu.compiled.threads import LIBRARIES, fetch_and_add, inlined, pointers, run_threads, threaded
 
 __all__ = ["convolve"]
 
-_BLOCK = 64
-"""Tiles that a thread takes at a time, at most."""
+_MAX_BLOCK_TILES = 64
+"""The most tiles that a thread takes at a time, so that their transforms stay in its cache."""
 
 _SGEMM = ctypes.cast(ctypes.CDLL(str(next(LIBRARIES.glob("libtorch_cpu*")))).sgemm_, ctypes.c_void_p).value or 0
+"""The address of sgemm in torch's BLAS."""
 
-_kept = threading.local()
-_NOTHING = torch.empty(0)
+_workspace = threading.local()
+_EMPTY = torch.empty(0)
 
 _floats = pointers(numba.types.float32)
 
@@ -41,159 +42,183 @@ Floats = NDArray[np.float32]
 def convolve(
     signal: Tensor, filters: Tensor, bias: Tensor, output: Tensor, zeros: tuple[int, int], floor: float
 ) -> None:
-    """Write max(floor, filters ∗ signal + bias) to an output; both signals are (1, C, H, W) in channels_last.
+    """Write max(floor, filters ∗ signal + bias) to an output.
 
-    `filters` are transformed, G g Gᵀ, (36, in, out); `zeros` are rows above the signal and columns on its left, and
-    below and on its right are as many as the output needs.
+    Args:
+        signal: The input, (1, in, H, W) in channels_last.
+        filters: The transformed filters, G g Gᵀ, (36, in, out).
+        bias: The bias of each output channel, (out,).
+        output: The tensor to write to, (1, out, height, width) in channels_last.
+        zeros: The rows of zeros above the signal and the columns on its left; below and on its right there are as many
+            as the output needs.
+        floor: The least value of the output: 0 for a ReLU, else -inf.
+
     """
     height, width = output.shape[2:]
     tiles, threads = math.ceil(height / 4) * math.ceil(width / 4), torch.get_num_threads()
-    turns = threads * math.ceil(tiles / threads / _BLOCK)
-    block = math.ceil(tiles / turns) | 1  # odd, or the 36 matrices would lie in the same few lines of the cache
+    turns = threads * math.ceil(tiles / threads / _MAX_BLOCK_TILES)
+    block = math.ceil(tiles / turns) | 1  # odd, or the 36 matrices would compete for the same few cache lines
     _, inputs, outputs = filters.shape
-    room = _room(threads * 36 * block * (inputs + outputs))
-    lowest = torch.tensor(floor)
-    addresses = (each.data_ptr() for each in (signal, filters, bias, output, room, lowest))
+    workspace = _work_memory(threads * 36 * block * (inputs + outputs))
+    floor_tensor = torch.tensor(floor)
+    addresses = (each.data_ptr() for each in (signal, filters, bias, output, workspace, floor_tensor))
     sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, *zeros, tiles, block
-    run(_work, _SGEMM, *addresses, *sizes)
+    run_threads(_work, _SGEMM, *addresses, *sizes)
 
 
-def _room(length: int) -> Tensor:
-    """Return memory to work in, the same from call to call: fresh memory costs more than a transform."""
-    if getattr(_kept, "room", _NOTHING).numel() < length:
-        _kept.room = torch.empty(length)
-    return _kept.room
+def _work_memory(length: int) -> Tensor:
+    """Return memory for the transforms, the same at each call: allocating it takes longer than a transform."""
+    if getattr(_workspace, "memory", _EMPTY).numel() < length:
+        _workspace.memory = torch.empty(length)
+    return _workspace.memory
 
 
 @intrinsic
 def _sgemm(
     context: Any, function: Any, plain: Any, m: Any, n: Any, k: Any, one: Any, a: Any, b: Any, zero: Any, c: Any
 ) -> Any:
-    """Call a BLAS's sgemm by its address: c = a · b, column by column; what is given are addresses."""
+    """Call a BLAS's sgemm by its address: c = a · b in column-major order; the arguments are addresses."""
 
-    def generate(_: Any, builder: Any, __: Any, values: Any) -> Any:
+    def _generate(_: Any, builder: Any, __: Any, values: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
         plain, m, n, k, one, a, b, zero, c = (builder.inttoptr(value, byte) for value in values[1:])
         called = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), [byte] * 13).as_pointer())
         builder.call(called, [plain, plain, m, n, k, one, a, m, b, k, zero, c, m])
         return ir.Constant(ir.IntType(64), 0)
 
-    return numba.types.int64(*[numba.types.int64] * 10), generate
+    return numba.types.int64(*[numba.types.int64] * 10), _generate
 
 
 @inlined
-def _six(source: Floats, at: int, step: int, target: Floats, to: int, apart: int, length: int) -> None:
-    """Multiply six vectors, `step` from one to the next, by Bᵀ of F(4, 3)."""
-    a0, a1, a2 = source[at : at + length], source[at + step : at + step + length], source[at + 2 * step :]
-    a3, a4, a5 = source[at + 3 * step :], source[at + 4 * step :], source[at + 5 * step :]
-    b0, b1, b2 = target[to:], target[to + apart :], target[to + 2 * apart :]
-    b3, b4, b5 = target[to + 3 * apart :], target[to + 4 * apart :], target[to + 5 * apart :]
+def _transform_input(
+    source: Floats, start: int, step: int, out: Floats, out_start: int, out_step: int, length: int
+) -> None:
+    """Multiply six vectors, which are `step` apart, by Bᵀ of F(4, 3), and write six vectors, `out_step` apart."""
+    a0, a1, a2 = (
+        source[start : start + length],
+        source[start + step : start + step + length],
+        source[start + 2 * step :],
+    )
+    a3, a4, a5 = source[start + 3 * step :], source[start + 4 * step :], source[start + 5 * step :]
+    b0, b1, b2 = out[out_start:], out[out_start + out_step :], out[out_start + 2 * out_step :]
+    b3, b4, b5 = out[out_start + 3 * out_step :], out[out_start + 4 * out_step :], out[out_start + 5 * out_step :]
     two, four, five = np.float32(2), np.float32(4), np.float32(5)
     for c in range(length):
-        even, odd = a4[c] - four * a2[c], a3[c] - four * a1[c]
-        near, far = a4[c] - a2[c], two * (a3[c] - a1[c])
+        even_outer, odd_outer = a4[c] - four * a2[c], a3[c] - four * a1[c]
+        even_inner, odd_inner = a4[c] - a2[c], two * (a3[c] - a1[c])
         b0[c] = four * a0[c] - five * a2[c] + a4[c]
-        b1[c] = even + odd
-        b2[c] = even - odd
-        b3[c] = near + far
-        b4[c] = near - far
+        b1[c] = even_outer + odd_outer
+        b2[c] = even_outer - odd_outer
+        b3[c] = even_inner + odd_inner
+        b4[c] = even_inner - odd_inner
         b5[c] = four * a1[c] - five * a3[c] + a5[c]
 
 
 @inlined
-def _four(source: Floats, at: int, step: int, target: Floats, to: int, apart: int, length: int) -> None:
-    """Multiply six vectors by Aᵀ of F(4, 3), which makes four."""
-    a0, a1, a2 = source[at : at + length], source[at + step : at + step + length], source[at + 2 * step :]
-    a3, a4, a5 = source[at + 3 * step :], source[at + 4 * step :], source[at + 5 * step :]
-    b0, b1 = target[to:], target[to + apart :]
-    b2, b3 = target[to + 2 * apart :], target[to + 3 * apart :]
+def _transform_output(
+    source: Floats, start: int, step: int, out: Floats, out_start: int, out_step: int, length: int
+) -> None:
+    """Multiply six vectors, which are `step` apart, by Aᵀ of F(4, 3), and write four vectors, `out_step` apart."""
+    a0, a1, a2 = (
+        source[start : start + length],
+        source[start + step : start + step + length],
+        source[start + 2 * step :],
+    )
+    a3, a4, a5 = source[start + 3 * step :], source[start + 4 * step :], source[start + 5 * step :]
+    b0, b1 = out[out_start:], out[out_start + out_step :]
+    b2, b3 = out[out_start + 2 * out_step :], out[out_start + 3 * out_step :]
     two, four, eight = np.float32(2), np.float32(4), np.float32(8)
     for c in range(length):
-        near, nearer = a1[c] + a2[c], a1[c] - a2[c]
-        far, further = a3[c] + a4[c], a3[c] - a4[c]
-        b0[c] = a0[c] + near + far
-        b1[c] = nearer + two * further
-        b2[c] = near + four * far
-        b3[c] = nearer + eight * further + a5[c]
+        near_sum, near_difference = a1[c] + a2[c], a1[c] - a2[c]
+        far_sum, far_difference = a3[c] + a4[c], a3[c] - a4[c]
+        b0[c] = a0[c] + near_sum + far_sum
+        b1[c] = near_difference + two * far_difference
+        b2[c] = near_sum + four * far_sum
+        b3[c] = near_difference + eight * far_difference + a5[c]
 
 
 @inlined
-def _finish(source: Floats, at: int, target: Floats, to: int, bias: Floats, floor: np.float32) -> None:
-    """Add a bias to a vector, and let nothing be lower than `floor`."""
-    vector, result = source[at : at + len(bias)], target[to : to + len(bias)]
+def _add_bias(source: Floats, start: int, out: Floats, out_start: int, bias: Floats, floor: np.float32) -> None:
+    """Write max(floor, vector + bias)."""
+    vector, result = source[start : start + len(bias)], out[out_start : out_start + len(bias)]
     for c in range(len(bias)):
         result[c] = max(vector[c] + bias[c], floor)
 
 
 @inlined
-def _gather(signal: Floats, gathered: Floats, shape: Any, first: int, count: int, spare: Floats) -> None:
-    """Write Bᵀ d B of some tiles' inputs d, (36, count, in)."""
-    height, width, above, beside, across, channels = shape
-    edge, rows = spare[: 36 * channels], spare[36 * channels :]
+def _gather(signal: Floats, gathered: Floats, shape: Any, first: int, count: int, scratch: Floats) -> None:
+    """Write Bᵀ d B for the inputs d of `count` tiles, (36, count, in)."""
+    height, width, above_zeros, left_zeros, tiles_per_row, channels = shape
+    edge_tile, rows = scratch[: 36 * channels], scratch[36 * channels :]
     for tile in range(count):
-        top, left = (first + tile) // across * 4 - above, (first + tile) % across * 4 - beside
-        source, at, step = signal, (top * width + left) * channels, width * channels
+        top, left = (first + tile) // tiles_per_row * 4 - above_zeros, (first + tile) % tiles_per_row * 4 - left_zeros
+        source, start, step = signal, (top * width + left) * channels, width * channels
         if top < 0 or left < 0 or top + 6 > height or left + 6 > width:
-            edge[:] = 0
+            edge_tile[:] = 0
             for row in range(max(0, -top), min(6, height - top)):
                 for column in range(max(0, -left), min(6, width - left)):
-                    place, there = (row * 6 + column) * channels, ((top + row) * width + left + column) * channels
-                    edge[place : place + channels] = signal[there : there + channels]
-            source, at, step = edge, 0, 6 * channels
+                    edge_start, signal_start = (
+                        (row * 6 + column) * channels,
+                        ((top + row) * width + left + column) * channels,
+                    )
+                    edge_tile[edge_start : edge_start + channels] = signal[signal_start : signal_start + channels]
+            source, start, step = edge_tile, 0, 6 * channels
         for column in range(6):
-            _six(source, at + column * channels, step, rows, column * channels, 6 * channels, channels)
+            _transform_input(source, start + column * channels, step, rows, column * channels, 6 * channels, channels)
         for row in range(6):
-            to = (row * 6 * count + tile) * channels
-            _six(rows, row * 6 * channels, channels, gathered, to, count * channels, channels)
+            out_start = (row * 6 * count + tile) * channels
+            _transform_input(rows, row * 6 * channels, channels, gathered, out_start, count * channels, channels)
 
 
 @inlined
 def _scatter(
-    products: Floats, output: Floats, shape: Any, bias: Floats, floor: float, first: int, count: int, spare: Floats
+    products: Floats, output: Floats, shape: Any, bias: Floats, floor: float, first: int, count: int, scratch: Floats
 ) -> None:
-    """Write max(floor, Aᵀ m A + bias) of some tiles' products m, (36, count, out)."""
-    height, width, across, channels = shape
-    four, rows = spare[: 4 * channels], spare[4 * channels :]
+    """Write max(floor, Aᵀ m A + bias) for the products m of `count` tiles, (36, count, out)."""
+    height, width, tiles_per_row, channels = shape
+    four_rows, rows = scratch[: 4 * channels], scratch[4 * channels :]
     for tile in range(count):
-        top, left = (first + tile) // across * 4, (first + tile) % across * 4
+        top, left = (first + tile) // tiles_per_row * 4, (first + tile) % tiles_per_row * 4
         for column in range(6):
-            at, step = (column * count + tile) * channels, 6 * count * channels
-            _four(products, at, step, rows, column * channels, 6 * channels, channels)
+            start, step = (column * count + tile) * channels, 6 * count * channels
+            _transform_output(products, start, step, rows, column * channels, 6 * channels, channels)
         for row in range(min(4, height - top)):
-            _four(rows, row * 6 * channels, channels, four, 0, channels, channels)
+            _transform_output(rows, row * 6 * channels, channels, four_rows, 0, channels, channels)
             for column in range(min(4, width - left)):
-                to = ((top + row) * width + left + column) * channels
-                _finish(four, column * channels, output, to, bias, floor)
+                out_start = ((top + row) * width + left + column) * channels
+                _add_bias(four_rows, column * channels, output, out_start, bias, floor)
 
 
 @threaded
 def _work(address: Any) -> None:
-    """Take tiles until none is left."""
+    """Take blocks of tiles and compute their outputs, until none is left."""
     job: Any = numba.carray(address, 19, np.int64)
-    height, width, high, wide = job[9], job[10], job[11], job[12]
-    inputs, outputs, above, beside, tiles, block = job[13], job[14], job[15], job[16], job[17], job[18]
-    across, filters, room = (wide + 3) // 4, job[4], 36 * block * (inputs + outputs)
+    height, width, output_height, output_width = job[9], job[10], job[11], job[12]
+    inputs, outputs, above_zeros, left_zeros, tiles, block = job[13], job[14], job[15], job[16], job[17], job[18]
+    tiles_per_row, filters, workspace_length = (output_width + 3) // 4, job[4], 36 * block * (inputs + outputs)
     signal: Any = numba.carray(_floats(job[3]), height * width * inputs)
-    output: Any = numba.carray(_floats(job[6]), high * wide * outputs)
+    output: Any = numba.carray(_floats(job[6]), output_height * output_width * outputs)
     bias: Any = numba.carray(_floats(job[5]), outputs)
     floor = numba.carray(_floats(job[8]), 1)[0]
-    mine = job[7] + 4 * room * take(address, 0, 1)
-    theirs = mine + 4 * 36 * block * inputs
-    spare = np.empty(72 * max(inputs, outputs), np.float32)
-    words, factors = np.full(1, ord("N"), np.uint8), np.array([1, 0], np.float32)
+    gathered_address = job[7] + 4 * workspace_length * fetch_and_add(address, 0, 1)
+    products_address = gathered_address + 4 * 36 * block * inputs
+    scratch = np.empty(72 * max(inputs, outputs), np.float32)
+    no_transpose, factors = np.full(1, ord("N"), np.uint8), np.array([1, 0], np.float32)
     sizes = np.array([outputs, 0, inputs], np.int32)
-    first = take(address, 1, block)
+    first = fetch_and_add(address, 1, block)
     while first < tiles:
         count = min(block, tiles - first)
         sizes[1] = count
-        gathered: Any = numba.carray(_floats(mine), 36 * count * inputs)
-        products: Any = numba.carray(_floats(theirs), 36 * count * outputs)
-        shape = height, width, above, beside, across, inputs
-        _gather(signal, gathered, shape, first, count, spare)
+        gathered: Any = numba.carray(_floats(gathered_address), 36 * count * inputs)
+        products: Any = numba.carray(_floats(products_address), 36 * count * outputs)
+        shape = height, width, above_zeros, left_zeros, tiles_per_row, inputs
+        _gather(signal, gathered, shape, first, count, scratch)
         size, factor = sizes.ctypes.data, factors.ctypes.data
         for index in range(36):
             a = filters + 4 * index * inputs * outputs
-            b, c = mine + 4 * index * count * inputs, theirs + 4 * index * count * outputs
-            _sgemm(job[2], words.ctypes.data, size, size + 4, size + 8, factor, a, b, factor + 4, c)
-        _scatter(products, output, (high, wide, across, outputs), bias, floor, first, count, spare)
-        first = take(address, 1, block)
+            b, c = gathered_address + 4 * index * count * inputs, products_address + 4 * index * count * outputs
+            _sgemm(job[2], no_transpose.ctypes.data, size, size + 4, size + 8, factor, a, b, factor + 4, c)
+        _scatter(
+            products, output, (output_height, output_width, tiles_per_row, outputs), bias, floor, first, count, scratch
+        )
+        first = fetch_and_add(address, 1, block)

@@ -1,11 +1,11 @@
-"""Max pooling of 2 × 2, and its way back, each in one pass through memory.
+"""Max pooling of 2 × 2 units and its pullback, each in one pass over memory.
 
-Signals are (1, C, H, W) in channels_last, seen as integers of 16 or 32 bits: floats that are not negative are ordered
-like their bits. A last row or column beyond an even number is not looked at.
+Signals are (1, C, H, W) in channels_last, viewed as integers of 16 or 32 bits: floats that are not negative have the
+same order as their bits. A block is a square of 2 × 2 units; the last row or column of an odd side is in no block.
 """
 
 # pyright: reportCallIssue=false, reportPrivateImportUsage=false, reportUnknownArgumentType=false
-# (what numba compiles is Python in name only)
+# (numba's types are not Python's)
 from typing import Any
 
 import numba
@@ -13,67 +13,74 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled.threads import inlined, pointers, run, take, threaded
+from impasto.kernels.cpu.compiled.threads import fetch_and_add, inlined, pointers, run_threads, threaded
 
-__all__ = ["choices", "largest", "spread"]
+__all__ = ["choices", "max_pool", "unpool"]
 
-_LARGEST, _CHOICES, _SPREAD = range(3)
+_MAX_POOL, _CHOICES, _UNPOOL = range(3)
 
 _bytes, _shorts, _words = (pointers(kind) for kind in (numba.types.uint8, numba.types.int16, numba.types.int32))
-_NOTHING = torch.empty(0)
+_EMPTY = torch.empty(0)
 
 
-def largest(signal: Tensor) -> Tensor:
-    """Return the largest of each four, (1, C, H // 2, W // 2)."""
-    pooled = _pooled(signal, signal.shape[1], signal.dtype)
-    _run(_LARGEST, signal, pooled, _NOTHING)
+def max_pool(signal: Tensor) -> Tensor:
+    """Return the largest unit of each block, (1, C, H // 2, W // 2)."""
+    pooled = _empty_pooled(signal, signal.shape[1], signal.dtype)
+    _run_operation(_MAX_POOL, signal, pooled, _EMPTY)
     return pooled
 
 
 def choices(signal: Tensor) -> Tensor:
-    """Return which of each four is the largest, the first of equal ones, and whether it is above 0.
+    """Return which unit of each block is the largest, the first of equal ones, and whether it is above 0.
 
-    Three of four bits a unit, those of the first half of the channels below those of the second: bytes, (1,
-    ceil(C / 2), H // 2, W // 2).
+    The result, (1, ceil(C / 2), H // 2, W // 2), is bytes. A byte holds the codes of two channels, three bits each: the
+    lower four bits are for the first half of the channels, the upper four bits for the second half.
     """
-    chosen = _pooled(signal, (signal.shape[1] + 1) // 2, torch.uint8)
-    _run(_CHOICES, signal, _NOTHING, chosen)
-    return chosen
+    choices = _empty_pooled(signal, (signal.shape[1] + 1) // 2, torch.uint8)
+    _run_operation(_CHOICES, signal, _EMPTY, choices)
+    return choices
 
 
-def spread(cotangent: Tensor, chosen: Tensor, gradient: Tensor) -> None:
-    """Write each cotangent to the one of four in a gradient that was chosen, if that was above 0; 0 to the others."""
-    _run(_SPREAD, gradient, cotangent, chosen)
+def unpool(cotangent: Tensor, choices: Tensor, gradient: Tensor) -> None:
+    """Write each cotangent to the unit of its block that was the largest, if that was above 0; write 0 to the others.
+
+    Args:
+        cotangent: The gradient by the pooled signal, (1, C, H // 2, W // 2) in channels_last.
+        choices: The codes that `choices` returned, (1, ceil(C / 2), H // 2, W // 2).
+        gradient: The tensor to write to, (1, C, H, W) in channels_last.
+
+    """
+    _run_operation(_UNPOOL, gradient, cotangent, choices)
 
 
-def _pooled(signal: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
+def _empty_pooled(signal: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
     shape = (1, channels, signal.shape[2] // 2, signal.shape[3] // 2)
     return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
 
 
-def _run(operation: int, full: Tensor, pooled: Tensor, chosen: Tensor) -> None:
-    work = _on_shorts if full.element_size() == 2 else _on_words
-    run(work, operation, *full.shape[1:], full.data_ptr(), pooled.data_ptr(), chosen.data_ptr())
+def _run_operation(operation: int, full: Tensor, pooled: Tensor, choices: Tensor) -> None:
+    work = _work_on_shorts if full.element_size() == 2 else _work_on_words
+    run_threads(work, operation, *full.shape[1:], full.data_ptr(), pooled.data_ptr(), choices.data_ptr())
 
 
 @inlined
-def _pool(full: Any, pooled: Any, at: int, below: int, to: int, channels: int) -> None:
-    """Pool the four that begin at these places: two neighbors, and two below them."""
-    a, b = full[at : at + channels], full[at + channels : at + 2 * channels]
-    c, d = full[below : below + channels], full[below + channels : below + 2 * channels]
-    target = pooled[to : to + channels]
+def _pool(full: Any, pooled: Any, upper_start: int, lower_start: int, out_start: int, channels: int) -> None:
+    """Write the largest of each block of one position, given where its upper and its lower two units start."""
+    a, b = full[upper_start : upper_start + channels], full[upper_start + channels : upper_start + 2 * channels]
+    c, d = full[lower_start : lower_start + channels], full[lower_start + channels : lower_start + 2 * channels]
+    out = pooled[out_start : out_start + channels]
     for k in range(channels):
-        target[k] = max(max(a[k], b[k]), max(c[k], d[k]))
+        out[k] = max(max(a[k], b[k]), max(c[k], d[k]))
 
 
 @inlined
-def _choose(full: Any, chosen: Any, at: int, below: int, to: int, channels: int) -> None:
-    """Write the choices among four."""
+def _choose(full: Any, choices: Any, upper_start: int, lower_start: int, out_start: int, channels: int) -> None:
+    """Write the codes of the blocks of one position."""
     half = (channels + 1) // 2
-    codes = chosen[to : to + half]
+    codes = choices[out_start : out_start + half]
     for start in (0, half):
-        a, b = full[at + start :], full[at + channels + start :]
-        c, d = full[below + start :], full[below + channels + start :]
+        a, b = full[upper_start + start :], full[upper_start + channels + start :]
+        c, d = full[lower_start + start :], full[lower_start + channels + start :]
         for k in range(min(half, channels - start)):
             upper, lower = max(a[k], b[k]), max(c[k], d[k])
             is_lower = lower > upper
@@ -83,53 +90,55 @@ def _choose(full: Any, chosen: Any, at: int, below: int, to: int, channels: int)
 
 
 @inlined
-def _pass(source: Any, codes: Any, target: Any, shift: int, wanted: int) -> None:
-    """Write what has a code, and 0 for the rest; one target at a time, or the compiler makes no vectors of it."""
+def _write_chosen(source: Any, codes: Any, out: Any, shift: int, choice: int) -> None:
+    """Write the cotangents whose code is `choice`, and 0 for the others; a loop with one output is vectorized."""
     for k in range(len(source)):
-        target[k] = source[k] if codes[k] >> np.uint8(shift) & np.uint8(7) == np.uint8(wanted) else 0
+        out[k] = source[k] if codes[k] >> np.uint8(shift) & np.uint8(7) == np.uint8(choice) else 0
 
 
 @inlined
-def _spread(full: Any, pooled: Any, chosen: Any, at: int, below: int, to: int, channels: int) -> None:
-    """Write the cotangents of one position to its four."""
+def _unpool(
+    full: Any, pooled: Any, choices: Any, upper_start: int, lower_start: int, position: int, channels: int
+) -> None:
+    """Write the cotangents of one position to the units of its blocks."""
     half = (channels + 1) // 2
-    codes = chosen[to * half : to * half + half]
+    codes = choices[position * half : position * half + half]
     for start in (0, half):
-        source = pooled[to * channels + start : to * channels + min(channels, start + half)]
-        for place in range(4):
-            there = (at if place < 2 else below) + place % 2 * channels + start
-            _pass(source, codes, full[there:], 4 if start else 0, 2 * place + 1)
+        source = pooled[position * channels + start : position * channels + min(channels, start + half)]
+        for index in range(4):
+            gradient_start = (upper_start if index < 2 else lower_start) + index % 2 * channels + start
+            _write_chosen(source, codes, full[gradient_start:], 4 if start else 0, 2 * index + 1)
 
 
 @inlined
-def _rows(address: Any, job: Any, full: Any, pooled: Any, chosen: Any) -> None:
-    """Do what is to be done to rows until none is left."""
+def _work_on_rows(address: Any, job: Any, full: Any, pooled: Any, choices: Any) -> None:
+    """Take rows of the pooled signal and do the job's operation on each, until none is left."""
     operation, channels, height, width = job[2], job[3], job[4] // 2, job[5]
-    row = take(address, 1, 1)
+    row = fetch_and_add(address, 1, 1)
     while row < height:
         for column in range(width // 2):
-            at, to = (2 * row * width + 2 * column) * channels, row * (width // 2) + column
-            below = at + width * channels
-            if operation == _LARGEST:
-                _pool(full, pooled, at, below, to * channels, channels)
+            upper_start, position = (2 * row * width + 2 * column) * channels, row * (width // 2) + column
+            lower_start = upper_start + width * channels
+            if operation == _MAX_POOL:
+                _pool(full, pooled, upper_start, lower_start, position * channels, channels)
             elif operation == _CHOICES:
-                _choose(full, chosen, at, below, to * ((channels + 1) // 2), channels)
+                _choose(full, choices, upper_start, lower_start, position * ((channels + 1) // 2), channels)
             else:
-                _spread(full, pooled, chosen, at, below, to, channels)
-        row = take(address, 1, 1)
+                _unpool(full, pooled, choices, upper_start, lower_start, position, channels)
+        row = fetch_and_add(address, 1, 1)
 
 
 @threaded
-def _on_shorts(address: Any) -> None:
+def _work_on_shorts(address: Any) -> None:
     job: Any = numba.carray(address, 9, np.int64)
-    full, quarter = job[3] * job[4] * job[5], job[3] * (job[4] // 2) * (job[5] // 2)
-    signals = numba.carray(_shorts(job[6]), full), numba.carray(_shorts(job[7]), quarter)
-    _rows(address, job, *signals, numba.carray(_bytes(job[8]), quarter))
+    full_units, pooled_units = job[3] * job[4] * job[5], job[3] * (job[4] // 2) * (job[5] // 2)
+    signals = numba.carray(_shorts(job[6]), full_units), numba.carray(_shorts(job[7]), pooled_units)
+    _work_on_rows(address, job, *signals, numba.carray(_bytes(job[8]), pooled_units))
 
 
 @threaded
-def _on_words(address: Any) -> None:
+def _work_on_words(address: Any) -> None:
     job: Any = numba.carray(address, 9, np.int64)
-    full, quarter = job[3] * job[4] * job[5], job[3] * (job[4] // 2) * (job[5] // 2)
-    signals = numba.carray(_words(job[6]), full), numba.carray(_words(job[7]), quarter)
-    _rows(address, job, *signals, numba.carray(_bytes(job[8]), quarter))
+    full_units, pooled_units = job[3] * job[4] * job[5], job[3] * (job[4] // 2) * (job[5] // 2)
+    signals = numba.carray(_words(job[6]), full_units), numba.carray(_words(job[7]), pooled_units)
+    _work_on_rows(address, job, *signals, numba.carray(_bytes(job[8]), pooled_units))

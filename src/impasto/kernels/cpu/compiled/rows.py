@@ -1,11 +1,11 @@
-"""Products of a bfloat16 matrix's rows with float32 vectors, and sums of its rows, each in one pass through memory.
+"""Products of a bfloat16 matrix's rows with float32 vectors, and weighted sums of its rows.
 
-torch would first bring the matrix to float32. Work is divided by columns, in pieces of which the vectors stay in a
-processor's cache.
+Each is one pass over memory; torch would first convert the matrix to float32. The threads take pieces of columns, which
+are so short that the vectors' pieces stay in the cache.
 """
 
 # pyright: reportCallIssue=false, reportPrivateImportUsage=false, reportUnknownArgumentType=false
-# (what numba compiles is Python in name only)
+# (numba's types are not Python's)
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -17,56 +17,73 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from torch import Tensor
 
-from impasto.kernels.cpu.compiled.threads import inlined, pointers, run, take, threaded
+from impasto.kernels.cpu.compiled.threads import fetch_and_add, inlined, pointers, run_threads, threaded
 
-__all__ = ["add", "dots"]
+__all__ = ["add_rows", "row_products"]
 
 _DOTS, _ADD = range(2)
 
-_COLUMNS = 16384
+_PIECE_COLUMNS = 16384
+"""The number of columns that a thread takes at a time: 64 KB of each float32 vector."""
 
 _floats, _shorts = pointers(numba.types.float32), pointers(numba.types.uint16)
 
 
-def dots(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
-    """Return the product of each vector, (N,) and at most 3, with each row, (K, rows), in double precision."""
-    pieces = math.ceil(matrix.shape[1] / _COLUMNS)
-    found = torch.empty(pieces, 3, len(matrix))
-    _run(_DOTS, matrix, vectors, found)
-    return found.sum(0, dtype=torch.float64)[: len(vectors)]
+def row_products(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
+    """Return the product of each vector with each row of a matrix.
+
+    Args:
+        matrix: The rows in bfloat16, (rows, N).
+        vectors: One to three vectors in float32, each (N,).
+
+    Returns:
+        The products, (vectors, rows), as sums in float64 of the pieces' float32 sums.
+
+    """
+    pieces = math.ceil(matrix.shape[1] / _PIECE_COLUMNS)
+    sums = torch.empty(pieces, 3, len(matrix))
+    _run_operation(_DOTS, matrix, vectors, sums)
+    return sums.sum(0, dtype=torch.float64)[: len(vectors)]
 
 
-def add(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
-    """Add weights · matrix to a vector, in place."""
-    _run(_ADD, matrix, [vector], weights)
+def add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
+    """Add weights · matrix to a vector in place.
+
+    Args:
+        vector: The vector in float32, (N,).
+        matrix: The rows in bfloat16, (rows, N).
+        weights: The weight of each row in float32, (rows,).
+
+    """
+    _run_operation(_ADD, matrix, [vector], weights)
 
 
-def _run(operation: int, matrix: Tensor, vectors: Sequence[Tensor], numbers: Tensor) -> None:
+def _run_operation(operation: int, matrix: Tensor, vectors: Sequence[Tensor], numbers: Tensor) -> None:
     three = (*vectors, vectors[-1], vectors[-1])[:3]
-    run(_work, operation, *matrix.shape, *(each.data_ptr() for each in (matrix, *three, numbers)))
+    run_threads(_work, operation, *matrix.shape, *(each.data_ptr() for each in (matrix, *three, numbers)))
 
 
 @intrinsic
 def _widened(context: Any, half: Any) -> Any:
-    """Return the float32 of a bfloat16, which is its upper half."""
+    """Convert bfloat16 to float32, whose upper half has the same bits."""
 
-    def generate(_: Any, builder: Any, __: Any, values: Any) -> Any:
-        whole = builder.shl(builder.zext(values[0], ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
-        return builder.bitcast(whole, ir.FloatType())
+    def _generate(_: Any, builder: Any, __: Any, values: Any) -> Any:
+        widened = builder.shl(builder.zext(values[0], ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+        return builder.bitcast(widened, ir.FloatType())
 
-    return numba.types.float32(numba.types.uint16), generate
+    return numba.types.float32(numba.types.uint16), _generate
 
 
 @inlined
-def _dot(row: Any, first: Any, second: Any, third: Any, found: Any, at: int, step: int) -> None:
-    """Write the products of a row with three vectors."""
-    one, two, three = np.float32(0), np.float32(0), np.float32(0)
+def _dot(row: Any, first: Any, second: Any, third: Any, sums: Any, start: int, step: int) -> None:
+    """Write the products of a row's piece with the pieces of three vectors."""
+    first_sum, second_sum, third_sum = np.float32(0), np.float32(0), np.float32(0)
     for k in range(len(row)):
         value = _widened(row[k])
-        one += value * first[k]
-        two += value * second[k]
-        three += value * third[k]
-    found[at], found[at + step], found[at + 2 * step] = one, two, three
+        first_sum += value * first[k]
+        second_sum += value * second[k]
+        third_sum += value * third[k]
+    sums[start], sums[start + step], sums[start + 2 * step] = first_sum, second_sum, third_sum
 
 
 @inlined
@@ -77,20 +94,20 @@ def _add(row: Any, vector: Any, weight: Any) -> None:
 
 @threaded
 def _work(address: Any) -> None:
-    """Take pieces of the columns until none is left."""
+    """Take pieces of columns and do the job's operation on each, until none is left."""
     job: Any = numba.carray(address, 10, np.int64)
     operation, rows, length = job[2], job[3], job[4]
-    matrix, one = numba.carray(_shorts(job[5]), rows * length), numba.carray(_floats(job[6]), length)
-    two, three = numba.carray(_floats(job[7]), length), numba.carray(_floats(job[8]), length)
-    numbers = numba.carray(_floats(job[9]), 3 * rows * (length // _COLUMNS + 1))
-    first = take(address, 1, _COLUMNS)
-    while first < length:
-        last = min(first + _COLUMNS, length)
-        vector, second, third = one[first:last], two[first:last], three[first:last]
+    matrix, first_vector = numba.carray(_shorts(job[5]), rows * length), numba.carray(_floats(job[6]), length)
+    second_vector, third_vector = numba.carray(_floats(job[7]), length), numba.carray(_floats(job[8]), length)
+    numbers = numba.carray(_floats(job[9]), 3 * rows * (length // _PIECE_COLUMNS + 1))
+    start = fetch_and_add(address, 1, _PIECE_COLUMNS)
+    while start < length:
+        stop = min(start + _PIECE_COLUMNS, length)
+        vector, second, third = first_vector[start:stop], second_vector[start:stop], third_vector[start:stop]
         for row in range(rows):
-            here = matrix[row * length + first : row * length + last]
+            row_piece = matrix[row * length + start : row * length + stop]
             if operation == _DOTS:
-                _dot(here, vector, second, third, numbers, first // _COLUMNS * 3 * rows + row, rows)
+                _dot(row_piece, vector, second, third, numbers, start // _PIECE_COLUMNS * 3 * rows + row, rows)
             else:
-                _add(here, vector, numbers[row])
-        first = take(address, 1, _COLUMNS)
+                _add(row_piece, vector, numbers[row])
+        start = fetch_and_add(address, 1, _PIECE_COLUMNS)

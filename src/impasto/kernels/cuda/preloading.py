@@ -1,4 +1,4 @@
-"""Begin to load what a GPU needs in the background, while the rest of a program is loaded and pictures are opened."""
+"""Load a GPU's driver and Triton in the background, while the program imports its modules and opens pictures."""
 
 import threading
 
@@ -6,19 +6,20 @@ import torch
 
 from impasto.kernels.cuda.dispatch import has_triton
 
-__all__ = ["wake"]
+__all__ = ["preload"]
 
 
-def wake(device: str) -> None:
-    """Load the GPU's driver and Triton in a thread of their own, if the device of a run may be a GPU.
+def preload(device: str) -> None:
+    """Load the GPU's driver and Triton in a thread of its own, if a run may use a GPU.
 
-    Together they take most of a second. What needs them sooner waits for them as it would without this.
+    Loading takes most of a second. Code that needs them earlier waits for them, as it would without this thread.
     """
     if device.startswith(("auto", "cuda")) and torch.cuda.is_available():
         threading.Thread(target=_load, daemon=True).start()
 
 
 def _load() -> None:
+    """Initialize CUDA, and import Triton and the modules of its kernels."""
     torch.cuda.init()
     torch.zeros((), device="cuda")
     if has_triton():
@@ -28,4 +29,4 @@ def _load() -> None:
 
         del triton_history, triton_layers, triton_statistics
         if hasattr(cache, "triton_key"):
-            cache.triton_key()  # a hash of Triton's own files, which it looks for at the first kernel
+            cache.triton_key()  # a hash of Triton's own files, which the first kernel needs
