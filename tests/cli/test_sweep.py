@@ -145,7 +145,7 @@ def test_several_paintings_presets_and_settings_files_are_taken_as_by_paint(comm
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "no option has several values; give one of them some"),
+        ((), "no option has several values; give one of them several"),
         (("--style-weight", "10"), "no option has several values"),
         (("--threads", "1,2"), "no option has several values"),
         (("--style-weight", "10,much"), "style_weight cannot be much; it takes a number, at least 0."),

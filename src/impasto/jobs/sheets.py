@@ -17,7 +17,7 @@ from impasto.jobs.session import Session
 from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.planning.plan import Plan, Size
-from impasto.recipes.paper_figures import Panel
+from impasto.recipes.panel import Panel
 from impasto.reports.contact_sheets import Block, draw, measure
 from impasto.settings import Runtime
 from impasto.transfer.progress import Clock, Progress, Result
