@@ -40,7 +40,7 @@ def figures(
         style: The painting.
         folder: Where to save the figures.
         figure: The number of a figure of the paper: 1, 3, 4, 5, 6 or 7; all figures, if none is named.
-        more: Another painting for figure 3.
+        more: Another painting, for figure 3.
         photograph: Another photograph, the style of figure 7; without it, figure 7 is left out.
         size: Long side of each picture, in pixels.
         iterations: Evaluations of the objective, at most.

@@ -1,4 +1,4 @@
-"""The command that compares options: `sweep`."""
+"""The command that compares values of options: `sweep`."""
 
 import dataclasses
 from pathlib import Path
@@ -31,16 +31,16 @@ def sweep(
 ) -> None:
     """Paint CONTENT in the style of STYLE with several values of some options, on one labeled sheet.
 
-    Give options several values, separated by commas: --style-weight 10,100,1000. Layers and style losses,
-    which have commas of their own, are separated by slashes. The first such option in the order below runs
-    down the sheet, the second across; each combination of further ones has a block of its own.
+    Give options several values, separated by commas: --style-weight 10,100,1000. Separate layers and style losses,
+    whose values contain commas, by slashes. The values of the first such option, in the order below, run down the
+    sheet, the values of the second across; each combination of further options has its own block.
 
     Args:
         content: The photograph: a PNG, JPEG, WebP or TIFF file.
         style: The painting.
         styles: More paintings, blended in equal parts with the first.
         output: Where to save the sheet: a .png, .jpg, .webp or .tif file.
-        folder: Save each picture there as well, under the name of its values.
+        folder: Also save each picture in this folder, under the name of its values.
         overwrite: Replace files that exist already.
         quiet: Print nothing but errors.
         allow_large: Open pictures of more than 100 million pixels.
