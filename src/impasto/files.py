@@ -1,7 +1,7 @@
 """Paths that a user names, and files that appear complete or not at all, whatever they contain.
 
-Every path that a user gives is checked here. A name that is too long, a folder that may not be opened, a link that leads
-nowhere and an output that is also an input are refused in one sentence.
+Every path that a user gives is checked here. A name that is too long, a folder that may not be opened, a link that
+leads nowhere and an output that is also an input are refused in one sentence.
 """
 
 import os

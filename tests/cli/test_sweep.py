@@ -224,7 +224,7 @@ def test_ctrl_c_leaves_what_is_painted_so_far_on_the_sheet(sweep, files, monkeyp
     interrupt_after(monkeypatch, 12)  # five for each picture: four evaluations, and the end
     code, _, err = sweep(*GRID, "--folder", files / "parts", "--quiet")
     assert code == 130
-    assert f"Interrupted after 2 of 6 pictures; what is painted so far is in {files / 'sheet.png'}." in err
+    assert f"Interrupted after 2 of 6 pictures; the pictures so far are in {files / 'sheet.png'}." in err
     whole, sheet = Picture.open(files / "whole.png"), Picture.open(files / "sheet.png")
     names = sorted(path.name for path in (files / "parts").iterdir())
     assert names == ["style_weight-10--style_scale-0.5.png", "style_weight-10--style_scale-1.png"]

@@ -58,7 +58,7 @@ def test_memory_is_a_number_with_a_unit(memory, number):
 
 @pytest.mark.parametrize("memory", ["4", 4, "much", "-1GB", "4TB", "", "0GB", "0.0MB"])
 def test_memory_without_a_unit_or_of_no_size_is_refused(memory):
-    with pytest.raises(SettingsError, match="it takes auto, or a size above 0 such as 4GB or 800MB"):
+    with pytest.raises(SettingsError, match="it takes auto, or an amount above 0 such as 4GB or 800MB"):
         Runtime(memory=memory)
 
 

@@ -20,8 +20,8 @@ from impasto.errors import ImpastoError, InputError, out_of_memory_as
 __all__ = ["TORCH_ENVIRONMENT", "app", "main"]
 
 TORCH_ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
-"""Environment variables of torch, set before it is loaded: memory in large pages, and a cache of at most 64 convolutions,
-each of which oneDNN compiles for one shape (docs/notes/speed.md)."""
+"""Environment variables of torch, set before it is loaded: memory in large pages, and a cache of at most 64
+convolutions, each of which oneDNN compiles for one shape (docs/notes/speed.md)."""
 
 _WITHOUT_DOCSTRINGS = "Python removed the help of flags and arguments (-OO); start Python without -OO."
 

@@ -54,7 +54,7 @@ def bar() -> Generator[Show, None, None]:
 
 @contextmanager
 def while_readable(shown: AbstractContextManager[Show]) -> Generator[Show, None, None]:
-    """Show progress as long as the output can be written; a run continues when its terminal or its reader has closed."""
+    """Show progress as long as the output can be written; a run continues when its terminal or reader has closed."""
     show = shown.__enter__()
 
     def show_or_not(report: "Report") -> None:

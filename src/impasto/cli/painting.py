@@ -102,7 +102,7 @@ def load_weights(name: str, *, shown: bool) -> "Weights":
         shown: Whether to draw a bar while they are downloaded.
 
     Returns:
-        The weights, on the CPU.
+        The weights.
 
     Raises:
         WeightsError: the weights are missing or damaged.

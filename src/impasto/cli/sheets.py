@@ -46,12 +46,12 @@ def paint(
     Args:
         content: The photograph of all pictures.
         sheets: The sheets to paint.
-        runtime: How to compute.
+        runtime: The options of how to compute.
         overwrite: Whether existing files may be replaced.
         quiet: Whether to print nothing but errors.
 
     Raises:
-        InputError: a picture or a sheet cannot be made or saved as asked; nothing has been painted then.
+        InputError: a picture or a sheet cannot be painted or saved; then nothing has been painted.
         RunError: a file could not be written, or a loss was not finite; the sheets hold the best pictures so far.
 
     """

@@ -39,8 +39,8 @@ Seamless = Literal["none", "x", "y", "both"]
 """The opposite edges of the picture that meet: left and right (x), top and bottom (y), or both pairs."""
 
 MaskSpread = Literal["simple", "all", "inside"]
-"""How a mask is brought to the units of a layer. simple: a unit counts by the fraction of its pixels that is inside; all:
-it counts fully if its receptive field touches the inside; inside: it counts only if its receptive field is inside."""
+"""How a mask selects the units of a layer. simple: a unit counts by the fraction of its pixels that is inside; all: it
+counts fully if its receptive field touches the inside; inside: it counts only if its receptive field is inside."""
 
 DistanceName = Literal["gram", "moments", "covariance", "wasserstein"]
 """The distances between two images' features at a layer that the style loss can add up."""
@@ -48,14 +48,14 @@ DistanceName = Literal["gram", "moments", "covariance", "wasserstein"]
 Variation = Literal["mean-squares", "half-squares", "absolute", "nine-point"]
 """The formula of total variation, from the differences dx and dy of neighboring pixels.
 
-In this order: mean(dx² + dy²); ½ Σ (dx² + dy²), as in jcjohnson/neural-style; Σ (|dx| + |dy|), as in neural-style-pt; and
-a mean that includes diagonal neighbors, as in crowsonkb/style-transfer-pytorch. Sums grow with the picture."""
+In this order: mean(dx² + dy²); ½ Σ (dx² + dy²), as in jcjohnson/neural-style; Σ (|dx| + |dy|), as in neural-style-pt;
+and a mean that includes diagonal neighbors, as in crowsonkb/style-transfer-pytorch. Sums grow with the picture."""
 
 Pooling = Literal["max", "average", "l2"]
 """The result of 2 × 2 pooling: the largest of four units, their mean, or the root of the sum of their squares."""
 
 Padding = Literal["zeros", "replicate", "reflect", "replicate-first"]
-"""The values beyond the border of a convolution; replicate-first replicates in the first layer and has zeros in others."""
+"""The values beyond the border of a convolution; replicate-first has zeros in all layers but the first."""
 
 OptimizerName = Literal["lbfgs", "adam"]
 """The algorithm that changes the pixels."""

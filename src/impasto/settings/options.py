@@ -36,7 +36,7 @@ class Option(NamedTuple):
     commands: Collection[Command]
     """The commands that have a flag for the option."""
     separator: str
-    """The character between several values of the option in one text: a slash if a value may contain commas, else a comma."""
+    """The character between several values in one text: a slash if a value may contain commas, else a comma."""
 
 
 class Options(BaseModel):
@@ -55,7 +55,7 @@ class Options(BaseModel):
 
     @classmethod
     def options(cls) -> Iterator[Option]:
-        """List the options in the order of their definitions; fields declared without `option` are left out."""
+        """List the options in the order of their definitions, without the fields that `option` did not declare."""
         for name, field in cls.model_fields.items():
             tags = cast("dict[str, Any] | None", field.json_schema_extra)
             if tags is None:

@@ -80,7 +80,7 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
     "spst": Preset(
-        "Scaling Painting Style Transfer (Galerne et al. 2024): means and deviations in addition to the notebook's Gram "
+        "Scaling Painting Style Transfer (Galerne et al. 2024): means and deviations, with the notebook's Gram "
         "matrices, a third of the evaluations at each larger size.",
         {
             **_NOTEBOOK,

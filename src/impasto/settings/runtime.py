@@ -50,8 +50,8 @@ class Runtime(Options):
     winograd: Literal["auto", Winograd] = option(
         "auto",
         "Machine",
-        "Winograd's algorithm, with fewer multiplications and more rounding: in one dimension (lines) or, in float32, two "
-        "(tiles); auto measures which is fastest.",
+        "Winograd's algorithm, with fewer multiplications and more rounding: in one dimension (lines) or, in float32, "
+        "in two (tiles); auto measures which is fastest.",
         commands=EVERY_COMMAND,
     )
     threads: int = option(
