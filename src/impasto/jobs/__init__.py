@@ -7,6 +7,6 @@
     outputs     names and checks the files that a job writes
     sheets      labeled sheets of many pictures, painted one after another
 
-It knows no terminal, no browser and no cluster, prints nothing, and ends no process; the command does. It may import `recipes`,
-`reports`, `transfer` and what is below.
+It knows no terminal, no browser and no cluster, prints nothing, and ends no process; the command does that. It may
+import `recipes`, `reports`, `transfer` and the packages below them.
 """

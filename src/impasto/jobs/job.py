@@ -74,7 +74,7 @@ class StyleSource(Options):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE`; the path of an existing file may contain any characters.
+        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE`; the path of an existing file may hold such words.
 
         Raises:
             InputError: an option of the style is unknown, given twice, or its value is not accepted.
@@ -144,7 +144,7 @@ _UNKNOWN = re.compile(r",(\w+)=")
 
 
 def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Split the text of a style into its path and its options, at the last point where the first part is a file's path."""
+    """Split the text of a style into its path and its options; the path is the longest one of an existing file."""
     pieces = _BOUNDARY.split(text)
     count = next((n for n in range(len(pieces), 0, -1) if exists(",".join(pieces[:n]))), 1)
     path, words = ",".join(pieces[:count]), [_word(piece) for piece in pieces[count:]]

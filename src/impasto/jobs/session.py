@@ -4,8 +4,8 @@
     for event in session:
         print(event.as_dict())
 
-A session starts no thread. Requests (`cancel`, `pause`, `resume`) may come from any thread or from a signal handler; the
-session obeys them after the current evaluation.
+A session starts no thread. Requests (`cancel`, `pause`, `resume`) may come from any thread or from a signal handler;
+the session obeys them after the current evaluation.
 """
 
 import math
@@ -37,8 +37,8 @@ class Session:
 
     Args:
         job: The job.
-        load: A function that returns the weights of a name that `Settings.weights` accepts. Several sessions may use one
-            function that caches the weights.
+        load: A function that returns the weights of a name that `Settings.weights` accepts. Several sessions may share
+            one that caches the weights.
         forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square.
         preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
 
@@ -192,7 +192,7 @@ class Session:
             raise WriteError(f"{error} {self._rescue(run)}") from error
         events: list[Event] = [Saved(output, "picture")]
         if job.plot is not None and run.history:
-            from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, for those who plot)
+            from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
             plot_losses(run.history, job.plot, overwrite=job.overwrite)
             events.append(Saved(job.plot, "plot"))
@@ -212,7 +212,7 @@ class Session:
         return f"Interrupted after {count} evaluations; the picture so far is in {self.job.output}; {later}."
 
     def _rescue(self, run: Run) -> str:
-        """Save a checkpoint, and return a sentence about it; several processes cannot save one now, but have an earlier one."""
+        """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
         try:
             if self._group.size > 1:
                 return f"The last checkpoint is {self.job.checkpoint}."

@@ -87,7 +87,8 @@ def paint(
         load: A function that returns the weights of a name that `Settings.weights` accepts.
 
     Yields:
-        `Evaluated`, with the stages of all runs counted as those of one run; `Painted` after each picture; `Saved` for each sheet at the end.
+        `Evaluated`, with the stages of all runs counted as those of one run; `Painted` after each picture; `Saved` for
+        each sheet at the end.
 
     Raises:
         InputError: a picture or a sheet cannot be painted or saved; then nothing has been painted.

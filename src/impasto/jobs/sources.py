@@ -44,7 +44,7 @@ def open_job(job: Job) -> Opened:
 
     """
 
-    @cache  # styles of the same region need the same mask object
+    @cache  # styles of the same region get the same mask
     def mask(source: str | None) -> Mask | None:
         return None if source is None else Mask.open(source, allow_large=job.allow_large)
 

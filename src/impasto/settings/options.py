@@ -73,7 +73,7 @@ class Options(BaseModel):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read the JSON that `model_dump_json` wrote; bytes are UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+        """Read the JSON of `model_dump_json`; bytes are UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
         Raises:
             SettingsError: the text is not a JSON object, or an option's name or value in it is not accepted.

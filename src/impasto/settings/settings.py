@@ -121,7 +121,8 @@ class Settings(Options):
         "mean-squares",
         "Objective",
         "Formula of total variation: a mean of squares; half their sum, as in jcjohnson/neural-style; a sum of "
-        "absolute differences, as in neural-style-pt; or a mean with diagonals, as in crowsonkb/style-transfer-pytorch.",
+        "absolute differences, as in neural-style-pt; or a mean with diagonals, as in "
+        "crowsonkb/style-transfer-pytorch.",
     )
     range_weight: float = option(
         0.002,
