@@ -94,7 +94,7 @@ def measure(
     keep: Mask | None = None,
     weights: Weights | None = None,
 ) -> Metrics:
-    """Measure a picture that was painted from a content and a style image, in float32 unless the runtime says otherwise.
+    """Measure a picture that was painted from a content and a style image, in float32 unless `runtime` has a dtype.
 
     The losses are those of the last stage of a run with these settings: with its colors, masks, normalization and color
     profile. The other measures use VGG-19 with max pooling, whatever the settings say of the network, so that pictures
@@ -102,8 +102,8 @@ def measure(
 
     Args:
         content: The photograph, of any size; it is resized to the result's size.
-        style: The painting, perhaps with a scale, a mask and a region; it is resized as in a run that paints a picture of
-            the result's size.
+        style: The painting, perhaps with a scale, a mask and a region; it is resized as in a run that paints a picture
+            of the result's size.
         result: The painted picture, from impasto or another program; its short side has at least 32 pixels, and its
             proportions differ from the content's by at most 5 %.
         settings: The options of the objective; `size` is replaced by the size of the result.
