@@ -327,7 +327,9 @@ def test_a_dry_run_prints_the_plan_and_paints_nothing(paint, files):
     assert lines[0].split() == ["stage", "pixels", "evaluations", "tiles", "history", "memory", "work"]
     assert lines[1].split()[:4] == ["1", "171", "×", "128"]
     assert " 7 in float32 " in lines[2]
-    assert re.fullmatch(r"About \d+\.\d\d GB, \d+\.\d\d GB of it before the first stage, and 0:\d\d in time\.", lines[3])
+    assert re.fullmatch(
+        r"About \d+\.\d\d GB, \d+\.\d\d GB of it before the first stage, and 0:\d\d in time\.", lines[3]
+    )
     assert not (files / "out.png").exists()
 
 

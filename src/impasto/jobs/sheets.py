@@ -146,10 +146,13 @@ def _check(sheets: Sequence[Sheet], *, overwrite: bool) -> None:
 
 def _check_file(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that could not be written, in a folder that exists or can be made."""
-    if files.exists(path.parent):
-        files.check_output(path, overwrite=overwrite)
+    folder = path.parent
+    if not files.exists(folder):
+        _check_file(folder, overwrite=False)
+    elif not folder.is_dir():
+        raise InputError(f"{folder} exists already and is not a folder; name another folder.")
     else:
-        _check_file(path.parent, overwrite=False)
+        files.check_output(path, overwrite=overwrite)
 
 
 def _save(sheet: Sheet, panel: Panel, result: Result, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
