@@ -1,7 +1,7 @@
-"""Paths that a user names, and how a file appears there: whole or not at all. Knows nothing of what is in a file.
+"""Paths that a user names, and files that appear complete or not at all, whatever they contain.
 
-Every path that a user gives goes through this module: a name that is too long, a folder that may not be opened, a link
-that leads nowhere and an output that is an input end in one sentence here.
+Every path that a user gives is checked here. A name that is too long, a folder that may not be opened, a link that
+leads nowhere and an output that is also an input are refused in one sentence.
 """
 
 import os
@@ -16,14 +16,14 @@ from impasto.errors import InputError, WriteError
 __all__ = ["beside", "check_output", "exists", "is_same", "reason", "whole"]
 
 MAX_NAME_BYTES = 255
-"""Bytes of a file's name that every usual file system accepts."""
+"""The most bytes in the name of a file that all common file systems accept."""
 
 _MAX_SUFFIX_BYTES = 16
-"""Bytes of a suffix that a temporary file takes over; a longer one names no kind of file."""
+"""The most bytes in a suffix that names a format; the suffixes of image files have at most five."""
 
 
 def reason(error: OSError) -> str:
-    """Say in the system's own words what went wrong, without the number and the path."""
+    """Return the system's own words for an error, without its number and its path."""
     return (error.strerror or str(error)).lower()
 
 
@@ -41,19 +41,33 @@ def exists(path: str | Path) -> bool:
 
 
 def is_same(one: str | Path, other: str | Path) -> bool:
-    """Return whether two paths lead to one file, through links too; False where one of them does not exist."""
+    """Return whether two paths lead to the same file.
+
+    Args:
+        one: A path; links are followed.
+        other: Another path; links are followed.
+
+    Returns:
+        Whether both are the same file; False if one of them does not exist.
+
+    """
     with suppress(OSError, ValueError):
         return Path(one).samefile(other)
     return False
 
 
 def beside(path: Path, ending: str, *, before_suffix: bool = False) -> Path:
-    """Return the path of a file that belongs to another: its name with an ending, cut to what a file system accepts.
+    """Return the path of a file in the same folder whose name is that of another file and an ending.
+
+    A name that is too long for a file system is cut before the ending.
 
     Args:
         path: The other file.
-        ending: What is added to its name, such as `.checkpoint`.
-        before_suffix: Whether it is added before the suffix: `picture-00050.png`.
+        ending: The text that is added to its name, such as `.checkpoint`.
+        before_suffix: Whether the ending is added before the suffix: `picture-00050.png`.
+
+    Returns:
+        The path.
 
     Raises:
         InputError: `path` has no name, such as `.` or `/`.
@@ -62,22 +76,22 @@ def beside(path: Path, ending: str, *, before_suffix: bool = False) -> Path:
     if not path.name:
         raise InputError(f"{str(path)!r} is a folder; name a file in it, such as {path / 'picture.png'}.")
     stem, suffix = (path.stem, ending + _suffix(path)) if before_suffix else (path.name, ending)
-    room = MAX_NAME_BYTES - len(os.fsencode(suffix))
-    while len(os.fsencode(stem)) > room:
+    max_stem_bytes = MAX_NAME_BYTES - len(os.fsencode(suffix))
+    while len(os.fsencode(stem)) > max_stem_bytes:
         stem = stem[:-1]
     return path.with_name(stem + suffix)
 
 
 def check_output(path: str | Path, *, overwrite: bool = False, inputs: Iterable[str | Path] = ()) -> Path:
-    """Return `path` if a file may be written there, before any work is done for it.
+    """Return `path` if a file may be written there; it is checked before any work begins.
 
     Args:
         path: Where the file is to appear; a link is followed.
-        overwrite: Whether a file that is there may be replaced.
+        overwrite: Whether an existing file may be replaced.
         inputs: Files that the work reads, none of which may be replaced.
 
     Raises:
-        InputError: something is there and `overwrite` is false, it is a folder or one of the inputs, or its folder is
+        InputError: the file exists and `overwrite` is false, it is a folder or one of the inputs, or its folder is
             missing or read-only.
 
     """
@@ -90,17 +104,21 @@ def check_output(path: str | Path, *, overwrite: bool = False, inputs: Iterable[
 
 @contextmanager
 def whole(path: str | Path, *, overwrite: bool = False) -> Generator[Path, None, None]:
-    """Yield a temporary path beside `path`; at the end it is flushed to disk and renamed, on any error removed.
+    """Yield a temporary path in the folder of `path`, and rename the file there to `path` at the end.
 
-    The temporary name ends as `path` does, so that a writer which looks at the suffix sees the right one. Where `path`
-    is a link, the file that it leads to is written and the link stays.
+    The file is flushed to disk before it is renamed, and removed on any error. The temporary name has the suffix of
+    `path`, since writers choose the format by it. If `path` is a link, the file that it leads to is replaced and the
+    link is unchanged.
 
     Args:
         path: Where the file is to appear.
-        overwrite: Whether a file that is there may be replaced.
+        overwrite: Whether an existing file may be replaced.
+
+    Yields:
+        The temporary path; the block has to write a file there.
 
     Raises:
-        InputError: as `check_output`.
+        InputError: no file may be written at `path`: see `check_output`.
         WriteError: the system refused while writing (full disk, lost folder).
 
     """
@@ -121,7 +139,7 @@ def whole(path: str | Path, *, overwrite: bool = False) -> Generator[Path, None,
 
 
 def _checked(path: Path, *, overwrite: bool, inputs: Iterable[str | Path]) -> Path:
-    """Return `path`, or refuse it with an InputError; other errors are the system's."""
+    """Return `path`, or raise an InputError if no file may be written there; the system's errors pass through."""
     target = _followed(path)
     there, folder = _status(target), target.parent
     if there is not None and stat.S_ISDIR(there.st_mode):
@@ -141,17 +159,17 @@ def _checked(path: Path, *, overwrite: bool, inputs: Iterable[str | Path]) -> Pa
 
 
 def _suffix(path: Path) -> str:
-    """Return the suffix of a path, or nothing where it is too long to name a kind of file."""
+    """Return the suffix of a path, or nothing if it is too long to name a format."""
     return path.suffix if len(os.fsencode(path.suffix)) <= _MAX_SUFFIX_BYTES else ""
 
 
 def _followed(path: Path) -> Path:
-    """Return the path of the file that a link leads to, or `path` where it is no link."""
+    """Return the path of the file that a link leads to, or `path` if it is no link."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Return the system's record of a file, or None where there is none."""
+    """Return the system's record of a file, or None if the file does not exist."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -159,5 +177,5 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _why(error: OSError | ValueError) -> str:
-    """Say why a path cannot be used; a ValueError is a zero byte in it."""
+    """Return why a path cannot be used; a ValueError means that it holds a zero byte."""
     return reason(error) if isinstance(error, OSError) else "it holds a zero byte"

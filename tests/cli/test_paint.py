@@ -157,10 +157,10 @@ def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypat
         patch.setattr(Picture, "save", full)
         code, _, err = paint()
     assert code == 1
-    assert f"no space left on device; nothing was left there. The run is saved in {files / 'out.png.checkpoint'}" in err
+    assert f"no space left on device; nothing was left there. A checkpoint is in {files / 'out.png.checkpoint'}" in err
     code, out, _ = paint()
     assert code == 0
-    assert out.startswith("going on after 4 evaluations")
+    assert out.startswith("continuing after 4 evaluations")
     assert (files / "out.png").exists()
     assert not (files / "out.png.checkpoint").exists()
 
@@ -175,11 +175,11 @@ def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files,
         code, _, err = paint()
     assert code == 1
     assert "out.png exists already" in err
-    assert f"The run is saved in {files / 'out.png.checkpoint'}" in err
+    assert f"A checkpoint is in {files / 'out.png.checkpoint'}" in err
     assert paint()[0] == 2
     assert (files / "out.png").read_bytes() == b"precious"
     (files / "out.png").unlink()
-    assert paint()[1].startswith("going on after 4 evaluations")
+    assert paint()[1].startswith("continuing after 4 evaluations")
 
 
 def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
@@ -327,7 +327,9 @@ def test_a_dry_run_prints_the_plan_and_paints_nothing(paint, files):
     assert lines[0].split() == ["stage", "pixels", "evaluations", "tiles", "history", "memory", "work"]
     assert lines[1].split()[:4] == ["1", "171", "×", "128"]
     assert " 7 in float32 " in lines[2]
-    assert re.fullmatch(r"About \d+\.\d\d GB, \d+\.\d\d GB of it without any stage, and 0:\d\d in time\.", lines[3])
+    assert re.fullmatch(
+        r"About \d+\.\d\d GB, \d+\.\d\d GB of it before the first stage, and 0:\d\d in time\.", lines[3]
+    )
     assert not (files / "out.png").exists()
 
 
@@ -398,7 +400,7 @@ def test_a_style_has_words_of_its_own(paint, files):
     [
         ("style.jpg,weight=much", "a style's weight cannot be much; it takes a number, at least 0."),
         ("style.jpg,weight=-1", "a style's weight cannot be -1; it takes a number, at least 0."),
-        ("style.jpg,wieght=1", "a style has no wieght; what can be said of it is weight, scale, mask, region."),
+        ("style.jpg,wieght=1", "a style has no option wieght; its options are weight, scale, mask, region."),
         ("style.jpg,region=content.png#00ff00", "has the color #00ff00"),
         ("style.jpg,region=style.jpg", "is not the shape of the picture"),
         ("missing.jpg,scale=2", "missing.jpg cannot be read"),

@@ -93,12 +93,12 @@ def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
         after(process, chance.randrange(1, EVALUATIONS - 5))
         process.send_signal(number)
         _, err = end(process, 128 + number)
-        assert f"the picture so far is in {files / 'out.png'}; start the same command again to go on" in err
+        assert f"the picture so far is in {files / 'out.png'}; start the same command again to continue" in err
         assert err.count("\n") == 1
         assert Picture.open(files / "out.png").width in {171, 256}
         code, out, _ = paint()
         assert code == 0
-        assert out.startswith("going on after ")
+        assert out.startswith("continuing after ")
         assert (files / "out.png").read_bytes() == expected
         (files / "out.png").unlink()
         assert not list(files.glob("*.checkpoint"))

@@ -145,7 +145,7 @@ def test_several_paintings_presets_and_settings_files_are_taken_as_by_paint(comm
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "no option has several values; give one of them some"),
+        ((), "no option has several values; give one of them several"),
         (("--style-weight", "10"), "no option has several values"),
         (("--threads", "1,2"), "no option has several values"),
         (("--style-weight", "10,much"), "style_weight cannot be much; it takes a number, at least 0."),
@@ -224,7 +224,7 @@ def test_ctrl_c_leaves_what_is_painted_so_far_on_the_sheet(sweep, files, monkeyp
     interrupt_after(monkeypatch, 12)  # five for each picture: four evaluations, and the end
     code, _, err = sweep(*GRID, "--folder", files / "parts", "--quiet")
     assert code == 130
-    assert f"Interrupted after 2 of 6 pictures; what is painted so far is in {files / 'sheet.png'}." in err
+    assert f"Interrupted after 2 of 6 pictures; the pictures so far are in {files / 'sheet.png'}." in err
     whole, sheet = Picture.open(files / "whole.png"), Picture.open(files / "sheet.png")
     names = sorted(path.name for path in (files / "parts").iterdir())
     assert names == ["style_weight-10--style_scale-0.5.png", "style_weight-10--style_scale-1.png"]

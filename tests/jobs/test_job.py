@@ -80,8 +80,8 @@ def test_words_of_a_style_are_read_after_the_path_of_a_file_that_exists(tmp_path
     ("text", "sentence"),
     [
         ("a.jpg,weight=0,5", "a style's weight cannot be 0,5; it takes a number, at least 0."),
-        ("a.jpg,wieght=1", "a style has no wieght; what can be said of it is weight, scale, mask, region."),
-        ("a.jpg,region=m.png,colour=3", "a style has no colour;"),
+        ("a.jpg,wieght=1", "a style has no option wieght; its options are weight, scale, mask, region."),
+        ("a.jpg,region=m.png,colour=3", "a style has no option colour;"),
         ("a.jpg,weight=1,weight=2", "a style has one weight, not both 1 and 2; give it once."),
         ("a.jpg,scale=nan", "a style's scale cannot be nan"),
         ("星" * 100 + ".jpg,weight=2", "cannot be looked for: file name too long"),

@@ -161,7 +161,7 @@ def test_a_picture_that_cannot_be_saved_leaves_a_checkpoint(job, files, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(Picture, "save", full)
-        with pytest.raises(WriteError, match="no space left on device. The run is saved in"):
+        with pytest.raises(WriteError, match="no space left on device. A checkpoint is in"):
             list(Session(job()))
     assert next(iter(Session(job()))).kind == "resumed"
 

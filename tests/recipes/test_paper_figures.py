@@ -8,7 +8,8 @@ from conftest import note
 from impasto import Picture, Runtime, StyleTransfer
 from impasto.layers import LAYERS
 from impasto.planning.plan import Size
-from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments, Panel, weighed
+from impasto.recipes.panel import Panel
+from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments, weighed
 from tiny import tiny_weights
 
 QUICK = (("--size", "64"), ("--iterations", "1"), ("--dtype", "float32"), ("--winograd", "off"), ("--threads", "1"))

@@ -34,7 +34,10 @@ LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 
         ({"style_layers": "conv1_1:much"}, "style_layers cannot be much"),
         ({"style_layers": 3}, "style_layers cannot be 3"),
         ({"style_layers": []}, "VGG-19 layers"),
-        ({"style_loss": "gram,covariances"}, "it takes gram, moments, covariance and wasserstein, with weights"),
+        (
+            {"style_loss": "gram,covariances"},
+            "it takes gram, moments, covariance and wasserstein, perhaps with weights",
+        ),
         ({"style_loss": "gram:0"}, "style_loss has no weight above 0"),
         ({"normalize": "perhaps"}, "it takes true or false"),
         ({"sise": 256}, "there is no option sise; size is the nearest"),
@@ -58,7 +61,7 @@ def test_memory_is_a_number_with_a_unit(memory, number):
 
 @pytest.mark.parametrize("memory", ["4", 4, "much", "-1GB", "4TB", "", "0GB", "0.0MB"])
 def test_memory_without_a_unit_or_of_no_size_is_refused(memory):
-    with pytest.raises(SettingsError, match="it takes auto, or a size above 0 such as 4GB or 800MB"):
+    with pytest.raises(SettingsError, match="it takes auto, or an amount above 0 such as 4GB or 800MB"):
         Runtime(memory=memory)
 
 

@@ -1,4 +1,4 @@
-"""The command `impasto`: words in, words and exit codes out. All printing and exiting of the project is here."""
+"""The command `impasto`: it reads flags, prints, and ends with an exit code. No other package prints or exits."""
 
 import io
 import os
@@ -20,10 +20,10 @@ from impasto.errors import ImpastoError, InputError, out_of_memory_as
 __all__ = ["TORCH_ENVIRONMENT", "app", "main"]
 
 TORCH_ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
-"""Variables for torch, which is not loaded yet: memory in large pages, and room for few of the convolutions that are
-compiled for one shape each (docs/notes/speed.md)."""
+"""Environment variables of torch, set before it is loaded: memory in large pages, and a cache of at most 64
+convolutions, each of which oneDNN compiles for one shape (docs/notes/speed.md)."""
 
-_WITHOUT_DOCSTRINGS = "Python removed the help of flags and arguments (-OO); start it without that."
+_WITHOUT_DOCSTRINGS = "Python removed the help of flags and arguments (-OO); start Python without -OO."
 
 app = App(
     name="impasto",
@@ -32,8 +32,8 @@ app = App(
     result_action="return_value",
     help_format="plaintext",
     help_epilogue=_WITHOUT_DOCSTRINGS if sys.flags.optimize > 1 else None,
-    default_parameter=Parameter(allow_repeating=True),  # scripts append flags: the last one counts
-    suppress_keyboard_interrupt=False,  # `main` has words for it
+    default_parameter=Parameter(allow_repeating=True),  # scripts append flags: the last value counts
+    suppress_keyboard_interrupt=False,  # `main` prints a sentence
 )
 app.command(paint)
 app.command(demo)
@@ -66,7 +66,7 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 
 def _end(code: int, sentence: str) -> None:
-    """Say one sentence on standard error and exit; of several processes, one says what is wrong with the input."""
+    """Print one sentence on standard error and exit; only the lead process prints what is wrong with the input."""
     if code == 1 or launcher.is_lead():
         print(f"impasto: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
     sys.exit(code)

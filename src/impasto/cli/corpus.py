@@ -1,7 +1,7 @@
-"""A table of what is read, left out or refused of the image files in a folder: `scripts/corpus DIR`.
+"""The command `scripts/corpus DIR`: a table that says how impasto reads each image file in a folder.
 
-It is for people who report a file that gives trouble, and for us: a file that ends in neither a picture nor a sentence
-is a mistake of impasto's, and the exit code is then 1.
+The table helps people who report a file with problems. A file that gives neither a picture nor a sentence that refuses
+it is a bug in impasto, and the exit code is then 1.
 """
 
 import sys
@@ -16,41 +16,41 @@ __all__ = ["Row", "main", "rows"]
 
 
 class Row(NamedTuple):
-    """What became of a file."""
+    """The result of opening a file."""
 
     file: str
     outcome: str
     """`read`, `refused` or `failed`."""
     read: str
-    """Size, depth, transparency and colors of what was read."""
+    """Size, bits, transparency and color profile of the picture that was read."""
     said: str
-    """What was left out, or why the file was refused."""
+    """What was left out of the picture, or why the file was refused."""
 
 
 def rows(folder: Path) -> Iterator[Row]:
-    """Open every file below a folder, in the order of their names, and say what became of each."""
+    """Open every file below a folder, in the order of the paths, and yield a row for each."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
         try:
             picture = Picture.open(path, allow_large=True)
         except ImpastoError as error:
             yield Row(name, "refused", "", _without(path, str(error)))
-        except Exception as error:  # whatever it is, the table names it
+        except Exception as error:  # any other error is a bug, which the table names
             yield Row(name, "failed", "", f"{type(error).__name__}: {error}")
         else:
             yield Row(name, "read", _described(picture), " ".join(_without(path, each) for each in picture.remarks))
 
 
 def _described(picture: Picture) -> str:
-    """Say in a few words what a picture is."""
+    """Describe a picture in a few words."""
     parts = [f"{picture.width} × {picture.height}", f"{picture.bits} bits"]
     parts += ["transparency"] if picture.opacity is not None else []
-    parts += ["sRGB" if profiles.is_srgb(picture.profile) else "a profile of its own"]
+    parts += ["sRGB" if profiles.is_srgb(picture.profile) else "another profile"]
     return ", ".join(parts)
 
 
 def _without(path: Path, sentence: str) -> str:
-    """Return a sentence without the path that it begins with."""
+    """Return a sentence without the path at its beginning."""
     return " ".join(sentence.removeprefix(str(path)).split())
 
 
@@ -70,7 +70,7 @@ def main(words: list[str]) -> int:
 
 
 def _print(line: str) -> None:
-    """Print a line, and escape what the terminal has no letters for."""
+    """Print a line; characters that the terminal cannot show are escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 

@@ -1,4 +1,4 @@
-"""What the command says about itself: `info` and `presets`."""
+"""The commands that describe impasto and its presets: `info` and `presets`."""
 
 import platform
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ __all__ = ["info", "presets"]
 
 
 def info(*, flags: InfoFlags = None) -> None:
-    """Show versions, the device and precision chosen, threads, and the weights with their provenance."""
+    """Show versions, the chosen device and precision, the number of threads, and the source of the weights."""
     from impasto.machine import device  # noqa: PLC0415 (torch, for this command only)
     from impasto.network.weights import load_weights  # noqa: PLC0415
 
@@ -38,7 +38,7 @@ def info(*, flags: InfoFlags = None) -> None:
 
 
 def presets() -> None:
-    """List the presets and the options that each of them changes."""
+    """List the presets and the options that each preset changes."""
     rows: list[tuple[str, str]] = []
     for name, preset in PRESETS.items():
         changes = " ".join(f"--{option.replace('_', '-')} {value}" for option, value in preset.changes.items())

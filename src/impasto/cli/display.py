@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on: a bar for people, JSON lines for programs, or nothing."""
+"""The display of a run in progress: a bar for people, JSON lines for programs, or nothing."""
 
 import json
 import os
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from impasto.planning.plan import Plan
     from impasto.transfer.progress import Progress as Report
 
-__all__ = ["Show", "bar", "download", "plan", "records", "remark", "say", "silence", "while_seen"]
+__all__ = ["Show", "bar", "download", "plan", "records", "remark", "say", "silence", "while_readable"]
 
 Show = Callable[["Report"], None]
-"""Shows one evaluation's progress."""
+"""A function that shows the progress of one evaluation."""
 
 
 @contextmanager
@@ -31,29 +31,30 @@ def bar() -> Generator[Show, None, None]:
         BarColumn(),
         TextColumn("{task.completed}/{task.total}  loss {task.fields[loss]:.4g}  {task.fields[left]} left"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", stage="1", loss=float("nan"), left="?", visible=False)
+    progress = Progress(*columns, console=Console(stderr=True))
+    task = progress.add_task("", stage="1", loss=float("nan"), left="?")
 
-        def show(report: "Report") -> None:
-            stage = f"{report.stage}/{report.stages}  {report.width} × {report.height}"
-            progress.update(
-                task,
-                completed=report.evaluation,
-                total=report.evaluations,
-                stage=stage,
-                loss=report.loss,
-                left=clock(report.seconds_left),
-                visible=True,
-            )
-            if report.remark:
-                progress.console.print(report.remark, highlight=False, markup=False)
+    def show(report: "Report") -> None:
+        stage = f"{report.stage}/{report.stages}  {report.width} × {report.height}"
+        progress.update(
+            task,
+            completed=report.evaluation,
+            total=report.evaluations,
+            stage=stage,
+            loss=report.loss,
+            left=clock(report.seconds_left),
+        )
+        progress.start()  # only the first call has an effect
+        if report.remark:
+            progress.console.print(report.remark, highlight=False, markup=False)
 
+    with _stopping(progress):
         yield show
 
 
 @contextmanager
-def while_seen(shown: AbstractContextManager[Show]) -> Generator[Show, None, None]:
-    """Show for as long as someone reads: a run goes on when its terminal, or the program that reads it, is gone."""
+def while_readable(shown: AbstractContextManager[Show]) -> Generator[Show, None, None]:
+    """Show progress as long as the output can be written; a run continues when its terminal or reader has closed."""
     show = shown.__enter__()
 
     def show_or_not(report: "Report") -> None:
@@ -72,7 +73,7 @@ def while_seen(shown: AbstractContextManager[Show]) -> Generator[Show, None, Non
 
 
 def _mute() -> None:
-    """Let what is written to a stream whose other end is gone go nowhere."""
+    """Redirect every standard stream that nobody reads any more to the null device."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -82,19 +83,26 @@ def _mute() -> None:
 
 @contextmanager
 def download(*, shown: bool) -> Generator[Callable[[int, int], None] | None, None, None]:
-    """Draw a bar of megabytes on standard error while weights come in; nothing where nothing is downloaded."""
+    """Draw a bar of megabytes on standard error while weights are downloaded."""
     if not shown:
         yield None
         return
     progress = Progress("downloading", BarColumn(), DownloadColumn(), console=Console(stderr=True))
     task = progress.add_task("")
 
-    def show(done: int, total: int) -> None:
-        progress.start()  # the first time only, so that nothing is drawn where nothing is downloaded
+    def _show(done: int, total: int) -> None:
+        progress.start()  # only the first call has an effect
         progress.update(task, completed=done, total=total or None)
 
+    with _stopping(progress):
+        yield _show
+
+
+@contextmanager
+def _stopping(progress: Progress) -> Generator[None, None, None]:
+    """Stop a bar that was started; a bar that was not started, since there was nothing to show, prints nothing."""
     try:
-        yield show
+        yield
     finally:
         if progress.live.is_started:
             progress.stop()
@@ -102,7 +110,7 @@ def download(*, shown: bool) -> Generator[Callable[[int, int], None] | None, Non
 
 @contextmanager
 def records() -> Generator[Show, None, None]:
-    """Print one JSON record an evaluation on standard output."""
+    """Print one JSON record for each evaluation on standard output."""
 
     def show(report: "Report") -> None:
         print(json.dumps(report.as_dict()), flush=True)  # noqa: T201
@@ -120,11 +128,19 @@ def silence() -> Generator[Show, None, None]:
     yield show
 
 
-_STORAGE = {"bfloat16": "stored in bfloat16", "recomputed": "computed each time"}
+_TARGET_STORAGE = {"bfloat16": "stored in bfloat16", "recomputed": "computed again in each evaluation"}
+"""How the content's features are stored when memory is short, by the value of `Tiling.targets`."""
 
 
 def plan(plan: "Plan", seconds: float, *, has_history: bool) -> None:
-    """Print what a run will do: its stages, how each fits into memory, and how much memory and time it will take."""
+    """Print the plan of a run: its stages, how each fits into memory, and how much memory and time the run will take.
+
+    Args:
+        plan: The plan.
+        seconds: The predicted time of the run, in seconds.
+        has_history: Whether the optimizer has a history, which the table then shows.
+
+    """
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("stage", "pixels", "evaluations", "tiles", "history", "memory", "work"):
         table.add_column(name, justify="left" if name in {"tiles", "history"} else "right")
@@ -140,13 +156,15 @@ def plan(plan: "Plan", seconds: float, *, has_history: bool) -> None:
     console.print(table)
     for number, stage in enumerate(plan.stages, start=1):
         if stage.layout.tiling.targets != "stored":
-            console.print(f"In stage {number} the content's features are {_STORAGE[stage.layout.tiling.targets]}.")
-    gigabytes = f"{plan.bytes / 1e9:.2f} GB, {plan.baseline / 1e9:.2f} GB of it without any stage"
+            console.print(
+                f"In stage {number} the content's features are {_TARGET_STORAGE[stage.layout.tiling.targets]}."
+            )
+    gigabytes = f"{plan.bytes / 1e9:.2f} GB, {plan.baseline / 1e9:.2f} GB of it before the first stage"
     console.print(f"About {gigabytes}, and {clock(seconds)} in time.")
 
 
 def say(sentence: str) -> None:
-    """Print one line on standard output, if anyone reads it."""
+    """Print one line on standard output; nothing happens if nobody reads the output any more."""
     try:
         print(sentence, flush=True)  # noqa: T201
     except OSError:
@@ -154,5 +172,5 @@ def say(sentence: str) -> None:
 
 
 def remark(sentence: str) -> None:
-    """Print one line on standard error: what the command did that was not asked for."""
+    """Print one line on standard error about something that the user did not ask for."""
     print(f"impasto: {sentence}", file=sys.stderr)  # noqa: T201

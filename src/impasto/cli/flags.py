@@ -1,4 +1,4 @@
-"""Flags made from the options of Settings and Runtime; each option says itself which commands have a flag for it."""
+"""Flags, made from the options of Settings, Runtime and Job; each option names the commands that have its flag."""
 
 import dataclasses
 import json
@@ -37,13 +37,14 @@ def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
 
 
 def _flags(command: Command, options: Sequence[Option] = _OPTIONS, *, several: bool = False) -> Any:
-    """Make a parameter that unfolds into the flags of a command: texts, which the models check, or None.
+    """Return the type of a parameter that cyclopts unfolds into the flags of a command.
 
-    With `several`, a switch takes a text, too, so that each option can be given several values.
+    Each flag is a text, which the models check, or None. With `several`, a switch also takes a text, so that it can be
+    given several values.
     """
     fields = [_field(option, several=several) for option in options if command in option.commands]
     given = dataclasses.make_dataclass("Given", fields, kw_only=True, frozen=True)
-    given.__module__ = __name__  # make_dataclass says "types", which cyclopts takes for a builtin and does not unfold
+    given.__module__ = __name__  # cyclopts does not unfold a class of the module "types", make_dataclass's default
     return Annotated[given | None, Parameter(name="*")]
 
 
@@ -56,12 +57,11 @@ else:
     MeasureFlags = _flags("measure")
     FiguresFlags = _flags("figures")
     InfoFlags = _flags("info")
-"""The flags of each command, as its options say; `Flags` and `OutputFlags` are those of all commands that paint one
-picture."""
+"""The flags of each command; `Flags` and `OutputFlags` are the flags of all commands that paint one picture."""
 
 
 def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:
-    """Return the options: the defaults, changed by a settings file, then by a preset, then by flags.
+    """Return the default options, changed by a settings file, then by a preset, then by flags.
 
     Args:
         flags: The command's flags, each a text or None; None for no flags.
@@ -69,7 +69,7 @@ def choose(flags: object, preset_name: str | None = None, source: Path | None = 
         source: A JSON file, or a picture with settings in its metadata.
 
     Returns:
-        What the picture will be, and how it is computed.
+        The settings and the runtime.
 
     Raises:
         SettingsError: a name or value is not accepted, or the file holds no settings.
@@ -84,7 +84,7 @@ def choose(flags: object, preset_name: str | None = None, source: Path | None = 
 
 
 def given_flags(flags: object) -> dict[str, Any]:
-    """Return the flags that were given, by the names of their options."""
+    """Return the values of the flags that were given, by the names of the options."""
     return {} if flags is None else {name: value for name, value in vars(flags).items() if value is not None}
 
 

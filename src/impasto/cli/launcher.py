@@ -1,4 +1,4 @@
-"""One run in several processes of this machine: the same command, started once for each."""
+"""A run in several processes of this machine: the same command is started once for each process."""
 
 import math
 import os
@@ -13,27 +13,28 @@ from impasto.errors import RunError
 __all__ = ["is_lead", "launch", "launched"]
 
 GRACE_SECONDS = 20.0
-"""Time in which processes that lost another one may save what they have."""
+"""Seconds that the other processes have to save the picture and a checkpoint after one process has failed."""
 
 POLL_SECONDS = 0.1
-"""Time between two looks at the processes."""
+"""Seconds from one check of the processes to the next."""
 
 
 def is_lead() -> bool:
-    """Tell whether this process is the one that speaks and writes."""
+    """Return whether this process is the one that prints and writes files."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def launched() -> bool:
-    """Tell whether this process was started as one of several, here or by torchrun."""
+    """Return whether this process was started as one of several, here or by torchrun."""
     return "RANK" in os.environ
 
 
 def launch(count: int) -> None:
-    """Run this very command in `count` processes, and wait for them.
+    """Run this command in `count` processes, and wait until all of them end.
 
     Raises:
-        RunError: one of them ended before its time; the others have been stopped.
+        RunError: a process was ended by a signal; the other processes have been stopped.
+        SystemExit: a process failed and has printed why.
 
     """
     with socket.socket() as listener:
@@ -44,7 +45,7 @@ def launch(count: int) -> None:
     children = [
         subprocess.Popen(  # noqa: S603 (this command itself)
             command,
-            start_new_session=True,  # the terminal's signals come here alone
+            start_new_session=True,  # only this process gets the terminal's signals
             env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(count)},
         )
         for rank in range(count)
@@ -57,7 +58,7 @@ def launch(count: int) -> None:
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until all are done, or until one failed and the others have had time to end; hand a signal on to them."""
+    """Wait until all processes end, at most `GRACE_SECONDS` after one failed; forward the first signal to them."""
     last = math.inf
     told = False
     with signals.graceful() as ended:
@@ -74,9 +75,9 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> None:
         signal = -children[killed[0]].returncode
         raise RunError(
             f"process {killed[0] + 1} of {len(children)} was ended by signal {signal}, so the others were stopped; "
-            "what was saved before stands."
+            "files that were saved before are complete."
         )
-    if failed := _failed(children):  # which has said why
+    if failed := _failed(children):  # the process has printed why
         raise SystemExit(failed[0].returncode)
 
 

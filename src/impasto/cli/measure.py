@@ -39,7 +39,7 @@ def measure(
 
     Args:
         content: The photograph that was painted.
-        style: The painting, and what `impasto paint` was told of it: PAINTING,scale=0.5,mask=FILE,region=FILE.
+        style: The painting, with the words that `impasto paint` was given: PAINTING,scale=0.5,mask=FILE,region=FILE.
         result: The picture to measure, painted by impasto or by anything else.
         keep: A mask, FILE or FILE#ff0000, of what stayed as it is in the photograph.
         as_json: Print one JSON object on standard output, for programs.
@@ -86,7 +86,7 @@ def _show(found: "Metrics") -> None:
 
 
 def _rows(found: "Metrics") -> Iterator[tuple[str, float, str, str]]:
-    """List each number: its name, the number, which way is better, and what it says."""
+    """List for each number its name, its value, which values are better, and what it measures."""
     yield "loss", found.loss, "lower", "content and style together"
     yield "content", found.content, "lower", "near the photograph"
     yield "style", found.style, "lower", "near the painting"

@@ -34,19 +34,21 @@ def paint(
 
     Args:
         content: The photograph: a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.
-        style: The painting, and if you like what of it and where: PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE.
-            A mask says which part of the painting counts, a region which part of the picture it paints: a grayscale
-            image, white inside, or the pixels of a color of an image of labels, FILE#ff0000.
-        styles: More paintings, each blended with those of its region; without a region it paints what no other claims.
+        style: The painting, perhaps with a weight, a scale, a mask and a region:
+            PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE. A mask says which part of the painting counts, a region
+            which part of the picture it paints. Both are a grayscale image, white inside, or the pixels of one color
+            of an image of labels, FILE#ff0000.
+        styles: More paintings. Paintings of one region are blended; a painting without a region paints all pixels that
+            are in no region.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file.
         initial: A picture to start from, in place of what --init says.
         keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph.
-        paper: Paint as large as fits on paper, at --dpi or else 300 pixels an inch: 30x40cm, 8x10in, 200x300mm.
+        paper: Paint as large as fits on paper, at --dpi or else at 300 pixels an inch: 30x40cm, 8x10in, 200x300mm.
         processes: Divide the picture among this many processes of this machine.
         preset: A named set of options; `impasto presets` lists them.
         settings: Options from a JSON file, or from the metadata of a picture painted earlier.
-        files: What is done with files.
-        watch: What to show.
+        files: The flags of output files.
+        watch: The flags of what is shown.
         flags: The options.
 
     """
@@ -81,9 +83,9 @@ def demo(
 
     Args:
         output: Where to save the picture.
-        painting: Save the painting whose style is taken here, too.
-        files: What is done with files.
-        watch: What to show.
+        painting: A file to save the painting in.
+        files: The flags of output files.
+        watch: The flags of what is shown.
         flags: The options.
 
     """
@@ -114,16 +116,16 @@ def texture(
 ) -> None:
     """Paint a texture of any size in the style of a sample, from noise and without a photograph.
 
-    Strokes are as large as in the sample as it is, times --style-scale. Where nothing else is said, options are those
-    of the preset texture.
+    Strokes are as large as in the sample at its own size, times --style-scale. Options that are not given are those of
+    the preset texture.
 
     Args:
-        style: The sample, and if you like what of it: SAMPLE,weight=2,scale=0.5,mask=FILE.
+        style: The sample, perhaps with a weight, a scale and a mask: SAMPLE,weight=2,scale=0.5,mask=FILE.
         styles: More samples, blended with the first.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file.
         shape: Width to height of the texture.
-        files: What is done with files.
-        watch: What to show.
+        files: The flags of output files.
+        watch: The flags of what is shown.
         flags: The options.
 
     """
@@ -143,7 +145,7 @@ def reconstruct(
     watch: Watch | None = None,
     flags: Flags = None,
 ) -> None:
-    """Paint what the layers of --content-layers know of CONTENT, as the preset reconstruction does: without a style.
+    """Paint CONTENT from its features at --content-layers alone, without a style: the preset reconstruction.
 
     Mahendran and Vedaldi, *Understanding Deep Image Representations by Inverting Them*, CVPR 2015; figure 1 of Gatys et
     al. 2016.
@@ -151,8 +153,8 @@ def reconstruct(
     Args:
         content: The photograph.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file.
-        files: What is done with files.
-        watch: What to show.
+        files: The flags of output files.
+        watch: The flags of what is shown.
         flags: The options.
 
     """

@@ -1,4 +1,4 @@
-"""What the painting commands share: their flags for files and display, and a job shown at a terminal."""
+"""The common part of the painting commands: the flags of what is shown, and a job carried out at a terminal."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ Output = Annotated[Path, Parameter(alias="-o")]
 @Parameter(name="*", group=Group("Watching", sort_key=1))
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What to show while a picture is painted."""
+    """Flags of what is shown while a picture is painted."""
 
     json: Annotated[bool, Parameter(negative="")] = False
-    """Print one JSON record an evaluation on standard output, for programs."""
+    """Print one JSON record for each evaluation on standard output, for programs."""
 
     quiet: Annotated[bool, Parameter(negative="")] = False
     """Print nothing but errors."""
@@ -44,28 +44,28 @@ class Watch:
 
     @property
     def is_silent(self) -> bool:
-        """Whether no sentence is printed but errors: asked for, or another process prints them."""
+        """Whether only errors are printed: because of `quiet`, or because another process prints the rest."""
         return self.quiet or not launcher.is_lead()
 
     def progress(self) -> "AbstractContextManager[Show]":
-        """Return what shows each evaluation."""
+        """Return the display of each evaluation."""
         if self.is_silent:
             return display.silence()
         return display.records() if self.json else display.bar()
 
 
 def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> None:
-    """Carry a job out, show what happens, and end with the exit code that it deserves.
+    """Carry a job out, and print its progress and its result.
 
     Args:
         job: What to paint.
-        watch: What to show.
-        processes: Processes of this machine among which the picture is divided.
+        watch: What is shown.
+        processes: The number of processes of this machine that divide the picture among them.
 
     Raises:
         InputError: the job cannot be carried out as it is.
-        RunError: the work failed; what there is of the picture is saved.
-        Interrupted: a signal ended the job early; what there is of the picture is saved.
+        RunError: the work failed; the picture so far is saved.
+        Interrupted: a signal ended the job early; the picture so far is saved.
 
     """
     watch = watch or Watch()
@@ -101,8 +101,11 @@ def load_weights(name: str, *, shown: bool) -> "Weights":
         name: A name or path that `Settings.weights` accepts.
         shown: Whether to draw a bar while they are downloaded.
 
+    Returns:
+        The weights.
+
     Raises:
-        WeightsError: they are missing or damaged.
+        WeightsError: the weights are missing or damaged.
         DownloadError: the network failed.
 
     """
@@ -113,14 +116,14 @@ def load_weights(name: str, *, shown: bool) -> "Weights":
 
 
 def _show_plan(session: "Session", watch: Watch) -> None:
-    """Show what a session says before it begins to paint."""
+    """Show the events of a session up to its plan."""
     from impasto.jobs.events import Planned, Remarked, Resumed  # noqa: PLC0415 (torch)
 
     for event in session:
         if isinstance(event, Remarked) and not watch.is_silent:
             display.remark(event.sentence)
         elif isinstance(event, Resumed) and not (watch.is_silent or watch.json):
-            display.say(f"going on after {event.evaluations} evaluations, from {event.checkpoint}")
+            display.say(f"continuing after {event.evaluations} evaluations, from {event.checkpoint}")
         elif isinstance(event, Planned):
             if event.seconds is not None and launcher.is_lead():
                 display.plan(event.plan, event.seconds, has_history=session.job.settings.optimizer == "lbfgs")
@@ -128,11 +131,11 @@ def _show_plan(session: "Session", watch: Watch) -> None:
 
 
 def _show_progress(session: "Session", watch: Watch) -> "Ended | None":
-    """Show each evaluation, and return how the session ended."""
+    """Show each evaluation, and return the event that ended the session."""
     from impasto.jobs.events import Ended, Evaluated  # noqa: PLC0415 (torch)
 
     ended = None
-    with display.while_seen(watch.progress()) as show:
+    with display.while_readable(watch.progress()) as show:
         for event in session:
             if isinstance(event, Evaluated):
                 show(event.progress)

@@ -1,4 +1,4 @@
-"""What the commands share that show many pictures: sheets, painted while a bar is drawn."""
+"""The common part of the commands that paint many pictures: sheets are painted while a bar is drawn."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,15 @@ __all__ = ["open_picture", "paint"]
 
 
 def open_picture(path: Path, *, allow_large: bool, quiet: bool) -> "Picture":
-    """Open a picture, and say what of its file is not in it.
+    """Open a picture, and print what of its file was left out.
 
     Args:
         path: The file.
         allow_large: Whether to open a picture of more than 100 million pixels.
-        quiet: Whether to say nothing.
+        quiet: Whether to print nothing.
+
+    Returns:
+        The picture.
 
     Raises:
         PictureError: the file cannot be read.
@@ -38,17 +41,17 @@ def open_picture(path: Path, *, allow_large: bool, quiet: bool) -> "Picture":
 def paint(
     content: "Picture", sheets: "Sequence[Sheet]", runtime: "Runtime", *, overwrite: bool = False, quiet: bool = False
 ) -> None:
-    """Paint sheets while a bar is drawn, and say what became of each picture.
+    """Paint sheets while a bar is drawn, and print the result of each picture.
 
     Args:
         content: The photograph of all pictures.
-        sheets: What to paint.
-        runtime: How to compute.
-        overwrite: Whether files that are there may be replaced.
+        sheets: The sheets to paint.
+        runtime: The options of how to compute.
+        overwrite: Whether existing files may be replaced.
         quiet: Whether to print nothing but errors.
 
     Raises:
-        InputError: a picture or a sheet cannot be made or saved as asked; nothing has been painted then.
+        InputError: a picture or a sheet cannot be painted or saved; then nothing has been painted.
         RunError: a file could not be written, or a loss was not finite; the sheets hold the best pictures so far.
 
     """

@@ -1,9 +1,11 @@
-"""Signals that end a command: gracefully the first time, at once the second; a lost terminal ends nothing."""
+"""Signals that end a command: the first one lets it save its work, the second one ends it at once.
+
+A command does not end when its terminal closes.
+"""
 
 import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from types import FrameType
 
 __all__ = ["Interrupted", "graceful"]
 
@@ -18,19 +20,18 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, sentence: str, number: int) -> None:
         super().__init__(sentence)
         self.code = 128 + number
-        """The exit code: 128 and the signal's number."""
+        """The exit code: 128 plus the signal's number."""
 
 
 @contextmanager
 def graceful(on_first: Callable[[], object] = lambda: None) -> Generator[Callable[[], int], None, None]:
-    """Yield a function that returns the number of the signal that asks to end, or 0.
+    """Yield a function that returns the number of the first signal that was received, or 0.
 
-    The first signal calls `on_first`; the second one raises `Interrupted` wherever the command is.
+    The first signal calls `on_first`; the second one raises `Interrupted` in whatever the command is doing.
     """
     received: list[int] = []
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
+    def handle(number: int, *_: object) -> None:
         if received:
             raise Interrupted("Ended at once.", number)
         received.append(number)

@@ -197,7 +197,7 @@ class Picture:
         profile: bytes | None,
         bits: int | None = None,
         dpi: float | None = None,
-        keeps_position: bool = False,
+        with_position: bool = False,
         note: str | None = None,
     ) -> "Picture":
         """Return other pixels with the alpha and the metadata of this picture.
@@ -207,11 +207,11 @@ class Picture:
             profile: The ICC profile in whose RGB they are; None: sRGB.
             bits: Bits a channel; those of this picture, if not given.
             dpi: Pixels an inch; those of this picture, if not given.
-            keeps_position: Whether the position where the photograph was taken stays in the metadata.
+            with_position: Whether the metadata has the position where the photograph was taken.
             note: Free text that travels in the file.
 
         """
-        exif = self.exif if keeps_position else metadata.without_position(self.exif)
+        exif = self.exif if with_position else metadata.without_position(self.exif)
         return Picture(
             pixels,
             alpha=self._alpha_at(pixels.shape[2], pixels.shape[1]),

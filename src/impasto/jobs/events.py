@@ -1,4 +1,4 @@
-"""What a session says while it carries a job out: frozen records of plain values that travel between processes.
+"""The events of a session: frozen records of plain values that can be sent to another process.
 
 `as_dict` is their JSON: `{"event": "progress", "loss": 12.5, …}`.
 """
@@ -38,11 +38,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Planned(Event):
-    """The run is planned; nothing has been evaluated."""
+    """The run is planned, and its first evaluation comes next."""
 
     plan: Plan
+    """The stages of the run, and its memory."""
     seconds: float | None
-    """How long the run will take, where the session was asked for a forecast."""
+    """The predicted time of the run, or None if the session was not asked for a forecast."""
     kind: ClassVar[str] = "planned"
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,19 +57,21 @@ class Planned(Event):
 
 @dataclass(frozen=True)
 class Resumed(Event):
-    """The run goes on from a checkpoint."""
+    """The run continues from a checkpoint."""
 
     evaluations: int
-    """Evaluations that were done before."""
+    """The number of evaluations before the checkpoint."""
     checkpoint: Path
+    """The file of the checkpoint."""
     kind: ClassVar[str] = "resumed"
 
 
 @dataclass(frozen=True)
 class Remarked(Event):
-    """Something happened that the user did not ask for, such as a page of a file that is left out."""
+    """Something happened that the user did not ask for; for example, a page of a file was left out."""
 
     sentence: str
+    """A description for people."""
     kind: ClassVar[str] = "remark"
 
 
@@ -77,6 +80,7 @@ class Evaluated(Event):
     """One evaluation is done."""
 
     progress: Progress
+    """The loss, the time and the number of the evaluation."""
     kind: ClassVar[str] = "progress"
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,10 +90,10 @@ class Evaluated(Event):
 
 @dataclass(frozen=True)
 class PreviewReady(Event):
-    """The picture so far may be looked at with `Session.preview` before the session goes on."""
+    """`Session.preview` may be called now, before the next event is taken from the session."""
 
     evaluations: int
-    """Evaluations that were done."""
+    """The number of evaluations so far."""
     kind: ClassVar[str] = "preview"
 
 
@@ -98,9 +102,11 @@ class Saved(Event):
     """A file was written."""
 
     path: Path
+    """The path of the file."""
     what: Literal["picture", "picture so far", "plot", "sheet"]
+    """The content of the file."""
     size: str = ""
-    """Width × height in pixels, of a sheet."""
+    """The width × height of a sheet in pixels; empty for other files."""
     kind: ClassVar[str] = "saved"
 
 
@@ -109,7 +115,7 @@ class Paused(Event):
     """The session waits for `Session.resume` or `Session.cancel`; a checkpoint was saved if the job names one."""
 
     evaluations: int
-    """Evaluations that were done."""
+    """The number of evaluations so far."""
     kind: ClassVar[str] = "paused"
 
 
@@ -118,23 +124,24 @@ class Painted(Event):
     """One picture of several is done."""
 
     number: int
-    """From 1."""
+    """The number of the picture, counted from 1."""
     count: int
-    """Pictures in all."""
+    """The number of all pictures."""
     name: str
+    """The name of the picture, without a suffix."""
     sentence: str
-    """What became of the picture, for people."""
+    """The result, described for people."""
     kind: ClassVar[str] = "painted"
 
 
 @dataclass(frozen=True)
 class Ended(Event):
-    """The job is over; what there is of the picture is saved."""
+    """The job is over; the picture, or the picture so far, is saved."""
 
     stopped: Stopped
-    """finished, converged, diverged, or unfinished where the job was cancelled."""
+    """The reason: finished, converged, diverged, or unfinished if the job was cancelled."""
     sentence: str
-    """What became of the job, for people."""
+    """The result, described for people."""
     kind: ClassVar[str] = "ended"
 
 

@@ -1,6 +1,6 @@
-"""A job as data: what is painted from which files, and where the picture goes.
+"""A job as data: the files and options of one picture, and where it is saved.
 
-A command builds a job from flags, a page from a form, a folder from a list. A job opens no file and needs no torch.
+The command makes a job from its flags. A job opens no file and needs no torch.
 """
 
 import base64
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["DATA_URI", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
-"""What a picture begins with that is written into JSON itself, in place of a file's path."""
+"""The first characters of a picture that stands in the JSON of a job in place of a path."""
 
-STYLE_WORDS = ("weight", "scale", "mask", "region")
-"""What can be said of a style after its path."""
+_STYLE_OPTIONS = ("weight", "scale", "mask", "region")
+"""The options of a style that may follow its path."""
 
 
 def _source(value: object) -> object:
-    """Take a path, a data URI or a picture in memory."""
+    """Accept a path, a data URI or a picture in memory."""
     if isinstance(value, str) and not value.startswith(DATA_URI):
         return Path(value)
     if value is None or isinstance(value, str | Path) or hasattr(value, "in_profile"):  # a Picture, without torch
@@ -38,7 +38,7 @@ def _source(value: object) -> object:
 
 
 def _written(value: "str | Path | Picture") -> str:
-    """Write a source into JSON: a picture in memory as a PNG file in base64."""
+    """Return the JSON text of a source; a picture in memory becomes a PNG file in base64."""
     return str(value) if isinstance(value, str | Path) else DATA_URI + base64.b64encode(value.png()).decode()
 
 
@@ -59,23 +59,25 @@ def _given(value: object) -> object:
 
 
 class StyleSource(Options):
-    """A style image of a job, and how it is used beside others."""
+    """A style image of a job, with its weight, scale, mask and region."""
 
     owner: ClassVar[str] = "a style's "
 
     picture: Annotated[Source, AfterValidator(_given)]
     """The painting."""
-    weight: float = option(1.0, "Style", "Weight beside the other styles of its region.", ge=0)
-    scale: float = option(1.0, "Style", "Size of its strokes, times that of the settings.", gt=0, le=MAX_STYLE_SCALE)
-    mask: str | None = option(None, "Style", "Which part of the painting counts.", "FILE or FILE#rrggbb")
-    region: str | None = option(None, "Style", "Which part of the picture it paints.", "FILE or FILE#rrggbb")
+    weight: float = option(1.0, "Style", "Weight relative to the other styles of its region.", ge=0)
+    scale: float = option(
+        1.0, "Style", "Size of its strokes, multiplied by the style_scale of the settings.", gt=0, le=MAX_STYLE_SCALE
+    )
+    mask: str | None = option(None, "Style", "Part of the painting that counts.", "FILE or FILE#rrggbb")
+    region: str | None = option(None, "Style", "Part of the picture that it paints.", "FILE or FILE#rrggbb")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE`; a path of a file that exists may hold any of that.
+        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE`; the path of an existing file may hold such words.
 
         Raises:
-            InputError: a word is unknown, given twice, or its value is not accepted.
+            InputError: an option of the style is unknown, given twice, or its value is not accepted.
 
         """
         path, words = _parts(text)
@@ -91,11 +93,11 @@ class Job(Options):
     """One picture to paint. Frozen; equal jobs paint equal pictures."""
 
     content: Source = None
-    """The photograph; without one a texture is painted, of the shape `shape`."""
+    """The photograph; without one, a texture of the shape `shape` is painted."""
     styles: tuple[StyleSource, ...] = ()
     """The paintings, blended by their weights in each region."""
     initial: Source = None
-    """A picture to start from, in place of what `settings.init` says."""
+    """The picture that the run starts from, in place of the one that `settings.init` names."""
     keep: str | None = option(
         None, "Picture", "A mask of what stays as it is in the photograph.", "FILE or FILE#rrggbb"
     )
@@ -103,27 +105,27 @@ class Job(Options):
     print_size: str | None = option(
         None,
         "Picture",
-        "Paint as large as fits on paper, at --dpi or else 300 pixels an inch.",
+        "Paint as large as fits on paper, at --dpi or else at 300 pixels per inch.",
         "30x40cm, 8x10in, 200x300mm and the like",
     )
     losses: tuple[str, ...] = ()
-    """Losses beside those of the settings, by import path: `package.module:Name`."""
+    """Losses added to those of the settings, by import path: `package.module:Name`."""
     settings: Settings = Field(default_factory=Settings)
-    """What the picture will be."""
+    """The options of what the picture will be."""
     runtime: Runtime = Field(default_factory=Runtime)
-    """How it is computed."""
+    """The options of how the picture is computed."""
     output: Path | None = None
-    """Where the picture is saved: a .png, .jpg, .webp or .tif file; None: nowhere, it stays in memory."""
+    """Where the picture is saved: a .png, .jpg, .webp or .tif file; None if it stays in memory."""
     overwrite: bool = option(False, "Output", "Replace files that exist already.")
     save_every: int = option(
-        0, "Output", "Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 is never.", ge=0
+        0, "Output", "Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 means never.", ge=0
     )
     plot: Path | None = option(None, "Output", "Draw the losses over time to this .png, .svg or .pdf file.", "a path")
     checkpoint: Path | None = option(
         None,
         "Output",
-        "Where to save a checkpoint, from which the same job goes on if it is ended early; it is deleted when the "
-        "picture is done. OUTPUT.checkpoint, if not given.",
+        "File of the checkpoint, from which the same job continues if it was ended early; it is deleted when the "
+        "picture is done. The default is OUTPUT.checkpoint.",
         "a path",
     )
     allow_large: bool = option(False, "Output", "Open pictures of more than 100 million pixels.")
@@ -137,19 +139,19 @@ class Job(Options):
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
 
-_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(STYLE_WORDS)})=)")
+_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS)})=)")
 _UNKNOWN = re.compile(r",(\w+)=")
 
 
 def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Divide the path of a style from what is said of it, at the last place where what is before is a file's path."""
+    """Split the text of a style into its path and its options; the path is the longest one of an existing file."""
     pieces = _BOUNDARY.split(text)
     count = next((n for n in range(len(pieces), 0, -1) if exists(",".join(pieces[:n]))), 1)
     path, words = ",".join(pieces[:count]), [_word(piece) for piece in pieces[count:]]
     for said in (path, *(value for _, value in words)):
         unknown = _UNKNOWN.search(said)
         if unknown and not exists(said):
-            raise InputError(f"a style has no {unknown[1]}; what can be said of it is {', '.join(STYLE_WORDS)}.")
+            raise InputError(f"a style has no option {unknown[1]}; its options are {', '.join(_STYLE_OPTIONS)}.")
     return path, words
 
 

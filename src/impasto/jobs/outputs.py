@@ -1,4 +1,4 @@
-"""The files that a job writes: their names, and whether they may be written, before any work is done for them."""
+"""The files that a job writes: their names, and the checks that they can be written before any work begins."""
 
 import json
 from collections.abc import Iterator
@@ -14,19 +14,20 @@ __all__ = ["check_formats", "check_frames", "frame", "prepared"]
 
 
 def prepared(job: Job) -> Job:
-    """Return a job with its checkpoint named, after the paths of the files that it writes have been checked.
+    """Check the paths of the files that a job writes, and return the job with the path of its checkpoint.
 
-    A job that goes on from its checkpoint may replace the picture that it saved before, but no file of anyone else.
+    A job that continues from its checkpoint may replace the picture that it saved before, but no file that impasto did
+    not paint.
 
     Raises:
-        InputError: a file could not be written at the end, would replace one that the job reads, or is named twice.
+        InputError: a file could not be written, would replace a file that the job reads, or has the name of another.
 
     """
     if job.output is None:
         return _without_output(job)
     output, checkpoint = job.output, job.checkpoint or files.beside(job.output, ".checkpoint")
-    goes_on = not job.overwrite and files.exists(checkpoint) and _is_own(output)
-    job = job.replace(checkpoint=checkpoint, overwrite=job.overwrite or goes_on)
+    continues = not job.overwrite and files.exists(checkpoint) and _is_own(output)
+    job = job.replace(checkpoint=checkpoint, overwrite=job.overwrite or continues)
     _check_distinct({"picture": output, "plot": job.plot, "checkpoint": checkpoint})
     files.check_output(output, overwrite=job.overwrite, inputs=job.inputs)
     files.check_output(checkpoint, overwrite=True, inputs=job.inputs)
@@ -36,10 +37,10 @@ def prepared(job: Job) -> Job:
 
 
 def check_formats(job: Job) -> None:
-    """Check that the formats which the names of files stand for hold what the job paints.
+    """Check that the formats of the files, which their suffixes name, can store the picture and the plot.
 
     Raises:
-        InputError: a suffix is unknown, or its format has no room for the size or depth of the picture.
+        InputError: a suffix is unknown, or its format cannot store the size or the bits of the picture.
 
     """
     from impasto.images import check_suffix  # noqa: PLC0415 (torch)
@@ -55,10 +56,14 @@ def check_formats(job: Job) -> None:
 
 
 def check_frames(job: Job, evaluations: int) -> None:
-    """Check the files that `save_every` may write in a run of so many evaluations.
+    """Check the files that `save_every` may write in a run.
+
+    Args:
+        job: The job.
+        evaluations: The most evaluations of the run.
 
     Raises:
-        InputError: one of them could not be written.
+        InputError: a file could not be written.
 
     """
     for path in _frames(job, evaluations):
@@ -66,7 +71,16 @@ def check_frames(job: Job, evaluations: int) -> None:
 
 
 def frame(output: Path, evaluations: int) -> Path:
-    """Return where the picture after so many evaluations is saved: `picture-00050.png` beside `picture.png`."""
+    """Return the path of the picture so far, which is `picture-00050.png` for `picture.png`.
+
+    Args:
+        output: The path of the finished picture.
+        evaluations: The number of evaluations so far.
+
+    Returns:
+        The path, in the same folder.
+
+    """
     return files.beside(output, f"-{evaluations:05}", before_suffix=True)
 
 
@@ -77,7 +91,7 @@ def _frames(job: Job, evaluations: int) -> Iterator[Path]:
 
 
 def _without_output(job: Job) -> Job:
-    """Return a job whose picture stays in memory, or refuse it where other files depend on the picture's name."""
+    """Return a job whose picture stays in memory, or refuse it if it names other files."""
     for name in ("save_every", "plot", "checkpoint"):
         if getattr(job, name):
             raise InputError(f"a job without an output cannot have {name}; name an output.")
@@ -85,7 +99,7 @@ def _without_output(job: Job) -> Job:
 
 
 def _check_distinct(named: dict[str, Path | None]) -> None:
-    """Refuse two files of one name."""
+    """Refuse two outputs with the same path."""
     paths = {what: path.resolve() for what, path in named.items() if path is not None}
     for (what, path), (other, same) in combinations(paths.items(), 2):
         if path == same:
@@ -93,7 +107,7 @@ def _check_distinct(named: dict[str, Path | None]) -> None:
 
 
 def _is_own(output: Path) -> bool:
-    """Return whether nothing is there, or a picture that impasto painted."""
+    """Return whether there is no file yet, or a picture that impasto painted."""
     if not files.exists(output):
         return True
     from impasto.images import read_note  # noqa: PLC0415 (torch)

@@ -1,11 +1,11 @@
-"""A session carries a job out: it yields events, obeys requests, and saves the picture whatever happens.
+"""A session carries a job out: it yields events, obeys requests, and saves the picture however the job ends.
 
     session = Session(job)
     for event in session:
         print(event.as_dict())
 
-No thread stands behind it. Requests (`cancel`, `pause`, `resume`) may come from any thread or from a signal handler;
-they are obeyed after the evaluation under way.
+A session starts no thread. Requests (`cancel`, `pause`, `resume`) may come from any thread or from a signal handler;
+the session obeys them after the current evaluation.
 """
 
 import math
@@ -36,13 +36,14 @@ class Session:
     """Carries a job out; iterate over its events.
 
     Args:
-        job: What to paint and where the picture goes.
-        load: Returns the weights of a name that `Settings.weights` accepts; several sessions may share one that caches.
-        forecasts: Whether `Planned` says how long the run will take, which costs a few evaluations of a small square.
-        preview_seconds: The least time from one `PreviewReady` to the next; infinite for none.
+        job: The job.
+        load: A function that returns the weights of a name that `Settings.weights` accepts. Several sessions may share
+            one that caches the weights.
+        forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square.
+        preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
 
     Raises:
-        InputError: a file that the job writes could not be written, or would replace one that it reads.
+        InputError: a file of the job could not be written, or would replace a file that the job reads.
 
     """
 
@@ -57,14 +58,14 @@ class Session:
         self.job = outputs.prepared(job)
         outputs.check_formats(self.job)
         self.run: Run | None = None
-        """The run under way, from the first event on."""
+        """The current run, once it is planned."""
         self._load = load or weights.load_weights
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
         self._is_cancelled = threading.Event()
-        self._may_go_on = threading.Event()
-        self._may_go_on.set()
+        self._may_continue = threading.Event()
+        self._may_continue.set()
         self._events = self._carry_out()
 
     def __iter__(self) -> Iterator[Event]:
@@ -76,18 +77,18 @@ class Session:
     def cancel(self) -> None:
         """End the job early: the picture so far and a checkpoint are saved, and the last event is `Ended`."""
         self._is_cancelled.set()
-        self._may_go_on.set()
+        self._may_continue.set()
 
     def pause(self) -> None:
-        """Let the session save a checkpoint, yield `Paused` and wait until `resume` or `cancel`."""
-        self._may_go_on.clear()
+        """Make the session save a checkpoint, yield `Paused` and wait for `resume` or `cancel`."""
+        self._may_continue.clear()
 
     def resume(self) -> None:
-        """Let a paused session go on."""
-        self._may_go_on.set()
+        """Let a paused session continue."""
+        self._may_continue.set()
 
     def close(self) -> None:
-        """Leave the job where it is: the picture so far and a checkpoint are saved, and no more events come."""
+        """End the session: the picture so far and a checkpoint are saved, and no more events come."""
         self._events.close()
 
     def preview(self) -> Picture:
@@ -97,20 +98,20 @@ class Session:
             InputError: nothing has been planned yet.
 
         """
-        return self._begun().preview()
+        return self._started_run().preview()
 
     def result(self) -> Result:
-        """Return the picture as it is and how it came about.
+        """Return the picture so far, with the history of its losses and the reason why the run stopped.
 
         Raises:
             InputError: nothing has been planned yet.
 
         """
-        return self._begun().result()
+        return self._started_run().result()
 
-    def _begun(self) -> Run:
+    def _started_run(self) -> Run:
         if self.run is None:
-            raise InputError("the job has not begun; iterate over its session first.")
+            raise InputError("the job has not started; iterate over its session first.")
         return self.run
 
     def _carry_out(self) -> Generator[Event, None, None]:
@@ -131,13 +132,13 @@ class Session:
         yield from self._paint(run)
 
     def _paint(self, run: Run) -> Iterator[Event]:
-        """Paint to the end, and save what there is of the picture however painting ends."""
+        """Paint to the end, and save the picture or the picture so far however painting ends."""
         try:
             yield from self._evaluate(run)
         except RunError as error:  # another process was lost, or there was too little memory
             self._save(run)
             raise RunError(f"{error} {self._where()}".rstrip()) from error
-        except BaseException:  # the face failed or left, or Ctrl-C came where no face caught it
+        except BaseException:  # the caller failed or stopped iterating, or did not catch Ctrl-C
             if run.history and self._group.size == 1 and not self._is_cancelled.is_set():
                 with suppress(ImpastoError):
                     self._save_early(run)
@@ -150,7 +151,7 @@ class Session:
         yield Ended(run.stopped, self._outcome(run))
 
     def _evaluate(self, run: Run) -> Iterator[Event]:
-        """Yield what each evaluation brings, until the run is done or any of its processes is asked to end."""
+        """Yield the events of each evaluation until the run is done, or until one of its processes is cancelled."""
         job = self.job
         run.report_at = job.save_every
         reported, previewed = len(run.history), time.monotonic()
@@ -163,10 +164,10 @@ class Session:
             if time.monotonic() - previewed >= self._preview_seconds:
                 previewed = time.monotonic()
                 yield PreviewReady(reported)
-            if not self._may_go_on.is_set():
+            if not self._may_continue.is_set():
                 run.save_checkpoint()
                 yield Paused(reported)
-                self._may_go_on.wait()
+                self._may_continue.wait()
             if run.agree(wanted=self._is_cancelled.is_set()):
                 return
 
@@ -181,7 +182,7 @@ class Session:
         return Saved(path, "picture so far")
 
     def _save(self, run: Run) -> list[Event]:
-        """Save the picture and the plot; where that fails, at least a checkpoint."""
+        """Save the picture and the plot; if that fails, save at least a checkpoint."""
         if not self._writes:
             return []
         job, output = self.job, self._output()
@@ -191,7 +192,7 @@ class Session:
             raise WriteError(f"{error} {self._rescue(run)}") from error
         events: list[Event] = [Saved(output, "picture")]
         if job.plot is not None and run.history:
-            from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, for those who plot)
+            from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
             plot_losses(run.history, job.plot, overwrite=job.overwrite)
             events.append(Saved(job.plot, "plot"))
@@ -201,7 +202,7 @@ class Session:
         """Save the picture so far and a checkpoint; return a sentence about both."""
         try:
             run.save_checkpoint()
-            later = f"start the same command again to go on from {self.job.checkpoint}"
+            later = f"start the same command again to continue from {self.job.checkpoint}"
         except ImpastoError as error:
             later = str(error).removesuffix(".")
         self._save(run)
@@ -211,14 +212,14 @@ class Session:
         return f"Interrupted after {count} evaluations; the picture so far is in {self.job.output}; {later}."
 
     def _rescue(self, run: Run) -> str:
-        """Save a checkpoint and say so; several processes would have to do it together, so theirs is an earlier one."""
+        """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
         try:
             if self._group.size > 1:
                 return f"The last checkpoint is {self.job.checkpoint}."
             run.save_checkpoint()
         except ImpastoError as error:
             return str(error)
-        return f"The run is saved in {self.job.checkpoint}: put that right and start the same command again."
+        return f"A checkpoint is in {self.job.checkpoint}; correct this and start the same command again."
 
     def _where(self) -> str:
         return "" if self.job.output is None else f"The picture so far is in {self.job.output}."
@@ -229,7 +230,7 @@ class Session:
         return self.job.output
 
     def _outcome(self, run: Run) -> str:
-        """Say in a line what became of a run."""
+        """Describe the result of a run in one line."""
         size, count = run.plan.stages[-1].size, len(run.history)
         if run.stopped == "diverged":
             return (
@@ -237,7 +238,7 @@ class Session:
                 f"{self.job.output or 'memory'}; try --dtype float32 or smaller weights."
             )
         if not run.history:
-            return f"{size}, nothing evaluated"
+            return f"{size}, no evaluations"
         last = run.history[-1]
         loss = min(progress.loss for progress in run.history if progress.stage == last.stage)
         return f"{size}, loss {loss:.4g}, {count} evaluations in {clock(last.seconds)} ({run.stopped})"

@@ -1,4 +1,4 @@
-"""Sheets of many pictures: one is painted after another, and the sheet is saved again after each."""
+"""Sheets of many pictures: the pictures are painted one after another, and the sheet is saved again after each."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ from impasto.jobs.session import Session
 from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.planning.plan import Plan, Size
-from impasto.recipes.paper_figures import Panel
+from impasto.recipes.panel import Panel
 from impasto.reports.contact_sheets import Block, draw, measure
 from impasto.settings import Runtime
 from impasto.transfer.progress import Clock, Progress, Result
@@ -28,16 +28,16 @@ __all__ = ["Sheet", "paint"]
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A file, and the pictures that it shows."""
+    """A sheet: its file, and the pictures that it shows."""
 
     path: Path
     """Where the sheet is saved."""
     blocks: Sequence[Block[Panel | Picture]]
-    """What the sheet shows, in its order."""
+    """The blocks of the sheet, from top to bottom."""
     folder: Path | None = None
-    """Where each painted picture is saved by its own name, if anywhere; the folder is made where it is missing."""
+    """The folder in which each painted picture is saved too, or None; a folder that is missing is made."""
     painted: dict[Panel, Result] = field(default_factory=dict[Panel, Result])
-    """What has been painted so far."""
+    """The results of the pictures that are painted so far."""
 
     @property
     def panels(self) -> list[Panel]:
@@ -45,7 +45,7 @@ class Sheet:
         return [cell for block in self.blocks for cell in block if isinstance(cell, Panel)]
 
     def file(self, panel: Panel) -> Path | None:
-        """Return where a picture is saved by its own name."""
+        """Return the path of a picture's own file, or None if it has none."""
         return None if self.folder is None else self.folder / f"{panel.name}.png"
 
     def size(self, sizes: Mapping[Panel, Size]) -> Size:
@@ -53,11 +53,11 @@ class Sheet:
         return measure([block.map(lambda cell: _size(cell, sizes)) for block in self.blocks])
 
     def save(self, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
-        """Draw what is painted so far; the places of the other pictures stay empty.
+        """Draw the pictures that are painted so far, with empty cells for the other pictures.
 
         Args:
             sizes: The size of each picture to be painted.
-            overwrite: Whether a file that is there may be replaced.
+            overwrite: Whether an existing file may be replaced.
 
         """
 
@@ -77,20 +77,21 @@ def paint(
     overwrite: bool = False,
     load: Callable[[str], Weights] | None = None,
 ) -> Iterator[Event]:
-    """Paint the pictures of all sheets and save them; on Ctrl-C, the sheets hold what is painted so far.
+    """Paint the pictures of all sheets and save them; after Ctrl-C, the sheets show the pictures painted so far.
 
     Args:
         content: The photograph of all pictures.
-        sheets: What to paint.
-        runtime: How to compute.
-        overwrite: Whether files that are there may be replaced.
-        load: Returns the weights of a name that `Settings.weights` accepts.
+        sheets: The sheets.
+        runtime: The options of how to compute.
+        overwrite: Whether existing files may be replaced.
+        load: A function that returns the weights of a name that `Settings.weights` accepts.
 
     Yields:
-        `Evaluated`, as if all runs were one; `Painted` after each picture; `Saved` for each sheet at the end.
+        `Evaluated`, with the stages of all runs counted as those of one run; `Painted` after each picture; `Saved` for
+        each sheet at the end.
 
     Raises:
-        InputError: a picture or a sheet cannot be made or saved as asked; nothing has been painted then.
+        InputError: a picture or a sheet cannot be painted or saved; then nothing has been painted.
         RunError: a file could not be written, or a loss was not finite; the sheets hold the best pictures so far.
 
     """
@@ -133,7 +134,7 @@ def _size(cell: Panel | Picture, sizes: Mapping[Panel, Size]) -> Size:
 
 
 def _check(sheets: Sequence[Sheet], *, overwrite: bool) -> None:
-    """Refuse names that could not be written, before any work begins."""
+    """Refuse paths that could not be written, before any work begins."""
     named = ((sheet.path, *map(sheet.file, sheet.panels)) for sheet in sheets)
     paths = [path for path in chain.from_iterable(named) if path is not None]
     path, count = Counter(paths).most_common(1)[0]
@@ -144,11 +145,14 @@ def _check(sheets: Sequence[Sheet], *, overwrite: bool) -> None:
 
 
 def _check_file(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that could not be written, in a folder that is there or can be made."""
-    if files.exists(path.parent):
-        files.check_output(path, overwrite=overwrite)
+    """Refuse a file that could not be written, in a folder that exists or can be made."""
+    folder = path.parent
+    if not files.exists(folder):
+        _check_file(folder, overwrite=False)
+    elif not folder.is_dir():
+        raise InputError(f"{folder} exists already and is not a folder; name another folder.")
     else:
-        _check_file(path.parent, overwrite=False)
+        files.check_output(path, overwrite=overwrite)
 
 
 def _save(sheet: Sheet, panel: Panel, result: Result, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
@@ -165,19 +169,19 @@ def _save(sheet: Sheet, panel: Panel, result: Result, sizes: Mapping[Panel, Size
 
 
 def _outcome(result: Result) -> str:
-    """Say in a few words what became of a run."""
+    """Describe the result of a run in a few words."""
     last = result.history[-1].stage if result.history else 0
     losses = [progress.loss for progress in result.history if progress.stage == last]
     return f"loss {min(losses, default=math.nan):.4g} ({result.stopped})"
 
 
 def _interrupted(sheets: Sequence[Sheet]) -> str:
-    """Say what is painted of sheets that are not finished."""
+    """Return a sentence about the pictures that are painted of unfinished sheets."""
     saved = [str(sheet.path) for sheet in sheets if sheet.painted]
     if not saved:
         return "Interrupted before the first picture was painted; nothing is saved."
     done, count = sum(len(sheet.painted) for sheet in sheets), sum(len(sheet.panels) for sheet in sheets)
-    return f"Interrupted after {done} of {count} pictures; what is painted so far is in {', '.join(saved)}."
+    return f"Interrupted after {done} of {count} pictures; the pictures so far are in {', '.join(saved)}."
 
 
 def _check_losses(sheets: Sequence[Sheet]) -> None:
@@ -192,14 +196,23 @@ def _check_losses(sheets: Sequence[Sheet]) -> None:
 
 
 class _Total:
-    """The progress of all runs, as if their stages were those of one."""
+    """The progress of all runs, with their stages counted as those of one run."""
 
     def __init__(self, plans: Sequence[Plan]) -> None:
         self._first_stages = list(accumulate((len(plan.stages) for plan in plans), initial=0))
         self._clock = Clock(Plan(tuple(stage for plan in plans for stage in plan.stages)))
 
     def progress(self, number: int, progress: Progress) -> Progress:
-        """Return the progress of run `number`, counted from 0, as that of the whole."""
+        """Return the progress of one run as a progress of all runs.
+
+        Args:
+            number: The number of the run, counted from 0.
+            progress: The progress of the run.
+
+        Returns:
+            The progress, with the stage, the seconds and the seconds left of all runs.
+
+        """
         stage = self._first_stages[number] + progress.stage
         (seconds,) = self._clock.tick(1)
         left = self._clock.left(stage - 1, progress.evaluation, seconds)

@@ -1,4 +1,4 @@
-"""From the sources that a job names to pictures, masks and styles in memory."""
+"""The sources of a job: it opens the files that the job names as pictures, masks and styles."""
 
 import base64
 import binascii
@@ -21,15 +21,16 @@ __all__ = ["Opened", "open_job", "open_picture"]
 
 
 class Opened(NamedTuple):
-    """What a run starts from."""
+    """The opened sources of a job."""
 
     inputs: Inputs
+    """The pictures, masks and styles that a run paints from."""
     settings: Settings
-    """The job's settings, at the size of its print."""
+    """The settings of the job; a print size has replaced `size` and `dpi`."""
 
     @property
     def remarks(self) -> Iterator[str]:
-        """What of the files is not in the pictures, in sentences."""
+        """Sentences about the parts of the files that were left out of the pictures."""
         pictures = (self.inputs.content, *(style.picture for style in self.inputs.styles), self.inputs.initial)
         for picture in pictures:
             yield from () if picture is None else picture.remarks
@@ -39,11 +40,11 @@ def open_job(job: Job) -> Opened:
     """Open the sources of a job.
 
     Raises:
-        InputError: a source cannot be read or used, or a size on paper is given beside one in pixels.
+        InputError: a source cannot be read or used.
 
     """
 
-    @cache  # styles of one region have one mask
+    @cache  # styles of the same region get the same mask
     def mask(source: str | None) -> Mask | None:
         return None if source is None else Mask.open(source, allow_large=job.allow_large)
 
@@ -67,6 +68,9 @@ def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> 
         source: A path, a PNG file as a data URI, or a picture in memory.
         allow_large: Whether to open a picture of more than 100 million pixels.
 
+    Returns:
+        The picture.
+
     Raises:
         PictureError: the source cannot be read.
 
@@ -79,7 +83,7 @@ def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> 
 
 
 def _printed(job: Job, content: Picture) -> Settings:
-    """Return the settings of a job at the size of its print."""
+    """Return the settings of a job, with the size and the dpi of its print."""
     if job.print_size is None:
         return job.settings
     paper = PrintSize.parse(job.print_size, job.settings.dpi)

@@ -1,19 +1,23 @@
-"""The experiments of the paper, on pictures of one's own: which pictures a figure shows, and what each is painted with.
+"""The experiments of the paper, for any photograph and paintings: the panels of each figure, and their settings.
 
 It paints nothing. Gatys, Ecker and Bethge, *Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016,
 figures 1 and 3 to 7.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
+from impasto.errors import InputError
 from impasto.images import Picture
 from impasto.layers import LAYERS
 from impasto.planning.plan import Size
+from impasto.recipes.panel import Blocks, Panel
 from impasto.reports.contact_sheets import Block
 from impasto.settings import Settings
 
-__all__ = ["FIGURES", "PAPER", "Experiments", "Panel", "weighed"]
+__all__ = ["FIGURES", "PAPER", "Experiments", "choose_figures", "name_paintings", "weighed"]
 
 PAPER = Settings(
     size=256,
@@ -23,61 +27,58 @@ PAPER = Settings(
     normalize=True,
     iterations=300,
     first_size=0,
-    tolerance=0.0,  # from noise, the loss falls slowly and for long
+    tolerance=0.0,  # from noise, the loss falls slowly, but for a long time
 )
-"""What all figures have in common: the paper's network, one size, a canvas that begins as noise."""
+"""The settings that all figures have in common: the paper's network, one size, and a canvas that starts as noise."""
 
-_STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-_CONTENT = "conv4_2"
+_STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+_CONTENT_LAYER = "conv4_2"
 
-_BETA = 1000.0
-"""Only α/β decides what is painted."""
+_STYLE_WEIGHT = 1000.0
+"""β of all figures; only the ratio α/β decides what is painted."""
 
-_BALANCE = 40
-"""Content against style, chosen by looking: see `weighed`."""
+_CONTENT_FACTOR = 40
+"""The weight of the content layer, in multiples of ½, which is its weight in the author's notebook: see `weighed`. It
+was chosen by eye."""
 
 _RATIO = 1e-3
-"""α/β of figures 5 and 6, and of figure 3, where the paper takes 5e-4 to 5e-3, as the painting needs it."""
+"""α/β of figures 3, 5 and 6. The paper's figure 3 has a ratio of 5e-4 to 5e-3 for each painting."""
 
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """A picture of a sheet, still to be painted."""
-
-    name: str
-    """For its file."""
-    settings: Settings
-    styles: Sequence[Picture] = field(repr=False)
-
-
-Blocks = Sequence[Block[Panel | Picture]]
+_PHOTOGRAPH_FIGURE = 7
+"""The number of the figure that needs a second photograph."""
 
 
 @dataclass(frozen=True, eq=False)
 class Experiments:
-    """What the figures are painted from."""
+    """The pictures and settings that the figures are painted from."""
 
     content: Picture
+    """The photograph."""
     styles: Mapping[str, Picture]
-    """Paintings by their names; figure 3 takes all of them, the others the first."""
+    """The paintings by name; figure 3 uses all of them, the other figures use the first one."""
     photograph: Picture | None = None
-    """The style of figure 7."""
+    """Another photograph, which is the style of figure 7."""
     settings: Settings = PAPER
+    """The settings that all panels have in common."""
     as_printed: bool = False
     """Whether content and style are balanced as the paper prints it: see `weighed`."""
 
+    def figure(self, number: int) -> Blocks:
+        """Return the blocks of a figure; `number` is a key of `FIGURES`."""
+        return FIGURES[number](self)
+
     def reconstructions(self) -> Blocks:
-        """Figure 1: what layers keep of the content, one by one, and of the style, more and more of them."""
-        layers = [f"conv{block}_2" for block in range(1, 6)]
-        content = [self._panel(f"content-{layer}", 0.1, layer, style_weight=0) for layer in layers]
-        style = [self._panel(f"style-{_name(some)}", 0.1, layers=some, content_weight=0) for some in _GROWING]
+        """Return figure 1: the content from each of five layers, and the style from one to five layers."""
+        content_layers = [f"conv{block}_2" for block in range(1, 6)]
+        content = [self._panel(f"content-{layer}", 0.1, layer, style_weight=0) for layer in content_layers]
+        style = [self._panel(f"style-{_name(layers)}", 0.1, layers=layers, content_weight=0) for layers in _GROWING]
         return [
-            Block([[self._photograph, *content]], ["photograph", *layers], title="content reconstructions"),
+            Block([[self._photograph, *content]], ["photograph", *content_layers], title="content reconstructions"),
             Block([[self._painting, *style]], ["painting", *map(_label, _GROWING)], title="style reconstructions"),
         ]
 
     def paintings(self) -> Blocks:
-        """Figure 3: the photograph in the style of each painting."""
+        """Return figure 3: the photograph in the style of each painting."""
         rows = [
             [self._photograph, self._shown(style), self._panel(name, _RATIO, style=style)]
             for name, style in self.styles.items()
@@ -85,21 +86,21 @@ class Experiments:
         return [Block(rows, ["photograph", "painting", "picture"], list(self.styles) if len(rows) > 1 else ())]
 
     def ratios(self) -> Blocks:
-        """Figure 4: from style to content in columns, more and more style layers in rows; those are the preprint's."""
+        """Return figure 4: α/β rises from column to column; each row adds a style layer, as in the preprint."""
         powers = range(4, 0, -1)
-        rows = [[self._panel(f"{_name(some)}-1e-{p}", 10**-p, layers=some) for p in powers] for some in _GROWING]
+        rows = [[self._panel(f"{_name(layers)}-1e-{p}", 10**-p, layers=layers) for p in powers] for layers in _GROWING]
         heads = [f"α/β = {_power(4)}", *map(_power, powers[1:])]
-        return [Block(rows, heads, [_label(some) for some in _GROWING])]
+        return [Block(rows, heads, [_label(layers) for layers in _GROWING])]
 
     def content_layers(self) -> Blocks:
-        """Figure 5: the content of a low layer against that of a high one."""
+        """Return figure 5: the content from a low layer, and from a high layer."""
         layers = ["conv2_2", "conv4_2"]
         return [
             Block([[self._photograph, *(self._panel(name, _RATIO, name) for name in layers)]], ["photograph", *layers])
         ]
 
     def starts(self) -> Blocks:
-        """Figure 6: one objective from different starts."""
+        """Return figure 6: the same objective from six starts."""
         images = [self._panel(f"{init}-image", _RATIO, init=init) for init in ("content", "style")]
         noises = [self._panel(f"noise-{seed}", _RATIO, seed=seed) for seed in range(4)]
         return [
@@ -108,7 +109,7 @@ class Experiments:
         ]
 
     def photographs(self) -> Blocks:
-        """Figure 7: the photograph in the style of another one, from the content image."""
+        """Return figure 7: the photograph in the style of another photograph, started from the content image."""
         if self.photograph is None:
             raise ValueError("there is no photograph to take the style from")
         picture = self._panel("picture", 1e-2, style=self.photograph, init="content")
@@ -119,8 +120,8 @@ class Experiments:
         self,
         name: str,
         ratio: float,
-        content: str = _CONTENT,
-        layers: Sequence[str] = _STYLE,
+        content: str = _CONTENT_LAYER,
+        layers: Sequence[str] = _STYLE_LAYERS,
         style: Picture | None = None,
         **changes: object,
     ) -> Panel:
@@ -145,7 +146,7 @@ class Experiments:
         return self._shown(self._first)
 
     def _shown(self, style: Picture) -> Picture:
-        """Bring a style image to the height of the pictures beside it."""
+        """Resize a style image to the height of the panels."""
         return style.resized(max(1, round(style.width / style.height * self._size.height)), self._size.height)
 
 
@@ -157,13 +158,49 @@ FIGURES: Mapping[int, Callable[[Experiments], Blocks]] = {
     6: Experiments.starts,
     7: Experiments.photographs,
 }
-"""The figures by their numbers in the paper; figure 2 shows no pictures."""
+"""The figures by their numbers in the paper; figure 2 shows no painted pictures."""
+
+
+def choose_figures(asked: Sequence[int] | None, *, has_photograph: bool) -> list[int]:
+    """Return the numbers of the figures to paint, in ascending order.
+
+    Args:
+        asked: The numbers that were asked for; None for every figure that can be painted.
+        has_photograph: Whether there is another photograph, which figure 7 needs.
+
+    Raises:
+        InputError: there is no figure of a number, or its photograph is missing.
+
+    """
+    if asked is None:
+        return [number for number in FIGURES if number != _PHOTOGRAPH_FIGURE or has_photograph]
+    for number in asked:
+        if number not in FIGURES:
+            raise InputError(f"there is no figure {number} to paint; the figures are {', '.join(map(str, FIGURES))}.")
+    if _PHOTOGRAPH_FIGURE in asked and not has_photograph:
+        raise InputError(
+            f"figure {_PHOTOGRAPH_FIGURE} takes the style of another photograph; name one with --photograph."
+        )
+    return sorted(set(asked))
+
+
+def name_paintings(paths: Sequence[Path]) -> dict[str, Path]:
+    """Return the paths of paintings by the names of their files, which label the rows of figure 3.
+
+    Raises:
+        InputError: two paintings have the same name.
+
+    """
+    named = {re.sub(r"[^\w.,-]+", "-", path.stem): path for path in paths}
+    if len(named) < len(paths):
+        raise InputError("two paintings have the same name; give their files different names.")
+    return named
 
 
 def weighed(
     settings: Settings, ratio: float, content: str, styles: Sequence[str], printed: Size | None = None
 ) -> Settings:
-    """Change the layers and weights of settings to the paper's objective α L_content + β L_style, at α/β = `ratio`.
+    """Return settings with the layers and weights of the paper's objective α L_content + β L_style, at α/β = `ratio`.
 
     F are the features of a picture at a layer of C maps and M positions, P those of the content, G = F Fᵀ / M and A the
     Gram matrices of picture and style over their positions. The paper sums (eq. 1, 4 and 5; its G is F Fᵀ = M G):
@@ -175,24 +212,35 @@ def weighed(
 
         content_weight = α,  v = ½ C M        style_weight = β,  v = ¼ w C²
 
-    That is the objective as printed, which `printed`, the size of the picture, asks for; all of it is divided by C M
-    here, which leaves the minimum where it is. But so every ratio of the paper gives the photograph. There L_content is
-    0 and L_style 0.6 (tubingen and *The Starry Night*, 256 × 192 pixels, features of mean 1), so at the minimum
-    ½ α C M mean((F - P)²) < 0.6 β, which for α/β = 1e-4 is mean((F - P)²) < 0.03, where mean(P²) is 5.5. With the mean
-    in place of the sum, v = ½, as in the author's notebook, 1e-3 shows no photograph. So without `printed`
-    v = ½ `_BALANCE`, at any size: both show at 1e-3, hardly any photograph at 1e-4, hardly any painting at 1e-1.
+    That is the objective as printed. With `printed`, the settings have this objective divided by C M, which has the
+    same minimum. But then the result is the photograph at every ratio of the paper: at the photograph itself, L_content
+    is 0 and L_style is 0.6 (tubingen and *The Starry Night*, 256 × 192 pixels, features of mean 1). So at the minimum
+    ½ α C M mean((F - P)²) < 0.6 β, which for α/β = 1e-4 is mean((F - P)²) < 0.03, while mean(P²) is 5.5. With the mean
+    in place of the sum, v = ½, as in the author's notebook, a ratio of 1e-3 shows no photograph. So without `printed`
+    v = ½ `_CONTENT_FACTOR` at any size: 1e-3 shows both, 1e-4 hardly any photograph, 1e-1 hardly any painting.
+
+    Args:
+        settings: The settings to change.
+        ratio: α/β.
+        content: The content layer.
+        styles: The style layers, with equal weights w.
+        printed: The size of the picture in pixels, for the objective as printed.
+
+    Returns:
+        The changed settings.
+
     """
     layer = LAYERS[content]
     positions = (printed.width // layer.stride) * (printed.height // layer.stride) if printed else 1
     return settings.replace(
-        content_weight=ratio * _BETA,
-        content_layers={content: 0.5 if printed else 0.5 * _BALANCE},
-        style_weight=_BETA / (layer.channels * positions) if printed else _BETA,
+        content_weight=ratio * _STYLE_WEIGHT,
+        content_layers={content: 0.5 if printed else 0.5 * _CONTENT_FACTOR},
+        style_weight=_STYLE_WEIGHT / (layer.channels * positions) if printed else _STYLE_WEIGHT,
         style_layers={name: LAYERS[name].channels ** 2 / (4 * len(styles)) for name in styles},
     )
 
 
-_GROWING = [_STYLE[:count] for count in range(1, len(_STYLE) + 1)]
+_GROWING = [_STYLE_LAYERS[:count] for count in range(1, len(_STYLE_LAYERS) + 1)]
 
 
 def _label(layers: Sequence[str]) -> str:

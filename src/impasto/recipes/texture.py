@@ -17,12 +17,15 @@ _SHAPE = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 
 
 def inputs(samples: Sequence[Style], shape: str, size: int) -> Inputs:
-    """Return what a run paints a texture from: a blank content, and the samples pixel by pixel as they are.
+    """Return the inputs of a run that paints a texture: a gray content image, and the samples at their own size.
 
     Args:
-        samples: The styles; their own scales change the size of their strokes.
+        samples: The styles; the scale of a sample multiplies the size of its strokes.
         shape: Width to height of the texture, such as `3:2`.
         size: The long side of the texture, in pixels.
+
+    Returns:
+        The inputs.
 
     Raises:
         InputError: the shape is not of that form, or there is no sample.
@@ -42,6 +45,9 @@ def sides(shape: str, size: int) -> tuple[int, int]:
         shape: Width to height, such as `3:2`.
         size: The long side, in pixels.
 
+    Returns:
+        The width and the height, in pixels.
+
     Raises:
         InputError: the shape is not of that form.
 
@@ -55,11 +61,11 @@ def sides(shape: str, size: int) -> tuple[int, int]:
 
 
 def _blank(width: int, height: int, like: Picture) -> Picture:
-    """Return a gray picture that takes no memory, for its size and for what the sample's file says."""
+    """Return a gray picture with the size of the texture and the metadata of the sample; it takes no memory."""
     gray = torch.full((3, 1, 1), 128, dtype=torch.uint8).expand(3, height, width)
     return Picture(gray, profile=like.profile, bits=like.bits, dpi=like.dpi)
 
 
 def _at_own_size(sample: Style, short_side: int) -> Style:
-    """Return a sample that is used pixel by pixel beside a texture with a short side of so many pixels."""
+    """Return a sample whose pixels are not resampled in a run with a short side of `short_side` pixels."""
     return replace(sample, scale=sample.scale * min(sample.picture.width, sample.picture.height) / short_side)

@@ -1,4 +1,4 @@
-"""Charts of runs, drawn with matplotlib."""
+"""Charts of the losses of runs, drawn with matplotlib."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +10,14 @@ from impasto.transfer.progress import Progress
 __all__ = ["PLOT_SUFFIXES", "check_plot", "plot_losses"]
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
-"""The kinds of file that a chart can be saved in."""
+"""The suffixes of the files that a chart can be saved in."""
 
 
 def check_plot(path: Path) -> None:
-    """Refuse a path whose suffix is that of no chart.
+    """Check that the suffix of a path is one of `PLOT_SUFFIXES`.
 
     Raises:
-        InputError: it does not end in one of `PLOT_SUFFIXES`.
+        InputError: the suffix is another one.
 
     """
     if path.suffix.lower() not in PLOT_SUFFIXES:
@@ -25,19 +25,19 @@ def check_plot(path: Path) -> None:
 
 
 def plot_losses(history: Sequence[Progress], path: Path, *, overwrite: bool = False) -> None:
-    """Draw the loss and its terms against the seconds of a run, with a dashed line where a stage begins.
+    """Draw the loss and its terms against the seconds of a run, with a dashed line at the start of each stage.
 
     Args:
         history: The progress of each evaluation, in order.
         path: A .png, .svg or .pdf file.
-        overwrite: Whether a file that is there may be replaced.
+        overwrite: Whether an existing file may be replaced.
 
     Raises:
-        InputError: the suffix is that of no chart, or no file may be written there.
+        InputError: the suffix is not one of `PLOT_SUFFIXES`, or no file may be written at the path.
         WriteError: the file could not be written.
 
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, for those who plot)
+    from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, only for plots)
 
     check_plot(path)
     figure = Figure(figsize=(8, 5), layout="constrained")

@@ -1,4 +1,4 @@
-"""A sheet: labeled pictures in rows and columns on white, at their own pixels. Knows nothing of how they came about."""
+"""Contact sheets: labeled pictures in rows and columns on white, each at its own size, whatever they show."""
 
 import math
 import re
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "draw", "measure"]
 
-_TEXT = 1 / 24
-"""Height of a label's letters over the width of the widest picture, so that a sheet can be looked at from afar."""
+_TEXT_RATIO = 1 / 24
+"""The height of letters divided by the width of the widest picture, so that a sheet can be read as a small image."""
 
-_SMALLEST, _LARGEST = 12, 44
-"""Pixels of a label's letters."""
+_MIN_TEXT_SIZE, _MAX_TEXT_SIZE = 12, 44
+"""The bounds of the height of letters, in pixels."""
 
-_ROW_LABEL = 11
-"""Width at which the label of a row is broken into lines, in heights of its letters."""
+_ROW_LABEL_WIDTH = 11
+"""The width at which the label of a row is broken into lines, in heights of its letters."""
 
-_DARK, _GRAY, _EMPTY = 0.2, 0.4, 0.95
-"""Gray of a title, of a label, and of a place without a picture."""
+_TITLE_GRAY, _LABEL_GRAY, _EMPTY_GRAY = 0.2, 0.4, 0.95
+"""The brightness, in [0, 1], of titles, of labels, and of cells without a picture."""
 
-_LINE = 1.2
-"""From line to line, in heights of its letters, as in matplotlib."""
+_LINE_SPACING = 1.2
+"""The distance between lines, in heights of letters, as in matplotlib."""
 
 _DPI = 72
-"""Dots an inch at which a point is a pixel."""
+"""The dots per inch at which a typographic point is a pixel."""
 
 Align = Literal["left", "right"]
 Cell = TypeVar("Cell")
@@ -49,21 +49,24 @@ class Block(Generic[Cell]):
     """Cells in rows and columns, with their labels."""
 
     cells: Sequence[Sequence[Cell]]
-    """By rows; one row may be shorter than another."""
+    """The cells in rows, which may have different lengths."""
     columns: Sequence[str] = ()
+    """The labels above the columns; empty for none."""
     rows: Sequence[str] = ()
+    """The labels to the left of the rows; empty for none."""
     title: str = ""
+    """The title above the block; empty for none."""
 
     def __iter__(self) -> Iterator[Cell]:
         return chain.from_iterable(self.cells)
 
     def map(self, change: Callable[[Cell], Other]) -> "Block[Other]":
-        """Return the block with every cell changed."""
+        """Return the block with `change` applied to every cell."""
         return Block([[change(cell) for cell in row] for row in self.cells], self.columns, self.rows, self.title)
 
 
 def draw(blocks: Sequence[Block[Picture | Size]]) -> Picture:
-    """Draw blocks one below the other; where a cell is a size, its place stays empty."""
+    """Draw blocks one below another; a cell that is a size is left empty."""
     sheet = _sheet(blocks)
     canvas = torch.ones(3, sheet.height, sheet.width)
     for left, top, pixels in sheet.parts:
@@ -72,7 +75,7 @@ def draw(blocks: Sequence[Block[Picture | Size]]) -> Picture:
 
 
 def measure(blocks: Sequence[Block[Size]]) -> Size:
-    """Return the size that `draw` gives a sheet, before there is any picture."""
+    """Return the size of a sheet that `draw` would draw, from the sizes of its pictures."""
     sheet = _sheet(blocks)
     return Size(sheet.width, sheet.height)
 
@@ -83,11 +86,11 @@ class _Area(NamedTuple):
     width: int
     height: int
     parts: Sequence[tuple[int, int, Tensor]] = ()
-    """Left, top and the pixels there, (3, H, W)."""
+    """The pixels of the rectangle in pieces: left, top and the pixels, (3, H, W)."""
     right: float = 0
-    """Share of the spare width to its left, where it stands in a wider place."""
+    """The fraction of the spare width to the left of the area, if its cell is wider."""
     down: float = 0
-    """Share of the spare height above it."""
+    """The fraction of the spare height above the area, if its cell is higher."""
 
 
 _NOTHING = _Area(0, 0)
@@ -95,7 +98,7 @@ _NOTHING = _Area(0, 0)
 
 def _sheet(blocks: Sequence[Block[Picture]] | Sequence[Block[Size]] | Sequence[Block[Picture | Size]]) -> _Area:
     widest = max(cell.width for block in blocks for cell in block)
-    size = round(min(max(widest * _TEXT, _SMALLEST), _LARGEST))
+    size = round(min(max(widest * _TEXT_RATIO, _MIN_TEXT_SIZE), _MAX_TEXT_SIZE))
     grids = [_titled(block.title, _grid(block, size), size) for block in blocks]
     inside = _table([[grid] for grid in grids], 2 * size)
     margin = round(1.5 * size)
@@ -104,30 +107,30 @@ def _sheet(blocks: Sequence[Block[Picture]] | Sequence[Block[Size]] | Sequence[B
 
 
 def _titled(title: str, grid: _Area, size: int) -> _Area:
-    return _table([[_text(title, size, _DARK)], [grid]], size) if title else grid
+    return _table([[_text(title, size, _TITLE_GRAY)], [grid]], size) if title else grid
 
 
 def _grid(block: Block[Picture] | Block[Size] | Block[Picture | Size], size: int) -> _Area:
-    """Set the cells of a block under the labels of the columns and beside those of the rows."""
+    """Arrange the cells of a block below the labels of the columns and to the right of the labels of the rows."""
     widths = [max(cell.width for cell in column if cell) for column in zip_longest(*block.cells)]
-    rows = [[_place(cell) for cell in row] for row in block.cells]
+    rows = [[_cell_area(cell) for cell in row] for row in block.cells]
     heads = [
         _label(text, size, width)._replace(down=1)
         for text, width in zip(block.columns, widths, strict=bool(block.columns))
     ]
-    sides = [_label(text, size, _ROW_LABEL * size, "right")._replace(right=1, down=0.5) for text in block.rows]
+    sides = [_label(text, size, _ROW_LABEL_WIDTH * size, "right")._replace(right=1, down=0.5) for text in block.rows]
     if sides:
         rows = [[side, *row] for side, row in zip(sides, rows, strict=True)]
     return _table([[_NOTHING] * bool(sides) + heads, *rows] if heads else rows, size)
 
 
-def _place(cell: Picture | Size) -> _Area:
-    pixels = torch.tensor(_EMPTY) if isinstance(cell, Size) else cell.on_white().in_profile(None).pixels.cpu()
+def _cell_area(cell: Picture | Size) -> _Area:
+    pixels = torch.tensor(_EMPTY_GRAY) if isinstance(cell, Size) else cell.on_white().in_profile(None).pixels.cpu()
     return _Area(cell.width, cell.height, [(0, 0, pixels.expand(3, cell.height, cell.width))])
 
 
 def _table(rows: Sequence[Sequence[_Area]], gap: int) -> _Area:
-    """Set areas in rows and columns, each as large as the largest of its areas."""
+    """Arrange areas in a table whose rows and columns are as large as their largest areas."""
     heights = [max(area.height for area in row) for row in rows]
     widths = [max(area.width for area in column) for column in zip_longest(*rows, fillvalue=_NOTHING)]
     parts: list[tuple[int, int, Tensor]] = []
@@ -147,17 +150,17 @@ def _label(text: str, size: int, width: int, align: Align = "left") -> _Area:
     lines = [""]
     for word in re.findall(r"[^\s,/]*[\s,/]+|[^\s,/]+", text):
         longer = lines[-1] + word
-        if lines[-1] and _canvas(longer.strip(), size, _GRAY).figure.bbox.width > width:
+        if lines[-1] and _canvas(longer.strip(), size, _LABEL_GRAY).figure.bbox.width > width:
             lines.append(word)
         else:
             lines[-1] = longer
-    return _text("\n".join(line.strip() for line in lines), size, _GRAY, align)
+    return _text("\n".join(line.strip() for line in lines), size, _LABEL_GRAY, align)
 
 
 def _text(text: str, size: int, gray: float, align: Align = "left") -> _Area:
     """Write a text on white."""
     canvas = _canvas(text, size, gray, align)
-    with warnings.catch_warnings(action="ignore"):  # of a letter that the font does not have, and draws as a box
+    with warnings.catch_warnings(action="ignore"):  # about a character that the font does not have and draws as a box
         canvas.draw()
     pixels: NDArray[np.uint8] = np.array(canvas.buffer_rgba(), np.uint8)[..., :3].transpose(2, 0, 1)  # (3, H, W)
     return _Area(pixels.shape[2], pixels.shape[1], [(0, 0, torch.from_numpy(pixels).float() / 255)])
@@ -165,7 +168,7 @@ def _text(text: str, size: int, gray: float, align: Align = "left") -> _Area:
 
 def _canvas(text: str, size: int, gray: float, align: Align = "left") -> "FigureCanvasAgg":
     """Return a canvas that is as large as the text on it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (half a second, for those who draw)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (half a second, only for sheets)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     canvas = FigureCanvasAgg(Figure(dpi=_DPI))
@@ -173,6 +176,6 @@ def _canvas(text: str, size: int, gray: float, align: Align = "left") -> "Figure
     written.set(va="top", multialignment=align)
     with warnings.catch_warnings(action="ignore"):
         width = math.ceil(written.get_window_extent(canvas.get_renderer()).width)
-    height = math.ceil(_LINE * size) * (1 + text.count("\n"))  # of its lines, not of its letters, which differ
+    height = math.ceil(_LINE_SPACING * size) * (1 + text.count("\n"))  # the letters of lines differ in height
     canvas.figure.set_size_inches(width / _DPI, height / _DPI)
     return canvas

@@ -1,7 +1,7 @@
-"""Every option, written once: flags, help, messages, tables, forms and the note in a picture are all read from here.
+"""Every option, defined once: flags, help, messages, tables, forms and a picture's metadata are made from it.
 
-`Settings` says what the picture will be, `Runtime` how it is computed, both frozen pydantic models. Nothing here loads
-torch or touches files. It may import `impasto.layers` and `impasto.errors`.
+`Settings` says what the picture will be, `Runtime` how it is computed; both are frozen pydantic models. Nothing here
+loads torch or opens files. It may import `impasto.layers` and `impasto.errors`.
 """
 
 from impasto.settings.named_weights import DistanceWeights, LayerWeights

@@ -1,20 +1,21 @@
-"""Numbers that bound options or that a help text names, each read from here by the code that acts on it."""
+"""Numbers that bound options or appear in help texts, and that other modules read from here."""
 
 from impasto.layers import LAYERS
 
 __all__ = ["CHECKPOINT_TIME_FRACTION", "GRID", "MAX_STYLE_SCALE", "MIN_SIDE", "PLATEAU_WINDOW"]
 
 GRID = LAYERS["conv5_4"].stride
-"""Pixels of which the sides of a picture are multiples where its edges meet, so that the deepest layer wraps around."""
+"""The number of pixels that divides the sides of a seamless picture, so that the deepest layer wraps around."""
 
 MIN_SIDE = 2 * GRID
-"""Pixels that the short side of every picture needs: two units of conv5_1, which padding by reflection requires."""
+"""The least pixels on the short side of a picture: two units of conv5_1, which padding by reflection requires."""
 
 MAX_STYLE_SCALE = 10
-"""How many times the picture's short side a style image's may be."""
+"""The largest ratio of the short side of a style image to the short side of the picture."""
 
 PLATEAU_WINDOW = 20
-"""Evaluations over which the fall of the loss is compared with `Settings.tolerance`."""
+"""The number of evaluations over which the decrease of the loss is compared with `Settings.tolerance`."""
 
 CHECKPOINT_TIME_FRACTION = 0.05
-"""The fraction of a run's time that checkpoints may take, or they become rarer than `Runtime.checkpoint_every`."""
+"""The largest fraction of a run's time for saving checkpoints; if they take longer, they are saved less often than
+`Runtime.checkpoint_every` says."""

@@ -1,4 +1,4 @@
-"""Options that are several names with weights: layers, and distances of the style loss."""
+"""Options whose value is a set of names with weights: layers, and distances of the style loss."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ __all__ = ["DistanceWeights", "LayerWeights"]
 
 
 class NamedWeights(dict[str, float]):
-    """Weights by name that cannot be changed, so that settings that hold them can be hashed."""
+    """Weights by name that cannot be changed, so that settings with them can be hashed."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("settings are frozen; Settings.replace makes a changed copy.")
@@ -48,7 +48,7 @@ LayerWeights = Annotated[
     dict[str, Annotated[float, Ge(0.0)]],
     BeforeValidator(partial(_weights, names=list(LAYERS))),
     AfterValidator(NamedWeights),
-    "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, with weights if you like: conv1_1,conv2_1:0.5",
+    "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, perhaps with weights: conv1_1,conv2_1:0.5",
 ]
 """`{layer name: weight}`; as a flag `conv1_1,conv2_1:0.5`, where a weight that is not given is 1."""
 
@@ -59,6 +59,6 @@ DistanceWeights = Annotated[
     dict[DistanceName, Annotated[float, Ge(0.0)]],
     BeforeValidator(partial(_weights, names=_DISTANCES)),
     AfterValidator(NamedWeights),
-    f"{', '.join(_DISTANCES[:-1])} and {_DISTANCES[-1]}, with weights if you like: gram,moments:10",
+    f"{', '.join(_DISTANCES[:-1])} and {_DISTANCES[-1]}, perhaps with weights: gram,moments:10",
 ]
-"""`{distance: weight}`, written like layers."""
+"""`{distance: weight}`; as a flag `gram,moments:10`, where a weight that is not given is 1."""

@@ -1,6 +1,6 @@
-"""The base of all options: frozen models whose errors are one sentence, and what a face has to know of an option.
+"""The base of all options: frozen models whose errors are one sentence, and the descriptions of their options.
 
-A flag, a form or a table is made from `Options.options()`. It knows nothing of any particular option.
+A flag, a form or a table is made from `Options.options()`. This module knows no particular option.
 """
 
 import difflib
@@ -19,31 +19,31 @@ from impasto.settings.choices import Command
 __all__ = ["EVERY_COMMAND", "Option", "Options", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
-"""The commands of options that matter wherever a network is loaded."""
+"""The commands with a flag for options that concern every use of the network: all of them."""
 
 
 class Option(NamedTuple):
-    """What a face (flag, form, table) has to know of one option."""
+    """The description of one option, from which a flag, a form or a row of a table is made."""
 
     name: str
     group: str
     help: str
     default: str
-    """The default as a flag takes it; empty if there is none."""
+    """The default value in the form of a flag; empty if there is none."""
     accepts: str
-    """What values are accepted, as the end of the sentence "it takes …"."""
+    """The accepted values, as the end of the sentence "it takes …"."""
     is_switch: bool
     commands: Collection[Command]
     """The commands that have a flag for the option."""
     separator: str
-    """What separates several values of the option in one text: a slash where a value may have commas of its own."""
+    """The character between several values in one text: a slash if a value may contain commas, else a comma."""
 
 
 class Options(BaseModel):
-    """The base of `Settings` and `Runtime`: frozen and hashable, with one-sentence errors, and no other options."""
+    """The base of `Settings`, `Runtime` and `Job`: frozen and hashable; an unknown name or a wrong value is refused."""
 
     owner: ClassVar[str] = ""
-    """What stands before an option's name in messages."""
+    """The text before an option's name in messages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
@@ -55,7 +55,7 @@ class Options(BaseModel):
 
     @classmethod
     def options(cls) -> Iterator[Option]:
-        """List the options in the order in which they are written; fields declared without `option` are left out."""
+        """List the options in the order of their definitions, without the fields that `option` did not declare."""
         for name, field in cls.model_fields.items():
             tags = cast("dict[str, Any] | None", field.json_schema_extra)
             if tags is None:
@@ -73,7 +73,7 @@ class Options(BaseModel):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `model_dump_json` wrote; bytes are UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+        """Read the JSON of `model_dump_json`; bytes are UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
         Raises:
             SettingsError: the text is not a JSON object, or an option's name or value in it is not accepted.
@@ -92,7 +92,7 @@ class Options(BaseModel):
         return cls(**cast("dict[str, Any]", values))
 
     def replace(self, **changes: object) -> Self:
-        """Return a copy with some options changed, checked again.
+        """Return a copy with changed options; all options are checked again.
 
         Raises:
             SettingsError: an option's name or value is not accepted.
@@ -117,7 +117,7 @@ class Options(BaseModel):
 
 
 def _text(value: object) -> str:
-    """Write a value as a flag takes it."""
+    """Write a value in the form of a flag."""
     if isinstance(value, Mapping):
         layers = cast("Mapping[str, float]", value)
         return ",".join(name if weight == 1.0 else f"{name}:{weight:g}" for name, weight in layers.items())
@@ -127,7 +127,7 @@ def _text(value: object) -> str:
 
 
 def _accepts(field: FieldInfo) -> str:
-    """Say which values a field accepts."""
+    """Return which values a field accepts, in words."""
     if get_origin(field.annotation) is Literal:
         *first, last = (str(choice) for choice in get_args(field.annotation))
         return f"{', '.join(first)} or {last}"
@@ -158,12 +158,15 @@ def option(
     """Declare one option of a model, as the default of an annotated field.
 
     Args:
-        default: The value where none is given.
+        default: The value if none is given.
         group: The heading under which forms, help and tables list the option.
-        help: One sentence on what the option is.
-        accepts: What values are accepted, where the annotation and the limits do not say it.
+        help: One sentence that describes the option.
+        accepts: The accepted values in words, if the annotation and the limits do not say them.
         commands: The commands that have a flag for the option.
         limits: Bounds of a number, by pydantic's names: ge, gt and le.
+
+    Returns:
+        The field, typed as `Any`, as pydantic's own fields are.
 
     """
     tags: Any = {"group": group, "commands": list(commands)}

@@ -1,4 +1,4 @@
-"""Named sets of changes to the defaults: of papers, of other programs, of what other commands do."""
+"""Named sets of changes to the default settings: for papers, other programs and other commands."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,10 +10,12 @@ __all__ = ["PRESETS", "Preset", "preset"]
 
 
 class Preset(NamedTuple):
-    """A named set of changes to the defaults."""
+    """A named set of changes to the default settings."""
 
     help: str
+    """One sentence that describes the preset."""
     changes: Mapping[str, Any]
+    """The values of the changed options, by name."""
 
 
 _NOTEBOOK = {
@@ -37,25 +39,27 @@ _NEURAL_STYLE = {
 }
 
 PRESETS: Mapping[str, Preset] = {
-    "default": Preset("The defaults: coarse to fine, the notebook's objective with five times its content.", {}),
+    "default": Preset(
+        "The defaults: from coarse to fine, the notebook's objective with five times its content weight.", {}
+    ),
     "texture": Preset(
-        "What `impasto texture` does: no content, from noise, whose grain total variation smooths.",
+        "The options of `impasto texture`: no content, from noise; total variation smooths the grain of the noise.",
         {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0},
     ),
     "reconstruction": Preset(
-        "What `impasto reconstruct` does: no style, from noise.", {"init": "noise", "style_weight": 0.0}
+        "The options of `impasto reconstruct`: no style, from noise.", {"init": "noise", "style_weight": 0.0}
     ),
     "gatys-notebook": Preset(
-        "The author's own notebook (2016): one size, 500 evaluations from the content, nothing stops early.",
+        "The author's own notebook (2016): one size, 500 evaluations from the content, without an early stop.",
         _NOTEBOOK,
     ),
     "neural-style": Preset("jcjohnson/neural-style at its defaults: 1000 evaluations from noise.", _NEURAL_STYLE),
     "neural-style-pt": Preset(
-        "neural-style-pt at its defaults: the same with another total variation.",
+        "neural-style-pt at its defaults: the preset neural-style with the absolute total variation.",
         {**_NEURAL_STYLE, "tv_variation": "absolute"},
     ),
     "crowsonkb": Preset(
-        "crowsonkb/style-transfer-pytorch: Wasserstein-2, fine strokes before coarse ones, Adam, other weights.",
+        "crowsonkb/style-transfer-pytorch: Wasserstein-2, more weight on fine strokes, Adam, torchvision's network.",
         {
             "content_weight": 0.015,
             "style_weight": 1.0,
@@ -76,7 +80,7 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
     "spst": Preset(
-        "Scaling Painting Style Transfer (Galerne et al. 2024): means and deviations beside the notebook's Gram "
+        "Scaling Painting Style Transfer (Galerne et al. 2024): means and deviations, with the notebook's Gram "
         "matrices, a third of the evaluations at each larger size.",
         {
             **_NOTEBOOK,

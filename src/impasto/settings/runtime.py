@@ -1,4 +1,4 @@
-"""How the picture is computed: every option of it, with its type, default, range, help and group."""
+"""The options of how a picture is computed, each with its type, default, range, help and group."""
 
 import re
 from typing import Annotated, Literal
@@ -15,45 +15,49 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
 
 
 def _memory(value: object) -> object:
-    """Refuse what is neither auto nor a size in memory above 0."""
+    """Refuse a value that is neither auto nor an amount of memory above 0."""
     found = _MEMORY.fullmatch(str(value))
     if value != "auto" and not (found and float(found[1])):
-        raise ValueError("not a size in memory")
+        raise ValueError("not an amount of memory")
     return value
 
 
 class Runtime(Options):
-    """How the picture is computed: nothing here changes what it is meant to be. Frozen."""
+    """The options of how a picture is computed; they change it by rounding only. Frozen."""
 
     device: str = option(
-        "auto", "Machine", "Where to compute.", "auto, cpu, cuda, cuda:1 or mps", commands=EVERY_COMMAND
+        "auto", "Machine", "The device that computes.", "auto, cpu, cuda, cuda:1 or mps", commands=EVERY_COMMAND
     )
     dtype: Literal["auto", Dtype] = option(
-        "auto", "Machine", "Precision of the network's features; auto measures which is faster.", commands=EVERY_COMMAND
+        "auto",
+        "Machine",
+        "Precision of the network's features; auto measures which is fastest.",
+        commands=EVERY_COMMAND,
     )
     memory: Annotated[str, BeforeValidator(_memory)] = option(
         "auto",
         "Machine",
-        "Memory that the process may take; auto is what is free.",
-        "auto, or a size above 0 such as 4GB or 800MB",
+        "The most memory that the process may use; auto is what is free.",
+        "auto, or an amount above 0 such as 4GB or 800MB",
         commands=("paint", "sweep", "measure", "figures"),
     )
     history_dtype: Literal["auto", HistoryDtype] = option(
         "auto",
         "Machine",
-        "Precision of the steps that L-BFGS remembers; bfloat16 takes half the memory.",
+        "Precision of the curvature pairs of L-BFGS; bfloat16 takes half the memory of float32.",
         commands=("paint", "sweep", "figures"),
     )
     winograd: Literal["auto", Winograd] = option(
         "auto",
         "Machine",
-        "Fewer multiplications a convolution, with more rounding: along lines or, in float32, in tiles; auto measures.",
+        "Winograd's algorithm, with fewer multiplications and more rounding: in one dimension (lines) or, in float32, "
+        "in two (tiles); auto measures which is fastest.",
         commands=EVERY_COMMAND,
     )
     threads: int = option(
         0,
         "Machine",
-        "Processor threads; 0 is one for each core, or fewer where that is faster.",
+        "Number of processor threads; 0 means one for each core, or fewer if that is faster.",
         ge=0,
         le=4096,
         commands=EVERY_COMMAND,
@@ -62,14 +66,14 @@ class Runtime(Options):
     checkpoint_every: float = option(
         60.0,
         "Machine",
-        "Seconds from one checkpoint of a run to the next, at least; they take "
-        f"{CHECKPOINT_TIME_FRACTION:.0%} of the time, at most. 0 is none.",
+        "Seconds from one checkpoint of a run to the next, at least; checkpoints take at most "
+        f"{CHECKPOINT_TIME_FRACTION:.0%} of the time. 0 means no checkpoints.",
         ge=0,
         commands=("paint",),
     )
 
     @property
     def bytes(self) -> float | None:
-        """`memory` in bytes; None: what is free."""
+        """`memory` in bytes, or None for the memory that is free."""
         found = _MEMORY.fullmatch(self.memory)
         return float(found[1]) * {"M": 1e6, "G": 1e9}[found[2].upper()] if found else None

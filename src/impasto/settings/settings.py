@@ -1,4 +1,4 @@
-"""What the picture will be: every option of it, with its type, default, range, help and group."""
+"""The options of what a picture will be, each with its type, default, range, help and group."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, Self, TypeVar
@@ -30,11 +30,11 @@ __all__ = ["Settings"]
 Name = TypeVar("Name", bound=str)
 
 _MEASURED: Collection[Command] = ("paint", "sweep", "measure")
-"""The commands of options on which the loss of a painted picture depends."""
+"""The commands with a flag for options that change the loss of a painted picture."""
 
 
 class Settings(Options):
-    """What the picture will be. Frozen; `replace` makes a changed copy.
+    """The options of what a picture will be. Frozen; `replace` makes a changed copy.
 
     The objective, over features F of the picture, P of the content and Gram matrices G = F Fᵀ / (H·W), A of the style:
 
@@ -42,9 +42,9 @@ class Settings(Options):
         + tv_weight · mean(dx² + dy²)  +  range_weight · E · mean(max(0, x - 255)² + max(0, -x)²)
 
     for gray levels x in 0 … 255 and their differences dx and dy (`tv_variation` has other conventions).
-    E is the first two terms at F = 0, so that the last one is as stiff whatever network, layers and weights are chosen.
-    The first two terms are those of the author's own notebook (Gatys, 2016), where content_weight is 1; at 256 pixels
-    that loses faces, so the default is 5.
+    E is the sum of the first two terms at F = 0, so that the last term is equally stiff for all networks, layers and
+    weights. The first two terms are those of the author's own notebook (Gatys, 2016), where content_weight is 1; at 256
+    pixels that value loses faces, so the default is 5.
 
     Raises:
         SettingsError: an option's name or value is not accepted; the message is one sentence.
@@ -52,38 +52,38 @@ class Settings(Options):
     """
 
     size: int = option(512, "Picture", "Long side of the painted picture, in pixels.", ge=MIN_SIDE)
-    init: Init = option("content", "Picture", "What the canvas shows at the start; blank is mid-gray.")
-    seed: int = option(0, "Picture", "Seed of the noise start.", ge=0, le=2**32 - 1)
+    init: Init = option("content", "Picture", "The image that the run starts from; blank is mid-gray.")
+    seed: int = option(0, "Picture", "Seed of the noise that the run starts from.", ge=0, le=2**32 - 1)
     color: Color = option(
         "style",
         "Picture",
-        "Whose colors the picture takes: the style's; the content's, of which only the luminance is painted; or those "
-        "of a style brought to the content's colors.",
+        "The colors of the picture: the style's; the content's, so that only the luminance is painted; or the style's "
+        "after they are matched with the content's.",
         commands=_MEASURED,
     )
     color_match: ColorMatch = option(
         "sym",
         "Picture",
-        "How colors are matched with content-match: linearly in one of three ways, or by histogram.",
+        "How content-match matches colors: by one of three linear maps, or by their histograms.",
         commands=_MEASURED,
     )
     seamless: Seamless = option(
         "none",
         "Picture",
-        f"Which opposite edges meet: left and right, top and bottom; sizes become multiples of {GRID}.",
+        f"The opposite edges that meet: left and right (x), top and bottom (y); sizes become multiples of {GRID}.",
         commands=_MEASURED,
     )
     mask_spread: MaskSpread = option(
         "simple",
         "Picture",
-        "Which units of a layer belong to a mask: by their share of its pixels, all that see it, or those that see "
-        "nothing else.",
+        "Which units of a layer a mask selects: each by the fraction of its pixels that is inside (simple), all whose "
+        "receptive field touches the inside (all), or only those whose receptive field is inside (inside).",
         commands=_MEASURED,
     )
     mask_grow: int = option(
         0,
         "Picture",
-        "Units by which masks are widened at every layer; narrowed, if below 0.",
+        "Number of units by which masks are widened at every layer; a negative number narrows them.",
         ge=-64,
         le=64,
         commands=_MEASURED,
@@ -103,85 +103,96 @@ class Settings(Options):
     style_loss: DistanceWeights = option(
         {"gram": 1.0},
         "Objective",
-        "Which distances of the styles' features the style loss adds up, with weights.",
+        "Distances between the features of picture and style that the style loss adds up, with weights.",
         commands=_MEASURED,
     )
     style_scale: float = option(
         1.0,
         "Objective",
-        "Short side of the painting over the picture's, at every stage; larger means larger strokes.",
+        "Short side of the painting divided by that of the picture, at every stage; larger values give larger strokes.",
         gt=0,
         le=MAX_STYLE_SCALE,
         commands=_MEASURED,
     )
-    tv_weight: float = option(0.0, "Objective", "Weight of total variation; more makes it smoother.", ge=0)
+    tv_weight: float = option(
+        0.0, "Objective", "Weight of total variation; larger values give a smoother picture.", ge=0
+    )
     tv_variation: Variation = option(
         "mean-squares",
         "Objective",
-        "Total variation as a mean of squares; as half their sum, as in jcjohnson/neural-style; as a sum of absolute "
-        "differences, as in neural-style-pt; or with diagonals, as in crowsonkb/style-transfer-pytorch.",
+        "Formula of total variation: a mean of squares; half their sum, as in jcjohnson/neural-style; a sum of "
+        "absolute differences, as in neural-style-pt; or a mean with diagonals, as in "
+        "crowsonkb/style-transfer-pytorch.",
     )
     range_weight: float = option(
         0.002,
         "Objective",
-        "Weight that keeps gray levels in 0 … 255, so that saving changes nothing; times the loss of one in which "
-        "the network sees nothing.",
+        "Weight of the penalty on gray levels outside 0 … 255, which are clipped when the picture is saved; it is "
+        "multiplied by the loss of an image whose features are 0.",
         ge=0,
     )
 
     weights: str = option(
         "codebook",
         "Network",
-        "VGG-19's weights.",
+        "Source of the weights of VGG-19.",
         "codebook, torchvision or the path of a .pth or .safetensors file",
         commands=EVERY_COMMAND,
     )
-    pooling: Pooling = option("max", "Network", "How a layer is halved in size.", commands=_MEASURED)
+    pooling: Pooling = option("max", "Network", "Pooling that halves the size of a layer.", commands=_MEASURED)
     pooling_rescale: bool = option(
         True,
         "Network",
-        "Scale average and L2 pooling so that activations stay as large as with max.",
+        "Scale average and L2 pooling so that activations are as large as with max pooling.",
         commands=_MEASURED,
     )
     padding: Padding = option(
         "replicate",
         "Network",
-        "What a convolution sees beyond the border; replicate-first: zeros but in the first.",
+        "Values beyond the border of a convolution; replicate-first has zeros in all layers but the first.",
         commands=_MEASURED,
     )
     normalize: bool = option(
         False,
         "Network",
-        "Rescale the network to a mean activation of 1 a channel, as the paper does.",
+        "Rescale the filters so that every channel has a mean activation of 1, as in the paper.",
         commands=_MEASURED,
     )
 
-    optimizer: OptimizerName = option("lbfgs", "Optimization", "How the pixels are changed.")
+    optimizer: OptimizerName = option("lbfgs", "Optimization", "Algorithm that changes the pixels.")
     iterations: int = option(
         100, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
     )
     first_size: int = option(
         256,
         "Optimization",
-        "Long side of the first stage, each later one is about twice as large; 0 is one stage.",
+        "Long side of the first stage, in pixels; each later stage is about twice as large. 0 means one stage.",
         ge=0,
     )
     stage_ratio: float = option(
-        0.6, "Optimization", "Evaluations of a stage over those of the stage before.", gt=0, le=100
+        0.6, "Optimization", "Evaluations of a stage divided by those of the stage before.", gt=0, le=100
     )
     tolerance: float = option(
         0.002,
         "Optimization",
-        f"A stage ends when {PLATEAU_WINDOW} evaluations lower the loss by less than this share.",
+        f"A stage ends when {PLATEAU_WINDOW} evaluations lower the loss by less than this fraction.",
         ge=0,
         le=1,
     )
-    history: int = option(50, "Optimization", "Steps that L-BFGS remembers.", ge=1, le=10_000)
+    history: int = option(50, "Optimization", "Number of curvature pairs that L-BFGS stores.", ge=1, le=10_000)
     learning_rate: float = option(
-        1.0, "Optimization", "Adam: gray levels a step; L-BFGS: share of its own step.", gt=0, le=255
+        1.0,
+        "Optimization",
+        "For Adam, gray levels per step; for L-BFGS, a factor on the length of its steps.",
+        gt=0,
+        le=255,
     )
     preconditioner: float = option(
-        0.5, "Optimization", "Power p of the filter 1 / f^p that steps pass through; 0 is none.", ge=0, le=2
+        0.5,
+        "Optimization",
+        "Power p of the filter 1 / f^p, f the spatial frequency, that is applied to steps; 0 means no filter.",
+        ge=0,
+        le=2,
     )
 
     profile: Profile = option(
@@ -190,11 +201,13 @@ class Settings(Options):
     bits: Annotated[Bits, BeforeValidator(str)] = option(
         "auto",
         "File",
-        "Bits of a channel in the file; auto is 16 where the content has them and the file is PNG or TIFF.",
+        "Bits per channel in the file; auto is 16 if the content has 16 bits and the file is PNG or TIFF, else 8.",
     )
-    dpi: float = option(0.0, "File", "Pixels an inch on paper; 0 is the content's.", ge=0, le=4800)
+    dpi: float = option(0.0, "File", "Pixels per inch on paper; 0 means those of the content.", ge=0, le=4800)
     keep_position: bool = option(
-        False, "File", "Keep the place where the photograph was taken, beside its date, camera, author and description."
+        False,
+        "File",
+        "Save the position where the photograph was taken, in addition to its date, camera, author and description.",
     )
 
     @property
@@ -204,17 +217,17 @@ class Settings(Options):
 
     @property
     def active_content_layers(self) -> Mapping[str, float]:
-        """The layers that the content loss looks at, with their weights, all above 0; none without content_weight."""
+        """The layers of the content loss with their weights, all above 0; empty if content_weight is 0."""
         return _positive(self.content_layers) if self.content_weight > 0 else {}
 
     @property
     def active_style_layers(self) -> Mapping[str, float]:
-        """The layers that the style loss looks at, with their weights, all above 0; none without style_weight."""
+        """The layers of the style loss with their weights, all above 0; empty if style_weight is 0."""
         return _positive(self.style_layers) if self.style_weight > 0 else {}
 
     @property
     def active_layers(self) -> tuple[str, ...]:
-        """The layers that any loss looks at, in the network's order: the network is computed down to the last."""
+        """The layers of either loss, in the network's order; the network is computed down to the last of them."""
         active = {*self.active_content_layers, *self.active_style_layers}
         return tuple(name for name in LAYERS if name in active)
 
@@ -235,5 +248,5 @@ class Settings(Options):
 
 
 def _positive(weights: Mapping[Name, float]) -> dict[Name, float]:
-    """Leave out what has no weight."""
+    """Return the weights above 0."""
     return {name: weight for name, weight in weights.items() if weight > 0}

@@ -162,7 +162,7 @@ class Scene:
             profile=self.profile,
             bits=None if settings.bits == "auto" else int(settings.bits),
             dpi=settings.dpi,
-            keeps_position=settings.keep_position,
+            with_position=settings.keep_position,
             note=note,
         )
 

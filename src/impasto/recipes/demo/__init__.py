@@ -1,8 +1,7 @@
-"""The demo's two pictures: a photograph that matplotlib carries, and a painting that this package paints.
+"""The two pictures of the demo: a photograph that comes with matplotlib, and a painting that this package paints.
 
-It knows nothing of style transfer, of image files or of the network: numpy paints, and torch only carries the finished
-picture. Random numbers are drawn for the landscape and for the strokes, never for pixels, so every size shows the same
-painting.
+It uses neither style transfer nor image files nor the network: numpy paints, and the result is a tensor. Random numbers
+are drawn for the landscape and for the strokes, but not for pixels, so every size shows the same painting.
 """
 
 from pathlib import Path
@@ -18,8 +17,8 @@ from impasto.recipes.demo.strokes import LAYERS, brush, contrast, light, paint, 
 
 __all__ = ["painting", "photograph"]
 
-SMALLEST = 64
-"""Pixels of the long side below which a stroke cannot be seen."""
+MIN_SIZE = 64
+"""The least pixels of the long side; on smaller paintings a stroke cannot be seen."""
 
 
 def photograph() -> Path:
@@ -34,11 +33,19 @@ def painting(size: int = 1024, seed: int = 0) -> Tensor:
 
     The same size and seed give the same bytes; another seed gives the same motif with other clouds and other strokes.
 
+    Args:
+        size: The long side in pixels, at least `MIN_SIZE`.
+        seed: The seed of the random numbers.
+
+    Returns:
+        The painting.
+
     Raises:
-        PictureError: `size`, the long side in pixels, is too small for a stroke to be seen.
+        PictureError: the size is too small for a stroke to be seen.
+
     """
-    if size < SMALLEST:
-        raise PictureError(f"the painting's long side is {size} pixels, but it needs at least {SMALLEST}.")
+    if size < MIN_SIZE:
+        raise PictureError(f"the painting's long side is {size} pixels, but it needs at least {MIN_SIZE}.")
     generator = Generator(PCG64(seed))
     landscape = compose(generator)
     bristles = brush(generator)
