@@ -46,7 +46,7 @@ class ImageFile(NamedTuple):
             with path.open("rb", buffering=0) as file:
                 if path.stat().st_size == 0:
                     raise PictureError(f"{path} is empty; give {READABLE_KINDS}.")
-                source = pyvips.Source.new_from_descriptor(file.fileno())  # it keeps a duplicate
+                source = pyvips.Source.new_from_descriptor(file.fileno())  # which duplicates the descriptor
                 return cls(str(path), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), source)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
             said = reason(error) if isinstance(error, OSError) else str(error)

@@ -6,6 +6,7 @@ profile, an end marker that is missing, and what the file holds besides the pict
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyvips
@@ -109,14 +110,10 @@ def _frames(image: Any) -> int:
     return image.get("n-pages") if image.get_typeof("n-pages") else 1
 
 
-def _load_plain(loader: str) -> Callable[[ImageFile, SizeCheck], Loaded]:
-    """Return the reader of files of which libvips says all."""
-
-    def read(file: ImageFile, check: SizeCheck) -> Loaded:
-        image = _open(file, loader, check)
-        return Loaded(file, image, Samples.of_image(image), frames=_frames(image))
-
-    return read
+def _load_plain(loader: str, file: ImageFile, check: SizeCheck) -> Loaded:
+    """Read a file of a kind of which libvips says all."""
+    image = _open(file, loader, check)
+    return Loaded(file, image, Samples.of_image(image), frames=_frames(image))
 
 
 def _load_png(file: ImageFile, check: SizeCheck) -> Loaded:
@@ -225,9 +222,9 @@ def _left_out(samples: Samples) -> tuple[str, ...]:
 _READERS: dict[str, Callable[[ImageFile, SizeCheck], Loaded]] = {
     "pngload_source": _load_png,
     "jpegload_source": _load_jpeg,
-    "webpload_source": _load_plain("webpload_source"),
+    "webpload_source": partial(_load_plain, "webpload_source"),
     "tiffload_source": _load_tiff,
-    "gifload_source": _load_plain("gifload_source"),
+    "gifload_source": partial(_load_plain, "gifload_source"),
     "heifload_source": _load_heif,
     "heif": _load_heic,
 }

@@ -59,7 +59,7 @@ class Picture:
     exif: Mapping[str, str] = field(default_factory=dict[str, str])
     """Date, camera, lens, author, description and position, as `images.metadata` names them."""
     note: str | None = None
-    """Free text that travels in the file; impasto keeps the JSON of its settings there."""
+    """Free text that travels in the file; impasto stores the JSON of its settings there."""
     remarks: tuple[str, ...] = ()
     """What of the file was left out of the picture, in sentences."""
 
@@ -107,7 +107,7 @@ class Picture:
     def open(cls, path: str | Path, *, allow_large: bool = False) -> "Picture":
         """Read a PNG, JPEG, WebP, TIFF, GIF or AVIF file, or with the extra `heif` a HEIC file.
 
-        The camera's orientation is applied, and 16 bits a channel keep their precision. The samples stay in the color
+        The camera's orientation is applied, and 16 bits a channel stay 16 bits. The samples stay in the color
         profile of the file where a picture can be painted in it; others, inks and gray become sRGB. Of several pages or
         frames the first is taken. `remarks` say what was left out.
 

@@ -225,24 +225,24 @@ def _page(block: TiffBlock, folder: Folder, number: int, subifd: int | None) -> 
     def all_of(tag: int) -> tuple[int, ...]:
         return block.numbers(folder.tags.get(tag))
 
-    def one(tag: int, default: int) -> int:
+    def _first(tag: int, default: int) -> int:
         return next(iter(all_of(tag)), default)
 
-    old_kind = {2: 1}.get(one(255, 0), 0)  # SubfileType, which NewSubfileType replaced
+    old_kind = {2: 1}.get(_first(255, 0), 0)  # SubfileType, which NewSubfileType replaced
     reference = all_of(532)
     return Page(
         number=number,
         subifd=subifd,
-        width=one(256, 0),
-        height=one(257, 0),
-        photometric=one(_PHOTOMETRIC, BLACK_IS_ZERO),
+        width=_first(256, 0),
+        height=_first(257, 0),
+        photometric=_first(_PHOTOMETRIC, BLACK_IS_ZERO),
         bits=all_of(258) or (1,),
-        sample_format=one(_SAMPLE_FORMAT, 1),
-        channels=one(277, 1),
+        sample_format=_first(_SAMPLE_FORMAT, 1),
+        channels=_first(277, 1),
         extra=all_of(_EXTRA_SAMPLES),
-        compression=one(259, 1),
-        subfile=one(254, old_kind),
-        inks=one(332, _INKS_OF_PRINT),
+        compression=_first(259, 1),
+        subfile=_first(254, old_kind),
+        inks=_first(332, _INKS_OF_PRINT),
         subsampling=all_of(530) or (2, 2),
         reference=tuple(a / b if b else 0.0 for a, b in zip(reference[::2], reference[1::2], strict=True)),
         tags=MappingProxyType(dict(folder.tags)),

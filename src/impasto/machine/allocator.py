@@ -1,4 +1,4 @@
-"""Which blocks of memory stay cached in the process when they are freed.
+"""The memory allocator: the blocks of memory that stay cached in the process when they are freed.
 
 A block that the system gives is filled with zeros, page by page, when it is first written, and an evaluation frees and
 takes blocks all the time: so caching them saves time. By itself the GNU C library caches those below 32 MB, and in the

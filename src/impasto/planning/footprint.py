@@ -115,7 +115,7 @@ class Footprint(NamedTuple):
 
 
 Caching = Literal["all", "small", "none"]
-"""Which blocks of memory the allocator caches when they are freed: the more, the sooner a run ends."""
+"""The blocks of memory that the allocator caches when they are freed: the more, the sooner a run ends."""
 
 
 class Overhead(NamedTuple):

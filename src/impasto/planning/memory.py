@@ -150,7 +150,13 @@ class _Fixed(NamedTuple):
         return self.run + max(self.under_way + (retained_tiles - 1) * self.tile, self.stepping, self.measuring)
 
     def retained_tiles(self, available: float, tiles: float) -> int:
-        """Return how many of some tiles can be retained; 0 or less where not even one can, or a step does not fit."""
+        """Return how many tiles can be retained; 0 or less where not even one can, or a step does not fit.
+
+        Args:
+            available: Bytes for the run.
+            tiles: Tiles of this process.
+
+        """
         if self.run + max(self.stepping, self.measuring) > available:
             return 0
         return int(min(tiles, 1 + (available - self.run - self.under_way) // self.tile))
@@ -186,7 +192,14 @@ class _Problem(NamedTuple):
         return [_History(pairs, dtype) for pairs in lengths for dtype in dtypes]
 
     def layout(self, tiling: Tiling, parts: _Parts, history: _History) -> Layout | None:
-        """Return a layout with as many tiles retained as fit, or None where not one does."""
+        """Return a layout with as many tiles retained as fit, or None where not one does.
+
+        Args:
+            tiling: How the image is divided, and how content features are stored.
+            parts: The tiles of that.
+            history: The history of L-BFGS.
+
+        """
         fixed = self._fixed(tiling.targets, parts, history)
         mine = parts.number / self.budget.processes
         retained = fixed.retained_tiles(self.budget.available, mine)

@@ -152,7 +152,7 @@ def make_plan(
     _check_final(content, final, settings, budget.processes)
     chosen = scales or [1.0] * len(styles)
 
-    def stage(long_side: int, evaluations: int, longest: int) -> Stage | None:
+    def _stage(long_side: int, evaluations: int, longest: int) -> Stage | None:
         size = content.with_long_side(long_side).on_grid(settings.wraps)
         scaled = zip(styles, chosen, strict=True)
         sizes = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
@@ -165,10 +165,10 @@ def make_plan(
     for index, long_side in enumerate(_long_sides(settings, final)):
         count = math.ceil(settings.iterations * settings.stage_ratio**index)
         evaluations += count
-        found = stage(long_side, count, evaluations)
+        found = _stage(long_side, count, evaluations)
         if found is None:
             raise SpaceError(
-                _too_large(settings, content, budget, lambda side: stage(side, 1, settings.history) is not None)
+                _too_large(settings, content, budget, lambda side: _stage(side, 1, settings.history) is not None)
             )
         stages.append(found)
     return Plan(tuple(stages), budget.baseline, budget.usable, budget.overheads)

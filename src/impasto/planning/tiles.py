@@ -119,7 +119,7 @@ class Tiling(NamedTuple):
     processes: int = 1
     """Processes among which the tiles are divided; each has neighboring tiles, and all have equally many."""
     wraps: Wraps = (False, False)
-    """Which edges of the image meet; a side along which they do is a multiple of the grid."""
+    """The edges of the image that meet; a side along which they do is a multiple of the grid."""
 
     @property
     def is_whole(self) -> bool:

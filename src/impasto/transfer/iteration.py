@@ -105,7 +105,7 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
 
     """
 
-    def iterate(point: Point, about_to_step: Callable[[], object]) -> Step:
+    def _iterate(point: Point, about_to_step: Callable[[], object]) -> Step:
         image, state, best, least = point
         found = objective.evaluate(image)
         numbers = torch.stack((found.loss, *found.terms.values()))
@@ -115,7 +115,7 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
         image, state = optimizer.step(image, found.loss, found.gradient, state)
         return Step(numbers, list(found.terms), Point(image, state, best, least))
 
-    return Recorded(iterate) if device.type == "cuda" and objective.group.size == 1 else OneByOne(iterate)
+    return Recorded(_iterate) if device.type == "cuda" and objective.group.size == 1 else OneByOne(_iterate)
 
 
 def _chosen(is_first: Tensor, first: Tensor, second: Tensor) -> Tensor:

@@ -128,7 +128,16 @@ class Scene:
         return self.as_painted(self.inputs.content, size)
 
     def as_painted(self, picture: Picture, size: Size) -> Tensor:
-        """Return what the losses see of a picture that has the content's colors, (3, H, W): it or its luminance."""
+        """Return what the losses see of a picture that has the content's colors.
+
+        Args:
+            picture: The content, or a picture painted from it.
+            size: The size to which it is brought.
+
+        Returns:
+            The image, (3, H, W), or its luminance where only that is painted.
+
+        """
         placed = self._place(picture, size)
         return color.gray(placed) if self.settings.color == "content-luminance" else placed
 
