@@ -91,6 +91,6 @@ def _rows(found: "Metrics") -> Iterator[tuple[str, float, str, str]]:
     yield "content", found.content, "lower", "near the photograph"
     yield "style", found.style, "lower", "near the painting"
     for layer, distance in found.wasserstein.items():
-        yield f"wasserstein {layer}", distance, "lower", "near the painting, at another layer"
+        yield f"wasserstein {layer}", distance, "lower", "near the painting at this layer"
     yield "cfsd", found.cfsd, "lower", "forms as in the photograph"
     yield "border", found.border, f"near {found.content_border:.4g}", "more is noise along the edge"
