@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def _threads(request):
-    torch.set_num_threads(2 if "kernels" in request.path.parts else THREADS)  # a kernel divides its work
+    torch.set_num_threads(2 if {"kernels", "machine"} & {*request.path.parts} else THREADS)  # which divide work
 
 
 @pytest.fixture

@@ -141,9 +141,14 @@ def test_bfloat16_features_are_measured_in_float32(weights, picture):
 
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_before_a_run_in_tiles(started, monkeypatch, picture):
     assert list(started(Largest()))[-1].terms["largest"] > 0
-    plan = started(Largest()).plan
-    parts = plan.stages[0]._replace(layout=plan.stages[0].layout._replace(tiling=Tiling(64)))
-    monkeypatch.setattr(StyleTransfer, "_fitting_plan", lambda *_: plan._replace(stages=(parts,)))
+    fitted = StyleTransfer._fitted
+
+    def in_tiles(transfer, inputs):
+        plan, machine = fitted(transfer, inputs)
+        layout = plan.stages[0].layout._replace(tiling=Tiling(64))
+        return plan._replace(stages=(plan.stages[0]._replace(layout=layout),)), machine
+
+    monkeypatch.setattr(StyleTransfer, "_fitted", in_tiles)
     with pytest.raises(InputError, match="the loss largest cannot be summed over parts of an image"):
         started(Largest())
 
@@ -163,7 +168,7 @@ def test_a_checkpoint_goes_on_with_the_same_losses_only(started, tmp_path):
     path = tmp_path / "run.checkpoint"
     run = started(MeanHistogram(), checkpoint=path)
     next(run)
-    run.keep()
+    run.save_checkpoint()
     again = started(MeanHistogram(), checkpoint=path)
     assert again.resumed == 1
     assert [progress.loss for progress in again] == [progress.loss for progress in run]
@@ -173,7 +178,7 @@ def test_a_checkpoint_goes_on_with_the_same_losses_only(started, tmp_path):
         (replace(MeanHistogram(), weight=2.0),),
         (MeanHistogram(), Brightness()),
     ):
-        with pytest.raises(CheckpointError, match="another run: extra losses"):
+        with pytest.raises(CheckpointError, match="another run: the input extra losses was"):
             started(*others, checkpoint=path)
 
 
@@ -181,8 +186,8 @@ def test_a_run_without_extra_losses_does_not_go_on_with_one(started, tmp_path):
     path = tmp_path / "run.checkpoint"
     run = started(checkpoint=path)
     next(run)
-    run.keep()
-    with pytest.raises(CheckpointError, match="another run: extra losses"):
+    run.save_checkpoint()
+    with pytest.raises(CheckpointError, match="another run: the input extra losses was"):
         started(Brightness(), checkpoint=path)
 
 

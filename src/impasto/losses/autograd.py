@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from torch import Tensor
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import layer_named
 from impasto.losses.base import Loss, Sources, Statistic, Units, in_sum_precision
+from impasto.settings.choices import TargetImage
 
 __all__ = ["AutogradLoss", "DifferentiatedLoss"]
 
@@ -37,7 +37,7 @@ class AutogradLoss(ABC):
     """The layer whose features are measured, such as `conv3_1`; `image` for the pixels in gray levels."""
     weight: float = 1.0
     """What the result of `compare` is multiplied by."""
-    target_image: Literal["none", "content", "style"] = "none"
+    target_image: TargetImage = "none"
     """The image whose normalized statistic is the target, measured at the size of each stage. With `style`, the loss
     counts in each region as the style loss does: styles are blended by weight, and R regions have 1 / R each."""
     needs_content: bool = False

@@ -20,6 +20,7 @@ __all__ = [
     "Pooling",
     "Profile",
     "Seamless",
+    "TargetImage",
     "Variation",
     "Winograd",
 ]
@@ -71,6 +72,9 @@ HistoryDtype = Literal["float32", "bfloat16"]
 
 Dtype = Literal[HistoryDtype, "float64"]
 """The precision of the network's features."""
+
+TargetImage = Literal["none", "content", "style"]
+"""The image whose statistic a loss from outside the package aims at."""
 
 Command = Literal["paint", "sweep", "measure", "figures", "info"]
 """The commands whose flags are made from options; `paint` stands for demo, texture and reconstruct too."""
