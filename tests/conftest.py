@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 from contextlib import contextmanager
 
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
@@ -18,6 +19,8 @@ from impasto.cli import main
 from impasto.objective.objective import Objective
 from impasto.recipes.demo import landscape
 from tiny import tiny_weights
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
 
 THREADS = min(2, torch.get_num_threads())
 """Of torch in each test: as many as this process has cores, and two at most."""

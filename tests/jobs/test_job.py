@@ -28,6 +28,12 @@ def test_a_job_goes_to_json_and_back(tmp_path):
     assert json.loads(job.model_dump_json())["output"] == str(tmp_path / "out.png")
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{", "{" * 100_000, b"\xff\xfe\xff"])
+def test_a_text_that_is_no_job_is_refused_in_a_sentence(text):
+    with pytest.raises(SettingsError, match=r"^the job cannot be read.*\.$"):
+        Job.from_json(text)
+
+
 def test_a_picture_in_memory_travels_in_json_as_a_png_file():
     picture = Picture(torch.linspace(0, 1, 12).reshape(3, 2, 2))
     job = Job(content=picture, styles=(StyleSource(picture=picture),))

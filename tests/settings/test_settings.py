@@ -152,7 +152,7 @@ def test_settings_are_read_in_the_encodings_that_editors_and_shells_write(encodi
 def test_settings_in_another_encoding_or_not_to_be_read_are_refused(tmp_path):
     path = tmp_path / "mine.json"
     path.write_bytes('{"weights": "größe.pth"}'.encode("latin-1"))
-    with pytest.raises(SettingsError, match=r"not text in UTF-8 or UTF-16\.$"):
+    with pytest.raises(SettingsError, match=r"no text in UTF-8 or UTF-16\.$"):
         choose(None, source=path)
     with pytest.raises(SettingsError, match=r"settings file .*none\.json cannot be read; give"):
         choose(None, source=tmp_path / "none.json")

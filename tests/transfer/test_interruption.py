@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import impasto
+from conftest import THREADS
 from impasto import Runtime, Settings, StyleTransfer
 from impasto.objective.objective import Objective
 from impasto.optimizers import LBFGS
@@ -139,7 +140,7 @@ def test_signals_that_raise_at_random_moments_do_not_change_the_picture(start, p
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == THREADS
 
 
 def lines(run, at=None):
@@ -191,7 +192,7 @@ def test_an_exception_at_any_line_of_a_step_leaves_a_run_that_goes_on_or_says_wh
         else:
             assert torch.equal(run.preview().pixels, expected), at
     assert 0 < said < 30
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == THREADS
 
 
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])

@@ -92,6 +92,8 @@ class StyleSource(Options):
 class Job(Options):
     """One picture to paint. Frozen; equal jobs paint equal pictures."""
 
+    title: ClassVar[str] = "the job"
+
     content: Source = None
     """The photograph; without one, a texture of the shape `shape` is painted."""
     styles: tuple[StyleSource, ...] = ()

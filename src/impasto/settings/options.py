@@ -42,6 +42,8 @@ class Option(NamedTuple):
 class Options(BaseModel):
     """The base of `Settings`, `Runtime` and `Job`: frozen and hashable; an unknown name or a wrong value is refused."""
 
+    title: ClassVar[str] = "the settings"
+    """What messages call the whole."""
     owner: ClassVar[str] = ""
     """The text before an option's name in messages."""
 
@@ -82,13 +84,13 @@ class Options(BaseModel):
         try:
             values = json.loads(text)
         except UnicodeDecodeError:
-            raise SettingsError("the settings are not JSON: they are not text in UTF-8 or UTF-16.") from None
+            raise SettingsError(f"{cls.title} cannot be read as JSON: no text in UTF-8 or UTF-16.") from None
         except json.JSONDecodeError as error:
-            raise SettingsError(f"the settings are not JSON: {error.msg} at line {error.lineno}.") from None
+            raise SettingsError(f"{cls.title} cannot be read as JSON: {error.msg} at line {error.lineno}.") from None
         except (ValueError, RecursionError):
-            raise SettingsError("the settings are nested too deeply, or a number in them is too long.") from None
+            raise SettingsError(f"{cls.title} cannot be read: nested too deeply, or a number is too long.") from None
         if not isinstance(values, dict):
-            raise SettingsError('the settings must be a JSON object, such as {"size": 1024}.')
+            raise SettingsError(f'{cls.title} cannot be read: give a JSON object, such as {{"size": 1024}}.')
         return cls(**cast("dict[str, Any]", values))
 
     def replace(self, **changes: object) -> Self:
