@@ -4,6 +4,7 @@ import re
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ from impasto.jobs.events import Evaluated
 from impasto.objective.objective import Objective
 from impasto.settings import PRESETS, Runtime
 
-COMMAND = (sys.executable, "-m", "impasto")
+COMMAND = (sys.executable, Path(__file__).parents[1] / "tiny_command.py")
 QUICK = (("--size", "64"), ("--first-size", "0"), ("--iterations", "4"), ("--dtype", "float32"))
 
 
@@ -85,6 +86,7 @@ def spent(script):
 def test_help_answers_quickly_and_without_heavy_libraries():
     script = """
 import sys
+from pathlib import Path
 from impasto.cli import app
 app("paint --help", result_action="return_value")
 sys.exit(", ".join({"torch", "numpy", "numba", "pyvips"} & set(sys.modules)) or None)

@@ -41,7 +41,7 @@ def launch(count: int) -> None:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
-    command = [sys.executable, "-m", "impasto", *sys.argv[1:]]
+    command = [sys.executable, *sys.orig_argv[1:]]
     children = [
         subprocess.Popen(  # noqa: S603 (this command itself)
             command,
