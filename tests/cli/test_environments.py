@@ -1,0 +1,116 @@
+"""The command where the terminal, the streams, the names and the folders are not as usual."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from impasto import Picture
+
+SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
+QUICK = ("--size", "64", "--first-size", "0", "--iterations", "2", "--dtype", "float32", "--threads", "1")
+
+
+@pytest.fixture
+def paint(command, files, tiny_network):
+    """Run `impasto paint` in this process, with an output of its own."""
+
+    def run(output, *words, content="content.png", style="style.jpg"):
+        return command("paint", files / content, f"{files / style}", "-o", output, *QUICK, *words)
+
+    return run
+
+
+def in_shell(folder, line, **environment):
+    """Run `tiny_command.py paint` in a shell: a line with {paint} in it."""
+    painting = f"'{sys.executable}' '{SCRIPT}' paint content.png style.jpg -o out.png {' '.join(QUICK)}"
+    return subprocess.run(
+        ["bash", "-c", line.format(paint=painting)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "environment"),
+    [
+        ("{paint}", {"PYTHONIOENCODING": "ascii"}),
+        ("{paint} --json >&-", {}),
+        ("{paint} 2>&-", {}),
+        ("{paint} >&- 2>&-", {}),
+        ("{paint} --json | head -c 5 > first; test ${{PIPESTATUS[0]}} = 0", {}),
+        ("{paint} < /dev/null", {"TERM": "dumb", "COLUMNS": "1"}),
+        ("{paint} > /dev/full; true", {}),
+    ],
+)
+def test_a_picture_is_painted_whatever_becomes_of_what_is_printed(files, line, environment):
+    done = in_shell(files, line, **environment)
+    assert done.returncode == 0, done.stderr
+    assert Picture.open(files / "out.png").width == 64
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_help_says_why_it_is_short_where_python_removed_it(files):
+    done = subprocess.run([sys.executable, "-OO", SCRIPT, "--help"], capture_output=True, text=True, check=True)
+    assert "Python removed the help" in done.stdout
+
+
+def test_of_a_flag_that_is_given_twice_the_last_one_counts(paint, files):
+    assert paint(files / "out.png", "--size", "48", "--quiet")[0] == 0
+    assert Picture.open(files / "out.png").width == 48
+
+
+NAMES = ["星" * 81 + ".png", "-out.png", "a b.png", "%s{}.png", "a\nb.png", "[0].png", "~.png", "é,weight=2.png"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_serves_as_any_of_the_files_of_a_command(paint, files, name):
+    for flag, given in (("--plot", files / f"{name[:-4][:60]}.svg"), ("--checkpoint", files / f"{name[:-4][:60]}.x")):
+        code, _, err = paint(files / name, flag, given, "--overwrite", "--quiet")
+        assert (code, err) == (0, "")
+    assert Picture.open(files / name).width == 64
+    (files / "content.png").rename(files / f"c{name[-20:]}")
+    assert paint(files / "again.png", "--quiet", content=f"c{name[-20:]}") == (0, "", "")
+
+
+BAD_NAMES = ["", ".", "/", "a" * 300 + ".png", "missing/a.png", "content.png/a.png", "x/" * 3000 + "a.png"]
+
+
+@pytest.mark.parametrize("flag", ["-o", "--plot", "--checkpoint"])
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_name_that_cannot_be_is_refused_by_every_flag_in_a_sentence(paint, files, monkeypatch, flag, name):
+    monkeypatch.chdir(files)
+    before = sorted(files.iterdir())
+    output = name if flag == "-o" else files / "out.png"
+    code, out, err = paint(output, *(() if flag == "-o" else (flag, name)))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.parametrize("flag", ["--initial", "--keep", "--settings"])
+@pytest.mark.parametrize("name", ["a" * 300 + ".png", "missing.png", "missing/a.json", "x/" * 3000 + "a.png"])
+def test_a_file_that_cannot_be_read_is_refused_by_every_flag_in_a_sentence(paint, files, flag, name):
+    code, out, err = paint(files / "out.png", flag, name)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", ["-o", "--plot", "--checkpoint"])
+def test_no_file_that_is_read_is_replaced(paint, files, flag):
+    (files / "link.png").symlink_to("content.png")
+    before = (files / "content.png").read_bytes()
+    for name in ("content.png", "link.png"):
+        output = files / name if flag == "-o" else files / "out.png"
+        code, _, err = paint(output, "--overwrite", *(() if flag == "-o" else (flag, files / name)))
+        assert code == 2
+        assert "since it is read as" in err
+    assert (files / "content.png").read_bytes() == before
