@@ -25,8 +25,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it
 THREADS = min(2, torch.get_num_threads())
 """Of torch in each test: as many as this process has cores, and two at most."""
 
-QUICK_CASES = 2
-"""Cases of a test with parameters that --quick runs; of more, as many are drawn by a fixed seed."""
+QUICK_CASES = 1
+"""Cases of a test with parameters that --quick runs, drawn by a fixed seed."""
 
 
 def pytest_addoption(parser):

@@ -73,6 +73,7 @@ def test_the_commands_of_the_docs_run(block, workplace, command, monkeypatch):
         assert code == 0, f"{line}\n{said}"
 
 
+@pytest.mark.slow
 def test_the_generated_pages_are_up_to_date():
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False

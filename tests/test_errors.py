@@ -100,6 +100,7 @@ for name, step in {STEPS!r}.items():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit of the address space")
+@pytest.mark.slow
 def test_under_a_limit_of_memory_every_step_ends_or_says_in_a_sentence_that_memory_did_not_suffice(tmp_path):
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "photograph.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TESTS)

@@ -57,6 +57,7 @@ def test_without_a_folder_it_says_how_it_is_used(words, capsys):
     assert capsys.readouterr().err == "usage: scripts/corpus DIR\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_without_the_letters_gets_them_escaped(folder):
     command = [sys.executable, "-m", "impasto.cli.corpus", str(folder)]
     done = subprocess.run(

@@ -83,6 +83,7 @@ def spent(script):
     return min(seconds)
 
 
+@pytest.mark.slow
 def test_help_answers_quickly_and_without_heavy_libraries():
     script = """
 import sys

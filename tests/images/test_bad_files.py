@@ -145,6 +145,7 @@ def test_a_picture_from_a_file_takes_a_byte_a_sample(tmp_path: Path) -> None:
     assert torch.equal(opened.pixels, opened.samples.float() / 255)
 
 
+@pytest.mark.slow
 def test_libvips_says_nothing_on_the_terminal(tmp_path: Path) -> None:
     for name, content in BAD.items():
         (tmp_path / name).write_bytes(content)

@@ -61,6 +61,7 @@ def forked(tmp_path):
 
 
 @pytest.mark.parametrize(("parent", "child"), [*(("open", use) for use in USES), *((use, "open") for use in USES[1:])])
+@pytest.mark.slow
 def test_a_child_that_is_forked_after_pictures_were_used_fails_at_once(forked, parent, child):
     code, said = forked(parent, child)
     assert code == 7
@@ -70,5 +71,6 @@ def test_a_child_that_is_forked_after_pictures_were_used_fails_at_once(forked, p
 
 
 @pytest.mark.parametrize("child", ["open", "save"])
+@pytest.mark.slow
 def test_a_child_that_is_forked_before_works(forked, child):
     assert forked("nothing", child) == (0, "")

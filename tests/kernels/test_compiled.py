@@ -117,6 +117,7 @@ assert cotangent.tolist() == [[[[0.0, 1.0]]]]
     ],
     ids=["no home folder", "a folder that cannot be written"],
 )
+@pytest.mark.slow
 def test_kernels_are_compiled_where_nothing_can_be_cached(tmp_path, before, after, environment):
     script = before + COMPUTES + after
     source_folder = str(Path(impasto.__file__).parents[1])

@@ -156,6 +156,7 @@ def test_tensors_among_the_parameters_are_recorded_by_their_contents():
         of(object())
 
 
+@pytest.mark.slow
 def test_the_public_names_of_losses_load_torch_only_when_they_are_asked_for():
     script = "import sys, impasto; before = 'torch' in sys.modules; impasto.AutogradLoss; sys.exit(before)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

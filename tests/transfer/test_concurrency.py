@@ -53,6 +53,7 @@ def test_two_runs_at_once_in_two_threads_paint_the_same_bytes_as_alone(weights, 
         assert all(torch.equal(*each) for each in zip(alone, both, strict=True))
 
 
+@pytest.mark.slow
 def test_two_runs_of_the_real_network_at_once_paint_the_same_bytes_as_alone():
     runtime = Runtime(device="cpu", dtype="float32", winograd="lines", threads=1)
     transfer = StyleTransfer(Settings(size=64, first_size=0, iterations=3, tolerance=0), runtime)
@@ -96,6 +97,7 @@ def test_a_run_that_is_paused_or_dropped_leaves_no_setting_of_the_allocator(weig
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="no GNU C library")
+@pytest.mark.slow
 def test_fifty_runs_one_after_another_do_not_grow_the_process(weights, picture):
     """With pictures of many sizes, some runs dropped before their end."""
 

@@ -114,6 +114,7 @@ class Stopped(Exception):  # noqa: N818
     """What a handler raises."""
 
 
+@pytest.mark.slow
 def test_signals_that_raise_at_random_moments_do_not_change_the_picture(start, pytestconfig):
     def stop(*_):
         raise Stopped
@@ -167,6 +168,7 @@ def lines(run, at=None):
     return reached
 
 
+@pytest.mark.slow
 def test_an_exception_at_any_line_of_a_step_leaves_a_run_that_goes_on_or_says_why_not(transfer, picture):
     """Also where no signal is raised: an error of the library at any line, that of a lack of memory among them."""
     made = transfer(size=48, first_size=0, iterations=4)
