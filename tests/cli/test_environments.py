@@ -97,7 +97,9 @@ def test_a_name_that_cannot_be_is_refused_by_every_flag_in_a_sentence(paint, fil
 
 
 @pytest.mark.parametrize("flag", ["--initial", "--keep", "--settings"])
-@pytest.mark.parametrize("name", ["a" * 300 + ".png", "missing.png", "missing/a.json", "x/" * 3000 + "a.png"])
+@pytest.mark.parametrize(
+    "name", ["a" * 300 + ".png", "a" * 300 + "#ff0000", "missing.png", "missing/a.json", "x/" * 3000 + "a.png"]
+)
 def test_a_file_that_cannot_be_read_is_refused_by_every_flag_in_a_sentence(paint, files, flag, name):
     code, out, err = paint(files / "out.png", flag, name)
     assert (code, out) == (2, "")

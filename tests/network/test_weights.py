@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from impasto.errors import DownloadError, WeightsError
+from impasto.errors import DownloadError, InputError, WeightsError
 from impasto.layers import CONVOLUTIONS
 from impasto.network import weights as module
 from impasto.network.weights import CAFFE, TORCHVISION, load_weights
@@ -605,3 +605,8 @@ def test_weights_move_to_a_dtype_and_keep_where_they_are_from(weights):
     assert torch.equal(weight, weights.tensors["conv3_1"][0].bfloat16())
     assert (moved.source, moved.sha256, moved.convention) == (weights.source, weights.sha256, weights.convention)
     assert weights.tensors["conv3_1"][0].dtype == torch.float32
+
+
+def test_a_path_that_is_too_long_is_refused_in_a_sentence():
+    with pytest.raises(InputError, match="file name too long; give another path"):
+        load_weights("a" * 300)

@@ -167,9 +167,7 @@ def test_a_safetensors_file_of_something_else_is_not_to_be_deleted(start, tmp_pa
 
 def test_a_folder_is_no_place_for_a_checkpoint(start, tmp_path):
     (tmp_path / "run.checkpoint").mkdir()
-    with pytest.raises(
-        CheckpointError, match=r"run\.checkpoint is a folder; name a file in it, such as .*run.checkpoint"
-    ):
+    with pytest.raises(InputError, match=r"run\.checkpoint is a folder; name a file in it"):
         start()
     with pytest.raises(InputError, match="the folder .* does not exist"):
         start(checkpoint=tmp_path / "missing" / "run.checkpoint")

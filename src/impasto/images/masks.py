@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import PictureError
+from impasto.files import exists
 from impasto.images.formats import is_lossless
 from impasto.images.picture import Picture
 from impasto.images.resampling import resample
@@ -217,7 +218,7 @@ def _is_map_of_labels(path: str, pixels: Tensor) -> bool:
 def _split_label(source: str) -> tuple[str, str | None]:
     """Split a file's name from the color of a label."""
     found = re.fullmatch(r"(.+)#([0-9a-fA-F]{6})", source)
-    return (found[1], found[2].lower()) if found and not Path(source).exists() else (source, None)
+    return (found[1], found[2].lower()) if found and not exists(source) else (source, None)
 
 
 def _commonest(pixels: Tensor, *, dark: bool = True) -> Sequence[str]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import WeightsError, out_of_memory_as
+from impasto.files import exists
 from impasto.layers import CONVOLUTIONS, IMAGE, up_to
 from impasto.network import weight_files
 from impasto.network.download import fetch
@@ -191,7 +192,7 @@ def _torchvision(path: Path) -> Weights:
 
 
 def _own(path: Path) -> Weights:
-    if not path.is_file():
+    if not (exists(path) and path.is_file()):
         raise WeightsError(
             f"there is no weights file {path}; give codebook, torchvision or the path of a .pth or .safetensors file."
         )

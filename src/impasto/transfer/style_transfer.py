@@ -18,7 +18,7 @@ from typing import cast
 import torch
 
 from impasto import files, losses
-from impasto.errors import CheckpointError, InputError, SpaceError, out_of_memory_as
+from impasto.errors import InputError, SpaceError, out_of_memory_as
 from impasto.images import Picture
 from impasto.images.masks import Mask
 from impasto.losses import AutogradLoss, ExtraLoss
@@ -148,7 +148,7 @@ class StyleTransfer:
         """
         inputs = self._inputs(content, styles, initial, keep)
         self._check(inputs)
-        path = None if checkpoint is None else _checkpoint_path(Path(checkpoint))
+        path = None if checkpoint is None else files.check_output(checkpoint, overwrite=True)
         with out_of_memory_as("begin the run"), self.machine.computing():
             return self._start(inputs, path, note)
 
@@ -301,12 +301,3 @@ def _listed(styles: object) -> list[Style]:
 
 def _style(style: object) -> Style:
     return style if isinstance(style, Style) else Style(Picture.of(style))
-
-
-def _checkpoint_path(path: Path) -> Path:
-    """Return a name at which a checkpoint can be saved."""
-    if path.is_dir():
-        raise CheckpointError(
-            f"the checkpoint {path} is a folder; name a file in it, such as {path / 'run.checkpoint'}."
-        )
-    return files.check_output(path, overwrite=True)
