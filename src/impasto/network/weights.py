@@ -71,7 +71,7 @@ TORCHVISION = Convention("RGB", 1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225
 """The convention of the weights that torchvision trained."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Weights:
     """The convolutions of a VGG-19, or of its first layers."""
 
@@ -83,6 +83,9 @@ class Weights:
     sha256: str
     """The SHA-256 of the file."""
     license: str
+
+    def __repr__(self) -> str:
+        return f"Weights({len(self.tensors)} convolutions, {self.source})"
 
     def channels(self, layer: str) -> int:
         """Return the channels of a layer's features; the layer `image` has 3."""
