@@ -327,7 +327,10 @@ class Picture:
         return as_array(shown.pixels.numpy(force=True), None if opacity is None else opacity.numpy(force=True), dtype)
 
     def _repr_png_(self) -> bytes:
-        """Return what a notebook shows: the picture, or a smaller one where it is large."""
+        return self.shown()
+
+    def shown(self) -> bytes:
+        """Return the PNG that a notebook shows: the picture, or one of at most 1024 pixels a side."""
         scale = min(1.0, MAX_SHOWN_SIDE / max(self.width, self.height))
         shown = (
             self if scale == 1 else self.resized(*(max(1, round(side * scale)) for side in (self.width, self.height)))

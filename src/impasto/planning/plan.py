@@ -85,6 +85,10 @@ class Plan(NamedTuple):
     overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
     """What the allocator takes beyond the need, by what it caches, the fastest first."""
 
+    def __repr__(self) -> str:
+        stages = ", then ".join(f"{stage.size} with {stage.evaluations} evaluations" for stage in self.stages)
+        return f"Plan({stages}; {self.bytes / 1e9:.2f} GB)"
+
     @property
     def evaluations(self) -> int:
         """Evaluations of all stages together, at most."""

@@ -46,10 +46,17 @@ class Options(BaseModel):
     """What messages call the whole."""
     owner: ClassVar[str] = ""
     """The text before an option's name in messages."""
+    synonyms: ClassVar[Mapping[str, str]] = {}
+    """Names that others have for options, which messages answer with ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, *unnamed: object, **values: Any) -> None:
+        if unnamed:
+            name = next(iter(type(self).model_fields))
+            raise SettingsError(
+                f"{unnamed[0]!r} has no name; give each option by its name, such as {name}={unnamed[0]!r}."
+            )
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -102,12 +109,24 @@ class Options(BaseModel):
         """
         return type(self)(**{**dict(self), **changes})
 
+    def __repr__(self) -> str:
+        """Return the options that differ from their defaults, as code that makes the same object."""
+        fields = type(self).model_fields
+        changed = {name: value for name, value in self if value != fields[name].get_default(call_default_factory=True)}
+        listed = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        others = f"all {len(fields)} options" if not changed else f"the other {len(fields) - len(changed)} options"
+        return f"{type(self).__name__}({listed})  # {others} have their defaults"
+
+    __str__ = __repr__
+
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
         first = error.errors()[0]
         if not first["loc"]:
             return first["msg"].removeprefix("Value error, ")
         name = str(first["loc"][0])
+        if name in cls.synonyms:
+            return f"there is no option {name}; impasto calls it {cls.synonyms[name]}."
         if name not in cls.model_fields:
             near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
             hint = f"{near[0]} is the nearest" if near else f"the options are {', '.join(cls.model_fields)}"

@@ -51,6 +51,16 @@ class Settings(Options):
 
     """
 
+    synonyms = {  # noqa: RUF012 (a ClassVar of the base)
+        "alpha": "content_weight",
+        "beta": "style_weight",
+        "steps": "iterations",
+        "num_steps": "iterations",
+        "epochs": "iterations",
+        "lr": "learning_rate",
+        "image_size": "size",
+    }
+
     size: int = option(512, "Picture", "Long side of the painted picture, in pixels.", ge=MIN_SIDE)
     init: Init = option("content", "Picture", "The image that the run starts from; blank is mid-gray.")
     seed: int = option(0, "Picture", "Seed of the noise that the run starts from.", ge=0, le=2**32 - 1)

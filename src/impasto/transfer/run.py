@@ -67,7 +67,7 @@ class Run:
         writer: CheckpointWriter | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self.plan = plan
         self.stopped: Stopped = "unfinished"
         self._scene = Scene(inputs, settings, machine)
@@ -86,9 +86,21 @@ class Run:
         """Whether a step has begun behind which the run does not stand yet."""
 
     @property
+    def settings(self) -> Settings:
+        """The options of the picture, which a run does not change; start another run for other options."""
+        return self._settings
+
+    @property
     def history(self) -> Sequence[Progress]:
         """The reports of all evaluations so far."""
         return self._at.history
+
+    def __repr__(self) -> str:
+        at, stage = self._at, self._stage
+        if not at.history:
+            return f"Run({self.plan.stages[-1].size}, none of {self.plan.evaluations} evaluations)"
+        where = f"stage {at.stage + 1} of {len(self.plan.stages)}, {stage.size}, {len(at.history)} of "
+        return f"Run({where}{self.plan.evaluations} evaluations, loss {at.history[-1].loss:.4g}, {self.stopped})"
 
     def __iter__(self) -> Iterator[Progress]:
         return self
@@ -104,7 +116,7 @@ class Run:
         """
         with out_of_memory_as("go on with the run"), self._solver.machine.computing():
             while self.stopped == "unfinished":
-                outcome = verdict.outcome(self._at, self._stage.evaluations, self.settings.tolerance)
+                outcome = verdict.outcome(self._at, self._stage.evaluations, self._settings.tolerance)
                 if outcome is not None:
                     self._end_stage(outcome)
                 elif (progress := self._evaluate()) is not None:
@@ -118,7 +130,7 @@ class Run:
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
+        note = json.dumps({"impasto": version("impasto"), "settings": self._settings.model_dump()})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note)
 
@@ -158,7 +170,7 @@ class Run:
 
     def result(self) -> Result:
         """Return the picture as it is now; iterate to the end first for a finished one."""
-        return Result(self.preview(), self.settings, tuple(self.history), self.stopped)
+        return Result(self.preview(), self._settings, tuple(self.history), self.stopped)
 
     @property
     def _stage(self) -> Stage:
@@ -239,7 +251,8 @@ class Run:
         image, optimizer, best, _ = found.point
         at, remarks = replace(self._at, image=image, optimizer=optimizer, best=best), [*self._remarks]
         goes_back = False
-        for loss, terms, seconds in zip(found.losses, found.terms, self._clock.tick(len(found.losses)), strict=True):
+        ticks = self._clock.tick(len(found.losses))
+        for loss, terms, layers, seconds in zip(found.losses, found.terms, found.layers, ticks, strict=True):
             trouble = verdict.trouble(at, loss)
             failures = at.failures + 1 if trouble else 0
             least = min(loss, at.bests[-1]) if math.isfinite(loss) else at.bests[-1]
@@ -249,7 +262,8 @@ class Run:
             if goes_back:
                 at, remark = self._rescued(at, trouble)
                 remarks.append(remark)
-            at = replace(at, history=(*at.history, self._report(at, loss, terms, seconds, " ".join(remarks))))
+            report = self._report(at, loss, seconds, " ".join(remarks), terms=terms, layers=layers)
+            at = replace(at, history=(*at.history, report))
             remarks = []
             if has_failed:
                 break
@@ -298,7 +312,16 @@ class Run:
             except ImpastoError as error:
                 self._remarks.append(f"{error} The run goes on without this checkpoint.")
 
-    def _report(self, at: RunState, loss: float, terms: Mapping[str, float], seconds: float, remark: str) -> Progress:
+    def _report(
+        self,
+        at: RunState,
+        loss: float,
+        seconds: float,
+        remark: str,
+        *,
+        terms: Mapping[str, float],
+        layers: Mapping[str, Mapping[str, float]],
+    ) -> Progress:
         stage = self._stage
         return Progress(
             stage=at.stage + 1,
@@ -309,6 +332,7 @@ class Run:
             evaluations=stage.evaluations,
             loss=loss,
             terms=terms,
+            layers=layers,
             seconds=seconds,
             seconds_left=self._clock.left(at.stage, at.evaluation, seconds),
             remark=remark,
