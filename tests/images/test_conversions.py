@@ -94,9 +94,9 @@ def test_a_file_is_opened_from_bytes_and_from_an_open_file(tmp_path):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (RGB, "a ndarray cannot be opened; give a path, bytes or an open file, or use Picture.of."),
-        (None, "a NoneType cannot be opened"),
-        (3, "a int cannot be opened"),
+        (RGB, " cannot be opened; give a path, bytes or an open file, or use Picture.of."),
+        (None, "None cannot be opened"),
+        (3, "3 cannot be opened"),
         (b"", "the picture given as bytes is empty"),
         (b"GIF89a", "the picture given as bytes is damaged or cut short"),
         (io.BytesIO(b"text"), "the open file given as a picture is not a picture that impasto reads"),
@@ -151,7 +151,7 @@ def closed():
         (io.StringIO(), {"format": "png"}, InputError, 'the open file is open for text; open it with mode "wb".'),
         (Full(), {"format": "png"}, WriteError, "the open file /dev/full could not be written: no space left"),
         (closed(), {"format": "png"}, WriteError, "the open file could not be written: I/O operation on closed"),
-        (3, {"format": "png"}, InputError, "a picture cannot be saved in a int; give a path or an open file."),
+        (3, {"format": "png"}, InputError, "a picture cannot be saved in 3; give a path or an open file."),
         ("a.png", {"quality": "high"}, InputError, "quality is high; it takes a whole number from 1 to 100."),
         ("a.png", {"quality": 0}, InputError, "quality is 0"),
         ("a.txt", {}, InputError, "a.txt ends in .txt, and impasto writes .png"),
@@ -180,9 +180,9 @@ def test_a_notebook_is_given_a_large_picture_smaller():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Picture(RGB), "samples cannot be a ndarray; give a torch tensor, or use Picture.of."),
-        (lambda: Picture("photo.jpg"), "samples cannot be a str; give a torch tensor, or use Picture.of."),
-        (lambda: Picture(torch.rand(3, 8, 8), alpha=0.5), "alpha cannot be a float"),
+        (lambda: Picture(RGB), "samples cannot be of type ndarray; give a torch tensor, or use Picture.of."),
+        (lambda: Picture("photo.jpg"), "samples cannot be of type str; give a torch tensor, or use Picture.of."),
+        (lambda: Picture(torch.rand(3, 8, 8), alpha=0.5), "alpha cannot be of type float"),
         (lambda: Picture(torch.rand(8, 8, 3)), "torch.float32 of shape (8, 8, 3); a picture takes"),
     ],
 )

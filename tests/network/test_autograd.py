@@ -220,7 +220,8 @@ def test_an_image_that_is_being_painted_may_leave_the_range(network):
 
 
 def test_the_default_weights_are_the_original_ones(codebook, monkeypatch):
-    monkeypatch.setattr("impasto.network.vgg.load_weights", lambda source="codebook": (codebook, source)[0])
+    for module in ("vgg", "weights"):
+        monkeypatch.setattr(f"impasto.network.{module}.load_weights", lambda source="codebook": (codebook, source)[0])
     assert VGG19().weights is codebook
     assert VGG19("codebook").weights is codebook
     assert repr(VGG19()) == f"VGG19(max pooling, zeros padding, float32 on cpu, {codebook.source})"
@@ -229,7 +230,7 @@ def test_the_default_weights_are_the_original_ones(codebook, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"weights": 3}, WeightsError, "weights cannot be 3; give load_weights(…), or what it takes."),
+        ({"weights": 3}, WeightsError, "weights cannot be 3; give codebook, torchvision or the path of a .pth"),
         ({"weights": "missing.pth"}, WeightsError, "there is no weights file missing.pth"),
         ({"pooling": "mean"}, InputError, "pooling cannot be 'mean'; it takes max, average or l2."),
         (

@@ -6,6 +6,7 @@ What is in files is read by `reading` and `in_memory`, and written by `writing`.
 import io
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -76,7 +77,9 @@ class Picture:
     def __post_init__(self) -> None:
         for name, each in (("samples", self.samples), ("alpha", self.alpha)):
             if each is not None and not isinstance(cast("object", each), Tensor):
-                raise PictureError(f"{name} cannot be a {type(each).__name__}; give a torch tensor, or use Picture.of.")
+                raise PictureError(
+                    f"{name} cannot be of type {type(each).__name__}; give a torch tensor, or use Picture.of."
+                )
         shape, dtype = tuple(self.samples.shape), self.samples.dtype
         if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype not in _WHITE:
             raise PictureError(
@@ -138,9 +141,7 @@ class Picture:
 
         """
         if not is_file(file):
-            raise PictureError(
-                f"a {type(file).__name__} cannot be opened; give a path, bytes or an open file, or use Picture.of."
-            )
+            raise PictureError(f"{file!r:.80} cannot be opened; give a path, bytes or an open file, or use Picture.of.")
         return cls._of(decode_any(file, allow_large=allow_large))
 
     @classmethod
@@ -193,6 +194,8 @@ class Picture:
         """
         longest = max(self.width, self.height)
         if not isinstance(file, str | Path):
+            if not callable(getattr(cast("object", file), "write", None)):
+                raise InputError(f"a picture cannot be saved in {file!r:.80}; give a path or an open file.")
             self._write(file, self._encoded(writing.format_named(format, longest), quality))
             return
         format_ = writing.format_named(format, longest) if format else writing.format_of(file, longest)
@@ -209,10 +212,16 @@ class Picture:
         Colors count by their opacity, so that the colors of transparent parts do not bleed into others.
 
         Args:
-            width: In pixels.
-            height: In pixels.
+            width: In pixels, at least 1.
+            height: In pixels, at least 1.
+
+        Raises:
+            PictureError: a side is no whole number, or below 1.
 
         """
+        for side in (width, height):
+            if not isinstance(cast("object", side), Integral) or side < 1:
+                raise PictureError(f"a picture cannot be resized to {width} × {height}; give whole numbers of pixels.")
         pixels, alpha = self.pixels, self.opacity
         if alpha is None or (width, height) == (self.width, self.height):
             pixels = resample(pixels, height, width)
@@ -355,8 +364,6 @@ class Picture:
     def _write(self, file: Any, data: bytes) -> None:
         """Write bytes to an open file."""
         name = f"the open file {file.name}" if isinstance(getattr(file, "name", None), str) else "the open file"
-        if not callable(getattr(file, "write", None)):
-            raise InputError(f"a picture cannot be saved in a {type(file).__name__}; give a path or an open file.")
         try:
             file.write(data)
         except TypeError:

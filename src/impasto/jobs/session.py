@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from impasto import losses
 from impasto.errors import ImpastoError, InputError, RunError, WriteError
@@ -55,6 +56,8 @@ class Session:
         forecasts: bool = False,
         preview_seconds: float = math.inf,
     ) -> None:
+        if not isinstance(cast("object", job), Job):
+            raise InputError(f"a session cannot carry out {job!r:.80}; give a Job.")
         self.job = outputs.prepared(job)
         outputs.check_formats(self.job)
         self.run: Run | None = None

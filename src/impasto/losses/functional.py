@@ -100,4 +100,4 @@ def _described(value: object) -> str:
     """Return words for a value: the dtype and shape of a tensor, or its type."""
     if isinstance(value, Tensor):
         return f"{value.dtype} of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
+    return f"of type {type(value).__name__}"

@@ -10,13 +10,12 @@ Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Self, cast, get_args, overload
 
 import torch
 from torch import Tensor
 
-from impasto.errors import InputError, WeightsError
+from impasto.errors import InputError, WeightsError, is_out_of_memory
 from impasto.kernels.borders import Border, border
 from impasto.kernels.cotangents import Cotangent
 from impasto.kernels.cpu import row_bands
@@ -28,7 +27,7 @@ from impasto.layers import Layer, steps, up_to
 from impasto.network import autograd
 from impasto.network.footprint import footprint, fused_footprint
 from impasto.network.input_image import input_images, layer_names
-from impasto.network.weights import Weights, load_weights
+from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.network.whole_image import FusedNetwork, PassedStep
 from impasto.planning.footprint import NetworkFootprint
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
@@ -89,11 +88,7 @@ class VGG19:
     """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
     def __post_init__(self) -> None:
-        given = cast("object", self.weights)
-        if isinstance(given, str | Path):
-            object.__setattr__(self, "weights", load_weights(given))
-        elif not isinstance(given, Weights):
-            raise WeightsError(f"weights cannot be {given!r}; give load_weights(…), or what it takes.")
+        object.__setattr__(self, "weights", weights_of(self.weights))
         for name, choices in (("pooling", Pooling), ("padding", Padding), ("winograd", Winograd)):
             _check_choice(name, getattr(self, name), get_args(choices))
 
@@ -122,8 +117,21 @@ class VGG19:
         Returns:
             A network of its own, whose filters are packed at the first use.
 
+        Raises:
+            InputError: there is no such device, or the precision is none of floating-point numbers.
+
         """
-        weights = self.weights.to(torch.device(device), dtype or self.dtype)
+        kind = cast("object", self.dtype if dtype is None else dtype)
+        if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+            raise InputError(
+                f"the network cannot compute in {kind}; give a floating-point dtype, such as torch.float32."
+            )
+        try:
+            weights = self.weights.to(torch.device(device), kind)
+        except (RuntimeError, TypeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
+            if is_out_of_memory(error):
+                raise
+            raise InputError(f"there is no device {device}; give cpu, cuda, cuda:1 or mps, where they are.") from error
         return replace(self, weights=weights, winograd=winograd)
 
     @property

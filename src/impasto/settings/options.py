@@ -96,9 +96,31 @@ class Options(BaseModel):
             raise SettingsError(f"{cls.title} cannot be read as JSON: {error.msg} at line {error.lineno}.") from None
         except (ValueError, RecursionError):
             raise SettingsError(f"{cls.title} cannot be read: nested too deeply, or a number is too long.") from None
+        except TypeError:
+            raise SettingsError(f"{cls.title} cannot be read of {text!r:.80}; give a text or bytes of JSON.") from None
         if not isinstance(values, dict):
             raise SettingsError(f'{cls.title} cannot be read: give a JSON object, such as {{"size": 1024}}.')
         return cls(**cast("dict[str, Any]", values))
+
+    @classmethod
+    def of(cls, given: object, name: str) -> Self:
+        """Return options that were given as an argument, or the defaults where it is None.
+
+        Args:
+            given: The options, or None.
+            name: The name of the argument.
+
+        Raises:
+            SettingsError: the argument is something else.
+
+        """
+        if given is None:
+            return cls()
+        if isinstance(given, cls):
+            return given
+        example = next(iter(cls.model_fields))
+        shown = type(given).__name__ if isinstance(given, Options) else f"{given!r:.80}"
+        raise SettingsError(f"{name} cannot be {shown}; give {cls.__name__}({example}=…).")
 
     def replace(self, **changes: object) -> Self:
         """Return a copy with changed options; all options are checked again.
