@@ -34,14 +34,14 @@ def shown(run: Run) -> Iterator[Progress]:
             yield report
 
 
-def _fraction(report: Progress) -> float:
-    """Return how much of the run is done, by its own estimate of time."""
-    return report.seconds / max(report.seconds + report.seconds_left, 1e-9)
-
-
 def _described(report: Progress) -> str:
     """Return the stage of a report and its size."""
     return f"stage {report.stage} of {report.stages}, {report.width} × {report.height}"
+
+
+def _time_left(report: Progress) -> str:
+    """Return the time that is left, in words; nothing before it can be estimated."""
+    return "" if report.seconds_left is None else f", {clock(report.seconds_left)} left"
 
 
 def _bar() -> tuple[AbstractContextManager[object], Show]:
@@ -55,8 +55,8 @@ def _bar() -> tuple[AbstractContextManager[object], Show]:
     task = bar.add_task("", total=1.0, rest="")
 
     def show(report: Progress) -> None:
-        rest = f"loss {report.loss:.4g}, {clock(report.seconds_left)} left"
-        bar.update(task, completed=_fraction(report), description=_described(report), rest=rest)
+        rest = f"loss {report.loss:.4g}{_time_left(report)}"
+        bar.update(task, completed=report.fraction, description=_described(report), rest=rest)
         if report.remark:
             bar.console.print(report.remark, highlight=False, markup=False)
 
@@ -70,11 +70,11 @@ class _Lines:
         self._written = -1
 
     def __call__(self, report: Progress) -> None:
-        reached = int(_fraction(report) * LINES_PER_RUN)
+        reached = int(report.fraction * LINES_PER_RUN)
         if report.remark:
             sys.stderr.write(f"{report.remark}\n")
         if reached > self._written:
             self._written = reached
-            done = f"{_described(report)}: {_fraction(report):.0%}, loss {report.loss:.4g}"
-            sys.stderr.write(f"{done}, {clock(report.seconds_left)} left\n")
+            done = f"{_described(report)}: {report.fraction:.0%}, loss {report.loss:.4g}"
+            sys.stderr.write(f"{done}{_time_left(report)}\n")
             sys.stderr.flush()

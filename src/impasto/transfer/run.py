@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
 from impasto.images import Picture
@@ -52,6 +53,7 @@ class Run:
         replan: Plan again with so many bytes beside what the process holds.
         writer: What saves checkpoints, if there are to be any.
         checkpoint: Where the run goes on, if it does.
+        note: The caller's values for the metadata of the picture, as JSON has them.
 
     """
 
@@ -66,6 +68,7 @@ class Run:
         replan: Callable[[float], Plan],
         writer: CheckpointWriter | None = None,
         checkpoint: Checkpoint | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> None:
         self._settings = settings
         self.plan = plan
@@ -73,6 +76,7 @@ class Run:
         self._scene = Scene(inputs, settings, machine)
         self._solver = Solver(self._scene, settings, machine, self._scene.normalized(network, plan.stages[0]))
         self._replan = replan
+        self._note = note or {}
         self._writer = writer
         self._at = self._solver.begin(plan.stages[0]) if checkpoint is None else self._resumed(checkpoint)
         self.resumed = len(self._at.history)
@@ -130,7 +134,7 @@ class Run:
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self._settings.model_dump()})
+        note = json.dumps({"impasto": version("impasto"), "settings": self._settings.model_dump(), **self._note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note)
 
@@ -171,6 +175,11 @@ class Run:
     def result(self) -> Result:
         """Return the picture as it is now; iterate to the end first for a finished one."""
         return Result(self.preview(), self._settings, tuple(self.history), self.stopped)
+
+    @property
+    def stage(self) -> int:
+        """The number of the stage under way, from 1."""
+        return self._at.stage + 1
 
     @property
     def _stage(self) -> Stage:
@@ -323,6 +332,7 @@ class Run:
         layers: Mapping[str, Mapping[str, float]],
     ) -> Progress:
         stage = self._stage
+        fraction, left = self._clock.left(at.stage, at.evaluation, seconds)
         return Progress(
             stage=at.stage + 1,
             stages=len(self.plan.stages),
@@ -334,6 +344,7 @@ class Run:
             terms=terms,
             layers=layers,
             seconds=seconds,
-            seconds_left=self._clock.left(at.stage, at.evaluation, seconds),
+            fraction=fraction,
+            seconds_left=left,
             remark=remark,
         )
