@@ -5,7 +5,7 @@ from collections.abc import Callable
 from impasto.errors import InputError, SettingsError
 from impasto.interactive.progress_display import shown
 from impasto.settings import Runtime, Settings
-from impasto.settings.options import Options
+from impasto.settings.options import Options, given_options
 from impasto.transfer.progress import Progress, Result
 from impasto.transfer.style_transfer import StyleTransfer
 
@@ -43,7 +43,7 @@ def stylize(
 
     """
     _check(styles, progress, changes)
-    transfer = StyleTransfer(Settings.of(settings, "settings").replace(**changes), runtime)
+    transfer = StyleTransfer(given_options(Settings, settings, "settings").replace(**changes), runtime)
     run = transfer.start(content, styles[0] if len(styles) == 1 else styles)
     for report in shown(run) if progress is True else run:
         if callable(progress):

@@ -78,6 +78,7 @@ class Plan(NamedTuple):
     """The stages of a run, smallest first, and the memory that it takes."""
 
     stages: tuple[Stage, ...]
+    """The sizes at which the picture is painted, each with its `size`, `evaluations` and `layout` in memory."""
     baseline: float = 0
     """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf

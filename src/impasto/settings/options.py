@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, cast, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,10 +17,13 @@ from pydantic.fields import FieldInfo
 from impasto.errors import SettingsError
 from impasto.settings.choices import Command
 
-__all__ = ["EVERY_COMMAND", "Option", "Options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "given_options", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
+
+
+Kind = TypeVar("Kind", bound="Options")
 
 
 class Option(NamedTuple):
@@ -106,26 +109,6 @@ class Options(BaseModel):
             raise SettingsError(f'{cls.title} cannot be read: give a JSON object, such as {{"size": 1024}}.')
         return cls(**cast("dict[str, Any]", values))
 
-    @classmethod
-    def of(cls, given: object, name: str) -> Self:
-        """Return options that were given as an argument, or the defaults where it is None.
-
-        Args:
-            given: The options, or None.
-            name: The name of the argument.
-
-        Raises:
-            SettingsError: the argument is something else.
-
-        """
-        if given is None:
-            return cls()
-        if isinstance(given, cls):
-            return given
-        example = next(iter(cls.model_fields))
-        shown = type(given).__name__ if isinstance(given, Options) else f"{given!r:.80}"
-        raise SettingsError(f"{name} cannot be {shown}; give {cls.__name__}({example}=…).")
-
     def replace(self, **changes: object) -> Self:
         """Return a copy with changed options; all options are checked again.
 
@@ -161,6 +144,26 @@ class Options(BaseModel):
             return f"{cls.owner}{name} is missing; it takes {_accepts(cls.model_fields[name])}."
         value = cast("Mapping[str, object]", error.errors()[0]).get("input")
         return f"{cls.owner}{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
+
+
+def given_options(kind: type[Kind], given: object, name: str) -> Kind:
+    """Return options that were given as an argument, or the defaults where it is None.
+
+    Args:
+        kind: The class of the options.
+        given: The options, or None.
+        name: The name of the argument.
+
+    Raises:
+        SettingsError: the argument is something else.
+
+    """
+    if given is None:
+        return kind()
+    if isinstance(given, kind):
+        return given
+    shown = type(given).__name__ if isinstance(given, Options) else f"{given!r:.80}"
+    raise SettingsError(f"{name} cannot be {shown}; give {kind.__name__}({next(iter(kind.model_fields))}=…).")
 
 
 def _text(value: object) -> str:

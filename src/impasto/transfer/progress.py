@@ -21,8 +21,11 @@ class Progress:
     stage: int
     """The number of the stage, from 1."""
     stages: int
+    """How many stages the run has."""
     width: int
+    """The width of the picture in this stage, in pixels."""
     height: int
+    """The height of the picture in this stage, in pixels."""
     evaluation: int
     """The number of the evaluation in this stage, from 1."""
     evaluations: int

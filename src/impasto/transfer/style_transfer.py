@@ -29,6 +29,7 @@ from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
+from impasto.settings.options import given_options
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.footprint import footprint
 from impasto.transfer.identity import Identity
@@ -74,8 +75,8 @@ class StyleTransfer:
         weights: Weights | str | Path | None = None,
         extra_losses: ExtraLoss | Sequence[ExtraLoss] = (),
     ) -> None:
-        self.settings = Settings.of(settings, "settings")
-        self.runtime = Runtime.of(runtime, "runtime")
+        self.settings = given_options(Settings, settings, "settings")
+        self.runtime = given_options(Runtime, runtime, "runtime")
         self.extra_losses = tuple(extra_losses) if isinstance(extra_losses, Sequence) else (extra_losses,)
         with out_of_memory_as("load the network"):
             self.machine = device.resolve(self.runtime)
