@@ -3,6 +3,7 @@
 It reads all of them into the fields of a picture, names what it cannot read, and makes arrays of a picture's samples.
 """
 
+import inspect
 import io
 import os
 from pathlib import Path
@@ -94,6 +95,8 @@ def _decode_open_file(file: Any, *, allow_large: bool) -> Decoded:
     """Read a picture from an open file, to its end."""
     path = getattr(file, "name", None)
     name = f"the open file {path}" if isinstance(path, str) else "the open file given as a picture"
+    if inspect.iscoroutinefunction(file.read):
+        raise PictureError(f"{name} is read asynchronously; give its .file, or the bytes that `await` returns.")
     try:
         data: object = file.read()
     except (OSError, ValueError) as error:
