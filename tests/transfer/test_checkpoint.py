@@ -124,7 +124,7 @@ def test_a_changed_byte_is_seen(start, saved, place):
     data[place if isinstance(place, int) else int(place * len(data))] ^= 1
     saved.write_bytes(data)
     with pytest.raises(
-        CheckpointError, match=r"run.checkpoint is damaged: .*; delete it or name another to begin anew"
+        CheckpointError, match=r"run.checkpoint is damaged: .*; delete it, or name another to start a new run"
     ):
         start()
 
@@ -239,7 +239,7 @@ def test_all_differences_are_named_with_their_kinds(start, saved, picture):
         "the input style 1 weight was 1.0 and is 2.0;",
         "the input style 2 was none and is ",
         "the machine's threads was 1 and is 2;",
-        "start as that run was started to go on with it, or name another checkpoint to begin anew.",
+        "start as that run was started to continue it, or name another checkpoint to start a new run.",
     ):
         assert words in str(caught.value)
 
