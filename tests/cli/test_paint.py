@@ -355,7 +355,8 @@ def test_too_little_memory_is_said_in_a_sentence(paint, files):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--tolerance", "0"]
-    words += ["--iterations", "100000", "--save-every", "2", "--json", "--processes", "2"]
+    words += ["--iterations", "100000", "--save-every", "2", "--json", "--processes", "2", "--first-size", "0"]
+    words += ["--dtype", "float32", "--winograd", "off", "--threads", "1"]
     run = subprocess.Popen([*COMMAND, "paint", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(4):
         run.stdout.readline()
@@ -376,7 +377,7 @@ def test_a_number_of_processes_below_1_is_refused(paint, files):
 
 @pytest.mark.slow
 def test_more_processes_than_the_picture_has_parts_are_refused_by_each(files):
-    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "32", "--processes", "2"]
+    words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "48", "--processes", "2"]
     done = subprocess.run([*COMMAND, "paint", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "divided among 2 processes; start at most 1." in done.stderr
