@@ -37,10 +37,13 @@ def paint(command, files, tiny_network):
 def test_a_picture_is_painted_and_said(paint, files):
     code, out, err = paint()
     assert code == 0
-    assert out.startswith(f"{files / 'out.png'}: 64 × 48, loss ")
+    assert out.startswith("Painting content.png in the style of style.jpg, 64 × 48 pixels.\n")
+    assert f"{files / 'out.png'}: 64 × 48, loss " in out
     assert "4 evaluations" in out
     assert "(finished)" in out
-    assert "stage 1/1" in err
+    assert re.fullmatch(r"(64 × 48 +\d+%(  0:\d\d left)?\n)+", err)
+    assert " 25%\n" in err
+    assert err.endswith("100%  0:00 left\n")
     assert Picture.open(files / "out.png").width == 64
 
 
@@ -163,7 +166,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypat
     assert f"no space left on device; nothing was left there. A checkpoint is in {files / 'out.png.checkpoint'}" in err
     code, out, _ = paint()
     assert code == 0
-    assert out.startswith("continuing after 4 evaluations")
+    assert out.startswith("Continuing after 4 evaluations")
     assert (files / "out.png").exists()
     assert not (files / "out.png.checkpoint").exists()
 
@@ -182,7 +185,7 @@ def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files,
     assert paint()[0] == 2
     assert (files / "out.png").read_bytes() == b"precious"
     (files / "out.png").unlink()
-    assert paint()[1].startswith("continuing after 4 evaluations")
+    assert paint()[1].startswith("Continuing after 4 evaluations")
 
 
 def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
@@ -327,7 +330,8 @@ def test_the_demo_needs_nothing_from_outside(command, files, tiny_network, coars
 def test_a_dry_run_prints_the_plan_and_paints_nothing(paint, files):
     code, out, err = paint("--dry-run", "--size", "256", "--first-size", "128")
     assert (code, err) == (0, "")
-    lines = out.splitlines()
+    assert out.startswith("Painting content.png")
+    lines = out.splitlines()[1:]
     assert lines[0].split() == ["stage", "pixels", "evaluations", "tiles", "history", "memory", "work"]
     assert lines[1].split()[:4] == ["1", "171", "×", "128"]
     assert " 7 in float32 " in lines[2]
@@ -338,9 +342,10 @@ def test_a_dry_run_prints_the_plan_and_paints_nothing(paint, files):
 
 
 def test_verbose_prints_the_plan_first(paint, files):
-    code, out, _ = paint("-v")
+    code, out, err = paint("-v")
     assert code == 0
-    assert out.startswith("stage")
+    assert out.splitlines()[1].startswith("stage")
+    assert "stage 1/1, evaluation 4/4, loss " in err
     assert out.splitlines()[-1].startswith(f"{files / 'out.png'}: 64 × 48")
 
 

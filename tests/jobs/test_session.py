@@ -4,10 +4,11 @@ import json
 import threading
 
 import pytest
+import torch
 
 from impasto import Picture, Settings
 from impasto.errors import InputError, RunError, WriteError
-from impasto.jobs.events import Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
+from impasto.jobs.events import Announced, Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
 from impasto.settings import Runtime
@@ -39,8 +40,9 @@ def kinds(events):
 def test_a_session_says_what_happens_from_the_plan_to_the_end(job, files):
     session = Session(job(save_every=3, plot=files / "loss.png"), forecasts=True, preview_seconds=0)
     events = list(session)
-    assert isinstance(events[0], Planned)
-    assert events[0].seconds > 0
+    assert events[0] == Announced("Painting content.png in the style of style.jpg, 64 × 48 pixels.")
+    assert isinstance(events[1], Planned)
+    assert events[1].seconds > 0
     assert isinstance(events[-1], Ended)
     assert events[-1].stopped == "finished"
     assert sum(isinstance(event, Evaluated) for event in events) == 6
@@ -81,7 +83,9 @@ def test_pictures_written_into_json_are_painted(job, files):
     as_json = job(content=Picture.open(files / "content.png"), output=files / "again.png").model_dump_json()
     list(Session(Job.from_json(as_json)))
     list(Session(job()))
-    assert (files / "again.png").read_bytes() == (files / "out.png").read_bytes()
+    again, expected = (Picture.open(files / name) for name in ("again.png", "out.png"))
+    assert torch.equal(again.samples, expected.samples)
+    assert json.loads(again.note)["job"]["content"] == "(a picture in memory)"
 
 
 def test_a_cancelled_job_saves_the_picture_and_goes_on_to_the_same_bytes(job, files):
@@ -91,7 +95,8 @@ def test_a_cancelled_job_saves_the_picture_and_goes_on_to_the_same_bytes(job, fi
         if isinstance(event, Evaluated) and event.progress.evaluation == 2:
             session.cancel()
     assert event == Ended("unfinished", event.sentence)
-    assert event.sentence.startswith("Interrupted after 2 evaluations; the picture so far is in ")
+    where = f"the picture so far (64 × 48, stage 1 of 1) is {files / 'out.png'}"
+    assert event.sentence.startswith(f"Interrupted after 2 evaluations; {where}; ")
     assert (files / "out.png.checkpoint").exists()
     events = list(Session(job()))
     assert events[0] == Resumed(2, files / "out.png.checkpoint")

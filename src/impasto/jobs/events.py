@@ -11,6 +11,7 @@ from impasto.planning.plan import Plan
 from impasto.transfer.progress import Progress, Stopped
 
 __all__ = [
+    "Announced",
     "Ended",
     "Evaluated",
     "Event",
@@ -43,7 +44,7 @@ class Planned(Event):
     plan: Plan
     """The stages of the run, and its memory."""
     seconds: float | None
-    """The predicted time of the run, or None if the session was not asked for a forecast."""
+    """The predicted time of the run, or None if none was asked for or the run is short."""
     kind: ClassVar[str] = "planned"
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,6 +74,15 @@ class Remarked(Event):
     sentence: str
     """A description for people."""
     kind: ClassVar[str] = "remark"
+
+
+@dataclass(frozen=True)
+class Announced(Event):
+    """Something to know before painting starts: the size of a print, or a long time."""
+
+    sentence: str
+    """A description for people."""
+    kind: ClassVar[str] = "announced"
 
 
 @dataclass(frozen=True)

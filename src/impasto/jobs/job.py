@@ -110,6 +110,9 @@ class Job(Options):
         "Paint as large as fits on paper, at --dpi or else at 300 pixels per inch.",
         "30x40cm, 8x10in, 200x300mm and the like",
     )
+    fill: bool = option(
+        False, "Picture", "Crop the photograph so that it fills the sheet of the print; otherwise there are margins."
+    )
     losses: tuple[str, ...] = ()
     """Losses added to those of the settings, by import path: `package.module:Name`."""
     settings: Settings = Field(default_factory=Settings)
@@ -121,6 +124,9 @@ class Job(Options):
     overwrite: bool = option(False, "Output", "Replace files that exist already.")
     save_every: int = option(
         0, "Output", "Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 means never.", ge=0
+    )
+    preview: Path | None = option(
+        None, "Output", "Save the picture so far in this file every few seconds, to watch it grow.", "a path"
     )
     plot: Path | None = option(None, "Output", "Draw the losses over time to this .png, .svg or .pdf file.", "a path")
     checkpoint: Path | None = option(
@@ -139,6 +145,47 @@ class Job(Options):
         files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep) if mask is not None]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
+
+    @property
+    def description(self) -> str:
+        """What is painted from what, in words: `photo.jpg in the style of a.jpg and b.jpg`."""
+        styles = _listed([_described(style) for style in self.styles])
+        if self.content is None:
+            return f"a texture like {styles}"
+        content = _name(self.content)
+        return f"{content} in the style of {styles}" if self.styles else f"{content} from its features"
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """The names of the job's files and what else it takes, beside the settings, to paint the picture again."""
+        styles = tuple(style.replace(picture=_path(style.picture)) for style in self.styles)
+        named = self.replace(styles=styles, content=_path(self.content), initial=_path(self.initial))
+        return {"job": named.model_dump(mode="json", include=_NOTED, exclude_defaults=True)}
+
+
+_NOTED = {"content", "styles", "initial", "keep", "shape", "print_size", "fill", "losses"}
+"""The fields of a job that metadata repeat; the settings have their own place there."""
+
+IN_MEMORY = Path("(a picture in memory)")
+"""What stands in metadata in place of the path of a picture that has none."""
+
+
+def _path(source: object) -> Path | None:
+    return source if source is None or isinstance(source, Path) else IN_MEMORY
+
+
+def _name(source: object) -> str:
+    """Return the name of a source for people, without its folder."""
+    return source.name if isinstance(source, Path) else "a picture in memory"
+
+
+def _described(style: StyleSource) -> str:
+    """Return the name of a style, with the region that it paints."""
+    return _name(style.picture) + (f" (in {Path(style.region).name})" if style.region else "")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
 _BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS)})=)")

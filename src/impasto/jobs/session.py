@@ -16,20 +16,50 @@ from contextlib import suppress
 from pathlib import Path
 
 from impasto import losses
-from impasto.errors import ImpastoError, InputError, RunError, WriteError
+from impasto.errors import ImpastoError, InputError, OtherRunError, RunError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
-from impasto.jobs.durations import clock
-from impasto.jobs.events import Ended, Evaluated, Event, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
+from impasto.jobs.durations import clock, duration
+from impasto.jobs.events import (
+    Announced,
+    Ended,
+    Evaluated,
+    Event,
+    Paused,
+    Planned,
+    PreviewReady,
+    Remarked,
+    Resumed,
+    Saved,
+)
 from impasto.jobs.job import Job
 from impasto.machine.processes import ALONE
 from impasto.network import weights
 from impasto.network.weights import Weights
+from impasto.planning.plan import Plan
+from impasto.transfer.checkpoint import set_aside
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
+from impasto.transfer.scene import Inputs
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Session"]
+
+LONG_SECONDS = 120.0
+"""Seconds of a run from which on its time and memory are announced."""
+
+LONG_WORK = 2e7
+"""Pixels that a run evaluates, of all evaluations together, from which on its time is predicted: a little more than a
+picture of 512 pixels at the defaults takes."""
+
+LARGE_CHECKPOINT_BYTES = 1e9
+"""Bytes of a checkpoint from which on they are announced."""
+
+PREVIEW_SECONDS = 2.0
+"""The least seconds from one preview file to the next."""
+
+PREVIEW_TIME_FRACTION = 0.05
+"""The most of a run's time that preview files take."""
 
 
 class Session:
@@ -39,7 +69,8 @@ class Session:
         job: The job.
         load: A function that returns the weights of a name that `Settings.weights` accepts. Several sessions may share
             one that caches the weights.
-        forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square.
+        forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
+            means only where the run is long.
         preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
 
     Raises:
@@ -52,7 +83,7 @@ class Session:
         job: Job,
         *,
         load: Callable[[str], Weights] | None = None,
-        forecasts: bool = False,
+        forecasts: bool | None = False,
         preview_seconds: float = math.inf,
     ) -> None:
         self.job = outputs.prepared(job)
@@ -63,6 +94,7 @@ class Session:
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
+        self._next_preview = 0.0
         self._is_cancelled = threading.Event()
         self._may_continue = threading.Event()
         self._may_continue.set()
@@ -122,14 +154,44 @@ class Session:
         extra = [losses.load(path) for path in job.losses]
         transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
         self._group = transfer.machine.group
-        run = self.run = transfer.start(
-            inputs.content, inputs.styles, initial=inputs.initial, keep=inputs.keep, checkpoint=job.checkpoint
-        )
+        run = yield from self._started(transfer, inputs)
         outputs.check_frames(job, run.plan.evaluations)
         if run.resumed and job.checkpoint is not None:
             yield Resumed(run.resumed, job.checkpoint)
-        yield Planned(run.plan, run.forecast() if self._forecasts else None)
+        forecasts = run.plan.work > LONG_WORK if self._forecasts is None else self._forecasts
+        planned = Planned(run.plan, run.forecast() if forecasts else None)
+        yield Announced(f"Painting {job.description}, {run.plan.stages[-1].size} pixels.")
+        yield from map(Announced, opened.announcements)
+        if planned.seconds is not None and planned.seconds > LONG_SECONDS:
+            yield Announced(self._cost(planned.plan, planned.seconds))
+        yield planned
         yield from self._paint(run)
+
+    def _started(self, transfer: StyleTransfer, inputs: Inputs) -> Generator[Event, None, Run]:
+        """Start or continue a run; a checkpoint from which it cannot continue is set aside, and a new run starts."""
+        job = self.job
+
+        def start() -> Run:
+            pictures = {"initial": inputs.initial, "keep": inputs.keep}
+            return transfer.start(inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=job.note)
+
+        reason = ""
+        try:
+            self.run = start()
+        except OtherRunError as error:
+            reason = str(error)
+        if self._group.any(wanted=bool(reason)) and job.checkpoint is not None:
+            aside = set_aside(job.checkpoint, self._group)
+            yield Remarked(f"this is a new run, and the checkpoint of the other one is now {aside}.")
+            self.run = start()
+        return self._started_run()
+
+    def _cost(self, plan: Plan, seconds: float) -> str:
+        """Say how long a run takes, and how much memory and disk."""
+        said = f"This takes about {duration(seconds)} and {plan.bytes / 1e9:.1f} GB of memory"
+        if self.job.checkpoint and self.job.runtime.checkpoint_every and plan.checkpoint_bytes > LARGE_CHECKPOINT_BYTES:
+            said += f", and checkpoints of up to {plan.checkpoint_bytes / 1e9:.1f} GB until it is done"
+        return f"{said}."
 
     def _paint(self, run: Run) -> Iterator[Event]:
         """Paint to the end, and save the picture or the picture so far however painting ends."""
@@ -161,6 +223,7 @@ class Session:
             reported = len(run.history)
             if job.save_every and reported % job.save_every == 0 and self._writes:
                 yield self._save_frame(run)
+            yield from self._save_preview(run)
             if time.monotonic() - previewed >= self._preview_seconds:
                 previewed = time.monotonic()
                 yield PreviewReady(reported)
@@ -175,6 +238,20 @@ class Session:
     def _writes(self) -> bool:
         """Whether this process is the one that writes files."""
         return self._group.rank == 0 and self.job.output is not None
+
+    def _save_preview(self, run: Run) -> Iterator[Event]:
+        """Save the picture so far where the job wants a preview, if it is time; a failure ends only the previews."""
+        path, now = self.job.preview, time.monotonic()
+        if path is None or not self._writes or now < self._next_preview:
+            return
+        try:
+            run.save(path, overwrite=True)
+        except ImpastoError as error:
+            self._next_preview = math.inf
+            yield Remarked(f"there are no more previews: {error}")
+            return
+        cost = time.monotonic() - now
+        self._next_preview = now + max(PREVIEW_SECONDS, cost / PREVIEW_TIME_FRACTION)
 
     def _save_frame(self, run: Run) -> Saved:
         path = outputs.frame(self._output(), len(run.history))
@@ -191,6 +268,9 @@ class Session:
         except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
             raise WriteError(f"{error} {self._rescue(run)}") from error
         events: list[Event] = [Saved(output, "picture")]
+        if self._next_preview < math.inf:
+            self._next_preview = 0.0  # the preview shows the end, too
+            events.extend(self._save_preview(run))
         if job.plot is not None and run.history:
             from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
@@ -209,7 +289,9 @@ class Session:
         count = len(run.history)
         if self.job.output is None:
             return f"Interrupted after {count} evaluations."
-        return f"Interrupted after {count} evaluations; the picture so far is in {self.job.output}; {later}."
+        stage, stages = run.stage, len(run.plan.stages)
+        size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
+        return f"Interrupted after {count} evaluations; the picture so far ({size}) is {self.job.output}; {later}."
 
     def _rescue(self, run: Run) -> str:
         """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""

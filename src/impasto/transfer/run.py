@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
 from impasto.images import Picture
@@ -52,6 +53,7 @@ class Run:
         replan: Plan again with so many bytes beside what the process holds.
         writer: What saves checkpoints, if there are to be any.
         checkpoint: Where the run goes on, if it does.
+        note: The caller's values for the metadata of the picture, as JSON has them.
 
     """
 
@@ -66,6 +68,7 @@ class Run:
         replan: Callable[[float], Plan],
         writer: CheckpointWriter | None = None,
         checkpoint: Checkpoint | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings
         self.plan = plan
@@ -73,6 +76,7 @@ class Run:
         self._scene = Scene(inputs, settings, machine)
         self._solver = Solver(self._scene, settings, machine, self._scene.normalized(network, plan.stages[0]))
         self._replan = replan
+        self._note = note or {}
         self._writer = writer
         self._at = self._solver.begin(plan.stages[0]) if checkpoint is None else self._resumed(checkpoint)
         self.resumed = len(self._at.history)
@@ -118,7 +122,7 @@ class Run:
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump()})
+        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump(), **self._note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note)
 
@@ -159,6 +163,11 @@ class Run:
     def result(self) -> Result:
         """Return the picture as it is now; iterate to the end first for a finished one."""
         return Result(self.preview(), self.settings, tuple(self.history), self.stopped)
+
+    @property
+    def stage(self) -> int:
+        """The number of the stage under way, from 1."""
+        return self._at.stage + 1
 
     @property
     def _stage(self) -> Stage:
@@ -300,6 +309,7 @@ class Run:
 
     def _report(self, at: RunState, loss: float, terms: Mapping[str, float], seconds: float, remark: str) -> Progress:
         stage = self._stage
+        fraction, left = self._clock.left(at.stage, at.evaluation, seconds)
         return Progress(
             stage=at.stage + 1,
             stages=len(self.plan.stages),
@@ -310,6 +320,7 @@ class Run:
             loss=loss,
             terms=terms,
             seconds=seconds,
-            seconds_left=self._clock.left(at.stage, at.evaluation, seconds),
+            fraction=fraction,
+            seconds_left=left,
             remark=remark,
         )

@@ -10,10 +10,10 @@ No thread stands behind a run: to break is to pause, to drop it is to cancel. `s
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -119,7 +119,7 @@ class StyleTransfer:
         initial: object = None,
         keep: object = None,
         checkpoint: str | Path | None = None,
-        note: str | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
@@ -133,14 +133,16 @@ class StyleTransfer:
             checkpoint: A file in which the run saves what it takes to go on, now and then as the runtime says, and by
                 `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
                 same precision, algorithm and threads, so that it ends in the same picture.
-            note: A text of the caller's that each checkpoint carries; `checkpoint.read_note` returns it.
+            note: The caller's values, as JSON has them, for the metadata of the picture and for each checkpoint;
+                `checkpoint.read_note` returns them.
 
         Returns:
             The run, to iterate over.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
-            CheckpointError: the checkpoint is damaged, of another run, or no checkpoint.
+            OtherRunError: the checkpoint is damaged, of another version or of another run.
+            CheckpointError: the file is no checkpoint.
             InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it; an
                 extra loss cannot be summed over the tiles of the plan; or a checkpoint cannot be written there.
             OutOfMemoryError: the system refused the memory for it.
@@ -162,7 +164,7 @@ class StyleTransfer:
             self.extra_losses,
         )
 
-    def _start(self, inputs: Inputs, path: Path | None, note: str | None) -> Run:
+    def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None) -> Run:
         """Begin a run, or go on with the one of a checkpoint."""
         saved, writer = None, None
         if path is not None and files.exists(path):
@@ -187,6 +189,7 @@ class StyleTransfer:
                 replan=lambda room: self._plan(inputs, machine, room),
                 writer=writer,
                 checkpoint=saved,
+                note=note,
             )
 
     def _check(self, inputs: Inputs) -> None:
