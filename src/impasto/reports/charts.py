@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from impasto import files
 from impasto.errors import InputError
+from impasto.reports.drawing import importing_matplotlib
 from impasto.transfer.progress import Progress, Result
 from impasto.transfer.run import Run
 
@@ -48,7 +49,8 @@ def plot_losses(
         WriteError: the file could not be written.
 
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, only for plots)
+    with importing_matplotlib():
+        from matplotlib.figure import Figure  # noqa: PLC0415
 
     reports = _reports(history)
     figure = Figure(figsize=(8, 5), layout="constrained")
