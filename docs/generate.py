@@ -4,10 +4,10 @@ import io
 import sys
 from pathlib import Path
 
+import api
 import floors
 from rich.console import Console
 
-import reference
 from impasto.cli import app
 from impasto.cli.help import HelpPage
 from impasto.settings import PRESETS, Runtime, Settings
@@ -63,7 +63,7 @@ def command() -> str:
     return "".join(parts)
 
 
-PAGES = {"options.md": options, "command.md": command, "api.md": reference.page, "images/floors.svg": floors.draw}
+PAGES = {"options.md": options, "command.md": command, "api.md": api.page, "images/floors.svg": floors.draw}
 
 
 def main() -> None:
