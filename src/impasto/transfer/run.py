@@ -38,8 +38,7 @@ _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
     *("size", "iterations", "first_size", "stage_ratio", "tolerance", "learning_rate"),
     *("profile", "bits", "dpi", "keep_position", "seed"),
 }
-"""The options that change the curvature of the objective, or the state of the optimizer, so much that a change leaves it
-without use (docs/notes/optimizer.md)."""
+"""The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
 
 MAX_PIXELS_PER_REPORT, MAX_EVALUATIONS_PER_REPORT = 1 << 24, 16
 """Pixels evaluated between two reports on a GPU, about, and evaluations at most: 20 to 60 ms on an H200."""
