@@ -15,6 +15,7 @@ from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
 from impasto.planning.plan import Stage
 from impasto.settings import Settings
+from impasto.settings.options import given_options
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.forecast import forecast
@@ -89,15 +90,27 @@ class Run:
 
     def _set_up(self, setup: Setup) -> None:
         """Take pictures, settings, plan, network and machine from a setup."""
-        self._setup, self.settings, self.plan = setup, setup.settings, setup.plan
+        self._setup, self.plan = setup, setup.plan
         self._scene = Scene(setup.inputs, setup.settings, setup.machine)
         network = self._scene.normalized(setup.network, setup.plan.stages[0])
         self._solver = Solver(self._scene, setup.settings, setup.machine, network)
 
     @property
+    def settings(self) -> Settings:
+        """The options of the picture; `change` gives the run others."""
+        return self._setup.settings
+
+    @property
     def history(self) -> Sequence[Progress]:
         """The reports of all evaluations so far."""
         return self._at.history
+
+    def __repr__(self) -> str:
+        at, stage = self._at, self._stage
+        if not at.history:
+            return f"Run({self.plan.stages[-1].size}, none of {self.plan.evaluations} evaluations)"
+        where = f"stage {at.stage + 1} of {len(self.plan.stages)}, {stage.size}, {len(at.history)} of "
+        return f"Run({where}{self.plan.evaluations} evaluations, loss {at.history[-1].loss:.4g}, {self.stopped})"
 
     def __iter__(self) -> Iterator[Progress]:
         return self
@@ -146,7 +159,8 @@ class Run:
             OutOfMemoryError: the system refused the memory for it, and the run is as it was.
 
         """
-        chosen = (settings or self.settings).replace(**changes)
+        given = self.settings if settings is None else given_options(Settings, settings, "settings")
+        chosen = given.replace(**changes)
         inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep)
         self._mend()
         self._iterate = None
@@ -296,7 +310,8 @@ class Run:
         image, optimizer, best, _ = found.point
         at, remarks = replace(self._at, image=image, optimizer=optimizer, best=best), [*self._remarks]
         goes_back = False
-        for loss, terms, seconds in zip(found.losses, found.terms, self._clock.tick(len(found.losses)), strict=True):
+        ticks = self._clock.tick(len(found.losses))
+        for loss, terms, layers, seconds in zip(found.losses, found.terms, found.layers, ticks, strict=True):
             trouble = verdict.trouble(at, loss)
             failures = at.failures + 1 if trouble else 0
             least = min(loss, at.bests[-1]) if math.isfinite(loss) else at.bests[-1]
@@ -306,7 +321,8 @@ class Run:
             if goes_back:
                 at, remark = self._rescued(at, trouble)
                 remarks.append(remark)
-            at = replace(at, history=(*at.history, self._report(at, loss, terms, seconds, " ".join(remarks))))
+            report = self._report(at, loss, seconds, " ".join(remarks), terms=terms, layers=layers)
+            at = replace(at, history=(*at.history, report))
             remarks = []
             if has_failed:
                 break
@@ -355,7 +371,16 @@ class Run:
             except ImpastoError as error:
                 self._remarks.append(f"{error} The run goes on without this checkpoint.")
 
-    def _report(self, at: RunState, loss: float, terms: Mapping[str, float], seconds: float, remark: str) -> Progress:
+    def _report(
+        self,
+        at: RunState,
+        loss: float,
+        seconds: float,
+        remark: str,
+        *,
+        terms: Mapping[str, float],
+        layers: Mapping[str, Mapping[str, float]],
+    ) -> Progress:
         stage = self._stage
         fraction, left = self._clock.left(at.stage, at.evaluation, seconds)
         return Progress(
@@ -367,6 +392,7 @@ class Run:
             evaluations=stage.evaluations,
             loss=loss,
             terms=terms,
+            layers=layers,
             seconds=seconds,
             fraction=fraction,
             seconds_left=left,
