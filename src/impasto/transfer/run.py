@@ -34,8 +34,12 @@ EXACT_RESCUE = 2
 SHORTAGE_FACTOR = 0.7
 """Times the memory that a run planned with, what it plans with after the system refused memory."""
 
-_OPTIMIZER_OPTIONS = ("optimizer", "history", "preconditioner")
-"""The options on which the state of an optimizer depends."""
+_CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
+    *("content_weight", "style_weight", "tv_weight", "range_weight"),
+    *("size", "iterations", "first_size", "stage_ratio", "tolerance", "learning_rate"),
+    *("profile", "bits", "dpi", "keep_position", "seed"),
+}
+"""The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
 
 MAX_PIXELS_PER_REPORT, MAX_EVALUATIONS_PER_REPORT = 1 << 24, 16
 """Pixels evaluated between two reports on a GPU, about, and evaluations at most: 20 to 60 ms on an H200."""
@@ -141,8 +145,7 @@ class Run:
         """Change what is painted in the middle of a run, or after its end, and continue from the picture so far.
 
         Painting continues at the first stage of the new plan that is at least as large as the picture so far, and with
-        all evaluations of that stage. The curvature that L-BFGS measured stays in use where the size of the picture
-        and the optimizer's options are the same; the steps correct it.
+        all evaluations of that stage. The curvature that L-BFGS measured stays in use if only weights and sizes change.
 
         Args:
             settings: The new settings; those of the run, if not given.
@@ -164,9 +167,9 @@ class Run:
         with out_of_memory_as("change the run"):
             setup = self._prepare(inputs, chosen)
             with setup.machine.computing():
-                same_steps = _optimizer_options(chosen) == _optimizer_options(self.settings)
+                with_curvature = _have_like_curvature(self._setup, setup)
                 self._set_up(setup)
-                self._at = self._solver.changed(self._at, setup.plan, with_curvature=same_steps)
+                self._at = self._solver.changed(self._at, setup.plan, with_curvature=with_curvature)
         if self._writer is not None:
             self._writer.identity = setup.identify()
         self._clock = Clock(setup.plan, self._at.history)
@@ -397,5 +400,7 @@ class Run:
         )
 
 
-def _optimizer_options(settings: Settings) -> list[object]:
-    return [getattr(settings, name) for name in _OPTIMIZER_OPTIONS]
+def _have_like_curvature(one: Setup, other: Setup) -> bool:
+    """Return whether two setups differ by nothing but weights and sizes."""
+    are_equal = (getattr(one.settings, name) == getattr(other.settings, name) for name in _CURVATURE_OPTIONS)
+    return all(are_equal) and one.inputs.identity() == other.inputs.identity()
