@@ -22,6 +22,7 @@ def paint(
     output: Output,
     initial: Path | None = None,
     keep: str | None = None,
+    focus: str | None = None,
     paper: Annotated[str | None, Parameter(name="--print")] = None,
     processes: int = 1,
     preset: str | None = None,
@@ -42,7 +43,8 @@ def paint(
             are in no region.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file.
         initial: A picture to start from, in place of what --init says.
-        keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph.
+        keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph; where it is half-gray, half stays.
+        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more, such as a face: --focus-weight times.
         paper: Paint as large as fits on paper, at --dpi or else at 300 pixels an inch: 30x40cm, 8x10in, 200x300mm.
         processes: Divide the picture among this many processes of this machine.
         preset: A named set of options; `impasto presets` lists them.
@@ -62,6 +64,7 @@ def paint(
         styles=tuple(map(StyleSource.parse, (style, *styles))),
         initial=initial,
         keep=keep,
+        focus=focus,
         print_size=paper,
         settings=chosen,
         runtime=runtime,

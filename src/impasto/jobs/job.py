@@ -103,6 +103,9 @@ class Job(Options):
     keep: str | None = option(
         None, "Picture", "A mask of what stays as it is in the photograph.", "FILE or FILE#rrggbb"
     )
+    focus: str | None = option(
+        None, "Picture", "A mask of where the photograph counts more, such as a face.", "FILE or FILE#rrggbb"
+    )
     shape: str = option("1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2")
     print_size: str | None = option(
         None,
@@ -136,7 +139,7 @@ class Job(Options):
     def inputs(self) -> list[Path]:
         """The files that the job reads."""
         masks = [mask for style in self.styles for mask in (style.mask, style.region)]
-        files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep) if mask is not None]
+        files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep, self.focus) if mask is not None]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 

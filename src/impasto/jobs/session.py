@@ -123,7 +123,12 @@ class Session:
         transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
         self._group = transfer.machine.group
         run = self.run = transfer.start(
-            inputs.content, inputs.styles, initial=inputs.initial, keep=inputs.keep, checkpoint=job.checkpoint
+            inputs.content,
+            inputs.styles,
+            initial=inputs.initial,
+            keep=inputs.keep,
+            focus=inputs.focus,
+            checkpoint=job.checkpoint,
         )
         outputs.check_frames(job, run.plan.evaluations)
         if run.resumed and job.checkpoint is not None:

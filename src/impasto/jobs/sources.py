@@ -58,7 +58,7 @@ def open_job(job: Job) -> Opened:
     settings = _printed(job, content)
     styles = [style(each) for each in job.styles]
     initial = None if job.initial is None else open_picture(job.initial, allow_large=job.allow_large)
-    return Opened(Inputs(content, styles, initial, mask(job.keep)), settings)
+    return Opened(Inputs(content, styles, initial, mask(job.keep), mask(job.focus)), settings)
 
 
 def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> Picture:

@@ -90,6 +90,13 @@ class Settings(Options):
     )
 
     content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0, commands=_MEASURED)
+    focus_weight: float = option(
+        10.0,
+        "Objective",
+        "What the content weight is multiplied by where the mask --focus is white.",
+        gt=0,
+        commands=_MEASURED,
+    )
     style_weight: float = option(1000.0, "Objective", "Weight of the style loss, β.", ge=0, commands=_MEASURED)
     content_layers: LayerWeights = option(
         {"conv4_2": 1.0}, "Objective", "Layers whose features the content loss compares.", commands=_MEASURED

@@ -32,6 +32,8 @@ class Inputs(NamedTuple):
     """A picture to start from, in place of what the settings say."""
     keep: Mask | None = None
     """Where the picture stays as the content is."""
+    focus: Mask | None = None
+    """Where the content counts more."""
     losses: Sequence[ExtraLoss] = ()
     """Losses beside the built-in ones."""
 
@@ -48,7 +50,7 @@ class Inputs(NamedTuple):
             listed |= {name: _digest(style.picture), f"{name} weight": style.weight, f"{name} scale": style.scale}
             listed |= {f"{name} mask": _mask_digest(style.mask), f"{name} region": _mask_digest(style.region)}
         initial = None if self.initial is None else _digest(self.initial)
-        listed |= {"initial": initial, "keep": _mask_digest(self.keep)}
+        listed |= {"initial": initial, "keep": _mask_digest(self.keep), "focus": _mask_digest(self.focus)}
         return {**listed, "extra losses": identity(self.losses)}
 
 
@@ -95,13 +97,15 @@ class Scene:
         content, keep = self.content(stage.size), self.inputs.keep
         seen = Mask.of_opacity(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
-        kept = None if keep is None else Kept(self.to_device(keep.resized(*stage.size)), content)
+        kept = None if keep is None else Kept(self.to_device(keep.white(*stage.size)), content)
+        focus = self.inputs.focus
         return Objective.build(
             self.settings,
             network,
             content,
             found,
             kept=kept,
+            focus=None if focus is None else self.to_device(focus.resized(*stage.size)),
             tiling=stage.layout.tiling,
             group=self.machine.group,
             extra_losses=self.inputs.losses,
@@ -176,7 +180,11 @@ class Scene:
         )
 
     def _finished(self, image: Tensor) -> Tensor:
-        """Return a copy of a painted image with the content's colors, and the content where the mask keeps it."""
+        """Return a copy of a painted image with the content's colors, mixed with the content as the mask keeps it.
+
+        A run paints what is gray in the mask as if it were black. So the difference of the picture from the content
+        falls in proportion to the gray, and the painting does not change with it.
+        """
         keep, image = self.inputs.keep, image.clone()
         if keep is None and self.settings.color == "style":
             return image
@@ -187,7 +195,9 @@ class Scene:
         elif self.settings.color == "content-match":
             parts = [_opaque(each, self.inputs.content) for each in (content, image)]
             image = color.matched(image, parts[0], self.settings.color_match, parts[1])
-        return image if keep is None else image.lerp(content, self.to_device(keep.resized(*size)))
+        if keep is None:
+            return image
+        return image.lerp(content, self.to_device(keep.resized(*size).maximum(keep.white(*size))))
 
     def _place(self, picture: Picture, size: Size) -> Tensor:
         """Bring a picture to a size, to the colors of the run's profile and to the device, (3, H, W)."""

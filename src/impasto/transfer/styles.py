@@ -69,7 +69,7 @@ def regions(
         styles: The styles of the run; those without a weight are left out.
         images: The image of each style at the size of the stage, (3, H, W).
         size: The size of the picture in the stage.
-        keep: What of the picture stays as the content is, so that no style counts there.
+        keep: What of the picture stays as the content is; no style counts where this mask is white.
         to_device: Bring a mask to the device and precision of the run.
         seen: What of the picture is not transparent; no style counts in the rest.
 
@@ -128,9 +128,9 @@ def _check_opaque(name: str, opaque: Mask | None, size: Size) -> None:
 
 
 def _paintable(keep: Mask | None, seen: Mask | None, size: Size) -> Tensor | None:
-    """Return what of the picture is neither kept nor transparent at a size, (H, W); None: all."""
+    """Return what of the picture is neither wholly kept nor transparent at a size, (H, W); None: all."""
     shown = _product(None, seen, size)
-    free = None if keep is None else keep.outside(*size)
+    free = None if keep is None else 1 - keep.white(*size)
     return shown if free is None else free if shown is None else free * shown
 
 
