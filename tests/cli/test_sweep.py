@@ -131,6 +131,29 @@ def test_each_picture_is_the_one_that_paint_paints_and_the_weights_are_loaded_on
             assert swept.read_bytes() == output.read_bytes()
 
 
+def test_masks_regions_and_a_first_picture_are_taken_as_by_paint(command, files, tiny_network):
+    left = torch.zeros(3, 48, 64)
+    left[:, :, :32] = 1
+    Picture(left).save(files / "left.png")
+    paintings = [f"{files / 'style.jpg'},region={files / 'left.png'},color=content-luminance", files / "content.png"]
+    words = ["--keep", files / "half.png", "--initial", files / "style.jpg", "--print", "2x2cm", "--dpi", "100"]
+    Picture((1 - left) / 2).save(files / "half.png")
+    words += ["--focus", files / "left.png", "--quiet", *quick(["--size"])]
+    assert command("sweep", files / "content.png", *paintings, "-o", files / "sheet.png", *words, "--focus-weight", "1,90",
+                   "--folder", files / "parts") == (0, "", "")  # fmt: skip
+    for weight in ("1", "90"):
+        output = files / f"{weight}.png"
+        more = ["-o", output, "--focus-weight", weight]
+        assert command("paint", files / "content.png", *paintings, *words, *more) == (0, "", "")
+        assert output.read_bytes() == (files / "parts" / f"focus_weight-{weight}.png").read_bytes()
+    assert (files / "1.png").read_bytes() != (files / "90.png").read_bytes()
+
+
+def test_a_print_and_sizes_together_are_refused(sweep):
+    code, _, err = sweep("--size", "64,80", "--print", "2x2cm")
+    assert (code, err) == (2, "impasto: print and size both say how large the picture is; give one of them.\n")
+
+
 def test_several_paintings_presets_and_settings_files_are_taken_as_by_paint(command, files, tiny_network):
     (files / "mine.json").write_text('{"tv_weight": 3, "content_weight": 7}')
     paths = [files / name for name in ("content.png", "style.jpg", "content.png")]

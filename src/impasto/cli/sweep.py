@@ -7,9 +7,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from impasto import files
+from impasto.cli import display
 from impasto.cli.flags import SweepFlags, choose, given_flags
 from impasto.cli.painting import Output
-from impasto.cli.sheets import open_picture, paint
+from impasto.cli.sheets import paint
+from impasto.errors import InputError
+from impasto.jobs.job import Job, StyleSource
 from impasto.recipes.sweep import Sweep
 
 __all__ = ["sweep"]
@@ -17,11 +20,15 @@ __all__ = ["sweep"]
 
 def sweep(
     content: Path,
-    style: Path,
+    style: str,
     /,
-    *styles: Path,
+    *styles: str,
     output: Output,
     folder: Path | None = None,
+    initial: Path | None = None,
+    keep: str | None = None,
+    focus: str | None = None,
+    paper: Annotated[str | None, Parameter(name="--print")] = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
@@ -37,10 +44,14 @@ def sweep(
 
     Args:
         content: The photograph: a PNG, JPEG, WebP or TIFF file.
-        style: The painting.
-        styles: More paintings, blended in equal parts with the first.
+        style: The painting, perhaps with the words that `impasto paint` takes: PAINTING,scale=0.5,region=FILE.
+        styles: More paintings, blended or in regions as `impasto paint` has them.
         output: Where to save the sheet: a .png, .jpg, .webp or .tif file.
         folder: Also save each picture in this folder, under the name of its values.
+        initial: A picture to start from, in place of what --init says.
+        keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph.
+        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more.
+        paper: Paint as large as fits on paper, at --dpi or else at 300 pixels an inch: 30x40cm, 8x10in, 200x300mm.
         overwrite: Replace files that exist already.
         quiet: Print nothing but errors.
         allow_large: Open pictures of more than 100 million pixels.
@@ -50,14 +61,27 @@ def sweep(
 
     """
     several = Sweep.parse(given_flags(flags))
+    if paper is not None and "size" in given_flags(flags):
+        raise InputError("print and size both say how large the picture is; give one of them.")
     given: Any = flags
     base, runtime = choose(dataclasses.replace(given, **several.first), preset, settings)
     combinations = several.settings(base)
-    files.check_output(output, overwrite=overwrite, inputs=[content, style, *styles])
-    from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch loads after the cheap checks)
-
-    photograph, *paintings = (
-        open_picture(path, allow_large=allow_large, quiet=quiet) for path in (content, style, *styles)
+    job = Job(
+        content=content,
+        styles=tuple(map(StyleSource.parse, (style, *styles))),
+        initial=initial,
+        keep=keep,
+        focus=focus,
+        print_size=paper,
+        settings=base,
+        runtime=runtime,
+        allow_large=allow_large,
     )
-    sheet = Sheet(output, several.blocks(combinations, paintings), folder)
-    paint(photograph, [sheet], runtime, overwrite=overwrite, quiet=quiet)
+    files.check_output(output, overwrite=overwrite, inputs=job.inputs)
+    from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch loads after the cheap checks)
+    from impasto.jobs.sources import in_memory, open_job  # noqa: PLC0415
+
+    job = in_memory(job)
+    for sentence in () if quiet else open_job(job).remarks:
+        display.remark(sentence)
+    paint(job, [Sheet(output, several.blocks(combinations), folder)], overwrite=overwrite, quiet=quiet)

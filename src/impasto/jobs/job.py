@@ -6,13 +6,14 @@ The command makes a job from its flags. A job opens no file and needs no torch.
 import base64
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from impasto.errors import InputError
 from impasto.files import exists
 from impasto.settings import Options, Runtime, Settings
+from impasto.settings.choices import Color, ColorMatch, one_of
 from impasto.settings.limits import MAX_STYLE_SCALE
 from impasto.settings.options import option
 
@@ -24,7 +25,7 @@ __all__ = ["DATA_URI", "Job", "Source", "StyleSource"]
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that stands in the JSON of a job in place of a path."""
 
-_STYLE_OPTIONS = ("weight", "scale", "mask", "region")
+_STYLE_OPTIONS = ("weight", "scale", "mask", "region", "color", "color_match")
 """The options of a style that may follow its path."""
 
 
@@ -59,7 +60,7 @@ def _given(value: object) -> object:
 
 
 class StyleSource(Options):
-    """A style image of a job, with its weight, scale, mask and region."""
+    """A style image of a job, with its weight, scale, mask, region and colors."""
 
     owner: ClassVar[str] = "a style's "
 
@@ -71,10 +72,18 @@ class StyleSource(Options):
     )
     mask: str | None = option(None, "Style", "Part of the painting that counts.", "FILE or FILE#rrggbb")
     region: str | None = option(None, "Style", "Part of the picture that it paints.", "FILE or FILE#rrggbb")
+    color: Color | None = option(
+        None, "Style", "Colors of what it paints, in place of the color of the settings.", one_of(get_args(Color))
+    )
+    color_match: ColorMatch | None = option(
+        None, "Style", "How content-match matches its colors.", one_of(get_args(ColorMatch))
+    )
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE`; the path of an existing file may hold such words.
+        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE,color=content-luminance,color_match=sym`.
+
+        The path of an existing file may hold such words. A name may have a hyphen, as a flag has: `color-match`.
 
         Raises:
             InputError: an option of the style is unknown, given twice, or its value is not accepted.
@@ -144,8 +153,8 @@ class Job(Options):
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
 
-_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS)})=)")
-_UNKNOWN = re.compile(r",(\w+)=")
+_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS).replace('_', '[-_]')})=)")
+_UNKNOWN = re.compile(r",([\w-]+)=")
 
 
 def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -162,4 +171,4 @@ def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 def _word(piece: str) -> tuple[str, str]:
     name, _, value = piece.partition("=")
-    return name, value
+    return name.replace("-", "_"), value

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from impasto.errors import InputError
 from impasto.images import Picture
@@ -17,7 +17,7 @@ from impasto.settings import Settings
 from impasto.transfer.scene import Inputs
 from impasto.transfer.styles import Style
 
-__all__ = ["Opened", "open_job", "open_picture"]
+__all__ = ["Opened", "in_memory", "open_job", "open_picture"]
 
 
 class Opened(NamedTuple):
@@ -50,7 +50,8 @@ def open_job(job: Job) -> Opened:
 
     def style(source: StyleSource) -> Style:
         picture = open_picture(source.picture, allow_large=job.allow_large)
-        return Style(picture, source.weight, source.scale, mask(source.mask), mask(source.region))
+        masks = mask(source.mask), mask(source.region)
+        return Style(picture, source.weight, source.scale, *masks, source.color, source.color_match)
 
     if job.content is None:
         return Opened(texture.inputs([style(each) for each in job.styles], job.shape, job.settings.size), job.settings)
@@ -59,6 +60,28 @@ def open_job(job: Job) -> Opened:
     styles = [style(each) for each in job.styles]
     initial = None if job.initial is None else open_picture(job.initial, allow_large=job.allow_large)
     return Opened(Inputs(content, styles, initial, mask(job.keep), mask(job.focus)), settings)
+
+
+def in_memory(job: Job) -> Job:
+    """Return a job whose pictures are in memory, so that several sessions open no file twice; masks remain paths.
+
+    Args:
+        job: The job, which has a content.
+
+    Returns:
+        The job with its pictures opened.
+
+    Raises:
+        PictureError: a picture cannot be read.
+
+    """
+
+    def opened(source: Any) -> Picture:
+        return open_picture(source, allow_large=job.allow_large)
+
+    styles = tuple(style.replace(picture=opened(style.picture)) for style in job.styles)
+    initial = None if job.initial is None else opened(job.initial)
+    return job.replace(content=opened(job.content), styles=styles, initial=initial)
 
 
 def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> Picture:

@@ -3,6 +3,7 @@
 A module that acts on a choice imports its type from here. It may import nothing of impasto.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TargetImage",
     "Variation",
     "Winograd",
+    "one_of",
 ]
 
 Init = Literal["content", "noise", "blank", "style"]
@@ -82,3 +84,9 @@ Command = Literal["paint", "sweep", "measure", "figures", "info"]
 Winograd = Literal["off", "lines", "tiles"]
 """How convolutions save multiplications by Winograd's algorithm: not at all, in one dimension (lines), or in two
 (tiles)."""
+
+
+def one_of(choices: Sequence[object]) -> str:
+    """Write choices, at least two, in words: `a, b or c`."""
+    *first, last = map(str, choices)
+    return f"{', '.join(first)} or {last}"

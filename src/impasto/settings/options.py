@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from impasto.errors import SettingsError
-from impasto.settings.choices import Command
+from impasto.settings.choices import Command, one_of
 
 __all__ = ["EVERY_COMMAND", "Option", "Options", "option"]
 
@@ -131,8 +131,7 @@ def _text(value: object) -> str:
 def _accepts(field: FieldInfo) -> str:
     """Return which values a field accepts, in words."""
     if get_origin(field.annotation) is Literal:
-        *first, last = (str(choice) for choice in get_args(field.annotation))
-        return f"{', '.join(first)} or {last}"
+        return one_of(get_args(field.annotation))
     for item in field.metadata:
         if isinstance(item, str):
             return item

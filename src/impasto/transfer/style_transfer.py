@@ -29,6 +29,7 @@ from impasto.network.weights import Weights, load_weights
 from impasto.objective.objective import refuse_parts
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
+from impasto.transfer import coloring
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.footprint import footprint
 from impasto.transfer.identity import Identity
@@ -146,8 +147,9 @@ class StyleTransfer:
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
             CheckpointError: the checkpoint is damaged, of another run, or no checkpoint.
-            InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it; an
-                extra loss cannot be summed over the tiles of the plan; or a checkpoint cannot be written there.
+            InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it;
+                styles of one region have different colors; an extra loss cannot be summed over the tiles of the plan;
+                or a checkpoint cannot be written there.
             OutOfMemoryError: the system refused the memory for it.
 
         """
@@ -205,6 +207,7 @@ class StyleTransfer:
             )
         if self.settings.init == "style" and inputs.initial is None and not inputs.styles:
             raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
+        coloring.check(inputs.styles, self.settings)
         aiming = [loss for loss in inputs.losses if isinstance(loss, AutogradLoss) and loss.target_image == "style"]
         if aiming and not any(style.weight for style in inputs.styles):
             raise InputError(f"the loss {aiming[0].term} aims at the style, but no style image has a weight; give one.")
