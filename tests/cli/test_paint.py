@@ -2,6 +2,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -299,12 +300,20 @@ def test_a_missing_argument_is_said_in_one_sentence(command):
     assert err.count("\n") == 1
 
 
-def test_presets_lists_every_preset_and_its_options(command):
+def test_presets_lists_every_preset_with_one_line_of_flags_that_the_command_accepts(command, monkeypatch):
+    painted = []
+    monkeypatch.setattr("impasto.cli.paint.carry_out", lambda job, *_, **__: painted.append(job.settings))
+    monkeypatch.setenv("COLUMNS", "60")
     code, out, _ = command("presets")
     assert code == 0
+    lines = out.splitlines()
     for name, preset in PRESETS.items():
-        assert name in out
-        assert all(f"--{option.replace('_', '-')}" in out for option in preset.changes)
+        (place,) = (n for n, line in enumerate(lines) if line == f"  {name}: {preset.help}")
+        if preset.changes:
+            assert command("paint", "a.jpg", "b.jpg", "-o", "c.png", *shlex.split(lines[place + 1])) == (0, "", "")
+            assert painted.pop() == Settings(**preset.changes)
+        else:
+            assert not lines[place + 1].strip().startswith("--")
 
 
 def test_info_shows_versions_device_threads_and_weights(command):

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from impasto.errors import SettingsError
 from impasto.settings.choices import Command, one_of
 
-__all__ = ["EVERY_COMMAND", "Option", "Options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
@@ -118,14 +118,37 @@ class Options(BaseModel):
         return f"{cls.owner}{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
 
 
-def _text(value: object) -> str:
-    """Write a value in the form of a flag."""
+def as_flags(changes: Mapping[str, object]) -> str:
+    """Write values of options as flags that the command accepts, each number with all of its digits.
+
+    Args:
+        changes: The values by the names of the options.
+
+    Returns:
+        `--size 1024 --no-normalize`; empty if there are no changes.
+
+    """
+    words: list[str] = []
+    for name, value in changes.items():
+        flag = name.replace("_", "-")
+        is_switch = isinstance(value, bool)
+        words += [f"--{'' if value else 'no-'}{flag}"] if is_switch else [f"--{flag}", _text(value, exact=True)]
+    return " ".join(words)
+
+
+def _text(value: object, *, exact: bool = False) -> str:
+    """Write a value in the form of a flag, numbers with six digits, or with all of them where they are exact."""
     if isinstance(value, Mapping):
         layers = cast("Mapping[str, float]", value)
-        return ",".join(name if weight == 1.0 else f"{name}:{weight:g}" for name, weight in layers.items())
+        return ",".join(
+            name if weight == 1.0 else f"{name}:{_text(weight, exact=exact)}" for name, weight in layers.items()
+        )
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        short = f"{value:g}"
+        return repr(value) if exact and float(short) != value else short
+    return str(value)
 
 
 def _accepts(field: FieldInfo) -> str:

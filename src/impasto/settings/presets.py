@@ -1,4 +1,4 @@
-"""Named sets of changes to the default settings: for papers, other programs and other commands."""
+"""Named sets of changes to the default settings: looks of a picture, and papers, other programs and other commands."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from impasto.errors import SettingsError
 from impasto.settings.settings import Settings
 
-__all__ = ["PRESETS", "Preset", "preset"]
+__all__ = ["LOOKS", "PRESETS", "PROGRAMS", "Preset", "preset"]
 
 
 class Preset(NamedTuple):
@@ -38,10 +38,35 @@ _NEURAL_STYLE = {
     "iterations": 1000,
 }
 
-PRESETS: Mapping[str, Preset] = {
+LOOKS: Mapping[str, Preset] = {
     "default": Preset(
         "The defaults: from coarse to fine, the notebook's objective with five times its content weight.", {}
     ),
+    "portrait": Preset(
+        "Faces that stay like the person: the content counts 20 times as much, at a finer layer too.",
+        {"content_weight": 100.0, "content_layers": {"conv3_2": 1.0, "conv4_2": 1.0}},
+    ),
+    "strong": Preset(
+        "More of the painting: little weight on the content, and twice the evaluations.",
+        {"content_weight": 0.5, "iterations": 200, "tolerance": 0.0},
+    ),
+    "gentle": Preset(
+        "More of the photograph, under the painting's colors and fine strokes.", {"content_weight": 300.0}
+    ),
+    "bold-strokes": Preset("Strokes and forms twice as large as in the painting.", {"style_scale": 2.0}),
+    "fine-strokes": Preset(
+        "Strokes half as large as in the painting; more content weight holds the forms.",
+        {"style_scale": 0.5, "content_weight": 50.0},
+    ),
+    "poster": Preset("POSTER", {"tv_weight": 10.0, "tv_variation": "absolute"}),
+    "own-colors": Preset(
+        "The photograph's own colors: only light and dark are painted.",
+        {"color": "content-luminance", "content_weight": 20.0},
+    ),
+}
+"""The presets by look, which docs/presets.md shows, by name."""
+
+PROGRAMS: Mapping[str, Preset] = {
     "texture": Preset(
         "The options of `impasto texture`: no content, from noise; total variation smooths the grain of the noise.",
         {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0},
@@ -95,7 +120,10 @@ PRESETS: Mapping[str, Preset] = {
         {**_NOTEBOOK, "content_weight": 0.01, "style_weight": 10.0},
     ),
 }
-"""The presets by name."""
+"""The presets of papers, other programs and other commands, by name."""
+
+PRESETS: Mapping[str, Preset] = {**LOOKS, **PROGRAMS}
+"""All presets by name."""
 
 
 def preset(name: str) -> Settings:

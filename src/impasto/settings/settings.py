@@ -91,7 +91,7 @@ class Settings(Options):
 
     content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0, commands=_MEASURED)
     focus_weight: float = option(
-        10.0,
+        5.0,
         "Objective",
         "What the content weight is multiplied by where the mask --focus is white.",
         gt=0,
