@@ -440,7 +440,8 @@ def test_a_texture_of_any_shape_is_painted_at_the_samples_own_scale(command, fil
     assert command(*words) == (0, "", "")
     assert sizes == [((3, 80, 160), (3, 60, 72), 0.0)]
     assert (Picture.open(files / "out.png").width, Picture.open(files / "out.png").height) == (160, 80)
-    assert note(files / "out.png")["settings"]["init"] == "noise"
+    settings = note(files / "out.png")["settings"]
+    assert (settings["init"], settings["seamless"]) == ("noise", "both"), "noise stays along edges that do not meet"
 
 
 @pytest.mark.parametrize("shape", ["wide", "3", "0:1", "-1:2", "1:2:3"])

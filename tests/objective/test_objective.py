@@ -158,6 +158,7 @@ def tiled(network, tiling, height, width, **changes):
         {"style_layers": "conv1_1", "content_weight": 0.0, "tv_weight": 1.0},
         {"style_loss": "gram,moments,covariance,wasserstein"},
         {"tv_weight": 3.0, "tv_variation": "nine-point"},
+        {"tv_weight": 300.0, "tv_variation": "mean-absolute"},
     ],
 )
 def test_tiles_change_nothing(network, tiling, size, changes):

@@ -48,11 +48,12 @@ counts fully if its receptive field touches the inside; inside: it counts only i
 DistanceName = Literal["gram", "moments", "covariance", "wasserstein"]
 """The distances between two images' features at a layer that the style loss can add up."""
 
-Variation = Literal["mean-squares", "half-squares", "absolute", "nine-point"]
+Variation = Literal["mean-squares", "mean-absolute", "half-squares", "absolute", "nine-point"]
 """The formula of total variation, from the differences dx and dy of neighboring pixels.
 
-In this order: mean(dx² + dy²); ½ Σ (dx² + dy²), as in jcjohnson/neural-style; Σ (|dx| + |dy|), as in neural-style-pt;
-and a mean that includes diagonal neighbors, as in crowsonkb/style-transfer-pytorch. Sums grow with the picture."""
+In this order: mean(dx² + dy²), which blurs; mean(|dx| + |dy|), which makes flat areas with edges; ½ Σ (dx² + dy²), as
+in jcjohnson/neural-style; Σ (|dx| + |dy|), as in neural-style-pt; and a mean that includes diagonal neighbors, as in
+crowsonkb/style-transfer-pytorch. Sums grow with the picture."""
 
 Pooling = Literal["max", "average", "l2"]
 """The result of 2 × 2 pooling: the largest of four units, their mean, or the root of the sum of their squares."""

@@ -68,8 +68,9 @@ LOOKS: Mapping[str, Preset] = {
 
 PROGRAMS: Mapping[str, Preset] = {
     "texture": Preset(
-        "The options of `impasto texture`: no content, from noise; total variation smooths the grain of the noise.",
-        {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0},
+        "The options of `impasto texture`: no content, from noise; total variation smooths the grain of the noise, "
+        "and opposite edges meet, since noise stays along edges that do not.",
+        {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0, "seamless": "both"},
     ),
     "reconstruction": Preset(
         "The options of `impasto reconstruct`: no style, from noise.", {"init": "noise", "style_weight": 0.0}

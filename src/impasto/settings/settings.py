@@ -127,9 +127,9 @@ class Settings(Options):
     tv_variation: Variation = option(
         "mean-squares",
         "Objective",
-        "Formula of total variation: a mean of squares; half their sum, as in jcjohnson/neural-style; a sum of "
-        "absolute differences, as in neural-style-pt; or a mean with diagonals, as in "
-        "crowsonkb/style-transfer-pytorch.",
+        "Formula of total variation: a mean of squares, which blurs; a mean of absolute differences, which makes flat "
+        "areas with edges; half the sum of squares, as in jcjohnson/neural-style; a sum of absolute differences, as in "
+        "neural-style-pt; or a mean with diagonals, as in crowsonkb/style-transfer-pytorch.",
     )
     range_weight: float = option(
         0.002,
