@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import re
@@ -100,7 +101,7 @@ sys.exit(", ".join({"torch", "numpy", "numba", "pyvips"} & set(sys.modules)) or 
 def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
     given = {
         "size": 48, "init": "noise", "seed": 5, "color": "content-match", "color_match": "histogram", "seamless": "x",
-        "mask_spread": "inside", "mask_grow": -1, "content_weight": 2.0, "style_weight": 50.0,
+        "mask_spread": "inside", "mask_grow": -1, "content_weight": 2.0, "focus_weight": 3.0, "style_weight": 50.0,
         "content_layers": {"conv2_2": 1.0, "conv4_2": 0.5}, "style_layers": {"conv1_1": 1.0, "pool2": 3.0},
         "style_loss": {"gram": 1.0, "moments": 10.0}, "style_scale": 0.75, "tv_weight": 0.25, "tv_variation": "absolute", "range_weight": 10.0, "weights": "codebook", "pooling": "average",
         "pooling_rescale": False, "padding": "reflect", "normalize": True, "optimizer": "adam", "iterations": 3,
@@ -302,7 +303,8 @@ def test_a_missing_argument_is_said_in_one_sentence(command):
 
 def test_presets_lists_every_preset_with_one_line_of_flags_that_the_command_accepts(command, monkeypatch):
     painted = []
-    monkeypatch.setattr("impasto.cli.paint.carry_out", lambda job, *_, **__: painted.append(job.settings))
+    module = importlib.import_module("impasto.cli.paint")  # the package has the command under this name
+    monkeypatch.setattr(module, "carry_out", lambda job, *_, **__: painted.append(job.settings))
     monkeypatch.setenv("COLUMNS", "60")
     code, out, _ = command("presets")
     assert code == 0
@@ -412,7 +414,10 @@ def test_a_style_has_words_of_its_own(paint, files):
     [
         ("style.jpg,weight=much", "a style's weight cannot be much; it takes a number, at least 0."),
         ("style.jpg,weight=-1", "a style's weight cannot be -1; it takes a number, at least 0."),
-        ("style.jpg,wieght=1", "a style has no option wieght; its options are weight, scale, mask, region."),
+        (
+            "style.jpg,wieght=1",
+            "a style has no option wieght; its options are weight, scale, mask, region, color, color_match.",
+        ),
         ("style.jpg,region=content.png#00ff00", "has the color #00ff00"),
         ("style.jpg,region=style.jpg", "is not the shape of the picture"),
         ("missing.jpg,scale=2", "missing.jpg cannot be read"),

@@ -18,6 +18,9 @@ class Preset(NamedTuple):
     """The values of the changed options, by name."""
 
 
+_FINE_FORMS = {"conv3_2": 1.0, "conv4_2": 1.0}
+"""Content layers that hold what makes a face a person's: conv4_2 alone holds its outline (docs/portraits.md)."""
+
 _NOTEBOOK = {
     "content_weight": 1.0,
     "padding": "zeros",
@@ -43,22 +46,31 @@ LOOKS: Mapping[str, Preset] = {
         "The defaults: from coarse to fine, the notebook's objective with five times its content weight.", {}
     ),
     "portrait": Preset(
-        "Faces that stay like the person: the content counts 20 times as much, at a finer layer too.",
-        {"content_weight": 100.0, "content_layers": {"conv3_2": 1.0, "conv4_2": 1.0}},
+        "A face that stays like the person: more weight on the content, at a finer layer too.",
+        {"content_weight": 100.0, "content_layers": _FINE_FORMS},
     ),
     "strong": Preset(
-        "More of the painting: little weight on the content, and twice the evaluations.",
+        "More of the painting: a tenth of the default content weight, and twice the evaluations.",
         {"content_weight": 0.5, "iterations": 200, "tolerance": 0.0},
     ),
-    "gentle": Preset(
-        "More of the photograph, under the painting's colors and fine strokes.", {"content_weight": 300.0}
+    "gentle": Preset("More of the photograph, in the painting's colors.", {"content_weight": 500.0}),
+    "bold-strokes": Preset(
+        "Strokes twice as large; more weight on the content holds the forms.",
+        {"style_scale": 2.0, "content_weight": 20.0},
     ),
-    "bold-strokes": Preset("Strokes and forms twice as large as in the painting.", {"style_scale": 2.0}),
     "fine-strokes": Preset(
-        "Strokes half as large as in the painting; more content weight holds the forms.",
-        {"style_scale": 0.5, "content_weight": 50.0},
+        "Strokes half as large; more weight on the content, at a finer layer too, holds the forms.",
+        {"style_scale": 0.5, "content_weight": 100.0, "content_layers": _FINE_FORMS},
     ),
-    "poster": Preset("POSTER", {"tv_weight": 10.0, "tv_variation": "absolute"}),
+    "poster": Preset(
+        "Flat areas with sharp edges in the painting's colors, without strokes.",
+        {
+            "content_weight": 20.0,
+            "style_layers": {"conv1_1": 1.0, "conv2_1": 1.0},
+            "tv_weight": 3e6,
+            "tv_variation": "mean-absolute",
+        },
+    ),
     "own-colors": Preset(
         "The photograph's own colors: only light and dark are painted.",
         {"color": "content-luminance", "content_weight": 20.0},
