@@ -1,6 +1,7 @@
 """Paint the pictures of presets.md and options-in-pictures.md into docs/images.
 
-.venv/bin/python docs/looks.py [NAME …]        (half an hour; a name is that of a picture, without its suffix)
+.venv/bin/python docs/looks.py FOLDER [NAME …] takes half an hour; a name is that of a picture, without its suffix. FOLDER
+holds chelsea.png of the package scikit-image, where it lies in skimage/data.
 """
 
 import subprocess
@@ -17,7 +18,8 @@ from impasto.reports.contact_sheets import Block, draw
 from impasto.settings.presets import LOOKS
 
 IMAGES = Path(__file__).parent / "images"
-QUALITY = 85
+QUALITIES = (85, 80, 75, 70, 60)
+MAX_BYTES = 120_000
 SIZE = "256"
 
 SWEEPS = {
@@ -77,7 +79,7 @@ def preset(name: str) -> Callable[[Path], Picture]:
     """Return what paints the picture of a preset."""
 
     def paint(folder: Path) -> Picture:
-        impasto(folder, "paint", "photo.png", "painting.png", "-o", f"{name}.png", "--size", "320", "--preset", name)
+        impasto(folder, "paint", "cat.png", "painting.png", "-o", f"{name}.png", "--size", "320", "--preset", name)
         return Picture.open(folder / f"{name}.png")
 
     return paint
@@ -93,6 +95,7 @@ PICTURES: dict[str, Callable[[Path], Picture]] = {
 
 def prepare(folder: Path) -> None:
     """Save the photograph, the painting and the masks."""
+    Picture.open(Path(sys.argv[1]) / "chelsea.png").save(folder / "cat.png")
     photograph = Picture.open(demo.photograph())
     photograph.save(folder / "photo.png")
     Picture(demo.painting(seed=3)).save(folder / "painting.png")
@@ -104,13 +107,21 @@ def prepare(folder: Path) -> None:
     Picture(face.maximum(shoulders).expand(3, -1, -1)).save(folder / "person.png")
 
 
+def save(picture: Picture, path: Path) -> None:
+    """Save a picture in at most `MAX_BYTES`."""
+    for quality in QUALITIES:
+        picture.save(path, overwrite=True, quality=quality)
+        if path.stat().st_size <= MAX_BYTES:
+            return
+
+
 def main() -> None:
     """Paint the pictures that are named, or all of them."""
     with tempfile.TemporaryDirectory() as place:
         prepare(Path(place))
         for name, paint in PICTURES.items():
-            if not sys.argv[1:] or name in sys.argv[1:]:
-                paint(Path(place)).save(IMAGES / f"{name}.jpg", overwrite=True, quality=QUALITY)
+            if not sys.argv[2:] or name in sys.argv[2:]:
+                save(paint(Path(place)), IMAGES / f"{name}.jpg")
                 print(name, flush=True)
 
 

@@ -15,7 +15,8 @@ from impasto import Picture
 from impasto.recipes import demo
 
 IMAGES = Path(__file__).parent / "images"
-QUALITY = 85
+QUALITIES = (85, 80, 75, 70, 60)
+MAX_BYTES = 120_000
 SIZE = 512
 
 FACES = {
@@ -39,6 +40,14 @@ def ellipse(width: int, height: int, face: tuple[float, float, float, float]) ->
     return ((1.1 - distance) / 0.3).clamp(0, 1)
 
 
+def save(picture: Picture, path: Path) -> None:
+    """Save a picture in at most `MAX_BYTES`."""
+    for quality in QUALITIES:
+        picture.save(path, overwrite=True, quality=quality)
+        if path.stat().st_size <= MAX_BYTES:
+            return
+
+
 def main() -> None:
     """Paint each face in each way."""
     for name, (file, box, seed, face) in FACES.items():
@@ -56,10 +65,9 @@ def main() -> None:
                 command = [sys.executable, "-m", "impasto", "paint", "photo.png", "painting.png", "-o", f"{way}.png"]
                 subprocess.run([*command, "--size", str(SIZE), "--quiet", *words], cwd=folder, check=True)
                 painted = Picture.open(folder / f"{way}.png")
-                painted.save(IMAGES / f"portrait-{name}-{way}.jpg", overwrite=True, quality=QUALITY)
+                save(painted, IMAGES / f"portrait-{name}-{way}.jpg")
                 print(name, way, flush=True)
-            shown = photograph.resized(painted.width, painted.height)
-            shown.save(IMAGES / f"portrait-{name}-photograph.jpg", overwrite=True, quality=QUALITY)
+            save(photograph.resized(painted.width, painted.height), IMAGES / f"portrait-{name}-photograph.jpg")
 
 
 if __name__ == "__main__":
