@@ -8,6 +8,7 @@ import floors
 from rich.console import Console
 
 from impasto.cli import app
+from impasto.cli.help import HelpPage
 from impasto.settings import PRESETS, Runtime, Settings
 from impasto.settings.options import as_flags
 
@@ -39,18 +40,21 @@ def options() -> str:
 
 def command() -> str:
     """The help of the command and of each of its subcommands."""
-    parts = [NOTICE, "# The command\n"]
+    parts = [NOTICE, "# The command\n\nWhat `--help-all` prints; `--help` prints the part that most people need.\n"]
+    app.help_formatter = HelpPage(is_complete=True)
     for words in (
         [],
         ["paint"],
         ["demo"],
         ["texture"],
         ["reconstruct"],
+        ["repaint"],
         ["sweep"],
         ["figures"],
         ["measure"],
         ["info"],
         ["presets"],
+        ["warm"],
     ):
         text = io.StringIO()
         app.help_print(words, console=Console(file=text, width=110, color_system=None, force_terminal=False))

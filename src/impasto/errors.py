@@ -3,7 +3,8 @@
 ImpastoError
 ├── InputError              what was given cannot be used: correct it and try again
 │   ├── SettingsError       an option's name or value
-│   ├── CheckpointError     a checkpoint that is damaged, of another run, or none at all
+│   ├── CheckpointError     a file that cannot be read as a checkpoint
+│   │   └── OtherRunError   a checkpoint that this run cannot continue: damaged, of another version or another run
 │   ├── PictureError        an image file, or a picture too small or too thin to paint
 │   │   └── SpaceError      a picture for which no plan fits into the memory
 │   ├── LossError           a loss from outside the package that cannot be found or used
@@ -27,6 +28,7 @@ __all__ = [
     "ImpastoError",
     "InputError",
     "LossError",
+    "OtherRunError",
     "OutOfMemoryError",
     "PictureError",
     "RunError",
@@ -52,7 +54,11 @@ class SettingsError(InputError):
 
 
 class CheckpointError(InputError):
-    """A file is no checkpoint, is damaged, or was saved by another run than the one that is started."""
+    """A file cannot be read, or is no checkpoint."""
+
+
+class OtherRunError(CheckpointError):
+    """A run cannot continue from a checkpoint: it is damaged, of another version, or of another run."""
 
 
 class PictureError(InputError):

@@ -157,11 +157,11 @@ def test_bad_input_ends_with_one_sentence_and_leaves_nothing(measure, painted, n
 def test_a_missing_argument_is_said_in_one_sentence(command, painted):
     code, out, err = command("measure", painted / "content.png", painted / "style.jpg")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "RESULT" in err
+    assert "PICTURE" in err
 
 
 def test_help_needs_no_torch():
     script = "import sys; from impasto.cli import app; app('measure --help', result_action='return_value'); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "CONTENT STYLE RESULT" in done.stdout
+    assert "PHOTO PAINTING PICTURE" in done.stdout

@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -49,13 +50,21 @@ def end(process, code=0):
     return out, err
 
 
+@pytest.fixture(scope="module")
+def undisturbed():
+    """The bytes of the picture of a run that nothing disturbs, once it has been painted."""
+    return []
+
+
 @pytest.fixture
-def expected(paint, files):
-    """The picture of a run that nothing disturbs."""
-    code, out, _ = paint(output="whole.png")
-    assert code == 0
-    assert f", {EVALUATIONS} evaluations" in out
-    return (files / "whole.png").read_bytes()
+def expected(undisturbed, paint, files):
+    """The bytes of the picture of a run that nothing disturbs, painted once in this module."""
+    if not undisturbed:
+        code, out, _ = paint(output="whole.png")
+        assert code == 0
+        assert f", {EVALUATIONS} evaluations" in out
+        undisturbed.append((files / "whole.png").read_bytes())
+    return undisturbed[0]
 
 
 def after(process, count):
@@ -93,28 +102,33 @@ def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
         after(process, chance.randrange(1, EVALUATIONS - 5))
         process.send_signal(number)
         _, err = end(process, 128 + number)
-        assert f"the picture so far is in {files / 'out.png'}; start the same command again to continue" in err
+        assert re.search(r"the picture so far \(\d+ × \d+, stage \d of 2\) is ", err)
+        assert f"{files / 'out.png'}; start the same command again to continue" in err
         assert err.count("\n") == 1
         assert Picture.open(files / "out.png").width in {171, 256}
         code, out, _ = paint()
         assert code == 0
-        assert out.startswith("continuing after ")
+        assert out.startswith("Continuing after ")
         assert (files / "out.png").read_bytes() == expected
         (files / "out.png").unlink()
         assert not list(files.glob("*.checkpoint"))
 
 
 @pytest.mark.slow
-def test_another_command_does_not_go_on_and_leaves_both_files(launch, paint, files):
+def test_another_command_starts_a_new_run_and_sets_the_checkpoint_aside(launch, paint, files, expected):
     process = launch("--json")
     after(process, 3)
     process.send_signal(signal.SIGINT)
     end(process, 130)
-    before = [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")]
-    code, _, err = paint("--style-weight", "7")
-    assert code == 2
-    assert "the option style_weight was 1000.0 and is 7.0;" in err
-    assert [(files / name).read_bytes() for name in ("out.png", "out.png.checkpoint")] == before
+    before = (files / "out.png.checkpoint").read_bytes()
+    code, out, err = paint("--style-weight", "7")
+    assert code == 0
+    assert f"the checkpoint of the other one is now {files / 'out.png.checkpoint.old'}.\n" in err
+    assert "Continuing" not in out
+    assert (files / "out.png.checkpoint.old").read_bytes() == before
+    (files / "out.png").unlink()
+    assert paint("--checkpoint", files / "out.png.checkpoint.old")[0] == 0
+    assert (files / "out.png").read_bytes() == expected
 
 
 @pytest.mark.slow
@@ -150,14 +164,19 @@ def test_no_checkpoint_is_left_where_none_is_wanted(launch, files):
 
 
 @pytest.mark.slow
-def test_several_processes_go_on_together(launch, files):
-    end(launch("--processes", "2", output="whole.png", size=96, iterations=8))  # the processes load the real network
-    process = launch("--json", "--processes", "2", size=96, iterations=8)
+def test_several_processes_paint_one_picture_and_go_on_together(launch, files):
+    together = {"size": 96, "iterations": 8}
+    out, _ = end(launch("--processes", "2", output="whole.png", **together))
+    assert out.count("finished") == 1
+    assert Picture.open(files / "whole.png").width == 96
+    _, err = end(launch("--processes", "2", output="whole.png", **together), 2)
+    assert err.count("exists already") == 1
+    process = launch("--json", "--processes", "2", **together)
     after(process, 4)
     process.send_signal(signal.SIGTERM)
     _, err = end(process, 143)
     assert "the picture so far is in" in err
     assert len(list(files.glob("out.png.checkpoint*"))) == 2
-    end(launch("--processes", "2", size=96, iterations=8))
+    end(launch("--processes", "2", **together))
     assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()
     assert not list(files.glob("*.checkpoint*"))

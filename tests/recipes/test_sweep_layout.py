@@ -48,10 +48,10 @@ def test_two_options_make_a_grid():
 def test_further_options_make_a_titled_block_for_each_combination():
     blocks = laid_out({"size": "64,80", "seed": "1,2", "tv_weight": "0,1", "bits": "8,16"})
     assert [block.title for block in blocks] == [
-        f"tv_weight {weight}, bits {bits}" for weight in (0, 1) for bits in (8, 16)
+        f"bits {bits}, tv_weight {weight}" for bits in (8, 16) for weight in (0, 1)
     ]
-    assert blocks[1].cells[1][0].name == "size-80--seed-1--tv_weight-0--bits-16"
-    assert blocks[1].cells[1][0].settings == Settings(size=80, seed=1, tv_weight=0, bits="16")
+    assert blocks[1].cells[1][0].name == "size-80--seed-1--bits-8--tv_weight-1"
+    assert blocks[1].cells[1][0].settings == Settings(size=80, seed=1, tv_weight=1, bits="8")
 
 
 def test_a_name_has_no_characters_that_a_file_system_refuses_and_is_cut():

@@ -176,7 +176,7 @@ def test_settings_are_hashed_by_their_values_and_nothing_in_them_can_be_changed(
 def test_texts_name_the_numbers_that_the_code_acts_on():
     helps = {option.name: (option.help, option.accepts) for model in (Settings, Runtime) for option in model.options()}
     assert f"when {PLATEAU_WINDOW} evaluations" in helps["tolerance"][0]
-    assert f"multiples of {GRID}." in helps["seamless"][0]
+    assert f"multiples of {GRID} pixels." in helps["seamless"][0]
     assert f"at most {MAX_STYLE_SCALE}" in helps["style_scale"][1]
     assert f"at least {MIN_SIDE}" in helps["size"][1]
     assert f"{CHECKPOINT_TIME_FRACTION:.0%} of the time" in helps["checkpoint_every"][0]

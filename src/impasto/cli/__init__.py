@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from impasto.cli import launcher
-from impasto.cli.describe import info, presets
+from impasto.cli.describe import info, presets, warm
 from impasto.cli.experiments import figures
+from impasto.cli.help import HELP_ALL, HelpPage
 from impasto.cli.measure import measure
-from impasto.cli.paint import demo, paint, reconstruct, texture
+from impasto.cli.paint import demo, paint, reconstruct, repaint, texture
 from impasto.cli.signals import Interrupted
 from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError, out_of_memory_as
@@ -25,36 +26,50 @@ convolutions, each of which oneDNN compiles for one shape (docs/notes/speed.md).
 
 _WITHOUT_DOCSTRINGS = "Python removed the help of flags and arguments (-OO); start Python without -OO."
 
+_MORE_HELP = f"""impasto COMMAND --help describes a command, and {HELP_ALL} shows every option.
+Pictures of what the options do: docs/options-in-pictures.md."""
+
 app = App(
     name="impasto",
-    help="Paint a photograph in the style of a painting (Gatys, Ecker and Bethge, CVPR 2016).",
+    usage="impasto PHOTO PAINTING [OPTIONS]\n       impasto COMMAND [OPTIONS]",
     version=lambda: version("impasto"),
     result_action="return_value",
+    help_flags=("--help", "-h", HELP_ALL),
     help_format="plaintext",
-    help_epilogue=_WITHOUT_DOCSTRINGS if sys.flags.optimize > 1 else None,
+    help_formatter=HelpPage(),
+    group_commands=Group("Commands", sort_key=99),
+    help_epilogue=_WITHOUT_DOCSTRINGS if sys.flags.optimize > 1 else _MORE_HELP,
     default_parameter=Parameter(allow_repeating=True),  # scripts append flags: the last value counts
     suppress_keyboard_interrupt=False,  # `main` prints a sentence
 )
-app.command(paint)
-app.command(demo)
-app.command(texture)
-app.command(reconstruct)
-app.command(sweep)
-app.command(figures)
-app.command(measure)
-app.command(info)
-app.command(presets)
+app.default(paint)
+for _command, _arguments in {
+    paint: "PHOTO PAINTING [PAINTING ...]",
+    demo: "",
+    texture: "SAMPLE [SAMPLE ...]",
+    reconstruct: "PHOTO",
+    repaint: "PICTURE",
+    sweep: "PHOTO PAINTING [PAINTING ...]",
+    figures: "PHOTO PAINTING",
+    measure: "PHOTO PAINTING PICTURE",
+    info: "",
+    presets: "",
+    warm: "",
+}.items():
+    app.command(_command, usage=" ".join(filter(None, ("impasto", _command.__name__, _arguments, "[OPTIONS]"))))
 
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
     os.environ.update(TORCH_ENVIRONMENT | os.environ)
+    given = sys.argv[1:] if tokens is None else list(tokens)
+    app.help_formatter = HelpPage(is_complete=HELP_ALL in given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "×" shows "?"
     try:
         with out_of_memory_as("run the command"):
-            app(tokens, exit_on_error=False, print_error=False)
+            app(given or ["--help"], exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as error:
         _end(2, str(error))
     except ImpastoError as error:

@@ -1,17 +1,19 @@
-"""The commands that describe impasto and its presets: `info` and `presets`."""
+"""The commands about the program itself: `info`, `presets` and `warm`."""
 
 import platform
+import time
 from collections.abc import Iterable
 from importlib.metadata import version
 
 from rich.console import Console
 from rich.table import Table
 
+from impasto.cli import display
 from impasto.cli.flags import InfoFlags, choose
 from impasto.settings.options import as_flags
 from impasto.settings.presets import LOOKS, PROGRAMS
 
-__all__ = ["info", "presets"]
+__all__ = ["info", "presets", "warm"]
 
 
 def info(*, flags: InfoFlags = None) -> None:
@@ -36,6 +38,28 @@ def info(*, flags: InfoFlags = None) -> None:
             ("input", str(weights.convention)),
         ]
     )
+
+
+def warm() -> None:
+    """Compile what the first picture on this machine would otherwise wait for, such as in a container's image.
+
+    The compiled code is stored beside the package, or, where that folder cannot be written, in the user's cache folder
+    or in the folder that the environment variable NUMBA_CACHE_DIR names.
+    """
+    import torch  # noqa: PLC0415 (for this command only)
+
+    from impasto.images import Picture  # noqa: PLC0415
+    from impasto.jobs.job import Job, StyleSource  # noqa: PLC0415
+    from impasto.jobs.session import Session  # noqa: PLC0415
+    from impasto.kernels.cpu.compiled import compile_loops  # noqa: PLC0415
+    from impasto.settings import Settings  # noqa: PLC0415
+
+    began = time.perf_counter()
+    compile_loops()
+    gray = Picture(torch.full((3, 64, 64), 0.5))
+    for _ in Session(Job(content=gray, styles=(StyleSource(picture=gray),), settings=Settings(size=64, iterations=2))):
+        pass
+    display.say(f"Ready after {time.perf_counter() - began:.1f} seconds; the next start is faster.")
 
 
 def presets() -> None:

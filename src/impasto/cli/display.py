@@ -1,8 +1,10 @@
 """The display of a run in progress: a bar for people, JSON lines for programs, or nothing."""
 
 import json
+import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -19,37 +21,75 @@ if TYPE_CHECKING:
 
 __all__ = ["Show", "bar", "download", "plan", "records", "remark", "say", "silence", "while_readable"]
 
+PATIENCE_SECONDS = 4.0
+"""Seconds before the first evaluation after which a word says why there is none yet."""
+
 Show = Callable[["Report"], None]
 """A function that shows the progress of one evaluation."""
 
 
 @contextmanager
-def bar() -> Generator[Show, None, None]:
-    """Draw a progress bar on standard error: stage, size, loss, time left."""
-    columns = (
-        TextColumn("stage {task.fields[stage]}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}  loss {task.fields[loss]:.4g}  {task.fields[left]} left"),
-    )
-    progress = Progress(*columns, console=Console(stderr=True))
-    task = progress.add_task("", stage="1", loss=float("nan"), left="?")
+def bar(*, detailed: bool = False) -> Generator[Show, None, None]:
+    """Draw a progress bar of the whole run on standard error, or write lines where that is no terminal.
+
+    Args:
+        detailed: Whether to show stage, evaluation and loss, too.
+
+    Yields:
+        A function that shows the progress of one evaluation.
+
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(detailed=detailed)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    progress = Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty())
+    task = progress.add_task("preparing", total=None, state="")
+
+    def say_why() -> None:
+        progress.update(task, state="the first time on a machine takes longer")
 
     def show(report: "Report") -> None:
-        stage = f"{report.stage}/{report.stages}  {report.width} × {report.height}"
-        progress.update(
-            task,
-            completed=report.evaluation,
-            total=report.evaluations,
-            stage=stage,
-            loss=report.loss,
-            left=clock(report.seconds_left),
-        )
-        progress.start()  # only the first call has an effect
+        patience.cancel()
+        size = f"{report.width} × {report.height}"
+        progress.update(task, description=size, completed=report.fraction, total=1, state=_state(report, detailed))
         if report.remark:
             progress.console.print(report.remark, highlight=False, markup=False)
 
-    with _stopping(progress):
+    patience = threading.Timer(PATIENCE_SECONDS, say_why)
+    patience.daemon = True
+    patience.start()
+    progress.start()
+    try:
         yield show
+    finally:
+        patience.cancel()
+        progress.stop()
+
+
+def _lines(*, detailed: bool) -> Show:
+    """Return a function that writes a line on standard error at each tenth of the work."""
+    written = -1
+
+    def show(report: "Report") -> None:
+        nonlocal written
+        if report.remark:
+            remark(report.remark)
+        tenth = math.floor(10 * report.fraction)
+        if tenth > written:
+            written = tenth
+            print(f"{report.width} × {report.height}  {_state(report, detailed)}", file=sys.stderr, flush=True)  # noqa: T201
+
+    return show
+
+
+def _state(report: "Report", detailed: bool) -> str:
+    """Describe where a run is: the percentage, the time that is left, and details if they are wanted."""
+    left = "" if report.seconds_left is None else f"  {clock(report.seconds_left)} left"
+    where = f"stage {report.stage}/{report.stages}, evaluation {report.evaluation}/{report.evaluations}"
+    details = f"  {where}, loss {report.loss:.4g}" if detailed else ""
+    return f"{report.fraction:4.0%}{left}{details}"
 
 
 @contextmanager

@@ -16,11 +16,11 @@ __all__ = ["figures"]
 
 
 def figures(
-    content: Path,
-    style: Path,
+    content: Annotated[Path, Parameter(name="PHOTO")],
+    style: Annotated[Path, Parameter(name="PAINTING")],
     /,
     *,
-    folder: Path,
+    folder: Annotated[Path, Parameter(metavar="FOLDER")],
     figure: Annotated[list[int] | None, Parameter(negative="")] = None,
     more: Annotated[list[Path] | None, Parameter(name="--style", negative="")] = None,
     photograph: Path | None = None,
@@ -32,7 +32,7 @@ def figures(
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: FiguresFlags = None,
 ) -> None:
-    """Paint the experiments of Gatys, Ecker and Bethge (CVPR 2016) from CONTENT and STYLE.
+    """Paint the experiments of Gatys, Ecker and Bethge (CVPR 2016) from PHOTO and PAINTING.
 
     Each figure is a labeled sheet, FOLDER/figure-1.png, and its pictures are in FOLDER/figure-1.
 

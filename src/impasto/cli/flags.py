@@ -3,25 +3,37 @@
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Group, Parameter
 
+from impasto.cli.help import BASICS
 from impasto.errors import SettingsError
 from impasto.jobs.job import Job
 from impasto.settings import Option, Options, Runtime, Settings, preset
 from impasto.settings.choices import Command
 
-__all__ = ["FiguresFlags", "Flags", "InfoFlags", "MeasureFlags", "OutputFlags", "SweepFlags", "choose", "given_flags"]
+__all__ = [
+    "GROUPS",
+    "FiguresFlags",
+    "Flags",
+    "InfoFlags",
+    "MeasureFlags",
+    "OutputFlags",
+    "SweepFlags",
+    "choose",
+    "given_flags",
+    "noted_job",
+]
 
 
 _OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
 _OUTPUT = [option for option in Job.options() if option.group == "Output"]
-_GROUPS = {
-    name: Group(name, sort_key=10 + order)
-    for order, name in enumerate(dict.fromkeys(option.group for option in (*_OUTPUT, *_OPTIONS)))
-}
+_HEADINGS = dict.fromkeys((BASICS, "Watching", "Output", *(option.group for option in _OPTIONS)))
+GROUPS = {name: Group(name, sort_key=order) for order, name in enumerate(_HEADINGS, start=1)}
+"""The headings of help, in their order."""
 
 
 def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
@@ -31,7 +43,7 @@ def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
     kind: Any = (bool | str | None if several else bool | None) if option.is_switch else str | None
     return (
         option.name,
-        Annotated[kind, Parameter(help=help, group=_GROUPS[option.group])],
+        Annotated[kind, Parameter(help=help, group=GROUPS[option.group], metavar=option.metavar)],
         dataclasses.field(default=None),
     )
 
@@ -93,6 +105,22 @@ def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in model.model_fields}
 
 
+def noted_job(picture: Path) -> dict[str, Any]:
+    """Return the fields of the job in the metadata of a picture: the names of its files, and its print.
+
+    Raises:
+        SettingsError: the metadata hold no job.
+
+    """
+    job = _noted(picture).get("job")
+    if not isinstance(job, dict):
+        raise SettingsError(
+            f"{picture} does not say what it was painted from; name the files: impasto PHOTO PAINTING --settings "
+            f"{picture}."
+        )
+    return cast("dict[str, Any]", job)
+
+
 def _read(source: Path) -> Settings:
     """Read settings from a JSON file, or from the metadata of a picture painted earlier."""
     if source.suffix.lower() == ".json":
@@ -101,10 +129,15 @@ def _read(source: Path) -> Settings:
         except OSError:
             raise SettingsError(f"the settings file {source} cannot be read; give a JSON file or a picture.") from None
         return Settings.from_json(text)
+    return Settings.from_json(json.dumps(_noted(source)["settings"]))
+
+
+def _noted(picture: Path) -> dict[str, Any]:
+    """Return what impasto wrote in the metadata of a picture, settings among it."""
     from impasto.images import read_note  # noqa: PLC0415 (torch)
 
-    try:
-        settings = json.loads(read_note(source) or "")["settings"]
-    except (ValueError, KeyError, TypeError):
-        raise SettingsError(f"{source} holds no settings of impasto; give a picture that impasto painted.") from None
-    return Settings.from_json(json.dumps(settings))
+    with suppress(ValueError):
+        found: Any = json.loads(read_note(picture) or "")
+        if isinstance(found, dict) and "settings" in found:
+            return cast("dict[str, Any]", found)
+    raise SettingsError(f"{picture} holds no settings of impasto; give a picture that impasto painted.")

@@ -22,20 +22,20 @@ __all__ = ["measure"]
 
 
 def measure(
-    content: Path,
-    style: str,
-    result: Path,
+    content: Annotated[Path, Parameter(name="PHOTO")],
+    style: Annotated[str, Parameter(name="PAINTING")],
+    result: Annotated[Path, Parameter(name="PICTURE")],
     /,
     *,
-    keep: str | None = None,
-    focus: str | None = None,
+    keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    focus: Annotated[str | None, Parameter(metavar="MASK")] = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: MeasureFlags = None,
 ) -> None:
-    """Measure RESULT, painted from CONTENT in the style of STYLE: its losses, style, structure and border.
+    """Measure PICTURE, painted from PHOTO in the style of PAINTING: its losses, style, structure and border.
 
-    The objective is the one in RESULT's metadata, or else the default one, changed by flags. RESULT is
+    The objective is the one in PICTURE's metadata, or else the default one, changed by flags. PICTURE is
     measured at its own size, in float32.
 
     Args:

@@ -1,74 +1,94 @@
 """The commands that paint: `paint`, `demo`, `texture` and `reconstruct`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import Flags, OutputFlags, choose, given_flags
+from impasto.cli.flags import GROUPS, Flags, OutputFlags, choose, given_flags, noted_job
+from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
 from impasto.files import check_output
 from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.outputs import free_name
 
-__all__ = ["demo", "paint", "reconstruct", "texture"]
+__all__ = ["demo", "paint", "reconstruct", "repaint", "texture"]
+
+
+def _basic(metavar: str, **options: Any) -> Parameter:
+    """Return the description of a flag that the short help shows."""
+    return Parameter(group=GROUPS[BASICS], metavar=metavar or None, **options)
 
 
 def paint(
-    content: Path,
-    style: str,
+    content: Annotated[Path, Parameter(name="PHOTO")],
     /,
-    *styles: str,
-    output: Output,
-    initial: Path | None = None,
-    keep: str | None = None,
-    focus: str | None = None,
-    paper: Annotated[str | None, Parameter(name="--print")] = None,
-    processes: int = 1,
-    preset: str | None = None,
-    settings: Path | None = None,
+    *styles: Annotated[str, Parameter(name="PAINTING")],
+    output: Output = None,
+    keep: Annotated[str | None, _basic("MASK")] = None,
+    focus: Annotated[str | None, _basic("MASK")] = None,
+    paper: Annotated[str | None, _basic("PAPER", name="--print")] = None,
+    fill: Annotated[bool, _basic("", negative="--fit")] = False,
+    preset: Annotated[str | None, _basic("NAME")] = None,
+    settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
+    initial: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
+    processes: Annotated[int, Parameter(group=GROUPS["Expert: machine"])] = 1,
     files: OutputFlags = None,
     watch: Watch | None = None,
     flags: Flags = None,
 ) -> None:
-    """Paint CONTENT in the style of STYLE.
+    """Paint PHOTO in the style of PAINTING.
+
+    A first picture, larger strokes in the photograph's own palette, and a print:
+
+        impasto photo.jpg painting.jpg
+        impasto photo.jpg painting.jpg --style-scale 1.5 --color content-match
+        impasto photo.jpg painting.jpg -o poster.tif --print 30x40cm
 
     Args:
         content: The photograph: a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.
-        style: The painting, perhaps with a weight, a scale, a mask and a region:
-            PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE. A mask says which part of the painting counts, a region
-            which part of the picture it paints. Both are a grayscale image, white inside, or the pixels of one color
-            of an image of labels, FILE#ff0000.
-        styles: More paintings. Paintings of one region are blended; a painting without a region paints all pixels that
-            are in no region.
-        output: Where to save the picture: a .png, .jpg, .webp or .tif file.
-        initial: A picture to start from, in place of what --init says.
-        keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph; where it is half-gray, half stays.
-        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more, such as a face: --focus-weight times.
-        paper: Paint as large as fits on paper, at --dpi or else at 300 pixels an inch: 30x40cm, 8x10in, 200x300mm.
-        processes: Divide the picture among this many processes of this machine.
+        styles: The painting. Several are blended. Options of a painting follow its name: a.jpg,weight=2 counts twice;
+            a.jpg,scale=2 has strokes twice as large; a.jpg,region=sky.png paints the white part of the mask sky.png,
+            and a painting without a region paints the rest; a.jpg,mask=part.png uses the white part of the painting;
+            a.jpg,color=content-luminance takes the photograph's colors where it paints.
+            FILE#ff0000 is a mask of the pixels of one color.
+        output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PHOTO-PAINTING.png beside the
+            photograph]
+        keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
+        focus: A mask, white where the photograph counts more, such as a face; it is painted all the same.
+        paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
+        fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         preset: A named set of options; `impasto presets` lists them.
-        settings: Options from a JSON file, or from the metadata of a picture painted earlier.
+        settings: Options from a JSON file, or from a picture that impasto painted.
+        initial: A picture to start from, in place of what --init says.
+        processes: Divide the picture among this many processes of this machine.
         files: The flags of output files.
         watch: The flags of what is shown.
         flags: The options.
 
     """
+    if not styles:
+        raise InputError(f"there is no painting; name one: impasto {content} painting.jpg.")
     chosen, runtime = choose(flags, preset, settings)
     if paper is not None and "size" in given_flags(flags):
         raise InputError("print and size both say how large the picture is; give one of them.")
+    if fill and paper is None:
+        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
+    paintings = tuple(map(StyleSource.parse, styles))
     job = Job(
         content=content,
-        styles=tuple(map(StyleSource.parse, (style, *styles))),
+        styles=paintings,
         initial=initial,
         keep=keep,
         focus=focus,
         print_size=paper,
+        fill=fill,
         settings=chosen,
         runtime=runtime,
-        output=output,
+        output=output or free_name(content, *(style.picture for style in paintings)),
         **given_flags(files),
     )
     carry_out(job, watch, processes=processes)
@@ -77,7 +97,7 @@ def paint(
 def demo(
     *,
     output: Output = Path("demo.png"),
-    painting: Path | None = None,
+    painting: Annotated[Path | None, _basic("FILE")] = None,
     files: OutputFlags = None,
     watch: Watch | None = None,
     flags: Flags = None,
@@ -108,11 +128,11 @@ def demo(
 
 
 def texture(
-    style: str,
+    style: Annotated[str, Parameter(name="SAMPLE")],
     /,
-    *styles: str,
-    output: Output,
-    shape: str = "1:1",
+    *styles: Annotated[str, Parameter(name="SAMPLES")],
+    output: Output = None,
+    shape: Annotated[str, _basic("W:H")] = "1:1",
     files: OutputFlags = None,
     watch: Watch | None = None,
     flags: Flags = None,
@@ -125,7 +145,8 @@ def texture(
     Args:
         style: The sample, perhaps with a weight, a scale and a mask: SAMPLE,weight=2,scale=0.5,mask=FILE.
         styles: More samples, blended with the first.
-        output: Where to save the picture: a .png, .jpg, .webp or .tif file.
+        output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: SAMPLE-texture.png beside the
+            sample]
         shape: Width to height of the texture.
         files: The flags of output files.
         watch: The flags of what is shown.
@@ -134,32 +155,64 @@ def texture(
     """
     chosen, runtime = choose(flags, "texture")
     samples = tuple(map(StyleSource.parse, (style, *styles)))
+    output = output or free_name(samples[0].picture, "texture")
     carry_out(
         Job(styles=samples, shape=shape, settings=chosen, runtime=runtime, output=output, **given_flags(files)), watch
     )
 
 
 def reconstruct(
-    content: Path,
+    content: Annotated[Path, Parameter(name="PHOTO")],
     /,
     *,
-    output: Output,
+    output: Output = None,
     files: OutputFlags = None,
     watch: Watch | None = None,
     flags: Flags = None,
 ) -> None:
-    """Paint CONTENT from its features at --content-layers alone, without a style: the preset reconstruction.
+    """Paint PHOTO from its features at --content-layers alone, without a style: the preset reconstruction.
 
     Mahendran and Vedaldi, *Understanding Deep Image Representations by Inverting Them*, CVPR 2015; figure 1 of Gatys et
     al. 2016.
 
     Args:
         content: The photograph.
-        output: Where to save the picture: a .png, .jpg, .webp or .tif file.
+        output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PHOTO-reconstruction.png beside
+            the photograph]
         files: The flags of output files.
         watch: The flags of what is shown.
         flags: The options.
 
     """
     chosen, runtime = choose(flags, "reconstruction")
+    output = output or free_name(content, "reconstruction")
     carry_out(Job(content=content, settings=chosen, runtime=runtime, output=output, **given_flags(files)), watch)
+
+
+def repaint(
+    picture: Annotated[Path, Parameter(name="PICTURE")],
+    /,
+    *,
+    output: Output = None,
+    files: OutputFlags = None,
+    watch: Watch | None = None,
+    flags: Flags = None,
+) -> None:
+    """Paint PICTURE again, which impasto painted, from the settings and the names of files in its metadata.
+
+    Options that are given replace its own: `impasto repaint small.png --size 2048` paints a larger one.
+
+    Args:
+        picture: A picture that `impasto` painted; the files that it was painted from must still be there.
+        output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PICTURE-again.png]
+        files: The flags of output files.
+        watch: The flags of what is shown.
+        flags: The options.
+
+    """
+    settings, runtime = choose(flags, source=picture)
+    sources = noted_job(picture)
+    if "size" in given_flags(flags):
+        sources.pop("print_size", None)
+    job = Job(**sources, settings=settings, runtime=runtime, output=output or free_name(picture, "again"))
+    carry_out(job.replace(**given_flags(files)), watch)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
-from impasto.cli import display, launcher, signals
+from impasto.cli import display, launcher, signals, viewer
 from impasto.cli.display import Show
+from impasto.cli.flags import GROUPS
+from impasto.cli.help import BASICS
 from impasto.errors import RunError
 from impasto.jobs import outputs
 from impasto.jobs.job import Job
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Output", "Watch", "carry_out", "load_weights"]
 
-Output = Annotated[Path, Parameter(alias="-o")]
+Output = Annotated[Path | None, Parameter(alias="-o", group=GROUPS[BASICS])]
 
 
-@Parameter(name="*", group=Group("Watching", sort_key=1))
+@Parameter(name="*", group=GROUPS["Watching"])
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     """Flags of what is shown while a picture is painted."""
@@ -37,10 +39,18 @@ class Watch:
     """Print nothing but errors."""
 
     verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False
-    """Print the plan first: stages, tiles, memory and time."""
+    """Print the plan first, with stages, tiles, memory and time, and show the loss while painting."""
 
     dry_run: Annotated[bool, Parameter(negative="")] = False
     """Print the plan and paint nothing."""
+
+    open: Annotated[bool, Parameter(negative="")] = False
+    """Show the finished picture in the system's viewer."""
+
+    @property
+    def talks(self) -> bool:
+        """Whether sentences for people are printed on standard output."""
+        return not (self.is_silent or self.json)
 
     @property
     def is_silent(self) -> bool:
@@ -51,7 +61,7 @@ class Watch:
         """Return the display of each evaluation."""
         if self.is_silent:
             return display.silence()
-        return display.records() if self.json else display.bar()
+        return display.records() if self.json else display.bar(detailed=self.verbose)
 
 
 def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> None:
@@ -80,18 +90,21 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> No
 
     session = Session(
         job,
-        load=lambda name: load_weights(name, shown=not (watch.is_silent or watch.json)),
-        forecasts=watch.verbose or watch.dry_run,
+        load=lambda name: load_weights(name, shown=watch.talks),
+        forecasts=True if watch.verbose or watch.dry_run else None,
     )
     with signals.graceful(session.cancel) as received, closing(session):
-        _show_plan(session, watch)
-        ended = None if watch.dry_run else _show_progress(session, watch)
+        ended = _show(session, watch)
         if ended is not None and ended.stopped == "unfinished":
             raise signals.Interrupted(ended.sentence, received())
-    if ended is not None and ended.stopped == "diverged":
+    if ended is None:
+        return
+    if ended.stopped == "diverged":
         raise RunError(ended.sentence)
-    if ended is not None and not (watch.is_silent or watch.json):
+    if watch.talks:
         display.say(f"{job.output}: {ended.sentence}")
+    if watch.open and job.output is not None and launcher.is_lead():
+        viewer.show(job.output)
 
 
 def load_weights(name: str, *, shown: bool) -> "Weights":
@@ -115,30 +128,26 @@ def load_weights(name: str, *, shown: bool) -> "Weights":
         return weights.load_weights(name, progress=progress)
 
 
-def _show_plan(session: "Session", watch: Watch) -> None:
-    """Show the events of a session up to its plan."""
-    from impasto.jobs.events import Planned, Remarked, Resumed  # noqa: PLC0415 (torch)
+def _show(session: "Session", watch: Watch) -> "Ended | None":
+    """Show the events of a session; return the event that ended it, or None after the plan of a dry run."""
+    from impasto.jobs.events import Announced, Ended, Evaluated, Planned, Remarked, Resumed  # noqa: PLC0415 (torch)
 
-    for event in session:
-        if isinstance(event, Remarked) and not watch.is_silent:
-            display.remark(event.sentence)
-        elif isinstance(event, Resumed) and not (watch.is_silent or watch.json):
-            display.say(f"continuing after {event.evaluations} evaluations, from {event.checkpoint}")
-        elif isinstance(event, Planned):
-            if event.seconds is not None and launcher.is_lead():
-                display.plan(event.plan, event.seconds, has_history=session.job.settings.optimizer == "lbfgs")
-            return
-
-
-def _show_progress(session: "Session", watch: Watch) -> "Ended | None":
-    """Show each evaluation, and return the event that ended the session."""
-    from impasto.jobs.events import Ended, Evaluated  # noqa: PLC0415 (torch)
-
-    ended = None
-    with display.while_readable(watch.progress()) as show:
+    shown = display.silence() if watch.dry_run else watch.progress()
+    with display.while_readable(shown) as show:
         for event in session:
             if isinstance(event, Evaluated):
                 show(event.progress)
             elif isinstance(event, Ended):
-                ended = event
-    return ended
+                return event
+            elif isinstance(event, Remarked) and not watch.is_silent:
+                display.remark(event.sentence)
+            elif isinstance(event, Announced) and watch.talks:
+                display.say(event.sentence)
+            elif isinstance(event, Resumed) and watch.talks:
+                display.say(f"Continuing after {event.evaluations} evaluations, from {event.checkpoint}.")
+            elif isinstance(event, Planned) and (watch.verbose or watch.dry_run):
+                if event.seconds is not None and launcher.is_lead():
+                    display.plan(event.plan, event.seconds, has_history=session.job.settings.optimizer == "lbfgs")
+                if watch.dry_run:
+                    break
+    return None

@@ -13,30 +13,32 @@ from impasto.cli.painting import Output
 from impasto.cli.sheets import paint
 from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.outputs import free_name
 from impasto.recipes.sweep import Sweep
 
 __all__ = ["sweep"]
 
 
 def sweep(
-    content: Path,
-    style: str,
+    content: Annotated[Path, Parameter(name="PHOTO")],
+    style: Annotated[str, Parameter(name="PAINTING")],
     /,
-    *styles: str,
-    output: Output,
-    folder: Path | None = None,
-    initial: Path | None = None,
-    keep: str | None = None,
-    focus: str | None = None,
-    paper: Annotated[str | None, Parameter(name="--print")] = None,
+    *styles: Annotated[str, Parameter(name="PAINTINGS")],
+    output: Output = None,
+    folder: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
+    initial: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    focus: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER")] = None,
+    fill: Annotated[bool, Parameter(negative="--fit")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
-    preset: str | None = None,
+    preset: Annotated[str | None, Parameter(metavar="NAME")] = None,
     settings: Path | None = None,
     flags: SweepFlags = None,
 ) -> None:
-    """Paint CONTENT in the style of STYLE with several values of some options, on one labeled sheet.
+    """Paint PHOTO in the style of PAINTING with several values of some options, on one labeled sheet.
 
     Give options several values, separated by commas: --style-weight 10,100,1000. Separate layers and style losses,
     whose values contain commas, by slashes. The values of the first such option, in the order below, run down the
@@ -44,14 +46,16 @@ def sweep(
 
     Args:
         content: The photograph: a PNG, JPEG, WebP or TIFF file.
-        style: The painting, perhaps with the words that `impasto paint` takes: PAINTING,scale=0.5,region=FILE.
-        styles: More paintings, blended or in regions as `impasto paint` has them.
-        output: Where to save the sheet: a .png, .jpg, .webp or .tif file.
+        style: The painting, perhaps with its options, as `impasto paint` takes them: a.jpg,scale=2,region=sky.png.
+        styles: More paintings, blended or in regions.
+        output: Where to save the sheet: a .png, .jpg, .webp or .tif file. [default: PHOTO-sweep.png beside the
+            photograph]
         folder: Also save each picture in this folder, under the name of its values.
         initial: A picture to start from, in place of what --init says.
-        keep: A mask, FILE or FILE#ff0000, of what stays as it is in the photograph.
-        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more.
-        paper: Paint as large as fits on paper, at --dpi or else at 300 pixels an inch: 30x40cm, 8x10in, 200x300mm.
+        keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
+        focus: A mask, white where the photograph counts more, such as a face.
+        paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
+        fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         overwrite: Replace files that exist already.
         quiet: Print nothing but errors.
         allow_large: Open pictures of more than 100 million pixels.
@@ -63,6 +67,8 @@ def sweep(
     several = Sweep.parse(given_flags(flags))
     if paper is not None and "size" in given_flags(flags):
         raise InputError("print and size both say how large the picture is; give one of them.")
+    if fill and paper is None:
+        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
     given: Any = flags
     base, runtime = choose(dataclasses.replace(given, **several.first), preset, settings)
     combinations = several.settings(base)
@@ -73,10 +79,12 @@ def sweep(
         keep=keep,
         focus=focus,
         print_size=paper,
+        fill=fill,
         settings=base,
         runtime=runtime,
         allow_large=allow_large,
     )
+    output = output or free_name(content, "sweep")
     files.check_output(output, overwrite=overwrite, inputs=job.inputs)
     from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch loads after the cheap checks)
     from impasto.jobs.sources import in_memory, open_job  # noqa: PLC0415

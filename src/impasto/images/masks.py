@@ -18,7 +18,7 @@ from torch import Tensor
 from impasto.errors import PictureError
 from impasto.files import exists
 from impasto.images.formats import is_lossless
-from impasto.images.picture import Picture
+from impasto.images.picture import Picture, middle
 from impasto.images.resampling import resample
 
 __all__ = ["Mask"]
@@ -124,6 +124,15 @@ class Mask:
         if opacity is not None and not opacity.any():
             raise PictureError("a picture is wholly transparent; give one that shows something.")
         return None if opacity is None else cls(opacity, "the opaque part")
+
+    def cropped(self, ratio: float) -> "Mask":
+        """Return the largest middle part of the mask whose width divided by its height is `ratio`.
+
+        Raises:
+            PictureError: nothing in that part is inside.
+
+        """
+        return Mask(self.weights[middle(self.weights.shape[0], self.weights.shape[1], ratio)], self.name)
 
     def white(self, width: int, height: int) -> Tensor:
         """Return 1 where the mask is white at another size, and 0 where it is gray or black, (height, width).

@@ -21,7 +21,7 @@ from impasto.images.in_memory import MAX_FLOAT_SAMPLE, decode_any
 from impasto.images.reading import Decoded, decode
 from impasto.images.resampling import resample
 
-__all__ = ["Picture"]
+__all__ = ["Picture", "middle"]
 
 _WHITE = {torch.float32: 1, torch.uint8: 255, torch.uint16: 65535}
 """The sample of white, by dtype."""
@@ -190,6 +190,12 @@ class Picture:
             pixels = colors.where(small >= _MIN_OPACITY, 1.0)
         return replace(self, samples=pixels.clamp(0.0, 1.0), alpha=self._alpha_at(width, height))
 
+    def cropped(self, ratio: float) -> "Picture":
+        """Return the largest middle part of the picture whose width divided by its height is `ratio`."""
+        rows, columns = middle(self.height, self.width, ratio)
+        alpha = None if self.alpha is None else self.alpha[rows, columns]
+        return replace(self, samples=self.samples[:, rows, columns], alpha=alpha)
+
     def repainted(
         self,
         pixels: Tensor,
@@ -286,6 +292,23 @@ class Picture:
             exif=self.exif,
             note=self.note,
         )
+
+
+def middle(height: int, width: int, ratio: float) -> tuple[slice, slice]:
+    """Return the rows and columns of the largest middle part of an image that has some proportions.
+
+    Args:
+        height: Rows of the image.
+        width: Columns of the image.
+        ratio: The width of the part divided by its height.
+
+    Returns:
+        Two slices, of at least one row and column.
+
+    """
+    rows, columns = min(height, max(1, round(width / ratio))), min(width, max(1, round(height * ratio)))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return slice(top, top + rows), slice(left, left + columns)
 
 
 def _check_profile(profile: bytes | None) -> None:

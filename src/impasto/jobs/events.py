@@ -11,6 +11,8 @@ from impasto.planning.plan import Plan
 from impasto.transfer.progress import Progress, Stopped
 
 __all__ = [
+    "Announced",
+    "Changed",
     "Ended",
     "Evaluated",
     "Event",
@@ -43,7 +45,7 @@ class Planned(Event):
     plan: Plan
     """The stages of the run, and its memory."""
     seconds: float | None
-    """The predicted time of the run, or None if the session was not asked for a forecast."""
+    """The predicted time of the run, or None if none was asked for or the run is short."""
     kind: ClassVar[str] = "planned"
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,6 +75,15 @@ class Remarked(Event):
     sentence: str
     """A description for people."""
     kind: ClassVar[str] = "remark"
+
+
+@dataclass(frozen=True)
+class Announced(Event):
+    """Something to know before painting starts: the size of a print, or a long time."""
+
+    sentence: str
+    """A description for people."""
+    kind: ClassVar[str] = "announced"
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,15 @@ class Saved(Event):
     size: str = ""
     """The width × height of a sheet in pixels; empty for other files."""
     kind: ClassVar[str] = "saved"
+
+
+@dataclass(frozen=True)
+class Changed(Event):
+    """The run continues with another job; the next event is its plan."""
+
+    evaluations: int
+    """The number of evaluations before the change."""
+    kind: ClassVar[str] = "changed"
 
 
 @dataclass(frozen=True)

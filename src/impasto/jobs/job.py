@@ -20,7 +20,7 @@ from impasto.settings.options import option
 if TYPE_CHECKING:
     from impasto.images import Picture
 
-__all__ = ["DATA_URI", "Job", "Source", "StyleSource"]
+__all__ = ["CHANGEABLE", "DATA_URI", "Change", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that stands in the JSON of a job in place of a path."""
@@ -122,17 +122,25 @@ class Job(Options):
         "Paint as large as fits on paper, at --dpi or else at 300 pixels per inch.",
         "30x40cm, 8x10in, 200x300mm and the like",
     )
+    fill: bool = option(
+        False, "Picture", "Crop the photograph so that it fills the sheet of the print; otherwise there are margins."
+    )
     losses: tuple[str, ...] = ()
     """Losses added to those of the settings, by import path: `package.module:Name`."""
     settings: Settings = Field(default_factory=Settings)
     """The options of what the picture will be."""
     runtime: Runtime = Field(default_factory=Runtime)
     """The options of how the picture is computed."""
+    changes: "tuple[Change, ...]" = ()
+    """Changes in the middle of the run, in their order."""
     output: Path | None = None
     """Where the picture is saved: a .png, .jpg, .webp or .tif file; None if it stays in memory."""
     overwrite: bool = option(False, "Output", "Replace files that exist already.")
     save_every: int = option(
         0, "Output", "Save the picture so far every N evaluations, as OUTPUT-00050.png and so on; 0 means never.", ge=0
+    )
+    preview: Path | None = option(
+        None, "Output", "Save the picture so far in this file every few seconds, to watch it grow.", "a path"
     )
     plot: Path | None = option(None, "Output", "Draw the losses over time to this .png, .svg or .pdf file.", "a path")
     checkpoint: Path | None = option(
@@ -151,6 +159,119 @@ class Job(Options):
         files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep, self.focus) if mask is not None]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
+
+    def current(self, count: int | None = None) -> "Job":
+        """Return the job after its first `count` changes, or after all of them: what is painted then.
+
+        Args:
+            count: The number of changes; None means all.
+
+        Returns:
+            The job, with the files that it writes and its changes as before.
+
+        """
+        done = self.changes[:count]
+        if not done:
+            return self
+        later = {name: getattr(done[-1].job, name) for name in CHANGEABLE}
+        return self.replace(**later)
+
+    def changed(self, after: int, job: "Job") -> "Job":
+        """Return the job with one more change.
+
+        Args:
+            after: The number of evaluations before the change.
+            job: What is painted from then on; of its fields only those in `CHANGEABLE` count.
+
+        Returns:
+            The job.
+
+        """
+        later = Job(**{name: getattr(job, name) for name in CHANGEABLE})
+        return self.replace(changes=(*self.changes, Change(after=after, job=later)))
+
+    @property
+    def description(self) -> str:
+        """What is painted from what, in words: `photo.jpg in the style of a.jpg and b.jpg`."""
+        styles = _listed([_described(style) for style in self.styles])
+        if self.content is None:
+            return f"a texture like {styles}"
+        content = _name(self.content)
+        return f"{content} in the style of {styles}" if self.styles else f"{content} from its features"
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """The names of the job's files and what else it takes to paint the picture again, as metadata have it.
+
+        The settings are left out, since metadata have them, except where a change replaced them.
+        """
+        job = _without_pictures(self)
+        left_out = set[str]() if self.changes else {"settings"}
+        return {"job": job.model_dump(mode="json", include=_NOTED - left_out, exclude_defaults=True)}
+
+
+IN_MEMORY = Path("(a picture in memory)")
+"""What stands in metadata in place of the path of a picture that has none."""
+
+
+def _without_pictures(job: Job) -> Job:
+    """Return a job with a remark in place of each picture in memory."""
+    return job.replace(
+        styles=tuple(style.replace(picture=_path(style.picture)) for style in job.styles),
+        content=_path(job.content),
+        initial=_path(job.initial),
+        changes=tuple(each.replace(job=_without_pictures(each.job)) for each in job.changes),
+    )
+
+
+class Change(Options):
+    """A change in the middle of a run."""
+
+    title: ClassVar[str] = "the change"
+
+    after: int = Field(ge=0)
+    """The number of evaluations before the change."""
+    job: Job
+    """What is painted from then on: the pictures, masks, settings and print of this job."""
+
+
+Job.model_rebuild()
+
+CHANGEABLE = ("content", "styles", "keep", "focus", "print_size", "fill", "settings")
+"""The fields of a job that a change may replace."""
+
+_NOTED = {
+    "settings",
+    "content",
+    "styles",
+    "initial",
+    "keep",
+    "focus",
+    "shape",
+    "print_size",
+    "fill",
+    "losses",
+    "changes",
+}
+"""The fields of a job that metadata repeat; the settings have their own place there."""
+
+
+def _path(source: object) -> Path | None:
+    return source if source is None or isinstance(source, Path) else IN_MEMORY
+
+
+def _name(source: object) -> str:
+    """Return the name of a source for people, without its folder."""
+    return source.name if isinstance(source, Path) else "a picture in memory"
+
+
+def _described(style: StyleSource) -> str:
+    """Return the name of a style, with the region that it paints."""
+    return _name(style.picture) + (f" (in {Path(style.region).name})" if style.region else "")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
 _BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS).replace('_', '[-_]')})=)")

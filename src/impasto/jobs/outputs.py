@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, count
 from pathlib import Path
 
 from impasto import files
@@ -10,14 +10,34 @@ from impasto.errors import InputError
 from impasto.jobs.job import Job
 from impasto.recipes.print_size import PrintSize
 
-__all__ = ["check_formats", "check_frames", "frame", "prepared"]
+__all__ = ["check_formats", "check_frames", "frame", "free_name", "prepared"]
+
+
+def free_name(first: Path, *others: str | Path) -> Path:
+    """Return the path of an output that nobody named: `photo-painting.png` beside the photograph.
+
+    Args:
+        first: The file whose folder and name the output gets.
+        others: Files, or words, whose names follow.
+
+    Returns:
+        A path at which there is no file, or the picture so far of a run that ended early: if the name is taken, the
+        path gets a number.
+
+    """
+    name = "-".join([first.stem, *(Path(other).stem for other in others)])
+    for number in count(1):
+        path = files.beside(first.with_name(name), f"-{number}.png" if number > 1 else ".png")
+        if not files.exists(path) or files.exists(files.beside(path, ".checkpoint")):
+            return path
+    raise AssertionError
 
 
 def prepared(job: Job) -> Job:
     """Check the paths of the files that a job writes, and return the job with the path of its checkpoint.
 
-    A job that continues from its checkpoint may replace the picture that it saved before, but no file that impasto did
-    not paint.
+    Where there is a checkpoint, the picture so far of the run that saved it may be replaced, but no file that impasto
+    did not paint.
 
     Raises:
         InputError: a file could not be written, would replace a file that the job reads, or has the name of another.
@@ -28,11 +48,13 @@ def prepared(job: Job) -> Job:
     output, checkpoint = job.output, job.checkpoint or files.beside(job.output, ".checkpoint")
     continues = not job.overwrite and files.exists(checkpoint) and _is_own(output)
     job = job.replace(checkpoint=checkpoint, overwrite=job.overwrite or continues)
-    _check_distinct({"picture": output, "plot": job.plot, "checkpoint": checkpoint})
+    _check_distinct({"picture": output, "plot": job.plot, "preview": job.preview, "checkpoint": checkpoint})
     files.check_output(output, overwrite=job.overwrite, inputs=job.inputs)
     files.check_output(checkpoint, overwrite=True, inputs=job.inputs)
     if job.plot is not None:
         files.check_output(job.plot, overwrite=job.overwrite, inputs=job.inputs)
+    if job.preview is not None:
+        files.check_output(job.preview, overwrite=job.overwrite or _is_own(job.preview), inputs=job.inputs)
     return job
 
 
@@ -53,6 +75,8 @@ def check_formats(job: Job) -> None:
         check_suffix(job.output, longest_side=size, deep=job.settings.bits == "16")
     if job.plot is not None:
         check_plot(job.plot)
+    if job.preview is not None:
+        check_suffix(job.preview, longest_side=size)
 
 
 def check_frames(job: Job, evaluations: int) -> None:
@@ -92,7 +116,7 @@ def _frames(job: Job, evaluations: int) -> Iterator[Path]:
 
 def _without_output(job: Job) -> Job:
     """Return a job whose picture stays in memory, or refuse it if it names other files."""
-    for name in ("save_every", "plot", "checkpoint"):
+    for name in ("save_every", "plot", "preview", "checkpoint"):
         if getattr(job, name):
             raise InputError(f"a job without an output cannot have {name}; name an output.")
     return job

@@ -14,22 +14,58 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
-from impasto import losses
-from impasto.errors import ImpastoError, InputError, RunError, WriteError
+from impasto import files, losses
+from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
-from impasto.jobs.durations import clock
-from impasto.jobs.events import Ended, Evaluated, Event, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
+from impasto.jobs.durations import clock, duration
+from impasto.jobs.events import (
+    Announced,
+    Changed,
+    Ended,
+    Evaluated,
+    Event,
+    Paused,
+    Planned,
+    PreviewReady,
+    Remarked,
+    Resumed,
+    Saved,
+)
 from impasto.jobs.job import Job
+from impasto.jobs.sources import Opened
 from impasto.machine.processes import ALONE
 from impasto.network import weights
 from impasto.network.weights import Weights
+from impasto.planning.plan import Plan
+from impasto.transfer.checkpoint import read_note, set_aside
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Session"]
+
+CHANGES_MADE = "changes made"
+"""The name in a checkpoint of the number of changes that the run had made."""
+
+LONG_SECONDS = 120.0
+"""Seconds of a run from which on its time and memory are announced."""
+
+LONG_WORK = 2e7
+"""Pixels that a run evaluates, of all evaluations together, from which on its time is predicted: a little more than a
+picture of 512 pixels at the defaults takes."""
+
+LARGE_CHECKPOINT_BYTES = 1e9
+"""Bytes of a checkpoint from which on they are announced."""
+
+PREVIEW_SECONDS = 2.0
+"""The least seconds from one preview file to the next."""
+
+PREVIEW_TIME_FRACTION = 0.05
+"""The most of a run's time that preview files take."""
 
 
 class Session:
@@ -39,7 +75,8 @@ class Session:
         job: The job.
         load: A function that returns the weights of a name that `Settings.weights` accepts. Several sessions may share
             one that caches the weights.
-        forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square.
+        forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
+            means only where the run is long.
         preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
 
     Raises:
@@ -52,7 +89,7 @@ class Session:
         job: Job,
         *,
         load: Callable[[str], Weights] | None = None,
-        forecasts: bool = False,
+        forecasts: bool | None = False,
         preview_seconds: float = math.inf,
     ) -> None:
         self.job = outputs.prepared(job)
@@ -63,6 +100,10 @@ class Session:
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
+        self._next_preview = 0.0
+        self._wanted: SimpleQueue[Job] = SimpleQueue()
+        self._made = 0
+        """How many changes of the job the run has made."""
         self._is_cancelled = threading.Event()
         self._may_continue = threading.Event()
         self._may_continue.set()
@@ -78,6 +119,18 @@ class Session:
         """End the job early: the picture so far and a checkpoint are saved, and the last event is `Ended`."""
         self._is_cancelled.set()
         self._may_continue.set()
+
+    def change(self, job: Job) -> None:
+        """Continue with other pictures, masks and settings after the current evaluation, from the picture so far.
+
+        The session yields `Changed` and then `Planned`, or, if the job cannot be painted, `Remarked` with the reason.
+        `Session.job` then lists the change, so that the same job paints the same picture again.
+
+        Args:
+            job: What is painted from then on; of its fields only those in `CHANGEABLE` count.
+
+        """
+        self._wanted.put(job)
 
     def pause(self) -> None:
         """Make the session save a checkpoint, yield `Paused` and wait for `resume` or `cancel`."""
@@ -116,25 +169,100 @@ class Session:
 
     def _carry_out(self) -> Generator[Event, None, None]:
         job = self.job
-        opened = sources.open_job(job)
+        self._made = self._changes_before_the_checkpoint()
+        try:
+            opened, run = self._start()
+        except OtherRunError:
+            opened, run = None, None
+        if self._group.any(wanted=run is None) and job.checkpoint is not None:
+            aside = set_aside(job.checkpoint, self._group)
+            yield Remarked(f"this is a new run, and the checkpoint of the other one is now {aside}.")
+            self._made = 0
+            opened, run = self._start()
+        assert run is not None  # noqa: S101 (an OtherRunError comes from a checkpoint)
+        assert opened is not None  # noqa: S101
+        self.run = run
         yield from map(Remarked, opened.remarks)
-        settings, inputs = opened.settings, opened.inputs
-        extra = [losses.load(path) for path in job.losses]
-        transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
-        self._group = transfer.machine.group
-        run = self.run = transfer.start(
-            inputs.content,
-            inputs.styles,
-            initial=inputs.initial,
-            keep=inputs.keep,
-            focus=inputs.focus,
-            checkpoint=job.checkpoint,
-        )
         outputs.check_frames(job, run.plan.evaluations)
         if run.resumed and job.checkpoint is not None:
             yield Resumed(run.resumed, job.checkpoint)
-        yield Planned(run.plan, run.forecast() if self._forecasts else None)
+        yield from self._announced(run, opened)
         yield from self._paint(run)
+
+    def _start(self) -> tuple[Opened, Run]:
+        """Open the files of the job and start its run, or continue it from its checkpoint.
+
+        Raises:
+            InputError: a file cannot be used; an `OtherRunError`, if the checkpoint is that of another run.
+
+        """
+        job = self.job.current(self._made)
+        opened = sources.open_job(job)
+        inputs, settings = opened.inputs, opened.settings
+        extra = [losses.load(path) for path in job.losses]
+        transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
+        self._group = transfer.machine.group
+        pictures = {"initial": inputs.initial, "keep": inputs.keep, "focus": inputs.focus}
+        run = transfer.start(
+            inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=self._note(self.job, self._made)
+        )
+        return opened, run
+
+    def _announced(self, run: Run, opened: Opened) -> Iterator[Event]:
+        """Say what is painted, on how much paper, and how long it takes if that is long."""
+        yield Announced(f"Painting {self.job.current(self._made).description}, {run.plan.stages[-1].size} pixels.")
+        yield from map(Announced, opened.announcements)
+        forecasts = run.plan.work > LONG_WORK if self._forecasts is None else self._forecasts
+        planned = Planned(run.plan, run.forecast() if forecasts else None)
+        if planned.seconds is not None and planned.seconds > LONG_SECONDS:
+            yield Announced(self._cost(planned.plan, planned.seconds))
+        yield planned
+
+    def _changed(self, run: Run) -> Iterator[Event]:
+        """Make the changes that are due by the job, and those that were asked for since the last evaluation."""
+        count = len(run.history)
+        while len(self.job.changes) > self._made and self.job.changes[self._made].after <= count:
+            yield from self._change(run, self.job)
+        while not self._wanted.empty():
+            try:
+                yield from self._change(run, self.job.changed(count, self._wanted.get()))
+            except InputError as error:
+                yield Remarked(f"the change was refused: {error}")
+        later = self.job.changes[self._made :]
+        run.report_after = later[0].after if later else 0
+
+    def _change(self, run: Run, job: Job) -> Iterator[Event]:
+        """Continue a run with the next change of a job, which becomes that of the session."""
+        opened = sources.open_job(job.current(self._made + 1))
+        inputs = opened.inputs
+        masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
+        run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, **masks)
+        self.job, self._made = job, self._made + 1
+        run.note = self._note(job, self._made)
+        yield Changed(len(run.history))
+        yield from map(Remarked, opened.remarks)
+        yield Planned(run.plan, None)
+
+    def _changes_before_the_checkpoint(self) -> int:
+        """Return how many changes of the job the run that saved the checkpoint had made."""
+        path = self.job.checkpoint
+        if not self.job.changes or path is None or not files.exists(path):
+            return 0
+        with suppress(CheckpointError):
+            return int((read_note(path) or {}).get(CHANGES_MADE, 0))
+        return 0
+
+    @staticmethod
+    def _note(job: Job, made: int) -> dict[str, Any]:
+        """Return what checkpoints and the picture's metadata say of the job, and how many of its changes were made."""
+        return {**job.note, **({CHANGES_MADE: made} if made else {})}
+
+    def _cost(self, plan: Plan, seconds: float) -> str:
+        """Say how long a run takes, and how much memory and disk."""
+        said = f"This takes about {duration(seconds)} and {plan.bytes / 1e9:.1f} GB of memory"
+        if self.job.checkpoint and self.job.runtime.checkpoint_every and plan.checkpoint_bytes > LARGE_CHECKPOINT_BYTES:
+            said += f", and checkpoints of up to {plan.checkpoint_bytes / 1e9:.1f} GB until it is done"
+        return f"{said}."
 
     def _paint(self, run: Run) -> Iterator[Event]:
         """Paint to the end, and save the picture or the picture so far however painting ends."""
@@ -159,6 +287,7 @@ class Session:
         """Yield the events of each evaluation until the run is done, or until one of its processes is cancelled."""
         job = self.job
         run.report_at = job.save_every
+        yield from self._changed(run)
         reported, previewed = len(run.history), time.monotonic()
         for _ in run:
             for progress in run.history[reported:]:
@@ -166,6 +295,7 @@ class Session:
             reported = len(run.history)
             if job.save_every and reported % job.save_every == 0 and self._writes:
                 yield self._save_frame(run)
+            yield from self._save_preview(run)
             if time.monotonic() - previewed >= self._preview_seconds:
                 previewed = time.monotonic()
                 yield PreviewReady(reported)
@@ -175,11 +305,26 @@ class Session:
                 self._may_continue.wait()
             if run.agree(wanted=self._is_cancelled.is_set()):
                 return
+            yield from self._changed(run)
 
     @property
     def _writes(self) -> bool:
         """Whether this process is the one that writes files."""
         return self._group.rank == 0 and self.job.output is not None
+
+    def _save_preview(self, run: Run) -> Iterator[Event]:
+        """Save the picture so far where the job wants a preview, if it is time; a failure ends only the previews."""
+        path, now = self.job.preview, time.monotonic()
+        if path is None or not self._writes or now < self._next_preview:
+            return
+        try:
+            run.save(path, overwrite=True)
+        except ImpastoError as error:
+            self._next_preview = math.inf
+            yield Remarked(f"there are no more previews: {error}")
+            return
+        cost = time.monotonic() - now
+        self._next_preview = now + max(PREVIEW_SECONDS, cost / PREVIEW_TIME_FRACTION)
 
     def _save_frame(self, run: Run) -> Saved:
         path = outputs.frame(self._output(), len(run.history))
@@ -196,6 +341,9 @@ class Session:
         except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
             raise WriteError(f"{error} {self._rescue(run)}") from error
         events: list[Event] = [Saved(output, "picture")]
+        if self._next_preview < math.inf:
+            self._next_preview = 0.0  # the preview shows the end, too
+            events.extend(self._save_preview(run))
         if job.plot is not None and run.history:
             from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
@@ -214,7 +362,9 @@ class Session:
         count = len(run.history)
         if self.job.output is None:
             return f"Interrupted after {count} evaluations."
-        return f"Interrupted after {count} evaluations; the picture so far is in {self.job.output}; {later}."
+        stage, stages = run.stage, len(run.plan.stages)
+        size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
+        return f"Interrupted after {count} evaluations; the picture so far ({size}) is {self.job.output}; {later}."
 
     def _rescue(self, run: Run) -> str:
         """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""

@@ -213,10 +213,11 @@ class _Total:
             progress: The progress of the run.
 
         Returns:
-            The progress, with the stage, the seconds and the seconds left of all runs.
+            The progress, with the stage, the fraction, the seconds and the seconds left of all runs.
 
         """
         stage = self._first_stages[number] + progress.stage
         (seconds,) = self._clock.tick(1)
-        left = self._clock.left(stage - 1, progress.evaluation, seconds)
-        return replace(progress, stage=stage, stages=self._first_stages[-1], seconds=seconds, seconds_left=left)
+        fraction, left = self._clock.left(stage - 1, progress.evaluation, seconds)
+        changes = {"stage": stage, "stages": self._first_stages[-1], "fraction": fraction, "seconds_left": left}
+        return replace(progress, seconds=seconds, **changes)

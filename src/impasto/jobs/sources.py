@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,13 +28,23 @@ class Opened(NamedTuple):
     """The pictures, masks and styles that a run paints from."""
     settings: Settings
     """The settings of the job; a print size has replaced `size` and `dpi`."""
+    announcements: Sequence[str] = ()
+    """Sentences about what the job will do that its user should know before it starts."""
 
     @property
     def remarks(self) -> Iterator[str]:
-        """Sentences about the parts of the files that were left out of the pictures."""
-        pictures = (self.inputs.content, *(style.picture for style in self.inputs.styles), self.inputs.initial)
+        """Sentences about the parts of the files that were left out of the pictures, and about likely mistakes."""
+        content, initial = self.inputs.content, self.inputs.initial
+        pictures = (content, *(style.picture for style in self.inputs.styles), initial)
         for picture in pictures:
             yield from () if picture is None else picture.remarks
+        for number, style in enumerate(self.inputs.styles, start=1):
+            camera = style.picture.exif.get("ifd0-Model")
+            if camera is not None and camera == content.exif.get("ifd0-Model"):
+                yield (
+                    f"style {number} was taken with the camera of the content ({camera}), and is used as a painting; "
+                    "give one photograph first and paintings after it."
+                )
 
 
 def open_job(job: Job) -> Opened:
@@ -56,10 +67,33 @@ def open_job(job: Job) -> Opened:
     if job.content is None:
         return Opened(texture.inputs([style(each) for each in job.styles], job.shape, job.settings.size), job.settings)
     content = open_picture(job.content, allow_large=job.allow_large)
-    settings = _printed(job, content)
     styles = [style(each) for each in job.styles]
     initial = None if job.initial is None else open_picture(job.initial, allow_large=job.allow_large)
-    return Opened(Inputs(content, styles, initial, mask(job.keep), mask(job.focus)), settings)
+    return _printed(job, Opened(Inputs(content, styles, initial, mask(job.keep), mask(job.focus)), job.settings))
+
+
+def _printed(job: Job, opened: Opened) -> Opened:
+    """Return the sources and settings for a print, cropped to the paper where the picture fills it."""
+    if job.print_size is None:
+        return opened
+    paper, inputs = PrintSize.parse(job.print_size, job.settings.dpi), opened.inputs
+    if job.fill:
+        inputs = _cropped(inputs, paper.ratio(inputs.content.width, inputs.content.height))
+    width, height = inputs.content.width, inputs.content.height
+    settings = job.settings.replace(size=paper.fitted(width, height), dpi=paper.dpi)
+    return Opened(inputs, settings, [paper.announcement(width, height)])
+
+
+def _cropped(inputs: Inputs, ratio: float) -> Inputs:
+    """Return the sources with the photograph, and the masks that belong to it, cropped to some proportions."""
+
+    @cache  # styles of the same region get the same mask
+    def crop(source: Any) -> Any:
+        return None if source is None else source.cropped(ratio)
+
+    styles = [replace(style, region=crop(style.region)) for style in inputs.styles]
+    names = ("content", "initial", "keep", "focus")
+    return inputs._replace(styles=styles, **{name: crop(getattr(inputs, name)) for name in names})
 
 
 def in_memory(job: Job) -> Job:
@@ -103,14 +137,6 @@ def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> 
     if isinstance(source, str) and source.startswith(DATA_URI):
         return Picture.of(_decoded(source), allow_large=allow_large)
     return Picture.open(source, allow_large=allow_large)
-
-
-def _printed(job: Job, content: Picture) -> Settings:
-    """Return the settings of a job, with the size and the dpi of its print."""
-    if job.print_size is None:
-        return job.settings
-    paper = PrintSize.parse(job.print_size, job.settings.dpi)
-    return job.settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
 
 
 def _decoded(uri: str) -> bytes:

@@ -88,6 +88,11 @@ class Layout(NamedTuple):
     work: float
     """The work of an evaluation over that of a whole image; evaluations that a shorter history costs count, too."""
 
+    @property
+    def pair_bytes(self) -> int:
+        """Bytes of the curvature pairs for each value of a pixel."""
+        return 2 * self.history * (2 if self.history_dtype == "bfloat16" else 4)
+
 
 def cheapest(
     settings: Settings, height: int, width: int, footprint: Footprint, budget: Budget, *, longest: int

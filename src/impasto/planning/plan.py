@@ -101,6 +101,11 @@ class Plan(NamedTuple):
         return max(stage.layout.bytes for stage in self.stages)
 
     @property
+    def checkpoint_bytes(self) -> int:
+        """Bytes of the largest checkpoint: two images in float32 and the curvature pairs."""
+        return max(math.prod(stage.size) * 3 * (8 + stage.layout.pair_bytes) for stage in self.stages)
+
+    @property
     def caching(self) -> Caching:
         """What the allocator caches: as much as fits."""
         for caching in self.overheads:

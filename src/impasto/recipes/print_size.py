@@ -26,6 +26,8 @@ class PrintSize(NamedTuple):
     """The short side, in inches."""
     dpi: float
     """Pixels per inch."""
+    unit: str = "cm"
+    """The unit in which `announcement` speaks of lengths: in, cm or mm."""
 
     @classmethod
     def parse(cls, text: str, dpi: float) -> Self:
@@ -48,7 +50,7 @@ class PrintSize(NamedTuple):
             raise InputError(
                 f"print cannot be {text}; it takes two sides and a unit, such as 30x40cm, 8x10in, 200x300mm."
             )
-        paper = cls(long, short, dpi or DEFAULT_DPI)
+        paper = cls(long, short, dpi or DEFAULT_DPI, found[3] if found else "cm")
         if not _MIN_PIXELS <= paper.long_pixels <= _MAX_PIXELS:
             raise InputError(
                 f"print cannot be {text}: at {paper.dpi:g} pixels per inch its long side has {paper.long_pixels} "
@@ -74,3 +76,54 @@ class PrintSize(NamedTuple):
         """
         long, short = max(width, height), min(width, height)
         return min(self.long_pixels, round(self.short * self.dpi * long / short))
+
+    def ratio(self, width: int, height: int) -> float:
+        """Return the width of the paper divided by its height, with its long side along that of a picture.
+
+        Args:
+            width: The width of the picture, in any unit.
+            height: The height of the picture, in the same unit.
+
+        Returns:
+            The ratio, at least 1 for a picture that is at least as wide as high.
+
+        """
+        return self.long / self.short if width >= height else self.short / self.long
+
+    def announcement(self, width: int, height: int) -> str:
+        """Say how large a picture is on paper, how wide its margins are, and how much it is enlarged.
+
+        Args:
+            width: The width of the photograph, cropped if the picture fills the paper, in pixels.
+            height: The height of the photograph, in pixels.
+
+        Returns:
+            One sentence.
+
+        """
+        size = self.fitted(width, height)
+        factor = size / max(width, height)
+        pixels = round(width * factor), round(height * factor)
+        paper = (self.long, self.short) if width >= height else (self.short, self.long)
+        printed = [side / self.dpi for side in pixels]
+        margins = [max(0.0, (sheet - side) / 2) for sheet, side in zip(paper, printed, strict=True)]
+        said = (
+            f"The print is {self._lengths(*printed)} at {self.dpi:g} pixels per inch, {pixels[0]} × {pixels[1]} pixels"
+        )
+        if max(margins) * self.dpi >= 1:
+            across, down = (self._length(margin) for margin in margins)
+            said += f", with margins of {across} left and right and {down} above and below (--fill crops instead)"
+        if factor > 1:
+            said += f"; the photograph's {width} × {height} pixels are enlarged {factor:.1f} times"
+        return f"{said}."
+
+    def _length(self, inches: float) -> str:
+        return f"{self._number(inches)} {self.unit}"
+
+    def _lengths(self, one: float, other: float) -> str:
+        return f"{self._number(one)} × {self._number(other)} {self.unit}"
+
+    def _number(self, inches: float) -> str:
+        """Write a length in the unit, to a tenth, or to a whole millimeter."""
+        digits = 0 if self.unit == "mm" else 1
+        return f"{round(inches / _INCHES[self.unit], digits):g}"

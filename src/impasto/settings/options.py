@@ -7,6 +7,7 @@ import difflib
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
@@ -33,6 +34,8 @@ class Option(NamedTuple):
     accepts: str
     """The accepted values, as the end of the sentence "it takes …"."""
     is_switch: bool
+    metavar: str
+    """The word that stands for the value in help: NUMBER, CHOICE, FILE and the like."""
     commands: Collection[Command]
     """The commands that have a flag for the option."""
     separator: str
@@ -69,6 +72,7 @@ class Options(BaseModel):
                 default="" if field.default is None else _text(field.default),
                 accepts=_accepts(field),
                 is_switch=field.annotation is bool,
+                metavar=_metavar(field),
                 commands=tags["commands"],
                 separator="/" if get_origin(field.annotation) is dict else ",",
             )
@@ -149,6 +153,17 @@ def _text(value: object, *, exact: bool = False) -> str:
         short = f"{value:g}"
         return repr(value) if exact and float(short) != value else short
     return str(value)
+
+
+def _metavar(field: FieldInfo) -> str:
+    """Return the word that stands for a value of a field in help."""
+    kind = field.annotation
+    if get_origin(kind) is dict:
+        return "NAME[:WEIGHT],..."
+    if get_origin(kind) is Literal:
+        return "CHOICE"
+    names = {int: "NUMBER", float: "NUMBER", Path | None: "FILE"}
+    return names.get(cast("Any", kind), "VALUE")
 
 
 def _accepts(field: FieldInfo) -> str:

@@ -26,37 +26,37 @@ class Runtime(Options):
     """The options of how a picture is computed; they change it by rounding only. Frozen."""
 
     device: str = option(
-        "auto", "Machine", "The device that computes.", "auto, cpu, cuda, cuda:1 or mps", commands=EVERY_COMMAND
+        "auto", "Expert: machine", "The device that computes.", "auto, cpu, cuda, cuda:1 or mps", commands=EVERY_COMMAND
     )
     dtype: Literal["auto", Dtype] = option(
         "auto",
-        "Machine",
+        "Expert: machine",
         "Precision of the network's features; auto measures which is fastest.",
         commands=EVERY_COMMAND,
     )
     memory: Annotated[str, BeforeValidator(_memory)] = option(
         "auto",
-        "Machine",
+        "Expert: machine",
         "The most memory that the process may use; auto is what is free.",
         "auto, or an amount above 0 such as 4GB or 800MB",
         commands=("paint", "sweep", "measure", "figures"),
     )
     history_dtype: Literal["auto", HistoryDtype] = option(
         "auto",
-        "Machine",
+        "Expert: machine",
         "Precision of the curvature pairs of L-BFGS; bfloat16 takes half the memory of float32.",
         commands=("paint", "sweep", "figures"),
     )
     winograd: Literal["auto", Winograd] = option(
         "auto",
-        "Machine",
+        "Expert: machine",
         "Winograd's algorithm, with fewer multiplications and more rounding: in one dimension (lines) or, in float32, "
         "in two (tiles); auto measures which is fastest.",
         commands=EVERY_COMMAND,
     )
     threads: int = option(
         0,
-        "Machine",
+        "Expert: machine",
         "Number of processor threads; 0 means one for each core, or fewer if that is faster.",
         ge=0,
         le=4096,
@@ -65,7 +65,7 @@ class Runtime(Options):
 
     checkpoint_every: float = option(
         60.0,
-        "Machine",
+        "Expert: machine",
         "Seconds from one checkpoint of a run to the next, at least; checkpoints take at most "
         f"{CHECKPOINT_TIME_FRACTION:.0%} of the time. 0 means no checkpoints.",
         ge=0,

@@ -51,170 +51,198 @@ class Settings(Options):
 
     """
 
-    size: int = option(512, "Picture", "Long side of the painted picture, in pixels.", ge=MIN_SIDE)
-    init: Init = option("content", "Picture", "The image that the run starts from; blank is mid-gray.")
-    seed: int = option(0, "Picture", "Seed of the noise that the run starts from.", ge=0, le=2**32 - 1)
+    size: int = option(512, "Basics", "Long side of the painted picture, in pixels.", ge=MIN_SIDE)
+    content_weight: float = option(
+        5.0,
+        "Basics",
+        "How much the photograph counts: 20 shows more of its forms, 1 lets the painting take over.",
+        ge=0,
+        commands=_MEASURED,
+    )
+    style_scale: float = option(
+        1.0,
+        "Basics",
+        "Size of the strokes: 2 paints them twice as large.",
+        gt=0,
+        le=MAX_STYLE_SCALE,
+        commands=_MEASURED,
+    )
     color: Color = option(
         "style",
+        "Basics",
+        "Whose colors the picture has: the painting's (style); the photograph's, and only light and dark are painted "
+        "(content-luminance); or the photograph's palette on the painting's strokes (content-match).",
+        commands=_MEASURED,
+    )
+
+    init: Init = option(
+        "content", "Picture", "What painting starts from: the photograph, noise, an even gray (blank) or the painting."
+    )
+    seed: int = option(
+        0, "Picture", "Another number paints another version of a picture that starts from noise.", ge=0, le=2**32 - 1
+    )
+    focus_weight: float = option(
+        5.0,
         "Picture",
-        "The colors of the picture: the style's; the content's, so that only the luminance is painted; or the style's "
-        "after they are matched with the content's.",
+        "How much more the photograph counts where the mask --focus is white: content_weight is multiplied by it.",
+        gt=0,
         commands=_MEASURED,
     )
     color_match: ColorMatch = option(
         "sym",
         "Picture",
-        "How content-match matches colors: by one of three linear maps, or by their histograms.",
+        "How content-match matches the palettes: sym, chol and pca match mean and spread; histogram matches how often "
+        "each color occurs.",
         commands=_MEASURED,
     )
     seamless: Seamless = option(
         "none",
         "Picture",
-        f"The opposite edges that meet: left and right (x), top and bottom (y); sizes become multiples of {GRID}.",
-        commands=_MEASURED,
-    )
-    mask_spread: MaskSpread = option(
-        "simple",
-        "Picture",
-        "Which units of a layer a mask selects: each by the fraction of its pixels that is inside (simple), all whose "
-        "receptive field touches the inside (all), or only those whose receptive field is inside (inside).",
-        commands=_MEASURED,
-    )
-    mask_grow: int = option(
-        0,
-        "Picture",
-        "Number of units by which masks are widened at every layer; a negative number narrows them.",
-        ge=-64,
-        le=64,
+        f"Edges that fit together when the picture is repeated: left and right (x), top and bottom (y), or both; sides "
+        f"become multiples of {GRID} pixels.",
         commands=_MEASURED,
     )
 
-    content_weight: float = option(5.0, "Objective", "Weight of the content loss, α.", ge=0, commands=_MEASURED)
-    focus_weight: float = option(
-        5.0,
-        "Objective",
-        "What the content weight is multiplied by where the mask --focus is white.",
-        gt=0,
+    profile: Profile = option(
+        "content", "File", "Color profile in which the picture is painted and saved: the photograph's, or sRGB."
+    )
+    bits: Annotated[Bits, BeforeValidator(str)] = option(
+        "auto",
+        "File",
+        "Bits per channel in the file; auto is 16 if the photograph has 16 and the file is PNG or TIFF, else 8.",
+    )
+    dpi: float = option(0.0, "File", "Pixels per inch on paper; 0 means those of the photograph.", ge=0, le=4800)
+    keep_position: bool = option(
+        False,
+        "File",
+        "Also save the place where the photograph was taken; its date, camera, author and description always are.",
+    )
+
+    style_weight: float = option(
+        1000.0,
+        "Expert: objective",
+        "Weight of the style loss, β; what counts is its ratio to content_weight, α.",
+        ge=0,
         commands=_MEASURED,
     )
-    style_weight: float = option(1000.0, "Objective", "Weight of the style loss, β.", ge=0, commands=_MEASURED)
     content_layers: LayerWeights = option(
-        {"conv4_2": 1.0}, "Objective", "Layers whose features the content loss compares.", commands=_MEASURED
+        {"conv4_2": 1.0},
+        "Expert: objective",
+        "Layers whose features the content loss compares; earlier layers hold finer detail of the photograph.",
+        commands=_MEASURED,
     )
     style_layers: LayerWeights = option(
         dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 1.0),
-        "Objective",
-        "Layers whose Gram matrices the style loss compares.",
+        "Expert: objective",
+        "Layers whose statistics the style loss compares; earlier layers hold finer strokes.",
         commands=_MEASURED,
     )
     style_loss: DistanceWeights = option(
         {"gram": 1.0},
-        "Objective",
-        "Distances between the features of picture and style that the style loss adds up, with weights.",
-        commands=_MEASURED,
-    )
-    style_scale: float = option(
-        1.0,
-        "Objective",
-        "Short side of the painting divided by that of the picture, at every stage; larger values give larger strokes.",
-        gt=0,
-        le=MAX_STYLE_SCALE,
+        "Expert: objective",
+        "How the style loss compares statistics: by Gram matrices, by means and deviations (moments), and so on; "
+        "several are added up.",
         commands=_MEASURED,
     )
     tv_weight: float = option(
-        0.0, "Objective", "Weight of total variation; larger values give a smoother picture.", ge=0
+        0.0, "Expert: objective", "Weight of total variation; larger values smooth grain and noise away.", ge=0
     )
     tv_variation: Variation = option(
         "mean-squares",
-        "Objective",
+        "Expert: objective",
         "Formula of total variation: a mean of squares, which blurs; a mean of absolute differences, which makes flat "
         "areas with edges; half the sum of squares, as in jcjohnson/neural-style; a sum of absolute differences, as in "
         "neural-style-pt; or a mean with diagonals, as in crowsonkb/style-transfer-pytorch.",
     )
     range_weight: float = option(
         0.002,
-        "Objective",
-        "Weight of the penalty on gray levels outside 0 … 255, which are clipped when the picture is saved; it is "
-        "multiplied by the loss of an image whose features are 0.",
+        "Expert: objective",
+        "Weight of the penalty on gray levels outside 0 … 255, which a file cannot store. The unit is the loss of an "
+        "image whose features are all 0.",
         ge=0,
+    )
+
+    mask_spread: MaskSpread = option(
+        "simple",
+        "Expert: masks",
+        "Which units of a layer a mask selects: each by the fraction of its pixels that is inside (simple), all whose "
+        "receptive field touches the inside (all), or only those whose receptive field is inside (inside).",
+        commands=_MEASURED,
+    )
+    mask_grow: int = option(
+        0,
+        "Expert: masks",
+        "Number of units by which masks are widened at every layer; a negative number narrows them.",
+        ge=-64,
+        le=64,
+        commands=_MEASURED,
     )
 
     weights: str = option(
         "codebook",
-        "Network",
+        "Expert: network",
         "Source of the weights of VGG-19.",
         "codebook, torchvision or the path of a .pth or .safetensors file",
         commands=EVERY_COMMAND,
     )
-    pooling: Pooling = option("max", "Network", "Pooling that halves the size of a layer.", commands=_MEASURED)
+    pooling: Pooling = option("max", "Expert: network", "Pooling that halves the size of a layer.", commands=_MEASURED)
     pooling_rescale: bool = option(
         True,
-        "Network",
+        "Expert: network",
         "Scale average and L2 pooling so that activations are as large as with max pooling.",
         commands=_MEASURED,
     )
     padding: Padding = option(
         "replicate",
-        "Network",
+        "Expert: network",
         "Values beyond the border of a convolution; replicate-first has zeros in all layers but the first.",
         commands=_MEASURED,
     )
     normalize: bool = option(
         False,
-        "Network",
+        "Expert: network",
         "Rescale the filters so that every channel has a mean activation of 1, as in the paper.",
         commands=_MEASURED,
     )
 
-    optimizer: OptimizerName = option("lbfgs", "Optimization", "Algorithm that changes the pixels.")
+    optimizer: OptimizerName = option("lbfgs", "Expert: optimization", "Algorithm that changes the pixels.")
     iterations: int = option(
-        100, "Optimization", "Evaluations of the objective at the first, smallest stage.", ge=0, le=1_000_000
+        100,
+        "Expert: optimization",
+        "Evaluations of the objective at the first, smallest stage; later stages get fewer (stage_ratio).",
+        ge=0,
+        le=1_000_000,
     )
     first_size: int = option(
         256,
-        "Optimization",
+        "Expert: optimization",
         "Long side of the first stage, in pixels; each later stage is about twice as large. 0 means one stage.",
         ge=0,
     )
     stage_ratio: float = option(
-        0.6, "Optimization", "Evaluations of a stage divided by those of the stage before.", gt=0, le=100
+        0.6, "Expert: optimization", "Evaluations of a stage divided by those of the stage before.", gt=0, le=100
     )
     tolerance: float = option(
         0.002,
-        "Optimization",
+        "Expert: optimization",
         f"A stage ends when {PLATEAU_WINDOW} evaluations lower the loss by less than this fraction.",
         ge=0,
         le=1,
     )
-    history: int = option(50, "Optimization", "Number of curvature pairs that L-BFGS stores.", ge=1, le=10_000)
+    history: int = option(50, "Expert: optimization", "Number of curvature pairs that L-BFGS stores.", ge=1, le=10_000)
     learning_rate: float = option(
         1.0,
-        "Optimization",
+        "Expert: optimization",
         "For Adam, gray levels per step; for L-BFGS, a factor on the length of its steps.",
         gt=0,
         le=255,
     )
     preconditioner: float = option(
         0.5,
-        "Optimization",
+        "Expert: optimization",
         "Power p of the filter 1 / f^p, f the spatial frequency, that is applied to steps; 0 means no filter.",
         ge=0,
         le=2,
-    )
-
-    profile: Profile = option(
-        "content", "File", "Color profile in which the picture is painted and saved: the content's, or sRGB."
-    )
-    bits: Annotated[Bits, BeforeValidator(str)] = option(
-        "auto",
-        "File",
-        "Bits per channel in the file; auto is 16 if the content has 16 bits and the file is PNG or TIFF, else 8.",
-    )
-    dpi: float = option(0.0, "File", "Pixels per inch on paper; 0 means those of the content.", ge=0, le=4800)
-    keep_position: bool = option(
-        False,
-        "File",
-        "Save the position where the photograph was taken, in addition to its date, camera, author and description.",
     )
 
     @property

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from impasto.errors import CheckpointError, ImpastoError, WriteError
+from impasto.errors import ImpastoError, OtherRunError, WriteError
+from impasto.files import beside
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
@@ -21,7 +22,7 @@ from impasto.transfer.identity import Identity, differences
 from impasto.transfer.progress import Progress
 from impasto.transfer.run_state import RunState
 
-__all__ = ["Checkpoint", "CheckpointWriter", "read_note"]
+__all__ = ["Checkpoint", "CheckpointWriter", "read_note", "set_aside"]
 
 
 class Checkpoint(NamedTuple):
@@ -62,14 +63,14 @@ class Checkpoint(NamedTuple):
         """Refuse to go on with another run.
 
         Raises:
-            CheckpointError: something differs; the message names each difference with its kind and both values.
+            OtherRunError: something differs; the message names each difference with its kind and both values.
 
         """
         found = differences(self.identity, identity)
         if found:
-            raise CheckpointError(
+            raise OtherRunError(
                 f"{self.path} is the checkpoint of another run: {'; '.join(found)}; start as that run was started to "
-                "go on with it, or name another checkpoint to begin anew."
+                "continue it, or name another checkpoint to start a new run."
             )
 
     def plan(self) -> Plan:
@@ -128,16 +129,15 @@ class CheckpointWriter:
         identity: What has to be equal for a run to go on from it.
         every: Seconds from one checkpoint to the next, at least; 0: it saves only when it is told to.
         group: The processes that paint together.
-        note: A text of the caller's that each checkpoint carries.
 
     """
 
-    def __init__(self, path: Path, identity: Identity, every: float, group: Group, note: str | None = None) -> None:
+    def __init__(self, path: Path, identity: Identity, every: float, group: Group) -> None:
         self.path = path
-        self._identity = identity
+        self.identity = identity
+        """What has to be equal for a run to continue from the checkpoints; a change of the run changes it."""
         self._every = every
         self._group = group
-        self._note = note
         self._cost = 0.0
         self._last = time.perf_counter()
 
@@ -146,12 +146,13 @@ class CheckpointWriter:
         since = time.perf_counter() - self._last
         return self._group.any(wanted=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
 
-    def save(self, state: RunState, plan: Plan) -> None:
+    def save(self, state: RunState, plan: Plan, note: Mapping[str, Any]) -> None:
         """Write where a run stands.
 
         Args:
             state: Where it stands.
             plan: Its plan.
+            note: The caller's values that the checkpoint carries, as JSON has them.
 
         Raises:
             ImpastoError: a file could not be written; the checkpoint before is still there.
@@ -160,11 +161,11 @@ class CheckpointWriter:
         began = time.perf_counter()
         tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
         record = {
-            "identity": self._identity,
+            "identity": self.identity,
             "plan": plan,
             "position": {name: getattr(state, name) for name in _Position._fields},
             "history": [progress.as_dict() for progress in state.history],
-            "note": self._note,
+            "note": note,
         }
         rank, count = self._group.rank, len(state.history)
         self._together(rank > 0, _part(self.path, rank, count), tensors, record)
@@ -200,8 +201,27 @@ class CheckpointWriter:
                     each.unlink(missing_ok=True)
 
 
-def read_note(path: str | Path) -> str | None:
-    """Return the caller's text that a checkpoint carries, or None, without reading its tensors.
+def set_aside(path: Path, group: Group) -> Path:
+    """Rename a checkpoint, with the parts of all processes, so that a new run may save its own under the name.
+
+    Args:
+        path: The first process's file.
+        group: The processes that paint together; each calls this function.
+
+    Returns:
+        The new path, which ends in `.old`; a checkpoint that was set aside before is replaced.
+
+    """
+    aside = beside(path, ".old")
+    pattern = glob.escape(path.name) if group.rank == 0 else f"{glob.escape(path.name)}.{group.rank}-*"
+    for each in path.parent.glob(pattern):
+        each.replace(each.with_name(each.name.replace(path.name, aside.name, 1)))
+    group.any(wanted=False)  # no process looks for the file before it has its new name
+    return aside
+
+
+def read_note(path: str | Path) -> Mapping[str, Any] | None:
+    """Return the caller's values that a checkpoint carries, or None, without reading its tensors.
 
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.

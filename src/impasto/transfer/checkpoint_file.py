@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
-from impasto.errors import CheckpointError
+from impasto.errors import CheckpointError, OtherRunError
 from impasto.files import reason, whole
 from impasto.transfer.identity import contents
 
@@ -118,7 +118,7 @@ def read_record(path: Path) -> dict[str, Any]:
         raise damaged(path) from None
 
 
-def damaged(path: Path, what: str = "it is not as it was written") -> CheckpointError:
+def damaged(path: Path, what: str = "it is not as it was written") -> OtherRunError:
     """Return the error of a checkpoint of impasto's in which something is wrong.
 
     Args:
@@ -126,7 +126,7 @@ def damaged(path: Path, what: str = "it is not as it was written") -> Checkpoint
         what: What is wrong, in a clause.
 
     """
-    return CheckpointError(f"the checkpoint {path} is damaged: {what}; delete it or name another to begin anew.")
+    return OtherRunError(f"the checkpoint {path} is damaged: {what}; delete it, or name another to start a new run.")
 
 
 def _places(tensors: Sequence[tuple[str, Tensor]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -172,16 +172,16 @@ def _about(path: Path) -> "_Metadata":
     return about
 
 
-def _of_another_version(path: Path, version: str) -> CheckpointError:
+def _of_another_version(path: Path, version: str) -> OtherRunError:
     """Say which impasto saved a checkpoint that this one does not read."""
     if version != "1":
-        return CheckpointError(
-            f"{path} is a checkpoint of a newer impasto, in version {version} of the format; go on with that one, or "
-            "name another checkpoint to begin anew."
+        return OtherRunError(
+            f"{path} is a checkpoint of a newer impasto, in version {version} of the format; continue with that one, "
+            "or name another checkpoint to start a new run."
         )
-    return CheckpointError(
-        f"{path} is a checkpoint of impasto 0.1.0, from which this version cannot go on; finish that run with "
-        "pip install impasto==0.1.0, or name another checkpoint to begin anew."
+    return OtherRunError(
+        f"{path} is a checkpoint of impasto 0.1.0, from which this version cannot continue; finish that run with "
+        "pip install impasto==0.1.0, or name another checkpoint to start a new run."
     )
 
 

@@ -1,8 +1,10 @@
 """What a run says of itself: plain numbers after each evaluation, and the picture at its end."""
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any, Literal
 
 from impasto.images import Picture
@@ -31,8 +33,10 @@ class Progress:
     """The value of each term of the objective, by the name that its losses have."""
     seconds: float
     """Seconds since the run began."""
-    seconds_left: float
-    """Seconds to the end of the run, estimated from the pixels evaluated so far."""
+    fraction: float
+    """The part of the run's work that is done, from 0 to 1; work that an early end of a stage saves counts as done."""
+    seconds_left: float | None
+    """Seconds to the end of the run, estimated from the latest evaluations; None before the first ones are timed."""
     remark: str = ""
     """What went wrong since the report before, and what was done about it, in a sentence."""
 
@@ -58,33 +62,56 @@ class Result:
         return self.picture.png()
 
 
+TIMED_EVALUATIONS = 8
+"""The number of latest evaluations whose times estimate the time that is left."""
+
+UNTIMED_EVALUATIONS = 2
+"""The number of evaluations at the start of a stage that are not timed: they also compile, measure and allocate."""
+
+
 class Clock:
-    """Time since the run began, and what is left of it by the work still to do."""
+    """The time since a run started, and the work and the time that are left."""
 
     def __init__(self, plan: Plan, history: Sequence[Progress] = ()) -> None:
         self._stages = plan.stages
-        self._last = history[-1].seconds if history else 0.0
-        self._began = time.perf_counter() - self._last
-        self._done = sum(self._stages[progress.stage - 1].work for progress in history)
+        self._last = self._counted = history[-1].seconds if history else 0.0
+        self._started = time.perf_counter() - self._last
+        self._paces: deque[float] = deque(maxlen=TIMED_EVALUATIONS)
+        """Seconds per unit of work in the latest evaluations."""
+        self._untimed = UNTIMED_EVALUATIONS
+        self._stage = history[-1].stage - 1 if history else 0
 
     def tick(self, evaluations: int) -> list[float]:
-        """Return the seconds from the run's beginning to each of the evaluations since the last call, evenly spaced."""
-        before, self._last = self._last, time.perf_counter() - self._began
+        """Return the seconds from the run's start to each of the evaluations since the last call, evenly spaced."""
+        before, self._last = self._last, time.perf_counter() - self._started
         return [before + (self._last - before) * (place + 1) / evaluations for place in range(evaluations)]
 
-    def left(self, number: int, evaluation: int, seconds: float) -> float:
-        """Count one more evaluation, and return the seconds that are left.
+    def left(self, number: int, evaluation: int, seconds: float) -> tuple[float, float | None]:
+        """Count one more evaluation; return the fraction of the work that is done and the seconds that are left.
 
         Args:
             number: The stage of the evaluation, from 0.
             evaluation: Its number in the stage, from 1.
-            seconds: When it ended, in seconds from the beginning of the run.
+            seconds: When it ended, in seconds from the start of the run.
 
         Returns:
-            Seconds to the end of the run, if every evaluation takes as long for a pixel as those so far.
+            The fraction, from 0 to 1, and the seconds, at the median pace of the latest evaluations; None before any
+            are timed.
 
         """
-        self._done += self._stages[number].work
+        self._time(number, seconds)
+        total = sum(stage.work * stage.evaluations for stage in self._stages)
         left = sum(stage.work * stage.evaluations for stage in self._stages[number:])
         left -= evaluation * self._stages[number].work
-        return seconds * left / self._done
+        fraction = 1 - left / total if total else 1.0
+        return fraction, median(self._paces) * left if self._paces else None
+
+    def _time(self, number: int, seconds: float) -> None:
+        """Store the pace of an evaluation, unless it is among the first of its stage."""
+        taken, self._counted = seconds - self._counted, seconds
+        if number != self._stage:
+            self._stage, self._untimed = number, UNTIMED_EVALUATIONS
+        if self._untimed > 0:
+            self._untimed -= 1
+        else:
+            self._paces.append(taken / self._stages[number].work)

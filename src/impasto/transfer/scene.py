@@ -20,7 +20,7 @@ from impasto.settings import Settings
 from impasto.transfer import coloring
 from impasto.transfer.coloring import Palette, palettes
 from impasto.transfer.identity import digest
-from impasto.transfer.styles import Style, regions
+from impasto.transfer.styles import Style, listed, regions
 
 __all__ = ["Inputs", "Scene"]
 
@@ -43,6 +43,29 @@ class Inputs(NamedTuple):
     def extra_layers(self) -> set[str]:
         """The network's layers that these losses look at."""
         return {loss.layer for loss in self.losses} - {IMAGE}
+
+    def replaced(self, *, content: object, styles: object, keep: object, focus: object) -> "Inputs":
+        """Return the inputs with others in place of those that are given.
+
+        Args:
+            content: The photograph, or None for the same.
+            styles: The style images, or None for the same.
+            keep: The mask of what stays as the content is, None for the same, or False for none.
+            focus: The mask of where the content counts more, None for the same, or False for none.
+
+        Returns:
+            The inputs.
+
+        Raises:
+            InputError: a picture or mask cannot be read.
+
+        """
+        return self._replace(
+            content=self.content if content is None else Picture.of(content),
+            styles=self.styles if styles is None else listed(styles),
+            keep=_replaced(self.keep, keep, "keep"),
+            focus=_replaced(self.focus, focus, "focus"),
+        )
 
     def identity(self) -> dict[str, str | float | None]:
         """Return the weights, scales and hashes by which a checkpoint knows what was painted, by name."""
@@ -204,6 +227,11 @@ class Scene:
     def to_device(self, tensor: Tensor) -> Tensor:
         """Bring a tensor to the device, in the precision of images and contiguous in memory."""
         return tensor.to(self.machine.device, self.machine.sums).contiguous()
+
+
+def _replaced(mask: Mask | None, given: object, name: str) -> Mask | None:
+    """Return the mask that is given, the same mask for None, or none for False."""
+    return mask if given is None else None if given is False else Mask.of(given, name=name)
 
 
 def _digest(picture: Picture) -> str:

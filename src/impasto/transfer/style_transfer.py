@@ -10,10 +10,11 @@ No thread stands behind a run: to break is to pause, to drop it is to cancel. `s
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import torch
 
@@ -36,15 +37,16 @@ from impasto.transfer.identity import Identity
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
 from impasto.transfer.scene import Inputs
-from impasto.transfer.styles import Style
+from impasto.transfer.setup import Setup
+from impasto.transfer.styles import listed
 
 __all__ = ["StyleTransfer", "stylize"]
 
 RESUMED_OPTIONS = {"dtype": "auto", "winograd": "auto", "threads": 0}
 """Options of `Runtime`, with the value that leaves the choice to the machine: a resumed run takes the checkpoint's."""
 
-_FILE_CONTENTS: tuple[type, ...] = (str, bytes, bytearray, memoryview)
-"""Sequences that stand for one picture."""
+_NETWORK_OPTIONS = ("weights", "pooling", "pooling_rescale", "padding")
+"""The options on which the network depends."""
 
 
 class StyleTransfer:
@@ -122,7 +124,7 @@ class StyleTransfer:
         keep: object = None,
         focus: object = None,
         checkpoint: str | Path | None = None,
-        note: str | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
@@ -139,14 +141,16 @@ class StyleTransfer:
             checkpoint: A file in which the run saves what it takes to go on, now and then as the runtime says, and by
                 `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
                 same precision, algorithm and threads, so that it ends in the same picture.
-            note: A text of the caller's that each checkpoint carries; `checkpoint.read_note` returns it.
+            note: The caller's values, as JSON has them, for the metadata of the picture and for each checkpoint;
+                `checkpoint.read_note` returns them.
 
         Returns:
             The run, to iterate over.
 
         Raises:
             PictureError: a picture is too small, or too thin for the size asked for.
-            CheckpointError: the checkpoint is damaged, of another run, or no checkpoint.
+            OtherRunError: the checkpoint is damaged, of another version or of another run.
+            CheckpointError: the file is no checkpoint.
             InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it;
                 styles of one region have different colors; an extra loss cannot be summed over the tiles of the plan;
                 or a checkpoint cannot be written there.
@@ -165,39 +169,51 @@ class StyleTransfer:
         """Return what a run is given, read from whatever holds it."""
         return Inputs(
             Picture.of(content),
-            _listed(styles),
+            listed(styles),
             None if initial is None else Picture.of(initial),
             None if keep is None else Mask.of(keep, name="keep"),
             None if focus is None else Mask.of(focus, name="focus"),
             self.extra_losses,
         )
 
-    def _start(self, inputs: Inputs, path: Path | None, note: str | None) -> Run:
+    def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None) -> Run:
         """Begin a run, or go on with the one of a checkpoint."""
         saved, writer = None, None
         if path is not None and files.exists(path):
             saved = Checkpoint.read(path, self.machine.group)
-            plan, machine = saved.plan(), self._machine_of(saved)
+            setup = self._setup(inputs, saved.plan(), self._machine_of(saved))
         else:
-            plan, machine = self._fitted(inputs)
-        for stage in plan.stages:
-            refuse_parts(inputs.losses, stage.layout.tiling)
+            setup = self._setup(inputs, *self._fitted(inputs))
         if path is not None:
-            identity = self._identity(inputs, machine)
+            identity = setup.identify()
             if saved is not None:
                 saved.check(identity)
-            writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, machine.group, note)
-        with machine.computing():
-            return Run(
-                inputs,
-                settings=self.settings,
-                plan=plan,
-                network=self._network_on(machine),
-                machine=machine,
-                replan=lambda room: self._plan(inputs, machine, room),
-                writer=writer,
-                checkpoint=saved,
-            )
+            writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, setup.machine.group)
+        with setup.machine.computing():
+            return Run(setup, prepare=self._prepared, writer=writer, checkpoint=saved, note=note)
+
+    def _prepared(self, inputs: Inputs, settings: Settings) -> Setup:
+        """Return the setup of other pictures and settings; networks that fit are shared."""
+        weights = self.weights if settings.weights == self.settings.weights else None
+        other = StyleTransfer(settings, self.runtime, weights=weights, extra_losses=self.extra_losses)
+        if _network_options(settings) == _network_options(self.settings):
+            other._networks, other._lock = self._networks, self._lock
+        other._check(inputs)
+        with other.machine.computing():
+            return other._setup(inputs, *other._fitted(inputs))
+
+    def _setup(self, inputs: Inputs, plan: Plan, machine: Machine) -> Setup:
+        for stage in plan.stages:
+            refuse_parts(inputs.losses, stage.layout.tiling)
+        return Setup(
+            inputs,
+            self.settings,
+            plan,
+            self._network_on(machine),
+            machine,
+            replan=partial(self._plan, inputs, machine),
+            identify=lambda: self._identity(inputs, machine),
+        )
 
     def _check(self, inputs: Inputs) -> None:
         """Refuse styles that the settings cannot do with."""
@@ -297,19 +313,12 @@ def stylize(
 
     """
     chosen = (settings or Settings()).replace(**changes)
-    photograph, paintings = Picture.of(content), _listed(styles)
+    photograph, paintings = Picture.of(content), listed(styles)
     run = StyleTransfer(chosen, runtime).start(photograph, paintings)
     for _ in run:
         pass
     return run.result()
 
 
-def _listed(styles: object) -> list[Style]:
-    """Return one style or several as a list; a picture may stand for its style."""
-    if isinstance(styles, Sequence) and not isinstance(styles, _FILE_CONTENTS):
-        return [_style(style) for style in cast("Sequence[object]", styles)]
-    return [_style(cast("object", styles))]
-
-
-def _style(style: object) -> Style:
-    return style if isinstance(style, Style) else Style(Picture.of(style))
+def _network_options(settings: Settings) -> list[object]:
+    return [getattr(settings, name) for name in _NETWORK_OPTIONS]

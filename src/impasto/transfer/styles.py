@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import cast, get_args
 
 import torch
 from torch import Tensor
@@ -15,10 +15,13 @@ from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Size
 from impasto.settings.choices import Color, ColorMatch, one_of
 
-__all__ = ["Style", "ToDevice", "claimed", "regions"]
+__all__ = ["Style", "ToDevice", "claimed", "listed", "regions"]
 
 MIN_REGION_PIXELS = 256
 """Pixels that a region needs at every stage: a unit of conv5_1 stands on 16 × 16."""
+
+_FILE_CONTENTS: tuple[type, ...] = (str, bytes, bytearray, memoryview)
+"""Sequences that stand for one picture."""
 
 ToDevice = Callable[[Tensor], Tensor]
 """Bring a tensor to the device and precision of a run."""
@@ -61,6 +64,17 @@ class Style:
         for name, accepted in (("color", get_args(Color)), ("color_match", get_args(ColorMatch))):
             if getattr(self, name) not in {None, *accepted}:
                 raise InputError(f"a style's {name} cannot be {getattr(self, name)}; it takes {one_of(accepted)}.")
+
+
+def listed(styles: object) -> list[Style]:
+    """Return one style or several as a list; a picture may stand for its style."""
+    if isinstance(styles, Sequence) and not isinstance(styles, _FILE_CONTENTS):
+        return [_style(style) for style in cast("Sequence[object]", styles)]
+    return [_style(cast("object", styles))]
+
+
+def _style(style: object) -> Style:
+    return style if isinstance(style, Style) else Style(Picture.of(style))
 
 
 def regions(

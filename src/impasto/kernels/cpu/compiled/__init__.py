@@ -9,7 +9,14 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["has_loops", "has_loops_for"]
+__all__ = ["compile_loops", "has_loops", "has_loops_for"]
+
+
+def compile_loops() -> None:
+    """Compile all loops, so that they are cached on disk; nothing happens on a machine that cannot run them."""
+    if has_loops():
+        for name in ("pooling", "relu", "rows"):
+            importlib.import_module(f"impasto.kernels.cpu.compiled.{name}")
 
 
 def has_loops_for(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) -> bool:

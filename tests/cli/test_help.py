@@ -1,0 +1,56 @@
+"""The help of the command: a short page, and a complete one."""
+
+import re
+
+import pytest
+
+from impasto.settings import Runtime, Settings
+
+OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
+
+
+@pytest.fixture
+def help_of(command, monkeypatch):
+    """Return the lines that a command prints, in a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words):
+        code, out, err = command(*words)
+        assert (code, err) == (0, "")
+        return out.splitlines()
+
+    return run
+
+
+def test_the_short_page_fits_on_a_screen_with_ten_options_and_three_examples(help_of):
+    lines = help_of("paint", "--help")
+    assert len(lines) <= 60
+    assert len([line for line in lines if re.match(r"  --", line)]) in range(9, 13)
+    assert len([line for line in lines if line.startswith("    impasto ")]) == 3
+    assert any("--help-all" in line for line in lines)
+
+
+@pytest.mark.parametrize("page", ["--help", "--help-all"])
+@pytest.mark.parametrize("name", [(), ("paint",), ("texture",), ("sweep",), ("measure",), ("repaint",), ("demo",)])
+def test_values_have_the_kind_of_a_person_and_lines_fit_the_terminal(help_of, name, page):
+    lines = help_of(*name, page)
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= 80
+    assert not re.search(r"\b(STR|INT|ARGS|PATH)\b", text)
+    assert "object at" not in text
+
+
+def test_the_complete_page_has_every_option_with_its_help_and_expert_options_last(help_of):
+    lines = help_of("paint", "--help-all")
+    text = " ".join(" ".join(lines).split())
+    for option in OPTIONS:
+        assert f"--{option.name.replace('_', '-')}" in text
+        assert option.help[:40] in text
+    headings = [line for line in lines if re.match(r"\w", line)][2:]
+    experts = [heading.startswith("Expert") for heading in headings[:-2]]
+    assert experts == sorted(experts)
+    assert any(experts)
+
+
+def test_without_words_the_command_says_how_it_is_used(help_of):
+    assert help_of()[0] == "Usage: impasto PHOTO PAINTING [OPTIONS]"
