@@ -240,19 +240,7 @@ Job.model_rebuild()
 CHANGEABLE = ("content", "styles", "keep", "focus", "print_size", "fill", "settings")
 """The fields of a job that a change may replace."""
 
-_NOTED = {
-    "settings",
-    "content",
-    "styles",
-    "initial",
-    "keep",
-    "focus",
-    "shape",
-    "print_size",
-    "fill",
-    "losses",
-    "changes",
-}
+_NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
 """The fields of a job that metadata repeat; the settings have their own place there."""
 
 

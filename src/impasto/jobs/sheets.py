@@ -127,7 +127,8 @@ def _job(job: Job, panel: Panel) -> Job:
 
 
 def _plan(job: Job, load: Callable[[str], Weights]) -> Plan:
-    inputs, settings = sources.open_job(job)
+    opened = sources.open_job(job)
+    inputs, settings = opened.inputs, opened.settings
     transfer = StyleTransfer(settings, job.runtime, weights=load(settings.weights))
     return transfer.plan(inputs.content, inputs.styles, keep=inputs.keep, focus=inputs.focus)
 
