@@ -87,9 +87,8 @@ def sweep(
     output = output or free_name(content, "sweep")
     files.check_output(output, overwrite=overwrite, inputs=job.inputs)
     from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch loads after the cheap checks)
-    from impasto.jobs.sources import in_memory, open_job  # noqa: PLC0415
+    from impasto.jobs.sources import open_job  # noqa: PLC0415
 
-    job = in_memory(job)
     for sentence in () if quiet else open_job(job).remarks:
         display.remark(sentence)
     paint(job, [Sheet(output, several.blocks(combinations), folder)], overwrite=overwrite, quiet=quiet)

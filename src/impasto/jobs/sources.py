@@ -18,7 +18,7 @@ from impasto.settings import Settings
 from impasto.transfer.scene import Inputs
 from impasto.transfer.styles import Style
 
-__all__ = ["Opened", "in_memory", "open_job", "open_picture"]
+__all__ = ["Opened", "open_job", "open_picture"]
 
 
 class Opened(NamedTuple):
@@ -94,28 +94,6 @@ def _cropped(inputs: Inputs, ratio: float) -> Inputs:
     styles = [replace(style, region=crop(style.region)) for style in inputs.styles]
     names = ("content", "initial", "keep", "focus")
     return inputs._replace(styles=styles, **{name: crop(getattr(inputs, name)) for name in names})
-
-
-def in_memory(job: Job) -> Job:
-    """Return a job whose pictures are in memory, so that several sessions open no file twice; masks remain paths.
-
-    Args:
-        job: The job, which has a content.
-
-    Returns:
-        The job with its pictures opened.
-
-    Raises:
-        PictureError: a picture cannot be read.
-
-    """
-
-    def opened(source: Any) -> Picture:
-        return open_picture(source, allow_large=job.allow_large)
-
-    styles = tuple(style.replace(picture=opened(style.picture)) for style in job.styles)
-    initial = None if job.initial is None else opened(job.initial)
-    return job.replace(content=opened(job.content), styles=styles, initial=initial)
 
 
 def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> Picture:
