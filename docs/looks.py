@@ -24,11 +24,11 @@ SIZE = "256"
 
 SWEEPS = {
     "content-weight": ["--content-weight", "1,20,100,500"],
-    "stroke-size": ["--style-scale", "0.5,1,2"],
-    "colors": ["--color", "style,content-luminance,content-match"],
+    "stroke-size": ["--style-scale", "0.5,1,2", "--preset", "portrait"],
+    "colors": ["--color", "style,content-luminance,content-match", "--preset", "portrait"],
     "focus": ["--focus", "face.png", "--focus-weight", "1,5,20"],
     "evaluations": ["--iterations", "20,50,100,300", "--tolerance", "0"],
-    "sizes": ["--size", "128,256,384"],
+    "sizes": ["--size", "128,256,384", "--preset", "portrait"],
 }
 """The strips of one option, by name."""
 
@@ -49,7 +49,8 @@ def strip(folder: Path, ways: Sequence[tuple[str, Sequence[str]]]) -> Picture:
     """Paint pictures with the words of the command under their labels, the painting's file among the words."""
     painted: list[Picture] = []
     for number, (_, words) in enumerate(ways):
-        impasto(folder, "paint", "photo.png", *words, "-o", f"strip-{number}.png", "--overwrite", "--size", SIZE)
+        files = ["photo.png", *words, "-o", f"strip-{number}.png"]
+        impasto(folder, "paint", *files, "--overwrite", "--size", SIZE)
         painted.append(Picture.open(folder / f"strip-{number}.png"))
     return draw([Block([painted], [label for label, _ in ways])])
 
@@ -69,8 +70,8 @@ def colors_by_region(folder: Path) -> Picture:
     return strip(
         folder,
         [
-            ("the person in her own colors", [f"{own},color=content-luminance", other]),
-            ("all but the person in its own colors", [own, f"{other},color=content-luminance"]),
+            ("the person in her own colors", [f"{own},color=content-luminance", other, "--preset", "portrait"]),
+            ("all but the person", [own, f"{other},color=content-luminance", "--preset", "portrait"]),
         ],
     )
 

@@ -278,7 +278,7 @@ def test_the_help_comes_without_torch(name):
 
 
 def examples():
-    for page in ("sweep.md", "figures.md"):
+    for page in ("sweep.md", "figures.md", "options-in-pictures.md"):
         for block in re.findall(r"```bash\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
                 if words := shlex.split(line, comments=True):
