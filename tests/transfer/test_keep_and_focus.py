@@ -105,3 +105,16 @@ def test_a_focus_of_another_shape_is_refused_by_name(transfer, picture):
     run = transfer().start(picture(), picture(seed=1), focus=torch.ones(10, 40))
     with pytest.raises(Exception, match="^focus is 40 × 10 pixels, which is not the shape of the picture"):
         next(run)
+
+
+def test_a_focus_is_changed_in_the_middle_of_a_run_and_stays_if_nothing_is_said_of_it(transfer, picture):
+    photograph, focus = picture(160, 160), Mask(ellipse(160, 160))
+    run = transfer(size=128, iterations=3, focus_weight=100).start(photograph, picture(seed=1), focus=focus)
+    finish(run)
+    run.change(iterations=2)
+    assert run._scene.inputs.focus is focus
+    run.change(focus=False)
+    assert run._scene.inputs.focus is None
+    run.change(focus=ellipse(80, 80))
+    assert finish(run).width == 128
+    assert run._scene.inputs.focus.weights.shape == (80, 80)

@@ -55,7 +55,7 @@ class Settings(Options):
     content_weight: float = option(
         5.0,
         "Basics",
-        "How much the photograph counts: 20 shows more of its forms, 1 lets the painting take over.",
+        "How much the photograph counts: 100 shows its forms clearly, 1 lets the painting take over.",
         ge=0,
         commands=_MEASURED,
     )
