@@ -37,8 +37,7 @@ from impasto.recipes import demo
 
 SIZE = 128  # the width of the pictures, in pixels
 EVALUATIONS = 40  # how often a picture is evaluated while it is painted
-torch.manual_seed(0);
-
+torch.manual_seed(0)
 # %% [markdown]
 # The next cell only draws. Skip it.
 
@@ -46,20 +45,15 @@ torch.manual_seed(0);
 plt.rcParams.update({"figure.dpi": 80, "font.size": 11, "axes.spines.top": False, "axes.spines.right": False})
 
 
-def row(pictures, titles, columns=None, height=2.4):
+def row(pictures, titles, height=2.4):
     """Draw pictures, (3, H, W) or (H, W), side by side."""
-    columns = columns or len(pictures)
-    rows = -(-len(pictures) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.1 * columns, height * rows), squeeze=False, layout="constrained")
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, picture, title in zip(axes.flat, pictures, titles):
-        picture = getattr(picture, "pixels", picture).detach()
-        if picture.ndim == 3:
-            axis.imshow(picture.clamp(0, 1).permute(1, 2, 0))
-        else:
-            axis.imshow(picture, cmap="magma")
+    size = (2.1 * len(pictures), height)
+    axes = plt.figure(figsize=size, layout="constrained").subplots(1, len(pictures), squeeze=False)[0]
+    for axis, picture, title in zip(axes, pictures, titles):
+        pixels = getattr(picture, "pixels", picture).detach()
+        axis.imshow(pixels.clamp(0, 1).permute(1, 2, 0) if pixels.ndim == 3 else pixels, cmap="magma")
         axis.set_title(title, fontsize=10)
+        axis.axis("off")
     plt.show()
 
 
@@ -98,6 +92,7 @@ def mosaic(width, height, tiles=260, seed=1):
 #
 # To torch a picture is a tensor (3, H, W): red, green and blue, each a number from 0 to 1.
 
+
 # %% tags=["by-hand"]
 def load(path, width):
     image = Image.open(path).convert("RGB")
@@ -110,7 +105,7 @@ photo = load(demo.photograph(), SIZE)
 # %%
 painting = demo.painting(round(1.25 * SIZE))
 assert photo.shape[0] == painting.shape[0] == 3
-assert 0 <= photo.min() and photo.max() <= 1
+assert photo.min() >= 0 and photo.max() <= 1
 row([photo, painting], ["photograph: the content", "painting: the style"], height=2.6)
 
 # %% [markdown]
@@ -137,7 +132,8 @@ def vgg(image, layers):
         if name in layers:
             found[name] = signal[0]  # (C, H, W)
         if len(found) == len(layers):
-            return found
+            break
+    return found
 
 
 # %%
@@ -167,6 +163,7 @@ assert blocks["conv3_1"].shape[1] == photo.shape[1] // 4  # two poolings
 # Two pictures have the same **content** when their features at `conv4_2` are alike. The **content loss** is the mean squared
 # difference.
 
+
 # %% tags=["by-hand"]
 def content_loss(features, target):
     return (features - target).square().mean()
@@ -175,7 +172,9 @@ def content_loss(features, target):
 # %%
 content = vgg(photo, ["conv4_2"])["conv4_2"]
 darker, mirrored = 0.9 * photo, photo.flip(2)
-of_darker, of_mirrored = (content_loss(vgg(each, ["conv4_2"])["conv4_2"], content).item() for each in (darker, mirrored))
+of_darker, of_mirrored = (
+    content_loss(vgg(each, ["conv4_2"])["conv4_2"], content).item() for each in (darker, mirrored)
+)
 print(f"darker by a tenth: {of_darker:.0f}, mirrored: {of_mirrored:.0f}")
 assert content_loss(content, content) == 0
 assert of_darker < of_mirrored / 4  # content is where things are, not how bright they are
@@ -199,7 +198,14 @@ figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=[1, 3.2, 1.8],
 matrix(axes[0], maps[3], "map 4, 4 × 4", boxes=[(0, 0, 1, 4)])
 matrix(axes[1], rows, "F, 8 × 16: a map a row", boxes=[(3, 0, 1, 16), (1, 0, 1, 16), (3, 0, 1, 4)])
 matrix(axes[2], products, "F Fᵀ, 8 × 8", boxes=[(3, 1, 1, 1)])
-axes[2].annotate("(4, 2): map 4 · map 2", (1, 3), (3.4, 8.4), color="crimson", arrowprops={"arrowstyle": "->", "color": "crimson"}, annotation_clip=False)
+axes[2].annotate(
+    "(4, 2): map 4 · map 2",
+    (1, 3),
+    (3.4, 8.4),
+    color="crimson",
+    arrowprops={"arrowstyle": "->", "color": "crimson"},
+    annotation_clip=False,
+)
 plt.show()
 
 assert rows[3, :4].equal(maps[3, 0])  # the first row of map 4 is the first 4 numbers of its vector
@@ -228,7 +234,11 @@ def changed(image, other, layer):
 
 
 assert torch.allclose(gram(scattered), gram(painting), rtol=1e-4)  # the colors alone: nothing has changed
-row([painting, scattered], ["painting", f"pixels shuffled: conv1_1\nchanges by {changed(painting, scattered, 'conv1_1'):.0%}"], height=2.7)
+row(
+    [painting, scattered],
+    ["painting", f"pixels shuffled: conv1_1\nchanges by {changed(painting, scattered, 'conv1_1'):.0%}"],
+    height=2.7,
+)
 assert changed(painting, scattered, "conv1_1") > 0.1  # a filter sees a pixel's neighbors
 
 # %% [markdown]
@@ -290,6 +300,7 @@ with torch.no_grad():
 # ### Painting
 # An **optimizer** turns gradients into steps. Adam takes steps of a fixed size; L-BFGS learns the curvature of the loss and
 # chooses its own. Both call a function that evaluates loss and gradient. We start from a copy of the photograph.
+
 
 # %% tags=["by-hand"]
 def paint(target, optimizer, evaluations):
@@ -371,12 +382,15 @@ assert difference < 1e-5
 # run; the next `for` over the run goes on.
 
 # %%
-result = stylize(photo, painting, size=round(SIZE * photo.shape[1] / photo.shape[2]), iterations=2 * EVALUATIONS, progress=True)
+result = stylize(
+    photo, painting, size=round(SIZE * photo.shape[1] / photo.shape[2]), iterations=2 * EVALUATIONS, progress=True
+)
 
 # %%
 print(result)
 print(result.history[-1])
 plot_losses(result)
+
 
 # %%
 def loss_of_file(picture):
@@ -385,7 +399,11 @@ def loss_of_file(picture):
         return sum(losses(picture.clamp(0, 1))).item()
 
 
-row([photo, by_hand, result.picture], ["photograph", f"by hand: {loss_of_file(by_hand):.2g}", f"impasto: {loss_of_file(result.picture.pixels):.2g}"], height=2.7)
+row(
+    [photo, by_hand, result.picture],
+    ["photograph", f"by hand: {loss_of_file(by_hand):.2g}", f"impasto: {loss_of_file(result.picture.pixels):.2g}"],
+    height=2.7,
+)
 assert loss_of_file(result.picture.pixels) < loss_of_file(by_hand)  # though its own padding differs a little
 
 # %% [markdown]
@@ -395,9 +413,11 @@ assert loss_of_file(result.picture.pixels) < loss_of_file(by_hand)  # though its
 LONG_SIDE = round(0.75 * SIZE * photo.shape[1] / photo.shape[2])
 
 
-def painted(content, *styles, settings=Settings(), **options):
+def painted(content, *styles, settings=None, **options):
     """Paint at a small size and return the result."""
-    settings = settings.replace(**{"size": LONG_SIDE, "first_size": 0, "iterations": EVALUATIONS, "tolerance": 0, **options})
+    settings = (settings or Settings()).replace(
+        **{"size": LONG_SIDE, "first_size": 0, "iterations": EVALUATIONS, "tolerance": 0, **options}
+    )
     run = StyleTransfer(settings, weights=network.weights).start(content, list(styles))
     for _ in run:
         pass
@@ -422,12 +442,21 @@ assert [each.shape[1] for each in strongest] == [SIZE // 2**k for k in range(5)]
 # %%
 tiles = mosaic(painting.shape[2], painting.shape[1])
 half = painting.shape[2] // 2
-left, right = ({layer: gram(each) for layer, each in vgg(part, STYLE_LAYERS).items()} for part in (painting[..., :half], painting[..., half:]))
+left, right = (
+    {layer: gram(each) for layer, each in vgg(part, STYLE_LAYERS).items()}
+    for part in (painting[..., :half], painting[..., half:])
+)
 others = {layer: gram(each) for layer, each in vgg(tiles, STYLE_LAYERS).items()}
-apart = {layer: [(other[layer] - left[layer]).norm().item() / left[layer].norm().item() for other in (right, others)] for layer in STYLE_LAYERS}
+apart = {
+    layer: [(other[layer] - left[layer]).norm().item() / left[layer].norm().item() for other in (right, others)]
+    for layer in STYLE_LAYERS
+}
 
 order = styles["conv1_1"].diag().argsort(descending=True)  # the most active maps first
-row([painting, styles["conv1_1"][order][:, order].log1p(), tiles, others["conv1_1"][order][:, order].log1p()], ["painting", "its Gram matrix\nat conv1_1 (log)", "a mosaic", "its Gram matrix\nat conv1_1 (log)"])
+row(
+    [painting, styles["conv1_1"][order][:, order].log1p(), tiles, others["conv1_1"][order][:, order].log1p()],
+    ["painting", "its Gram matrix\nat conv1_1 (log)", "a mosaic", "its Gram matrix\nat conv1_1 (log)"],
+)
 for layer, (halves, two) in apart.items():
     print(f"{layer}: two halves differ by {halves:.0%}, two paintings by {two:.0%}")
     assert halves < two
@@ -441,8 +470,13 @@ for layer, (halves, two) in apart.items():
 from impasto.settings.presets import preset
 
 layers = [f"conv{block}_2" for block in range(1, 6)]
-rebuilt = [painted(Picture(photo), settings=preset("reconstruction"), content_layers=layer, iterations=2 * EVALUATIONS).picture for layer in layers]
-errors = [(each.pixels - Picture(photo).resized(each.width, each.height).pixels).abs().mean().item() for each in rebuilt]
+rebuilt = [
+    painted(Picture(photo), settings=preset("reconstruction"), content_layers=layer, iterations=2 * EVALUATIONS).picture
+    for layer in layers
+]
+errors = [
+    (each.pixels - Picture(photo).resized(each.width, each.height).pixels).abs().mean().item() for each in rebuilt
+]
 row([photo, *rebuilt], ["photograph", *(f"{layer}\nerror {error:.3f}" for layer, error in zip(layers, errors))])
 assert errors[0] < errors[3] < errors[4]  # deep layers retain forms, not pixels
 
@@ -452,7 +486,10 @@ assert errors[0] < errors[3] < errors[4]  # deep layers retain forms, not pixels
 # %%
 blank = Picture(torch.full((3, 3 * SIZE // 4, SIZE), 0.5))
 growing = [STYLE_LAYERS[: count + 1] for count in range(5)]
-textures = [painted(blank, painting, settings=preset("texture"), size=SIZE, style_layers=",".join(each)).picture for each in growing]
+textures = [
+    painted(blank, painting, settings=preset("texture"), size=SIZE, style_layers=",".join(each)).picture
+    for each in growing
+]
 row([painting, *textures], ["painting", "conv1_1", *(f"… {each[-1]}" for each in growing[1:])], height=1.9)
 
 # %% [markdown]
@@ -461,7 +498,11 @@ row([painting, *textures], ["painting", "conv1_1", *(f"… {each[-1]}" for each 
 
 # %%
 starts = {init: painted(photo, painting, init=init) for init in ("blank", "noise", "content")}
-row([each.picture for each in starts.values()], [f"{init}\nloss {each.history[-1].loss:.2g}" for init, each in starts.items()], height=2.7)
+row(
+    [each.picture for each in starts.values()],
+    [f"{init}\nloss {each.history[-1].loss:.2g}" for init, each in starts.items()],
+    height=2.7,
+)
 assert starts["content"].history[-1].loss < min(starts[init].history[-1].loss for init in ("blank", "noise"))
 
 # %% [markdown]
@@ -470,7 +511,12 @@ assert starts["content"].history[-1].loss < min(starts[init].history[-1].loss fo
 # %%
 ratios = [1e-4, 1e-3, 5e-3, 2e-2, 1e-1]
 weighed = [painted(photo, painting, content_weight=1000 * ratio) for ratio in ratios]
-terms = np.array([[each.history[-1].terms["content"] / each.settings.content_weight, each.history[-1].terms["style"]] for each in weighed])
+terms = np.array(
+    [
+        [each.history[-1].terms["content"] / each.settings.content_weight, each.history[-1].terms["style"]]
+        for each in weighed
+    ]
+)
 row([each.picture for each in weighed], [f"α/β = {ratio:g}" for ratio in ratios], height=2.6)
 print(terms)
 assert (np.diff(terms[:, 0]) < 0).all()  # more α, less content loss …
@@ -480,11 +526,15 @@ assert terms[-1, 1] > terms[0, 1]  # … and more style loss
 # The same five on a slider:
 
 # %%
-sources = json.dumps(["data:image/jpeg;base64," + base64.b64encode(each.picture.jpeg(quality=85)).decode() for each in weighed])
+sources = json.dumps(
+    ["data:image/jpeg;base64," + base64.b64encode(each.picture.jpeg(quality=85)).decode() for each in weighed]
+)
 moved = html.escape(f"const all = {sources}; this.nextElementSibling.src = all[this.value]")
-display(HTML(f"""<div>photograph's <i>style</i> ← α/β → photograph's <i>content</i><br>
+display(
+    HTML(f"""<div>photograph's <i>style</i> ← α/β → photograph's <i>content</i><br>
 <input type="range" min="0" max="4" value="2" style="width: 240px" aria-label="α/β" oninput="{moved}">
-<img src="{json.loads(sources)[2]}" alt="the picture at this α/β" width="240" style="display: block"></div>"""))
+<img src="{json.loads(sources)[2]}" alt="the picture at this α/β" width="240" style="display: block"></div>""")
+)
 
 # %% [markdown]
 # ### The size of strokes
@@ -492,7 +542,11 @@ display(HTML(f"""<div>photograph's <i>style</i> ← α/β → photograph's <i>co
 
 # %%
 scales = [0.5, 1, 2]
-row([painted(photo, painting, style_scale=scale, content_weight=2).picture for scale in scales], [f"strokes × {scale:g}" for scale in scales], height=2.7)
+row(
+    [painted(photo, painting, style_scale=scale, content_weight=2).picture for scale in scales],
+    [f"strokes × {scale:g}" for scale in scales],
+    height=2.7,
+)
 
 # %% [markdown]
 # ## 4. Where people get stuck
@@ -500,6 +554,7 @@ row([painted(photo, painting, style_scale=scale, content_weight=2).picture for s
 # ### The order of the channels
 # The original weights were trained on blue, green, red. `load_weights` has turned them around, so we give red, green, blue.
 # OpenCV gives the other order. If you mix the two, the network sees a blue face.
+
 
 # %%
 def apart_at(image, layer="conv4_2"):
@@ -542,7 +597,12 @@ except impasto.InputError as error:
 modules = []
 for block, count in enumerate([2, 2, 4, 4, 4], start=1):
     modules += [f"{kind}{block}_{k}" for k in range(1, count + 1) for kind in ("conv", "relu")] + [f"pool{block}"]
-print({name: modules.index(name) for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "relu4_2", "conv5_1")})
+print(
+    {
+        name: modules.index(name)
+        for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "relu4_2", "conv5_1")
+    }
+)
 assert modules.index("conv4_2") == 21 and modules.index("relu4_2") == 22
 fourth = [name for name in modules if name.startswith("conv")][3]
 assert fourth == "conv2_2"  # "conv_4" of PyTorch's tutorial is the fourth convolution, not the fourth block
@@ -575,6 +635,7 @@ assert undivided[-1] / undivided.sum() < divided[-1] / divided.sum() / 1000
 # ### A file that is worse than the run
 # No optimizer stops at black and white. A file does: it clips. The loss of our picture by hand:
 
+
 # %%
 def loss_of_run(picture):
     """Return the loss of a picture as the optimizer has it."""
@@ -583,7 +644,9 @@ def loss_of_run(picture):
 
 
 outside = ((by_hand < 0) | (by_hand > 1)).float().mean()
-print(f"by hand: {outside:.1%} of the values are outside 0 … 1; run {loss_of_run(by_hand):.3g}, file {loss_of_file(by_hand):.3g}")
+print(
+    f"by hand: {outside:.1%} of the values are outside 0 … 1; run {loss_of_run(by_hand):.3g}, file {loss_of_file(by_hand):.3g}"
+)
 kept_inside = result.picture.pixels
 print(f"impasto: run {loss_of_run(kept_inside):.3g}, file {loss_of_file(kept_inside):.3g}")
 assert loss_of_file(by_hand) > 1.5 * loss_of_run(by_hand)
@@ -632,6 +695,7 @@ assert tried["Adam, 0.02"][-1].sum() < tried["Adam, 0.02"][0].sum() / 1.5
 # PyTorch's tutorial uses torchvision's weights, whose features are smaller, and the first five convolutions for style. One function
 # turns any of these weights into ours:
 
+
 # %%
 def our_weights(program, alpha, beta, content_shape, style_shapes, pixels):
     """Return α, and β for each style layer, of impasto for those of another program.
@@ -642,19 +706,28 @@ def our_weights(program, alpha, beta, content_shape, style_shapes, pixels):
     maps, places = content_shape
     content = {"paper": maps * places / 2, "keras": maps * places}.get(program, 1.0)
     count = len(style_shapes)
-    style = {
-        "paper": lambda c, m: c**2 / 4 / count,
-        "keras": lambda c, m: c**4 * m**2 / (36 * pixels**2) / count,
-        "tensorflow": lambda c, m: c**2 / count,
-    }.get(program, lambda c, m: 1.0)
-    return alpha * content, [beta * style(*shape) for shape in style_shapes]
+    factors = [
+        {
+            "paper": maps**2 / 4 / count,
+            "keras": maps**4 * places**2 / (36 * pixels**2) / count,
+            "tensorflow": maps**2 / count,
+        }.get(program, 1.0)
+        for maps, places in style_shapes
+    ]
+    return alpha * content, [beta * factor for factor in factors]
 
 
 # %% [markdown]
 # Each program's loss, written as in its code, and ours with the converted weights: equal.
 
+
 # %%
-def mean_square(difference):
+from collections import namedtuple
+
+Layer = namedtuple("Layer", "G A C M N n")
+
+
+def mean(difference):
     return difference.square().mean()
 
 
@@ -662,22 +735,22 @@ def total(difference):
     return difference.square().sum()
 
 
-PROGRAMS = {  # content loss of F, P; style loss of G, A, C, M, N, n; α, β
-    "paper": (lambda f, p: total(f - p) / 2, lambda g, a, c, m, n, k: total(g - a) / (4 * c**2 * m**2) / k, 1e-3, 1),
-    "notebook": (lambda f, p: mean_square(f - p), lambda g, a, c, m, n, k: mean_square(g / m - a / m) / c**2, 1, 1e3),
-    "neural-style": (lambda f, p: mean_square(f - p), lambda g, a, c, m, n, k: mean_square(g / (c * m) - a / (c * m)), 5, 100),
-    "pytorch": (lambda f, p: mean_square(f - p), lambda g, a, c, m, n, k: mean_square(g / (c * m) - a / (c * m)), 1, 1e6),
-    "keras": (lambda f, p: total(f - p), lambda g, a, c, m, n, k: total(g - a) / (4 * 3**2 * n**2) / k, 2.5e-8, 1e-6),
-    "tensorflow": (lambda f, p: mean_square(f - p), lambda g, a, c, m, n, k: mean_square(g / m - a / m) / k, 1e4, 1e-2),
+PROGRAMS = {  # content loss of F - P; style loss of a layer; α, β
+    "paper": (lambda d: total(d) / 2, lambda x: total(x.G - x.A) / (4 * x.C**2 * x.M**2) / x.n, 1e-3, 1),
+    "notebook": (mean, lambda x: mean(x.G / x.M - x.A / x.M) / x.C**2, 1, 1000),
+    "neural-style": (mean, lambda x: mean(x.G / (x.C * x.M) - x.A / (x.C * x.M)), 5, 100),
+    "pytorch": (mean, lambda x: mean(x.G / (x.C * x.M) - x.A / (x.C * x.M)), 1, 1e6),
+    "keras": (total, lambda x: total(x.G - x.A) / (4 * 3**2 * x.N**2) / x.n, 2.5e-8, 1e-6),
+    "tensorflow": (mean, lambda x: mean(x.G / x.M - x.A / x.M) / x.n, 1e4, 1e-2),
 }
 scene = F.interpolate(painting[None], photo.shape[1:], mode="area")[0]  # these programs give both pictures one size
 found, wanted = (vgg(image, ["conv4_2", *STYLE_LAYERS]) for image in (0.5 * photo + 0.5 * scene, scene))
 shapes = [(len(found[layer]), found[layer][0].numel()) for layer in STYLE_LAYERS]
 for program, (of_content, of_style, alpha, beta) in PROGRAMS.items():
-    theirs = alpha * of_content(found["conv4_2"].double(), content.double())
+    theirs = alpha * of_content(found["conv4_2"].double() - content.double())
     for layer, (maps, places) in zip(STYLE_LAYERS, shapes):
         g, a = (places * gram(each[layer].double()) for each in (found, wanted))
-        theirs += beta * of_style(g, a, maps, places, photo[0].numel(), len(shapes))
+        theirs += beta * of_style(Layer(g, a, maps, places, photo[0].numel(), len(shapes)))
     ours, each = our_weights(program, alpha, beta, (len(content), content[0].numel()), shapes, photo[0].numel())
     mine = ours * content_loss(found["conv4_2"], content)
     mine += sum(weight * style_loss(found[layer], gram(wanted[layer])) for layer, weight in zip(STYLE_LAYERS, each))
@@ -696,9 +769,16 @@ from impasto.recipes import paper_figures
 
 long_side = {"size": LONG_SIDE, "iterations": 2 * EVALUATIONS}
 size = Picture(photo).resized(round(LONG_SIDE * photo.shape[2] / photo.shape[1]), LONG_SIDE)
-as_printed, as_painted = (paper_figures.weighed(paper_figures.PAPER, 1e-3, "conv4_2", STYLE_LAYERS, printed) for printed in (paper_figures.Size(size.width, size.height), None))
+as_printed, as_painted = (
+    paper_figures.weighed(paper_figures.PAPER, 1e-3, "conv4_2", STYLE_LAYERS, printed)
+    for printed in (paper_figures.Size(size.width, size.height), None)
+)
 paper = [painted(photo, painting, settings=settings, **long_side) for settings in (as_printed, as_painted)]
-row([photo, paper[0].picture, paper[1].picture], ["photograph", "α/β = 10⁻³ as printed", "content as a mean"], height=2.7)
+row(
+    [photo, paper[0].picture, paper[1].picture],
+    ["photograph", "α/β = 10⁻³ as printed", "content as a mean"],
+    height=2.7,
+)
 shown = [(each.picture.pixels - size.pixels).abs().mean().item() for each in paper]
 assert shown[0] < shown[1]
 
@@ -726,7 +806,9 @@ assert all(each["float32"] < each["published"] for each in trace)
 high, wide = photo.shape[1:]
 y, x = torch.meshgrid(torch.linspace(0, 1, high), torch.linspace(0, 1, wide), indexing="ij")
 face = (1.5 - 4 * ((y - 0.36) ** 2 / 0.6 + (x - 0.52) ** 2 / 0.25).sqrt()).clamp(0, 1)
-run = StyleTransfer(Settings(size=LONG_SIDE, iterations=EVALUATIONS), weights=network.weights).start(photo, painting, keep=face)
+run = StyleTransfer(Settings(size=LONG_SIDE, iterations=EVALUATIONS), weights=network.weights).start(
+    photo, painting, keep=face
+)
 for _ in run:
     pass
 masked = run.result().picture
@@ -749,7 +831,9 @@ assert (both.pixels - colored.pixels).abs().mean() > 0.01
 # **A large picture** is painted in stages, from coarse to fine ([large-images.md](../docs/large-images.md)):
 
 # %%
-large = StyleTransfer(Settings(size=2 * SIZE, first_size=SIZE, iterations=EVALUATIONS), weights=network.weights).start(Picture.open(demo.photograph()), painting)
+large = StyleTransfer(Settings(size=2 * SIZE, first_size=SIZE, iterations=EVALUATIONS), weights=network.weights).start(
+    Picture.open(demo.photograph()), painting
+)
 print(large.plan)
 for _ in large:
     pass
@@ -773,6 +857,7 @@ paper_weight = None
 mean_loss = None
 shifted = None
 
+
 # %% tags=["check"]
 def check(answer, right):
     """Print whether an answer is right."""
@@ -786,7 +871,9 @@ checked = [
     check(factor, lambda each: each == 16),
     check(paper_weight, lambda each: each == 512 * 16 * 20 / 2),
     check(mean_loss, lambda each: torch.isclose(each(example, 0 * example), example.mean((1, 2)).square().mean())),
-    check(shifted, lambda each: not each(photo).equal(photo) and torch.allclose(gram(each(photo)), gram(photo), rtol=1e-4)),
+    check(
+        shifted, lambda each: not each(photo).equal(photo) and torch.allclose(gram(each(photo)), gram(photo), rtol=1e-4)
+    ),
 ]
 
 # %% [markdown]
