@@ -14,10 +14,10 @@
 # # Style transfer with VGG-19
 #
 # **Style transfer** paints a photograph in the style of a painting. Gatys, Ecker and Bethge (CVPR 2016) found how: a network
-# that was trained to recognize objects separates *what* a picture shows from *how* it is painted.
+# that recognizes objects separates *what* a picture shows from *how* it is painted.
 #
-# You write the method in about 60 lines of torch, then in ten with impasto, and you look inside. You need Python and an idea
-# of what a convolution is. Each claim is followed by a cell that asserts or draws it. Everything runs offline.
+# You write the method in about 60 lines of torch, then call it from impasto, then look inside. You need Python, and to know
+# what a convolution is. Each claim is followed by a cell that asserts or draws it. All of it runs offline.
 
 # %%
 import base64
@@ -88,9 +88,8 @@ def mosaic(width, height, tiles=260, seed=1):
 # ## 1. By hand
 #
 # ### Two pictures
-# The photograph shows Grace Hopper; it comes with matplotlib. The painting is painted by impasto, stroke by stroke.
-#
-# To torch a picture is a tensor (3, H, W): red, green and blue, each a number from 0 to 1.
+# The photograph shows Grace Hopper; matplotlib brings it. impasto paints the painting, stroke by stroke. To torch a picture is
+# a tensor (3, H, W): red, green and blue, from 0 to 1.
 
 
 # %% tags=["by-hand"]
@@ -109,14 +108,12 @@ assert photo.min() >= 0 and photo.max() <= 1
 row([photo, painting], ["photograph: the content", "painting: the style"], height=2.6)
 
 # %% [markdown]
-# Their sizes differ. That is fine: we never compare the two pixel by pixel.
+# Their sizes may differ: nothing compares them pixel by pixel.
 #
 # ### The network
-# VGG-19 is five **blocks**. A block is two or four **convolutions**, each followed by a ReLU; between blocks a **pooling**
-# halves width and height. We use 13 of the 16 convolutions, and not the classifier behind them. `conv4_2` is the
-# second convolution of the fourth block, after its ReLU.
-#
-# The network was trained on pixels from 0 to 255 minus the mean color. So we **normalize** first.
+# VGG-19 has five **blocks** of two or four **convolutions**, each followed by a ReLU. Behind each block a **pooling** halves
+# width and height. `conv4_2` is the second convolution of the fourth block, after its ReLU. The network was trained on pixels
+# from 0 to 255 minus the mean color, so we **normalize** first.
 
 # %% tags=["by-hand"]
 weights = load_weights().tensors  # {"conv1_1": (weight, bias), …}
@@ -144,8 +141,8 @@ assert [len(found) for found in blocks.values()] == [64, 128, 256, 512, 512]
 assert blocks["conv3_1"].shape[1] == photo.shape[1] // 4  # two poolings
 
 # %% [markdown]
-# The numbers for a layer are its **features**: C **feature maps** of H × W numbers. Where a map is bright, its filter has
-# found what it looks for.
+# The output of a layer is its **features**: C **feature maps** of H × W numbers. A map is large where its filter has found
+# what it looks for.
 #
 # <details><summary>And torchvision?</summary>
 #
@@ -155,12 +152,12 @@ assert blocks["conv3_1"].shape[1] == photo.shape[1] // 4  # two poolings
 # vgg = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features.eval()
 # ```
 #
-# loads a network of the same shape with other weights: 548 MB to download, for input from 0 to 1, less another mean, divided
-# by a deviation. `load_weights()` has the original weights of 2014, which the paper used; they were installed with impasto.
+# downloads 548 MB: a network of the same shape, trained on input from 0 to 1, less another mean, divided by a deviation. You
+# do not need it: `load_weights()` has the original weights, which the paper used. They came with impasto.
 # </details>
 #
 # ### Content
-# Two pictures have the same **content** when their features at `conv4_2` are alike. The **content loss** is the mean squared
+# Two pictures have the same **content** if they have the same features at `conv4_2`. The **content loss** is the mean squared
 # difference.
 
 
@@ -182,9 +179,9 @@ assert of_darker < of_mirrored / 4  # content is where things are, not how brigh
 # %% [markdown]
 # ### Style: the Gram matrix
 # A picture of 4 × 4 pixels passes a layer of 8 maps. Write each map as a vector of 16 numbers: the first row of the map is
-# the first four. Now the features, a volume 8 × 4 × 4, are a matrix F of 8 × 16. Multiply F by its transpose: the
-# **Gram matrix** is 8 × 8. Row 4, column 2 is the inner product of maps 4 and 2: large if both are active at the same
-# places. Here map 4 is almost a copy of map 2.
+# the first four. The volume 8 × 4 × 4 becomes a matrix F of 8 × 16. F times its transpose is the **Gram matrix**, 8 × 8. Row
+# 4, column 2 says how similar maps 4 and 2 are: it is large if both are active at the same places. Here map 4 is almost a
+# copy of map 2.
 
 # %%
 maps = torch.randint(0, 6, (8, 4, 4)).float()
@@ -236,12 +233,12 @@ row(
 assert changed(painting, scattered, "conv1_1") > 0.1  # a filter sees a pixel's neighbors
 
 # %% [markdown]
-# The Gram matrix of the *pixels* stays, but that of `conv1_1` does not: its filters see 3 × 3 pixels. Deeper filters see
-# more: 7 pixels at `conv2_1`, 156 at `conv5_1`. So the matrix of a layer forgets where the strokes are, and knows what they look like up to the size
-# that its filters see. That is why style takes **five layers**: small strokes and large ones.
+# The Gram matrix of the *pixels* stays. That of `conv1_1` changes, since its filters see 3 × 3 pixels. Those of `conv5_1` see
+# 156 × 156. So a layer forgets where strokes are, but not how they look, up to the size that its filters see. That is why
+# style takes **five layers**: for small strokes and large ones.
 #
-# The **style loss** of a layer is the mean squared difference of two Gram matrices. We divide F Fᵀ by the number of places, so that a
-# large picture can be compared with a small one, and the loss by C², so that all layers count.
+# The **style loss** of a layer is the mean squared difference of two Gram matrices. We divide F Fᵀ by the number of places, to
+# compare pictures of different sizes, and the loss by C², as the author does.
 
 # %% tags=["by-hand"]
 STYLE_LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
@@ -261,8 +258,8 @@ styles = {layer: gram(found) for layer, found in vgg(painting, STYLE_LAYERS).ite
 
 # %% [markdown]
 # ### The total loss
-# The **target** is the picture that we paint. Its loss is α · content + β · style. Only the ratio matters. The first
-# posts on the method say "1/10, for example"; in our units, means in place of sums, a good one at this size is α = 20, β = 1000.
+# The **target** is the picture that we paint. Its loss is α · content + β · style, and β is much larger. Only the ratio α/β
+# matters; some say 1/10, but it depends on the formulas of the losses. For ours, α = 20 and β = 1000 are good at this size.
 
 # %% tags=["by-hand"]
 ALPHA, BETA = 20, 1000
@@ -275,8 +272,7 @@ def losses(target):
 
 
 # %% [markdown]
-# **Backpropagation** gives the derivative of the loss by each pixel of the target. The network stays as it is: only the
-# target changes.
+# **Backpropagation** gives the derivative of the loss by each pixel. Only the target changes, never the network.
 
 # %%
 target = photo.clone().requires_grad_()
@@ -292,8 +288,8 @@ with torch.no_grad():
 
 # %% [markdown]
 # ### Painting
-# An **optimizer** turns gradients into steps. Adam takes steps of a fixed size; L-BFGS learns the curvature of the loss and
-# chooses its own. Both call a function that evaluates loss and gradient. We start from a copy of the photograph.
+# An **optimizer** turns gradients into steps. Adam's steps have about one size; L-BFGS learns the curvature of the loss and
+# chooses. Both call a function that evaluates loss and gradient. We start from a copy of the photograph.
 
 
 # %% tags=["by-hand"]
@@ -319,7 +315,7 @@ branch = target.detach().clone().requires_grad_()
 second, more = paint(target, torch.optim.LBFGS([target], max_iter=5), EVALUATIONS)
 
 # %% [markdown]
-# That is the whole method. After Adam's steps L-BFGS goes on. For comparison, Adam goes on too, from the same picture.
+# That is the whole method. Adam began, L-BFGS went on. To compare, Adam goes on from the same picture.
 
 # %%
 alone, _ = paint(branch, torch.optim.Adam([branch], lr=0.02), EVALUATIONS)
@@ -344,12 +340,11 @@ row([(strip + more)[k] for k in shown], [f"evaluation {k + 1}" for k in shown], 
 by_hand = more[-1]
 
 # %% [markdown]
-# The content loss rises at first: the target starts with the photograph's content and gives some of it up for style.
+# The content loss rises: the target starts with all of the content and gives some up for style.
 #
 # ## 2. The same with impasto
-# impasto has these functions under the same names. Its network has its derivative written by hand, which is faster and takes less
-# memory. In double precision losses and gradients are equal to 1e-5. (In single precision a pooling may choose another of two
-# inputs that are nearly equal.)
+# impasto has the same functions under the same names. Losses and gradients are equal to 1e-5. (In double precision: in single
+# precision a pooling may choose another one of two inputs that are nearly equal.)
 
 # %%
 import impasto
@@ -402,7 +397,7 @@ row(
 assert loss_of_file(result.picture.pixels) < loss_of_file(by_hand)
 
 # %% [markdown]
-# The network and the weights are loaded once, for many pictures. The rest of this notebook paints with this function:
+# The rest of this notebook paints with this function, whose weights are loaded once:
 
 # %%
 LONG_SIDE = round(0.75 * SIZE * photo.shape[1] / photo.shape[2])
@@ -423,7 +418,7 @@ def painted(content, *styles, settings=None, **options):
 # ## 3. What the network sees
 #
 # ### Feature maps at five depths
-# For each layer, its most active map. Shallow maps show edges and colors; deep maps are coarse, and name things.
+# The most active map of each layer. Each pooling halves it.
 
 # %%
 strongest = [found[found.mean((1, 2)).argmax()] for found in blocks.values()]
@@ -459,8 +454,8 @@ assert all(halves < two for halves, two in list(apart.values())[:4])  # conv5_1 
 
 # %% [markdown]
 # ### What a layer knows (figure 1 of the paper)
-# Start from an even gray, and look for a picture whose features *at one layer* are those of the photograph. What the layer
-# has forgotten does not come back.
+# From an even gray, find a picture whose features *at one layer* are the photograph's. What the layer has forgotten does not
+# come back.
 
 # %%
 from impasto.settings.presets import preset
@@ -482,7 +477,7 @@ row([photo, *rebuilt], ["photograph", *(f"{layer}\nerror {error:.3f}" for layer,
 assert errors[0] < errors[3] < errors[4]  # deep layers retain forms, not pixels
 
 # %% [markdown]
-# Now the other way: no content, and style from one layer, two, … five. Each layer adds larger strokes.
+# Now no content, and style from one layer, two, … five. Each layer adds larger forms.
 
 # %%
 blank = Picture(torch.full((3, 3 * SIZE // 4, SIZE), 0.5))
@@ -497,7 +492,7 @@ row([painting, *textures], ["painting", "conv1_1", *(f"… {each[-1]}" for each 
 
 # %% [markdown]
 # ### Blank, noise or a copy
-# A start is a guess. The copy is the best one: it already has the content.
+# The same loss from three starts. The copy already has the content.
 
 # %%
 starts = {init: painted(photo, painting, init=init) for init in ("blank", "noise", "content")}
@@ -555,8 +550,8 @@ row(
 # ## 4. Where people get stuck
 #
 # ### The order of the channels
-# The original weights were trained on blue, green, red. `load_weights` has turned them around, so we give red, green, blue.
-# OpenCV gives the other order. If you mix the two, the network sees a blue face.
+# The original network takes blue, green, red. `load_weights` has turned it around, for red, green, blue. OpenCV loads blue
+# first: then the painting has the wrong colors.
 
 
 # %%
@@ -574,7 +569,7 @@ assert apart_at(photo.flip(0)) > 0.2
 
 # %% [markdown]
 # ### The range
-# Our weights expect 0 … 255 less a mean. Give them 0 … 1 without it, and almost every filter is asleep.
+# The original weights take 0 … 255 less a mean. On 0 … 1 without the mean, features are small and wrong.
 
 # %%
 unscaled = vgg((photo + MEAN) / 255, ["conv4_2"])["conv4_2"]  # undoes what vgg does: the network gets 0 … 1
@@ -594,7 +589,7 @@ except impasto.InputError as error:
 
 # %% [markdown]
 # ### The wrong layer
-# torchvision counts modules from 0, convolutions, ReLUs and poolings alike. The paper counts convolutions in a block from 1.
+# torchvision counts all modules from 0: convolutions, ReLUs, poolings. The paper counts the convolutions of a block from 1.
 
 # %%
 modules = []
@@ -617,8 +612,8 @@ assert (before < 0).float().mean() > 0.5 and (content >= 0).all()
 
 # %% [markdown]
 # ### A Gram matrix that is not divided
-# Without the division by the number of places M, a layer's loss is M² times as large. M is 256 times smaller at `conv5_1`
-# than at `conv1_1`: the balance tips toward the shallow layers, and weights that fit one size do not fit another.
+# Without the division by the number of places M, a layer's loss is M² times as large. M is 256 times larger at `conv1_1` than
+# at `conv5_1`: shallow layers outweigh deep ones, and weights for one size do not fit another.
 
 # %%
 found = vgg(photo, STYLE_LAYERS)
@@ -639,7 +634,7 @@ assert undivided[:2].sum() / undivided.sum() > 10 * divided[:2].sum() / divided.
 
 # %% [markdown]
 # ### A file that is worse than the run
-# No optimizer stops at black and white. A file does: it clips. The loss of our picture by hand:
+# An optimizer goes beyond black and white. A file cannot store that, so it clips, and the loss jumps:
 
 
 # %%
@@ -663,8 +658,8 @@ assert loss_of_file(kept_inside) < 1.01 * loss_of_run(kept_inside)
 # `(target - target.clamp(0, 1)).square().mean()`, with a weight.
 #
 # ### A step that is too large
-# Pixels are small numbers and the loss is a large one. A plain gradient step overshoots, and then there are NaNs. Adam's
-# step is its learning rate, whatever the loss: 0.02 is five gray levels.
+# The loss is a large number and pixels are small ones. A plain gradient step overshoots, and ends in NaN. Adam's step has
+# about the size of its learning rate: 0.02 is five gray levels.
 
 # %%
 tried = {}
@@ -687,8 +682,8 @@ assert tried["Adam, 0.02"][-1].sum() < tried["Adam, 0.02"][0].sum() / 1.5
 
 # %% [markdown]
 # ### Weights that mean something else
-# α = 1 of one program is 10,000 of another. F are features, P the photograph's, G = F Fᵀ and A the painting's, C maps,
-# M places, N pixels of the picture, n style layers. The sums are over all entries.
+# Each program has its own formulas. F are features and P the photograph's; G = F Fᵀ and A the painting's; C maps, M places,
+# N pixels of the picture, n style layers. Sums and means are over all entries.
 #
 # | program | content loss | style loss of a layer | α, β at its defaults | content layer |
 # | --- | --- | --- | --- | --- |
@@ -700,8 +695,8 @@ assert tried["Adam, 0.02"][-1].sum() < tried["Adam, 0.02"][0].sum() / 1.5
 # | TensorFlow's tutorial | mean (F − P)² | mean (G/M − A/M)² / n | 10⁴, 10⁻² | conv5_2 |
 # | impasto | mean (F − P)² | mean (G/M − A/M)² / C² | 5, 1000 | conv4_2 |
 #
-# PyTorch's tutorial uses torchvision's weights, whose features are smaller, and the first five convolutions for style. One function
-# turns any of these weights into ours:
+# PyTorch's tutorial uses torchvision's weights, whose features have another scale, and the first five convolutions for style,
+# all before their ReLU. This function turns α and β of each program into ours:
 
 
 # %%
@@ -794,8 +789,8 @@ assert shown[0] < shown[1]
 
 # %% [markdown]
 # ### The author's trace
-# The author published the loss of his notebook, 512 pixels, evaluation by evaluation. impasto ran on the same pictures with
-# the same objective (`scripts/bench trace`; too long for this notebook, so here are its recorded numbers).
+# The author's notebook shows its loss, at 512 pixels. impasto had the same pictures and the same objective. That takes too
+# long here: these are the recorded numbers of `scripts/bench trace`.
 
 # %%
 recorded = next(path for path in (Path("../benchmarks/trace.json"), Path("benchmarks/trace.json")) if path.exists())
@@ -851,7 +846,7 @@ large.preview()
 
 # %% [markdown]
 # ## 6. Exercises
-# Write your answers into the next cell, run it, then the cell that checks them. An answer of `None` is not checked.
+# Write your answers into the next cell, and run the cell that checks them.
 #
 # 1. A layer has 256 maps of 32 × 24. How many numbers has its Gram matrix?
 # 2. The picture becomes twice as wide and as high, and you forget to divide the Gram matrix. By what factor does the style
