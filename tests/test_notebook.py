@@ -31,9 +31,8 @@ def cells():
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
+def executed():
     """The names that all cells define, and what they print."""
-    pytest.importorskip("IPython")
     import matplotlib as mpl
 
     before = mpl.get_backend()
@@ -41,7 +40,7 @@ def executed(tmp_path_factory):
     from matplotlib import pyplot as plt
 
     names, said = {"__name__": "notebook"}, io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), mpl.rc_context():
         patch.chdir(SOURCE.parent)
         patch.setattr(plt, "show", lambda: plt.close("all"))
         for number, (tags, code) in enumerate(cells()):
@@ -52,7 +51,6 @@ def executed(tmp_path_factory):
                 small = re.sub(r"^assert .*\n", "", small, flags=re.MULTILINE)
             exec(compile(small, f"cell {number}", "exec"), names)
     plt.close("all")
-    plt.rcdefaults()
     mpl.use(before)
     return names, said.getvalue()
 
@@ -103,7 +101,14 @@ def test_the_hidden_answers_pass_the_cell_that_checks_them(executed, capsys):
     (check,) = [code for tags, code in cells() if '"check"' in tags]
     exec(check, given)
     assert capsys.readouterr().out.split() == ["right"] * 5
-    wrong = {**given, "numbers": 3, "factor": 4, "paper_weight": 1, "mean_loss": lambda f, _: f.sum(), "shifted": lambda x: x}
+    wrong = {
+        **given,
+        "numbers": 3,
+        "factor": 4,
+        "paper_weight": 1,
+        "mean_loss": lambda f, _: f.sum(),
+        "shifted": lambda x: x,
+    }
     exec(check, wrong)
     assert wrong["checked"] == [False] * 5
 
@@ -114,7 +119,6 @@ def test_the_reader_writes_about_sixty_lines():
 
 
 def test_the_committed_notebook_is_made_from_its_source(monkeypatch):
-    pytest.importorskip("jupytext")
     build = runpy.run_path(str(ROOT / "notebooks" / "build.py"))
     assert build["check"]() == 0
     notebook = build["nbformat"].read(build["NOTEBOOK"], as_version=4)
