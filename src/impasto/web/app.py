@@ -7,13 +7,14 @@ import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from fastapi.exceptions import RequestValidationError
 
 from impasto.errors import ImpastoError, InputError
 from impasto.web.entry import Entry
@@ -49,6 +50,7 @@ def create(studio: Studio) -> FastAPI:
     app = FastAPI(title="impasto studio", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_exception_handler(ImpastoError, _sentence)
     app.add_exception_handler(HTTPException, _sentence)
+    app.add_exception_handler(RequestValidationError, _sentence)
     app.include_router(_pages())
     app.include_router(_uploads(studio))
     app.include_router(_jobs(studio))
@@ -60,6 +62,9 @@ async def _sentence(_: Request, error: Exception) -> Response:
     """Answer with one sentence."""
     if isinstance(error, HTTPException):
         return JSONResponse({"error": f"{error.detail}."}, error.status_code)
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        return JSONResponse({"error": f"{first['loc'][-1]} is not accepted: {first['msg'].lower()}."}, 400)
     status = 404 if isinstance(error, MissingError) else 507 if isinstance(error, FullError) else 400
     return JSONResponse({"error": " ".join(str(error).split())}, status)
 
@@ -111,10 +116,10 @@ def _uploads(studio: Studio) -> APIRouter:
         """Return the name and size of an upload, and the settings that it was painted with, if impasto painted it."""
         return studio.store.info(identifier)
 
-    @router.get("/uploads/{identifier}/thumbnail")
-    async def thumbnail(identifier: str) -> Response:
-        """Return a small JPEG of an upload."""
-        return FileResponse(studio.store.upload(identifier).with_suffix(".thumbnail.jpg"), headers=_FOREVER)
+    @router.get("/uploads/{identifier}/{size}")
+    async def small(identifier: str, size: Literal["thumbnail", "view"]) -> Response:
+        """Return a JPEG of an upload, upright and in sRGB or its own profile: of 480 or of 1600 pixels at most."""
+        return FileResponse(studio.store.upload(identifier).with_suffix(f".{size}.jpg"), headers=_FOREVER)
 
     return router
 

@@ -16,8 +16,8 @@ from impasto.web.child import Lines
 
 __all__ = ["answer", "main"]
 
-THUMBNAIL_SIZE = 480
-"""The long side of a thumbnail, in pixels."""
+SIZES = {"thumbnail": 480, "view": 1600}
+"""The long sides of the small pictures of an upload, in pixels at most, by their names."""
 
 DEMO_SIZE = 640
 """The long side of the demo's painting, in pixels."""
@@ -27,7 +27,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
     """Do what a message asks for: open a picture, write a picture in another format, or make the demo's pictures.
 
     Args:
-        message: `{"open": PATH, "thumbnail": PATH}`, `{"convert": PATH, "to": PATH}` or `{"demo": FOLDER}`.
+        message: `{"open": PATH}`, `{"convert": PATH, "to": PATH}` or `{"demo": FOLDER}`.
 
     Returns:
         What was found, or `{"error": SENTENCE}`.
@@ -35,7 +35,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         if "open" in message:
-            return _opened(Path(message["open"]), Path(message["thumbnail"]))
+            return _opened(Path(message["open"]))
         if "convert" in message:
             Picture.open(message["convert"], allow_large=True).save(message["to"], overwrite=True)
             return {}
@@ -47,11 +47,13 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"the picture could not be read ({type(error).__name__}); save it again in another format."}
 
 
-def _opened(path: Path, thumbnail: Path) -> dict[str, Any]:
+def _opened(path: Path) -> dict[str, Any]:
+    """Open an upload, and write its small pictures beside it."""
     picture = Picture.open(path)
-    factor = min(1.0, THUMBNAIL_SIZE / max(picture.width, picture.height))
-    size = [max(1, round(side * factor)) for side in (picture.width, picture.height)]
-    picture.resized(*size).save(thumbnail, overwrite=True, quality=85)
+    for name, size in SIZES.items():
+        factor = min(1.0, size / max(picture.width, picture.height))
+        sides = [max(1, round(side * factor)) for side in (picture.width, picture.height)]
+        picture.resized(*sides).save(path.with_suffix(f".{name}.jpg"), overwrite=True, quality=85)
     found = {"width": picture.width, "height": picture.height, "remarks": list(picture.remarks)}
     return {**found, "settings": _settings(read_note(path))}
 

@@ -213,7 +213,7 @@ class Studio:
         path = await asyncio.to_thread(self.store.received, source)
         record = path.with_suffix(".json")
         if not record.exists():
-            found = await self.read({"open": str(path), "thumbnail": str(path.with_suffix(".thumbnail.jpg"))})
+            found = await self.read({"open": str(path)})
             if "error" in found:
                 self.store.forget(path.name)
                 raise InputError(found["error"].replace(str(path), "the picture").replace(path.name, "the picture"))
