@@ -1,8 +1,14 @@
-"""Paint with the tiny network, as one of several processes or alone, and save what came of it: PATH CHANGES."""
+"""Paint with the tiny network in several processes, and save what came of it: FOLDER CASES.
+
+The cases, in JSON, are painted one after another: a name, the number of processes, whether they go the way of a GPU, and
+the changed settings. Processes are forked from one that has imported torch, which takes longer than to paint.
+"""
 
 import json
 import os
+import socket
 import sys
+import traceback
 from pathlib import Path
 
 import torch
@@ -20,13 +26,47 @@ def paint(changes, begun=None):
     for progress in run:
         losses.append(progress.loss)
         if begun and len(losses) == 3:
-            begun.touch()
+            begun.write_text(str(os.getpid()))
     return run, losses
 
 
-if __name__ == "__main__":
-    folder, rank, changes = Path(sys.argv[1]), os.environ["RANK"], json.loads(sys.argv[2])
-    if changes.pop("fused", False):
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def be_one(rank, size, port):
+    """Be one of several processes, as torchrun says it."""
+    numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_PORT": port}
+    os.environ.update({"MASTER_ADDR": "127.0.0.1"}, **{name: str(number) for name, number in numbers.items()})
+
+
+def paint_as_one(stem, rank, fused, changes):
+    if fused:
         dispatch.is_fused = lambda _: True  # as on a GPU
-    run, losses = paint(changes, folder / f"{rank}.begun")
-    torch.save((run._at.best, losses, run._at.optimizer, run._solver.machine.group.size), folder / f"{rank}.pt")
+    run, losses = paint(changes, Path(f"{stem}.{rank}.begun"))
+    torch.save((run._at.best, losses, run._at.optimizer, run._solver.machine.group.size), f"{stem}.{rank}.pt")
+
+
+def fork(stem, rank, size, port, fused, changes):
+    """Start a process that paints as one of several; return its id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        be_one(rank, size, port)
+        paint_as_one(stem, rank, fused, changes)
+        code = 0
+    except Exception:
+        traceback.print_exc()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    for name, size, fused, changes in json.loads(sys.argv[2]):
+        port = free_port()
+        children = [fork(f"{sys.argv[1]}/{name}", rank, size, port, fused, changes) for rank in range(size)]
+        for child in children:
+            os.waitpid(child, 0)

@@ -50,13 +50,21 @@ def end(process, code=0):
     return out, err
 
 
+@pytest.fixture(scope="module")
+def undisturbed():
+    """The bytes of the picture of a run that nothing disturbs, once it has been painted."""
+    return []
+
+
 @pytest.fixture
-def expected(paint, files):
-    """The picture of a run that nothing disturbs."""
-    code, out, _ = paint(output="whole.png")
-    assert code == 0
-    assert f", {EVALUATIONS} evaluations" in out
-    return (files / "whole.png").read_bytes()
+def expected(undisturbed, paint, files):
+    """The bytes of the picture of a run that nothing disturbs, painted once in this module."""
+    if not undisturbed:
+        code, out, _ = paint(output="whole.png")
+        assert code == 0
+        assert f", {EVALUATIONS} evaluations" in out
+        undisturbed.append((files / "whole.png").read_bytes())
+    return undisturbed[0]
 
 
 def after(process, count):
@@ -156,14 +164,19 @@ def test_no_checkpoint_is_left_where_none_is_wanted(launch, files):
 
 
 @pytest.mark.slow
-def test_several_processes_go_on_together(launch, files):
-    end(launch("--processes", "2", output="whole.png", size=96, iterations=8))  # the processes load the real network
-    process = launch("--json", "--processes", "2", size=96, iterations=8)
+def test_several_processes_paint_one_picture_and_go_on_together(launch, files):
+    together = {"size": 96, "iterations": 8}
+    out, _ = end(launch("--processes", "2", output="whole.png", **together))
+    assert out.count("finished") == 1
+    assert Picture.open(files / "whole.png").width == 96
+    _, err = end(launch("--processes", "2", output="whole.png", **together), 2)
+    assert err.count("exists already") == 1
+    process = launch("--json", "--processes", "2", **together)
     after(process, 4)
     process.send_signal(signal.SIGTERM)
     _, err = end(process, 143)
     assert "the picture so far is in" in err
     assert len(list(files.glob("out.png.checkpoint*"))) == 2
-    end(launch("--processes", "2", size=96, iterations=8))
+    end(launch("--processes", "2", **together))
     assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()
     assert not list(files.glob("*.checkpoint*"))

@@ -239,3 +239,54 @@ def test_a_print_is_as_large_as_its_paper(job, files):
     assert events[-1].stopped == "finished"
     painted = Picture.open(files / "out.png")
     assert (painted.width, painted.dpi) == (52, 50)
+
+
+def test_a_change_while_painting_is_listed_in_the_job_which_then_paints_the_same_bytes(job, files):
+    session, events = Session(job(output=files / "first.png")), []
+    for event in session:
+        events.append(event)
+        if isinstance(event, Evaluated) and len(session.run.history) == 2:
+            session.change(job(settings=SETTINGS.replace(content_weight=0.5, size=80)))
+        if isinstance(event, Evaluated) and len(session.run.history) == 4:
+            style = StyleSource(picture=files / "content.png", scale=0.5)
+            session.change(job(styles=(style,), settings=SETTINGS.replace(content_weight=0.5, size=80)))
+    assert kinds(events).count("changed") == 2
+    where = kinds(events).index("changed")
+    assert events[where].evaluations == 2
+    assert isinstance(events[where + 1], Planned)
+    assert [change.after for change in session.job.changes] == [2, 4]
+    assert Picture.open(files / "first.png").width == 80
+    again = Job.from_json(session.job.replace(output=files / "first.png", overwrite=True).model_dump_json())
+    before = (files / "first.png").read_bytes()
+    list(Session(again))
+    assert (files / "first.png").read_bytes() == before
+
+
+def test_a_job_with_changes_goes_on_from_its_checkpoint_to_the_same_bytes(job, files):
+    changed = job(output=files / "whole.png").changed(2, job(settings=SETTINGS.replace(content_weight=0.5)))
+    changed = changed.changed(5, job(settings=SETTINGS.replace(content_weight=2, style_scale=2)))
+    list(Session(changed))
+    expected = Picture.open(files / "whole.png").samples
+    for count in (1, 2, 4, 5, 7):
+        interrupted = changed.replace(output=files / f"{count}.png")
+        session = Session(interrupted)
+        for event in session:
+            if isinstance(event, Evaluated) and len(session.run.history) == count:
+                session.cancel()
+        events = list(Session(interrupted))
+        assert events[0] == Resumed(count, files / f"{count}.png.checkpoint")
+        assert torch.equal(Picture.open(files / f"{count}.png").samples, expected)
+
+
+def test_a_change_that_cannot_be_painted_is_remarked_and_the_run_continues(job, files):
+    session, events = Session(job()), []
+    for event in session:
+        events.append(event)
+        if isinstance(event, Evaluated) and len(session.run.history) == 2:
+            session.change(job(content=files / "missing.png"))
+    said = [event.sentence for event in events if isinstance(event, Remarked)]
+    assert len(said) == 1
+    assert said[0].startswith("the change was refused: ")
+    assert "missing.png" in said[0]
+    assert session.job.changes == ()
+    assert kinds(events).count("progress") == 6

@@ -1,6 +1,6 @@
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 import time
@@ -15,39 +15,30 @@ from paint_in_processes import paint
 SCRIPT = Path(__file__).parents[1] / "paint_in_processes.py"
 
 
-def start(folder, rank, size, port, changes):
-    environment = {
-        **os.environ,
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(size),
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "LOCAL_WORLD_SIZE": str(size),
-    }
-    command = [sys.executable, SCRIPT, folder, json.dumps(changes)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+CASES = {"lbfgs": (2, False, {}), "adam": (3, False, {"optimizer": "adam", "tv_weight": 1.0}), "gpu": (2, True, {})}
+"""How many processes paint, whether they go the way of a GPU, and the changed settings."""
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def start(folder, cases):
+    command = [sys.executable, SCRIPT, folder, json.dumps([(name, *case) for name, case in cases.items()])]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory):
+    """A folder with what each process of each case has found."""
+    folder = tmp_path_factory.mktemp("painted")
+    assert start(folder, CASES).communicate()[1] == ""
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("changes", "size", "fused"),
-    [({}, 2, False), ({"optimizer": "adam", "tv_weight": 1.0}, 3, False), ({}, 2, True)],
-    ids=["lbfgs", "adam", "the way of a GPU"],
-)
-def test_several_processes_paint_what_one_does(tmp_path, changes, size, fused):
-    port = free_port()
-    children = [start(tmp_path, rank, size, port, {**changes, "fused": fused}) for rank in range(size)]
-    assert [child.communicate()[1] for child in children] == [""] * size
+@pytest.mark.parametrize("name", CASES)
+def test_several_processes_paint_what_one_does(painted, name):
+    size, _, changes = CASES[name]
     run, losses = paint(changes)
     for rank in range(size):
-        image, found, state, count = torch.load(tmp_path / f"{rank}.pt", weights_only=False)
+        image, found, state, count = torch.load(painted / f"{name}.{rank}.pt", weights_only=False)
         assert count == size
         assert found == pytest.approx(losses, rel=1e-7)
         assert float((image - run._at.best).norm() / run._at.best.norm()) < 1e-7
@@ -57,14 +48,13 @@ def test_several_processes_paint_what_one_does(tmp_path, changes, size, fused):
 
 @pytest.mark.slow
 def test_a_process_that_loses_another_one_says_so(tmp_path):
-    port = free_port()
-    first, second = (start(tmp_path, rank, 2, port, {"iterations": 100_000}) for rank in range(2))
-    while not (tmp_path / "0.begun").exists():
-        assert {first.poll(), second.poll()} == {None}, "a process ended before it began to paint"
+    parent = start(tmp_path, {"endless": (2, False, {"iterations": 100_000})})
+    begun = [tmp_path / f"endless.{rank}.begun" for rank in range(2)]
+    while not all(path.exists() and path.read_text() for path in begun):
+        assert parent.poll() is None, "the processes ended before they began to paint"
         time.sleep(0.1)
-    second.kill()
-    second.communicate()
-    said = first.communicate(timeout=120)[1]
+    os.kill(int(begun[1].read_text()), signal.SIGKILL)
+    said = parent.communicate(timeout=120)[1]
     assert "RunError: process 1 of 2 lost another one; the run cannot go on." in said
 
 

@@ -1,9 +1,12 @@
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
 
 import reference
 import vgg_by_autograd
+from impasto.kernels.cpu import convolution
 from impasto.kernels.cpu.winograd import winograd_choices
 from impasto.layers import CONVOLUTIONS, LAYERS
 from impasto.network.vgg import VGG19
@@ -154,6 +157,17 @@ def test_packed_convolutions_equal_those_in_float64(weights, dtype, padding):
     assert float((short - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 0.2)
 
 
+@cache
+def wide_in_float64(small_units):
+    """Return a wide network, an image, layers and the gradient, which each way of a border and each dtype begin with."""
+    assert small_units == convolution._SMALL_UNITS
+    wide = VGG19(tiny_weights(divisor=2), padding="replicate")
+    point, layers = torch.rand(3, 192, 200, generator=torch.Generator().manual_seed(0)), ["conv2_1", "conv4_1"]
+    exact, expected = pulled_back(wide.to(CPU, DOUBLE), point.double(), layers)
+    torch.testing.assert_close(exact, expected, rtol=1e-8, atol=1e-8)
+    return wide, point, layers, expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "saving", "most"),
@@ -162,10 +176,7 @@ def test_packed_convolutions_equal_those_in_float64(weights, dtype, padding):
 def test_fewer_multiplications_make_the_same_features_and_gradient(dtype, saving, most):
     if saving not in winograd_choices(CPU, dtype):
         pytest.skip("no numba, or another OpenMP than GNU's")
-    wide = VGG19(tiny_weights(divisor=2), padding="replicate")
-    point, layers = torch.rand(3, 192, 200, generator=torch.Generator().manual_seed(0)), ["conv2_1", "conv4_1"]
-    exact, expected = pulled_back(wide.to(CPU, DOUBLE), point.double(), layers)
-    torch.testing.assert_close(exact, expected, rtol=1e-8, atol=1e-8)
+    wide, point, layers, expected = wide_in_float64(convolution._SMALL_UNITS)
     fast = wide.to(CPU, dtype, saving)
     plain = wide.to(CPU, dtype).forward(point, layers)["conv4_1"]
     found = fast.forward(point, layers)["conv4_1"]

@@ -33,20 +33,46 @@ def _at_every_evaluation(monkeypatch):
     monkeypatch.setattr("impasto.transfer.checkpoint.CHECKPOINT_TIME_FRACTION", math.inf)
 
 
+STOPS = (1, 2, 5, 6, 7, 9, 10)
+"""The evaluations after which a run of ten, in two stages, is left."""
+
+
+@pytest.fixture(scope="module")
+def stopped_runs():
+    """By settings: the run that nothing disturbs, and the checkpoints of another one after each of the stops."""
+    return {}
+
+
+@pytest.fixture
+def stopped(stopped_runs, start, tmp_path):
+    """Paint with some settings, once in this module: (the finished run, the bytes of a checkpoint by evaluation)."""
+
+    def painted(changes):
+        if str(changes) not in stopped_runs:
+            whole, saved, other = start(every=0, **changes), {}, start(**changes)
+            for _ in whole:
+                assert not list(tmp_path.iterdir())
+            for progress in other:
+                other.save_checkpoint()
+                saved[len(other.history)] = (tmp_path / "run.checkpoint").read_bytes()
+                assert progress.remark == ""
+            other.delete_checkpoint()
+            stopped_runs[str(changes)] = whole, saved
+        return stopped_runs[str(changes)]
+
+    return painted
+
+
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"init": "noise", "normalize": True}], ids=str)
-@pytest.mark.parametrize("after", [1, 2, 5, 6, 7, 9, 10])
-def test_a_run_that_goes_on_ends_in_the_same_picture(start, tmp_path, changes, after):
-    whole = start(**changes)
-    expected = [progress.loss for progress in whole]
-    whole.delete_checkpoint()
-    first = start(**changes)
-    for _ in itertools.islice(first, after):
-        pass
-    first.save_checkpoint()
+@pytest.mark.parametrize("after", STOPS)
+def test_a_run_that_goes_on_ends_in_the_same_picture(stopped, start, tmp_path, changes, after):
+    whole, saved = stopped(changes)
+    assert list(saved) == list(range(1, len(whole.history) + 1))
+    (tmp_path / "run.checkpoint").write_bytes(saved[after])
     second = start(**changes)
     assert second.resumed == after
     list(second)
-    assert [progress.loss for progress in second.history] == expected
+    assert [progress.loss for progress in second.history] == [progress.loss for progress in whole.history]
     assert torch.equal(second.preview().samples, whole.preview().samples)
     assert second.stopped == whole.stopped
     second.delete_checkpoint()
@@ -124,7 +150,7 @@ def test_a_changed_byte_is_seen(start, saved, place):
     data[place if isinstance(place, int) else int(place * len(data))] ^= 1
     saved.write_bytes(data)
     with pytest.raises(
-        CheckpointError, match=r"run.checkpoint is damaged: .*; delete it or name another to begin anew"
+        CheckpointError, match=r"run.checkpoint is damaged: .*; delete it, or name another to start a new run"
     ):
         start()
 
@@ -239,7 +265,7 @@ def test_all_differences_are_named_with_their_kinds(start, saved, picture):
         "the input style 1 weight was 1.0 and is 2.0;",
         "the input style 2 was none and is ",
         "the machine's threads was 1 and is 2;",
-        "start as that run was started to go on with it, or name another checkpoint to begin anew.",
+        "start as that run was started to continue it, or name another checkpoint to start a new run.",
     ):
         assert words in str(caught.value)
 

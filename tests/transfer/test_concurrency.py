@@ -54,10 +54,10 @@ def test_two_runs_at_once_in_two_threads_paint_the_same_bytes_as_alone(weights, 
 
 
 @pytest.mark.slow
-def test_two_runs_of_the_real_network_at_once_paint_the_same_bytes_as_alone():
+def test_two_runs_of_the_real_network_at_once_paint_the_same_bytes_as_alone(codebook, picture):
     runtime = Runtime(device="cpu", dtype="float32", winograd="lines", threads=1)
-    transfer = StyleTransfer(Settings(size=64, first_size=0, iterations=3, tolerance=0), runtime)
-    photograph, painting = Picture.open(demo.photograph()).resized(64, 76), Picture(demo.painting(64))
+    transfer = StyleTransfer(Settings(size=64, first_size=0, iterations=3, tolerance=0), runtime, weights=codebook)
+    photograph, painting = Picture.open(demo.photograph()).resized(64, 76), picture(64, 51)
     pictures = [(photograph, painting), (painting, photograph)]
     alone = [paint(transfer, *each) for each in pictures]
     both = at_once(*(lambda each=each: paint(transfer, *each) for each in pictures))

@@ -130,7 +130,8 @@ def test_progress_is_plain_numbers(transfer, picture):
     assert progress.loss == pytest.approx(sum(progress.terms.values()))
     assert list(progress.terms) == ["content", "style", "range"]
     assert progress.seconds > 0
-    assert progress.seconds_left > 0
+    assert progress.seconds_left is None
+    assert 0 < progress.fraction < 1
 
 
 @pytest.fixture
@@ -139,9 +140,15 @@ def as_on_a_gpu(monkeypatch):
     monkeypatch.setattr("impasto.transfer.run.Run._on_gpu", True)
 
 
+@pytest.fixture(scope="module")
+def alone():
+    """The finished run with a report after each evaluation, once it has been painted."""
+    return []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("report_at", "reports"), [(0, [16, 32, 40]), (10, [10, 20, 30, 40]), (30, [16, 30, 40])])
-def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as_on_a_gpu, report_at, reports):
+def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as_on_a_gpu, alone, report_at, reports):
     run = transfer(iterations=40).start(picture(), picture(seed=1))
     run.report_at = report_at
     found = [(progress.evaluation, len(run.history)) for progress in run]
@@ -149,11 +156,12 @@ def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as
     assert [progress.evaluation for progress in run.history] == list(range(1, 41))
     seconds = [progress.seconds for progress in run.history]
     assert all(one < other for one, other in pairwise(seconds))
-    alone = transfer(iterations=40).start(picture(), picture(seed=1))
-    alone._evaluations_to_report = lambda: 1
-    list(alone)
-    assert [progress.loss for progress in run.history] == [progress.loss for progress in alone.history]
-    assert torch.equal(run.preview().pixels, alone.preview().pixels)
+    if not alone:
+        alone.append(transfer(iterations=40).start(picture(), picture(seed=1)))
+        alone[0]._evaluations_to_report = lambda: 1
+        list(alone[0])
+    assert [progress.loss for progress in run.history] == [progress.loss for progress in alone[0].history]
+    assert torch.equal(run.preview().pixels, alone[0].preview().pixels)
 
 
 def test_on_a_gpu_large_images_are_reported_sooner(transfer, picture, as_on_a_gpu, monkeypatch):
@@ -383,7 +391,7 @@ def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, mon
 
 
 def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture, codebook):
-    settings = Settings(size=96, first_size=0, iterations=10, tolerance=0, color="content-luminance")
+    settings = Settings(size=96, first_size=0, iterations=5, tolerance=0, color="content-luminance")
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64"), weights=codebook)
     photograph = Picture.open(demo.photograph()).resized(48, 96)
     down, across = torch.meshgrid(torch.linspace(0, 2, 96), torch.linspace(0, 1, 48), indexing="ij")

@@ -12,6 +12,7 @@ from impasto.transfer.progress import Progress, Stopped
 
 __all__ = [
     "Announced",
+    "Changed",
     "Ended",
     "Evaluated",
     "Event",
@@ -118,6 +119,15 @@ class Saved(Event):
     size: str = ""
     """The width × height of a sheet in pixels; empty for other files."""
     kind: ClassVar[str] = "saved"
+
+
+@dataclass(frozen=True)
+class Changed(Event):
+    """The run continues with another job; the next event is its plan."""
+
+    evaluations: int
+    """The number of evaluations before the change."""
+    kind: ClassVar[str] = "changed"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from impasto.settings.options import option
 if TYPE_CHECKING:
     from impasto.images import Picture
 
-__all__ = ["DATA_URI", "Job", "Source", "StyleSource"]
+__all__ = ["CHANGEABLE", "DATA_URI", "Change", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that stands in the JSON of a job in place of a path."""
@@ -119,6 +119,8 @@ class Job(Options):
     """The options of what the picture will be."""
     runtime: Runtime = Field(default_factory=Runtime)
     """The options of how the picture is computed."""
+    changes: "tuple[Change, ...]" = ()
+    """Changes in the middle of the run, in their order."""
     output: Path | None = None
     """Where the picture is saved: a .png, .jpg, .webp or .tif file; None if it stays in memory."""
     overwrite: bool = option(False, "Output", "Replace files that exist already.")
@@ -146,6 +148,36 @@ class Job(Options):
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
+    def current(self, count: int | None = None) -> "Job":
+        """Return the job after its first `count` changes, or after all of them: what is painted then.
+
+        Args:
+            count: The number of changes; None means all.
+
+        Returns:
+            The job, with the files that it writes and its changes as before.
+
+        """
+        done = self.changes[:count]
+        if not done:
+            return self
+        later = {name: getattr(done[-1].job, name) for name in CHANGEABLE}
+        return self.replace(**later)
+
+    def changed(self, after: int, job: "Job") -> "Job":
+        """Return the job with one more change.
+
+        Args:
+            after: The number of evaluations before the change.
+            job: What is painted from then on; of its fields only those in `CHANGEABLE` count.
+
+        Returns:
+            The job.
+
+        """
+        later = Job(**{name: getattr(job, name) for name in CHANGEABLE})
+        return self.replace(changes=(*self.changes, Change(after=after, job=later)))
+
     @property
     def description(self) -> str:
         """What is painted from what, in words: `photo.jpg in the style of a.jpg and b.jpg`."""
@@ -157,17 +189,47 @@ class Job(Options):
 
     @property
     def note(self) -> dict[str, Any]:
-        """The names of the job's files and what else it takes, beside the settings, to paint the picture again."""
-        styles = tuple(style.replace(picture=_path(style.picture)) for style in self.styles)
-        named = self.replace(styles=styles, content=_path(self.content), initial=_path(self.initial))
-        return {"job": named.model_dump(mode="json", include=_NOTED, exclude_defaults=True)}
+        """The names of the job's files and what else it takes to paint the picture again, as metadata have it.
 
+        The settings are left out, since metadata have them, except where a change replaced them.
+        """
+        job = _without_pictures(self)
+        left_out = set[str]() if self.changes else {"settings"}
+        return {"job": job.model_dump(mode="json", include=_NOTED - left_out, exclude_defaults=True)}
 
-_NOTED = {"content", "styles", "initial", "keep", "shape", "print_size", "fill", "losses"}
-"""The fields of a job that metadata repeat; the settings have their own place there."""
 
 IN_MEMORY = Path("(a picture in memory)")
 """What stands in metadata in place of the path of a picture that has none."""
+
+
+def _without_pictures(job: Job) -> Job:
+    """Return a job with a remark in place of each picture in memory."""
+    return job.replace(
+        styles=tuple(style.replace(picture=_path(style.picture)) for style in job.styles),
+        content=_path(job.content),
+        initial=_path(job.initial),
+        changes=tuple(each.replace(job=_without_pictures(each.job)) for each in job.changes),
+    )
+
+
+class Change(Options):
+    """A change in the middle of a run."""
+
+    title: ClassVar[str] = "the change"
+
+    after: int = Field(ge=0)
+    """The number of evaluations before the change."""
+    job: Job
+    """What is painted from then on: the pictures, masks, settings and print of this job."""
+
+
+Job.model_rebuild()
+
+CHANGEABLE = ("content", "styles", "keep", "print_size", "fill", "settings")
+"""The fields of a job that a change may replace."""
+
+_NOTED = {"settings", "content", "styles", "initial", "keep", "shape", "print_size", "fill", "losses", "changes"}
+"""The fields of a job that metadata repeat; the settings have their own place there."""
 
 
 def _path(source: object) -> Path | None:

@@ -14,14 +14,17 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
-from impasto import losses
-from impasto.errors import ImpastoError, InputError, OtherRunError, RunError, WriteError
+from impasto import files, losses
+from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
 from impasto.jobs.durations import clock, duration
 from impasto.jobs.events import (
     Announced,
+    Changed,
     Ended,
     Evaluated,
     Event,
@@ -33,17 +36,20 @@ from impasto.jobs.events import (
     Saved,
 )
 from impasto.jobs.job import Job
+from impasto.jobs.sources import Opened
 from impasto.machine.processes import ALONE
 from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.planning.plan import Plan
-from impasto.transfer.checkpoint import set_aside
+from impasto.transfer.checkpoint import read_note, set_aside
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
-from impasto.transfer.scene import Inputs
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Session"]
+
+CHANGES_MADE = "changes made"
+"""The name in a checkpoint of the number of changes that the run had made."""
 
 LONG_SECONDS = 120.0
 """Seconds of a run from which on its time and memory are announced."""
@@ -95,6 +101,9 @@ class Session:
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
         self._next_preview = 0.0
+        self._wanted: SimpleQueue[Job] = SimpleQueue()
+        self._made = 0
+        """How many changes of the job the run has made."""
         self._is_cancelled = threading.Event()
         self._may_continue = threading.Event()
         self._may_continue.set()
@@ -110,6 +119,18 @@ class Session:
         """End the job early: the picture so far and a checkpoint are saved, and the last event is `Ended`."""
         self._is_cancelled.set()
         self._may_continue.set()
+
+    def change(self, job: Job) -> None:
+        """Continue with other pictures, masks and settings after the current evaluation, from the picture so far.
+
+        The session yields `Changed` and then `Planned`, or, if the job cannot be painted, `Remarked` with the reason.
+        `Session.job` then lists the change, so that the same job paints the same picture again.
+
+        Args:
+            job: What is painted from then on; of its fields only those in `CHANGEABLE` count.
+
+        """
+        self._wanted.put(job)
 
     def pause(self) -> None:
         """Make the session save a checkpoint, yield `Paused` and wait for `resume` or `cancel`."""
@@ -148,43 +169,93 @@ class Session:
 
     def _carry_out(self) -> Generator[Event, None, None]:
         job = self.job
-        opened = sources.open_job(job)
+        self._made = self._changes_before_the_checkpoint()
+        try:
+            opened, run = self._start()
+        except OtherRunError:
+            opened, run = None, None
+        if self._group.any(wanted=run is None) and job.checkpoint is not None:
+            aside = set_aside(job.checkpoint, self._group)
+            yield Remarked(f"this is a new run, and the checkpoint of the other one is now {aside}.")
+            self._made = 0
+            opened, run = self._start()
+        assert run is not None  # noqa: S101 (an OtherRunError comes from a checkpoint)
+        assert opened is not None  # noqa: S101
+        self.run = run
         yield from map(Remarked, opened.remarks)
-        settings, inputs = opened.settings, opened.inputs
-        extra = [losses.load(path) for path in job.losses]
-        transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
-        self._group = transfer.machine.group
-        run = yield from self._started(transfer, inputs)
         outputs.check_frames(job, run.plan.evaluations)
         if run.resumed and job.checkpoint is not None:
             yield Resumed(run.resumed, job.checkpoint)
+        yield from self._announced(run, opened)
+        yield from self._paint(run)
+
+    def _start(self) -> tuple[Opened, Run]:
+        """Open the files of the job and start its run, or continue it from its checkpoint.
+
+        Raises:
+            InputError: a file cannot be used; an `OtherRunError`, if the checkpoint is that of another run.
+
+        """
+        job = self.job.current(self._made)
+        opened = sources.open_job(job)
+        inputs, settings = opened.inputs, opened.settings
+        extra = [losses.load(path) for path in job.losses]
+        transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
+        self._group = transfer.machine.group
+        pictures = {"initial": inputs.initial, "keep": inputs.keep}
+        run = transfer.start(
+            inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=self._note(self.job, self._made)
+        )
+        return opened, run
+
+    def _announced(self, run: Run, opened: Opened) -> Iterator[Event]:
+        """Say what is painted, on how much paper, and how long it takes if that is long."""
+        yield Announced(f"Painting {self.job.current(self._made).description}, {run.plan.stages[-1].size} pixels.")
+        yield from map(Announced, opened.announcements)
         forecasts = run.plan.work > LONG_WORK if self._forecasts is None else self._forecasts
         planned = Planned(run.plan, run.forecast() if forecasts else None)
-        yield Announced(f"Painting {job.description}, {run.plan.stages[-1].size} pixels.")
-        yield from map(Announced, opened.announcements)
         if planned.seconds is not None and planned.seconds > LONG_SECONDS:
             yield Announced(self._cost(planned.plan, planned.seconds))
         yield planned
-        yield from self._paint(run)
 
-    def _started(self, transfer: StyleTransfer, inputs: Inputs) -> Generator[Event, None, Run]:
-        """Start or continue a run; a checkpoint from which it cannot continue is set aside, and a new run starts."""
-        job = self.job
+    def _changed(self, run: Run) -> Iterator[Event]:
+        """Make the changes that are due by the job, and those that were asked for since the last evaluation."""
+        count = len(run.history)
+        while len(self.job.changes) > self._made and self.job.changes[self._made].after <= count:
+            yield from self._change(run, self.job)
+        while not self._wanted.empty():
+            try:
+                yield from self._change(run, self.job.changed(count, self._wanted.get()))
+            except InputError as error:
+                yield Remarked(f"the change was refused: {error}")
+        later = self.job.changes[self._made :]
+        run.report_after = later[0].after if later else 0
 
-        def start() -> Run:
-            pictures = {"initial": inputs.initial, "keep": inputs.keep}
-            return transfer.start(inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=job.note)
+    def _change(self, run: Run, job: Job) -> Iterator[Event]:
+        """Continue a run with the next change of a job, which becomes that of the session."""
+        opened = sources.open_job(job.current(self._made + 1))
+        inputs = opened.inputs
+        keep = False if inputs.keep is None else inputs.keep
+        run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, keep=keep)
+        self.job, self._made = job, self._made + 1
+        run.note = self._note(job, self._made)
+        yield Changed(len(run.history))
+        yield from map(Remarked, opened.remarks)
+        yield Planned(run.plan, None)
 
-        reason = ""
-        try:
-            self.run = start()
-        except OtherRunError as error:
-            reason = str(error)
-        if self._group.any(wanted=bool(reason)) and job.checkpoint is not None:
-            aside = set_aside(job.checkpoint, self._group)
-            yield Remarked(f"this is a new run, and the checkpoint of the other one is now {aside}.")
-            self.run = start()
-        return self._started_run()
+    def _changes_before_the_checkpoint(self) -> int:
+        """Return how many changes of the job the run that saved the checkpoint had made."""
+        path = self.job.checkpoint
+        if not self.job.changes or path is None or not files.exists(path):
+            return 0
+        with suppress(CheckpointError):
+            return int((read_note(path) or {}).get(CHANGES_MADE, 0))
+        return 0
+
+    @staticmethod
+    def _note(job: Job, made: int) -> dict[str, Any]:
+        """Return what checkpoints and the picture's metadata say of the job, and how many of its changes were made."""
+        return {**job.note, **({CHANGES_MADE: made} if made else {})}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
@@ -216,6 +287,7 @@ class Session:
         """Yield the events of each evaluation until the run is done, or until one of its processes is cancelled."""
         job = self.job
         run.report_at = job.save_every
+        yield from self._changed(run)
         reported, previewed = len(run.history), time.monotonic()
         for _ in run:
             for progress in run.history[reported:]:
@@ -233,6 +305,7 @@ class Session:
                 self._may_continue.wait()
             if run.agree(wanted=self._is_cancelled.is_set()):
                 return
+            yield from self._changed(run)
 
     @property
     def _writes(self) -> bool:

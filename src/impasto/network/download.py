@@ -36,11 +36,10 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
     """
     if url.rpartition("/")[2] in {"", ".", ".."}:  # the target would be the folder itself
         raise _failure(url, InvalidURL("it names no file"))
-    if target.exists():
+    if _is_there(target):
         return target
     part = target.with_name(target.name + ".part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         _receive(url, part, progress or (lambda _done, _total: None))
         with part.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -50,6 +49,20 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
         part.unlink()
         raise DownloadError(f"{url} has the SHA-256 {digest[:16]}…, not {sha256}…; it was thrown away, try again.")
     return part.replace(target)
+
+
+def _is_there(target: Path) -> bool:
+    """Return whether a file was downloaded before; if not, make its folder."""
+    try:
+        if target.exists():
+            return True
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DownloadError(
+            f"{target.name} cannot be stored in {target.parent}: {reason(error)}; set XDG_CACHE_HOME to a folder that "
+            "you may write to, or give the path of a weights file."
+        ) from None
+    return False
 
 
 def _failure(url: str, error: Exception) -> DownloadError:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from impasto import files
 from impasto.errors import InputError
+from impasto.reports.drawing import importing_matplotlib
 from impasto.transfer.progress import Progress
 
 __all__ = ["PLOT_SUFFIXES", "check_plot", "plot_losses"]
@@ -37,7 +38,8 @@ def plot_losses(history: Sequence[Progress], path: Path, *, overwrite: bool = Fa
         WriteError: the file could not be written.
 
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, only for plots)
+    with importing_matplotlib():
+        from matplotlib.figure import Figure  # noqa: PLC0415
 
     check_plot(path)
     figure = Figure(figsize=(8, 5), layout="constrained")

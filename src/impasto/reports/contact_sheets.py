@@ -15,6 +15,7 @@ from torch import Tensor
 
 from impasto.images import Picture
 from impasto.planning.plan import Size
+from impasto.reports.drawing import importing_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -168,8 +169,9 @@ def _text(text: str, size: int, gray: float, align: Align = "left") -> _Area:
 
 def _canvas(text: str, size: int, gray: float, align: Align = "left") -> "FigureCanvasAgg":
     """Return a canvas that is as large as the text on it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (half a second, only for sheets)
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    with importing_matplotlib():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415
 
     canvas = FigureCanvasAgg(Figure(dpi=_DPI))
     written = canvas.figure.text(0, 1, text, family="DejaVu Sans", size=size, color=str(gray), parse_math=False)

@@ -129,18 +129,15 @@ class CheckpointWriter:
         identity: What has to be equal for a run to go on from it.
         every: Seconds from one checkpoint to the next, at least; 0: it saves only when it is told to.
         group: The processes that paint together.
-        note: The caller's values that each checkpoint carries, as JSON has them.
 
     """
 
-    def __init__(
-        self, path: Path, identity: Identity, every: float, group: Group, note: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, path: Path, identity: Identity, every: float, group: Group) -> None:
         self.path = path
-        self._identity = identity
+        self.identity = identity
+        """What has to be equal for a run to continue from the checkpoints; a change of the run changes it."""
         self._every = every
         self._group = group
-        self._note = note
         self._cost = 0.0
         self._last = time.perf_counter()
 
@@ -149,12 +146,13 @@ class CheckpointWriter:
         since = time.perf_counter() - self._last
         return self._group.any(wanted=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
 
-    def save(self, state: RunState, plan: Plan) -> None:
+    def save(self, state: RunState, plan: Plan, note: Mapping[str, Any]) -> None:
         """Write where a run stands.
 
         Args:
             state: Where it stands.
             plan: Its plan.
+            note: The caller's values that the checkpoint carries, as JSON has them.
 
         Raises:
             ImpastoError: a file could not be written; the checkpoint before is still there.
@@ -163,11 +161,11 @@ class CheckpointWriter:
         began = time.perf_counter()
         tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
         record = {
-            "identity": self._identity,
+            "identity": self.identity,
             "plan": plan,
             "position": {name: getattr(state, name) for name in _Position._fields},
             "history": [progress.as_dict() for progress in state.history],
-            "note": self._note,
+            "note": note,
         }
         rank, count = self._group.rank, len(state.history)
         self._together(rank > 0, _part(self.path, rank, count), tensors, record)

@@ -12,10 +12,8 @@ from typing import Any
 from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
 from impasto.images import Picture
 from impasto.machine import allocator
-from impasto.machine.device import Machine
 from impasto.machine.interruption import deferred_signals
-from impasto.network.vgg import VGG19
-from impasto.planning.plan import Plan, Stage
+from impasto.planning.plan import Stage
 from impasto.settings import Settings
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
@@ -24,6 +22,7 @@ from impasto.transfer.iteration import Iteration, Point, Readings
 from impasto.transfer.progress import Clock, Progress, Result, Stopped
 from impasto.transfer.run_state import RunState
 from impasto.transfer.scene import Inputs, Scene
+from impasto.transfer.setup import Setup
 from impasto.transfer.solver import Solver
 
 __all__ = ["Run"]
@@ -33,6 +32,9 @@ EXACT_RESCUE = 2
 
 SHORTAGE_FACTOR = 0.7
 """Times the memory that a run planned with, what it plans with after the system refused memory."""
+
+_OPTIMIZER_OPTIONS = ("optimizer", "history", "preconditioner")
+"""The options on which the state of an optimizer depends."""
 
 MAX_PIXELS_PER_REPORT, MAX_EVALUATIONS_PER_REPORT = 1 << 24, 16
 """Pixels evaluated between two reports on a GPU, about, and evaluations at most: 20 to 60 ms on an H200."""
@@ -45,12 +47,8 @@ class Run:
     several; `history` has them all.
 
     Args:
-        inputs: The pictures.
-        settings: What the picture will be.
-        plan: The stages, and how each fits into memory.
-        network: The network on the machine.
-        machine: Where to compute.
-        replan: Plan again with so many bytes beside what the process holds.
+        setup: The pictures and settings, with their plan, network and machine.
+        prepare: Return the setup of other pictures and settings.
         writer: What saves checkpoints, if there are to be any.
         checkpoint: Where the run goes on, if it does.
         note: The caller's values for the metadata of the picture, as JSON has them.
@@ -59,35 +57,38 @@ class Run:
 
     def __init__(
         self,
-        inputs: Inputs,
+        setup: Setup,
         *,
-        settings: Settings,
-        plan: Plan,
-        network: VGG19,
-        machine: Machine,
-        replan: Callable[[float], Plan],
+        prepare: Callable[[Inputs, Settings], Setup],
         writer: CheckpointWriter | None = None,
         checkpoint: Checkpoint | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> None:
-        self.settings = settings
-        self.plan = plan
         self.stopped: Stopped = "unfinished"
-        self._scene = Scene(inputs, settings, machine)
-        self._solver = Solver(self._scene, settings, machine, self._scene.normalized(network, plan.stages[0]))
-        self._replan = replan
-        self._note = note or {}
+        self._prepare = prepare
+        self._set_up(setup)
+        self.note = note or {}
+        """The caller's values for checkpoints and the metadata of the picture, as JSON has them."""
         self._writer = writer
-        self._at = self._solver.begin(plan.stages[0]) if checkpoint is None else self._resumed(checkpoint)
+        self._at = self._solver.begin(self.plan.stages[0]) if checkpoint is None else self._resumed(checkpoint)
         self.resumed = len(self._at.history)
         """Evaluations that were done before, by the run that saved the checkpoint."""
         self.report_at = 0
         """Evaluations of which each multiple ends with a report, even where several come between two; 0: any."""
+        self.report_after = 0
+        """Number of evaluations after which there is a report, too; 0: any."""
         self._remarks: list[str] = []
         self._clock = Clock(self.plan, self._at.history)
         self._iterate: Iteration | None = None
         self._is_stepping = False
         """Whether a step has begun behind which the run does not stand yet."""
+
+    def _set_up(self, setup: Setup) -> None:
+        """Take pictures, settings, plan, network and machine from a setup."""
+        self._setup, self.settings, self.plan = setup, setup.settings, setup.plan
+        self._scene = Scene(setup.inputs, setup.settings, setup.machine)
+        network = self._scene.normalized(setup.network, setup.plan.stages[0])
+        self._solver = Solver(self._scene, setup.settings, setup.machine, network)
 
     @property
     def history(self) -> Sequence[Progress]:
@@ -115,6 +116,48 @@ class Run:
                     return progress
         raise StopIteration
 
+    def change(
+        self,
+        *,
+        settings: Settings | None = None,
+        content: object = None,
+        styles: object = None,
+        keep: object = None,
+        **changes: object,
+    ) -> None:
+        """Change what is painted in the middle of a run, or after its end, and continue from the picture so far.
+
+        Painting continues at the first stage of the new plan that is at least as large as the picture so far, and with
+        all evaluations of that stage. The curvature that L-BFGS measured stays in use where the size of the picture
+        and the optimizer's options are the same; the steps correct it.
+
+        Args:
+            settings: The new settings; those of the run, if not given.
+            content: Another photograph, as `StyleTransfer.start` takes it; the same, if not given.
+            styles: Other style images, as `StyleTransfer.start` takes them; the same, if not given.
+            keep: Another mask of what stays as the content is; the same, if not given; `False` for none.
+            changes: Options of `Settings` to change, such as `content_weight=1`.
+
+        Raises:
+            InputError: something cannot be used, and the run is as it was.
+            OutOfMemoryError: the system refused the memory for it, and the run is as it was.
+
+        """
+        chosen = (settings or self.settings).replace(**changes)
+        inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep)
+        self._mend()
+        self._iterate = None
+        with out_of_memory_as("change the run"):
+            setup = self._prepare(inputs, chosen)
+            with setup.machine.computing():
+                same_steps = _optimizer_options(chosen) == _optimizer_options(self.settings)
+                self._set_up(setup)
+                self._at = self._solver.changed(self._at, setup.plan, with_curvature=same_steps)
+        if self._writer is not None:
+            self._writer.identity = setup.identify()
+        self._clock = Clock(setup.plan, self._at.history)
+        self.stopped = "unfinished"
+
     def forecast(self) -> float:
         """Return the seconds that the run will take, by the time of a few evaluations of a small square."""
         with out_of_memory_as("forecast the run"), self._solver.machine.computing():
@@ -122,7 +165,7 @@ class Run:
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump(), **self._note})
+        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump(), **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note)
 
@@ -149,7 +192,7 @@ class Run:
         """
         if self._writer is not None:
             self._mend()
-            self._writer.save(self._at, self.plan)
+            self._writer.save(self._at, self.plan, self.note)
 
     def delete_checkpoint(self) -> None:
         """Delete the checkpoint, after the picture has been saved."""
@@ -241,6 +284,8 @@ class Run:
         most = max(1, min(MAX_EVALUATIONS_PER_REPORT, MAX_PIXELS_PER_REPORT // pixels)) if self._on_gpu else 1
         if self.report_at > 0:
             most = min(most, self.report_at - len(at.history) % self.report_at)
+        if self.report_after > len(at.history):
+            most = min(most, self.report_after - len(at.history))
         return min(most, self._stage.evaluations - at.evaluation)
 
     def _take(self, found: Readings) -> None:
@@ -287,7 +332,7 @@ class Run:
         error.__traceback__ = None  # it holds on to what was under way
         before, self._iterate = self.plan.bytes, None
         try:
-            plan = self._replan(SHORTAGE_FACTOR * (before - self.plan.baseline))
+            plan = self._setup.replan(SHORTAGE_FACTOR * (before - self.plan.baseline))
         except PictureError as none:
             raise OutOfMemoryError(
                 f"the memory did not suffice, and no plan takes less than {before / 1e9:.2f} GB; close other programs "
@@ -303,7 +348,7 @@ class Run:
     def _save_checkpoint_if_due(self) -> None:
         if self._writer is not None and self._writer.is_due():
             try:
-                self._writer.save(self._at, self.plan)
+                self._writer.save(self._at, self.plan, self.note)
             except ImpastoError as error:
                 self._remarks.append(f"{error} The run goes on without this checkpoint.")
 
@@ -324,3 +369,7 @@ class Run:
             seconds_left=left,
             remark=remark,
         )
+
+
+def _optimizer_options(settings: Settings) -> list[object]:
+    return [getattr(settings, name) for name in _OPTIMIZER_OPTIONS]

@@ -18,7 +18,7 @@ from impasto.objective.objective import Kept, Objective
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
 from impasto.transfer.identity import digest
-from impasto.transfer.styles import Style, regions
+from impasto.transfer.styles import Style, listed, regions
 
 __all__ = ["Inputs", "Scene"]
 
@@ -39,6 +39,27 @@ class Inputs(NamedTuple):
     def extra_layers(self) -> set[str]:
         """The network's layers that these losses look at."""
         return {loss.layer for loss in self.losses} - {IMAGE}
+
+    def replaced(self, *, content: object, styles: object, keep: object) -> "Inputs":
+        """Return the inputs with others in place of those that are given.
+
+        Args:
+            content: The photograph, or None for the same.
+            styles: The style images, or None for the same.
+            keep: The mask of what stays as the content is, None for the same, or False for none.
+
+        Returns:
+            The inputs.
+
+        Raises:
+            InputError: a picture or mask cannot be read.
+
+        """
+        return self._replace(
+            content=self.content if content is None else Picture.of(content),
+            styles=self.styles if styles is None else listed(styles),
+            keep=self.keep if keep is None else None if keep is False else Mask.of(keep, name="keep"),
+        )
 
     def identity(self) -> dict[str, str | float | None]:
         """Return the weights, scales and hashes by which a checkpoint knows what was painted, by name."""

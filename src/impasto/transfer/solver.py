@@ -81,6 +81,34 @@ class Solver:
             return state
         return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests)
 
+    def changed(self, state: RunState, plan: Plan, *, with_curvature: bool) -> RunState:
+        """Return the state in which a run continues from its best image after a change.
+
+        Args:
+            state: Where the run stands.
+            plan: The new plan.
+            with_curvature: Whether the state of the optimizer stays in use.
+
+        Returns:
+            The state at the start of the first stage that is at least as large as the image, or of the last one.
+
+        """
+        height, width = state.best.shape[1:]
+        fitting = (n for n, stage in enumerate(plan.stages) if max(stage.size) >= max(width, height))
+        number = next(fitting, len(plan.stages) - 1)
+        stage = plan.stages[number]
+        start = replace(
+            state, image=state.best, stage=number, evaluation=0, failures=0, rescues=0, bests=RunState.bests
+        )
+        size, steps = stage.size, self.optimizer(stage, 0)
+        if size == Size(width, height):
+            optimizer = steps.resampled(state.optimizer, _unchanged) if with_curvature else steps.init(state.best)
+            return replace(start, optimizer=optimizer)
+        enlarge = partial(resample, height=size.height, width=size.width)
+        best = self._enlarged(state.best, size)
+        optimizer = steps.resampled(state.optimizer, enlarge) if with_curvature else steps.init(best)
+        return replace(start, image=best, best=best, optimizer=optimizer)
+
     def iteration(self, stage: Stage, rescues: int) -> Iteration:
         """Measure the targets of a stage and return what evaluates and steps in it.
 
@@ -131,3 +159,7 @@ class Solver:
             image.add_(self.scene.content(size))
             image.sub_(enlarge(self.scene.content(before)))
         return image
+
+
+def _unchanged(image: Tensor) -> Tensor:
+    return image

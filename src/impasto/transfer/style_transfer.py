@@ -11,9 +11,10 @@ No thread stands behind a run: to break is to pause, to drop it is to cancel. `s
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -35,15 +36,16 @@ from impasto.transfer.identity import Identity
 from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
 from impasto.transfer.scene import Inputs
-from impasto.transfer.styles import Style
+from impasto.transfer.setup import Setup
+from impasto.transfer.styles import listed
 
 __all__ = ["StyleTransfer", "stylize"]
 
 RESUMED_OPTIONS = {"dtype": "auto", "winograd": "auto", "threads": 0}
 """Options of `Runtime`, with the value that leaves the choice to the machine: a resumed run takes the checkpoint's."""
 
-_FILE_CONTENTS: tuple[type, ...] = (str, bytes, bytearray, memoryview)
-"""Sequences that stand for one picture."""
+_NETWORK_OPTIONS = ("weights", "pooling", "pooling_rescale", "padding")
+"""The options on which the network depends."""
 
 
 class StyleTransfer:
@@ -158,7 +160,7 @@ class StyleTransfer:
         """Return what a run is given, read from whatever holds it."""
         return Inputs(
             Picture.of(content),
-            _listed(styles),
+            listed(styles),
             None if initial is None else Picture.of(initial),
             None if keep is None else Mask.of(keep, name="keep"),
             self.extra_losses,
@@ -169,28 +171,39 @@ class StyleTransfer:
         saved, writer = None, None
         if path is not None and files.exists(path):
             saved = Checkpoint.read(path, self.machine.group)
-            plan, machine = saved.plan(), self._machine_of(saved)
+            setup = self._setup(inputs, saved.plan(), self._machine_of(saved))
         else:
-            plan, machine = self._fitted(inputs)
-        for stage in plan.stages:
-            refuse_parts(inputs.losses, stage.layout.tiling)
+            setup = self._setup(inputs, *self._fitted(inputs))
         if path is not None:
-            identity = self._identity(inputs, machine)
+            identity = setup.identify()
             if saved is not None:
                 saved.check(identity)
-            writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, machine.group, note)
-        with machine.computing():
-            return Run(
-                inputs,
-                settings=self.settings,
-                plan=plan,
-                network=self._network_on(machine),
-                machine=machine,
-                replan=lambda room: self._plan(inputs, machine, room),
-                writer=writer,
-                checkpoint=saved,
-                note=note,
-            )
+            writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, setup.machine.group)
+        with setup.machine.computing():
+            return Run(setup, prepare=self._prepared, writer=writer, checkpoint=saved, note=note)
+
+    def _prepared(self, inputs: Inputs, settings: Settings) -> Setup:
+        """Return the setup of other pictures and settings; networks that fit are shared."""
+        weights = self.weights if settings.weights == self.settings.weights else None
+        other = StyleTransfer(settings, self.runtime, weights=weights, extra_losses=self.extra_losses)
+        if _network_options(settings) == _network_options(self.settings):
+            other._networks, other._lock = self._networks, self._lock
+        other._check(inputs)
+        with other.machine.computing():
+            return other._setup(inputs, *other._fitted(inputs))
+
+    def _setup(self, inputs: Inputs, plan: Plan, machine: Machine) -> Setup:
+        for stage in plan.stages:
+            refuse_parts(inputs.losses, stage.layout.tiling)
+        return Setup(
+            inputs,
+            self.settings,
+            plan,
+            self._network_on(machine),
+            machine,
+            replan=partial(self._plan, inputs, machine),
+            identify=lambda: self._identity(inputs, machine),
+        )
 
     def _check(self, inputs: Inputs) -> None:
         """Refuse styles that the settings cannot do with."""
@@ -288,19 +301,12 @@ def stylize(
 
     """
     chosen = (settings or Settings()).replace(**changes)
-    photograph, paintings = Picture.of(content), _listed(styles)
+    photograph, paintings = Picture.of(content), listed(styles)
     run = StyleTransfer(chosen, runtime).start(photograph, paintings)
     for _ in run:
         pass
     return run.result()
 
 
-def _listed(styles: object) -> list[Style]:
-    """Return one style or several as a list; a picture may stand for its style."""
-    if isinstance(styles, Sequence) and not isinstance(styles, _FILE_CONTENTS):
-        return [_style(style) for style in cast("Sequence[object]", styles)]
-    return [_style(cast("object", styles))]
-
-
-def _style(style: object) -> Style:
-    return style if isinstance(style, Style) else Style(Picture.of(style))
+def _network_options(settings: Settings) -> list[object]:
+    return [getattr(settings, name) for name in _NETWORK_OPTIONS]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,10 +14,13 @@ from impasto.images.masks import Mask
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Size
 
-__all__ = ["Style", "regions"]
+__all__ = ["Style", "listed", "regions"]
 
 MIN_REGION_PIXELS = 256
 """Pixels that a region needs at every stage: a unit of conv5_1 stands on 16 × 16."""
+
+_FILE_CONTENTS: tuple[type, ...] = (str, bytes, bytearray, memoryview)
+"""Sequences that stand for one picture."""
 
 ToDevice = Callable[[Tensor], Tensor]
 """Bring a tensor to the device and precision of a run."""
@@ -52,6 +56,17 @@ class Style:
             raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
         if not 0 < self.scale < math.inf:
             raise InputError(f"a style's scale cannot be {self.scale}; it takes a number, above 0.")
+
+
+def listed(styles: object) -> list[Style]:
+    """Return one style or several as a list; a picture may stand for its style."""
+    if isinstance(styles, Sequence) and not isinstance(styles, _FILE_CONTENTS):
+        return [_style(style) for style in cast("Sequence[object]", styles)]
+    return [_style(cast("object", styles))]
+
+
+def _style(style: object) -> Style:
+    return style if isinstance(style, Style) else Style(Picture.of(style))
 
 
 def regions(

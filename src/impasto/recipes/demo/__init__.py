@@ -14,6 +14,7 @@ from torch import Tensor
 from impasto.errors import PictureError
 from impasto.recipes.demo.landscape import compose
 from impasto.recipes.demo.strokes import LAYERS, brush, contrast, light, paint, plan_strokes
+from impasto.reports.drawing import importing_matplotlib
 
 __all__ = ["painting", "photograph"]
 
@@ -23,7 +24,8 @@ MIN_SIZE = 64
 
 def photograph() -> Path:
     """Return the path of matplotlib's sample photograph, the portrait of Grace Hopper (public domain)."""
-    from matplotlib import cbook  # noqa: PLC0415  matplotlib is slow to import
+    with importing_matplotlib():
+        from matplotlib import cbook  # noqa: PLC0415
 
     return Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 

@@ -1,0 +1,127 @@
+"""A change in the middle of a run: it continues from the picture so far."""
+
+from itertools import islice
+
+import pytest
+import torch
+
+from impasto import InputError, Mask, Settings
+from impasto.transfer.checkpoint import read_note
+from impasto.transfer.style_transfer import StyleTransfer
+
+SETTINGS = Settings(size=64, first_size=0, iterations=12, tolerance=0)
+
+
+@pytest.fixture
+def start(weights, picture, tmp_path):
+    """Start a run on the tiny network, with a checkpoint if it has a name."""
+
+    def make(checkpoint=None, **changes):
+        transfer = StyleTransfer(SETTINGS.replace(**changes), weights=weights)
+        path = None if checkpoint is None else tmp_path / checkpoint
+        return transfer.start(picture(seed=1), picture(seed=2), checkpoint=path)
+
+    return make
+
+
+def evaluate(run, count):
+    return [progress.loss for progress in islice(run, count)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content_weight": 1.0},
+        {"style_layers": {"conv2_1": 1.0}},
+        {"color": "content-luminance"},
+        {"optimizer": "adam"},
+        {"history": 3},
+        {"pooling": "average"},
+        {"padding": "zeros"},
+        {"normalize": True},
+        {"size": 96},
+        {"style_scale": 0.5},
+    ],
+)
+def test_the_loss_after_a_change_is_that_of_the_new_settings_for_the_picture_so_far(start, picture, weights, change):
+    run = start()
+    evaluate(run, 5)
+    run.change(**change)
+    canvas = run._at.best
+    (first,) = evaluate(run, 1)
+    fresh = StyleTransfer(SETTINGS.replace(**change), weights=weights).start(picture(seed=1), picture(seed=2))
+    stage = fresh.plan.stages[-1]
+    objective = fresh._scene.objective(stage, fresh._solver.network)
+    assert first == pytest.approx(float(objective.evaluate(canvas).loss), rel=1e-5)
+    rest = evaluate(run, 100)
+    assert len(rest) == 11
+    assert min(rest) < first
+    assert run.stopped == "finished"
+    assert max(run.preview().width, run.preview().height) == change.get("size", 64)
+
+
+def test_other_pictures_and_masks_take_the_place_of_those_before(start, picture):
+    run = start()
+    evaluate(run, 3)
+    half = torch.zeros(48, 64)
+    half[:, :32] = 1
+    other = picture(seed=7)
+    run.change(content=other, styles=[picture(seed=8), picture(seed=9)], keep=Mask(half))
+    evaluate(run, 100)
+    left = (run.preview().pixels - other.pixels)[..., :32].abs().mean()
+    right = (run.preview().pixels - other.pixels)[..., 32:].abs().mean()
+    assert left < 0.01 < right
+    run.change(keep=False)
+    assert run.stopped == "unfinished"
+    evaluate(run, 100)
+    assert (run.preview().pixels - other.pixels)[..., :32].abs().mean() > 0.01
+
+
+def test_a_run_that_is_done_continues_at_a_larger_size_in_the_stages_that_are_larger(start):
+    run = start(first_size=64, iterations=4)
+    evaluate(run, 100)
+    before = len(run.history)
+    run.change(size=256)
+    evaluate(run, 1)
+    assert run.history[before].width == run.plan.stages[0].size.width == 171
+    evaluate(run, 100)
+    assert run.preview().width == 256
+
+
+def test_a_change_that_cannot_be_leaves_the_run_as_it_was(start):
+    run, alike = start(), start()
+    evaluate(run, 4)
+    for bad in ({"content_weight": -1}, {"styles": []}, {"keep": torch.zeros(3)}, {"sise": 3}):
+        with pytest.raises(InputError):
+            run.change(**bad)
+    assert evaluate(run, 100) == evaluate(alike, 12)[4:]
+
+
+def test_the_same_changes_paint_the_same_bytes(start):
+    def painted():
+        run = start()
+        evaluate(run, 4)
+        run.change(content_weight=0.5)
+        evaluate(run, 3)
+        run.change(size=96, style_scale=2.0)
+        evaluate(run, 100)
+        return run.preview().png()
+
+    assert painted() == painted()
+
+
+def test_a_checkpoint_after_a_change_is_that_of_a_run_with_the_new_settings(start, tmp_path):
+    run = start("a.checkpoint")
+    run.note = {"mine": 1}
+    evaluate(run, 4)
+    run.change(content_weight=0.5)
+    evaluate(run, 3)
+    run.save_checkpoint()
+    assert read_note(tmp_path / "a.checkpoint") == {"mine": 1}
+    evaluate(run, 100)
+    again = start("a.checkpoint", content_weight=0.5)
+    assert again.resumed == 7
+    evaluate(again, 100)
+    assert torch.equal(again.preview().samples, run.preview().samples)
+    with pytest.raises(InputError, match="content_weight was 0.5 and is 5"):
+        start("a.checkpoint")
