@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import random
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,8 +34,8 @@ PAGES = Path(__file__).parent / "pages"
 BEAT_SECONDS = 15.0
 """Seconds after which a stream without events sends a comment, so that a lost connection is noticed."""
 
-STREAM_SECONDS = 0.2
-"""The least seconds from one part of a stream to the next: many readers cost little."""
+STREAM_SECONDS = 0.25
+"""Seconds from one look for new events to the next: many readers cost little."""
 
 _BODY: dict[str, Any] = {"content": {"application/json": {"schema": Order.model_json_schema()}}}
 
@@ -128,10 +130,10 @@ def _jobs(studio: Studio) -> APIRouter:
     """Return the routes of jobs and of their queue."""
     router = APIRouter(prefix="/api/jobs")
 
-    @router.get("")
-    async def jobs() -> list[dict[str, Any]]:
+    @router.get("", response_model=list[dict[str, Any]])
+    async def jobs() -> Response:
         """List the jobs, the newest first."""
-        return [entry.summary() for entry in studio.shown()]
+        return JSONResponse([entry.summary() for entry in studio.shown()])
 
     @router.post("", status_code=201, openapi_extra={"requestBody": _BODY})
     async def order(request: Request) -> dict[str, Any]:
@@ -261,16 +263,16 @@ async def _of_form(studio: Studio, request: Request) -> Order:
 
 
 async def _stream(entry: Entry, after: int) -> AsyncIterator[str]:
-    """Yield the events of a log after the one with a number, and wait for more."""
+    """Yield the events of a log after the one with a number, and look for more again and again."""
     count = after if after <= len(entry.lines) else 0
+    beat = 0.0
     while True:
         lines = entry.lines[count:]
-        count += len(lines)
-        numbered = zip(range(count - len(lines) + 1, count + 1), lines, strict=True)
-        yield "".join(f"id: {number}\ndata: {line.decode()}\n\n" for number, line in numbered) or ": \n\n"
-        if count == len(entry.lines):
-            await entry.changes(BEAT_SECONDS)
-        await asyncio.sleep(STREAM_SECONDS)
+        if lines or time.monotonic() > beat:
+            numbered = zip(range(count + 1, count + len(lines) + 1), lines, strict=True)
+            yield "".join(f"id: {number}\ndata: {line.decode()}\n\n" for number, line in numbered) or ": \n\n"
+            count, beat = count + len(lines), time.monotonic() + BEAT_SECONDS
+        await asyncio.sleep(STREAM_SECONDS * random.uniform(0.5, 1.5))  # many readers do not all read at once
 
 
 async def _demo(studio: Studio) -> dict[str, Any]:

@@ -4,7 +4,6 @@ The log is a file with one JSON record a line; the number of a line is the id of
 and a small file say, so it survives the process.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -46,36 +45,28 @@ class Entry:
         self.preview = 0
         """The number of the latest preview; 0 if there is none."""
         self.lines: list[bytes] = []
-        self._changed = asyncio.Event()
         with suppress(FileNotFoundError):
             for line in (folder / "events.jsonl").read_bytes().splitlines():
                 self._note(line)
 
     def save(self) -> None:
         """Write what was ordered, and the state."""
-        write_json(self.folder / "job.json", self.order.model_dump(mode="json", exclude_defaults=True))
+        write_json(self.folder / "job.json", self.order.written)
         kept = {name: getattr(self, name) for name in ("state", "sentence", "position", "deleted", "names")}
         write_json(self.folder / "state.json", kept)
 
     def move_to(self, state: State, sentence: str = "") -> None:
-        """Give the job another state, and tell those who watch."""
+        """Give the job another state."""
         self.state, self.sentence = state, sentence
         self.save()
         self.log({"event": "state", "state": state, "sentence": sentence})
 
     def log(self, event: dict[str, Any]) -> None:
-        """Append an event to the log, and wake those who watch."""
+        """Append an event to the log."""
         line = json.dumps(event, allow_nan=False, default=str).encode() if _is_finite(event) else b"{}"
         with (self.folder / "events.jsonl").open("ab") as file:
             file.write(line + b"\n")
         self._note(line)
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def changes(self, seconds: float) -> None:
-        """Wait until there is another event, at most some seconds."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
 
     def file(self, name: str) -> Path:
         """Return the path of a file of the job.
@@ -111,7 +102,7 @@ class Entry:
             "sentence": self.sentence,
             "title": self.title,
             "position": self.position,
-            "order": self.order.model_dump(mode="json", exclude_defaults=True),
+            "order": self.order.written,
             "names": self.names,
             "progress": self.progress,
             "stages": self.stages,

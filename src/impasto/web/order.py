@@ -4,6 +4,7 @@ It takes the fields of a job that a stranger may set: no outputs, no import path
 """
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -94,6 +95,11 @@ class Order(Options):
             raise ValueError("name is too long; it takes at most 200 letters.")
         _ = self.machine
         return self
+
+    @cached_property
+    def written(self) -> dict[str, Any]:
+        """The order as JSON has it, without what is as by default."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
     @property
     def chosen(self) -> Settings:

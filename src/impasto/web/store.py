@@ -17,7 +17,7 @@ from typing import Any
 from impasto.errors import InputError, RunError
 from impasto.files import whole
 
-__all__ = ["FullError", "MissingError", "Store", "UPLOAD_PATTERN", "read_json", "write_json", "zipped"]
+__all__ = ["FullError", "MissingError", "Store", "UPLOAD_PATTERN", "read_json", "write_json", "write_text", "zipped"]
 
 UPLOAD_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|heic|avif)"
 """The form of the identifier of an upload: a part of the SHA-256 of its bytes, and its format."""
@@ -199,8 +199,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: object) -> None:
     """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     with whole(path, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(value), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _bytes_below(folder: Path) -> float:

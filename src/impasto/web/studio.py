@@ -105,7 +105,7 @@ class Studio:
     async def close(self) -> None:
         """Let the workers save checkpoints, and end all processes."""
         for identifier in self._painting:
-            self._wishes[identifier] = "waiting"
+            self._wishes.setdefault(identifier, "waiting")
         await asyncio.gather(*(child.end(END_SECONDS) for child in self.workers.values()), self._reader.end(1))
         for task in self._tasks:
             task.cancel()
@@ -250,13 +250,17 @@ class Studio:
         """Change what a job paints; a worker that paints it goes on from its canvas."""
         if entry.state == "done":
             raise InputError(f"the job {entry.id} is done; order another picture with what you want to change.")
-        if order.format != entry.order.format or order.content != entry.order.content:
-            raise InputError("the photograph and the format of a job cannot change; order another picture.")
+        fixed = ("initial", "shape", "format", "runtime")
+        is_fixed = (order.content is None) == (entry.order.content is None) and all(
+            getattr(order, name) == getattr(entry.order, name) for name in fixed
+        )
+        if not is_fixed and (entry.folder / "run.json").exists():
+            raise InputError(f"{', '.join(fixed)} cannot change once a job is begun; order another picture.")
         self.store.take(entry.folder, order.uploads)
         entry.order, entry.names = order, {**entry.names, **self._names(order)}
         entry.save()
         if entry.id in self._painting:
-            self._painting[entry.id].send({"do": "change", "order": _written(order)})
+            self._painting[entry.id].send({"do": "change", "order": order.written})
 
     def _ask(self, entry: Entry, state: State) -> None:
         """Bring a job to another state, at once or when its worker has obeyed."""
@@ -289,10 +293,10 @@ class Studio:
     async def _carry_out(self, child: Child, entry: Entry) -> None:
         """Let a worker paint a job, and write down what it says until it ends."""
         entry.move_to("painting")
-        child.send({"do": "paint", "folder": str(entry.folder), "order": _written(entry.order)})
+        child.send({"do": "paint", "folder": str(entry.folder), "order": entry.order.written})
         while (message := await child.receive()) is not None:
             if "event" in message:
-                entry.log(message["event"])
+                entry.log(_named(message["event"], entry.names))
             if "ended" in message:
                 self._end(entry, message["ended"]["state"], message["ended"]["sentence"])
                 return
@@ -319,5 +323,9 @@ class Studio:
         entry.move_to(wish)
 
 
-def _written(order: Order) -> dict[str, Any]:
-    return order.model_dump(mode="json", exclude_defaults=True)
+def _named(event: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Return an event whose sentence names pictures as people do, not by their identifiers."""
+    sentence = event.get("sentence")
+    for identifier, name in names.items():
+        sentence = sentence and sentence.replace(identifier, name)
+    return event if sentence is None else {**event, "sentence": sentence}

@@ -5,6 +5,7 @@ It is started as `python -m impasto.web.worker DEVICE`. Messages to it: `{"do": 
 process.
 """
 
+import json
 import os
 import queue
 import sys
@@ -18,13 +19,13 @@ from filelock import FileLock
 
 from impasto.errors import ImpastoError
 from impasto.images import Picture
-from impasto.jobs.events import Ended, PreviewReady
-from impasto.jobs.job import Job
+from impasto.jobs.events import Changed, Ended, PreviewReady, Saved
+from impasto.jobs.job import CHANGEABLE, Job
 from impasto.jobs.session import Session
 from impasto.network import weights
 from impasto.web.child import Lines, listen
 from impasto.web.order import Order
-from impasto.web.store import read_json, write_json
+from impasto.web.store import write_text
 
 __all__ = ["Worker", "main"]
 
@@ -108,26 +109,29 @@ class Worker:
             self._session = None
 
     def _paint(self, folder: Path) -> dict[str, Any]:
-        """Paint one job from its checkpoint, if there is one, which may be of the order before a change."""
+        """Paint one job, from its checkpoint if there is one, with the changes that were made and those that came."""
         record = folder / "run.json"
-        begun = read_json(record) if (folder / "run.checkpoint").exists() else self._order
-        session = Session(self._job(begun), load=self._load, preview_seconds=PREVIEW_SECONDS)
+        is_begun = (folder / "run.checkpoint").exists() and record.exists()
+        begun = _restored(record) if is_begun else self._job(self._order)
+        session = Session(begun, load=self._load, preview_seconds=PREVIEW_SECONDS)
         self._session = session
-        if self._order != begun:
-            session.change(self._job(self._order))
+        latest = self._job(self._order)
+        if any(getattr(latest, name) != getattr(begun.current(), name) for name in CHANGEABLE):
+            session.change(latest)
         if self._is_ended:
             session.cancel()
-        write_json(record, begun)
+        _store(session.job, record)
         ended = {"state": "failed", "sentence": "the run ended without a result."}
         for event in session:
             if isinstance(event, PreviewReady | Ended):
                 self._save_preview(session.preview())
-            if event.kind == "changed":
-                write_json(record, self._order)
+            if isinstance(event, Changed):
+                _store(session.job, record)
             if isinstance(event, Ended):
                 self._lines.give({"event": {"event": "preview"}})
                 ended = {"state": event.stopped, "sentence": event.sentence}
-            self._lines.give({"event": event.as_dict()})
+            if not isinstance(event, Saved):
+                self._lines.give({"event": event.as_dict()})
         return ended
 
     def _save_preview(self, picture: Picture) -> None:
@@ -135,6 +139,25 @@ class Worker:
         factor = min(1.0, PREVIEW_SIZE / max(picture.width, picture.height))
         shown = picture.resized(max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
         (shown if factor < 1 else picture).save(self._folder / "preview.jpg", overwrite=True, quality=PREVIEW_QUALITY)
+
+
+_FOLDER = "{folder}"
+"""What stands in a stored job in place of the path of its folder, which may be moved."""
+
+
+def _store(job: Job, record: Path) -> None:
+    """Write a job with its changes, as it is painted."""
+    write_text(record, job.model_dump_json(exclude_defaults=True).replace(_quoted(record.parent), _FOLDER))
+
+
+def _restored(record: Path) -> Job:
+    """Read a job with its changes, as it was painted."""
+    return Job.from_json(record.read_text(encoding="utf-8").replace(_FOLDER, _quoted(record.parent)))
+
+
+def _quoted(folder: Path) -> str:
+    """Return a path as the inside of a text in JSON."""
+    return json.dumps(str(folder), ensure_ascii=False)[1:-1]
 
 
 def main() -> None:

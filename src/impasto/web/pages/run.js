@@ -38,20 +38,22 @@ export async function loadDraft(from) {
 
 function watch(id) {
   stream = new EventSource(`/api/jobs/${id}/events`);
-  stream.onmessage = ({ data }) => { take(JSON.parse(data)); schedule(); };
+  const known = job.events;
+  stream.onmessage = ({ data, lastEventId }) => { take(JSON.parse(data), Number(lastEventId) > known); schedule(); };
   stream.onerror = () => { if (job?.id === id && ACTIVE.has(job.state)) status(text.lost, true); };
   stream.onopen = () => schedule();
 }
 
-function take(event) {
+// Take one event into account; a new one is also said aloud, unlike those from before the page was opened.
+function take(event, isNew) {
   switch (event.event) {
     case "state": refresh(); break;
     case "progress": losses.push(event.loss); job.progress = event; if (event.remark) note(event.remark); break;
     case "planned": job.stages = event.stages; break;
     case "preview": preview += 1; break;
-    case "changed": toast(text.changed); break;
-    case "restarted": toast(event.sentence); note(event.sentence); break;
-    case "announced": case "remark": note(event.sentence); break;
+    case "changed": if (isNew) toast(text.changed); break;
+    case "restarted": case "remark": if (isNew) toast(event.sentence); note(event.sentence); break;
+    case "announced": note(event.sentence); break;
     default:
   }
 }
@@ -137,8 +139,8 @@ function follow(what) {
   if (!job || isLoading || !ACTIVE.has(job.state)) return;
   clearTimeout(timer);
   timer = setTimeout(() => trying(async () => {
-    const { content, format, ...changes } = order();
-    if (content !== (job.order.content ?? null)) return;
+    const { format, ...changes } = order();
+    if (!changes.content || !changes.styles.length) return;
     const cleared = Object.fromEntries(Object.keys(job.order.settings ?? {}).map(name => [name, null]));
     job = await api.change(job.id, { ...changes, settings: { ...cleared, ...changes.settings } });
   }), CHANGE_MILLISECONDS);
