@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 
 SCRIPT = Path(__file__).with_name("tiny_studio.py")
 QUICK = {"size": 64, "first_size": 0, "iterations": 4, "tolerance": 0}

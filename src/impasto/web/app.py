@@ -63,7 +63,7 @@ def create(studio: Studio) -> FastAPI:
 async def _sentence(_: Request, error: Exception) -> Response:
     """Answer with one sentence."""
     if isinstance(error, HTTPException):
-        return JSONResponse({"error": f"{error.detail}."}, error.status_code)
+        return JSONResponse({"error": f"{error.detail[:1].lower()}{error.detail[1:].rstrip('.')}."}, error.status_code)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         return JSONResponse({"error": f"{first['loc'][-1]} is not accepted: {first['msg'].lower()}."}, 400)
@@ -103,10 +103,11 @@ def _uploads(studio: Studio) -> APIRouter:
     @router.post("/uploads", status_code=201, openapi_extra={"requestBody": _FILE})
     async def upload(request: Request) -> dict[str, Any]:
         """Take a picture or a mask: multipart with a `file`. Its `id` stands for it in jobs."""
-        found = [each for each in (await request.form(max_files=1)).values() if isinstance(each, UploadFile)]
-        if not found:
-            raise InputError("there is no file in the form; send one as the field file.")
-        return await _taken(studio, found[0])
+        async with request.form(max_files=1, max_fields=1) as form:
+            found = [each for each in form.values() if isinstance(each, UploadFile)]
+            if not found:
+                raise InputError("there is no file in the form; send one as the field file.")
+            return await _taken(studio, found[0])
 
     @router.get("/uploads/{identifier}")
     async def uploaded(identifier: str) -> Response:
@@ -250,14 +251,14 @@ async def _taken(studio: Studio, file: UploadFile) -> dict[str, Any]:
 
 async def _of_form(studio: Studio, request: Request) -> Order:
     """Return the order of a form with files."""
-    form = await request.form(max_files=20, max_fields=20)
-    fields = _object(str(form.get("job") or "{}").encode())
     ids: dict[str, list[str]] = {}
-    for name, file in form.multi_items():
-        if isinstance(file, UploadFile):
+    async with request.form(max_files=20, max_fields=20) as form:
+        fields = _object(str(form.get("job") or "{}").encode())
+        files = [(name, file) for name, file in form.multi_items() if isinstance(file, UploadFile)]
+        if unknown := {name for name, _ in files} - {"content", "style", "keep", "initial"}:
+            raise InputError(f"a form has no file {min(unknown)[:60]!r}; its files are content, style, keep and initial.")
+        for name, file in files:
             ids.setdefault(name, []).append((await _taken(studio, file))["id"])
-    if unknown := ids.keys() - {"content", "style", "keep", "initial"}:
-        raise InputError(f"a form has no file {min(unknown)}; its files are content, style, keep and initial.")
     given = {name: each[0] for name, each in ids.items() if name != "style"}
     return Order(**{"styles": [{"picture": each} for each in ids.get("style", [])], **given, **fields})
 

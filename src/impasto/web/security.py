@@ -11,6 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["CONTENT_POLICY", "Guard"]
@@ -32,12 +33,8 @@ _HEADERS = {
 
 _COOKIE = "impasto-token"
 
-MAX_JSON_BYTES = 2**20
+MAX_JSON_BYTES = 1_000_000
 """The most bytes of a request that is not an upload."""
-
-
-class _TooLargeError(Exception):
-    """A request has more bytes than it may have."""
 
 
 class Guard:
@@ -89,31 +86,25 @@ class Guard:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         """Let the application answer; count the bytes of the request, and add the headers of the answer."""
-        count, started = 0, False
+        count = 0
 
         async def counted() -> Message:
             nonlocal count
             message = await receive()
             count += len(message.get("body", b""))
             if count > limit:
-                raise _TooLargeError
+                raise HTTPException(*_too_large(limit))
             return message
 
         async def headed(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        try:
-            await self._app(scope, counted, headed)
-        except _TooLargeError:
-            if not started:
-                await _refuse(send, *_too_large(limit))
+        await self._app(scope, counted, headed)
 
 
 def _length_refusal(headers: Headers, limit: int) -> tuple[int, str] | None:
@@ -124,7 +115,7 @@ def _length_refusal(headers: Headers, limit: int) -> tuple[int, str] | None:
 
 
 def _too_large(limit: int) -> tuple[int, str]:
-    return 413, f"the request has more than {limit / 1e6:.0f} MB, which is the most that this studio takes."
+    return 413, f"the request has more than {limit / 1e6:g} MB, which is the most that this studio takes."
 
 
 def _tokens(headers: Headers) -> tuple[str, str]:
