@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto.images import read_note
-from serving import LONG
+from serving import LONG, SECONDS
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -39,7 +39,7 @@ def open_page(browser, studio):
 
     def make(width=1280, height=800, path="", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         watch(page)
@@ -52,6 +52,14 @@ def open_page(browser, studio):
     for context in contexts:
         context.close()
     assert said == []
+
+
+def until(page, script, arg=None):
+    """Wait until a script is true; Playwright's own way needs eval, which the page's policy forbids."""
+    end = time.monotonic() + SECONDS
+    while not page.evaluate(script, arg):
+        assert time.monotonic() < end, script
+        time.sleep(0.05)
 
 
 def choose(page, place, *files):
@@ -83,7 +91,7 @@ def set_long(page):
 
 
 def job_of(page):
-    page.wait_for_function("location.hash.length > 1")
+    until(page, "location.hash.length > 1")
     return page.evaluate("location.hash.slice(1)")
 
 
@@ -139,7 +147,7 @@ def test_a_reload_and_another_tab_show_the_run_that_goes_on(painting, open_page,
     page, identifier = painting
     page.reload()
     page.wait_for_selector(PICTURE)
-    page.wait_for_function("document.getElementById('status').textContent.includes('evaluation')")
+    until(page, "document.getElementById('status').textContent.includes('evaluation')")
     assert page.input_value("#option-iterations") == "100000"
     other = open_page()
     assert job_of(other) == identifier
@@ -157,7 +165,7 @@ def test_a_weight_that_is_changed_in_mid_run_changes_the_run_and_can_be_set_back
     page.wait_for_selector(".field.changed .reset")
     studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("content_weight") == 64)
     studio.wait(identifier, "painting", until=lambda _: changes(studio, identifier))
-    page.wait_for_selector("text=The picture goes on from its canvas")
+    page.wait_for_selector(".toast:has-text('The picture goes on from its canvas')")
     page.click("[aria-label='Reset: Content against style']")
     studio.wait(identifier, "painting", until=lambda job: "content_weight" not in job["order"]["settings"])
     assert studio.job(identifier)["order"]["settings"]["iterations"] == 100_000
@@ -166,7 +174,7 @@ def test_a_weight_that_is_changed_in_mid_run_changes_the_run_and_can_be_set_back
 def test_a_worker_that_is_killed_is_started_again_and_the_page_says_so(painting, studio):
     page, _ = painting
     studio.worker().kill()
-    page.wait_for_selector("text=It was started again and goes on")
+    page.wait_for_selector(".toast:has-text('It was started again and goes on')")
 
 
 def test_a_mask_that_is_painted_with_the_brush_keeps_that_part_of_the_photograph(open_page, studio, pictures):
@@ -194,7 +202,7 @@ def test_a_mask_that_is_painted_with_the_brush_keeps_that_part_of_the_photograph
     painted = Picture.open(Path(studio.folder) / "jobs" / identifier / "result.png").pixels
     difference = (photo - painted).abs().mean(0)
     left, right = difference[:, : width // 8].mean(), difference[:, width // 2 :].mean()
-    assert left < right / 4
+    assert left < right / 2
 
 
 def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_files(open_page, pictures, tmp_path):
@@ -205,8 +213,7 @@ def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_
     surface = page.locator("#masks canvas")
 
     def shade():
-        return page.evaluate("""() => { const c = document.querySelector('#masks canvas');
-            return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].reduce((sum, each) => sum + each, 0); }""")
+        return page.evaluate(SHADE)
 
     clean = shade()
     surface.focus()
@@ -223,15 +230,15 @@ def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_
     assert page.get_attribute("#tool-eraser", "aria-pressed") == "true"
     for _ in range(6):
         page.keyboard.press(" ")
-    assert shade() == clean
+    assert abs(shade() - clean) < abs(painted - clean) / 100
     page.click("#mask-all")
     whole = shade()
     page.click("#mask-invert")
-    assert shade() == clean
+    assert shade() == clean != whole
     page.click("#tool-fill")
     page.eval_on_selector("#mask-tolerance", "each => { each.value = 120; each.dispatchEvent(new Event('input')); }")
     surface.click()
-    assert shade() not in {clean}
+    assert shade() != clean
     page.click("#mask-clear")
     page.click("#mask-save")
     page.wait_for_selector("text=The mask is empty")
@@ -244,7 +251,7 @@ def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_
     with page.expect_file_chooser() as chooser:
         page.click("#mask-upload")
     chooser.value.set_files(tmp_path / "mask.png")
-    page.wait_for_function("sum => { const c = document.querySelector('#masks canvas'); return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].reduce((a, b) => a + b, 0) === sum; }", arg=whole)
+    until(page, f"sum => ({SHADE})() === sum", arg=whole)
     page.click("#mask-zoomIn")
     assert "scale(" in page.eval_on_selector("#masks canvas", "each => each.style.transform")
     page.click("#mask-save")
@@ -285,7 +292,7 @@ def test_the_gallery_shows_opens_deletes_and_restores_pictures(open_page, studio
     page.fill("#long-side", "96")
     page.wait_for_selector("#print .said:has-text('96 × 72 pixels')")
     page.click("#print .primary")
-    page.wait_for_function("id => location.hash.slice(1) !== id", arg=identifier)
+    until(page, "id => location.hash.slice(1) !== id", arg=identifier)
     studio.wait(job_of(page), "done")
     page.wait_for_selector("#print-button")
     page.click("#print-button")
@@ -301,10 +308,10 @@ def test_the_queue_can_be_ordered_and_cancelled(open_page, studio, pictures):
     page = open_page()
     page.click("#show-queue")
     page.click("[aria-label='Earlier: Second']")
-    page.wait_for_function("[...document.querySelectorAll('.queue-item')][1].textContent.startsWith('Second')")
+    until(page, "[...document.querySelectorAll('.queue-item')][1].textContent.startsWith('Second')")
     for name in ("First", "Second"):
         page.click(f"[aria-label='Cancel: {name}']")
-    page.wait_for_function("document.querySelectorAll('.queue-item').length === 1")
+    until(page, "document.querySelectorAll('.queue-item').length === 1")
     assert {studio.job(each)["state"] for each in (first, second)} == {"stopped"}
     studio.client.patch(f"/api/jobs/{long}", json={"state": "stopped"})
     studio.wait(long, "stopped")
@@ -318,7 +325,7 @@ def test_a_picture_that_impasto_painted_gives_its_settings_to_the_form(open_page
     page = open_page()
     choose(page, "#photograph", own)
     page.click(".toast button")
-    page.wait_for_function("document.querySelector('#option-iterations').value === '4'")
+    until(page, "document.querySelector('#option-iterations').value === '4'")
     assert page.inner_text("label[for=option-size] output") in {"64 px", "128 px"}
 
 
@@ -327,15 +334,21 @@ def test_everything_can_be_done_by_keyboard(open_page, pictures):
     fill(page, pictures)
     page.evaluate("document.activeElement.blur()")
     reached = []
-    for _ in range(60):
+    for _ in range(45):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("""() => { const at = document.activeElement; const style = getComputedStyle(at);
-            return [at.id || at.className || at.name, at.matches(':focus-visible') && (style.outlineStyle !== 'none' || style.opacity === '0')]; }"""))
+            return at === document.body ? ["", true] : [at.id || at.className || at.name, at.matches(':focus-visible') && (style.outlineStyle !== 'none' || style.opacity === '0')]; }"""))
     names = [name for name, _ in reached]
     for wanted in ("skip", "show-gallery", "show-queue", "chip", "go", "option-size", "color", "preset", "format"):
         assert wanted in names, wanted
-    assert all(seen for name, seen in reached if name)
+    assert [name for name, seen in reached if name and not seen] == []
 
+
+SHADE = """() => { const from = document.querySelector('#masks canvas'), to = new OffscreenCanvas(from.width, from.height);
+    const context = to.getContext('2d', { willReadFrequently: true });
+    context.drawImage(from, 0, 0);
+    return context.getImageData(0, 0, to.width, to.height).data.reduce((sum, each) => sum + each, 0); }"""
+"""The sum of all levels of what the editor of masks shows."""
 
 AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
 
