@@ -53,7 +53,7 @@ def forecast(
     width, height = (round(side * size / max(width, height)) for side in (width, height))
     pace = _pace(entry)
     seconds = None if pace is None else pace * width * height * EVALUATIONS
-    said = sentence.replace("(--fill crops instead)", "").replace(" .", ".")
+    said = sentence.replace(" (--fill crops instead)", "")
     return {"width": width, "height": height, "seconds": seconds, "sentence": said}
 
 
