@@ -22,7 +22,7 @@ import torch
 from record import peak_bytes, reset_peak, write_rows
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
-from impasto.cli import TORCH_ENVIRONMENT
+from impasto.machine.environment import TORCH_ENVIRONMENT
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.tiles import Tiling

@@ -1,4 +1,4 @@
-"""Write what of the docs is made from the code: tables of options, help, imports. With --check, only compare."""
+"""Write what of the docs is made from the code: tables of options, help, the reference, imports. With --check, only compare."""
 
 import io
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import floors
 from rich.console import Console
 
+import reference
 from impasto.cli import app
 from impasto.cli.help import HelpPage
 from impasto.settings import PRESETS, Runtime, Settings
@@ -62,7 +63,7 @@ def command() -> str:
     return "".join(parts)
 
 
-PAGES = {"options.md": options, "command.md": command, "images/floors.svg": floors.draw}
+PAGES = {"options.md": options, "command.md": command, "api.md": reference.page, "images/floors.svg": floors.draw}
 
 
 def main() -> None:

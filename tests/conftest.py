@@ -155,7 +155,7 @@ def real_network(monkeypatch, codebook):
     def shared(source="codebook", **more):
         return codebook if source == "codebook" else load_weights(source, **more)
 
-    for module in ("network.weights", "transfer.style_transfer"):
+    for module in ("network.weights", "network.vgg", "transfer.style_transfer"):
         monkeypatch.setattr(f"impasto.{module}.load_weights", shared)
 
 

@@ -14,6 +14,10 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+OTHER_COMMANDS = {"sweep", "figures", "measure", "info", "presets", "warm"}
+"""The commands that do not paint one picture."""
+
+
 def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
@@ -68,7 +72,7 @@ def run_commands(workplace, command, monkeypatch):
             if words[0] == ".":
                 continue
             assert words[0] == "impasto", line
-            extra = ["--iterations", "2", "--quiet"] if words[1] in {"paint", "demo", "texture", "reconstruct"} else []
+            extra = [] if words[1] in OTHER_COMMANDS else ["--iterations", "2", "--quiet"]
             if extra and "--print" not in words:  # which is a size, too
                 extra += ["--size", "64"]
             code, _, said = command(*words[1:], *extra)

@@ -2,6 +2,7 @@ import inspect
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import impasto
 from impasto import errors
@@ -31,3 +32,8 @@ def test_every_exception_is_in_the_tree_of_the_docstring_and_can_be_imported_fro
     assert found <= set(errors.__all__)
     assert found <= set(impasto.__all__)
     assert all(issubclass(getattr(impasto, name), impasto.ImpastoError) for name in found)
+
+
+def test_the_version_and_the_marker_of_types_are_there():
+    assert impasto.__version__ == version("impasto")
+    assert (Path(impasto.__file__).parent / "py.typed").exists()

@@ -8,6 +8,7 @@ The method of Gatys, Ecker and Bethge, *Image Style Transfer Using Convolutional
 """
 
 import importlib
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import (
@@ -31,6 +32,7 @@ from impasto.settings import Runtime, Settings
 if TYPE_CHECKING:
     from impasto.images import Picture
     from impasto.images.masks import Mask
+    from impasto.interactive.one_call import stylize
     from impasto.jobs.session import Session
     from impasto.losses import (
         AutogradLoss,
@@ -42,12 +44,18 @@ if TYPE_CHECKING:
         StyleLoss,
         TotalVariationLoss,
         Units,
+        content_loss,
+        gram,
+        style_loss,
     )
+    from impasto.machine.environment import tune_process
     from impasto.network.vgg import VGG19
-    from impasto.network.weights import load_weights
+    from impasto.network.weights import Weights, load_weights
+    from impasto.planning.plan import Plan
+    from impasto.reports.charts import plot_losses
     from impasto.transfer.progress import Progress, Result
     from impasto.transfer.run import Run
-    from impasto.transfer.style_transfer import StyleTransfer, stylize
+    from impasto.transfer.style_transfer import StyleTransfer
     from impasto.transfer.styles import Style
 
 __all__ = [
@@ -67,6 +75,7 @@ __all__ = [
     "OutOfMemoryError",
     "Picture",
     "PictureError",
+    "Plan",
     "Progress",
     "RangeLoss",
     "Result",
@@ -84,10 +93,16 @@ __all__ = [
     "StyleTransfer",
     "TotalVariationLoss",
     "Units",
+    "Weights",
     "WeightsError",
     "WriteError",
+    "content_loss",
+    "gram",
     "load_weights",
+    "plot_losses",
+    "style_loss",
     "stylize",
+    "tune_process",
 ]
 
 _LOSSES = (
@@ -100,6 +115,9 @@ _LOSSES = (
     "StyleLoss",
     "TotalVariationLoss",
     "Units",
+    "content_loss",
+    "gram",
+    "style_loss",
 )
 
 _HOMES = {
@@ -108,16 +126,22 @@ _HOMES = {
     "Picture": "images",
     "Session": "jobs.session",
     "VGG19": "network.vgg",
-    "load_weights": "network.weights",
+    **dict.fromkeys(("Weights", "load_weights"), "network.weights"),
+    "Plan": "planning.plan",
+    "plot_losses": "reports.charts",
+    "stylize": "interactive.one_call",
+    "tune_process": "machine.environment",
     **dict.fromkeys(("Progress", "Result"), "transfer.progress"),
     "Run": "transfer.run",
     "Style": "transfer.styles",
-    **dict.fromkeys(("StyleTransfer", "stylize"), "transfer.style_transfer"),
+    "StyleTransfer": "transfer.style_transfer",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs torch only when it is asked for, so that the command's help answers at once."""
+    if name == "__version__":
+        return version("impasto")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"impasto.{_HOMES[name]}"), name)

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 from impasto.errors import InputError, WriteError
 
@@ -95,6 +96,8 @@ def check_output(path: str | Path, *, overwrite: bool = False, inputs: Iterable[
             missing or read-only.
 
     """
+    if not isinstance(cast("object", path), str | os.PathLike):
+        raise InputError(f"{path!r:.80} is not the path of a file; give a text or a pathlib.Path.")
     path = Path(path)
     try:
         return _checked(path, overwrite=overwrite, inputs=inputs)
@@ -150,7 +153,9 @@ def _checked(path: Path, *, overwrite: bool, inputs: Iterable[str | Path]) -> Pa
         if is_same(target, source):
             raise InputError(f"{path} cannot be written, since it is read as {source}; choose another name.")
     if there is not None and not overwrite:
-        raise InputError(f"{path} exists already; choose another name, or allow it to be replaced with --overwrite.")
+        raise InputError(
+            f"{path} exists already; choose another name, or allow it to be replaced (--overwrite, overwrite=True)."
+        )
     if not folder.is_dir() or folder.stat().st_nlink == 0:  # without a link, the working folder was deleted
         raise InputError(f"the folder {folder} does not exist; make it first, or name another for {target.name}.")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -14,11 +14,11 @@ from impasto import Picture
 from impasto.cli.signals import Interrupted, graceful
 
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
-EVALUATIONS = 39
+EVALUATIONS = 20
 """Of a run that nothing disturbs, in two stages."""
 
 
-def words(folder, *more, output="out.png", size=256, iterations=24, every=0.01):
+def words(folder, *more, output="out.png", size=256, iterations=12, every=0.01):
     """Return the words of a command that saves a checkpoint at nearly every evaluation."""
     paths = [folder / "content.png", folder / "style.jpg", "-o", folder / output]
     stages = f"--size {size} --first-size {size // 2} --iterations {iterations}"
@@ -50,21 +50,13 @@ def end(process, code=0):
     return out, err
 
 
-@pytest.fixture(scope="module")
-def undisturbed():
-    """The bytes of the picture of a run that nothing disturbs, once it has been painted."""
-    return []
-
-
 @pytest.fixture
-def expected(undisturbed, paint, files):
-    """The bytes of the picture of a run that nothing disturbs, painted once in this module."""
-    if not undisturbed:
-        code, out, _ = paint(output="whole.png")
-        assert code == 0
-        assert f", {EVALUATIONS} evaluations" in out
-        undisturbed.append((files / "whole.png").read_bytes())
-    return undisturbed[0]
+def expected(paint, files):
+    """The picture of a run that nothing disturbs."""
+    code, out, _ = paint(output="whole.png")
+    assert code == 0
+    assert f", {EVALUATIONS} evaluations" in out
+    return (files / "whole.png").read_bytes()
 
 
 def after(process, count):
@@ -175,7 +167,7 @@ def test_several_processes_paint_one_picture_and_go_on_together(launch, files):
     after(process, 4)
     process.send_signal(signal.SIGTERM)
     _, err = end(process, 143)
-    assert "the picture so far is in" in err
+    assert "the picture so far (96 × 72, stage 1 of 1) is" in err
     assert len(list(files.glob("out.png.checkpoint*"))) == 2
     end(launch("--processes", "2", **together))
     assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()

@@ -153,7 +153,9 @@ def test_what_holds_no_picture_is_named_in_a_sentence(made, said):
 
 
 def test_floats_to_255_are_refused_and_not_painted_white():
-    with pytest.raises(ValueError, match="floats up to 255; a picture takes floats from 0 to 1, so divide them by 255"):
+    with pytest.raises(
+        PictureError, match="floats up to 255; a picture takes floats from 0 to 1, so divide them by 255"
+    ):
         Picture(torch.full((3, 8, 8), 255.0))
     assert Picture(torch.full((3, 8, 8), 1.2)).pixels.max() == pytest.approx(1.2), "a little beyond white is none"
 

@@ -37,13 +37,13 @@ def test_the_longest_note_survives_and_a_longer_one_is_refused(tmp_path: Path, s
     note = "".join(map(chr, np.random.default_rng(0).integers(65, 91, xmp.MAX_PACKET_BYTES - empty)))
     Picture(torch.zeros(3, 8, 9), note=note).save(tmp_path / f"a{suffix}")
     assert read_note(tmp_path / f"a{suffix}") == note
-    with pytest.raises(ValueError, match="room for 60000"):
+    with pytest.raises(PictureError, match="room for 60000"):
         Picture(torch.zeros(3, 8, 9), note=note + "x")
 
 
 @pytest.mark.parametrize("note", ["\0", "bell \a", "half a pair \ud800", "\uffff"])
 def test_a_note_that_xml_cannot_hold_is_refused(note: str) -> None:
-    with pytest.raises(ValueError, match="no way to write"):
+    with pytest.raises(PictureError, match="no way to write"):
         Picture(torch.zeros(3, 8, 9), note=note)
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from checks import smooth
 
+from impasto.errors import PictureError
 from impasto.images import Picture
 from pictures import icc, profile
 
@@ -13,21 +14,21 @@ from pictures import icc, profile
     [torch.zeros(4, 8, 8), torch.zeros(3, 8), torch.zeros(3, 0, 8), torch.zeros(3, 8, 8, dtype=torch.float64)],
 )
 def test_pixels_of_another_shape_or_dtype_are_refused(pixels: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"torch\.float32 of shape \(3, H, W\)"):
+    with pytest.raises(PictureError, match=r"torch\.float32 of shape \(3, H, W\)"):
         Picture(pixels)
 
 
 @pytest.mark.parametrize("alpha", [torch.zeros(8, 9), torch.zeros(1, 8, 8), torch.zeros(8, 8, dtype=torch.float64)])
 def test_an_alpha_of_another_shape_or_dtype_is_refused(alpha: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"alpha is .*torch\.float32 of shape \(8, 8\)"):
+    with pytest.raises(PictureError, match=r"alpha is .*torch\.float32 of shape \(8, 8\)"):
         Picture(torch.zeros(3, 8, 8), alpha=alpha)
 
 
 def test_a_profile_that_nothing_can_be_painted_in_is_refused() -> None:
     for bad in (profile("cmyk"), icc("linear"), b"no profile"):
-        with pytest.raises(ValueError, match="not one that a picture can be painted in"):
+        with pytest.raises(PictureError, match="not one that a picture can be painted in"):
             Picture(torch.zeros(3, 8, 8), profile=bad)
-        with pytest.raises(ValueError, match="not one that a picture can be painted in"):
+        with pytest.raises(PictureError, match="not one that a picture can be painted in"):
             Picture(torch.zeros(3, 8, 8)).in_profile(bad)
 
 

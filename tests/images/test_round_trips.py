@@ -11,6 +11,7 @@ import torch
 from checks import samples, smooth
 from PIL import Image, JpegImagePlugin
 
+from impasto.errors import InputError, PictureError
 from impasto.images import Picture
 from pictures import noise
 
@@ -41,7 +42,7 @@ def test_quality_is_heeded_and_checked(tmp_path: Path) -> None:
     for quality in (20, 95):
         picture.save(tmp_path / f"{quality}.jpg", quality=quality)
     assert (tmp_path / "20.jpg").stat().st_size < (tmp_path / "95.jpg").stat().st_size / 2
-    with pytest.raises(ValueError, match="quality is 101"):
+    with pytest.raises(InputError, match="quality is 101"):
         picture.save(tmp_path / "c.jpg", quality=101)
     assert not (tmp_path / "c.jpg").exists()
 
@@ -67,7 +68,7 @@ def test_levels_are_rounded_and_clamped_when_written(tmp_path: Path) -> None:
 def test_a_value_that_is_not_a_number_is_not_written(tmp_path: Path) -> None:
     pixels = torch.zeros(3, 4, 4)
     pixels[1, 2, 3] = math.nan
-    with pytest.raises(ValueError, match="not a number"):
+    with pytest.raises(PictureError, match="not a number"):
         Picture(pixels).save(tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
 

@@ -6,6 +6,7 @@ import torch
 
 import reference
 import vgg_by_autograd
+from impasto.errors import WeightsError
 from impasto.kernels.cpu import convolution
 from impasto.kernels.cpu.winograd import winograd_choices
 from impasto.layers import CONVOLUTIONS, LAYERS
@@ -39,7 +40,7 @@ def test_every_layer_equals_the_reference(weights, pooling, rescale, rescaled):
 def test_the_network_stops_after_the_deepest_layer_that_is_asked_for(weights):
     shallow = type(weights)(**{**vars(weights), "tensors": {"conv1_1": weights.tensors["conv1_1"]}})
     assert list(VGG19(shallow).forward(image().float(), ["conv1_1"])) == ["conv1_1"]
-    with pytest.raises(KeyError, match="conv1_2"):
+    with pytest.raises(WeightsError, match="have no conv1_2; ask for layers before it"):
         VGG19(shallow).forward(image().float(), ["conv1_2"])
 
 
@@ -56,7 +57,7 @@ def _both_ways_of_a_border(request, monkeypatch):
 
 def pulled_back(network, point, layers, wraps=(False, False), seed=1):
     """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
-    found = network.forward(point, layers, retain=True, wraps=wraps)
+    found = network.compute(point, layers, retain=True, wraps=wraps)
     generator = torch.Generator().manual_seed(seed)
     weights = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
     by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
@@ -96,8 +97,8 @@ def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
     by_hand, expected = pulled_back(network, point, layers, wraps)
     assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
     axes = [axis for axis, wrap in zip((1, 2), wraps, strict=True) if wrap]
-    moved = network.forward(point.roll([16] * len(axes), axes), layers, wraps=wraps)
-    for name, features in network.forward(point, layers, wraps=wraps).items():
+    moved = network.compute(point.roll([16] * len(axes), axes), layers, wraps=wraps)
+    for name, features in network.compute(point, layers, wraps=wraps).items():
         steps = [16 // LAYERS[name].stride] * len(axes)
         torch.testing.assert_close(moved[name], features.roll(steps, axes))
 
@@ -112,7 +113,7 @@ def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
     monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", 1)
     assert len(list(tiles.bands(71, 48, 1))) == 9
-    for name, features in network.forward(point, layers, wraps=(False, False)).items():
+    for name, features in network.compute(point, layers, wraps=(False, False)).items():
         torch.testing.assert_close(features, whole[name])
     by_hand, expected = pulled_back(network, point, layers, wraps)
     assert float((by_hand - expected).norm() / expected.norm()) < 1e-10
@@ -130,22 +131,22 @@ def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, p
     parts = tiles.Tiling(64).tiles(217, 230, layers)
     assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in parts}
     for tile in parts:
-        found = network.forward(point[tile.seen()], layers, cuts=tile.cuts)
+        found = network.compute(point[tile.seen()], layers, cuts=tile.cuts)
         for name, features in found.items():
             torch.testing.assert_close(features, whole[name][tile.seen(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):
     network = VGG19(weights).to(CPU, DOUBLE)
-    found = network.forward(image(), EVERY_LAYER, retain=True)
+    found = network.compute(image(), EVERY_LAYER, retain=True)
     by_hand = network.pullback(found, {"conv2_1": [lambda _, into: into.add_(1.0)]})
-    alone = network.forward(image(), ["conv2_1"], retain=True)
+    alone = network.compute(image(), ["conv2_1"], retain=True)
     torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda _, into: into.add_(1.0)]}))
 
 
 def test_a_pullback_without_a_cotangent_is_refused(weights):
     with pytest.raises(ValueError, match="no cotangent"):
-        VGG19(weights).pullback(VGG19(weights).forward(image().float(), ["conv1_1"], retain=True), {})
+        VGG19(weights).pullback(VGG19(weights).compute(image().float(), ["conv1_1"], retain=True), {})
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -188,7 +189,7 @@ def test_fewer_multiplications_make_the_same_features_and_gradient(dtype, saving
 def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
     zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
     network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")
-    features = network.forward(image().float(), ["pool1"], retain=True)
+    features = network.compute(image().float(), ["pool1"], retain=True)
     gradient = network.pullback(features, {"pool1": [lambda _, into: into.add_(1.0)]})
     assert gradient.isfinite().all()
 
@@ -238,6 +239,6 @@ def test_bfloat16_features_are_near_float32s(weights):
 def test_the_image_is_left_as_it_is(weights):
     given = image().float()
     network = VGG19(weights)
-    features = network.forward(given, ["conv1_1"], retain=True)
+    features = network.compute(given, ["conv1_1"], retain=True)
     network.pullback(features, {"conv1_1": [lambda found, into: into.add_(found)]})
     assert torch.equal(given, image().float())

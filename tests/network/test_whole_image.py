@@ -40,7 +40,7 @@ def image(height=40, width=36, seed=0):
 
 def pulled_back(network, point, layers, wraps=(False, False)):
     """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
-    found = network.forward(point, layers, retain=True, wraps=wraps)
+    found = network.compute(point, layers, retain=True, wraps=wraps)
     assert found.passed
     generator = torch.Generator().manual_seed(1)
     random = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
@@ -107,7 +107,7 @@ def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, p
     parts = Tiling(64).tiles(217, 230, layers)
     assert Cuts(*[True] * 4) in {tile.cuts for tile in parts}
     for tile in parts:
-        for name, features in network.forward(point[tile.seen()], layers, cuts=tile.cuts).items():
+        for name, features in network.compute(point[tile.seen()], layers, cuts=tile.cuts).items():
             torch.testing.assert_close(features, whole[name][tile.seen(name)])
 
 
@@ -115,10 +115,10 @@ def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights, fused):
     fused()
     network = VGG19(weights).to(CPU, DOUBLE)
     add = {"conv2_1": [lambda _, into: into.add_(1.0)]}
-    by_hand = network.pullback(network.forward(image(), list(LAYERS), retain=True), add)
-    torch.testing.assert_close(by_hand, network.pullback(network.forward(image(), ["conv2_1"], retain=True), add))
+    by_hand = network.pullback(network.compute(image(), list(LAYERS), retain=True), add)
+    torch.testing.assert_close(by_hand, network.pullback(network.compute(image(), ["conv2_1"], retain=True), add))
     with pytest.raises(ValueError, match="no cotangent"):
-        network.pullback(network.forward(image(), ["conv1_1"], retain=True), {})
+        network.pullback(network.compute(image(), ["conv1_1"], retain=True), {})
 
 
 def test_an_image_whose_units_32_bits_cannot_count_is_refused(weights):

@@ -54,13 +54,13 @@ def build(network, *styles, **changes):
 
 def test_a_painting_larger_than_the_picture_is_measured_in_tiles_of_its_own(network, monkeypatch):
     style, seen = image(600, 1100, seed=2), []
-    forward = VGG19.forward
+    compute = VGG19.compute
 
     def watched(self, pixels, layers, **options):
         seen.append(pixels.shape)
-        return forward(self, pixels, layers, **options)
+        return compute(self, pixels, layers, **options)
 
-    monkeypatch.setattr(VGG19, "forward", watched)
+    monkeypatch.setattr(VGG19, "compute", watched)
     found = build(network, (style, 1.0))
     assert max(max(shape[1:]) for shape in seen) <= 512 + 2 * 70
     monkeypatch.undo()

@@ -18,12 +18,9 @@ from impasto.cli.signals import Interrupted
 from impasto.cli.studio import studio
 from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError, out_of_memory_as
+from impasto.machine.environment import TORCH_ENVIRONMENT
 
-__all__ = ["TORCH_ENVIRONMENT", "app", "main"]
-
-TORCH_ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
-"""Environment variables of torch, set before it is loaded: memory in large pages, and a cache of at most 64
-convolutions, each of which oneDNN compiles for one shape (docs/notes/speed.md)."""
+__all__ = ["app", "main"]
 
 _WITHOUT_DOCSTRINGS = "Python removed the help of flags and arguments (-OO); start Python without -OO."
 
@@ -63,7 +60,7 @@ for _command, _arguments in {
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
-    os.environ.update(TORCH_ENVIRONMENT | os.environ)
+    os.environ.update({**TORCH_ENVIRONMENT, **os.environ})
     given = sys.argv[1:] if tokens is None else list(tokens)
     app.help_formatter = HelpPage(is_complete=HELP_ALL in given)
     for stream in (sys.stdout, sys.stderr):

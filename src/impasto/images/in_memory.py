@@ -1,11 +1,11 @@
 """Pictures as programs hold them: paths, bytes, open files, PIL images, numpy arrays and torch tensors.
 
-It reads all of them into the fields of a picture, and names what it cannot read. It imports no library of theirs.
+It reads all of them into the fields of a picture, names what it cannot read, and makes arrays of a picture's samples.
 """
 
+import inspect
 import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from impasto.errors import PictureError
 from impasto.images.image_file import ImageFile
 from impasto.images.reading import Decoded, decode, whitened
 
-__all__ = ["MAX_FLOAT_SAMPLE", "decode_any"]
+__all__ = ["MAX_FLOAT_SAMPLE", "as_array", "decode_any", "is_file"]
 
 MAX_FLOAT_SAMPLE = 16.0
 """A float sample above which a picture is not one of 0 to 1: resampling and painting overshoot by less."""
@@ -57,22 +57,53 @@ def decode_any(source: object, *, allow_large: bool = False) -> Decoded:
         return _decode_pil(cast("Any", source))
     if hasattr(source, "__array__"):
         return _decode_array(np.asarray(source))
-    read = getattr(source, "read", None)
-    if callable(read):
-        return _decode_open_file(read, allow_large=allow_large)
+    if is_file(source):
+        return _decode_open_file(source, allow_large=allow_large)
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     raise PictureError(f"a picture cannot be made of {kind}; give {_ACCEPTED}.")
 
 
-def _decode_open_file(read: Callable[[], object], *, allow_large: bool) -> Decoded:
+def is_file(source: object) -> bool:
+    """Tell whether a picture is given as an image file: a path, its bytes, or a file that is open for reading."""
+    return isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or callable(
+        getattr(source, "read", None)
+    )
+
+
+def as_array(color: NDArray[np.float32], alpha: NDArray[np.float32] | None, dtype: Any = None) -> NDArray[Any]:
+    """Return samples as programs hold them, from which `decode_any` reads the same picture.
+
+    Args:
+        color: sRGB, (3, H, W), nominally in [0, 1].
+        alpha: Opacity in [0, 1], (H, W); None: opaque.
+        dtype: uint8, from 0 to 255, if not given; uint16, from 0 to 65535; or floats from 0 to 1.
+
+    Returns:
+        The array, (H, W, 3), or with alpha (H, W, 4).
+
+    """
+    channels = color if alpha is None else np.concatenate((color, alpha[None]))
+    samples = np.ascontiguousarray(channels.transpose(1, 2, 0)).clip(0, 1)
+    kind = np.dtype(np.uint8 if dtype is None else dtype)
+    if kind.kind == "f":
+        return samples.astype(kind)
+    white, whole = (65535, np.uint16) if kind == np.uint16 else (255, np.uint8)
+    return (samples * np.float32(white) + np.float32(0.5)).astype(whole).astype(kind)
+
+
+def _decode_open_file(file: Any, *, allow_large: bool) -> Decoded:
     """Read a picture from an open file, to its end."""
+    path = getattr(file, "name", None)
+    name = f"the open file {path}" if isinstance(path, str) else "the open file given as a picture"
+    if inspect.iscoroutinefunction(file.read):
+        raise PictureError(f"{name} is read asynchronously; give its .file, or the bytes that `await` returns.")
     try:
-        data = read()
+        data: object = file.read()
     except (OSError, ValueError) as error:
-        raise PictureError(f"the open file given as a picture cannot be read ({error}); open it again.") from error
+        raise PictureError(f"{name} cannot be read ({error}); open it again.") from error
     if not isinstance(data, bytes):
-        raise PictureError('the open file given as a picture is open for text; open it with mode "rb".')
-    return decode(ImageFile.of_bytes("the open file given as a picture", data), allow_large=allow_large)
+        raise PictureError(f'{name} is open for text; open it with mode "rb".')
+    return decode(ImageFile.of_bytes(name, data), allow_large=allow_large)
 
 
 def _decode_pil(image: Any) -> Decoded:

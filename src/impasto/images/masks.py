@@ -54,6 +54,10 @@ class Mask:
 
     def __post_init__(self) -> None:
         weights = self.weights
+        if not isinstance(cast("object", weights), Tensor):
+            raise PictureError(
+                f"{self.name} cannot be of type {type(weights).__name__}; give a torch tensor (H, W), or use Mask.of."
+            )
         if weights.dtype == torch.bool:
             weights = weights.float()
             object.__setattr__(self, "weights", weights)

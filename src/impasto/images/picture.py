@@ -3,25 +3,36 @@
 What is in files is read by `reading` and `in_memory`, and written by `writing`.
 """
 
+import io
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 import pyvips
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from impasto.errors import WriteError, out_of_memory_as
-from impasto.files import whole
+from impasto.errors import InputError, PictureError, WriteError, out_of_memory_as
+from impasto.files import reason, whole
 from impasto.images import metadata, profiles, writing, xmp
-from impasto.images.image_file import ImageFile
-from impasto.images.in_memory import MAX_FLOAT_SAMPLE, decode_any
-from impasto.images.reading import Decoded, decode
+from impasto.images.in_memory import MAX_FLOAT_SAMPLE, as_array, decode_any, is_file
+from impasto.images.reading import Decoded
 from impasto.images.resampling import resample
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 __all__ = ["Picture", "middle"]
+
+DEFAULT_QUALITY = 95
+"""The quality of JPEG and WebP files if none is asked for."""
+
+MAX_SHOWN_SIDE = 1024
+"""Pixels of the long side of what a notebook shows of a picture: it stores every picture that it shows."""
 
 _WHITE = {torch.float32: 1, torch.uint8: 255, torch.uint16: 65535}
 """The sample of white, by dtype."""
@@ -40,7 +51,7 @@ class Picture:
     Values of float samples a little outside [0, 1] stay as they are here and are clamped where a file is written.
 
     Raises:
-        ValueError: the samples or the alpha have another shape or dtype, float samples go to 255, pictures cannot be
+        PictureError: the samples or the alpha have another shape or dtype, float samples go to 255, pictures cannot be
             painted in the profile, or the note is too long or holds control characters.
 
     """
@@ -64,14 +75,21 @@ class Picture:
     """What of the file was left out of the picture, in sentences."""
 
     def __post_init__(self) -> None:
+        for name, each in (("samples", self.samples), ("alpha", self.alpha)):
+            if each is not None and not isinstance(cast("object", each), Tensor):
+                raise PictureError(
+                    f"{name} cannot be of type {type(each).__name__}; give a torch tensor, or use Picture.of."
+                )
         shape, dtype = tuple(self.samples.shape), self.samples.dtype
         if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype not in _WHITE:
-            raise ValueError(f"pixels are {dtype} of shape {shape}; a picture takes torch.float32 of shape (3, H, W).")
+            raise PictureError(
+                f"pixels are {dtype} of shape {shape}; a picture takes torch.float32 of shape (3, H, W)."
+            )
         if self.alpha is not None and (self.alpha.shape != shape[1:] or self.alpha.dtype not in _WHITE):
             found = f"{self.alpha.dtype} of shape {tuple(self.alpha.shape)}"
-            raise ValueError(f"alpha is {found}; a picture takes torch.float32 of shape {shape[1:]}.")
+            raise PictureError(f"alpha is {found}; a picture takes torch.float32 of shape {shape[1:]}.")
         if dtype == torch.float32 and float(self.samples.max()) > MAX_FLOAT_SAMPLE:
-            raise ValueError(
+            raise PictureError(
                 f"pixels are floats up to {float(self.samples.max()):g}; a picture takes floats from 0 to 1, so divide "
                 "them by 255, or give torch.uint8."
             )
@@ -104,7 +122,7 @@ class Picture:
 
     @classmethod
     @out_of_memory_as("open the picture")
-    def open(cls, path: str | Path, *, allow_large: bool = False) -> "Picture":
+    def open(cls, file: object, *, allow_large: bool = False) -> "Picture":
         """Read a PNG, JPEG, WebP, TIFF, GIF or AVIF file, or with the extra `heif` a HEIC file.
 
         The camera's orientation is applied, and 16 bits a channel stay 16 bits. The samples stay in the color
@@ -112,7 +130,8 @@ class Picture:
         frames the first is taken. `remarks` say what was left out.
 
         Args:
-            path: The file; its first bytes decide what it is, and not its suffix.
+            file: A path, the bytes of a file, or a file that is open for reading bytes; the first bytes decide what it
+                is, and not a suffix.
             allow_large: Whether it may have more than `MAX_PIXELS`.
 
         Raises:
@@ -121,7 +140,9 @@ class Picture:
             RunError: this process was forked from one that had read pictures.
 
         """
-        return cls._of(decode(ImageFile.open(Path(path)), allow_large=allow_large))
+        if not is_file(file):
+            raise PictureError(f"{file!r:.80} cannot be opened; give a path, bytes or an open file, or use Picture.of.")
+        return cls._of(decode_any(file, allow_large=allow_large))
 
     @classmethod
     def of(cls, source: object, *, allow_large: bool = False) -> "Picture":
@@ -146,30 +167,44 @@ class Picture:
         rest = {name: value for name, value in found._asdict().items() if name not in {"samples", "alpha"}}
         return cls(torch.from_numpy(found.samples), alpha=alpha, **rest)
 
-    def save(self, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> None:
-        """Write a file, whole or not at all, in the format that the suffix of `path` names.
+    def save(
+        self,
+        file: str | Path | BinaryIO,
+        *,
+        overwrite: bool = False,
+        quality: int = DEFAULT_QUALITY,
+        format: str | None = None,  # noqa: A002 (as in PIL)
+    ) -> None:
+        """Write a file, whole or not at all, in the format that its suffix or `format` names.
 
         The profile, EXIF, pixels an inch and the note are written with it. PNG and TIFF lose nothing, and hold 16 bits
         where `bits` says so. JPEG has no transparency: the picture is laid over white.
 
         Args:
-            path: The file.
+            file: A path, or a file that is open for writing bytes.
             overwrite: Whether an existing file is replaced.
             quality: 1 to 100, of JPEG files (4:4:4, every pixel its own color) and WebP files without transparency.
+            format: png, jpg, webp or tif; needed for an open file, and in place of the suffix of a path.
 
         Raises:
-            InputError: an unknown suffix, a picture too large for the format, an existing or impossible `path`.
+            InputError: an unknown suffix or format, a picture too large for it, an existing or impossible path, a
+                `quality` out of range, or a pixel that is not a number.
             WriteError: the disk is full, or the system refused.
-            ValueError: a pixel is not a number, or `quality` is out of range.
 
         """
-        format_ = writing.format_of(path, max(self.width, self.height))
-        with whole(path, overwrite=overwrite) as temporary, temporary.open("wb+") as file:
+        longest = max(self.width, self.height)
+        if not isinstance(file, str | Path):
+            if not callable(getattr(cast("object", file), "write", None)):
+                raise InputError(f"a picture cannot be saved in {file!r:.80}; give a path or an open file.")
+            self._write(file, self._encoded(writing.format_named(format, longest), quality))
+            return
+        format_ = writing.format_named(format, longest) if format else writing.format_of(file, longest)
+        with whole(file, overwrite=overwrite) as temporary, temporary.open("wb+") as opened:
             try:
-                self._encode(format_, pyvips.Target.new_to_descriptor(file.fileno()), quality)
+                self._encode(format_, pyvips.Target.new_to_descriptor(opened.fileno()), quality)
             except pyvips.Error as error:
                 said = writing.refusal(error, format_, self.width, self.height)
-                raise WriteError(f"{path} could not be written: {said}; nothing was left there.") from error
+                raise WriteError(f"{file} could not be written: {said}; nothing was left there.") from error
 
     def resized(self, width: int, height: int) -> "Picture":
         """Return the picture at another size, clamped to [0, 1], with its alpha and metadata.
@@ -177,10 +212,16 @@ class Picture:
         Colors count by their opacity, so that the colors of transparent parts do not bleed into others.
 
         Args:
-            width: In pixels.
-            height: In pixels.
+            width: In pixels, at least 1.
+            height: In pixels, at least 1.
+
+        Raises:
+            PictureError: a side is no whole number, or below 1.
 
         """
+        for side in (width, height):
+            if not isinstance(cast("object", side), Integral) or side < 1:
+                raise PictureError(f"a picture cannot be resized to {width} × {height}; give whole numbers of pixels.")
         pixels, alpha = self.pixels, self.opacity
         if alpha is None or (width, height) == (self.width, self.height):
             pixels = resample(pixels, height, width)
@@ -232,7 +273,7 @@ class Picture:
         """Return the picture in the RGB of another profile, None for sRGB, in 16 bits; colors outside it are clipped.
 
         Raises:
-            ValueError: pictures cannot be painted in the profile.
+            PictureError: pictures cannot be painted in the profile.
 
         """
         if profile == self.profile:
@@ -256,19 +297,88 @@ class Picture:
 
     def png(self) -> bytes:
         """Return the bytes of a PNG file."""
-        target = pyvips.Target.new_to_memory()
-        self._encode(writing.PNG, target)
-        return bytes(target.get("blob"))
+        return self._encoded(writing.PNG)
+
+    def jpeg(self, quality: int = DEFAULT_QUALITY) -> bytes:
+        """Return the bytes of a JPEG file, of a quality from 1 to 100.
+
+        Raises:
+            InputError: the quality is out of range, or the picture has a side of more than 65,500 pixels.
+
+        """
+        return self._encoded(writing.format_named("jpeg", max(self.width, self.height)), quality)
+
+    def webp(self, quality: int = DEFAULT_QUALITY) -> bytes:
+        """Return the bytes of a WebP file, of a quality from 1 to 100; one with transparency loses nothing.
+
+        Raises:
+            InputError: the quality is out of range, or the picture has a side of more than 16,383 pixels.
+
+        """
+        return self._encoded(writing.format_named("webp", max(self.width, self.height)), quality)
+
+    def pil(self) -> "Image.Image":
+        """Return a PIL image, RGB or RGBA with 8 bits a channel, with the color profile and the metadata."""
+        from PIL import Image  # noqa: PLC0415 (only here, and it takes a moment)
+
+        image = Image.open(io.BytesIO(replace(self, bits=8).png()))
+        image.load()
+        return image
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return sRGB samples as numpy and matplotlib take them, (H, W, 3), or with transparency (H, W, 4).
+
+        Args:
+            dtype: uint8, from 0 to 255, if not given; uint16, from 0 to 65535; or floats from 0 to 1.
+            copy: As numpy has it; False cannot be had.
+
+        Raises:
+            ValueError: `copy` is False, as numpy wants it.
+
+        """
+        if copy is False:
+            raise ValueError("an array of a picture is a copy of its samples, so copy cannot be False.")
+        shown, opacity = self.in_profile(None), self.opacity
+        return as_array(shown.pixels.numpy(force=True), None if opacity is None else opacity.numpy(force=True), dtype)
 
     def _repr_png_(self) -> bytes:
-        return self.png()
+        return self.shown()
+
+    def shown(self) -> bytes:
+        """Return the PNG that a notebook shows: the picture, or one of at most 1024 pixels a side."""
+        scale = min(1.0, MAX_SHOWN_SIDE / max(self.width, self.height))
+        shown = (
+            self if scale == 1 else self.resized(*(max(1, round(side * scale)) for side in (self.width, self.height)))
+        )
+        return replace(shown, bits=8).png()
 
     def _alpha_at(self, width: int, height: int) -> Tensor | None:
         if self.alpha is None or (width, height) == (self.width, self.height):
             return self.alpha
         return resample(_unit(self.alpha)[None], height, width)[0].clamp(0.0, 1.0)
 
-    def _encode(self, format_: writing.Format, target: Any, quality: int = 95) -> None:
+    def _encoded(self, format_: writing.Format, quality: int = DEFAULT_QUALITY) -> bytes:
+        """Return the bytes of a file."""
+        target = pyvips.Target.new_to_memory()
+        try:
+            self._encode(format_, target, quality)
+        except pyvips.Error as error:
+            said = writing.refusal(error, format_, self.width, self.height)
+            raise WriteError(f"the bytes of the picture could not be written: {said}.") from error
+        return bytes(target.get("blob"))
+
+    def _write(self, file: Any, data: bytes) -> None:
+        """Write bytes to an open file."""
+        name = f"the open file {file.name}" if isinstance(getattr(file, "name", None), str) else "the open file"
+        try:
+            file.write(data)
+        except TypeError:
+            raise InputError(f'{name} is open for text; open it with mode "wb".') from None
+        except (OSError, ValueError) as error:
+            said = reason(error) if isinstance(error, OSError) else error
+            raise WriteError(f"{name} could not be written: {said}.") from error
+
+    def _encode(self, format_: writing.Format, target: Any, quality: int) -> None:
         """Write the bytes of a file.
 
         Raises:
@@ -278,7 +388,7 @@ class Picture:
         shown = self if format_.has_alpha else self.on_white()
         pixels = shown.pixels
         if pixels.sum().isnan():
-            raise ValueError("the picture holds a value that is not a number.")
+            raise PictureError("the picture holds a value that is not a number.")
         channels = _channels(pixels)
         if shown.alpha is not None:
             channels += _channels(_unit(shown.alpha)[None])
@@ -313,7 +423,7 @@ def middle(height: int, width: int, ratio: float) -> tuple[slice, slice]:
 
 def _check_profile(profile: bytes | None) -> None:
     if profile is not None and not profiles.can_paint(profile):
-        raise ValueError(
+        raise PictureError(
             "the profile is not one that a picture can be painted in: RGB, both ways, not of linear light."
         )
 

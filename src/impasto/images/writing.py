@@ -5,8 +5,9 @@ What a picture is and where its file goes is not known here.
 
 import re
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyvips
@@ -17,7 +18,7 @@ from impasto.images import profiles, xmp
 from impasto.images.libvips import check_process
 from impasto.images.metadata import Exif, described, write
 
-__all__ = ["PNG", "Format", "check_suffix", "encode", "format_of", "levels", "refusal"]
+__all__ = ["PNG", "Format", "check_suffix", "encode", "format_named", "format_of", "levels", "refusal"]
 
 
 class Format(NamedTuple):
@@ -91,10 +92,34 @@ def format_of(path: str | Path, longest_side: int) -> Format:
     if format_ is None:
         ending = f"ends in {suffix}" if suffix else "has no suffix"
         raise InputError(f"{path} {ending}, and impasto writes {', '.join(_FORMATS)}; choose one of them.")
+    _check_side(str(path), format_, longest_side)
+    return format_
+
+
+def format_named(name: object, longest_side: int) -> Format:
+    """Return the format of a name.
+
+    Args:
+        name: Such as png, jpeg or webp; a suffix is such a name too.
+        longest_side: The picture's, in pixels.
+
+    Raises:
+        InputError: there is no such format, or it cannot hold that side.
+
+    """
+    format_ = _FORMATS.get(f".{str(name).lower().removeprefix('.')}")
+    if format_ is None:
+        choices = ", ".join(suffix.removeprefix(".") for suffix in _FORMATS)
+        raise InputError(f"format cannot be {name}; it takes {choices}.")
+    _check_side(f"a {format_.name} file", format_, longest_side)
+    return format_
+
+
+def _check_side(name: str, format_: Format, longest_side: int) -> None:
+    """Refuse a picture that is too large for a format."""
     if longest_side > format_.longest_side:
         limit = f"a {format_.name} file holds at most {format_.longest_side} pixels a side"
-        raise InputError(f"{path} cannot hold {longest_side} pixels: {limit}; name a .png or .tif file.")
-    return format_
+        raise InputError(f"{name} cannot hold {longest_side} pixels: {limit}; name a .png or .tif file.")
 
 
 def levels(channels: list[NDArray[Any]], *, deep: bool) -> Any:
@@ -144,11 +169,12 @@ def encode(
 
     Raises:
         pyvips.Error: libvips will not make them, or the system not take them.
-        ValueError: `quality` is out of range.
+        InputError: `quality` is out of range.
 
     """
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality is {quality}; it goes from 1 to 100.")
+    given = cast("object", quality)
+    if not isinstance(given, Integral) or not 1 <= quality <= 100:
+        raise InputError(f"quality is {given}; it takes a whole number from 1 to 100.")
     image = profiles.embed(image.copy(xres=dpi / 25.4, yres=dpi / 25.4), profile)
     write(image, exif)
     properties = described(exif)

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from impasto.errors import PictureError
+
 __all__ = ["MAX_PACKET_BYTES", "packet", "properties", "read"]
 
 MAX_PACKET_BYTES = 60_000
@@ -42,7 +44,7 @@ def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
         properties: Texts by names such as `dc:rights`.
 
     Raises:
-        ValueError: a text holds a character that XML cannot, or the packet would be over `MAX_PACKET_BYTES`.
+        PictureError: a text holds a character that XML cannot, or the packet would be over `MAX_PACKET_BYTES`.
 
     """
     texts = {"impasto:note": note, **properties}
@@ -57,14 +59,14 @@ def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
     if len(whole) > MAX_PACKET_BYTES and properties:
         return packet(note)
     if len(whole) > MAX_PACKET_BYTES:
-        raise ValueError(f"the note takes {len(whole)} bytes as XMP; a file has room for {MAX_PACKET_BYTES}.")
+        raise PictureError(f"the note takes {len(whole)} bytes as XMP; a file has room for {MAX_PACKET_BYTES}.")
     return whole
 
 
 def _element(name: str, text: str) -> str:
     found = _FORBIDDEN.search(text)
     if found:
-        raise ValueError(f"the note holds the character {found[0]!r}, which XML has no way to write.")
+        raise PictureError(f"the note holds the character {found[0]!r}, which XML has no way to write.")
     before, after = _LISTS.get(name, ("", ""))
     written = escape(text, {"\r": "&#13;"})  # a reader of XML makes \n of a bare \r
     return f"<{name}>{before}{written}{after}</{name}>"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 from impasto import files, losses
 from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError, WriteError
@@ -92,6 +92,8 @@ class Session:
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
     ) -> None:
+        if not isinstance(cast("object", job), Job):
+            raise InputError(f"a session cannot carry out {job!r:.80}; give a Job.")
         self.job = outputs.prepared(job)
         outputs.check_formats(self.job)
         self.run: Run | None = None

@@ -12,7 +12,8 @@ Built-in losses have their derivatives by hand; `AutogradLoss` leaves them to to
 own layer; at the layer `image` they are the image itself in gray levels 0 … 255. Their weights are a mask, or which of
 the pixels a tile owns. So a blend of styles, a mask and a tile are one mechanism.
 
-`terms` lists the built-in losses. Losses know nothing of networks, tiles or files. They may import `kernels`,
+`terms` lists the built-in losses; `functional` has content and style loss as plain functions for torch to
+differentiate. Losses know nothing of networks, tiles or files. They may import `kernels`,
 `settings`, `layers` and `errors`.
 """
 
@@ -21,6 +22,7 @@ from impasto.losses.base import Loss, RegionTarget, Sources, Statistic, Units
 from impasto.losses.content import ContentLoss
 from impasto.losses.custom import ExtraLoss, check, identity, load
 from impasto.losses.distances import DISTANCES, Distance
+from impasto.losses.functional import content_loss, gram, style_loss
 from impasto.losses.pixel_range import RangeLoss
 from impasto.losses.style import StyleLoss, moments, moments_of
 from impasto.losses.terms import TERMS, Term
@@ -44,8 +46,11 @@ __all__ = [
     "TotalVariationLoss",
     "Units",
     "check",
+    "content_loss",
+    "gram",
     "identity",
     "load",
     "moments",
     "moments_of",
+    "style_loss",
 ]

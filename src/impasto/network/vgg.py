@@ -8,13 +8,14 @@ Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Self
+from typing import Self, cast, get_args, overload
 
 import torch
 from torch import Tensor
 
+from impasto.errors import InputError, WeightsError, is_out_of_memory
 from impasto.kernels.borders import Border, border
 from impasto.kernels.cotangents import Cotangent
 from impasto.kernels.cpu import row_bands
@@ -23,8 +24,10 @@ from impasto.kernels.cpu.pooling import Pool, Pullback
 from impasto.kernels.cpu.relu import Clear, clear_by_bits, clear_by_output
 from impasto.kernels.cuda import dispatch
 from impasto.layers import Layer, steps, up_to
+from impasto.network import autograd
 from impasto.network.footprint import footprint, fused_footprint
-from impasto.network.weights import Weights
+from impasto.network.input_image import input_images, layer_names
+from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.network.whole_image import FusedNetwork, PassedStep
 from impasto.planning.footprint import NetworkFootprint
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
@@ -55,12 +58,27 @@ class Features(dict[str, Tensor]):
         """The steps of the forward pass with their retained data, on other devices."""
 
 
-@dataclass(frozen=True, eq=False)
-class VGG19:
-    """VGG-19 up to any layer, on RGB images in [0, 1]; it stops after the deepest layer that is asked for."""
+def _default_weights() -> Weights:
+    """Load the weights that the package installs."""
+    return load_weights()
 
-    weights: Weights
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VGG19:
+    """VGG-19 as a function of an image: `VGG19()(image, layers)` returns the features of some of its layers.
+
+    It is computed up to the deepest layer that is asked for. The defaults are those of the original network; the
+    network of a run is `StyleTransfer.network`, whose padding is that of `Settings`.
+
+    Raises:
+        InputError: the weights cannot be loaded, or an option has another value than those of `Settings`.
+
+    """
+
+    weights: Weights = field(default_factory=_default_weights)
+    """The weights, or whatever `load_weights` takes, such as a path; the original ones if not given."""
     pooling: Pooling = "max"
+    """The result of 2 × 2 pooling: max, average or l2."""
     pooling_rescale: bool = True
     """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which leaves the activations at their scale."""
     padding: Padding = "zeros"
@@ -69,24 +87,52 @@ class VGG19:
     winograd: Winograd = "off"
     """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", weights_of(self.weights))
+        for name, choices in (("pooling", Pooling), ("padding", Padding), ("winograd", Winograd)):
+            _check_choice(name, getattr(self, name), get_args(choices))
+
+    def __repr__(self) -> str:
+        kind = str(self.dtype).removeprefix("torch.")
+        return f"VGG19({self.pooling} pooling, {self.padding} padding, {kind} on {self.device}, {self.weights.source})"
+
     @property
     def dtype(self) -> torch.dtype:
         """The precision of the features."""
         return self.weights.tensors["conv1_1"][0].dtype
 
-    def to(self, device: torch.device, dtype: torch.dtype, winograd: Winograd = "off") -> Self:
+    @property
+    def device(self) -> torch.device:
+        """The device of the weights, on which images are taken."""
+        return self.weights.tensors["conv1_1"][0].device
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None, winograd: Winograd = "off") -> Self:
         """Return the network on a device.
 
         Args:
             device: Where its weights are brought.
-            dtype: The precision of its weights and features.
+            dtype: The precision of its weights and features; as it is, if not given.
             winograd: How wide convolutions take fewer multiplications.
 
         Returns:
             A network of its own, whose filters are packed at the first use.
 
+        Raises:
+            InputError: there is no such device, or the precision is none of floating-point numbers.
+
         """
-        return replace(self, weights=self.weights.to(device, dtype), winograd=winograd)
+        kind = cast("object", self.dtype if dtype is None else dtype)
+        if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+            raise InputError(
+                f"the network cannot compute in {kind}; give a floating-point dtype, such as torch.float32."
+            )
+        try:
+            weights = self.weights.to(torch.device(device), kind)
+        except (RuntimeError, TypeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
+            if is_out_of_memory(error):
+                raise
+            raise InputError(f"there is no device {device}; give cpu, cuda, cuda:1 or mps, where they are.") from error
+        return replace(self, weights=weights, winograd=winograd)
 
     @property
     def is_fused(self) -> bool:
@@ -104,12 +150,45 @@ class VGG19:
             self._fused.prepare(layers)
             return
         weight, _ = self.weights.tensors["conv1_1"]
-        features = self.forward(
+        features = self.compute(
             torch.zeros(3, PREPARATION_SIDE, PREPARATION_SIDE, device=weight.device), layers, retain=True
         )
         self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
 
-    def forward(
+    @overload
+    def forward(self, image: object, layers: str) -> Tensor: ...  # pyright: ignore[reportOverlappingOverload] (a text is a collection of texts)
+    @overload
+    def forward(self, image: object, layers: Collection[str]) -> dict[str, Tensor]: ...
+    def forward(self, image: object, layers: str | Collection[str]) -> Tensor | dict[str, Tensor]:
+        """Compute the features of some layers, which torch differentiates where the image requires a gradient.
+
+        Args:
+            image: RGB from 0 to 1, a floating-point tensor (3, H, W) or (B, 3, H, W) on the network's device; a
+                `Picture`; or whatever `Picture.of` takes. The network subtracts the mean itself. Both sides have at
+                least 32 pixels, or for a shallow layer fewer.
+            layers: One name or several, such as conv4_2 (after its ReLU) or pool4.
+
+        Returns:
+            The features of one layer, (C, H // stride, W // stride) or (B, C, H // stride, W // stride) as the image
+            has a batch, in the precision of the network; of several layers, a dictionary of them by name.
+
+        Raises:
+            InputError: there is no such layer, or the image has another shape, range or device, or is too small.
+
+        """
+        names = layer_names(layers)
+        self._check_weights(names)
+        images = input_images(image, names, self.device)
+        if images.ndim == 3:
+            found = self._differentiable(images, names)
+        else:
+            each = [self._differentiable(one, names) for one in images]
+            found = {name: torch.stack([one[name] for one in each]) for name in names}
+        return found[layers] if isinstance(layers, str) else found
+
+    __call__ = forward
+
+    def compute(
         self,
         image: Tensor,
         layers: Collection[str],
@@ -118,10 +197,10 @@ class VGG19:
         wraps: Wraps = (False, False),
         cuts: Cuts = UNCUT,
     ) -> Features:
-        """Compute the features of `layers`.
+        """Compute the features of `layers` for the engine, which checks nothing.
 
         Args:
-            image: RGB in [0, 1], (3, H, W), both sides at least 32.
+            image: RGB in [0, 1], (3, H, W), both sides at least 32; it is not differentiated.
             layers: Names such as conv4_2 (after its ReLU) or pool4.
             retain: Whether to retain what `pullback` needs.
             wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
@@ -194,7 +273,7 @@ class VGG19:
         names = [layer.name for layer in up_to(*layers) if not layer.is_pool]
         sums: dict[str, Tensor] = {}
         for image in images:
-            for name, features in self.forward(image, names).items():
+            for name, features in self.compute(image, names).items():
                 sums[name] = sums.get(name, 0) + features.double().mean((1, 2)) / len(images)  # (C,)
         tensors = dict(self.weights.tensors)
         before = torch.ones(3, dtype=torch.float64, device=images[0].device)
@@ -205,6 +284,19 @@ class VGG19:
             tensors[name] = (scaled.to(weight.dtype), (bias / after).to(bias.dtype))
             before = after
         return replace(self, weights=replace(self.weights, tensors=tensors))
+
+    def _differentiable(self, image: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the features of one image, in torch's graph where the image requires a gradient."""
+        if image.requires_grad and torch.is_grad_enabled():
+            return autograd.features(self, image, names)
+        return dict(self.compute(image.detach(), names))
+
+    def _check_weights(self, names: Sequence[str]) -> None:
+        """Refuse layers that the weights do not reach."""
+        passed = [layer.name for layer in up_to(*names) if not layer.is_pool]
+        missing = [name for name in passed if name not in self.weights.tensors]
+        if missing:
+            raise WeightsError(f"the weights of {self.weights.source} have no {missing[0]}; ask for layers before it.")
 
     def _input(self, image: Tensor) -> Tensor:
         weight, _ = self.weights.tensors["conv1_1"]
@@ -239,6 +331,12 @@ class VGG19:
             return output, None
         clear = (clear_by_output if is_requested else clear_by_bits)(output)  # a requested output is retained anyway
         return output, partial(_back, convolution, around, clear)
+
+
+def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of the choices."""
+    if value not in choices:
+        raise InputError(f"{name} cannot be {value!r}; it takes {', '.join(choices[:-1])} or {choices[-1]}.")
 
 
 def _back(convolution: Convolution, around: Border, clear: Clear, cotangent: Tensor) -> Tensor:

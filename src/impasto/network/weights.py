@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import torch
 from platformdirs import user_cache_path
@@ -22,7 +22,7 @@ from impasto.network import weight_files
 from impasto.network.download import fetch
 from impasto.network.weight_files import Layers
 
-__all__ = ["CAFFE", "TORCHVISION", "Convention", "Weights", "load_weights"]
+__all__ = ["CAFFE", "TORCHVISION", "Convention", "Weights", "load_weights", "weights_of"]
 
 _CODEBOOK = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 _CODEBOOK_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
@@ -71,7 +71,7 @@ TORCHVISION = Convention("RGB", 1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225
 """The convention of the weights that torchvision trained."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Weights:
     """The convolutions of a VGG-19, or of its first layers."""
 
@@ -83,6 +83,9 @@ class Weights:
     sha256: str
     """The SHA-256 of the file."""
     license: str
+
+    def __repr__(self) -> str:
+        return f"Weights({len(self.tensors)} convolutions, {self.source})"
 
     def channels(self, layer: str) -> int:
         """Return the channels of a layer's features; the layer `image` has 3."""
@@ -135,12 +138,31 @@ def load_weights(
         DownloadError: the network failed; what has come stays in the cache, and the next call goes on from there.
 
     """
+    if not isinstance(cast("object", source), str | Path):
+        raise WeightsError(
+            f"weights cannot be {source!r:.80}; give codebook, torchvision or the path of a .pth or .safetensors file."
+        )
     if source == "codebook":
         return _codebook()
     if source == "torchvision":
         target = (cache or _cache_folder()) / url.rpartition("/")[2]
         return _torchvision(fetch(url, target, _TORCHVISION_SHA256, progress))
     return _own(Path(source))
+
+
+def weights_of(given: object) -> Weights:
+    """Return weights as they are, or those that a text or path names.
+
+    Args:
+        given: Weights, or whatever `load_weights` takes.
+
+    Raises:
+        WeightsError: it is neither, or the weights cannot be loaded.
+        OutOfMemoryError: the system refused the memory for them.
+        DownloadError: the network failed.
+
+    """
+    return given if isinstance(given, Weights) else load_weights(cast("str", given))
 
 
 def _cache_folder() -> Path:

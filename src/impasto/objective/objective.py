@@ -23,9 +23,18 @@ from impasto.objective.wrapping import Margin, folded, wrapped
 from impasto.planning.tiles import Tile, Tiling
 from impasto.settings import Settings
 
-__all__ = ["Evaluation", "Kept", "Objective", "refuse_parts"]
+__all__ = ["Evaluation", "Kept", "LossPart", "Objective", "refuse_parts"]
 
 _WHOLE = Tiling()
+
+
+class LossPart(NamedTuple):
+    """The value of one loss of the objective at an image."""
+
+    term: str
+    layer: str
+    values: Tensor
+    """Numbers whose sum is the value, (parts,): on a GPU, to add them up takes as long as to compute them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +47,8 @@ class Evaluation:
     """The scalar of each term, by its name."""
     gradient: Tensor
     """The derivative of the loss by the image in [0, 1], (3, H, W)."""
+    parts: Sequence[LossPart] = ()
+    """The value of each loss; those of a term add up to the term."""
 
 
 class Kept(NamedTuple):
@@ -141,11 +152,12 @@ class Objective:
         gradient = self.group.sum(folded(gradient, self._margin))
         if self.kept is not None:
             gradient.mul_(1 - self.kept.mask)
+        parts = [LossPart(loss.term, loss.layer, value.reshape(-1)) for loss, value, _ in found]
         values: defaultdict[str, list[Tensor]] = defaultdict(list)
-        for loss, value, _ in found:
-            values[loss.term].append(value.reshape(-1))
-        terms = {term: torch.cat(parts).sum() for term, parts in values.items()}
-        return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient)
+        for part in parts:
+            values[part.term].append(part.values)
+        terms = {term: torch.cat(each).sum() for term, each in values.items()}
+        return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient, parts)
 
     @property
     def _layers(self) -> set[str]:

@@ -47,7 +47,7 @@ def seen_features(
     pixels = image[tile.seen()]
     names = set(layers) - {IMAGE}
     found = (
-        network.forward(pixels, names, retain=retain, wraps=wraps, cuts=tile.cuts) if names else Features(image.dtype)
+        network.compute(pixels, names, retain=retain, wraps=wraps, cuts=tile.cuts) if names else Features(image.dtype)
     )
     found[IMAGE] = pixels * 255
     return found
@@ -119,7 +119,7 @@ def content_features(
     """
 
     def measure(tile: Tile) -> Mapping[str, Tensor]:
-        found = network.forward(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
+        found = network.compute(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
         return {name: features[tile.mine(name)] for name, features in found.items()}
 
     if storage == "recomputed":

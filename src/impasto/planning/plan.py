@@ -78,12 +78,17 @@ class Plan(NamedTuple):
     """The stages of a run, smallest first, and the memory that it takes."""
 
     stages: tuple[Stage, ...]
+    """The sizes at which the picture is painted, each with its `size`, `evaluations` and `layout` in memory."""
     baseline: float = 0
     """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf
     """Bytes that the process may be predicted to take."""
     overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
     """What the allocator takes beyond the need, by what it caches, the fastest first."""
+
+    def __repr__(self) -> str:
+        stages = ", then ".join(f"{stage.size} with {stage.evaluations} evaluations" for stage in self.stages)
+        return f"Plan({stages}; {self.bytes / 1e9:.2f} GB)"
 
     @property
     def evaluations(self) -> int:

@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from impasto import files
 from impasto.errors import InputError
 from impasto.reports.drawing import importing_matplotlib
-from impasto.transfer.progress import Progress
+from impasto.transfer.progress import Progress, Result
+from impasto.transfer.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["PLOT_SUFFIXES", "check_plot", "plot_losses"]
 
@@ -25,13 +31,18 @@ def check_plot(path: Path) -> None:
         raise InputError(f"a plot cannot be saved as {path}; its name must end in {', '.join(PLOT_SUFFIXES)}.")
 
 
-def plot_losses(history: Sequence[Progress], path: Path, *, overwrite: bool = False) -> None:
+def plot_losses(
+    history: Run | Result | Sequence[Progress], path: str | Path | None = None, *, overwrite: bool = False
+) -> "Figure":
     """Draw the loss and its terms against the seconds of a run, with a dashed line at the start of each stage.
 
     Args:
-        history: The progress of each evaluation, in order.
-        path: A .png, .svg or .pdf file.
+        history: A run, its result, or the progress of each evaluation, in order.
+        path: A .png, .svg or .pdf file in which to save the chart; none, if not given.
         overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The chart, a figure of matplotlib, which a notebook shows.
 
     Raises:
         InputError: the suffix is not one of `PLOT_SUFFIXES`, or no file may be written at the path.
@@ -41,18 +52,33 @@ def plot_losses(history: Sequence[Progress], path: Path, *, overwrite: bool = Fa
     with importing_matplotlib():
         from matplotlib.figure import Figure  # noqa: PLC0415
 
-    check_plot(path)
+    reports = _reports(history)
     figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    seconds = [progress.seconds for progress in history]
-    axes.plot(seconds, [progress.loss for progress in history], "k", label="loss", linewidth=2)
-    for term in history[0].terms if history else ():
-        axes.plot(seconds, [progress.terms[term] for progress in history], label=term, linewidth=1)
-    for progress in history:
+    _draw(figure.subplots(), reports)
+    if path is not None:
+        check_plot(files.check_output(path, overwrite=overwrite))
+        with files.whole(path, overwrite=overwrite) as temporary:
+            figure.savefig(temporary)
+    return figure
+
+
+def _reports(history: object) -> Sequence[Progress]:
+    """Return the reports of a run, of a result, or themselves."""
+    listed = history.history if isinstance(history, Run | Result) else history
+    if isinstance(listed, Sequence) and all(isinstance(each, Progress) for each in cast("Sequence[object]", listed)):
+        return cast("Sequence[Progress]", listed)
+    raise InputError(f"{history!r:.80} has no losses to plot; give a run, its result, or its history.")
+
+
+def _draw(axes: "Axes", reports: Sequence[Progress]) -> None:
+    """Draw the lines of a chart."""
+    seconds = [progress.seconds for progress in reports]
+    axes.plot(seconds, [progress.loss for progress in reports], "k", label="loss", linewidth=2)
+    for term in reports[0].terms if reports else ():
+        axes.plot(seconds, [progress.terms[term] for progress in reports], label=term, linewidth=1)
+    for progress in reports:
         if progress.evaluation == 1:
             axes.axvline(progress.seconds, color="gray", linestyle="--", linewidth=0.8)
             axes.annotate(f" {progress.width} × {progress.height}", (progress.seconds, 1), xycoords=("data", "axes fraction"), va="top", fontsize=8)  # fmt: skip # noqa: E501
     axes.set(xlabel="seconds", ylabel="loss", yscale="log")
     axes.legend()
-    with files.whole(path, overwrite=overwrite) as temporary:
-        figure.savefig(temporary)

@@ -274,4 +274,4 @@ def _structure(network: VGG19, picture: Picture, size: Size, machine: Machine) -
     """Return the features of the structure, (C, H, W), of a picture resized to at most `_STRUCTURE_SIDE`² pixels."""
     factor = min(1.0, _STRUCTURE_SIDE / sqrt(prod(size)))
     small = Size(*(max(4, round(side * factor)) for side in size))  # conv3_1 has at least one position
-    return network.forward(_tensor(picture, small, machine), [_STRUCTURE_LAYER])[_STRUCTURE_LAYER]
+    return network.compute(_tensor(picture, small, machine), [_STRUCTURE_LAYER])[_STRUCTURE_LAYER]

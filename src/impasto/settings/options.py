@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, cast, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,10 +17,13 @@ from pydantic.fields import FieldInfo
 from impasto.errors import SettingsError
 from impasto.settings.choices import Command
 
-__all__ = ["EVERY_COMMAND", "Option", "Options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "given_options", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
+
+
+Kind = TypeVar("Kind", bound="Options")
 
 
 class Option(NamedTuple):
@@ -49,10 +52,17 @@ class Options(BaseModel):
     """What messages call the whole."""
     owner: ClassVar[str] = ""
     """The text before an option's name in messages."""
+    synonyms: ClassVar[Mapping[str, str]] = {}
+    """Names that others have for options, which messages answer with ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, *unnamed: object, **values: Any) -> None:
+        if unnamed:
+            name = next(iter(type(self).model_fields))
+            raise SettingsError(
+                f"{unnamed[0]!r} has no name; give each option by its name, such as {name}={unnamed[0]!r}."
+            )
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -93,6 +103,8 @@ class Options(BaseModel):
             raise SettingsError(f"{cls.title} cannot be read as JSON: {error.msg} at line {error.lineno}.") from None
         except (ValueError, RecursionError):
             raise SettingsError(f"{cls.title} cannot be read: nested too deeply, or a number is too long.") from None
+        except TypeError:
+            raise SettingsError(f"{cls.title} cannot be read of {text!r:.80}; give a text or bytes of JSON.") from None
         if not isinstance(values, dict):
             raise SettingsError(f'{cls.title} cannot be read: give a JSON object, such as {{"size": 1024}}.')
         return cls(**cast("dict[str, Any]", values))
@@ -106,12 +118,24 @@ class Options(BaseModel):
         """
         return type(self)(**{**dict(self), **changes})
 
+    def __repr__(self) -> str:
+        """Return the options that differ from their defaults, as code that makes the same object."""
+        fields = type(self).model_fields
+        changed = {name: value for name, value in self if value != fields[name].get_default(call_default_factory=True)}
+        listed = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        others = f"all {len(fields)} options" if not changed else f"the other {len(fields) - len(changed)} options"
+        return f"{type(self).__name__}({listed})  # {others} have their defaults"
+
+    __str__ = __repr__
+
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
         first = error.errors()[0]
         if not first["loc"]:
             return first["msg"].removeprefix("Value error, ")
         name = str(first["loc"][0])
+        if name in cls.synonyms:
+            return f"there is no option {name}; impasto calls it {cls.synonyms[name]}."
         if name not in cls.model_fields:
             near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
             hint = f"{near[0]} is the nearest" if near else f"the options are {', '.join(cls.model_fields)}"
@@ -120,6 +144,26 @@ class Options(BaseModel):
             return f"{cls.owner}{name} is missing; it takes {_accepts(cls.model_fields[name])}."
         value = cast("Mapping[str, object]", error.errors()[0]).get("input")
         return f"{cls.owner}{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
+
+
+def given_options(kind: type[Kind], given: object, name: str) -> Kind:
+    """Return options that were given as an argument, or the defaults where it is None.
+
+    Args:
+        kind: The class of the options.
+        given: The options, or None.
+        name: The name of the argument.
+
+    Raises:
+        SettingsError: the argument is something else.
+
+    """
+    if given is None:
+        return kind()
+    if isinstance(given, kind):
+        return given
+    shown = type(given).__name__ if isinstance(given, Options) else f"{given!r:.80}"
+    raise SettingsError(f"{name} cannot be {shown}; give {kind.__name__}({next(iter(kind.model_fields))}=…).")
 
 
 def _text(value: object) -> str:

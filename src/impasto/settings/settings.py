@@ -51,6 +51,16 @@ class Settings(Options):
 
     """
 
+    synonyms = {  # noqa: RUF012 (a ClassVar of the base)
+        "alpha": "content_weight",
+        "beta": "style_weight",
+        "steps": "iterations",
+        "num_steps": "iterations",
+        "epochs": "iterations",
+        "lr": "learning_rate",
+        "image_size": "size",
+    }
+
     size: int = option(512, "Basics", "Long side of the painted picture, in pixels.", ge=MIN_SIDE)
     content_weight: float = option(
         5.0,

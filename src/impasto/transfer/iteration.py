@@ -49,16 +49,36 @@ class Readings(NamedTuple):
     """The sum of all terms, for each evaluation."""
     terms: Sequence[Mapping[str, float]]
     """The value of each term by its name, for each evaluation."""
+    layers: Sequence[Mapping[str, Mapping[str, float]]]
+    """The value of each term at each of its layers, for each evaluation."""
     point: Point
+
+
+class Names(NamedTuple):
+    """What the numbers of an evaluation are, behind the first, which is the loss."""
+
+    terms: Sequence[str] = ()
+    """The terms, a number each."""
+    parts: Sequence[tuple[str, str, int]] = ()
+    """The term and the layer of each loss, and how many numbers add up to its value."""
+
+    def layers(self, numbers: Sequence[float]) -> dict[str, dict[str, float]]:
+        """Return the value of each term at each of its layers, from all numbers of an evaluation."""
+        found: dict[str, dict[str, float]] = {}
+        start = 1 + len(self.terms)
+        for term, layer, count in self.parts:
+            of_term = found.setdefault(term, {})
+            of_term[layer] = of_term.get(layer, 0.0) + sum(numbers[start : start + count])
+            start += count
+        return found
 
 
 class Step(NamedTuple):
     """What one evaluation finds on the device."""
 
     numbers: Tensor
-    """The loss and its terms, (1 + terms,)."""
-    names: Sequence[str]
-    """The names of the terms."""
+    """The loss, its terms, and the numbers that add up to the value of each loss, one after the other."""
+    names: Names
     point: Point
 
 
@@ -108,12 +128,14 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
     def _iterate(point: Point, about_to_step: Callable[[], object]) -> Step:
         image, state, best, least = point
         found = objective.evaluate(image)
-        numbers = torch.stack((found.loss, *found.terms.values()))
+        scalars = (found.loss, *found.terms.values())
+        numbers = torch.cat([*(each[None] for each in scalars), *(part.values for part in found.parts)])
+        names = Names(list(found.terms), [(part.term, part.layer, len(part.values)) for part in found.parts])
         is_less = found.loss < least
         best, least = _chosen(is_less, image, best), torch.where(is_less, found.loss, least)
         about_to_step()
         image, state = optimizer.step(image, found.loss, found.gradient, state)
-        return Step(numbers, list(found.terms), Point(image, state, best, least))
+        return Step(numbers, names, Point(image, state, best, least))
 
     return Recorded(_iterate) if device.type == "cuda" and objective.group.size == 1 else OneByOne(_iterate)
 
@@ -125,10 +147,11 @@ def _chosen(is_first: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return torch.where(is_first, first, second)
 
 
-def _read(rows: Tensor, names: Sequence[str], point: Point) -> Readings:
+def _read(rows: Tensor, names: Names, point: Point) -> Readings:
     """Wait for the device, once."""
     listed = cast("list[list[float]]", rows.tolist())
-    return Readings([row[0] for row in listed], [dict(zip(names, row[1:], strict=True)) for row in listed], point)
+    terms = [dict(zip(names.terms, row[1 : 1 + len(names.terms)], strict=True)) for row in listed]
+    return Readings([row[0] for row in listed], terms, [names.layers(row) for row in listed], point)
 
 
 def _record(work: Callable[[], Step]) -> Recording:
@@ -155,7 +178,7 @@ class OneByOne:
     def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
         """Evaluate and step on so many times."""
         rows: list[Tensor] = []
-        names: Sequence[str] = ()
+        names = Names()
         for _ in range(count):
             numbers, names, point = self.iterate(point, _nothing if rows else about_to_step)
             rows.append(numbers)
@@ -180,7 +203,7 @@ class Recorded:
         """Evaluate and step on so many times; a GPU is ahead of what Python knows, so the steps begin at once."""
         about_to_step()
         rows: list[Tensor] = []
-        names: Sequence[str] = ()
+        names = Names()
         for _ in range(count):
             numbers, names, point = self._step(point)
             rows.append(numbers.clone())

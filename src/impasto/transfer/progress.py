@@ -14,15 +14,18 @@ from impasto.settings import Settings
 __all__ = ["Clock", "Progress", "Result", "Stopped"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Progress:
     """Where a run stands after one evaluation: plain numbers only."""
 
     stage: int
     """The number of the stage, from 1."""
     stages: int
+    """How many stages the run has."""
     width: int
+    """The width of the picture in this stage, in pixels."""
     height: int
+    """The height of the picture in this stage, in pixels."""
     evaluation: int
     """The number of the evaluation in this stage, from 1."""
     evaluations: int
@@ -39,6 +42,14 @@ class Progress:
     """Seconds to the end of the run, estimated from the latest evaluations; None before the first ones are timed."""
     remark: str = ""
     """What went wrong since the report before, and what was done about it, in a sentence."""
+    layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]], hash=False)
+    """The value of each term at each layer: `layers["style"]["conv1_1"]`; those of a term add up to it. The pixels are
+    the layer `image`."""
+
+    def __repr__(self) -> str:
+        where = f"stage {self.stage} of {self.stages}, {self.width} × {self.height}"
+        terms = ", ".join(f"{term} {value:.4g}" for term, value in self.terms.items())
+        return f"Progress({where}, evaluation {self.evaluation} of {self.evaluations}, loss {self.loss:.4g}: {terms})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a JSON record of it holds."""
@@ -49,17 +60,29 @@ Stopped = Literal["finished", "converged", "unfinished", "diverged"]
 """finished: all evaluations done; converged: a plateau; unfinished: left before its end; diverged: no finite loss."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A painted picture and how it came about."""
 
     picture: Picture
+    """What the run painted: the image with the least loss."""
     settings: Settings
+    """The options of the picture."""
     history: Sequence[Progress]
+    """The report of each evaluation; the losses of each term and layer are in it."""
     stopped: Stopped
+    """Why the run ended: finished, converged, unfinished or diverged."""
+
+    def __repr__(self) -> str:
+        size, count = f"{self.picture.width} × {self.picture.height}", len(self.history)
+        if not count:
+            return f"Result({size}, no evaluations, {self.stopped})"
+        last = self.history[-1]
+        return f"Result({size}, loss {last.loss:.4g}, {count} evaluations in {last.seconds:.1f} s, {self.stopped})"
 
     def _repr_png_(self) -> bytes:
-        return self.picture.png()
+        """Return what a notebook shows: the picture, or a smaller one where it is large."""
+        return self.picture.shown()
 
 
 TIMED_EVALUATIONS = 8

@@ -15,6 +15,7 @@ from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
 from impasto.planning.plan import Stage
 from impasto.settings import Settings
+from impasto.settings.options import given_options
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.forecast import forecast
@@ -33,8 +34,12 @@ EXACT_RESCUE = 2
 SHORTAGE_FACTOR = 0.7
 """Times the memory that a run planned with, what it plans with after the system refused memory."""
 
-_OPTIMIZER_OPTIONS = ("optimizer", "history", "preconditioner")
-"""The options on which the state of an optimizer depends."""
+_CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
+    *("content_weight", "style_weight", "tv_weight", "range_weight"),
+    *("size", "iterations", "first_size", "stage_ratio", "tolerance", "learning_rate"),
+    *("profile", "bits", "dpi", "keep_position", "seed"),
+}
+"""The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
 
 MAX_PIXELS_PER_REPORT, MAX_EVALUATIONS_PER_REPORT = 1 << 24, 16
 """Pixels evaluated between two reports on a GPU, about, and evaluations at most: 20 to 60 ms on an H200."""
@@ -85,15 +90,27 @@ class Run:
 
     def _set_up(self, setup: Setup) -> None:
         """Take pictures, settings, plan, network and machine from a setup."""
-        self._setup, self.settings, self.plan = setup, setup.settings, setup.plan
+        self._setup, self.plan = setup, setup.plan
         self._scene = Scene(setup.inputs, setup.settings, setup.machine)
         network = self._scene.normalized(setup.network, setup.plan.stages[0])
         self._solver = Solver(self._scene, setup.settings, setup.machine, network)
 
     @property
+    def settings(self) -> Settings:
+        """The options of the picture; `change` gives the run others."""
+        return self._setup.settings
+
+    @property
     def history(self) -> Sequence[Progress]:
         """The reports of all evaluations so far."""
         return self._at.history
+
+    def __repr__(self) -> str:
+        at, stage = self._at, self._stage
+        if not at.history:
+            return f"Run({self.plan.stages[-1].size}, none of {self.plan.evaluations} evaluations)"
+        where = f"stage {at.stage + 1} of {len(self.plan.stages)}, {stage.size}, {len(at.history)} of "
+        return f"Run({where}{self.plan.evaluations} evaluations, loss {at.history[-1].loss:.4g}, {self.stopped})"
 
     def __iter__(self) -> Iterator[Progress]:
         return self
@@ -128,8 +145,7 @@ class Run:
         """Change what is painted in the middle of a run, or after its end, and continue from the picture so far.
 
         Painting continues at the first stage of the new plan that is at least as large as the picture so far, and with
-        all evaluations of that stage. The curvature that L-BFGS measured stays in use where the size of the picture
-        and the optimizer's options are the same; the steps correct it.
+        all evaluations of that stage. The curvature that L-BFGS measured stays in use if only weights and sizes change.
 
         Args:
             settings: The new settings; those of the run, if not given.
@@ -143,16 +159,17 @@ class Run:
             OutOfMemoryError: the system refused the memory for it, and the run is as it was.
 
         """
-        chosen = (settings or self.settings).replace(**changes)
+        given = self.settings if settings is None else given_options(Settings, settings, "settings")
+        chosen = given.replace(**changes)
         inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep)
         self._mend()
         self._iterate = None
         with out_of_memory_as("change the run"):
             setup = self._prepare(inputs, chosen)
             with setup.machine.computing():
-                same_steps = _optimizer_options(chosen) == _optimizer_options(self.settings)
+                with_curvature = _have_like_curvature(self._setup, setup)
                 self._set_up(setup)
-                self._at = self._solver.changed(self._at, setup.plan, with_curvature=same_steps)
+                self._at = self._solver.changed(self._at, setup.plan, with_curvature=with_curvature)
         if self._writer is not None:
             self._writer.identity = setup.identify()
         self._clock = Clock(setup.plan, self._at.history)
@@ -293,7 +310,8 @@ class Run:
         image, optimizer, best, _ = found.point
         at, remarks = replace(self._at, image=image, optimizer=optimizer, best=best), [*self._remarks]
         goes_back = False
-        for loss, terms, seconds in zip(found.losses, found.terms, self._clock.tick(len(found.losses)), strict=True):
+        ticks = self._clock.tick(len(found.losses))
+        for loss, terms, layers, seconds in zip(found.losses, found.terms, found.layers, ticks, strict=True):
             trouble = verdict.trouble(at, loss)
             failures = at.failures + 1 if trouble else 0
             least = min(loss, at.bests[-1]) if math.isfinite(loss) else at.bests[-1]
@@ -303,7 +321,8 @@ class Run:
             if goes_back:
                 at, remark = self._rescued(at, trouble)
                 remarks.append(remark)
-            at = replace(at, history=(*at.history, self._report(at, loss, terms, seconds, " ".join(remarks))))
+            report = self._report(at, loss, seconds, " ".join(remarks), terms=terms, layers=layers)
+            at = replace(at, history=(*at.history, report))
             remarks = []
             if has_failed:
                 break
@@ -352,7 +371,16 @@ class Run:
             except ImpastoError as error:
                 self._remarks.append(f"{error} The run goes on without this checkpoint.")
 
-    def _report(self, at: RunState, loss: float, terms: Mapping[str, float], seconds: float, remark: str) -> Progress:
+    def _report(
+        self,
+        at: RunState,
+        loss: float,
+        seconds: float,
+        remark: str,
+        *,
+        terms: Mapping[str, float],
+        layers: Mapping[str, Mapping[str, float]],
+    ) -> Progress:
         stage = self._stage
         fraction, left = self._clock.left(at.stage, at.evaluation, seconds)
         return Progress(
@@ -364,6 +392,7 @@ class Run:
             evaluations=stage.evaluations,
             loss=loss,
             terms=terms,
+            layers=layers,
             seconds=seconds,
             fraction=fraction,
             seconds_left=left,
@@ -371,5 +400,7 @@ class Run:
         )
 
 
-def _optimizer_options(settings: Settings) -> list[object]:
-    return [getattr(settings, name) for name in _OPTIMIZER_OPTIONS]
+def _have_like_curvature(one: Setup, other: Setup) -> bool:
+    """Return whether two setups differ by nothing but weights and sizes."""
+    are_equal = (getattr(one.settings, name) == getattr(other.settings, name) for name in _CURVATURE_OPTIONS)
+    return all(are_equal) and one.inputs.identity() == other.inputs.identity()

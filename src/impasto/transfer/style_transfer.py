@@ -6,7 +6,7 @@
         print(progress.loss)
     run.result().picture.save("painted.png")
 
-No thread stands behind a run: to break is to pause, to drop it is to cancel. `stylize` does all of it in one call.
+No thread stands behind a run: to break is to pause, to drop it is to cancel. `interactive.one_call` does all of it.
 """
 
 import threading
@@ -26,20 +26,20 @@ from impasto.losses import AutogradLoss, ExtraLoss
 from impasto.machine import allocator, device, memory
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
-from impasto.network.weights import Weights, load_weights
+from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
+from impasto.settings.options import given_options
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.footprint import footprint
 from impasto.transfer.identity import Identity
-from impasto.transfer.progress import Result
 from impasto.transfer.run import Run
 from impasto.transfer.scene import Inputs
 from impasto.transfer.setup import Setup
 from impasto.transfer.styles import listed
 
-__all__ = ["StyleTransfer", "stylize"]
+__all__ = ["StyleTransfer"]
 
 RESUMED_OPTIONS = {"dtype": "auto", "winograd": "auto", "threads": 0}
 """Options of `Runtime`, with the value that leaves the choice to the machine: a resumed run takes the checkpoint's."""
@@ -57,8 +57,8 @@ class StyleTransfer:
     Args:
         settings: What the pictures will be.
         runtime: How they are computed.
-        weights: VGG-19's weights, in place of those that `settings.weights` names.
-        extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`.
+        weights: VGG-19's weights, or whatever `load_weights` takes, in place of those that `settings.weights` names.
+        extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`; or one alone.
 
     Raises:
         InputError: the weights cannot be loaded, the device is not there, or an extra loss cannot be used.
@@ -74,19 +74,22 @@ class StyleTransfer:
         settings: Settings | None = None,
         runtime: Runtime | None = None,
         *,
-        weights: Weights | None = None,
-        extra_losses: Sequence[ExtraLoss] = (),
+        weights: Weights | str | Path | None = None,
+        extra_losses: ExtraLoss | Sequence[ExtraLoss] = (),
     ) -> None:
-        self.settings = settings or Settings()
-        self.runtime = runtime or Runtime()
-        self.extra_losses = tuple(extra_losses)
+        self.settings = given_options(Settings, settings, "settings")
+        self.runtime = given_options(Runtime, runtime, "runtime")
+        self.extra_losses = tuple(extra_losses) if isinstance(extra_losses, Sequence) else (extra_losses,)
         with out_of_memory_as("load the network"):
             self.machine = device.resolve(self.runtime)
-            self.weights = weights or load_weights(self.settings.weights)
+            self.weights = load_weights(self.settings.weights) if weights is None else weights_of(weights)
             like = torch.empty(0).to(self.machine.device, self.machine.sums)
             losses.check(self.extra_losses, self.weights.channels, like)
         self._networks: dict[Machine, VGG19] = {}
         self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"StyleTransfer on {self.machine.device}: {self.settings!r}"
 
     @property
     def network(self) -> VGG19:
@@ -274,38 +277,6 @@ class StyleTransfer:
             "inputs": {**inputs.identity(), "weights file": self.weights.sha256},
             "machine": {"impasto": version("impasto"), **machine.identity()},
         }
-
-
-def stylize(
-    content: object,
-    *styles: object,
-    settings: Settings | None = None,
-    runtime: Runtime | None = None,
-    **changes: object,
-) -> Result:
-    """Paint a content image in the style of one or several others, in one call.
-
-    Args:
-        content: The photograph: a path, a `Picture`, or whatever `Picture.of` takes, such as a PIL image or an array.
-        styles: At least one style image, in any of those forms, or a `Style`.
-        settings: What the picture will be; the defaults if not given.
-        runtime: How it is computed.
-        changes: Options of `Settings` to change, such as `size=1024`.
-
-    Returns:
-        The picture, and how it came about.
-
-    Raises:
-        InputError: an option, a file or a picture cannot be used; the message is one sentence.
-        RunError: the work failed: the system refused memory, or a download broke off.
-
-    """
-    chosen = (settings or Settings()).replace(**changes)
-    photograph, paintings = Picture.of(content), listed(styles)
-    run = StyleTransfer(chosen, runtime).start(photograph, paintings)
-    for _ in run:
-        pass
-    return run.result()
 
 
 def _network_options(settings: Settings) -> list[object]:

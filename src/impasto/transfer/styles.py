@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import cast
 
 import torch
@@ -52,9 +53,9 @@ class Style:
         for name in ("mask", "region"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Mask.of(getattr(self, name), name=f"a style's {name}"))
-        if not 0 <= self.weight < math.inf:
+        if not (isinstance(self.weight, Real) and 0 <= self.weight < math.inf):
             raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
-        if not 0 < self.scale < math.inf:
+        if not (isinstance(self.scale, Real) and 0 < self.scale < math.inf):
             raise InputError(f"a style's scale cannot be {self.scale}; it takes a number, above 0.")
 
 

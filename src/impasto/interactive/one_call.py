@@ -1,0 +1,66 @@
+"""`stylize`: a photograph and paintings in, a painted picture out, in one call."""
+
+from collections.abc import Callable
+
+from impasto.errors import InputError, SettingsError
+from impasto.interactive.progress_display import shown
+from impasto.settings import Runtime, Settings
+from impasto.settings.options import Options, given_options
+from impasto.transfer.progress import Progress, Result
+from impasto.transfer.style_transfer import StyleTransfer
+
+__all__ = ["stylize"]
+
+OnProgress = Callable[[Progress], object]
+"""A function that is called with each report of a run."""
+
+
+def stylize(
+    content: object,
+    *styles: object,
+    settings: Settings | None = None,
+    runtime: Runtime | None = None,
+    progress: bool | OnProgress = False,
+    **changes: object,
+) -> Result:
+    """Paint a content image in the style of one or several others, in one call.
+
+    Args:
+        content: The photograph: a path, a `Picture`, or whatever `Picture.of` takes, such as a PIL image or an array.
+        styles: At least one style image, in any of those forms, or a `Style`; or one list of them.
+        settings: What the picture will be; the defaults if not given.
+        runtime: How it is computed.
+        progress: True shows how far the run is on standard error, as a bar on a terminal and as lines elsewhere; a
+            function is called with each `Progress`.
+        changes: Options of `Settings` to change, such as `size=1024`.
+
+    Returns:
+        The picture, and how it came about.
+
+    Raises:
+        InputError: an option, a file or a picture cannot be used; the message is one sentence.
+        RunError: the work failed: the system refused memory, or a download broke off.
+
+    """
+    _check(styles, progress, changes)
+    transfer = StyleTransfer(given_options(Settings, settings, "settings").replace(**changes), runtime)
+    run = transfer.start(content, styles[0] if len(styles) == 1 else styles)
+    for report in shown(run) if progress is True else run:
+        if callable(progress):
+            progress(report)
+    return run.result()
+
+
+def _check(styles: tuple[object, ...], progress: object, changes: dict[str, object]) -> None:
+    """Refuse what stands in the wrong place."""
+    for name in ("style", "styles"):
+        if name in changes:
+            raise InputError(
+                f"there is no option {name}; give the paintings after the photograph: stylize(photo, painting)."
+            )
+    for each in styles:
+        if isinstance(each, Options):
+            name = type(each).__name__
+            raise SettingsError(f"{name} is no painting; give it by name: {name.lower()}={name}(…).")
+    if not (isinstance(progress, bool) or callable(progress)):
+        raise InputError(f"progress cannot be {progress!r}; it takes True, False or a function of a Progress.")

@@ -1,0 +1,80 @@
+"""How far a run is, shown on standard error while it paints: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+from impasto.jobs.durations import clock
+from impasto.transfer.progress import Progress
+from impasto.transfer.run import Run
+
+__all__ = ["shown"]
+
+LINES_PER_RUN = 10
+"""Lines that a run writes where standard error is no terminal."""
+
+Show = Callable[[Progress], object]
+"""A function that shows a report."""
+
+
+def shown(run: Run) -> Iterator[Progress]:
+    """Iterate over a run, and show each report before it is yielded.
+
+    Args:
+        run: The run.
+
+    Yields:
+        The reports of the run.
+
+    """
+    display, show = _bar() if sys.stderr.isatty() else (nullcontext(), _Lines())
+    with display:
+        for report in run:
+            show(report)
+            yield report
+
+
+def _described(report: Progress) -> str:
+    """Return the stage of a report and its size."""
+    return f"stage {report.stage} of {report.stages}, {report.width} × {report.height}"
+
+
+def _time_left(report: Progress) -> str:
+    """Return the time that is left, in words; nothing before it can be estimated."""
+    return "" if report.seconds_left is None else f", {clock(report.seconds_left)} left"
+
+
+def _bar() -> tuple[AbstractContextManager[object], Show]:
+    """Return a bar on the terminal as a context, and what updates it."""
+    from rich.console import Console  # noqa: PLC0415 (only where there is a terminal)
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rest]}")
+    bar = Bar(*columns, console=Console(stderr=True))
+    task = bar.add_task("", total=1.0, rest="")
+
+    def show(report: Progress) -> None:
+        rest = f"loss {report.loss:.4g}{_time_left(report)}"
+        bar.update(task, completed=report.fraction, description=_described(report), rest=rest)
+        if report.remark:
+            bar.console.print(report.remark, highlight=False, markup=False)
+
+    return bar, show
+
+
+class _Lines:
+    """Writes a line for each tenth of the run, and for each remark."""
+
+    def __init__(self) -> None:
+        self._written = -1
+
+    def __call__(self, report: Progress) -> None:
+        reached = int(report.fraction * LINES_PER_RUN)
+        if report.remark:
+            sys.stderr.write(f"{report.remark}\n")
+        if reached > self._written:
+            self._written = reached
+            done = f"{_described(report)}: {report.fraction:.0%}, loss {report.loss:.4g}"
+            sys.stderr.write(f"{done}{_time_left(report)}\n")
+            sys.stderr.flush()

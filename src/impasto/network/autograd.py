@@ -1,0 +1,73 @@
+"""VGG-19 for torch's automatic differentiation: one function of the image, whose derivative is `VGG19.pullback`.
+
+A loss of the features can then be differentiated by `loss.backward()`, and the image changed by any of `torch.optim`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from impasto.kernels.cotangents import Cotangent
+
+__all__ = ["features"]
+
+
+class Network(Protocol):
+    """What is differentiated: the forward and the backward pass of one image."""
+
+    def compute(self, image: Tensor, layers: Sequence[str], *, retain: bool) -> dict[str, Tensor]:
+        """Compute the features of some layers, (C, H, W) each; with `retain`, `pullback` can be called."""
+        ...
+
+    def pullback(self, features: Any, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
+        """Return the gradient by the image."""
+        ...
+
+
+def features(network: Network, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Return features that torch can differentiate by the image.
+
+    Args:
+        network: The network.
+        image: RGB in [0, 1], (3, H, W), that requires a gradient.
+        layers: The names of the layers.
+
+    Returns:
+        The features by name, each (C, H, W).
+
+    """
+    found = cast("tuple[Tensor, ...]", _Features.apply(image, network, tuple(layers)))
+    return dict(zip(layers, found, strict=True))
+
+
+class _Features(torch.autograd.Function):
+    """The features of an image as outputs of a node in torch's graph."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, network: Network, layers: Sequence[str]) -> tuple[Tensor, ...]:
+        found = network.compute(image, layers, retain=True)
+        outputs = tuple(found[name].detach() for name in layers)
+        ctx.network, ctx.layers, ctx.found = network, layers, found
+        ctx.save_for_backward(image, *outputs)  # so that torch sees a change of the features in place
+        ctx.set_materialize_grads(False)
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        image, *_ = ctx.saved_tensors
+        given = {name: [_adding(each)] for name, each in zip(ctx.layers, cotangents, strict=True) if each is not None}
+        if not given:
+            return None, None, None
+        found, ctx.found = ctx.found, None
+        if found is None:  # the backward pass before used the features up
+            found = ctx.network.compute(image, ctx.layers, retain=True)
+        return ctx.network.pullback(found, given), None, None
+
+
+def _adding(cotangent: Tensor) -> Cotangent:
+    """Return what adds a derivative by the features to a gradient."""
+    return lambda _, into: into.add_(cotangent)

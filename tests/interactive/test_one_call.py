@@ -1,0 +1,64 @@
+import io
+
+import pytest
+
+from impasto import Settings, stylize
+from impasto.interactive import progress_display
+
+
+@pytest.fixture
+def quick(weights, monkeypatch):
+    """Paint with the tiny network."""
+    monkeypatch.setattr("impasto.transfer.style_transfer.load_weights", lambda _: weights)
+    return Settings(size=64, first_size=0, iterations=5, tolerance=0)
+
+
+def test_a_function_is_called_with_each_report(quick, picture):
+    reports = []
+    result = stylize(picture(), picture(72, 60, seed=1), settings=quick, progress=reports.append)
+    assert reports == list(result.history)
+    assert [report.evaluation for report in reports] == [1, 2, 3, 4, 5]
+
+
+def test_a_list_of_paintings_is_as_good_as_several(quick, picture):
+    paintings = [picture(72, 60, seed=1), picture(60, 60, seed=2)]
+    one, other = (stylize(picture(), *styles, settings=quick) for styles in (paintings, [paintings]))
+    assert one.picture.png() == other.picture.png()
+
+
+def test_nothing_is_written_unless_it_is_asked_for(quick, picture, capsys):
+    stylize(picture(), picture(72, 60, seed=1), settings=quick)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_terminal_progress_is_a_line_for_each_tenth(quick, picture, capsys):
+    stylize(picture(), picture(72, 60, seed=1), settings=quick, iterations=30, progress=True)
+    said = capsys.readouterr()
+    lines = said.err.splitlines()
+    assert said.out == ""
+    assert 2 <= len(lines) <= progress_display.LINES_PER_RUN + 1
+    assert all(line.startswith("stage 1 of 1, 64 × 48: ") for line in lines)
+    assert ": 100%, loss " in lines[-1]
+    assert lines[-1].endswith(", 0:00 left")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_progress_is_a_bar(quick, picture, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    stylize(picture(), picture(72, 60, seed=1), settings=quick, progress=True)
+    shown = terminal.getvalue()
+    assert "stage 1 of 1, 64 × 48" in shown
+    assert "100%" in shown
+    assert "━" in shown
+
+
+def test_a_remark_is_shown_beside_the_progress(quick, picture, capsys, no_finite_loss):
+    stylize(picture(), picture(72, 60, seed=1), settings=quick, iterations=4, progress=True)
+    assert "so the best image is painted on" in capsys.readouterr().err
