@@ -46,6 +46,7 @@ def command() -> str:
         [],
         ["paint"],
         ["demo"],
+        ["studio"],
         ["texture"],
         ["reconstruct"],
         ["repaint"],

@@ -8,8 +8,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from impasto import Picture
 from serving import Served
+
+from impasto import Picture
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ class Served:
     def job(self, identifier):
         return self.client.get(f"/api/jobs/{identifier}").json()
 
-    def wait(self, identifier, *states, until=lambda job: True):
+    def wait(self, identifier, *states, until=bool):
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             job = self.job(identifier)
@@ -77,7 +77,9 @@ class Served:
             identifier, "painting", until=lambda job: (job["progress"] or {}).get("evaluation", 0) >= evaluations
         )
 
+    def kinds(self, identifier):
+        return [event["event"] for event in self.events(identifier)]
+
     def events(self, identifier):
         lines = (Path(self.folder) / "jobs" / identifier / "events.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
-

@@ -9,12 +9,12 @@ from statistics import median
 
 import pytest
 import torch
+from serving import LONG, QUICK
 
 from impasto import Picture, Settings
 from impasto.images import read_note
 from impasto.jobs.session import Session
 from impasto.web.order import Order
-from serving import LONG, QUICK
 from tiny import tiny_weights
 
 
@@ -44,7 +44,9 @@ def test_a_multipart_form_orders_a_picture_at_once(studio, pictures):
         ("content", ("content.png", (pictures / "content.png").read_bytes())),
         ("style", ("style.jpg", (pictures / "style.jpg").read_bytes())),
     ]
-    answer = studio.client.post("/api/jobs", files=files, data={"job": json.dumps({"settings": QUICK, "format": "tif"})})
+    answer = studio.client.post(
+        "/api/jobs", files=files, data={"job": json.dumps({"settings": QUICK, "format": "tif"})}
+    )
     assert answer.status_code == 201, answer.text
     job = studio.wait(answer.json()["id"], "done")
     assert (job["title"], job["stages"][0]["width"]) == ("content in the style of style", 64)
@@ -57,7 +59,10 @@ def test_a_preview_is_a_jpeg_and_the_result_comes_in_every_format(studio, done):
     for name, head in heads.items():
         assert studio.client.get(f"/api/jobs/{done}/result", params={"format": name}).content.startswith(head), name
     refused = studio.client.get(f"/api/jobs/{done}/result", params={"format": "../x"})
-    assert (refused.status_code, refused.json()["error"]) == (400, "format cannot be '../x'; it takes png, jpg, webp, tif.")
+    assert (refused.status_code, refused.json()["error"]) == (
+        400,
+        "format cannot be '../x'; it takes png, jpg, webp, tif.",
+    )
 
 
 def test_events_stream_from_the_start_or_after_the_last_one_that_was_seen(studio, done):
@@ -71,6 +76,7 @@ def test_events_stream_from_the_start_or_after_the_last_one_that_was_seen(studio
                     kinds.append(json.loads(line[6:]))
                     if kinds[-1].get("state") == "done":
                         return found, kinds
+        raise AssertionError("the stream ended")
 
     count = len(studio.events(done))
     numbers, events = ids({})
@@ -85,11 +91,16 @@ def test_a_change_in_mid_run_goes_on_from_the_canvas_and_survives_a_killed_worke
     studio.wait(identifier, "painting", until=lambda _: checkpoint.exists())
     changed = studio.client.patch(f"/api/jobs/{identifier}", json={"settings": {"content_weight": 50}})
     assert changed.json()["order"]["settings"]["content_weight"] == 50
-    studio.wait(identifier, "painting", until=lambda _: any(each["event"] == "changed" for each in studio.events(identifier)))
+    studio.wait(
+        identifier, "painting", until=lambda _: any(each["event"] == "changed" for each in studio.events(identifier))
+    )
     studio.wait(identifier, "painting", until=lambda _: studio.events(identifier)[-1]["event"] == "progress")
     studio.worker().kill()
-    kinds = lambda: [each["event"] for each in studio.events(identifier)]
-    studio.wait(identifier, "painting", until=lambda _: "restarted" in kinds() and kinds()[-1] == "progress")
+    studio.wait(
+        identifier,
+        "painting",
+        until=lambda _: "restarted" in studio.kinds(identifier) and studio.kinds(identifier)[-1] == "progress",
+    )
     said = next(each["sentence"] for each in studio.events(identifier) if each["event"] == "restarted")
     assert said == "The worker was ended by signal 9. It was started again and goes on."
     studio.client.patch(f"/api/jobs/{identifier}", json={"state": "stopped"})
@@ -106,8 +117,11 @@ def test_a_paused_job_goes_on_from_its_checkpoint_with_what_was_changed_meanwhil
     studio.wait(identifier, "paused")
     studio.client.patch(f"/api/jobs/{identifier}", json={"settings": {"style_scale": 2}})
     studio.client.patch(f"/api/jobs/{identifier}", json={"state": "waiting"})
-    kinds = lambda: [each["event"] for each in studio.events(identifier)]
-    studio.wait(identifier, "painting", until=lambda _: "resumed" in kinds() and "changed" in kinds())
+    studio.wait(
+        identifier,
+        "painting",
+        until=lambda _: "resumed" in studio.kinds(identifier) and "changed" in studio.kinds(identifier),
+    )
     studio.client.delete(f"/api/jobs/{identifier}")
     studio.wait(identifier, "stopped")
 
@@ -127,7 +141,9 @@ def test_the_queue_is_painted_in_the_order_that_is_asked_for_and_a_waiting_job_c
 
 
 def test_a_deleted_job_is_gone_and_can_be_restored(studio, pictures, done):
-    listed = lambda: [job["id"] for job in studio.client.get("/api/jobs").json()]
+    def listed():
+        return [job["id"] for job in studio.client.get("/api/jobs").json()]
+
     assert studio.client.delete(f"/api/jobs/{done}").status_code == 204
     assert done not in listed()
     assert studio.client.post(f"/api/jobs/{done}/restore").json()["id"] == done
@@ -181,8 +197,14 @@ WRONG = [
     ({"losses": ["os:system"]}, "there is no option losses;"),
     ({"output": "/tmp/x.png"}, "there is no option output;"),
     ({"content": "A", "settings": {"weights": "/etc/passwd"}}, "content cannot be A;"),
-    ({"styles": [{"picture": "0" * 24 + ".png"}], "settings": {"weights": "/etc/passwd"}}, "weights cannot be /etc/passwd here;"),
-    ({"styles": [{"picture": "0" * 24 + ".png"}], "settings": {"size": 1}}, "size cannot be 1; it takes a whole number"),
+    (
+        {"styles": [{"picture": "0" * 24 + ".png"}], "settings": {"weights": "/etc/passwd"}},
+        "weights cannot be /etc/passwd here;",
+    ),
+    (
+        {"styles": [{"picture": "0" * 24 + ".png"}], "settings": {"size": 1}},
+        "size cannot be 1; it takes a whole number",
+    ),
     ({"styles": [{"picture": "0" * 24 + ".png", "weight": -1}]}, "a style's weight cannot be -1;"),
     ({"styles": [{"picture": "0" * 24 + ".png"}], "preset": "x"}, "there is no preset x;"),
     ({"styles": [{"picture": "0" * 24 + ".png"}], "keep": "/etc/x.png"}, "keep cannot be /etc/x.png;"),
@@ -203,7 +225,11 @@ def test_a_state_that_cannot_be_reached_is_refused(studio, done):
     assert refused.status_code == 400
     assert refused.json()["error"].startswith("state cannot be 'painting' for a job that is done;")
     assert studio.client.patch(f"/api/jobs/{done}", json={"position": "x"}).status_code == 400
-    assert studio.client.patch(f"/api/jobs/{done}", content=b"[]").json()["error"].startswith("the request is not a JSON object")
+    assert (
+        studio.client.patch(f"/api/jobs/{done}", content=b"[]")
+        .json()["error"]
+        .startswith("the request is not a JSON object")
+    )
     assert studio.client.get("/api/jobs/nothing").json() == {"error": "there is no job 'nothing'."}
 
 
@@ -221,7 +247,12 @@ def test_the_description_of_the_api_has_every_route_with_a_sentence(studio):
 def test_two_hundred_streams_leave_the_list_of_jobs_quick(studio, pictures, request):
     identifier = studio.order(pictures, LONG)
     studio.painting(identifier)
-    command = [sys.executable, Path(__file__).with_name("listeners.py"), str(studio.port), f"/api/jobs/{identifier}/events"]
+    command = [
+        sys.executable,
+        Path(__file__).with_name("listeners.py"),
+        str(studio.port),
+        f"/api/jobs/{identifier}/events",
+    ]
     listeners = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert listeners.stdout.readline() == "200 listen\n"
     taken = []
@@ -232,5 +263,5 @@ def test_two_hundred_streams_leave_the_list_of_jobs_quick(studio, pictures, requ
         time.sleep(0.02)
     listeners.communicate()
     studio.client.patch(f"/api/jobs/{identifier}", json={"state": "stopped"})
-    print(f"median of GET /api/jobs: {1000 * median(taken):.1f} ms")
-    assert median(taken) < 0.05 * request.config.getoption("patience")
+    milliseconds = 1000 * median(taken)
+    assert milliseconds < 50 * request.config.getoption("patience"), f"{milliseconds:.1f} ms"

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from serving import LONG, SECONDS
 
 from impasto.images import read_note
-from serving import LONG, SECONDS
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -35,7 +35,9 @@ def open_page(browser, studio):
     def watch(page):
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: re.match(rf"{studio.link}|data:|blob:", request.url) or said.append(request.url))
+        page.on(
+            "request", lambda request: re.match(rf"{studio.link}|data:|blob:", request.url) or said.append(request.url)
+        )
 
     def make(width=1280, height=800, path="", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
@@ -161,7 +163,9 @@ def test_a_reload_and_another_tab_show_the_run_that_goes_on(painting, open_page,
 
 def test_a_weight_that_is_changed_in_mid_run_changes_the_run_and_can_be_set_back(painting, studio):
     page, identifier = painting
-    page.eval_on_selector("#option-content_weight", "each => { each.value = 6; each.dispatchEvent(new Event('change')); }")
+    page.eval_on_selector(
+        "#option-content_weight", "each => { each.value = 6; each.dispatchEvent(new Event('change')); }"
+    )
     page.wait_for_selector(".field.changed .reset")
     studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("content_weight") == 64)
     studio.wait(identifier, "painting", until=lambda _: changes(studio, identifier))
@@ -336,8 +340,10 @@ def test_everything_can_be_done_by_keyboard(open_page, pictures):
     reached = []
     for _ in range(45):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("""() => { const at = document.activeElement; const style = getComputedStyle(at);
-            return at === document.body ? ["", true] : [at.id || at.className || at.name, at.matches(':focus-visible') && (style.outlineStyle !== 'none' || style.opacity === '0')]; }"""))
+        reached.append(
+            page.evaluate("""() => { const at = document.activeElement; const style = getComputedStyle(at);
+            return at === document.body ? ["", true] : [at.id || at.className || at.name, at.matches(':focus-visible') && (style.outlineStyle !== 'none' || style.opacity === '0')]; }""")
+        )
     names = [name for name, _ in reached]
     for wanted in ("skip", "show-gallery", "show-queue", "chip", "go", "option-size", "color", "preset", "format"):
         assert wanted in names, wanted

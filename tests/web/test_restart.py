@@ -10,8 +10,11 @@ def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_when_it_starts_
     before = own_studio.job(running)["progress"]["evaluation"]
     own_studio.close(signal.SIGKILL)
     own_studio.start()
-    kinds = lambda: [each["event"] for each in own_studio.events(running)]
-    job = own_studio.wait(running, "painting", until=lambda _: "resumed" in kinds() and kinds()[-1] == "progress")
+    job = own_studio.wait(
+        running,
+        "painting",
+        until=lambda _: "resumed" in own_studio.kinds(running) and own_studio.kinds(running)[-1] == "progress",
+    )
     assert job["progress"]["evaluation"] > before / 2
     assert own_studio.job(waiting)["state"] == "waiting"
     own_studio.client.patch(f"/api/jobs/{running}", json={"state": "paused"})

@@ -74,7 +74,9 @@ def test_another_host_needs_the_token_which_the_link_turns_into_a_cookie(client)
 
 
 def test_a_redirect_after_the_token_stays_on_this_server(client):
-    assert client(hosts=(), token="secret").get("/%2fevil.example/?token=secret").headers["location"] == "/evil.example/"
+    assert (
+        client(hosts=(), token="secret").get("/%2fevil.example/?token=secret").headers["location"] == "/evil.example/"
+    )
 
 
 def test_a_request_that_is_too_long_is_refused_with_and_without_a_length(client):
@@ -126,7 +128,9 @@ def test_a_thousand_malformed_uploads_get_one_sentence_each_and_leave_nothing(cl
         if kind == "file":
             answer = made.post("/api/uploads", files={chance.choice(("file", "x")): (chance.choice(names), body)})
         elif kind == "raw":
-            answer = made.post("/api/uploads", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+            answer = made.post(
+                "/api/uploads", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+            )
         elif kind == "form":
             answer = made.post("/api/jobs", files={"other": ("a.png", body)}, data={"job": body.decode("latin-1")})
         else:

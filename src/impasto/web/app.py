@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from fastapi.exceptions import RequestValidationError
 
 from impasto.errors import ImpastoError, InputError
 from impasto.web.entry import Entry
@@ -56,6 +56,7 @@ def create(studio: Studio) -> FastAPI:
     app.include_router(_pages())
     app.include_router(_uploads(studio))
     app.include_router(_jobs(studio))
+    app.include_router(_runs(studio))
     app.include_router(_files(studio))
     return app
 
@@ -163,6 +164,13 @@ def _jobs(studio: Studio) -> APIRouter:
         """Undo a deletion."""
         return studio.restore(identifier).summary()
 
+    return router
+
+
+def _runs(studio: Studio) -> APIRouter:
+    """Return the routes of what a job does, and of larger pictures that go on from it."""
+    router = APIRouter(prefix="/api/jobs")
+
     @router.get("/{identifier}/forecast")
     async def predict(
         identifier: str, size: int = 0, print_size: str = "", dpi: float = 0.0, *, fill: bool = False
@@ -256,11 +264,12 @@ async def _of_form(studio: Studio, request: Request) -> Order:
         fields = _object(str(form.get("job") or "{}").encode())
         files = [(name, file) for name, file in form.multi_items() if isinstance(file, UploadFile)]
         if unknown := {name for name, _ in files} - {"content", "style", "keep", "initial"}:
-            raise InputError(f"a form has no file {min(unknown)[:60]!r}; its files are content, style, keep and initial.")
+            raise InputError(f"a form has no file {min(unknown)[:60]!r}; give content, style, keep or initial.")
         for name, file in files:
             ids.setdefault(name, []).append((await _taken(studio, file))["id"])
-    given = {name: each[0] for name, each in ids.items() if name != "style"}
-    return Order(**{"styles": [{"picture": each} for each in ids.get("style", [])], **given, **fields})
+    given: dict[str, Any] = {name: each[0] for name, each in ids.items() if name != "style"}
+    given["styles"] = [{"picture": each} for each in ids.get("style", [])]
+    return Order(**{**given, **fields})
 
 
 async def _stream(entry: Entry, after: int) -> AsyncIterator[str]:
@@ -273,7 +282,7 @@ async def _stream(entry: Entry, after: int) -> AsyncIterator[str]:
             numbered = zip(range(count + 1, count + len(lines) + 1), lines, strict=True)
             yield "".join(f"id: {number}\ndata: {line.decode()}\n\n" for number, line in numbered) or ": \n\n"
             count, beat = count + len(lines), time.monotonic() + BEAT_SECONDS
-        await asyncio.sleep(STREAM_SECONDS * random.uniform(0.5, 1.5))  # many readers do not all read at once
+        await asyncio.sleep(STREAM_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (readers take turns)
 
 
 async def _demo(studio: Studio) -> dict[str, Any]:

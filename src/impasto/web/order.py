@@ -93,7 +93,7 @@ class Order(Options):
             PrintSize.parse(self.print_size, self.chosen.dpi)
         if len(self.name) > 200:
             raise ValueError("name is too long; it takes at most 200 letters.")
-        _ = self.machine
+        _ = self._runtime()
         return self
 
     @cached_property
@@ -106,10 +106,9 @@ class Order(Options):
         """The settings: those of the preset with the changes of the order."""
         return preset(self.preset).replace(**self.settings)
 
-    @property
-    def machine(self) -> Runtime:
-        """The options of how the picture is computed."""
-        return Runtime(**{"checkpoint_every": CHECKPOINT_SECONDS, **self.runtime})
+    def _runtime(self, device: str = "auto") -> Runtime:
+        """Return the options of how the picture is computed, on a device unless the order names one."""
+        return Runtime(device=device, checkpoint_every=CHECKPOINT_SECONDS).replace(**self.runtime)
 
     @property
     def uploads(self) -> list[str]:
@@ -136,20 +135,20 @@ class Order(Options):
         def mask(identifier: str | None) -> str | None:
             return None if identifier is None else str(path(identifier))
 
-        styles = tuple(
-            StyleSource(**{**dict(style), "picture": path(style.picture), "mask": mask(style.mask), "region": mask(style.region)})
-            for style in self.styles
-        )
+        def style(each: StyleOrder) -> StyleSource:
+            files = {"mask": mask(each.mask), "region": mask(each.region)}
+            return StyleSource(picture=path(each.picture), weight=each.weight, scale=each.scale, **files)
+
         return Job(
             content=path(self.content),
-            styles=styles,
+            styles=tuple(map(style, self.styles)),
             initial=path(self.initial),
             keep=mask(self.keep),
             shape=self.shape,
             print_size=self.print_size,
             fill=self.fill,
             settings=self.chosen,
-            runtime=Runtime(**{"device": device, **dict(self.machine.model_dump(exclude_defaults=True)), "checkpoint_every": self.machine.checkpoint_every}),
+            runtime=self._runtime(device),
             output=folder / f"result.{self.format}",
             checkpoint=folder / "run.checkpoint",
             overwrite=True,

@@ -7,7 +7,7 @@ It is started as `python -m impasto.web.reader`.
 import json
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from impasto.errors import ImpastoError
 from impasto.images import Picture, read_note
@@ -64,7 +64,8 @@ def _settings(note: str | None) -> dict[str, Any] | None:
         found = json.loads(note or "{}")
     except ValueError:
         return None
-    return found.get("settings") if isinstance(found, dict) and "impasto" in found else None
+    is_own = isinstance(found, dict) and "impasto" in found
+    return cast("dict[str, Any]", found).get("settings") if is_own else None
 
 
 def _demo(folder: Path) -> dict[str, Any]:

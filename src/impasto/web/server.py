@@ -85,7 +85,7 @@ def serve(
         raise InputError(f"the folder {folder} cannot be used: {reason(error)}; give another --folder.") from error
     token = "" if _is_loopback(host) else secrets.token_urlsafe(24)
     names = ("127.0.0.1", "localhost", "[::1]", host)
-    hosts = () if token else {f"{name}:{port}" for name in names} | (set(names) if port == 80 else set())
+    hosts = [] if token else [f"{name}:{port}" for name in names] + [*names] * (port == 80)
     studio = Studio(store, devices=devices, worker=worker, reader=reader)
     guard = Guard(create(studio), hosts=hosts, token=token, max_bytes=MAX_UPLOAD_BYTES)
     shown = socket.gethostname() if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104

@@ -17,7 +17,7 @@ from typing import Any
 from impasto.errors import InputError, RunError
 from impasto.files import whole
 
-__all__ = ["FullError", "MissingError", "Store", "UPLOAD_PATTERN", "read_json", "write_json", "write_text", "zipped"]
+__all__ = ["UPLOAD_PATTERN", "FullError", "MissingError", "Store", "read_json", "write_json", "write_text", "zipped"]
 
 UPLOAD_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|heic|avif)"
 """The form of the identifier of an upload: a part of the SHA-256 of its bytes, and its format."""
@@ -210,7 +210,7 @@ def write_text(path: Path, text: str) -> None:
 
 def _bytes_below(folder: Path) -> float:
     """Return the bytes of all files below a folder; a hard link counts once."""
-    found = {}
+    found: dict[int, int] = {}
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
             status = path.stat()

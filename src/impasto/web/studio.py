@@ -99,7 +99,9 @@ class Studio:
                 await asyncio.to_thread(shutil.rmtree, entry.folder)
             elif entry.state == "painting":
                 entry.move_to("waiting", "The studio was started again; the picture goes on from its last checkpoint.")
-        self.store.forget_unused({each for entry in self.entries.values() for each in entry.order.uploads}, UNUSED_SECONDS)
+        self.store.forget_unused(
+            {each for entry in self.entries.values() for each in entry.order.uploads}, UNUSED_SECONDS
+        )
         self._tasks = [asyncio.create_task(self._work(child)) for child in self.workers.values()]
 
     async def close(self) -> None:

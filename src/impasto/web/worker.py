@@ -104,7 +104,10 @@ class Worker:
             return {"state": "failed", "sentence": str(error)}
         except Exception as error:  # the next job gets its chance
             traceback.print_exc()
-            return {"state": "failed", "sentence": f"the worker met an error of its own: {type(error).__name__}: {error}"}
+            return {
+                "state": "failed",
+                "sentence": f"the worker met an error of its own: {type(error).__name__}: {error}",
+            }
         finally:
             self._session = None
 
