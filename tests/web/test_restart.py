@@ -3,7 +3,7 @@ import signal
 from serving import LONG, QUICK
 
 
-def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_when_it_starts_again(own_studio, pictures):
+def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_and_a_closed_one_saves_them(own_studio, pictures):
     running = own_studio.order(pictures, LONG, runtime={"checkpoint_every": 0.1})
     own_studio.painting(running, 20)
     waiting = own_studio.order(pictures, QUICK)
@@ -17,21 +17,12 @@ def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_when_it_starts_
     )
     assert job["progress"]["evaluation"] > before / 2
     assert own_studio.job(waiting)["state"] == "waiting"
-    own_studio.client.patch(f"/api/jobs/{running}", json={"state": "paused"})
-    own_studio.wait(waiting, "done")
-    own_studio.close()
-    own_studio.start()
-    states = {job["id"]: job["state"] for job in own_studio.client.get("/api/jobs").json()}
-    assert states == {running: "paused", waiting: "done"}
-
-
-def test_a_studio_that_is_closed_saves_the_picture_and_goes_on_later(own_studio, pictures):
-    identifier = own_studio.order(pictures, LONG)
-    own_studio.painting(identifier, 5)
     own_studio.close()
     assert own_studio.process.returncode in {0, -signal.SIGTERM}
-    assert [each for each in own_studio.events(identifier) if each["event"] == "state"][-1]["state"] == "waiting"
-    assert (own_studio.folder / "jobs" / identifier / "run.checkpoint").exists()
+    assert [each for each in own_studio.events(running) if each["event"] == "state"][-1]["state"] == "waiting"
+    assert own_studio.kinds(running)[-2] == "ended"
+    assert (own_studio.folder / "jobs" / running / "run.checkpoint").exists()
+    assert (own_studio.folder / "jobs" / running / "result.png").exists()
 
 
 def test_a_second_studio_on_the_same_folder_is_refused(own_studio):

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from impasto.errors import InputError
 from impasto.web.app import create
+from impasto.web.order import Order
 from impasto.web.security import Guard
 from impasto.web.server import serve
 from impasto.web.store import Store
@@ -23,6 +24,7 @@ def client(tmp_path):
     def make(quota=1e9, *, hosts=(HERE,), token="", max_bytes=1_000_000, reader=(sys.executable, "-c", "")):
         studio = Studio(Store(tmp_path / "studio", quota), devices=(), reader=reader)
         guard = Guard(create(studio), hosts=hosts, token=token, max_bytes=max_bytes)
+        make.studio = studio
         made = TestClient(guard, base_url=f"http://{HERE}", follow_redirects=False, raise_server_exceptions=False)
         clients.append(made.__enter__())
         return made
@@ -92,7 +94,28 @@ def test_a_full_folder_is_said_in_a_sentence(client):
     made = client(quota=0)
     answer = made.post("/api/uploads", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n")})
     assert answer.status_code == 507
-    assert answer.json()["error"].startswith("the studio's folder holds 0.0 GB, and its quota is 0.0 GB;")
+    assert answer.json()["error"].startswith("the studio's folder has reached its quota of 0.0 GB; delete pictures")
+
+
+def test_a_full_folder_gives_up_what_was_deleted(client, tmp_path):
+    client()
+    studio = client.studio
+    entries = [studio.add(Order(styles=[{"picture": name}])) for name in (upload(tmp_path, 1), upload(tmp_path, 2))]
+    (entries[0].folder / "large").write_bytes(b"x" * 10_000)
+    studio.delete(entries[0].id)
+    studio.store.quota, studio.store._measured = 8_000, (8_000, 0.0)  # as if it had been measured long ago
+    studio.check_space()
+    assert not entries[0].folder.exists()
+    assert entries[1].folder.exists()
+    with pytest.raises(InputError, match="there is no job"):
+        studio.restore(entries[0].id)
+
+
+def upload(tmp_path, number):
+    """Put a file among the uploads, as if it had been opened; return its id."""
+    name = f"{number:024}.png"
+    (tmp_path / "studio" / "uploads" / name).write_bytes(b"picture")
+    return name
 
 
 PATHS = [

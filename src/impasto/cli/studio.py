@@ -1,6 +1,7 @@
 """The command `studio`: the page in the browser."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -55,4 +56,5 @@ def studio(
     display.say(f"The studio is at {started.link} and its pictures are in {folder}. Ctrl-C closes it.")
     if browser:
         server.open_browser(started.link)
-    started.run()
+    with suppress(KeyboardInterrupt):  # which is how the studio is closed
+        started.run()

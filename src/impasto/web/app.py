@@ -6,10 +6,10 @@ import random
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -44,7 +44,7 @@ def create(studio: Studio) -> FastAPI:
     """Return the application of a studio, which starts with it and closes with it."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await studio.start()
         yield
         await studio.close()
@@ -52,6 +52,7 @@ def create(studio: Studio) -> FastAPI:
     app = FastAPI(title="impasto studio", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_exception_handler(ImpastoError, _sentence)
     app.add_exception_handler(HTTPException, _sentence)
+    app.add_exception_handler(Exception, _own_error)
     app.add_exception_handler(RequestValidationError, _sentence)
     app.include_router(_pages())
     app.include_router(_uploads(studio))
@@ -70,6 +71,11 @@ async def _sentence(_: Request, error: Exception) -> Response:
         return JSONResponse({"error": f"{first['loc'][-1]} is not accepted: {first['msg'].lower()}."}, 400)
     status = 404 if isinstance(error, MissingError) else 507 if isinstance(error, FullError) else 400
     return JSONResponse({"error": " ".join(str(error).split())}, status)
+
+
+async def _own_error(_: Request, error: Exception) -> Response:
+    """Answer to a request that met an error of the studio itself, which uvicorn then prints."""
+    return JSONResponse({"error": f"the studio has an error: {type(error).__name__}; please report it."}, 500)
 
 
 def _pages() -> APIRouter:
@@ -242,12 +248,12 @@ def _object(body: bytes) -> dict[str, Any]:
         raise InputError("the request is not JSON.") from None
     if not isinstance(found, dict):
         raise InputError('the request is not a JSON object, such as {"state": "paused"}.')
-    return found
+    return cast("dict[str, Any]", found)
 
 
 async def _taken(studio: Studio, file: UploadFile) -> dict[str, Any]:
     """Store a file of a form as an upload."""
-    studio.store.check_space()
+    studio.check_space()
     temporary = studio.store.uploads / f".{secrets.token_hex(8)}"
     try:
         with temporary.open("wb") as target:

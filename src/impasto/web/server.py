@@ -41,7 +41,9 @@ class Server(NamedTuple):
 
     def run(self) -> None:
         """Serve until a signal ends it; the workers then save checkpoints."""
-        config = uvicorn.Config(self.app, log_level="error", timeout_graceful_shutdown=1, server_header=False)
+        config = uvicorn.Config(
+            self.app, log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False
+        )
         uvicorn.Server(config).run([self.listener])
 
 
@@ -73,8 +75,6 @@ def serve(
         InputError: the address or the folder cannot be used.
 
     """
-    listener = _listener(host, port)
-    port = listener.getsockname()[1]
     try:
         store = Store(folder, quota)
         lock = FileLock(store.root / "studio.lock")
@@ -83,6 +83,8 @@ def serve(
         raise InputError(f"another studio uses the folder {folder}; close it, or give another --folder.") from None
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be used: {reason(error)}; give another --folder.") from error
+    listener = _listener(host, port)
+    port = listener.getsockname()[1]
     token = "" if _is_loopback(host) else secrets.token_urlsafe(24)
     names = ("127.0.0.1", "localhost", "[::1]", host)
     hosts = [] if token else [f"{name}:{port}" for name in names] + [*names] * (port == 80)

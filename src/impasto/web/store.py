@@ -5,6 +5,7 @@ A name from outside is never a path: uploads and jobs have identifiers of a fixe
 
 import hashlib
 import json
+import math
 import re
 import secrets
 import shutil
@@ -36,7 +37,7 @@ _MAGIC = {
 """The first bytes of a picture, by its format."""
 
 SIZE_SECONDS = 5.0
-"""The seconds for which the size of the folder is not measured again."""
+"""The seconds for which the size of the folder is not measured again while it is below the quota."""
 
 
 class MissingError(InputError):
@@ -60,7 +61,7 @@ class Store:
         self.root, self.quota = root.resolve(), quota
         for folder in (self.uploads, self.jobs):
             folder.mkdir(parents=True, exist_ok=True)
-        self._measured = (0.0, -SIZE_SECONDS)
+        self._measured = (0.0, -math.inf)
 
     @property
     def uploads(self) -> Path:
@@ -156,22 +157,13 @@ class Store:
             except OSError:  # a file system without hard links
                 shutil.copyfile(source, target)
 
-    def check_space(self) -> None:
-        """Check that the folder may grow.
-
-        Raises:
-            FullError: the quota is reached.
-
-        """
+    def is_full(self) -> bool:
+        """Return whether the folder has reached its quota."""
         size, measured = self._measured
-        if time.monotonic() - measured > SIZE_SECONDS:
+        if size >= self.quota or time.monotonic() - measured > SIZE_SECONDS:
             size = _bytes_below(self.root)
             self._measured = (size, time.monotonic())
-        if size >= self.quota:
-            raise FullError(
-                f"the studio's folder holds {size / 1e9:.1f} GB, and its quota is {self.quota / 1e9:.1f} GB; delete "
-                "pictures in the gallery, or start the studio with a larger --quota."
-            )
+        return size >= self.quota
 
 
 def zipped(target: Path, folders: Iterable[Path]) -> None:

@@ -17,7 +17,7 @@ from impasto.errors import InputError
 from impasto.web.child import Child
 from impasto.web.entry import Entry, State
 from impasto.web.order import Order
-from impasto.web.store import MissingError, Store, write_json
+from impasto.web.store import FullError, MissingError, Store, write_json
 
 __all__ = ["READER", "WORKER", "Studio"]
 
@@ -142,7 +142,7 @@ class Studio:
             FullError: the quota is reached.
 
         """
-        self.store.check_space()
+        self.check_space()
         for identifier in order.uploads:
             self.store.upload(identifier)
         folder = self.store.new_job()
@@ -152,6 +152,31 @@ class Studio:
         entry.move_to("waiting")
         self._wake.set()
         return entry
+
+    def check_space(self) -> None:
+        """Check that the folder may grow; where it may not, what was deleted can no longer be restored.
+
+        Raises:
+            FullError: the quota is reached.
+
+        """
+        if self.store.is_full():
+            self._clean(0.0, UNUSED_SECONDS)
+        if self.store.is_full():
+            raise FullError(
+                f"the studio's folder has reached its quota of {self.store.quota / 1e9:.1f} GB; delete pictures in "
+                "the gallery, or start the studio with a larger --quota."
+            )
+
+    def _clean(self, trash_seconds: float, unused_seconds: float) -> None:
+        """Delete the files of jobs that were deleted, and uploads that no job uses, some seconds ago."""
+        for entry in list(self.entries.values()):
+            is_old = time.time() - entry.deleted >= trash_seconds
+            if entry.deleted and is_old and entry.id not in self._painting:
+                del self.entries[entry.id]
+                shutil.rmtree(entry.folder)
+        used = {each for entry in self.entries.values() for each in entry.order.uploads}
+        self.store.forget_unused(used, unused_seconds)
 
     def change(self, identifier: str, changes: dict[str, Any]) -> Entry:
         """Change a job: its state, its place in the queue, or what is painted, also while it is painted.
