@@ -4,13 +4,14 @@ import io
 import sys
 from pathlib import Path
 
+import api
 import floors
 from rich.console import Console
 
-import reference
 from impasto.cli import app
 from impasto.cli.help import HelpPage
 from impasto.settings import PRESETS, Runtime, Settings
+from impasto.settings.options import as_flags
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Written by docs/generate.py; do not edit. -->\n"
@@ -31,10 +32,10 @@ def options() -> str:
                     f"\n## {group} (`{model.__name__}`)\n\n| option | default | accepts | what it is |\n| --- | --- | --- | --- |\n"
                 )
             parts.append(f"| `{option.name}` | {option.default} | {option.accepts} | {option.help} |\n")
-    parts.append("\n## Presets\n\n| preset | what it is | changes |\n| --- | --- | --- |\n")
+    parts.append("\n## Presets\n\n| preset | what it is | flags |\n| --- | --- | --- |\n")
     for name, preset in PRESETS.items():
-        changes = ", ".join(f"`{option}` = {value}" for option, value in preset.changes.items())
-        parts.append(f"| `{name}` | {preset.help} | {changes or 'none'} |\n")
+        flags = as_flags(preset.changes)
+        parts.append(f"| `{name}` | {preset.help} | {f'`{flags}`' if flags else 'none'} |\n")
     return "".join(parts)
 
 
@@ -64,7 +65,7 @@ def command() -> str:
     return "".join(parts)
 
 
-PAGES = {"options.md": options, "command.md": command, "api.md": reference.page, "images/floors.svg": floors.draw}
+PAGES = {"options.md": options, "command.md": command, "api.md": api.page, "images/floors.svg": floors.draw}
 
 
 def main() -> None:

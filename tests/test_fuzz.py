@@ -132,7 +132,7 @@ options = st.fixed_dictionaries(
         ),
         "style_scale": st.floats(0.1, 3),
         "tv_weight": st.floats(0, 1e3),
-        "tv_variation": st.sampled_from(("mean-squares", "half-squares", "absolute", "nine-point")),
+        "tv_variation": st.sampled_from(("mean-squares", "mean-absolute", "half-squares", "absolute", "nine-point")),
         "range_weight": st.floats(0, 1),
         "pooling": st.sampled_from(("max", "average", "l2")),
         "pooling_rescale": st.booleans(),

@@ -1,7 +1,9 @@
+import importlib
 import json
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -102,7 +104,7 @@ sys.exit(", ".join({"torch", "numpy", "numba", "pyvips"} & set(sys.modules)) or 
 def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
     given = {
         "size": 48, "init": "noise", "seed": 5, "color": "content-match", "color_match": "histogram", "seamless": "x",
-        "mask_spread": "inside", "mask_grow": -1, "content_weight": 2.0, "style_weight": 50.0,
+        "mask_spread": "inside", "mask_grow": -1, "content_weight": 2.0, "focus_weight": 3.0, "style_weight": 50.0,
         "content_layers": {"conv2_2": 1.0, "conv4_2": 0.5}, "style_layers": {"conv1_1": 1.0, "pool2": 3.0},
         "style_loss": {"gram": 1.0, "moments": 10.0}, "style_scale": 0.75, "tv_weight": 0.25, "tv_variation": "absolute", "range_weight": 10.0, "weights": "codebook", "pooling": "average",
         "pooling_rescale": False, "padding": "reflect", "normalize": True, "optimizer": "adam", "iterations": 3,
@@ -302,12 +304,21 @@ def test_a_missing_argument_is_said_in_one_sentence(command):
     assert err.count("\n") == 1
 
 
-def test_presets_lists_every_preset_and_its_options(command):
+def test_presets_lists_every_preset_with_one_line_of_flags_that_the_command_accepts(command, monkeypatch):
+    painted = []
+    module = importlib.import_module("impasto.cli.paint")  # the package has the command under this name
+    monkeypatch.setattr(module, "carry_out", lambda job, *_, **__: painted.append(job.settings))
+    monkeypatch.setenv("COLUMNS", "60")
     code, out, _ = command("presets")
     assert code == 0
+    lines = out.splitlines()
     for name, preset in PRESETS.items():
-        assert name in out
-        assert all(f"--{option.replace('_', '-')}" in out for option in preset.changes)
+        (place,) = (n for n, line in enumerate(lines) if line == f"  {name}: {preset.help}")
+        if preset.changes:
+            assert command("paint", "a.jpg", "b.jpg", "-o", "c.png", *shlex.split(lines[place + 1])) == (0, "", "")
+            assert painted.pop() == Settings(**preset.changes)
+        else:
+            assert not lines[place + 1].strip().startswith("--")
 
 
 def test_info_shows_versions_device_threads_and_weights(command):
@@ -405,7 +416,10 @@ def test_a_style_has_words_of_its_own(paint, files):
     [
         ("style.jpg,weight=much", "a style's weight cannot be much; it takes a number, at least 0."),
         ("style.jpg,weight=-1", "a style's weight cannot be -1; it takes a number, at least 0."),
-        ("style.jpg,wieght=1", "a style has no option wieght; its options are weight, scale, mask, region."),
+        (
+            "style.jpg,wieght=1",
+            "a style has no option wieght; its options are weight, scale, mask, region, color, color_match.",
+        ),
         ("style.jpg,region=content.png#00ff00", "has the color #00ff00"),
         ("style.jpg,region=style.jpg", "is not the shape of the picture"),
         ("missing.jpg,scale=2", "missing.jpg cannot be read"),
@@ -433,7 +447,8 @@ def test_a_texture_of_any_shape_is_painted_at_the_samples_own_scale(command, fil
     assert command(*words) == (0, "", "")
     assert sizes == [((3, 80, 160), (3, 60, 72), 0.0)]
     assert (Picture.open(files / "out.png").width, Picture.open(files / "out.png").height) == (160, 80)
-    assert note(files / "out.png")["settings"]["init"] == "noise"
+    settings = note(files / "out.png")["settings"]
+    assert (settings["init"], settings["seamless"]) == ("noise", "both"), "noise stays along edges that do not meet"
 
 
 @pytest.mark.parametrize("shape", ["wide", "3", "0:1", "-1:2", "1:2:3"])

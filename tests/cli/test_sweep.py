@@ -128,7 +128,30 @@ def test_each_picture_is_the_one_that_paint_paints_and_the_weights_are_loaded_on
             output = files / f"{pooling}-{weight}.png"
             command("paint", files / "content.png", files / "style.jpg", "-o", output, *quick(words), *words)
             swept = files / "parts" / f"style_weight-{weight}--pooling-{pooling}.png"
-            assert torch.equal(Picture.open(swept).samples, Picture.open(output).samples)
+            assert swept.read_bytes() == output.read_bytes()
+
+
+def test_masks_regions_and_a_first_picture_are_taken_as_by_paint(command, files, tiny_network):
+    left = torch.zeros(3, 48, 64)
+    left[:, :, :32] = 1
+    Picture(left).save(files / "left.png")
+    paintings = [f"{files / 'style.jpg'},region={files / 'left.png'},color=content-luminance", files / "content.png"]
+    words = ["--keep", files / "half.png", "--initial", files / "style.jpg", "--print", "2x2cm", "--dpi", "100"]
+    Picture((1 - left) / 2).save(files / "half.png")
+    words += ["--focus", files / "left.png", "--quiet", *quick(["--size"])]
+    assert command("sweep", files / "content.png", *paintings, "-o", files / "sheet.png", *words, "--focus-weight", "1,90",
+                   "--folder", files / "parts") == (0, "", "")  # fmt: skip
+    for weight in ("1", "90"):
+        output = files / f"{weight}.png"
+        more = ["-o", output, "--focus-weight", weight]
+        assert command("paint", files / "content.png", *paintings, *words, *more) == (0, "", "")
+        assert output.read_bytes() == (files / "parts" / f"focus_weight-{weight}.png").read_bytes()
+    assert (files / "1.png").read_bytes() != (files / "90.png").read_bytes()
+
+
+def test_a_print_and_sizes_together_are_refused(sweep):
+    code, _, err = sweep("--size", "64,80", "--print", "2x2cm")
+    assert (code, err) == (2, "impasto: print and size both say how large the picture is; give one of them.\n")
 
 
 def test_several_paintings_presets_and_settings_files_are_taken_as_by_paint(command, files, tiny_network):
@@ -255,7 +278,7 @@ def test_the_help_comes_without_torch(name):
 
 
 def examples():
-    for page in ("sweep.md", "figures.md"):
+    for page in ("sweep.md", "figures.md", "options-in-pictures.md"):
         for block in re.findall(r"```bash\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
                 if words := shlex.split(line, comments=True):
@@ -268,6 +291,9 @@ def test_the_commands_of_the_docs_run(words, command, files, tiny_network, monke
     monkeypatch.chdir(files)
     for name in ("photo.jpg", "painting.jpg", "other.jpg", "evening.jpg"):
         (files / name).write_bytes((files / "style.jpg").read_bytes())
+    sky = torch.zeros(3, 60, 72)  # of the shape of the photograph
+    sky[:, :25] = 1
+    Picture(sky).save(files / "sky.png")
     assert words[0] == "impasto"
     quickened = re.sub(r"(--size|--iterations) \d+(?!,)\S*", "", " ".join(words)).split()
     flags = [
@@ -277,4 +303,4 @@ def test_the_commands_of_the_docs_run(words, command, files, tiny_network, monke
     ]
     code, _, err = command(*quickened[1:], *sum(flags, ()), "--quiet")
     assert (code, err) == (0, "")
-    assert set(files.glob("**/*.png")) > {files / "content.png"}
+    assert set(files.glob("**/*.png")) > {files / "content.png", files / "sky.png"}

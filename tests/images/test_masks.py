@@ -207,10 +207,12 @@ def test_true_is_inside():
     assert Mask.of(mask) is mask
 
 
-def test_what_is_outside_is_the_rest():
-    mask = Mask(torch.from_numpy(HALF / 255.0).float())
-    np.testing.assert_allclose(mask.outside(32, 24).numpy(), 1 - mask.resized(32, 24).numpy(), atol=1e-6)
-    assert Mask(torch.ones(8, 8)).outside(8, 8).max() == 0
+def test_only_the_white_of_a_mask_is_white_at_any_size():
+    mask = Mask(torch.cat([torch.full((8, 8), level / 255) for level in (0, 128, 254, 255)], 1))
+    assert mask.white(32, 8).sum(0).tolist() == [0] * 24 + [8] * 8
+    assert mask.white(64, 16)[:, :28].max() == 0
+    assert mask.white(64, 16)[:, 52:].min() == 1
+    assert Mask(torch.ones(8, 8)).white(4, 4).min() == 1
 
 
 def test_a_picture_that_is_wholly_transparent_has_no_opaque_part():

@@ -86,7 +86,13 @@ def test_words_of_a_style_are_read_after_the_path_of_a_file_that_exists(tmp_path
     ("text", "sentence"),
     [
         ("a.jpg,weight=0,5", "a style's weight cannot be 0,5; it takes a number, at least 0."),
-        ("a.jpg,wieght=1", "a style has no option wieght; its options are weight, scale, mask, region."),
+        (
+            "a.jpg,wieght=1",
+            "a style has no option wieght; its options are weight, scale, mask, region, color, color_match.",
+        ),
+        ("a.jpg,color=blue", "a style's color cannot be blue; it takes style, content-luminance or content-match."),
+        ("a.jpg,color-match=rgb", "a style's color_match cannot be rgb; it takes chol, pca, sym or histogram."),
+        ("a.jpg,color=style,color-mash=sym", "a style has no option color-mash;"),
         ("a.jpg,region=m.png,colour=3", "a style has no option colour;"),
         ("a.jpg,weight=1,weight=2", "a style has one weight, not both 1 and 2; give it once."),
         ("a.jpg,scale=nan", "a style's scale cannot be nan"),
@@ -101,5 +107,5 @@ def test_words_of_a_style_that_cannot_be_are_refused_in_a_sentence(text, sentenc
 
 def test_the_files_that_a_job_reads_are_known():
     style = StyleSource.parse("s.jpg,mask=m.png#ff0000,region=r.png")
-    job = Job(content="c.png", styles=(style,), initial="i.png", keep="k.png")
-    assert sorted(map(str, job.inputs)) == ["c.png", "i.png", "k.png", "m.png", "r.png", "s.jpg"]
+    job = Job(content="c.png", styles=(style,), initial="i.png", keep="k.png", focus="f.png#00ff00")
+    assert sorted(map(str, job.inputs)) == ["c.png", "f.png", "i.png", "k.png", "m.png", "r.png", "s.jpg"]

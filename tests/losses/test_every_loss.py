@@ -52,6 +52,7 @@ MAKERS = {
     **{kind: style_loss(kind) for kind in DISTANCES},
     "gram and moments": style_loss("gram", "moments"),
     "mean-squares": lambda _: TotalVariationLoss(0.5, "mean-squares"),
+    "mean-absolute": lambda _: TotalVariationLoss(0.5, "mean-absolute"),
     "half-squares": lambda _: TotalVariationLoss(0.5, "half-squares"),
     "absolute": lambda _: TotalVariationLoss(0.5, "absolute"),
     "nine-point": lambda _: NinePointTotalVariationLoss(0.5),

@@ -154,12 +154,13 @@ def test_total_variation_of_a_ramp_is_the_square_of_its_slope():
     assert float(TotalVariationLoss().value(TotalVariationLoss().measure(Units(ramp)))) == pytest.approx(9 * 16 / 20)
 
 
-def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port():
+def test_total_variation_as_a_sum_is_that_of_neural_style_and_of_its_port_and_a_mean_does_not_grow():
     x = features(3, 6, 5) * 9
     dx, dy = x[:, :, 1:] - x[:, :, :-1], x[:, 1:] - x[:, :-1]
     for kind, expected in (
         ("half-squares", 0.5 * (dx.square().sum() + dy.square().sum())),
         ("absolute", dx.abs().sum() + dy.abs().sum()),
+        ("mean-absolute", (dx.abs().sum() + dy.abs().sum()) / x.numel()),
     ):
         loss = TotalVariationLoss(1e-3, kind)
         assert float(loss.value(loss.measure(Units(x)))) == pytest.approx(1e-3 * float(expected), rel=1e-12)

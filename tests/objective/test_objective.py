@@ -168,6 +168,7 @@ def tiled(network, tiling, height, width, **changes):
         {"style_layers": "conv1_1", "content_weight": 0.0, "tv_weight": 1.0},
         {"style_loss": "gram,moments,covariance,wasserstein"},
         {"tv_weight": 3.0, "tv_variation": "nine-point"},
+        {"tv_weight": 300.0, "tv_variation": "mean-absolute"},
     ],
 )
 def test_tiles_change_nothing(network, once, tiling, size, changes):
@@ -249,12 +250,13 @@ def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once,
     height, width = 160, 224
     content, point = image(height, width, seed=1), image(height, width) * 1.4 - 0.2
     kept, regions = Kept(shaded(height, width, seed=9), content), in_regions(height, width)
+    focus = shaded(height, width, seed=10)
 
     def evaluated(tiling):
         divided = tiling._replace(wraps=wraps)
-        return Objective.build(Settings(**changes), network, content, regions, kept=kept, tiling=divided).evaluate(
-            point
-        )
+        return Objective.build(
+            Settings(**changes), network, content, regions, kept=kept, focus=focus, tiling=divided
+        ).evaluate(point)
 
     whole, parts = once(lambda: evaluated(Tiling()), wraps, changes), evaluated(tiling)
     assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
@@ -269,6 +271,7 @@ def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differenc
         content,
         in_regions(48, 64),
         kept=Kept(kept, content),
+        focus=shaded(48, 64, seed=10),
         tiling=Tiling(wraps=(True, True)),
     )
     point, direction = image(48, 64) * 1.4 - 0.2, image(48, 64, seed=3) - 0.5
@@ -276,6 +279,34 @@ def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differenc
     ahead, behind = (float(objective.evaluate(point + step * direction).loss) for step in (1e-5, -1e-5))
     assert float((found.gradient * direction).sum()) == pytest.approx((ahead - behind) / 2e-5, rel=1e-5)
     assert (found.gradient[:, kept == 1] == 0).all()
+
+
+@pytest.mark.parametrize("spread", ["simple", "all", "inside"])
+@pytest.mark.parametrize("weight", [0.25, 1.0, 30.0])
+def test_the_content_counts_by_the_focus_at_each_unit(network, spread, weight):
+    settings = Settings(content_layers="conv2_2:0.5,conv4_2", mask_spread=spread, mask_grow=1, focus_weight=weight)
+    content, point, area = image(48, 64, seed=1), image(48, 64), shaded(48, 64, seed=10)
+    style = [one((image(44, 50, seed=2), 1.0))]
+    found = Objective.build(settings, network, content, style, focus=area).evaluate(point)
+    expected = 0.0
+    for layer, factor in (("conv2_2", 0.5), ("conv4_2", 1.0)):
+        squares = (network.forward(point, [layer])[layer] - network.forward(content, [layer])[layer]).square()
+        expected += 5 * factor * float((squares * (1 + (weight - 1) * guide(area, layer, spread, 1))).mean())
+    assert float(found.terms["content"]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_focus_of_weight_1_is_none_and_a_white_one_is_more_content_weight(network):
+    content, point, style = image(48, 64, seed=1), image(48, 64) * 1.4 - 0.2, [one((image(44, 50, seed=2), 1.0))]
+    white = torch.ones(48, 64, dtype=DOUBLE)
+    for focused, plain in (({"focus_weight": 1.0}, {}), ({"focus_weight": 7.0}, {"content_weight": 35.0})):
+        one_, other = (
+            Objective.build(Settings(**changes), network, content, style, focus=area).evaluate(point)
+            for changes, area in ((focused, white), (plain, None))
+        )
+        assert {term: float(value) for term, value in one_.terms.items()} == pytest.approx(
+            {term: float(value) for term, value in other.terms.items()}, rel=1e-9
+        )
+        torch.testing.assert_close(one_.gradient, other.gradient)
 
 
 def test_an_image_that_wraps_around_may_be_rolled(network):

@@ -8,9 +8,9 @@ from impasto.errors import InputError, SettingsError
 from impasto.recipes.sweep import MAX_PICTURES, Sweep
 
 
-def laid_out(given, styles=()):
+def laid_out(given):
     sweep = Sweep.parse(given)
-    return sweep.blocks(sweep.settings(Settings()), styles)
+    return sweep.blocks(sweep.settings(Settings()))
 
 
 def names(block):

@@ -102,7 +102,7 @@ RUNS = {
     "colors matched": {"color": "content-match"},
     "colors matched by histogram": {"color": "content-match", "color_match": "histogram"},
     "half stays": {"keep": half(128, 96)},
-    "the rest stays softly": {"keep": half(128, 96, soft=0.4)},
+    "a focus": {"focus": half(128, 96, soft=0.4)},
     "a region": {"region": half(128, 96), "mask_spread": "all", "mask_grow": 1},
     "a mask and a scale": {"mask": half(100, 80), "scale": 0.7},
     "normalized": {"normalize": True},
@@ -114,7 +114,8 @@ RUNS = {
 def test_the_loss_is_the_one_that_the_run_minimized(picture, weights, name):
     """One evaluation of a picture whose colors are already as the run leaves them, so that saving changes nothing."""
     changes = dict(RUNS[name])
-    keep, scale = changes.pop("keep", None), changes.pop("scale", 1.0)
+    stays = {word: changes.pop(word) for word in ("keep", "focus") if word in changes}
+    scale = changes.pop("scale", 1.0)
     masks = {word: changes.pop(word) for word in ("mask", "region") if word in changes}
     profile_ = profile("p3") if name == "in sRGB" else None
     content = replace(Picture(0.5 + 0.2 * (picture(128, 96).pixels - 0.5)), profile=profile_)
@@ -124,9 +125,9 @@ def test_the_loss_is_the_one_that_the_run_minimized(picture, weights, name):
     style = Style(picture(100, 80, seed=1), scale=scale, **masks)
     settings = Settings(**{"size": 128, "first_size": 0, "iterations": 1, "tolerance": 0, **changes})
     runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
-    run = StyleTransfer(settings, runtime, weights=weights).start(content, [style], initial=initial, keep=keep)
+    run = StyleTransfer(settings, runtime, weights=weights).start(content, [style], initial=initial, **stays)
     *_, last = run
-    found = measure(content, style, run.result().picture, settings, runtime, keep=keep, weights=weights)
+    found = measure(content, style, run.result().picture, settings, runtime, **stays, weights=weights)
     tolerance = 0.02 if name == "in sRGB" else 1e-3  # converting a profile rounds
     assert found.style == pytest.approx(last.terms["style"], rel=tolerance)
     assert found.content == pytest.approx(last.terms["content"], rel=tolerance, abs=1e-6)

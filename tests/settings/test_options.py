@@ -24,6 +24,7 @@ SETTINGS = {
     "dpi": {"dpi": 300},
     "keep_position": {"keep_position": True},
     "content_weight": {"content_weight": 500.0},
+    "focus_weight": {"focus_weight": 500.0},
     "style_weight": {"style_weight": 10.0},
     "content_layers": {"content_layers": "conv2_2"},
     "style_layers": {"style_layers": "conv3_1"},
@@ -55,13 +56,13 @@ EXIF = {"ifd0-Artist": "someone", "ifd3-GPSLatitudeRef": "N"}
 
 
 def painted(weights, changes, photograph, style):
-    """Return the plan, the number of evaluations and the picture: the left half in a region of its own."""
+    """Return the plan, the number of evaluations and the picture: a region and a focus in its left half."""
     mask = torch.zeros(160, 160)
     mask[:, :80] = 1
     transfer = StyleTransfer(
         Settings(**{**BASE, **changes}), Runtime(device="cpu", dtype="float32", winograd="off"), weights=weights
     )
-    run = transfer.start(photograph, [Style(style, region=Mask(mask, "left")), Style(style)])
+    run = transfer.start(photograph, [Style(style, region=Mask(mask, "left")), Style(style)], focus=Mask(mask))
     for _ in run:
         pass
     picture = run.result().picture

@@ -22,7 +22,8 @@ def test_settings_show_what_differs_from_their_defaults_as_code_that_makes_them_
 def test_a_run_shows_where_it_stands(transfer, picture):
     run = transfer(size=256, first_size=128, iterations=4).start(picture(256, 256), picture(72, 60, seed=1))
     assert repr(run) == "Run(256 × 256, none of 7 evaluations)"
-    assert repr(run.plan).startswith("Plan(128 × 128 with 4 evaluations, then 256 × 256 with 3 evaluations; 0.")
+    stages = "128 × 128 with 4 evaluations, then 256 × 256 with 3 evaluations"
+    assert repr(run.plan) == f"Plan({stages}; {run.plan.bytes / 1e9:.2f} GB)"
     progress = next(run)
     content, style, pixels = (f"{progress.terms[term]:.4g}" for term in ("content", "style", "range"))
     assert repr(progress) == (

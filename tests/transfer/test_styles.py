@@ -44,6 +44,11 @@ def test_what_is_kept_belongs_to_no_region(picture):
     assert above.area.sum() == 64 * 48 / 2
 
 
+def test_what_is_half_kept_is_painted_as_if_it_were_not(picture):
+    (only,), _ = of(Style(picture()), keep=Mask(torch.full((64, 96), 0.5)))
+    assert only.area.min() == 1
+
+
 def test_a_mask_of_the_painting_has_the_paintings_size(picture):
     (only,), _ = of(Style(picture(), mask=Mask(torch.rand(80, 100))))
     assert only.styles[0].mask.shape == (40, 50)
@@ -91,4 +96,16 @@ def test_a_region_where_nothing_can_be_painted_says_why(picture):
 )
 def test_numbers_out_of_range_are_refused(picture, changes, words):
     with pytest.raises(InputError, match=f"a style's {words} cannot be"):
+        Style(picture(), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"color": "blue"}, "a style's color cannot be blue; it takes style, content-luminance or content-match."),
+        ({"color_match": "rgb"}, "a style's color_match cannot be rgb; it takes chol, pca, sym or histogram."),
+    ],
+)
+def test_colors_that_there_are_not_are_refused(picture, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
         Style(picture(), **changes)

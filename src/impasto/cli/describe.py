@@ -10,7 +10,8 @@ from rich.table import Table
 
 from impasto.cli import display
 from impasto.cli.flags import InfoFlags, choose
-from impasto.settings import PRESETS
+from impasto.settings.options import as_flags
+from impasto.settings.presets import LOOKS, PROGRAMS
 
 __all__ = ["info", "presets", "warm"]
 
@@ -62,12 +63,17 @@ def warm() -> None:
 
 
 def presets() -> None:
-    """List the presets and the options that each preset changes."""
-    rows: list[tuple[str, str]] = []
-    for name, preset in PRESETS.items():
-        changes = " ".join(f"--{option.replace('_', '-')} {value}" for option, value in preset.changes.items())
-        rows.append((name, f"{preset.help}\n{changes}" if changes else preset.help))
-    _show(rows)
+    """List the presets by look and by program, each with the flags that stand for it.
+
+    `--preset NAME` is short for the flags of a preset; flags that are given beside it come last.
+    """
+    console = Console(highlight=False, markup=False)
+    for title, listed in (("Looks", LOOKS), ("Papers, programs and other commands", PROGRAMS)):
+        console.print(f"{title}:")
+        for name, preset in listed.items():
+            console.print(f"  {name}: {preset.help}", soft_wrap=True)
+            if preset.changes:
+                console.print(f"    {as_flags(preset.changes)}", soft_wrap=True)  # one line, to be copied
 
 
 def _show(rows: Iterable[tuple[str, str]]) -> None:

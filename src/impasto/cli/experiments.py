@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from impasto.cli.flags import FiguresFlags, choose
 from impasto.cli.sheets import open_picture, paint
+from impasto.jobs.job import Job
 
 if TYPE_CHECKING:
     from impasto.images import Picture
@@ -72,4 +73,4 @@ def figures(
         Sheet(folder / f"figure-{number}.png", experiments.figure(number), folder / f"figure-{number}")
         for number in numbers
     ]
-    paint(experiments.content, sheets, runtime, overwrite=overwrite, quiet=quiet)
+    paint(Job(content=experiments.content, runtime=runtime), sheets, overwrite=overwrite, quiet=quiet)

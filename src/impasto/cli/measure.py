@@ -28,6 +28,7 @@ def measure(
     /,
     *,
     keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    focus: Annotated[str | None, Parameter(metavar="MASK")] = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: MeasureFlags = None,
@@ -42,6 +43,7 @@ def measure(
         style: The painting, with the words that `impasto paint` was given: PAINTING,scale=0.5,mask=FILE,region=FILE.
         result: The picture to measure, painted by impasto or by anything else.
         keep: A mask, FILE or FILE#ff0000, of what stayed as it is in the photograph.
+        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more.
         as_json: Print one JSON object on standard output, for programs.
         allow_large: Open pictures of more than 100 million pixels.
         flags: The options.
@@ -53,7 +55,7 @@ def measure(
 
     settings, runtime = choose(flags, source=None if read_note(result) is None else result)
     painted = open_picture(result, allow_large=allow_large, quiet=as_json)
-    job = Job(content=content, styles=(StyleSource.parse(style),), keep=keep, allow_large=allow_large)
+    job = Job(content=content, styles=(StyleSource.parse(style),), keep=keep, focus=focus, allow_large=allow_large)
     opened = open_job(job)
     for sentence in () if as_json else opened.remarks:
         display.remark(sentence)
@@ -65,6 +67,7 @@ def measure(
         settings,
         runtime,
         keep=opened.inputs.keep,
+        focus=opened.inputs.focus,
         weights=weights,
     )
     if as_json:

@@ -27,6 +27,7 @@ def paint(
     *styles: Annotated[str, Parameter(name="PAINTING")],
     output: Output = None,
     keep: Annotated[str | None, _basic("MASK")] = None,
+    focus: Annotated[str | None, _basic("MASK")] = None,
     paper: Annotated[str | None, _basic("PAPER", name="--print")] = None,
     fill: Annotated[bool, _basic("", negative="--fit")] = False,
     preset: Annotated[str | None, _basic("NAME")] = None,
@@ -49,11 +50,13 @@ def paint(
         content: The photograph: a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.
         styles: The painting. Several are blended. Options of a painting follow its name: a.jpg,weight=2 counts twice;
             a.jpg,scale=2 has strokes twice as large; a.jpg,region=sky.png paints the white part of the mask sky.png,
-            and a painting without a region paints the rest; a.jpg,mask=part.png uses the white part of the painting.
+            and a painting without a region paints the rest; a.jpg,mask=part.png uses the white part of the painting;
+            a.jpg,color=content-luminance takes the photograph's colors where it paints.
             FILE#ff0000 is a mask of the pixels of one color.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PHOTO-PAINTING.png beside the
             photograph]
-        keep: A mask, white where the photograph stays as it is.
+        keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
+        focus: A mask, white where the photograph counts more, such as a face; it is painted all the same.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         preset: A named set of options; `impasto presets` lists them.
@@ -80,6 +83,7 @@ def paint(
         styles=paintings,
         initial=initial,
         keep=keep,
+        focus=focus,
         print_size=paper,
         fill=fill,
         settings=chosen,

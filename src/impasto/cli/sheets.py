@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from impasto.cli import display
 from impasto.cli.painting import load_weights
+from impasto.jobs.job import Job
 
 if TYPE_CHECKING:
     from impasto.images import Picture
     from impasto.jobs.sheets import Sheet
-    from impasto.settings import Runtime
 
 __all__ = ["open_picture", "paint"]
 
@@ -38,15 +38,12 @@ def open_picture(path: Path, *, allow_large: bool, quiet: bool) -> "Picture":
     return picture
 
 
-def paint(
-    content: "Picture", sheets: "Sequence[Sheet]", runtime: "Runtime", *, overwrite: bool = False, quiet: bool = False
-) -> None:
+def paint(job: Job, sheets: "Sequence[Sheet]", *, overwrite: bool = False, quiet: bool = False) -> None:
     """Paint sheets while a bar is drawn, and print the result of each picture.
 
     Args:
-        content: The photograph of all pictures.
+        job: What all pictures have in common.
         sheets: The sheets to paint.
-        runtime: The options of how to compute.
         overwrite: Whether existing files may be replaced.
         quiet: Whether to print nothing but errors.
 
@@ -58,9 +55,7 @@ def paint(
     from impasto.jobs import sheets as jobs  # noqa: PLC0415 (torch)
     from impasto.jobs.events import Evaluated, Painted, Saved  # noqa: PLC0415
 
-    events = jobs.paint(
-        content, sheets, runtime, overwrite=overwrite, load=lambda name: load_weights(name, shown=not quiet)
-    )
+    events = jobs.paint(job, sheets, overwrite=overwrite, load=lambda name: load_weights(name, shown=not quiet))
     saved: list[str] = []
     with display.silence() if quiet else display.bar() as show:
         for event in events:

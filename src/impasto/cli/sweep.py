@@ -7,9 +7,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from impasto import files
+from impasto.cli import display
 from impasto.cli.flags import SweepFlags, choose, given_flags
 from impasto.cli.painting import Output
-from impasto.cli.sheets import open_picture, paint
+from impasto.cli.sheets import paint
+from impasto.errors import InputError
+from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.outputs import free_name
 from impasto.recipes.sweep import Sweep
 
@@ -18,11 +21,16 @@ __all__ = ["sweep"]
 
 def sweep(
     content: Annotated[Path, Parameter(name="PHOTO")],
-    style: Annotated[Path, Parameter(name="PAINTING")],
+    style: Annotated[str, Parameter(name="PAINTING")],
     /,
-    *styles: Annotated[Path, Parameter(name="PAINTINGS")],
+    *styles: Annotated[str, Parameter(name="PAINTINGS")],
     output: Output = None,
     folder: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
+    initial: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    focus: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER")] = None,
+    fill: Annotated[bool, Parameter(negative="--fit")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
@@ -38,11 +46,16 @@ def sweep(
 
     Args:
         content: The photograph: a PNG, JPEG, WebP or TIFF file.
-        style: The painting.
-        styles: More paintings, blended in equal parts with the first.
+        style: The painting, perhaps with its options, as `impasto paint` takes them: a.jpg,scale=2,region=sky.png.
+        styles: More paintings, blended or in regions.
         output: Where to save the sheet: a .png, .jpg, .webp or .tif file. [default: PHOTO-sweep.png beside the
             photograph]
         folder: Also save each picture in this folder, under the name of its values.
+        initial: A picture to start from, in place of what --init says.
+        keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
+        focus: A mask, white where the photograph counts more, such as a face.
+        paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
+        fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         overwrite: Replace files that exist already.
         quiet: Print nothing but errors.
         allow_large: Open pictures of more than 100 million pixels.
@@ -52,15 +65,30 @@ def sweep(
 
     """
     several = Sweep.parse(given_flags(flags))
+    if paper is not None and "size" in given_flags(flags):
+        raise InputError("print and size both say how large the picture is; give one of them.")
+    if fill and paper is None:
+        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
     given: Any = flags
     base, runtime = choose(dataclasses.replace(given, **several.first), preset, settings)
     combinations = several.settings(base)
-    output = output or free_name(content, "sweep")
-    files.check_output(output, overwrite=overwrite, inputs=[content, style, *styles])
-    from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch loads after the cheap checks)
-
-    photograph, *paintings = (
-        open_picture(path, allow_large=allow_large, quiet=quiet) for path in (content, style, *styles)
+    job = Job(
+        content=content,
+        styles=tuple(map(StyleSource.parse, (style, *styles))),
+        initial=initial,
+        keep=keep,
+        focus=focus,
+        print_size=paper,
+        fill=fill,
+        settings=base,
+        runtime=runtime,
+        allow_large=allow_large,
     )
-    sheet = Sheet(output, several.blocks(combinations, paintings), folder)
-    paint(photograph, [sheet], runtime, overwrite=overwrite, quiet=quiet)
+    output = output or free_name(content, "sweep")
+    files.check_output(output, overwrite=overwrite, inputs=job.inputs)
+    from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch loads after the cheap checks)
+    from impasto.jobs.sources import open_job  # noqa: PLC0415
+
+    for sentence in () if quiet else open_job(job).remarks:
+        display.remark(sentence)
+    paint(job, [Sheet(output, several.blocks(combinations), folder)], overwrite=overwrite, quiet=quiet)

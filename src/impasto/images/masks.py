@@ -35,6 +35,9 @@ _SHAPE_TOLERANCE = 0.03
 _MIN_BRIGHTEST = 32 / 255
 """The brightest weight below which a file is no mask: class maps hold 0, 1, 2 … and would be all but black."""
 
+_MIN_WHITE = 254.5 / 255
+"""The least weight that is white in a file of 8 bits."""
+
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -135,8 +138,8 @@ class Mask:
         """
         return Mask(self.weights[middle(self.weights.shape[0], self.weights.shape[1], ratio)], self.name)
 
-    def outside(self, width: int, height: int) -> Tensor:
-        """Return the weights of what is outside at another size, (height, width).
+    def white(self, width: int, height: int) -> Tensor:
+        """Return 1 where the mask is white at another size, and 0 where it is gray or black, (height, width).
 
         Args:
             width: In pixels.
@@ -146,7 +149,7 @@ class Mask:
             PictureError: the mask is of another shape.
 
         """
-        return self._at(1 - self.weights, width, height)
+        return (self.resized(width, height) >= _MIN_WHITE).float()
 
     def resized(self, width: int, height: int) -> Tensor:
         """Return the weights at another size.
@@ -162,17 +165,13 @@ class Mask:
             PictureError: the mask is of another shape.
 
         """
-        return self._at(self.weights, width, height)
-
-    def _at(self, weights: Tensor, width: int, height: int) -> Tensor:
-        """Return weights of the mask's size at another size."""
-        rows, columns = weights.shape
+        rows, columns = self.weights.shape
         if abs(rows * width - columns * height) > max(rows, height) * max(columns, width) * _SHAPE_TOLERANCE:
             raise PictureError(
                 f"{self.name} is {columns} × {rows} pixels, which is not the shape of the picture, {width} × {height}; "
                 "draw it on a copy of the picture."
             )
-        return resample(weights[None], height, width)[0].clamp(0, 1)
+        return resample(self.weights[None], height, width)[0].clamp(0, 1)
 
 
 def _white_part(picture: Picture, name: str) -> Tensor:

@@ -6,13 +6,14 @@ The command makes a job from its flags. A job opens no file and needs no torch.
 import base64
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from impasto.errors import InputError
 from impasto.files import exists
 from impasto.settings import Options, Runtime, Settings
+from impasto.settings.choices import Color, ColorMatch, one_of
 from impasto.settings.limits import MAX_STYLE_SCALE
 from impasto.settings.options import option
 
@@ -24,7 +25,7 @@ __all__ = ["CHANGEABLE", "DATA_URI", "Change", "Job", "Source", "StyleSource"]
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that stands in the JSON of a job in place of a path."""
 
-_STYLE_OPTIONS = ("weight", "scale", "mask", "region")
+_STYLE_OPTIONS = ("weight", "scale", "mask", "region", "color", "color_match")
 """The options of a style that may follow its path."""
 
 
@@ -59,7 +60,7 @@ def _given(value: object) -> object:
 
 
 class StyleSource(Options):
-    """A style image of a job, with its weight, scale, mask and region."""
+    """A style image of a job, with its weight, scale, mask, region and colors."""
 
     owner: ClassVar[str] = "a style's "
 
@@ -71,10 +72,18 @@ class StyleSource(Options):
     )
     mask: str | None = option(None, "Style", "Part of the painting that counts.", "FILE or FILE#rrggbb")
     region: str | None = option(None, "Style", "Part of the picture that it paints.", "FILE or FILE#rrggbb")
+    color: Color | None = option(
+        None, "Style", "Colors of what it paints, in place of the color of the settings.", one_of(get_args(Color))
+    )
+    color_match: ColorMatch | None = option(
+        None, "Style", "How content-match matches its colors.", one_of(get_args(ColorMatch))
+    )
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE`; the path of an existing file may hold such words.
+        """Read `PAINTING,weight=2,scale=0.5,mask=FILE,region=FILE,color=content-luminance,color_match=sym`.
+
+        The path of an existing file may hold such words. A name may have a hyphen, as a flag has: `color-match`.
 
         Raises:
             InputError: an option of the style is unknown, given twice, or its value is not accepted.
@@ -102,6 +111,9 @@ class Job(Options):
     """The picture that the run starts from, in place of the one that `settings.init` names."""
     keep: str | None = option(
         None, "Picture", "A mask of what stays as it is in the photograph.", "FILE or FILE#rrggbb"
+    )
+    focus: str | None = option(
+        None, "Picture", "A mask of where the photograph counts more, such as a face.", "FILE or FILE#rrggbb"
     )
     shape: str = option("1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2")
     print_size: str | None = option(
@@ -144,7 +156,7 @@ class Job(Options):
     def inputs(self) -> list[Path]:
         """The files that the job reads."""
         masks = [mask for style in self.styles for mask in (style.mask, style.region)]
-        files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep) if mask is not None]
+        files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep, self.focus) if mask is not None]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
@@ -225,10 +237,10 @@ class Change(Options):
 
 Job.model_rebuild()
 
-CHANGEABLE = ("content", "styles", "keep", "print_size", "fill", "settings")
+CHANGEABLE = ("content", "styles", "keep", "focus", "print_size", "fill", "settings")
 """The fields of a job that a change may replace."""
 
-_NOTED = {"settings", "content", "styles", "initial", "keep", "shape", "print_size", "fill", "losses", "changes"}
+_NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
 """The fields of a job that metadata repeat; the settings have their own place there."""
 
 
@@ -250,8 +262,8 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
-_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS)})=)")
-_UNKNOWN = re.compile(r",(\w+)=")
+_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS).replace('_', '[-_]')})=)")
+_UNKNOWN = re.compile(r",([\w-]+)=")
 
 
 def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -268,4 +280,4 @@ def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 def _word(piece: str) -> tuple[str, str]:
     name, _, value = piece.partition("=")
-    return name, value
+    return name.replace("-", "_"), value

@@ -204,7 +204,7 @@ class Session:
         extra = [losses.load(path) for path in job.losses]
         transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
         self._group = transfer.machine.group
-        pictures = {"initial": inputs.initial, "keep": inputs.keep}
+        pictures = {"initial": inputs.initial, "keep": inputs.keep, "focus": inputs.focus}
         run = transfer.start(
             inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=self._note(self.job, self._made)
         )
@@ -237,8 +237,8 @@ class Session:
         """Continue a run with the next change of a job, which becomes that of the session."""
         opened = sources.open_job(job.current(self._made + 1))
         inputs = opened.inputs
-        keep = False if inputs.keep is None else inputs.keep
-        run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, keep=keep)
+        masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
+        run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, **masks)
         self.job, self._made = job, self._made + 1
         run.note = self._note(job, self._made)
         yield Changed(len(run.history))

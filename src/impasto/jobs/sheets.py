@@ -11,6 +11,7 @@ from pathlib import Path
 from impasto import files
 from impasto.errors import InputError, RunError, WriteError
 from impasto.images import Picture, check_suffix
+from impasto.jobs import sources
 from impasto.jobs.events import Ended, Evaluated, Event, Painted, Saved
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
@@ -19,7 +20,6 @@ from impasto.network.weights import Weights
 from impasto.planning.plan import Plan, Size
 from impasto.recipes.panel import Panel
 from impasto.reports.contact_sheets import Block, draw, measure
-from impasto.settings import Runtime
 from impasto.transfer.progress import Clock, Progress, Result
 from impasto.transfer.style_transfer import StyleTransfer
 
@@ -70,9 +70,8 @@ class Sheet:
 
 
 def paint(
-    content: Picture,
+    job: Job,
     sheets: Sequence[Sheet],
-    runtime: Runtime,
     *,
     overwrite: bool = False,
     load: Callable[[str], Weights] | None = None,
@@ -80,9 +79,9 @@ def paint(
     """Paint the pictures of all sheets and save them; after Ctrl-C, the sheets show the pictures painted so far.
 
     Args:
-        content: The photograph of all pictures.
+        job: What all pictures have in common: the photograph, the styles, masks and the runtime. A panel has settings
+            of its own, and perhaps styles.
         sheets: The sheets.
-        runtime: The options of how to compute.
         overwrite: Whether existing files may be replaced.
         load: A function that returns the weights of a name that `Settings.weights` accepts.
 
@@ -98,14 +97,15 @@ def paint(
     _check(sheets, overwrite=overwrite)
     load_once = cache(load or weights.load_weights)
     pairs = [(sheet, panel) for sheet in sheets for panel in sheet.panels]
-    plans = {panel: _plan(content, panel, runtime, load_once) for _, panel in pairs}
+    jobs = {panel: _job(job, panel) for _, panel in pairs}
+    plans = {panel: _plan(each, load_once) for panel, each in jobs.items()}
     sizes = {panel: plan.stages[-1].size for panel, plan in plans.items()}
     for sheet in sheets:
         check_suffix(sheet.path, longest_side=max(sheet.size(sizes)))
     total = _Total(list(plans.values()))
     try:
         for number, (sheet, panel) in enumerate(pairs):
-            session = Session(_job(content, panel, runtime), load=load_once)
+            session = Session(jobs[panel], load=load_once)
             for event in session:
                 if isinstance(event, Evaluated):
                     yield Evaluated(total.progress(number, event.progress))
@@ -119,14 +119,18 @@ def paint(
     _check_losses(sheets)
 
 
-def _job(content: Picture, panel: Panel, runtime: Runtime) -> Job:
-    styles = tuple(StyleSource(picture=style) for style in panel.styles)
-    return Job(content=content, styles=styles, settings=panel.settings, runtime=runtime)
+def _job(job: Job, panel: Panel) -> Job:
+    """Return the job of one panel."""
+    if panel.styles is None:
+        return job.replace(settings=panel.settings)
+    return job.replace(settings=panel.settings, styles=tuple(StyleSource(picture=style) for style in panel.styles))
 
 
-def _plan(content: Picture, panel: Panel, runtime: Runtime, load: Callable[[str], Weights]) -> Plan:
-    settings = panel.settings
-    return StyleTransfer(settings, runtime, weights=load(settings.weights)).plan(content, panel.styles)
+def _plan(job: Job, load: Callable[[str], Weights]) -> Plan:
+    opened = sources.open_job(job)
+    inputs, settings = opened.inputs, opened.settings
+    transfer = StyleTransfer(settings, job.runtime, weights=load(settings.weights))
+    return transfer.plan(inputs.content, inputs.styles, keep=inputs.keep, focus=inputs.focus)
 
 
 def _size(cell: Panel | Picture, sizes: Mapping[Panel, Size]) -> Size:

@@ -61,14 +61,15 @@ def open_job(job: Job) -> Opened:
 
     def style(source: StyleSource) -> Style:
         picture = open_picture(source.picture, allow_large=job.allow_large)
-        return Style(picture, source.weight, source.scale, mask(source.mask), mask(source.region))
+        masks = mask(source.mask), mask(source.region)
+        return Style(picture, source.weight, source.scale, *masks, source.color, source.color_match)
 
     if job.content is None:
         return Opened(texture.inputs([style(each) for each in job.styles], job.shape, job.settings.size), job.settings)
     content = open_picture(job.content, allow_large=job.allow_large)
     styles = [style(each) for each in job.styles]
     initial = None if job.initial is None else open_picture(job.initial, allow_large=job.allow_large)
-    return _printed(job, Opened(Inputs(content, styles, initial, mask(job.keep)), job.settings))
+    return _printed(job, Opened(Inputs(content, styles, initial, mask(job.keep), mask(job.focus)), job.settings))
 
 
 def _printed(job: Job, opened: Opened) -> Opened:
@@ -91,7 +92,7 @@ def _cropped(inputs: Inputs, ratio: float) -> Inputs:
         return None if source is None else source.cropped(ratio)
 
     styles = [replace(style, region=crop(style.region)) for style in inputs.styles]
-    names = ("content", "initial", "keep")
+    names = ("content", "initial", "keep", "focus")
     return inputs._replace(styles=styles, **{name: crop(getattr(inputs, name)) for name in names})
 
 

@@ -131,6 +131,18 @@ class Sources(Protocol):
         """
         ...
 
+    def focus_weights(self, layer: str) -> Tensor | None:
+        """Return how much the content image counts at each unit of a layer.
+
+        Args:
+            layer: A layer of the network.
+
+        Returns:
+            Weights above 0, (H, W); None: 1 everywhere.
+
+        """
+        ...
+
     def value_without_features(self) -> float:
         """Return the value of all losses built so far for an image whose features are all 0."""
         ...
@@ -192,11 +204,12 @@ class Loss(ABC):
         """
         return self.value(statistic), self.slope(statistic)
 
-    def without_features(self, content: Tensor | None) -> Statistic | None:  # noqa: ARG002
+    def without_features(self, content: Tensor | None, weights: Tensor | None) -> Statistic | None:  # noqa: ARG002
         """Return the statistic of units whose features are all 0, or None where the range loss is not weighed by it.
 
         Args:
             content: The content image's features at the same positions, (C, H, W), if the loss needs them.
+            weights: The loss's `mask_weights` at the same positions, (H, W); None: 1 everywhere.
 
         Returns:
             The statistic, or None.

@@ -1,7 +1,7 @@
 """The content loss: how far the features of the picture are from those of the content image, unit by unit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,30 +16,38 @@ __all__ = ["ContentLoss"]
 
 @dataclass(frozen=True)
 class ContentLoss(MeanSquareLoss):
-    """The content loss, weight · mean((F - P)²).
+    """The content loss, weight · mean((F - P)²), perhaps with a weight for each position.
 
     Gatys et al. 2016, eq. 1 and 2, with the mean in place of half the sum, as in the authors' notebook.
     """
 
     layer: str
     weight: float = 1.0
+    mask_weights: Tensor | None = field(default=None, repr=False)
+    """How much each position of the whole image counts, (H, W) at the layer; None: 1."""
     term = "content"
     needs_content = True
 
     @classmethod
-    def build(cls, settings: Settings, sources: Sources) -> Sequence["ContentLoss"]:  # noqa: ARG003
+    def build(cls, settings: Settings, sources: Sources) -> Sequence["ContentLoss"]:
         """Return a loss for each content layer that has a weight.
+
+        A focus adds to the content loss and takes nothing away elsewhere: the weighted mean of the squares, times the
+        mean of the weights, is their weighted sum over the number of positions.
 
         Args:
             settings: The weights.
-            sources: Not needed: each evaluation passes the content image's features.
+            sources: The focus; each evaluation passes the content image's features.
 
         Returns:
             No loss, if `content_weight` is 0.
 
         """
-        layers = settings.active_content_layers
-        return [cls(layer, settings.content_weight * weight) for layer, weight in layers.items()]
+        found: list[ContentLoss] = []
+        for layer, share in settings.active_content_layers.items():
+            weight, focus = settings.content_weight * share, sources.focus_weights(layer)
+            found.append(cls(layer, weight) if focus is None else cls(layer, weight * float(focus.mean()), focus))
+        return found
 
     def residual(self, units: Units) -> Tensor:
         """Return F - P."""
@@ -69,6 +77,15 @@ class ContentLoss(MeanSquareLoss):
             return super().cotangent(slope, units)
         return Difference(2 * slope, units.content)
 
-    def without_features(self, content: Tensor | None) -> Statistic | None:
-        """Return the sum of P²."""
-        return None if content is None else self.measure(Units(torch.zeros_like(content), content=content))
+    def without_features(self, content: Tensor | None, weights: Tensor | None) -> Statistic | None:
+        """Return the sum of P².
+
+        Args:
+            content: P, (C, H, W).
+            weights: The weight of each position, (H, W); None: 1.
+
+        Returns:
+            The statistic, or None without P.
+
+        """
+        return None if content is None else self.measure(Units(torch.zeros_like(content), weights, content))

@@ -136,11 +136,12 @@ class StyleLoss(Loss):
         count = len(slope)
         return Linear(slope[:, :count], slope[:, count] if has_mean else None, units.weights)
 
-    def without_features(self, content: Tensor | None) -> Statistic | None:  # noqa: ARG002
+    def without_features(self, content: Tensor | None, weights: Tensor | None) -> Statistic | None:  # noqa: ARG002
         """Return moments of 0.
 
         Args:
             content: Not needed.
+            weights: Not needed.
 
         Returns:
             The statistic of a single unit whose features are all 0.

@@ -53,12 +53,12 @@ class TotalVariationLoss(MeanLoss):
 
     def value(self, statistic: Statistic) -> Tensor:
         """Return weight · mean, or weight · sum."""
-        return self.weight * (statistic.mean if self.variation == "mean-squares" else statistic.total)
+        return self.weight * (statistic.mean if self._is_mean else statistic.total)
 
     def slope(self, statistic: Statistic) -> Tensor:
         """Return weight / weight_sum, or the weight of a sum."""
         of_sum = statistic.weight_sum.new_full((), self.weight)
-        return of_sum / statistic.weight_sum if self.variation == "mean-squares" else of_sum
+        return of_sum / statistic.weight_sum if self._is_mean else of_sum
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer.
@@ -79,15 +79,25 @@ class TotalVariationLoss(MeanLoss):
             change = weighted(self._derivative(difference).mul_(slope), weights)
             into.sub_(change).add_(change.roll(1, axis))
 
+    @property
+    def _is_mean(self) -> bool:
+        """Whether the value is a mean over pixels, and not a sum, which grows with the picture."""
+        return self.variation in {"mean-squares", "mean-absolute"}
+
+    @property
+    def _is_absolute(self) -> bool:
+        """Whether differences count by their absolute value, and not by their square."""
+        return self.variation in {"absolute", "mean-absolute"}
+
     def _penalty(self, difference: Tensor) -> Tensor:
         """Return what each difference adds to the sum, in place."""
-        if self.variation == "absolute":
+        if self._is_absolute:
             return difference.abs_()
         return difference.square_() if self.variation == "mean-squares" else difference.square_().mul_(0.5)
 
     def _derivative(self, difference: Tensor) -> Tensor:
         """Return the derivative of `_penalty`, in place."""
-        if self.variation == "absolute":
+        if self._is_absolute:
             return difference.sign_()
         return difference.mul_(2) if self.variation == "mean-squares" else difference
 

@@ -55,7 +55,7 @@ class Kept(NamedTuple):
     """Where the picture stays as the content is, whatever the image."""
 
     mask: Tensor
-    """How much of the picture is the content, in [0, 1], (H, W)."""
+    """1 where the picture is the content, else 0, (H, W)."""
     content: Tensor
     """(3, H, W)."""
 
@@ -91,6 +91,7 @@ class Objective:
         regions: Sequence[Region],
         *,
         kept: Kept | None = None,
+        focus: Tensor | None = None,
         tiling: Tiling = _WHOLE,
         group: Group = ALONE,
         extra_losses: Sequence[ExtraLoss] = (),
@@ -103,6 +104,7 @@ class Objective:
             content: RGB in [0, 1], (3, H, W).
             regions: Regions of the picture with their styles.
             kept: Where the picture stays as the content is.
+            focus: Where the content counts more, in [0, 1], (H, W); None: nowhere.
             tiling: How the image is divided.
             group: The processes among which the tiles are divided.
             extra_losses: Losses beside the built-in ones.
@@ -114,7 +116,7 @@ class Objective:
             InputError: a region is too small, or a loss cannot be summed over parts.
 
         """
-        sources = StageSources(settings, network, content, regions, tiling, group)
+        sources = StageSources(settings, network, content, regions, tiling, group, focus)
         for loss in extra_losses:  # first, since tiles have to reach as far as the deepest layer asks for
             sources.losses += loss.prepare(sources)
         count = len(sources.losses)

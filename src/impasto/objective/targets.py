@@ -19,7 +19,7 @@ from impasto.losses import Loss, RegionTarget, Statistic
 from impasto.losses.base import Measure
 from impasto.machine.processes import Group
 from impasto.network.vgg import VGG19
-from impasto.objective.tile_units import ContentFeatures, content_features, measured, wraps_of
+from impasto.objective.tile_units import ContentFeatures, content_features, measured, owned_weights, wraps_of
 from impasto.objective.wrapping import Margin, wrapped
 from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
@@ -68,6 +68,8 @@ class StageSources:
     regions: Sequence[Region]
     tiling: Tiling
     group: Group
+    focus: Tensor | None = None
+    """Where the content counts more, in [0, 1], (H, W); None: nowhere."""
     losses: list[Loss] = field(default_factory=list[Loss])
 
     @property
@@ -126,13 +128,31 @@ class StageSources:
         """
         return [self._of_region(region, layers, measure) for region in self.regions]
 
+    def focus_weights(self, layer: str) -> Tensor | None:
+        """Return how much the content image counts at each unit of a layer.
+
+        Args:
+            layer: A layer of the network.
+
+        Returns:
+            1 outside the focus, `focus_weight` inside it, and what lies between them where it is gray, (H, W); None: 1
+            everywhere.
+
+        """
+        if self.focus is None:
+            return None
+        settings = self.settings
+        inside = guide(self.focus, layer, settings.mask_spread, settings.mask_grow)
+        return 1 + (settings.focus_weight - 1) * inside
+
     def value_without_features(self) -> float:
         """Return the value of all losses so far for an image whose features are all 0."""
         found: dict[int, Statistic] = {}
         for tile in self.tiles():
             content = self.content_features(tile)
             for number, loss in enumerate(self.losses):
-                more = loss.without_features(content.get(loss.layer))
+                weights = owned_weights(loss.mask_weights, tile, loss.layer, self.margin)
+                more = loss.without_features(content.get(loss.layer), weights)
                 if more is not None:
                     found[number] = found[number] + more if number in found else more
         values = (self.losses[number].value(statistic.over(self.group.sum)) for number, statistic in found.items())

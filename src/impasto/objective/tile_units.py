@@ -16,7 +16,16 @@ from impasto.objective.wrapping import Margin, wrapped
 from impasto.planning.footprint import IMAGE_BYTES
 from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
 
-__all__ = ["ContentFeatures", "content_features", "measured", "seen_features", "stored_bytes", "units_of", "wraps_of"]
+__all__ = [
+    "ContentFeatures",
+    "content_features",
+    "measured",
+    "owned_weights",
+    "seen_features",
+    "stored_bytes",
+    "units_of",
+    "wraps_of",
+]
 
 ContentFeatures = Callable[[Tile], Mapping[str, Tensor]]
 """The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
@@ -76,14 +85,27 @@ def units_of(
         The units, with weights where not every unit counts 1.
 
     """
-    weights = None if mask_weights is None else _owned(mask_weights, tile, layer, margin)
+    weights = owned_weights(mask_weights, tile, layer, margin)
     if layer == IMAGE:
         return Units(features[IMAGE], _pixel_weights(features[IMAGE], tile, weights))
     return Units(features[layer][tile.mine(layer)], weights, content)
 
 
-def _owned(mask_weights: Tensor, tile: Tile, layer: str, margin: Margin) -> Tensor:
-    """Return the weights of the units that a tile owns, (H, W), among those of the image without its margin."""
+def owned_weights(mask_weights: Tensor | None, tile: Tile, layer: str, margin: Margin) -> Tensor | None:
+    """Return the weights of the units that a tile owns.
+
+    Args:
+        mask_weights: The weights of all units of the image without its margin, (H, W) at the layer; None: 1.
+        tile: The part of the image.
+        layer: A layer of the network, or `image`.
+        margin: Pixels that the image has beyond its edges.
+
+    Returns:
+        (h, w), or None.
+
+    """
+    if mask_weights is None:
+        return None
     rows, columns = (
         slice(owned.start - width // layer_named(layer).stride, owned.stop - width // layer_named(layer).stride)
         for owned, width in zip(tile.owned(layer)[1:], margin, strict=True)

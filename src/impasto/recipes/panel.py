@@ -21,8 +21,8 @@ class Panel:
     """The name of the picture's file, without a suffix."""
     settings: Settings
     """The options that the picture is painted with."""
-    styles: "Sequence[Picture]" = field(repr=False)
-    """The paintings, blended in equal parts."""
+    styles: "Sequence[Picture] | None" = field(default=None, repr=False)
+    """The paintings, blended in equal parts; None: those that all pictures of the sheet have in common."""
 
 
 Blocks: TypeAlias = "Sequence[Block[Panel | Picture]]"

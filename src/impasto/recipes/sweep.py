@@ -89,12 +89,11 @@ class Sweep:
         combinations = product(*self.axes.values())
         return {values: base.replace(**dict(zip(self.axes, values, strict=True))) for values in combinations}
 
-    def blocks(self, settings: Mapping[Combination, Settings], styles: "Sequence[Picture]") -> Blocks:
+    def blocks(self, settings: Mapping[Combination, Settings]) -> Blocks:
         """Lay out one option in a row, two in rows and columns, and further ones in a block for each combination.
 
         Args:
             settings: The settings of every combination, as `Sweep.settings` returns them.
-            styles: The paintings, blended in equal parts.
 
         Returns:
             The blocks, whose panels are still to be painted.
@@ -107,19 +106,17 @@ class Sweep:
         blocks: list[Block[Panel | Picture]] = []
         for rest in product(*(self.axes[name] for name in further)):
             cells = [
-                [self._panel((*row, column, *rest), settings, styles) for column in self.axes[across]]
+                [self._panel((*row, column, *rest), settings) for column in self.axes[across]]
                 for row in product(*(self.axes[name] for name in down))
             ]
             title = ", ".join(f"{name} {value}" for name, value in zip(further, rest, strict=True))
             blocks.append(Block(cells, self._labels(across), self._labels(down[0]) if down else (), title))
         return blocks
 
-    def _panel(
-        self, values: Combination, settings: Mapping[Combination, Settings], styles: "Sequence[Picture]"
-    ) -> Panel:
+    def _panel(self, values: Combination, settings: Mapping[Combination, Settings]) -> Panel:
         """Return the panel of a combination, named after the combination."""
         named = "--".join(f"{name}-{value}" for name, value in zip(self.axes, values, strict=True))
-        return Panel(re.sub(r"[^\w.,-]+", "-", named)[:_MAX_NAME_LENGTH], settings[values], styles)
+        return Panel(re.sub(r"[^\w.,-]+", "-", named)[:_MAX_NAME_LENGTH], settings[values])
 
     def _labels(self, name: str) -> list[str]:
         """Return the labels of an option's values, of which the first names the option."""

@@ -92,6 +92,7 @@ def measure(
     runtime: Runtime | None = None,
     *,
     keep: Mask | None = None,
+    focus: Mask | None = None,
     weights: Weights | None = None,
 ) -> Metrics:
     """Measure a picture that was painted from a content and a style image, in float32 unless `runtime` has a dtype.
@@ -108,7 +109,8 @@ def measure(
             proportions differ from the content's by at most 5 %.
         settings: The options of the objective; `size` is replaced by the size of the result.
         runtime: The options of how to compute.
-        keep: The mask of what stays of the photograph; the style does not count there.
+        keep: The mask of what stays of the photograph; the style does not count where it is white.
+        focus: The mask of where the content counts more.
         weights: The weights of VGG-19, in place of those that `settings.weights` names.
 
     Returns:
@@ -126,7 +128,7 @@ def measure(
         raise InputError("the style has a weight of 0; give it a weight above 0, or a style_weight of 0.")
     transfer = StyleTransfer(chosen, _exact(runtime or Runtime()), weights=weights)
     with out_of_memory_as("measure the picture"), transfer.machine.computing():
-        scene = _scene(Inputs(content, [painting], keep=keep), transfer, result)
+        scene = _scene(Inputs(content, [painting], keep=keep, focus=focus), transfer, result)
         plan, machine = _plan(scene.inputs, transfer, result), transfer.machine
         stage = plan.stages[-1]
         losses = _losses(scene, plan, transfer.network, result)
@@ -255,10 +257,10 @@ def _scene(inputs: Inputs, transfer: StyleTransfer, result: Picture) -> Scene:
 
 def _plan(inputs: Inputs, transfer: StyleTransfer, result: Picture) -> Plan:
     """Plan a run whose last stage has the result's size, or the nearest size that the settings allow."""
-    plan = transfer.plan(inputs.content, inputs.styles, keep=inputs.keep)
+    plan = transfer.plan(inputs.content, inputs.styles, keep=inputs.keep, focus=inputs.focus)
     if plan.stages[-1].size == (result.width, result.height):
         return plan
-    return transfer.plan(result, inputs.styles, keep=inputs.keep)
+    return transfer.plan(result, inputs.styles, keep=inputs.keep, focus=inputs.focus)
 
 
 def _losses(scene: Scene, plan: Plan, network: VGG19, result: Picture) -> dict[str, float]:

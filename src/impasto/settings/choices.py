@@ -3,6 +3,7 @@
 A module that acts on a choice imports its type from here. It may import nothing of impasto.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TargetImage",
     "Variation",
     "Winograd",
+    "one_of",
 ]
 
 Init = Literal["content", "noise", "blank", "style"]
@@ -46,11 +48,12 @@ counts fully if its receptive field touches the inside; inside: it counts only i
 DistanceName = Literal["gram", "moments", "covariance", "wasserstein"]
 """The distances between two images' features at a layer that the style loss can add up."""
 
-Variation = Literal["mean-squares", "half-squares", "absolute", "nine-point"]
+Variation = Literal["mean-squares", "mean-absolute", "half-squares", "absolute", "nine-point"]
 """The formula of total variation, from the differences dx and dy of neighboring pixels.
 
-In this order: mean(dx² + dy²); ½ Σ (dx² + dy²), as in jcjohnson/neural-style; Σ (|dx| + |dy|), as in neural-style-pt;
-and a mean that includes diagonal neighbors, as in crowsonkb/style-transfer-pytorch. Sums grow with the picture."""
+In this order: mean(dx² + dy²), which blurs; mean(|dx| + |dy|), which makes flat areas with edges; ½ Σ (dx² + dy²), as
+in jcjohnson/neural-style; Σ (|dx| + |dy|), as in neural-style-pt; and a mean that includes diagonal neighbors, as in
+crowsonkb/style-transfer-pytorch. Sums grow with the picture."""
 
 Pooling = Literal["max", "average", "l2"]
 """The result of 2 × 2 pooling: the largest of four units, their mean, or the root of the sum of their squares."""
@@ -82,3 +85,9 @@ Command = Literal["paint", "sweep", "measure", "figures", "info"]
 Winograd = Literal["off", "lines", "tiles"]
 """How convolutions save multiplications by Winograd's algorithm: not at all, in one dimension (lines), or in two
 (tiles)."""
+
+
+def one_of(choices: Sequence[object]) -> str:
+    """Write choices, at least two, in words: `a, b or c`."""
+    *first, last = map(str, choices)
+    return f"{', '.join(first)} or {last}"

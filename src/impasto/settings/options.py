@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from impasto.errors import SettingsError
-from impasto.settings.choices import Command
+from impasto.settings.choices import Command, one_of
 
-__all__ = ["EVERY_COMMAND", "Option", "Options", "given_options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "given_options", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
@@ -166,14 +166,37 @@ def given_options(kind: type[Kind], given: object, name: str) -> Kind:
     raise SettingsError(f"{name} cannot be {shown}; give {kind.__name__}({next(iter(kind.model_fields))}=…).")
 
 
-def _text(value: object) -> str:
-    """Write a value in the form of a flag."""
+def as_flags(changes: Mapping[str, object]) -> str:
+    """Write values of options as flags that the command accepts, each number with all of its digits.
+
+    Args:
+        changes: The values by the names of the options.
+
+    Returns:
+        `--size 1024 --no-normalize`; empty if there are no changes.
+
+    """
+    words: list[str] = []
+    for name, value in changes.items():
+        flag = name.replace("_", "-")
+        is_switch = isinstance(value, bool)
+        words += [f"--{'' if value else 'no-'}{flag}"] if is_switch else [f"--{flag}", _text(value, exact=True)]
+    return " ".join(words)
+
+
+def _text(value: object, *, exact: bool = False) -> str:
+    """Write a value in the form of a flag, numbers with six digits, or with all of them where they are exact."""
     if isinstance(value, Mapping):
         layers = cast("Mapping[str, float]", value)
-        return ",".join(name if weight == 1.0 else f"{name}:{weight:g}" for name, weight in layers.items())
+        return ",".join(
+            name if weight == 1.0 else f"{name}:{_text(weight, exact=exact)}" for name, weight in layers.items()
+        )
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        short = f"{value:g}"
+        return repr(value) if exact and float(short) != value else short
+    return str(value)
 
 
 def _metavar(field: FieldInfo) -> str:
@@ -190,8 +213,7 @@ def _metavar(field: FieldInfo) -> str:
 def _accepts(field: FieldInfo) -> str:
     """Return which values a field accepts, in words."""
     if get_origin(field.annotation) is Literal:
-        *first, last = (str(choice) for choice in get_args(field.annotation))
-        return f"{', '.join(first)} or {last}"
+        return one_of(get_args(field.annotation))
     for item in field.metadata:
         if isinstance(item, str):
             return item

@@ -1,4 +1,4 @@
-"""Named sets of changes to the default settings: for papers, other programs and other commands."""
+"""Named sets of changes to the default settings: looks of a picture, and papers, other programs and other commands."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from impasto.errors import SettingsError
 from impasto.settings.settings import Settings
 
-__all__ = ["PRESETS", "Preset", "preset"]
+__all__ = ["LOOKS", "PRESETS", "PROGRAMS", "Preset", "preset"]
 
 
 class Preset(NamedTuple):
@@ -17,6 +17,9 @@ class Preset(NamedTuple):
     changes: Mapping[str, Any]
     """The values of the changed options, by name."""
 
+
+_FINE_FORMS = {"conv3_2": 1.0, "conv4_2": 1.0}
+"""Content layers that hold what makes a face a person's: conv4_2 alone holds its outline (docs/portraits.md)."""
 
 _NOTEBOOK = {
     "content_weight": 1.0,
@@ -38,13 +41,48 @@ _NEURAL_STYLE = {
     "iterations": 1000,
 }
 
-PRESETS: Mapping[str, Preset] = {
+LOOKS: Mapping[str, Preset] = {
     "default": Preset(
         "The defaults: from coarse to fine, the notebook's objective with five times its content weight.", {}
     ),
+    "portrait": Preset(
+        "A face that stays like the person: more weight on the content, at a finer layer too.",
+        {"content_weight": 100.0, "content_layers": _FINE_FORMS},
+    ),
+    "strong": Preset(
+        "More of the painting: a tenth of the default content weight, and twice the evaluations.",
+        {"content_weight": 0.5, "iterations": 200, "tolerance": 0.0},
+    ),
+    "gentle": Preset("More of the photograph, in the painting's colors.", {"content_weight": 500.0}),
+    "bold-strokes": Preset(
+        "Strokes twice as large; more weight on the content holds the forms.",
+        {"style_scale": 2.0, "content_weight": 20.0},
+    ),
+    "fine-strokes": Preset(
+        "Strokes half as large; more weight on the content, at a finer layer too, holds the forms.",
+        {"style_scale": 0.5, "content_weight": 100.0, "content_layers": _FINE_FORMS},
+    ),
+    "poster": Preset(
+        "Flat areas with sharp edges in the painting's colors, without strokes.",
+        {
+            "content_weight": 20.0,
+            "style_layers": {"conv1_1": 1.0, "conv2_1": 1.0},
+            "tv_weight": 3e6,
+            "tv_variation": "mean-absolute",
+        },
+    ),
+    "own-colors": Preset(
+        "The photograph's own colors: only light and dark are painted.",
+        {"color": "content-luminance", "content_weight": 20.0},
+    ),
+}
+"""The presets by look, which docs/presets.md shows, by name."""
+
+PROGRAMS: Mapping[str, Preset] = {
     "texture": Preset(
-        "The options of `impasto texture`: no content, from noise; total variation smooths the grain of the noise.",
-        {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0},
+        "The options of `impasto texture`: no content, from noise; total variation smooths the grain of the noise, "
+        "and opposite edges meet, since noise stays along edges that do not.",
+        {"init": "noise", "content_weight": 0.0, "tv_weight": 2000.0, "seamless": "both"},
     ),
     "reconstruction": Preset(
         "The options of `impasto reconstruct`: no style, from noise.", {"init": "noise", "style_weight": 0.0}
@@ -95,7 +133,10 @@ PRESETS: Mapping[str, Preset] = {
         {**_NOTEBOOK, "content_weight": 0.01, "style_weight": 10.0},
     ),
 }
-"""The presets by name."""
+"""The presets of papers, other programs and other commands, by name."""
+
+PRESETS: Mapping[str, Preset] = {**LOOKS, **PROGRAMS}
+"""All presets by name."""
 
 
 def preset(name: str) -> Settings:

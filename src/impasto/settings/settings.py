@@ -65,7 +65,7 @@ class Settings(Options):
     content_weight: float = option(
         5.0,
         "Basics",
-        "How much the photograph counts: 20 shows more of its forms, 1 lets the painting take over.",
+        "How much the photograph counts: 100 shows its forms clearly, 1 lets the painting take over.",
         ge=0,
         commands=_MEASURED,
     )
@@ -90,6 +90,13 @@ class Settings(Options):
     )
     seed: int = option(
         0, "Picture", "Another number paints another version of a picture that starts from noise.", ge=0, le=2**32 - 1
+    )
+    focus_weight: float = option(
+        5.0,
+        "Picture",
+        "How much more the photograph counts where the mask --focus is white: content_weight is multiplied by it.",
+        gt=0,
+        commands=_MEASURED,
     )
     color_match: ColorMatch = option(
         "sym",
@@ -153,9 +160,9 @@ class Settings(Options):
     tv_variation: Variation = option(
         "mean-squares",
         "Expert: objective",
-        "Formula of total variation: a mean of squares; half their sum, as in jcjohnson/neural-style; a sum of "
-        "absolute differences, as in neural-style-pt; or a mean with diagonals, as in "
-        "crowsonkb/style-transfer-pytorch.",
+        "Formula of total variation: a mean of squares, which blurs; a mean of absolute differences, which makes flat "
+        "areas with edges; half the sum of squares, as in jcjohnson/neural-style; a sum of absolute differences, as in "
+        "neural-style-pt; or a mean with diagonals, as in crowsonkb/style-transfer-pytorch.",
     )
     range_weight: float = option(
         0.002,

@@ -35,7 +35,7 @@ SHORTAGE_FACTOR = 0.7
 """Times the memory that a run planned with, what it plans with after the system refused memory."""
 
 _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
-    *("content_weight", "style_weight", "tv_weight", "range_weight"),
+    *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight"),
     *("size", "iterations", "first_size", "stage_ratio", "tolerance", "learning_rate"),
     *("profile", "bits", "dpi", "keep_position", "seed"),
 }
@@ -140,6 +140,7 @@ class Run:
         content: object = None,
         styles: object = None,
         keep: object = None,
+        focus: object = None,
         **changes: object,
     ) -> None:
         """Change what is painted in the middle of a run, or after its end, and continue from the picture so far.
@@ -152,6 +153,7 @@ class Run:
             content: Another photograph, as `StyleTransfer.start` takes it; the same, if not given.
             styles: Other style images, as `StyleTransfer.start` takes them; the same, if not given.
             keep: Another mask of what stays as the content is; the same, if not given; `False` for none.
+            focus: Another mask of where the content counts more; the same, if not given; `False` for none.
             changes: Options of `Settings` to change, such as `content_weight=1`.
 
         Raises:
@@ -161,7 +163,7 @@ class Run:
         """
         given = self.settings if settings is None else given_options(Settings, settings, "settings")
         chosen = given.replace(**changes)
-        inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep)
+        inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep, focus=focus)
         self._mend()
         self._iterate = None
         with out_of_memory_as("change the run"):

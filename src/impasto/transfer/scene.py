@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from impasto.images import Picture, color, srgb
+from impasto.images import Picture, srgb
 from impasto.images.masks import Mask
 from impasto.layers import IMAGE
 from impasto.losses import ExtraLoss, identity
@@ -17,6 +17,8 @@ from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
+from impasto.transfer import coloring
+from impasto.transfer.coloring import Palette, palettes
 from impasto.transfer.identity import digest
 from impasto.transfer.styles import Style, listed, regions
 
@@ -32,6 +34,8 @@ class Inputs(NamedTuple):
     """A picture to start from, in place of what the settings say."""
     keep: Mask | None = None
     """Where the picture stays as the content is."""
+    focus: Mask | None = None
+    """Where the content counts more."""
     losses: Sequence[ExtraLoss] = ()
     """Losses beside the built-in ones."""
 
@@ -40,13 +44,14 @@ class Inputs(NamedTuple):
         """The network's layers that these losses look at."""
         return {loss.layer for loss in self.losses} - {IMAGE}
 
-    def replaced(self, *, content: object, styles: object, keep: object) -> "Inputs":
+    def replaced(self, *, content: object, styles: object, keep: object, focus: object) -> "Inputs":
         """Return the inputs with others in place of those that are given.
 
         Args:
             content: The photograph, or None for the same.
             styles: The style images, or None for the same.
             keep: The mask of what stays as the content is, None for the same, or False for none.
+            focus: The mask of where the content counts more, None for the same, or False for none.
 
         Returns:
             The inputs.
@@ -58,7 +63,8 @@ class Inputs(NamedTuple):
         return self._replace(
             content=self.content if content is None else Picture.of(content),
             styles=self.styles if styles is None else listed(styles),
-            keep=self.keep if keep is None else None if keep is False else Mask.of(keep, name="keep"),
+            keep=_replaced(self.keep, keep, "keep"),
+            focus=_replaced(self.focus, focus, "focus"),
         )
 
     def identity(self) -> dict[str, str | float | None]:
@@ -68,8 +74,9 @@ class Inputs(NamedTuple):
             name = f"style {number}"
             listed |= {name: _digest(style.picture), f"{name} weight": style.weight, f"{name} scale": style.scale}
             listed |= {f"{name} mask": _mask_digest(style.mask), f"{name} region": _mask_digest(style.region)}
+            listed |= {f"{name} color": style.color, f"{name} color_match": style.color_match}
         initial = None if self.initial is None else _digest(self.initial)
-        listed |= {"initial": initial, "keep": _mask_digest(self.keep)}
+        listed |= {"initial": initial, "keep": _mask_digest(self.keep), "focus": _mask_digest(self.focus)}
         return {**listed, "extra losses": identity(self.losses)}
 
 
@@ -116,13 +123,15 @@ class Scene:
         content, keep = self.content(stage.size), self.inputs.keep
         seen = Mask.of_opacity(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
-        kept = None if keep is None else Kept(self.to_device(keep.resized(*stage.size)), content)
+        kept = None if keep is None else Kept(self.to_device(keep.white(*stage.size)), content)
+        focus = self.inputs.focus
         return Objective.build(
             self.settings,
             network,
             content,
             found,
             kept=kept,
+            focus=None if focus is None else self.to_device(focus.resized(*stage.size)),
             tiling=stage.layout.tiling,
             group=self.machine.group,
             extra_losses=self.inputs.losses,
@@ -156,24 +165,22 @@ class Scene:
             size: The size to which it is brought.
 
         Returns:
-            The image, (3, H, W), or its luminance where only that is painted.
+            The image, (3, H, W), with its luminance alone where only that is painted.
 
         """
-        placed = self._place(picture, size)
-        return color.gray(placed) if self.settings.color == "content-luminance" else placed
+        return coloring.in_luminance(self._place(picture, size), self._palettes(size))
 
     def paintings(self, stage: Stage) -> list[Tensor]:
         """Return the style images of a stage in the colors that they are to have, each (3, H, W)."""
         sizes = zip(self.inputs.styles, stage.styles, strict=True)
         images = [self._place(style.picture, size) for style, size in sizes]
-        if self.settings.color == "style":
-            return images
-        content = _opaque(self._place(self.inputs.content, stage.size), self.inputs.content)
-        counted = [_opaque(image, style.picture) for image, style in zip(images, self.inputs.styles, strict=True)]
-        pairs = zip(images, counted, strict=True)
-        if self.settings.color == "content-luminance":
-            return [color.like_luminance(image, content, part) for image, part in pairs]
-        return [color.matched(image, content, self.settings.color_match, part) for image, part in pairs]
+        content, areas = self._place(self.inputs.content, stage.size), dict(self._palettes(stage.size))
+        found: list[Tensor] = []
+        for style, image in zip(self.inputs.styles, images, strict=True):
+            kind = coloring.coloring_of(style, self.settings)
+            theirs = coloring.counted(content, self.inputs.content, areas.get(kind))
+            found.append(kind.of_painting(image, coloring.counted(image, style.picture), theirs))
+        return found
 
     def picture(self, image: Tensor, note: str) -> Picture:
         """Return a painted image as a picture, with what the content's file says.
@@ -197,18 +204,21 @@ class Scene:
         )
 
     def _finished(self, image: Tensor) -> Tensor:
-        """Return a copy of a painted image with the content's colors, and the content where the mask keeps it."""
-        keep, image = self.inputs.keep, image.clone()
-        if keep is None and self.settings.color == "style":
-            return image
-        size = Size(image.shape[2], image.shape[1])
+        """Return a copy of a painted image with the content's colors, mixed with the content as the mask keeps it.
+
+        A run paints what is gray in the mask as if it were black. So the difference of the picture from the content
+        falls in proportion to the gray, and the painting does not change with it.
+        """
+        keep, size = self.inputs.keep, Size(image.shape[2], image.shape[1])
         content = self._place(self.inputs.content, size)
-        if self.settings.color == "content-luminance":
-            image = color.with_luminance(image.clamp_(0, 1), content)
-        elif self.settings.color == "content-match":
-            parts = [_opaque(each, self.inputs.content) for each in (content, image)]
-            image = color.matched(image, parts[0], self.settings.color_match, parts[1])
-        return image if keep is None else image.lerp(content, self.to_device(keep.resized(*size)))
+        image = coloring.finished(image.clone(), content, self.inputs.content, self._palettes(size))
+        if keep is None:
+            return image
+        return image.clamp(0, 1).lerp(content, self.to_device(keep.resized(*size).maximum(keep.white(*size))))
+
+    def _palettes(self, size: Size) -> list[Palette]:
+        """Return the kinds of colors of the picture, and where each of them is at a size."""
+        return palettes(self.inputs.styles, self.settings, size, self.to_device)
 
     def _place(self, picture: Picture, size: Size) -> Tensor:
         """Bring a picture to a size, to the colors of the run's profile and to the device, (3, H, W)."""
@@ -219,13 +229,9 @@ class Scene:
         return tensor.to(self.machine.device, self.machine.sums).contiguous()
 
 
-def _opaque(image: Tensor, picture: Picture) -> Tensor:
-    """Return the pixels of an image that a picture of its shape shows, (3, 1, N), or the image where it shows all."""
-    mask = Mask.of_opacity(picture)
-    if mask is None:
-        return image
-    opacity = mask.resized(image.shape[2], image.shape[1])
-    return image[:, (opacity >= opacity.max() / 2).to(image.device)][:, None]
+def _replaced(mask: Mask | None, given: object, name: str) -> Mask | None:
+    """Return the mask that is given, the same mask for None, or none for False."""
+    return mask if given is None else None if given is False else Mask.of(given, name=name)
 
 
 def _digest(picture: Picture) -> str:

@@ -31,6 +31,7 @@ from impasto.objective.objective import refuse_parts
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import given_options
+from impasto.transfer import coloring
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.footprint import footprint
 from impasto.transfer.identity import Identity
@@ -96,13 +97,14 @@ class StyleTransfer:
         """The network as the settings want it, on the machine."""
         return self._network_on(self.machine)
 
-    def plan(self, content: object, styles: object, *, keep: object = None) -> Plan:
+    def plan(self, content: object, styles: object, *, keep: object = None, focus: object = None) -> Plan:
         """Plan a run in the memory that it may take: what the runtime says, or most of what is free.
 
         Args:
             content: The photograph, as `start` takes it.
             styles: The style images, as `start` takes them.
             keep: Where the picture stays as the content is, as `start` takes it.
+            focus: Where the content counts more, as `start` takes it.
 
         Returns:
             The stages, and how each fits into memory.
@@ -113,7 +115,7 @@ class StyleTransfer:
 
         """
         with out_of_memory_as("plan the run"), self.machine.computing():
-            plan, _ = self._fitted(self._inputs(content, styles, keep=keep))
+            plan, _ = self._fitted(self._inputs(content, styles, keep=keep, focus=focus))
         return plan
 
     def start(
@@ -123,6 +125,7 @@ class StyleTransfer:
         *,
         initial: object = None,
         keep: object = None,
+        focus: object = None,
         checkpoint: str | Path | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> Run:
@@ -134,7 +137,10 @@ class StyleTransfer:
             styles: One style image or a list of several, each a `Style` or whatever `Picture.of` takes, blended by
                 their weights in each region; none, if the settings give style no weight.
             initial: A picture to start from, in place of what `settings.init` says; it is brought to size.
-            keep: Where the picture stays as the content is: a `Mask`, or whatever `Mask.of` takes.
+            keep: Where the picture stays as the content is: a `Mask`, or whatever `Mask.of` takes. Where it is gray,
+                the painted picture and the content are mixed: half-gray is half of each.
+            focus: Where the content counts more, such as a face: a `Mask`, or whatever `Mask.of` takes. Where it is
+                white, the content weight is multiplied by `settings.focus_weight`.
             checkpoint: A file in which the run saves what it takes to go on, now and then as the runtime says, and by
                 `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
                 same precision, algorithm and threads, so that it ends in the same picture.
@@ -148,24 +154,28 @@ class StyleTransfer:
             PictureError: a picture is too small, or too thin for the size asked for.
             OtherRunError: the checkpoint is damaged, of another version or of another run.
             CheckpointError: the file is no checkpoint.
-            InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it; an
-                extra loss cannot be summed over the tiles of the plan; or a checkpoint cannot be written there.
+            InputError: no style image has a weight, though the settings ask for style or an extra loss aims at it;
+                styles of one region have different colors; an extra loss cannot be summed over the tiles of the plan;
+                or a checkpoint cannot be written there.
             OutOfMemoryError: the system refused the memory for it.
 
         """
-        inputs = self._inputs(content, styles, initial, keep)
+        inputs = self._inputs(content, styles, initial, keep, focus)
         self._check(inputs)
         path = None if checkpoint is None else files.check_output(checkpoint, overwrite=True)
         with out_of_memory_as("begin the run"), self.machine.computing():
             return self._start(inputs, path, note)
 
-    def _inputs(self, content: object, styles: object, initial: object = None, keep: object = None) -> Inputs:
+    def _inputs(
+        self, content: object, styles: object, initial: object = None, keep: object = None, focus: object = None
+    ) -> Inputs:
         """Return what a run is given, read from whatever holds it."""
         return Inputs(
             Picture.of(content),
             listed(styles),
             None if initial is None else Picture.of(initial),
             None if keep is None else Mask.of(keep, name="keep"),
+            None if focus is None else Mask.of(focus, name="focus"),
             self.extra_losses,
         )
 
@@ -216,6 +226,7 @@ class StyleTransfer:
             )
         if self.settings.init == "style" and inputs.initial is None and not inputs.styles:
             raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
+        coloring.check(inputs.styles, self.settings)
         aiming = [loss for loss in inputs.losses if isinstance(loss, AutogradLoss) and loss.target_image == "style"]
         if aiming and not any(style.weight for style in inputs.styles):
             raise InputError(f"the loss {aiming[0].term} aims at the style, but no style image has a weight; give one.")
@@ -256,7 +267,8 @@ class StyleTransfer:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
-        masks = {style.region for style in inputs.styles} | {inputs.keep, Mask.of_opacity(inputs.content)}
+        masks = {style.region for style in inputs.styles}
+        masks |= {inputs.keep, inputs.focus, Mask.of_opacity(inputs.content)}
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         budget = budget if room is None else budget.with_available(room)
         scales = [style.scale for style in inputs.styles]

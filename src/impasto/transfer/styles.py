@@ -1,10 +1,10 @@
 """The styles of a run: paintings with their weights, scales and masks, and the regions of a picture that they make."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import cast
+from typing import cast, get_args
 
 import torch
 from torch import Tensor
@@ -14,8 +14,9 @@ from impasto.images import Picture
 from impasto.images.masks import Mask
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Size
+from impasto.settings.choices import Color, ColorMatch, one_of
 
-__all__ = ["Style", "listed", "regions"]
+__all__ = ["Style", "ToDevice", "claimed", "listed", "regions"]
 
 MIN_REGION_PIXELS = 256
 """Pixels that a region needs at every stage: a unit of conv5_1 stands on 16 × 16."""
@@ -47,6 +48,10 @@ class Style:
     """The part of the painting that counts; all of it, if not given."""
     region: Mask | None = None
     """The part of the picture that the style paints; if not given, all that no other style's region claims."""
+    color: Color | None = None
+    """The colors of what the style paints, as `Settings.color` has them; if not given, those of the settings."""
+    color_match: ColorMatch | None = None
+    """How `content-match` matches the style's colors; if not given, as the settings say."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "picture", Picture.of(self.picture))
@@ -57,6 +62,9 @@ class Style:
             raise InputError(f"a style's weight cannot be {self.weight}; it takes a number, at least 0.")
         if not (isinstance(self.scale, Real) and 0 < self.scale < math.inf):
             raise InputError(f"a style's scale cannot be {self.scale}; it takes a number, above 0.")
+        for name, accepted in (("color", get_args(Color)), ("color_match", get_args(ColorMatch))):
+            if getattr(self, name) not in {None, *accepted}:
+                raise InputError(f"a style's {name} cannot be {getattr(self, name)}; it takes {one_of(accepted)}.")
 
 
 def listed(styles: object) -> list[Style]:
@@ -85,7 +93,7 @@ def regions(
         styles: The styles of the run; those without a weight are left out.
         images: The image of each style at the size of the stage, (3, H, W).
         size: The size of the picture in the stage.
-        keep: What of the picture stays as the content is, so that no style counts there.
+        keep: What of the picture stays as the content is; no style counts where this mask is white.
         to_device: Bring a mask to the device and precision of the run.
         seen: What of the picture is not transparent; no style counts in the rest.
 
@@ -106,20 +114,36 @@ def regions(
             found.setdefault(style.region, []).append(
                 StyleImage(image, style.weight, None if counts is None else to_device(counts))
             )
-    areas = {mask: to_device(mask.resized(*size)) for mask in found if mask is not None}
     _check_opaque("the content image", seen, size)
     paintable = _paintable(keep, seen, size)
     free = None if paintable is None else to_device(paintable)
-    rest = free if not areas else torch.stack(list(areas.values())).sum(0).neg_().add_(1).clamp_(min=0)
+    areas = claimed(found, size, to_device) if set(found) - {None} else {}
     listed: list[Region] = []
     for mask, blended in found.items():
-        area, name = (rest, "the rest of the picture") if mask is None else (areas[mask], mask.name)
-        if area is not None and free is not None and area is not free:
-            area = area * free
+        area, name = areas.get(mask), "the rest of the picture" if mask is None else mask.name
+        if free is not None:
+            area = free if area is None else area * free
         if area is not None:
             _check_area(name, float(area.sum()), size, "transparent" * bool(seen), "kept" * bool(keep))
         listed.append(Region(blended, area, name))
     return listed
+
+
+def claimed(regions: Iterable[Mask | None], size: Size, to_device: ToDevice) -> dict[Mask | None, Tensor]:
+    """Return the part of a picture that each of several regions claims.
+
+    Args:
+        regions: The masks of the regions; None stands for what no mask claims.
+        size: The size of the picture.
+        to_device: Bring a mask to the device and precision of the run.
+
+    Returns:
+        The part of each region, in [0, 1], (H, W).
+
+    """
+    found: dict[Mask | None, Tensor] = {mask: to_device(mask.resized(*size)) for mask in regions if mask is not None}
+    rest = torch.stack(list(found.values())).sum(0).neg_().add_(1).clamp_(min=0)
+    return {mask: rest if mask is None else found[mask] for mask in regions}
 
 
 def _check_area(name: str, pixels: float, size: Size, *left_out: str) -> None:
@@ -144,9 +168,9 @@ def _check_opaque(name: str, opaque: Mask | None, size: Size) -> None:
 
 
 def _paintable(keep: Mask | None, seen: Mask | None, size: Size) -> Tensor | None:
-    """Return what of the picture is neither kept nor transparent at a size, (H, W); None: all."""
+    """Return what of the picture is neither wholly kept nor transparent at a size, (H, W); None: all."""
     shown = _product(None, seen, size)
-    free = None if keep is None else keep.outside(*size)
+    free = None if keep is None else 1 - keep.white(*size)
     return shown if free is None else free if shown is None else free * shown
 
 

@@ -68,7 +68,7 @@ def page() -> str:
     listed = {name for names in GROUPS.values() for name in names}
     public = {name for name in impasto.__all__ if not name.endswith("Error")}
     if listed != public:
-        raise SystemExit(f"docs/reference.py and impasto.__all__ differ in {', '.join(sorted(listed ^ public))}.")
+        raise SystemExit(f"docs/api.py and impasto.__all__ differ in {', '.join(sorted(listed ^ public))}.")
     contents = (
         f"- {title}: {' · '.join(f'[{name}](#{name.lower()})' for name in names)}" for title, names in GROUPS.items()
     )
