@@ -97,15 +97,14 @@ def visit(link: str, folder: Path) -> None:
         page.set_default_timeout(600_000)
         page.goto(link)
         fill(page, folder)
+        page.select_option("#preset", "portrait")
         strip(paint(page))
         page.click("#look-compare")
         shoot(page, "compare")
         masks(page)
-        for color in ("The photograph’s palette", "The photograph’s"):
-            page.click(f"#form label:has-text('{color}') >> nth=-1")
-            page.eval_on_selector(
-                "#option-size", "each => { each.value = 8; each.dispatchEvent(new Event('change')); }"
-            )
+        page.eval_on_selector("#option-size", "each => { each.value = 8; each.dispatchEvent(new Event('change')); }")
+        for preset in ("own-colors", "bold-strokes", "poster"):
+            page.select_option("#preset", preset)
             page.click("#go")
             page.wait_for_selector("#pause")
             page.wait_for_selector("#download")

@@ -17,7 +17,7 @@ def described() -> dict[str, Any]:
     return {
         "settings": list(_fields(Settings)),
         "runtime": list(_fields(Runtime)),
-        "style": [each for each in _fields(StyleOrder) if each["name"] in {"weight", "scale"}],
+        "style": list(_fields(StyleOrder)),
         "presets": [
             {"name": name, "help": preset.help, "changes": dict(preset.changes)}
             for name, preset in PRESETS.items()

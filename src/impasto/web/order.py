@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from impasto.jobs.job import Job, StyleSource
 from impasto.recipes.print_size import PrintSize
 from impasto.settings import Options, Runtime, Settings, preset
+from impasto.settings.choices import Color, ColorMatch
 from impasto.settings.options import option
 from impasto.web.store import UPLOAD_PATTERN
 
@@ -56,6 +57,8 @@ class StyleOrder(Options):
     scale: float = StyleSource.model_fields["scale"]  # pyright: ignore[reportAssignmentType]
     mask: _Mask = None
     region: _Mask = None
+    color: Color | None = StyleSource.model_fields["color"]  # pyright: ignore[reportAssignmentType]
+    color_match: ColorMatch | None = StyleSource.model_fields["color_match"]  # pyright: ignore[reportAssignmentType]
 
 
 class Order(Options):
@@ -72,6 +75,8 @@ class Order(Options):
     """The picture that painting starts from."""
     keep: _Mask = None
     """A mask of what stays as it is in the photograph."""
+    focus: _Mask = None
+    """A mask of where the photograph counts more, by the setting focus_weight."""
     shape: str = Job.model_fields["shape"]  # pyright: ignore[reportAssignmentType]
     print_size: str | None = Job.model_fields["print_size"]  # pyright: ignore[reportAssignmentType]
     fill: bool = Job.model_fields["fill"]  # pyright: ignore[reportAssignmentType]
@@ -113,7 +118,7 @@ class Order(Options):
     @property
     def uploads(self) -> list[str]:
         """The identifiers of the pictures and masks of the order, each once."""
-        masks = (self.keep, *(mask for style in self.styles for mask in (style.mask, style.region)))
+        masks = (self.keep, self.focus, *(mask for style in self.styles for mask in (style.mask, style.region)))
         found = (self.content, self.initial, *(style.picture for style in self.styles), *masks)
         return list(dict.fromkeys(each.partition("#")[0] for each in found if each is not None))
 
@@ -136,14 +141,19 @@ class Order(Options):
             return None if identifier is None else str(path(identifier))
 
         def style(each: StyleOrder) -> StyleSource:
-            files = {"mask": mask(each.mask), "region": mask(each.region)}
-            return StyleSource(picture=path(each.picture), weight=each.weight, scale=each.scale, **files)
+            files: dict[str, Any] = {
+                "picture": path(each.picture),
+                "mask": mask(each.mask),
+                "region": mask(each.region),
+            }
+            return StyleSource(**{**dict(each), **files})
 
         return Job(
             content=path(self.content),
             styles=tuple(map(style, self.styles)),
             initial=path(self.initial),
             keep=mask(self.keep),
+            focus=mask(self.focus),
             shape=self.shape,
             print_size=self.print_size,
             fill=self.fill,

@@ -5,24 +5,26 @@ import { $, button, h, pick, toast, trying } from "./dom.js";
 import { changed, draft } from "./draft.js";
 import { text } from "./text.js";
 
-const MAX_SIDE = 1024, KEEP_COLOR = "#3aa17e";
-const COLORS = ["#e2574c", "#3f8fd2", "#e0a526", "#8a63c9", "#3aa17e", "#d66ba0"];
+const MAX_SIDE = 1024;
+const PHOTO_COLORS = { keep: "#3aa17e", focus: "#d8d02c" };
+const COLORS = ["#e2574c", "#3f8fd2", "#e0a526", "#8a63c9", "#d66ba0", "#4bb3a8"];
 let editor = null;
 
-const colorOf = ({ kind, number }) => kind === "keep" ? KEEP_COLOR : COLORS[number % COLORS.length];
-const idOf = ({ kind, number }) => kind === "keep" ? draft.keep : draft.styles[number]?.[kind];
-const nameOf = ({ kind, number }) => ({ keep: text.keepLong, region: text.regionLong(number + 1), mask: text.partLong(number + 1) })[kind];
+const isOfPhoto = kind => kind in PHOTO_COLORS;
+export const colorOf = ({ kind, number }) => PHOTO_COLORS[kind] ?? COLORS[number % COLORS.length];
+export const idOf = ({ kind, number }) => isOfPhoto(kind) ? draft[kind] : draft.styles[number]?.[kind];
+export const nameOf = ({ kind, number }) => ({ keep: text.keepLong, focus: text.focusLong, region: text.regionLong(number + 1), mask: text.partLong(number + 1) })[kind];
 const isSame = (one, other) => one.kind === other.kind && one.number === other.number;
 
 function store(target, id) {
-  if (target.kind === "keep") draft.keep = id;
+  if (isOfPhoto(target.kind)) draft[target.kind] = id;
   else draft.styles[target.number][target.kind] = id;
   changed("masks");
 }
 
 // All masks that can be painted with what the draft holds.
 function targets() {
-  const ofPhoto = draft.content ? [{ kind: "keep" }, ...draft.styles.map((_, number) => ({ kind: "region", number }))] : [];
+  const ofPhoto = draft.content ? [{ kind: "keep" }, { kind: "focus" }, ...draft.styles.map((_, number) => ({ kind: "region", number }))] : [];
   return [...ofPhoto, ...draft.styles.map((_, number) => ({ kind: "mask", number }))];
 }
 

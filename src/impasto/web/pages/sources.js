@@ -2,11 +2,10 @@
 import { api, thumbnail } from "./api.js";
 import { $, button, droppable, h, pick, toast, trying } from "./dom.js";
 import { changed, draft, newStyle, onDraft } from "./draft.js";
-import { openMasks } from "./masks.js";
+import { colorOf, idOf, nameOf, openMasks } from "./masks.js";
 import { text } from "./text.js";
 
 const ACCEPT = "image/*,.tif,.tiff,.heic,.heif,.avif";
-export const COLORS = ["#e2574c", "#3f8fd2", "#e0a526", "#8a63c9", "#3aa17e", "#d66ba0"];
 
 // Upload files; the first one is the photograph if there is none, the others are paintings.
 export async function take(files, kind) {
@@ -25,7 +24,7 @@ function setContent(info) {
   const old = draft.content;
   draft.content = info;
   if (old && old.width / old.height !== info.width / info.height) {
-    draft.keep = null;
+    draft.keep = draft.focus = null;
     for (const style of draft.styles) style.region = null;
   }
 }
@@ -42,10 +41,12 @@ function dropTarget(label, kind, small) {
   return button(label, () => pick(ACCEPT, kind === "style", files => take(files, kind)), { className: small ? "drop small" : "drop" });
 }
 
-function chip(label, id, color, target, long) {
-  const made = button("", () => openMasks(target), { className: id ? "chip used" : "chip", "aria-pressed": undefined, "aria-label": `${long}${id ? " ✓" : ""}` });
+// A button that opens the editor of one mask, with a dot in its color where the mask is in use.
+function chip(label, target) {
+  const id = idOf(target);
+  const made = button("", () => openMasks(target), { className: id ? "chip used" : "chip", "aria-label": `${nameOf(target)}${id ? " ✓" : ""}` });
   const dot = h("i");
-  if (id) dot.style.background = color;
+  if (id) dot.style.background = colorOf(target);
   made.append(dot, label);
   return made;
 }
@@ -66,21 +67,25 @@ function card(info, remove, ...rest) {
     h("div", { className: "body" }, h("p", { className: "name", title: info.name }, info.name), rest));
 }
 
+// Whose colors one of several paintings has.
+function colors(style, set) {
+  const choices = [["", text.colorsOfAll], ...Object.entries(text.colors)];
+  return h("div", { className: "field" }, h("label", {}, h("span", {}, text.names.color), h("select", { onchange: event => set(event.target.value || null) },
+    choices.map(([value, name]) => h("option", { value, selected: value === (style.color ?? "") }, name)))));
+}
+
 function photographCard() {
   const remove = () => { draft.content = null; changed("pictures"); };
-  const chips = h("div", { className: "chips" }, chip(text.keep, draft.keep, "#3aa17e", { kind: "keep" }, text.keepLong));
+  const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(text.focus, { kind: "focus" }));
   return card(draft.content, remove, chips);
 }
 
 function paintingCard(style, number) {
   const remove = () => { draft.styles.splice(number, 1); changed("pictures"); };
   const set = name => value => { style[name] = value; changed("weights"); };
-  const color = COLORS[number % COLORS.length];
-  const chips = h("div", { className: "chips" },
-    draft.content && chip(text.region, style.region, color, { kind: "region", number }, text.regionLong(number + 1)),
-    chip(text.part, style.mask, color, { kind: "mask", number }, text.partLong(number + 1)));
+  const chips = h("div", { className: "chips" }, draft.content && chip(text.region, { kind: "region", number }), chip(text.part, { kind: "mask", number }));
   return card(style.info, remove, draft.styles.length > 1 && slider(text.weight, style.weight || 0.01, 0.1, 10, text.times, set("weight")),
-    slider(text.strokes, style.scale, 0.25, 4, text.times, set("scale")), chips);
+    slider(text.strokes, style.scale, 0.25, 4, text.times, set("scale")), draft.styles.length > 1 && colors(style, set("color")), chips);
 }
 
 function render() {

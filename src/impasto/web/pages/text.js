@@ -24,6 +24,7 @@ export const text = {
     focus_weight: "Focus weight",
   },
   colors: { style: "The painting’s", "content-luminance": "The photograph’s", "content-match": "The photograph’s palette" },
+  colorsOfAll: "As set for all",
   pixels: n => `${n} px`, times: n => `× ${n}`,
   keep: "Stays", keepLong: "What stays of the photograph", region: "Region", regionLong: n => `Region of painting ${n}`,
   part: "Part that counts", partLong: n => `Part of painting ${n} that counts`,
