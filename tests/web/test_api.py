@@ -102,7 +102,7 @@ def test_a_change_in_mid_run_goes_on_from_the_canvas_and_survives_a_killed_worke
         until=lambda _: "restarted" in studio.kinds(identifier) and studio.kinds(identifier)[-1] == "progress",
     )
     said = next(each["sentence"] for each in studio.events(identifier) if each["event"] == "restarted")
-    assert said == "The worker was ended by signal 9. It was started again and goes on."
+    assert said == "The worker was ended by signal 9. It was started again and continues."
     studio.client.patch(f"/api/jobs/{identifier}", json={"state": "stopped"})
     assert studio.wait(identifier, "stopped")["result"]
     note = json.loads(read_note(Path(studio.folder) / "jobs" / identifier / "result.png"))

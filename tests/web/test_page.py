@@ -173,7 +173,7 @@ def test_a_weight_that_is_changed_in_mid_run_changes_the_run_and_can_be_set_back
     page.wait_for_selector(".field.changed .reset")
     studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("content_weight") == 64)
     studio.wait(identifier, "painting", until=lambda _: changes(studio, identifier))
-    page.wait_for_selector(".toast:has-text('The picture goes on from its canvas')")
+    page.wait_for_selector(".toast:has-text('The picture continues from its canvas')")
     page.click("[aria-label='Reset: Content against style']")
     studio.wait(identifier, "painting", until=lambda job: "content_weight" not in job["order"]["settings"])
     assert studio.job(identifier)["order"]["settings"]["iterations"] == 100_000
@@ -182,7 +182,7 @@ def test_a_weight_that_is_changed_in_mid_run_changes_the_run_and_can_be_set_back
 def test_a_worker_that_is_killed_is_started_again_and_the_page_says_so(painting, studio):
     page, _ = painting
     studio.worker().kill()
-    page.wait_for_selector(".toast:has-text('It was started again and goes on')")
+    page.wait_for_selector(".toast:has-text('It was started again and continues')")
 
 
 def test_a_mask_that_is_painted_with_the_brush_keeps_that_part_of_the_photograph(open_page, studio, pictures):

@@ -30,7 +30,7 @@ def studio(
 ) -> None:
     """Open the studio: a page in the browser that paints, with an HTTP API.
 
-    Everything is saved in one folder, from which the studio goes on when it is started again. Only this machine can
+    Everything is saved in one folder, from which the studio continues when it is started again. Only this machine can
     open the page, unless another --host is given; then the printed link holds a token that opens it.
 
     Args:

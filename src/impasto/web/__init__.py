@@ -3,7 +3,10 @@
     server      starts uvicorn on a folder and an address
     app         the routes of the page and of the API
     security    hosts, origins, the token, the limit of a request's bytes, headers
-    studio      all jobs, their queue, and the processes that work for them
+    studio      all jobs: how they are ordered, changed, deleted and restored
+    larger      larger pictures and prints, which continue from one that is painted
+    queue       the jobs that wait, and the workers that paint them
+    uploads     the pictures that are uploaded, and the process that opens them
     entry       one job: its state, its log of events, its files
     order       what is asked for, as JSON: a job whose files are uploads
     store       the folder of the studio: uploads, jobs, space

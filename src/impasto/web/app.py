@@ -23,7 +23,7 @@ from impasto.web.entry import Entry
 from impasto.web.form import described
 from impasto.web.larger import forecast, larger
 from impasto.web.order import FORMATS, Order
-from impasto.web.store import FullError, MissingError, read_json, write_json, zipped
+from impasto.web.store import FullError, MissingError, zipped
 from impasto.web.studio import Studio
 
 __all__ = ["create"]
@@ -105,7 +105,7 @@ def _uploads(studio: Studio) -> APIRouter:
     @router.get("/demo")
     async def demo() -> dict[str, Any]:
         """Return the demo's photograph and painting as uploads; the painting is painted at the first call."""
-        return await _demo(studio)
+        return await studio.uploads.demo()
 
     @router.post("/uploads", status_code=201, openapi_extra={"requestBody": _FILE})
     async def upload(request: Request) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _jobs(studio: Studio) -> APIRouter:
 
 
 def _runs(studio: Studio) -> APIRouter:
-    """Return the routes of what a job does, and of larger pictures that go on from it."""
+    """Return the routes of what a job does, and of larger pictures that continue from it."""
     router = APIRouter(prefix="/api/jobs")
 
     @router.get("/{identifier}/forecast")
@@ -186,7 +186,7 @@ def _runs(studio: Studio) -> APIRouter:
 
     @router.post("/{identifier}/larger", status_code=201)
     async def enlarge(identifier: str, request: Request) -> dict[str, Any]:
-        """Order a larger picture that goes on from this one: `size`, or `print_size` with `dpi` and `fill`."""
+        """Order a larger picture that continues from this one: `size`, or `print_size` with `dpi` and `fill`."""
         return studio.add(await larger(studio, studio.entry(identifier), _object(await request.body()))).summary()
 
     @router.get("/{identifier}/events")
@@ -258,7 +258,7 @@ async def _taken(studio: Studio, file: UploadFile) -> dict[str, Any]:
     try:
         with temporary.open("wb") as target:
             await asyncio.to_thread(shutil.copyfileobj, file.file, target)
-        return await studio.opened(temporary, Path(file.filename or "picture").name)
+        return await studio.uploads.opened(temporary, Path(file.filename or "picture").name)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -291,20 +291,6 @@ async def _stream(entry: Entry, after: int) -> AsyncIterator[str]:
         await asyncio.sleep(STREAM_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (readers take turns)
 
 
-async def _demo(studio: Studio) -> dict[str, Any]:
-    """Return the demo's pictures, which the first call makes."""
-    record = studio.store.root / "demo.json"
-    kept = read_json(record)
-    if all((studio.store.uploads / str(identifier)).is_file() for identifier in kept.values()) and kept:
-        return {name: studio.store.info(identifier) for name, identifier in kept.items()}
-    paths = await studio.read({"demo": str(studio.store.root)})
-    if "error" in paths:
-        raise InputError(paths["error"])
-    found = {name: await studio.opened(Path(path), Path(path).name) for name, path in paths.items()}
-    write_json(record, {name: each["id"] for name, each in found.items()})
-    return found
-
-
 async def _converted(studio: Studio, entry: Entry, format_: str) -> Path:
     """Return the picture of a job in a format, in which it is written at the first call."""
     path = entry.file(entry.result)
@@ -314,7 +300,7 @@ async def _converted(studio: Studio, entry: Entry, format_: str) -> Path:
         raise InputError(f"format cannot be {format_[:20]!r}; it takes {', '.join(FORMATS)}.")
     target = entry.folder / f"converted.{format_}"
     if not target.is_file() or target.stat().st_mtime < path.stat().st_mtime:
-        found = await studio.read({"convert": str(path), "to": str(target)})
+        found = await studio.uploads.read({"convert": str(path), "to": str(target)})
         if "error" in found:
             raise InputError(found["error"])
     return target

@@ -17,7 +17,7 @@ from impasto.web.store import MissingError, read_json, write_json
 __all__ = ["Entry", "State"]
 
 State = Literal["waiting", "painting", "paused", "stopped", "done", "failed"]
-"""stopped: ended early, and kept; paused: ended early, to go on later. Both can go on from the checkpoint."""
+"""stopped: ended early, and saved; paused: ended early, to continue later. Both can continue from the checkpoint."""
 
 
 class Entry:
@@ -32,13 +32,13 @@ class Entry:
     def __init__(self, folder: Path, order: Order | None = None) -> None:
         self.folder, self.id = folder, folder.name
         self.order = Order(**read_json(folder / "job.json")) if order is None else order
-        kept = read_json(folder / "state.json")
-        self.state: State = kept.get("state", "waiting")
-        self.sentence: str = kept.get("sentence", "")
-        self.position: float = kept.get("position", time.time())
-        self.deleted: float = kept.get("deleted", 0.0)
+        stored = read_json(folder / "state.json")
+        self.state: State = stored.get("state", "waiting")
+        self.sentence: str = stored.get("sentence", "")
+        self.position: float = stored.get("position", time.time())
+        self.deleted: float = stored.get("deleted", 0.0)
         """When the job was deleted, in seconds since 1970; 0 if it was not."""
-        self.names: dict[str, str] = kept.get("names", {})
+        self.names: dict[str, str] = stored.get("names", {})
         """The names that the uploads of the order had for people."""
         self.progress: dict[str, Any] | None = None
         self.stages: Sequence[dict[str, Any]] = ()
@@ -52,11 +52,17 @@ class Entry:
     def save(self) -> None:
         """Write what was ordered, and the state."""
         write_json(self.folder / "job.json", self.order.written)
-        kept = {name: getattr(self, name) for name in ("state", "sentence", "position", "deleted", "names")}
-        write_json(self.folder / "state.json", kept)
+        stored = {name: getattr(self, name) for name in ("state", "sentence", "position", "deleted", "names")}
+        write_json(self.folder / "state.json", stored)
 
     def move_to(self, state: State, sentence: str = "") -> None:
-        """Give the job another state."""
+        """Give the job another state, and note it in the log.
+
+        Args:
+            state: The state.
+            sentence: Why, for people.
+
+        """
         self.state, self.sentence = state, sentence
         self.save()
         self.log({"event": "state", "state": state, "sentence": sentence})

@@ -1,4 +1,4 @@
-"""Larger pictures and prints, which go on from a picture that is painted, and what they will take."""
+"""Larger pictures and prints, which continue from a picture that is painted, and what they will take."""
 
 import secrets
 import shutil
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["forecast", "larger"]
 
 EVALUATIONS = 50
-"""The evaluations of a picture that goes on from a smaller one: its forms are there, its strokes get finer."""
+"""The evaluations of a picture that continues from a smaller one: its forms are there, its strokes get finer."""
 
 
 def forecast(
@@ -58,7 +58,7 @@ def forecast(
 
 
 async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Order:
-    """Return the order of a larger picture that goes on from that of a job.
+    """Return the order of a larger picture that continues from that of a job.
 
     Args:
         studio: The studio.
@@ -76,7 +76,7 @@ async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Orde
         raise InputError(f"there is no option {min(unknown)}; the options are size, print_size, dpi and fill.")
     copy = studio.store.uploads / f".{secrets.token_hex(8)}"
     shutil.copyfile(entry.file(entry.result), copy)
-    initial = (await studio.opened(copy, f"{entry.title}.{entry.order.format}"))["id"]
+    initial = (await studio.uploads.opened(copy, f"{entry.title}.{entry.order.format}"))["id"]
     size = {} if wanted.get("print_size") else {"size": wanted.get("size") or 2 * entry.order.chosen.size}
     settings = {**size, "first_size": 0, "iterations": EVALUATIONS, "init": "content", "dpi": wanted.get("dpi") or 0.0}
     changes = {name: wanted[name] for name in ("print_size", "fill") if name in wanted}

@@ -143,6 +143,10 @@ class Store:
     def take(self, folder: Path, identifiers: Iterable[str]) -> None:
         """Put uploads into the inputs of a job, so that its folder is complete.
 
+        Args:
+            folder: The folder of the job.
+            identifiers: The identifiers of the uploads.
+
         Raises:
             MissingError: one of them is neither uploaded nor there already.
 
@@ -190,12 +194,24 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a JSON file, whole or not at all."""
+    """Write a JSON file, whole or not at all.
+
+    Args:
+        path: The file, which is replaced.
+        value: What JSON can hold.
+
+    """
     write_text(path, json.dumps(value))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file, whole or not at all.
+
+    Args:
+        path: The file, which is replaced.
+        text: Its text.
+
+    """
     with whole(path, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

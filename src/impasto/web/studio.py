@@ -1,8 +1,4 @@
-"""The studio: all jobs, the queue in which they wait, and the processes that work for them.
-
-One worker a device paints the jobs in order. A worker that dies is started again, and its job goes on from the
-checkpoint. Whatever happens is in the log of the job.
-"""
+"""The studio: all jobs of a folder, how they are ordered, changed, deleted and restored."""
 
 import asyncio
 import shutil
@@ -10,14 +6,14 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError
-from impasto.web.child import Child
 from impasto.web.entry import Entry, State
 from impasto.web.order import Order
-from impasto.web.store import FullError, MissingError, Store, write_json
+from impasto.web.queue import Queue
+from impasto.web.store import FullError, MissingError, Store
+from impasto.web.uploads import Uploads
 
 __all__ = ["READER", "WORKER", "Studio"]
 
@@ -27,23 +23,11 @@ WORKER = (sys.executable, "-m", "impasto.web.worker")
 READER = (sys.executable, "-m", "impasto.web.reader")
 """How the process is started that opens uploads."""
 
-MAX_DEATHS = 3
-"""How often a worker may die at one job without a new event in between, before the job counts as failed."""
-
-END_SECONDS = 30.0
-"""Seconds that a worker has to save a checkpoint when the studio closes."""
-
-READER_SECONDS = 120.0
-"""Seconds that a picture may take to be opened."""
-
 TRASH_SECONDS = 24 * 3600.0
 """Seconds for which a deleted job can be restored; afterward its files are deleted when the studio starts."""
 
 UNUSED_SECONDS = 24 * 3600.0
 """Seconds after which an upload that no job uses is deleted when the studio starts."""
-
-_ENDS: dict[str, State] = {"finished": "done", "converged": "done", "diverged": "failed", "failed": "failed"}
-"""The state of a job by the reason why its run ended."""
 
 _NEXT: dict[State, tuple[State, ...]] = {
     "waiting": ("waiting", "paused", "stopped"),
@@ -77,41 +61,25 @@ class Studio:
     ) -> None:
         self.store = store
         self.entries: dict[str, Entry] = {}
-        self.workers = {device: Child([*worker, device], store.root / "worker.log") for device in devices}
-        self._reader = Child(reader, store.root / "reader.log")
-        self._reading = asyncio.Lock()
-        self._painting: dict[str, Child] = {}
-        self._wishes: dict[str, State] = {}
-        """The states that were asked for while a job is painted."""
-        self._deaths: dict[str, tuple[int, int]] = {}
-        """How often a worker died at a job, and the number of its events then."""
-        self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self.uploads = Uploads(store, reader)
+        self._queue = Queue(self.entries, [[*worker, device] for device in devices], store.root / "worker.log")
 
     async def start(self) -> None:
         """Read the jobs of the folder, take up the queue, and start the workers."""
         for folder in self.store.job_folders():
             with suppress(InputError):  # a folder without a whole order was never a job
                 self.entries[folder.name] = Entry(folder)
-        for entry in list(self.entries.values()):
-            if entry.deleted and time.time() - entry.deleted > TRASH_SECONDS:
-                del self.entries[entry.id]
-                await asyncio.to_thread(shutil.rmtree, entry.folder)
-            elif entry.state == "painting":
-                entry.move_to("waiting", "The studio was started again; the picture goes on from its last checkpoint.")
-        self.store.forget_unused(
-            {each for entry in self.entries.values() for each in entry.order.uploads}, UNUSED_SECONDS
-        )
-        self._tasks = [asyncio.create_task(self._work(child)) for child in self.workers.values()]
+        for entry in self.entries.values():
+            if entry.state == "painting":
+                entry.move_to(
+                    "waiting", "The studio was started again; the picture continues from its last checkpoint."
+                )
+        self._clean(TRASH_SECONDS, UNUSED_SECONDS)
+        self._queue.start()
 
     async def close(self) -> None:
         """Let the workers save checkpoints, and end all processes."""
-        for identifier in self._painting:
-            self._wishes.setdefault(identifier, "waiting")
-        await asyncio.gather(*(child.end(END_SECONDS) for child in self.workers.values()), self._reader.end(1))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(self._queue.close(), self.uploads.close())
 
     def entry(self, identifier: str) -> Entry:
         """Return a job.
@@ -148,9 +116,9 @@ class Studio:
         folder = self.store.new_job()
         self.store.take(folder, order.uploads)
         entry = self.entries[folder.name] = Entry(folder, order)
-        entry.names = self._names(order)
+        entry.names = self.uploads.names(order.uploads)
         entry.move_to("waiting")
-        self._wake.set()
+        self._queue.wake()
         return entry
 
     def check_space(self) -> None:
@@ -172,7 +140,7 @@ class Studio:
         """Delete the files of jobs that were deleted, and uploads that no job uses, some seconds ago."""
         for entry in list(self.entries.values()):
             is_old = time.time() - entry.deleted >= trash_seconds
-            if entry.deleted and is_old and entry.id not in self._painting:
+            if entry.deleted and is_old and not self._queue.is_painting(entry):
                 del self.entries[entry.id]
                 shutil.rmtree(entry.folder)
         used = {each for entry in self.entries.values() for each in entry.order.uploads}
@@ -205,14 +173,14 @@ class Studio:
             entry.position = float(position)
             entry.save()
         if state is not None:
-            self._ask(entry, state)
+            self._queue.ask(entry, state)
         return entry
 
     def delete(self, identifier: str) -> None:
         """Delete a job, so that it can still be restored for a day."""
         entry = self.entry(identifier)
         if entry.state in {"waiting", "painting", "paused"}:
-            self._ask(entry, "stopped")
+            self._queue.ask(entry, "stopped")
         entry.deleted = time.time()
         entry.save()
 
@@ -223,58 +191,8 @@ class Studio:
         entry.save()
         return entry
 
-    async def opened(self, source: Path, name: str) -> dict[str, Any]:
-        """Take a file that was uploaded: move it into the folder, open it, and make its thumbnail.
-
-        Args:
-            source: The file.
-            name: Its name for people.
-
-        Returns:
-            What is known of the picture, with its `id`.
-
-        Raises:
-            InputError: the file is not a picture, or cannot be read.
-
-        """
-        path = await asyncio.to_thread(self.store.received, source)
-        record = path.with_suffix(".json")
-        if not record.exists():
-            found = await self.read({"open": str(path)})
-            if "error" in found:
-                self.store.forget(path.name)
-                raise InputError(found["error"].replace(str(path), "the picture").replace(path.name, "the picture"))
-            write_json(record, {"id": path.name, "name": name[:200], **found})
-        path.touch()
-        return {**self.store.info(path.name), "name": name[:200]}
-
-    async def read(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Ask the process that opens pictures; one that crashes or takes too long is ended, and the next gets its turn.
-
-        Args:
-            message: What `reader.answer` takes.
-
-        Returns:
-            Its answer, with a sentence as `error` if there is none.
-
-        """
-        async with self._reading:
-            await self._reader.start()
-            self._reader.send(message)
-            try:
-                answer = await asyncio.wait_for(self._reader.receive(), READER_SECONDS)
-            except TimeoutError:
-                answer = None
-            if answer is None:
-                await self._reader.end(0.1)
-                return {"error": "the picture ended the program that reads it; save it again in another format."}
-            return answer
-
-    def _names(self, order: Order) -> dict[str, str]:
-        return {identifier: Path(self.store.info(identifier).get("name", "")).stem for identifier in order.uploads}
-
     def _reorder(self, entry: Entry, order: Order) -> None:
-        """Change what a job paints; a worker that paints it goes on from its canvas."""
+        """Change what a job paints; a worker that paints it continues from its canvas."""
         if entry.state == "done":
             raise InputError(f"the job {entry.id} is done; order another picture with what you want to change.")
         fixed = ("initial", "shape", "format", "runtime")
@@ -284,75 +202,6 @@ class Studio:
         if not is_fixed and (entry.folder / "run.json").exists():
             raise InputError(f"{', '.join(fixed)} cannot change once a job is begun; order another picture.")
         self.store.take(entry.folder, order.uploads)
-        entry.order, entry.names = order, {**entry.names, **self._names(order)}
+        entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
         entry.save()
-        if entry.id in self._painting:
-            self._painting[entry.id].send({"do": "change", "order": order.written})
-
-    def _ask(self, entry: Entry, state: State) -> None:
-        """Bring a job to another state, at once or when its worker has obeyed."""
-        if entry.id in self._painting:
-            self._wishes[entry.id] = state
-            self._painting[entry.id].send({"do": "end"})
-            return
-        if state == "waiting" and entry.state != "waiting":
-            waiting = [each.position for each in self.entries.values() if each.state == "waiting"]
-            entry.position = min([*waiting, entry.position]) - 1
-        entry.move_to(state)
-        self._wake.set()
-
-    async def _work(self, child: Child) -> None:
-        """Paint the jobs of the queue with one worker."""
-        while True:
-            await child.start()
-            waiting = [each for each in self.entries.values() if each.state == "waiting" and not each.deleted]
-            if not waiting:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            entry = min(waiting, key=lambda each: each.position)
-            self._painting[entry.id] = child
-            try:
-                await self._carry_out(child, entry)
-            finally:
-                del self._painting[entry.id]
-
-    async def _carry_out(self, child: Child, entry: Entry) -> None:
-        """Let a worker paint a job, and write down what it says until it ends."""
-        entry.move_to("painting")
-        child.send({"do": "paint", "folder": str(entry.folder), "order": entry.order.written})
-        while (message := await child.receive()) is not None:
-            if "event" in message:
-                entry.log(_named(message["event"], entry.names))
-            if "ended" in message:
-                self._end(entry, message["ended"]["state"], message["ended"]["sentence"])
-                return
-        await self._mourn(child, entry)
-
-    def _end(self, entry: Entry, reason: str, sentence: str) -> None:
-        """Write down how a run ended."""
-        wish = self._wishes.pop(entry.id, "stopped")
-        state = _ENDS.get(reason, wish)
-        entry.move_to(state, sentence if reason in _ENDS else "")
-
-    async def _mourn(self, child: Child, entry: Entry) -> None:
-        """Write down that a worker died; its job waits to go on, or failed if no worker survives it."""
-        code = await child.end(1)
-        wish = self._wishes.pop(entry.id, "waiting")
-        count, events = self._deaths.get(entry.id, (0, -1))
-        count = 1 if len(entry.lines) > events + 2 else count + 1
-        self._deaths[entry.id] = count, len(entry.lines)
-        cause = f"ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
-        if count >= MAX_DEATHS:
-            entry.move_to("failed", f"the worker was {cause} {count} times at this picture; try a smaller size.")
-            return
-        entry.log({"event": "restarted", "sentence": f"The worker was {cause}. It was started again and goes on."})
-        entry.move_to(wish)
-
-
-def _named(event: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Return an event whose sentence names pictures as people do, not by their identifiers."""
-    sentence = event.get("sentence")
-    for identifier, name in names.items():
-        sentence = sentence and sentence.replace(identifier, name)
-    return event if sentence is None else {**event, "sentence": sentence}
+        self._queue.change(entry)

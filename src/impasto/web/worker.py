@@ -132,8 +132,9 @@ class Worker:
                 _store(session.job, record)
             if isinstance(event, Ended):
                 self._lines.give({"event": {"event": "preview"}})
+                self._lines.give({"event": {"event": event.kind, "stopped": event.stopped}})
                 ended = {"state": event.stopped, "sentence": event.sentence}
-            if not isinstance(event, Saved):
+            if not isinstance(event, Saved | Ended):
                 self._lines.give({"event": event.as_dict()})
         return ended
 

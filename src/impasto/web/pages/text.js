@@ -16,7 +16,7 @@ export const text = {
   waiting: "Waits in the queue.", starting: "Opening the pictures …", painting: "Painting", paused: "Paused.",
   stopped: "Stopped; the picture so far is kept.", done: "Done.", failed: "It failed",
   left: time => `${time} left`, stage: (one, all) => `stage ${one} of ${all}`, evaluation: n => `evaluation ${n}`,
-  changed: "Changed. The picture goes on from its canvas.", lost: "No connection to the studio. Trying again …",
+  changed: "Changed. The picture continues from its canvas.", lost: "No connection to the studio. Trying again …",
   painted: "This picture was painted by impasto, and its settings are in it.", useSettings: "Use its settings",
   reset: "Reset", changedCount: n => `${n} changed`, defaultValue: value => `Back to ${value}`,
   preset: "Preset", format: "Format of the file", names: {
