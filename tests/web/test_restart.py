@@ -1,6 +1,9 @@
 import signal
 
+import pytest
 from serving import LONG, QUICK
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_and_a_closed_one_saves_them(own_studio, pictures):
