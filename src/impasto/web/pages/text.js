@@ -4,7 +4,7 @@ export const text = {
   pictures: "Pictures", photograph: "Photograph", paintings: "Paintings", canvas: "Canvas", progress: "Progress",
   settings: "Settings", losses: "Loss and messages", log: "Messages", print: "Print", masks: "Masks",
   demo: "Or try it with a sample photograph and painting",
-  demoWait: "The sample painting is being painted. This takes a few seconds, once.",
+  demoWait: "The sample painting is being painted. This takes a moment, once.",
   dropPhoto: "Drop a photograph, paste one, or choose a file", dropPainting: "Drop a painting, or choose a file",
   addPainting: "Add another painting", remove: "Remove", weight: "Weight", strokes: "Stroke size",
   hintTitle: "A photograph, in the hand of a painter",
