@@ -104,6 +104,7 @@ async function tryDemo() {
   if (!found) return;
   draft.content = found.photograph;
   draft.styles = [newStyle(found.painting)];
+  draft.preset = "portrait";
   changed("pictures");
 }
 
