@@ -30,8 +30,8 @@ def stylize(
         styles: At least one style image, in any of those forms, or a `Style`; or one list of them.
         settings: What the picture will be; the defaults if not given.
         runtime: How it is computed.
-        progress: True shows how far the run is on standard error, as a bar on a terminal and as lines elsewhere; a
-            function is called with each `Progress`.
+        progress: True shows how far the run is: by its picture in a notebook; on standard error as a bar on a
+            terminal, and as lines elsewhere. A function is called with each `Progress`.
         changes: Options of `Settings` to change, such as `size=1024`.
 
     Returns:

@@ -1,10 +1,14 @@
-"""How far a run is, shown on standard error while it paints: a bar on a terminal, a line now and then elsewhere."""
+"""How far a run is, shown while it paints: its picture in a notebook, a bar on a terminal, lines elsewhere.
+
+Bar and lines are written to standard error.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
-from impasto.jobs.durations import clock
+from impasto.interactive.live_picture import LivePicture, is_in_notebook
+from impasto.interactive.report_words import stage, state, time_left
 from impasto.transfer.progress import Progress
 from impasto.transfer.run import Run
 
@@ -27,21 +31,19 @@ def shown(run: Run) -> Iterator[Progress]:
         The reports of the run.
 
     """
-    display, show = _bar() if sys.stderr.isatty() else (nullcontext(), _Lines())
+    display, show = _display(run)
     with display:
         for report in run:
             show(report)
             yield report
 
 
-def _described(report: Progress) -> str:
-    """Return the stage of a report and its size."""
-    return f"stage {report.stage} of {report.stages}, {report.width} × {report.height}"
-
-
-def _time_left(report: Progress) -> str:
-    """Return the time that is left, in words; nothing before it can be estimated."""
-    return "" if report.seconds_left is None else f", {clock(report.seconds_left)} left"
+def _display(run: Run) -> tuple[AbstractContextManager[object], Show]:
+    """Return the display that suits where the program runs: a context, and what updates it."""
+    if is_in_notebook():
+        picture = LivePicture(run)
+        return picture, picture
+    return _bar() if sys.stderr.isatty() else (nullcontext(), _Lines())
 
 
 def _bar() -> tuple[AbstractContextManager[object], Show]:
@@ -55,8 +57,8 @@ def _bar() -> tuple[AbstractContextManager[object], Show]:
     task = bar.add_task("", total=1.0, rest="")
 
     def show(report: Progress) -> None:
-        rest = f"loss {report.loss:.4g}{_time_left(report)}"
-        bar.update(task, completed=report.fraction, description=_described(report), rest=rest)
+        rest = f"loss {report.loss:.4g}{time_left(report)}"
+        bar.update(task, completed=report.fraction, description=stage(report), rest=rest)
         if report.remark:
             bar.console.print(report.remark, highlight=False, markup=False)
 
@@ -75,6 +77,5 @@ class _Lines:
             sys.stderr.write(f"{report.remark}\n")
         if reached > self._written:
             self._written = reached
-            done = f"{_described(report)}: {report.fraction:.0%}, loss {report.loss:.4g}"
-            sys.stderr.write(f"{done}{_time_left(report)}\n")
+            sys.stderr.write(f"{state(report)}\n")
             sys.stderr.flush()
