@@ -47,6 +47,7 @@ def command() -> str:
         [],
         ["paint"],
         ["demo"],
+        ["studio"],
         ["texture"],
         ["reconstruct"],
         ["repaint"],

@@ -33,6 +33,12 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="runs that are killed, and as many that are interrupted")
     parser.addoption("--interruptions", type=int, default=60, help="signals that raise at random moments of a run")
     parser.addoption("--fuzz", type=int, default=60, help="mutated pictures, settings and checkpoints, each")
+    parser.addoption(
+        "--patience",
+        type=float,
+        default=4,
+        help="factor on the seconds that the studio may take; 1 where nothing else runs",
+    )
     parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of a test with many")
 
 

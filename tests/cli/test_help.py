@@ -31,7 +31,9 @@ def test_the_short_page_fits_on_a_screen_with_ten_options_and_three_examples(hel
 
 
 @pytest.mark.parametrize("page", ["--help", "--help-all"])
-@pytest.mark.parametrize("name", [(), ("paint",), ("texture",), ("sweep",), ("measure",), ("repaint",), ("demo",)])
+@pytest.mark.parametrize(
+    "name", [(), ("paint",), ("texture",), ("sweep",), ("measure",), ("repaint",), ("demo",), ("studio",)]
+)
 def test_values_have_the_kind_of_a_person_and_lines_fit_the_terminal(help_of, name, page):
     lines = help_of(*name, page)
     text = "\n".join(lines)

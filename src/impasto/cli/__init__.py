@@ -15,6 +15,7 @@ from impasto.cli.help import HELP_ALL, HelpPage
 from impasto.cli.measure import measure
 from impasto.cli.paint import demo, paint, reconstruct, repaint, texture
 from impasto.cli.signals import Interrupted
+from impasto.cli.studio import studio
 from impasto.cli.sweep import sweep
 from impasto.errors import ImpastoError, InputError, out_of_memory_as
 from impasto.machine.environment import TORCH_ENVIRONMENT
@@ -43,6 +44,7 @@ app.default(paint)
 for _command, _arguments in {
     paint: "PHOTO PAINTING [PAINTING ...]",
     demo: "",
+    studio: "",
     texture: "SAMPLE [SAMPLE ...]",
     reconstruct: "PHOTO",
     repaint: "PICTURE",

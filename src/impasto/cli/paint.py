@@ -102,7 +102,7 @@ def demo(
     watch: Watch | None = None,
     flags: Flags = None,
 ) -> None:
-    """Paint matplotlib's sample photograph in the style of a painting that impasto paints itself.
+    """Paint matplotlib's sample photograph, by the preset portrait, in the style of a painting by impasto itself.
 
     Args:
         output: Where to save the picture.
@@ -112,7 +112,7 @@ def demo(
         flags: The options.
 
     """
-    chosen, runtime = choose(flags)
+    chosen, runtime = choose(flags, "portrait")
     given = given_flags(files)
     if painting is not None:
         check_output(painting, overwrite=bool(given.get("overwrite")))

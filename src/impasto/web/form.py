@@ -1,0 +1,57 @@
+"""The options as data, of which the page makes its form: what `Options.options` and the JSON schema say of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from impasto.settings import PRESETS, Options, Runtime, Settings
+from impasto.web.order import FORMATS, StyleOrder
+
+__all__ = ["described"]
+
+_HIDDEN = {"weights", "device", "checkpoint_every", "threads", "memory"}
+"""Options that the one decides who started the studio, not the one who opens its page."""
+
+
+def described() -> dict[str, Any]:
+    """Return the options of settings, runtime and styles, the presets, and the formats of a picture."""
+    return {
+        "settings": list(_fields(Settings)),
+        "runtime": list(_fields(Runtime)),
+        "style": list(_fields(StyleOrder)),
+        "presets": [
+            {"name": name, "help": preset.help, "changes": dict(preset.changes)}
+            for name, preset in PRESETS.items()
+            if preset.changes.get("weights", "codebook") == "codebook"
+        ],
+        "formats": FORMATS,
+    }
+
+
+def _fields(model: type[Options]) -> Iterator[dict[str, Any]]:
+    """Yield each option with its kind, its bounds and its default as JSON has them."""
+    schema = model.model_json_schema()
+    for option in model.options():
+        if option.name in _HIDDEN:
+            continue
+        found = _resolved(schema["properties"][option.name], schema)
+        choices = found.get("enum")
+        yield {
+            "name": option.name,
+            "group": option.group,
+            "help": option.help,
+            "accepts": option.accepts,
+            "default": found.get("default"),
+            "kind": "choice" if choices else found.get("type", "string"),
+            "choices": choices,
+            "min": found.get("minimum", found.get("exclusiveMinimum")),
+            "max": found.get("maximum"),
+        }
+
+
+def _resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field without references, and of a choice of types the one that is not null."""
+    if "$ref" in field:
+        return {**schema["$defs"][field["$ref"].rpartition("/")[2]], **field}
+    if "anyOf" in field:
+        return {**next(each for each in field["anyOf"] if each.get("type") != "null"), **field}
+    return field

@@ -1,0 +1,93 @@
+"""Larger pictures and prints, which continue from a picture that is painted, and what they will take."""
+
+import secrets
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import InputError
+from impasto.recipes.print_size import PrintSize
+from impasto.web.entry import Entry
+from impasto.web.order import Order
+from impasto.web.store import Store
+
+if TYPE_CHECKING:
+    from impasto.web.studio import Studio
+
+__all__ = ["forecast", "larger"]
+
+EVALUATIONS = 50
+"""The evaluations of a picture that continues from a smaller one: its forms are there, its strokes get finer."""
+
+
+def forecast(
+    entry: Entry, store: Store, size: int, print_size: str, dpi: float, *, fill: bool = False
+) -> dict[str, Any]:
+    """Say what a larger picture of a job would take.
+
+    Args:
+        entry: The job.
+        store: The folder of the studio.
+        size: The long side in pixels; 0 means twice that of the job, or that of the print.
+        print_size: The paper, such as 30x40cm; empty for no print.
+        dpi: Pixels per inch of the print; 0 means 300.
+        fill: Whether the photograph is cropped so that it fills the paper.
+
+    Returns:
+        `width`, `height`, `seconds` (None if the pace of the job is not known) and a `sentence`.
+
+    Raises:
+        InputError: the job has no picture, or the print is not accepted.
+
+    """
+    entry.file(entry.result)
+    photo = store.info(entry.order.content) if entry.order.content else {"width": 1, "height": 1}
+    width, height = photo["width"], photo["height"]
+    sentence = ""
+    if print_size:
+        paper = PrintSize.parse(print_size, dpi)
+        if fill:
+            ratio = paper.ratio(width, height)
+            width, height = min(width, round(height * ratio)), min(height, round(width / ratio))
+        size, sentence = paper.fitted(width, height), paper.announcement(width, height)
+    size = size or 2 * entry.order.chosen.size
+    width, height = (round(side * size / max(width, height)) for side in (width, height))
+    pace = _pace(entry)
+    seconds = None if pace is None else pace * width * height * EVALUATIONS
+    said = sentence.replace(" (--fill crops instead)", "")
+    return {"width": width, "height": height, "seconds": seconds, "sentence": said}
+
+
+async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Order:
+    """Return the order of a larger picture that continues from that of a job.
+
+    Args:
+        studio: The studio.
+        entry: The job.
+        wanted: `size`, or `print_size` with `dpi` and `fill`.
+
+    Returns:
+        The order: one stage, from the picture of the job.
+
+    Raises:
+        InputError: a name or a value is not accepted, or the job has no picture.
+
+    """
+    if unknown := wanted.keys() - {"size", "print_size", "dpi", "fill"}:
+        raise InputError(f"there is no option {min(unknown)}; the options are size, print_size, dpi and fill.")
+    copy = studio.store.uploads / f".{secrets.token_hex(8)}"
+    shutil.copyfile(entry.file(entry.result), copy)
+    initial = (await studio.uploads.opened(copy, f"{entry.title}.{entry.order.format}"))["id"]
+    size = {} if wanted.get("print_size") else {"size": wanted.get("size") or 2 * entry.order.chosen.size}
+    settings = {**size, "first_size": 0, "iterations": EVALUATIONS, "init": "content", "dpi": wanted.get("dpi") or 0.0}
+    changes = {name: wanted[name] for name in ("print_size", "fill") if name in wanted}
+    return entry.order.changed({"initial": initial, "settings": settings, **changes})
+
+
+def _pace(entry: Entry) -> float | None:
+    """Return the seconds that the job took for one pixel in one evaluation, or None if it is not known."""
+    if not entry.progress or not entry.stages:
+        return None
+    done = entry.progress["stage"] - 1
+    work = sum(each["width"] * each["height"] * each["evaluations"] for each in entry.stages[:done])
+    work += entry.progress["width"] * entry.progress["height"] * entry.progress["evaluation"]
+    return entry.progress["seconds"] / work

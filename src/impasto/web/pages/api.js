@@ -1,0 +1,36 @@
+// Requests to the studio. An error has the sentence of the server as its message.
+import { text } from "./text.js";
+
+async function ask(method, path, body) {
+  const json = body !== undefined && !(body instanceof FormData);
+  let answer;
+  try {
+    answer = await fetch(path, { method, body: json ? JSON.stringify(body) : body, headers: json ? { "Content-Type": "application/json" } : {} });
+  } catch { throw new Error(text.lost); }
+  if (answer.status === 204) return null;
+  const found = await answer.json().catch(() => ({ error: text.lost }));
+  if (!answer.ok) throw new Error(found.error);
+  return found;
+}
+
+export const api = {
+  options: () => ask("GET", "/api/options"),
+  demo: () => ask("GET", "/api/demo"),
+  info: id => ask("GET", `/api/uploads/${id}/info`),
+  jobs: () => ask("GET", "/api/jobs"),
+  job: id => ask("GET", `/api/jobs/${id}`),
+  order: order => ask("POST", "/api/jobs", order),
+  change: (id, changes) => ask("PATCH", `/api/jobs/${id}`, changes),
+  remove: id => ask("DELETE", `/api/jobs/${id}`),
+  restore: id => ask("POST", `/api/jobs/${id}/restore`),
+  larger: (id, wanted) => ask("POST", `/api/jobs/${id}/larger`, wanted),
+  forecast: (id, wanted) => ask("GET", `/api/jobs/${id}/forecast?${new URLSearchParams(wanted)}`),
+  upload(file, name = file.name) {
+    const form = new FormData();
+    form.append("file", file, name || "picture.png");
+    return ask("POST", "/api/uploads", form);
+  },
+};
+
+export const thumbnail = id => `/api/uploads/${id}/thumbnail`;
+export const shown = id => `/api/uploads/${id}/view`;

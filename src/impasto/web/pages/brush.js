@@ -1,0 +1,121 @@
+// A mask as a canvas, white where it is inside: strokes, fill, invert, and a history of what was done.
+const MAX_STEPS = 24;
+
+export function canvas(width, height) {
+  const made = document.createElement("canvas");
+  made.width = width;
+  made.height = height;
+  return made;
+}
+
+export class MaskCanvas {
+  constructor(width, height) {
+    this.canvas = canvas(width, height);
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    this.past = [];
+    this.future = [];
+  }
+
+  get width() { return this.canvas.width; }
+  get height() { return this.canvas.height; }
+
+  // Begin a change: what is there now can be brought back by undo.
+  begin() {
+    this.past.push(this.context.getImageData(0, 0, this.width, this.height));
+    if (this.past.length > MAX_STEPS) this.past.shift();
+    this.future = [];
+  }
+
+  undo() { this.#swap(this.past, this.future); }
+  redo() { this.#swap(this.future, this.past); }
+
+  #swap(from, to) {
+    if (!from.length) return;
+    to.push(this.context.getImageData(0, 0, this.width, this.height));
+    this.context.putImageData(from.pop(), 0, 0);
+  }
+
+  // Paint or erase one round spot; softness is the part of the radius over which it fades.
+  spot(x, y, radius, softness, erases) {
+    const light = this.context.createRadialGradient(x, y, radius * (1 - softness), x, y, radius);
+    light.addColorStop(0, "#ffff");
+    light.addColorStop(1, softness ? "#fff0" : "#ffff");
+    this.context.globalCompositeOperation = erases ? "destination-out" : "source-over";
+    this.context.fillStyle = light;
+    this.context.beginPath();
+    this.context.arc(x, y, radius, 0, 7);
+    this.context.fill();
+    this.context.globalCompositeOperation = "source-over";
+  }
+
+  // Paint spots from one point to another.
+  line(from, to, radius, softness, erases) {
+    const distance = Math.hypot(to.x - from.x, to.y - from.y);
+    const count = Math.max(1, Math.ceil(distance / Math.max(1, radius / 4)));
+    for (let step = 1; step <= count; step += 1) {
+      const part = step / count;
+      this.spot(from.x + (to.x - from.x) * part, from.y + (to.y - from.y) * part, radius, softness, erases);
+    }
+  }
+
+  all() { this.context.fillStyle = "#fff"; this.context.fillRect(0, 0, this.width, this.height); }
+  clear() { this.context.clearRect(0, 0, this.width, this.height); }
+
+  invert() {
+    const pixels = this.context.getImageData(0, 0, this.width, this.height);
+    for (let place = 0; place < pixels.data.length; place += 4) {
+      pixels.data[place] = pixels.data[place + 1] = pixels.data[place + 2] = 255;
+      pixels.data[place + 3] = 255 - pixels.data[place + 3];
+    }
+    this.context.putImageData(pixels, 0, 0);
+  }
+
+  // Fill from a point all neighbors whose color in a picture differs by at most a tolerance.
+  fill(x, y, picture, tolerance) {
+    const { width, height } = this;
+    const colors = picture.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height).data;
+    const mask = this.context.getImageData(0, 0, width, height);
+    const start = Math.floor(y) * width + Math.floor(x), seen = new Uint8Array(width * height), stack = [start];
+    const limit = 3 * tolerance ** 2;
+    seen[start] = 1;
+    while (stack.length) {
+      const at = stack.pop(), column = at % width;
+      mask.data.set([255, 255, 255, 255], 4 * at);
+      const neighbors = [at - width, at + width, column > 0 ? at - 1 : -1, column < width - 1 ? at + 1 : -1];
+      for (const next of neighbors) {
+        if (next < 0 || next >= seen.length || seen[next]) continue;
+        let difference = 0;
+        for (let channel = 0; channel < 3; channel += 1) difference += (colors[4 * next + channel] - colors[4 * start + channel]) ** 2;
+        if (difference <= limit) { seen[next] = 1; stack.push(next); }
+      }
+    }
+    this.context.putImageData(mask, 0, 0);
+  }
+
+  // Read a mask from an image that is white inside.
+  read(image) {
+    this.clear();
+    this.context.drawImage(image, 0, 0, this.width, this.height);
+    const pixels = this.context.getImageData(0, 0, this.width, this.height);
+    for (let place = 0; place < pixels.data.length; place += 4) {
+      const [red, green, blue, alpha] = pixels.data.subarray(place, place + 4);
+      pixels.data.set([255, 255, 255, (0.299 * red + 0.587 * green + 0.114 * blue) * alpha / 255], place);
+    }
+    this.context.putImageData(pixels, 0, 0);
+  }
+
+  get isEmpty() {
+    const { data } = this.context.getImageData(0, 0, this.width, this.height);
+    for (let place = 3; place < data.length; place += 4) if (data[place] > 8) return false;
+    return true;
+  }
+
+  // The file of the mask: white inside, black outside.
+  png() {
+    const opaque = canvas(this.width, this.height), context = opaque.getContext("2d");
+    context.fillStyle = "#000";
+    context.fillRect(0, 0, this.width, this.height);
+    context.drawImage(this.canvas, 0, 0);
+    return new Promise(done => opaque.toBlob(done, "image/png"));
+  }
+}

@@ -1,0 +1,109 @@
+// The form of the settings, made from the options that the server describes.
+import { $, button, h } from "./dom.js";
+import { changed, draft, onDraft } from "./draft.js";
+import { text } from "./text.js";
+
+const SLIDERS = {
+  size: { min: Math.log2(128), max: 12, show: text.pixels, round: value => 32 * Math.round(value / 32) },
+  content_weight: { min: Math.log2(0.2), max: Math.log2(200), show: value => value },
+  style_scale: { min: -2, max: 2, show: text.times },
+};
+let schema;
+
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const presetChanges = () => schema.presets.find(each => each.name === draft.preset)?.changes ?? {};
+const base = option => presetChanges()[option.name] ?? option.default;
+const value = option => draft.settings[option.name] ?? base(option);
+const label = option => text.names[option.name] ?? option.name.replaceAll("_", " ").replace(/^./, first => first.toUpperCase());
+
+function set(option, next) {
+  if (same(next, base(option))) delete draft.settings[option.name];
+  else draft.settings[option.name] = next;
+  changed("settings");
+}
+
+// A weight a name, as the command line writes it: conv1_1, conv2_1:0.5.
+const written = weights => typeof weights === "string" ? weights : Object.entries(weights).map(([name, weight]) => weight === 1 ? name : `${name}:${weight}`).join(", ");
+
+function range(option, id) {
+  const { min, max, show, round = number => Number(number.toPrecision(2)) } = SLIDERS[option.name];
+  const output = h("output", { htmlFor: id }, show(value(option)));
+  const input = h("input", { id, type: "range", min, max, step: 0.01, value: Math.log2(value(option)) });
+  const read = () => round(2 ** Number(input.value));
+  input.addEventListener("input", () => { output.textContent = show(read()); });
+  input.addEventListener("change", () => set(option, read()));
+  return [input, output];
+}
+
+function segments(option) {
+  return h("div", { className: "segments" }, option.choices.map(choice => h("label", {},
+    h("input", { type: "radio", name: option.name, value: choice, checked: value(option) === choice, onchange: () => set(option, choice) }),
+    h("span", {}, text.colors[choice] ?? choice))));
+}
+
+function entry(option, id) {
+  if (option.kind === "choice") {
+    return h("select", { id, onchange: event => set(option, event.target.value) },
+      option.choices.map(choice => h("option", { value: choice, selected: value(option) === choice }, choice)));
+  }
+  if (option.kind === "boolean") {
+    return h("input", { id, type: "checkbox", checked: value(option), onchange: event => set(option, event.target.checked) });
+  }
+  if (option.kind === "object") {
+    return h("input", { id, type: "text", value: written(value(option)), onchange: event => set(option, event.target.value) });
+  }
+  const isNumber = option.kind !== "string";
+  return h("input", {
+    id, type: isNumber ? "number" : "text", value: value(option), min: option.min, max: option.max, step: option.kind === "integer" ? 1 : "any",
+    onchange: event => { if (event.target.reportValidity()) set(option, isNumber ? Number(event.target.value) : event.target.value); },
+  });
+}
+
+function field(option) {
+  const id = `option-${option.name}`;
+  const isChanged = option.name in draft.settings;
+  const title = h("span", {}, label(option));
+  const reset = isChanged && button(text.reset, () => { delete draft.settings[option.name]; changed("settings"); },
+    { className: "link reset", title: text.defaultValue(typeof base(option) === "object" ? written(base(option)) : base(option)), "aria-label": `${text.reset}: ${label(option)}` });
+  const help = h("small", { id: `${id}-help` }, option.help);
+  const className = isChanged ? "field changed" : "field";
+  if (option.name === "color") return h("fieldset", { className }, h("legend", {}, title, reset), segments(option));
+  const [input, output] = option.name in SLIDERS ? range(option, id) : [entry(option, id)];
+  input.setAttribute("aria-describedby", help.id);
+  return h("div", { className }, h("label", { htmlFor: id }, title, output), input, option.group === "Basics" ? null : help, reset);
+}
+
+function choices(id, name, listed, current, take) {
+  return h("div", { className: "field" }, h("label", { htmlFor: id }, name),
+    h("select", { id, onchange: event => take(event.target.value) }, listed.map(({ name: each, help }) =>
+      h("option", { value: each, title: help, selected: each === current }, each))));
+}
+
+function group(name, options, open) {
+  const count = options.filter(option => option.name in draft.settings).length;
+  const summary = h("summary", {}, name.replace("Expert: ", "").replace(/^./, first => first.toUpperCase()), count ? h("span", { className: "count" }, ` · ${text.changedCount(count)}`) : null);
+  const body = h("details", { open }, summary, options.map(field));
+  body.dataset.group = name;
+  return body;
+}
+
+function render() {
+  const open = new Set([...$("form").querySelectorAll("details[open]")].map(each => each.dataset.group));
+  const focused = document.activeElement?.id;
+  const groups = Map.groupBy ? Map.groupBy(schema.settings, option => option.group) : schema.settings.reduce((map, option) => map.set(option.group, [...(map.get(option.group) ?? []), option]), new Map());
+  const { Basics: basics, ...rest } = Object.fromEntries(groups);
+  const preset = choices("preset", text.preset, schema.presets, draft.preset, name => { draft.preset = name; changed("settings"); });
+  const help = schema.presets.find(each => each.name === draft.preset)?.help;
+  preset.append(h("small", {}, help));
+  const format = choices("format", text.format, schema.formats.map(name => ({ name })), draft.format, name => { draft.format = name; changed("settings"); });
+  const folded = Object.entries(rest).map(([name, options]) => group(name, options, open.has(name)));
+  $("form").replaceChildren(...basics.map(field), preset, ...folded, format);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+export async function startForm(options) {
+  schema = options;
+  $("form").addEventListener("submit", event => event.preventDefault());
+  onDraft(what => { if (what !== "weights" && what !== "masks") render(); });
+  render();
+}

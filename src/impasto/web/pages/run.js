@@ -1,0 +1,180 @@
+// The job that the page shows: it is ordered, watched, paused, changed while it is painted, and enlarged.
+import { api, shown } from "./api.js";
+import { $, button, h, toast, trying } from "./dom.js";
+import { draft, load, onDraft, order } from "./draft.js";
+import { plot } from "./plot.js";
+import { duration, text } from "./text.js";
+import { show } from "./view.js";
+
+const CHANGE_MILLISECONDS = 500;
+const ACTIVE = new Set(["waiting", "painting", "paused"]);
+let job = null, stream = null, losses = [], timer = 0, preview = 0, drawn = 0, isLoading = false;
+
+export const current = () => job;
+
+// Show a job, or with null what is to be painted next.
+export async function showJob(id, { loads = true } = {}) {
+  stream?.close();
+  job = id ? await trying(() => api.job(id)) ?? null : null;
+  losses = [];
+  preview = job?.preview ?? 0;
+  $("log").replaceChildren();
+  history.replaceState(null, "", job ? `#${job.id}` : location.pathname);
+  if (job && loads) await loadDraft(job);
+  if (job) watch(job.id);
+  render();
+}
+
+// Bring the pictures and settings of a job into the form.
+export async function loadDraft(from) {
+  const { content, initial, styles = [], ...rest } = from.order;
+  const ids = [content, ...styles.map(style => style.picture)].filter(Boolean);
+  const infos = await trying(async () => Object.fromEntries(await Promise.all(ids.map(async id => [id, await api.info(id)]))));
+  if (!infos) return;
+  isLoading = true;
+  load({ content, styles, ...rest }, infos);
+  isLoading = false;
+}
+
+function watch(id) {
+  stream = new EventSource(`/api/jobs/${id}/events`);
+  const known = job.events;
+  stream.onmessage = ({ data, lastEventId }) => { take(JSON.parse(data), Number(lastEventId) > known); schedule(); };
+  stream.onerror = () => { if (job?.id === id && ACTIVE.has(job.state)) status(text.lost, true); };
+  stream.onopen = () => schedule();
+}
+
+// Take one event into account; a new one is also said aloud, unlike those from before the page was opened.
+function take(event, isNew) {
+  switch (event.event) {
+    case "state": refresh(); break;
+    case "progress": losses.push(event.loss); job.progress = event; if (event.remark) note(event.remark); break;
+    case "planned": job.stages = event.stages; break;
+    case "preview": preview += 1; break;
+    case "changed": if (isNew) toast(text.changed); break;
+    case "restarted": case "remark": if (isNew) toast(event.sentence); note(event.sentence); break;
+    case "announced": note(event.sentence); break;
+    default:
+  }
+}
+
+let asked = 0;
+function refresh() {
+  clearTimeout(asked);
+  asked = setTimeout(async () => {
+    const id = job?.id;
+    const found = id && await trying(() => api.job(id));
+    if (found && job?.id === id) { job = found; schedule(); }
+  }, 60);
+}
+
+function note(sentence) { $("log").append(h("li", {}, sentence)); }
+
+// Draw soon: many events make one drawing.
+function schedule() {
+  if (drawn) return;
+  drawn = setTimeout(() => { drawn = 0; render(); }, 80);
+}
+
+function status(sentence, isBad = false) {
+  $("status").textContent = sentence;
+  $("status").className = isBad ? "bad" : "";
+}
+
+function progressWords({ fraction, seconds_left: left, stage, stages, evaluation, width, height }) {
+  return [`${Math.floor(fraction * 100)} %`, left ? text.left(duration(left)) : null, `${width} × ${height}`, stages > 1 ? text.stage(stage, stages) : null, text.evaluation(evaluation)].filter(Boolean).join(" · ");
+}
+
+function words() {
+  if (!job) return draft.content && draft.styles.length ? text.hintReady : "";
+  if (job.state === "painting") return job.progress && losses.length ? progressWords(job.progress) : text.starting;
+  if (job.state === "done") return `${text.done} ${job.sentence}.`;
+  if (job.state === "failed") return `${text.failed}: ${job.sentence}`;
+  return [text[job.state], job.sentence].filter(Boolean).join(" ");
+}
+
+function actions() {
+  const ask = state => () => trying(async () => { job = await api.change(job.id, { state }); render(); });
+  const state = job?.state;
+  const made = [];
+  if (state === "painting") made.push(button(text.pause, ask("paused"), { id: "pause" }));
+  if (["paused", "stopped"].includes(state) || (state === "failed" && job.progress)) made.push(button(text.resume, ask("waiting"), { id: "resume" }));
+  if (ACTIVE.has(state)) made.push(button(text.stop, ask("stopped"), { id: "stop" }));
+  if (job?.result && state !== "painting") {
+    made.push(button(text.larger, () => askPrint(false), { id: "larger" }), button(`${text.print} …`, () => askPrint(true), { id: "print-button" }),
+      h("a", { className: "button", id: "download", href: job.result, download: "" }, text.download));
+  }
+  if (ACTIVE.has(state)) made.push(button(text.newPicture, () => showJob(null), { id: "new" }));
+  else made.push(button(job ? text.paintAgain : text.paint, paint, { id: "go", className: "primary", disabled: !(draft.content || draft.styles.length) || !(draft.styles.length || draft.settings.style_weight === 0) }));
+  return made;
+}
+
+let made = "";
+function render() {
+  const kind = JSON.stringify([job?.id, job?.state, job?.result, Boolean(draft.content), draft.styles.length]);
+  if (kind !== made) {
+    const focused = document.activeElement?.id;
+    $("actions").replaceChildren(...actions());
+    if (made && focused && $("actions").childElementCount) (document.getElementById(focused) ?? (document.activeElement === document.body ? $("actions").lastElementChild : null))?.focus();
+    made = kind;
+  }
+  document.body.classList.toggle("has-run", Boolean(job));
+  status(words(), job?.state === "failed");
+  $("progress").hidden = job?.state !== "painting";
+  $("progress").value = job?.progress?.fraction ?? 0;
+  if ($("drawer").open) plot(losses);
+  const before = draft.content ? shown(draft.content.id) : null;
+  const after = job && (job.preview || preview) ? `/api/jobs/${job.id}/preview?${preview}` : null;
+  show({ before, after, full: job?.result && job.state !== "painting" ? `${job.result}?format=${job.order.format === "tif" ? "png" : job.order.format ?? "png"}` : after });
+}
+
+async function paint() {
+  const made_ = await trying(() => api.order(order()));
+  if (made_) await showJob(made_.id, { loads: false });
+}
+
+// Change the job that is painted when the form changes.
+function follow(what) {
+  render();
+  if (!job || isLoading || !ACTIVE.has(job.state)) return;
+  clearTimeout(timer);
+  timer = setTimeout(() => trying(async () => {
+    const { format, ...changes } = order();
+    if (!changes.content || !changes.styles.length) return;
+    const cleared = Object.fromEntries(Object.keys(job.order.settings ?? {}).map(name => [name, null]));
+    job = await api.change(job.id, { ...changes, settings: { ...cleared, ...changes.settings } });
+  }), CHANGE_MILLISECONDS);
+}
+
+function askPrint(isPrint) {
+  const dialog = $("print");
+  const said = h("p", { className: "said", role: "status" });
+  const paper = h("input", { id: "paper", value: "30x40cm" }), dpi = h("input", { id: "dpi", type: "number", value: 300, min: 30, max: 1200 });
+  const fill = h("input", { id: "fill", type: "checkbox" });
+  const size = h("input", { id: "long-side", type: "number", value: 2 * Math.max(job.progress?.width ?? 512, job.progress?.height ?? 512), min: 64, max: 20000 });
+  const wanted = () => isPrint ? { print_size: paper.value, dpi: Number(dpi.value), fill: fill.checked } : { size: Number(size.value) };
+  const predict = async () => {
+    try {
+      const found = await api.forecast(job.id, wanted());
+      said.textContent = `${found.sentence} ${text.takes(found.width, found.height, found.seconds && duration(found.seconds))}`;
+      go.disabled = false;
+    } catch (error) { said.textContent = error.message; go.disabled = true; }
+  };
+  const go = button(text.order, async () => {
+    const made_ = await trying(() => api.larger(job.id, wanted()));
+    if (made_) { dialog.close(); await showJob(made_.id); }
+  }, { className: "primary", disabled: true });
+  const pair = (id, label, input) => h("div", {}, h("label", { htmlFor: id }, label), input);
+  const fields = isPrint ? [h("div", { className: "pair" }, pair("paper", text.paper, paper), pair("dpi", text.dpi, dpi)), h("label", {}, fill, " ", text.fillPaper)] : [pair("long-side", text.longSide, size)];
+  dialog.replaceChildren(h("h2", {}, isPrint ? text.print : text.largerTitle), ...fields, said,
+    h("div", { className: "end" }, button(text.cancel, () => dialog.close()), go));
+  for (const input of [paper, dpi, fill, size]) input.addEventListener("input", predict);
+  predict();
+  dialog.showModal();
+}
+
+export function startRun() {
+  onDraft(follow);
+  $("drawer").addEventListener("toggle", () => plot(losses));
+  render();
+}

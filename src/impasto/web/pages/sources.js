@@ -1,0 +1,120 @@
+// The photograph and the paintings, with their thumbnails, weights, stroke sizes and masks.
+import { api, thumbnail } from "./api.js";
+import { $, button, droppable, h, pick, toast, trying } from "./dom.js";
+import { changed, draft, newStyle, onDraft } from "./draft.js";
+import { colorOf, idOf, nameOf, openMasks } from "./masks.js";
+import { text } from "./text.js";
+
+const ACCEPT = "image/*,.tif,.tiff,.heic,.heif,.avif";
+
+// Upload files; the first one is the photograph if there is none, the others are paintings.
+export async function take(files, kind) {
+  for (const file of files) {
+    const info = await trying(() => api.upload(file));
+    if (!info) continue;
+    for (const remark of info.remarks ?? []) toast(remark);
+    if (info.settings) toast(text.painted, text.useSettings, () => { useSettings(info.settings); });
+    if (kind === "content" || (!kind && !draft.content)) setContent(info);
+    else draft.styles.push(newStyle(info));
+    changed("pictures");
+  }
+}
+
+function setContent(info) {
+  const old = draft.content;
+  draft.content = info;
+  if (old && old.width / old.height !== info.width / info.height) {
+    draft.keep = draft.focus = null;
+    for (const style of draft.styles) style.region = null;
+  }
+}
+
+async function useSettings(settings) {
+  const known = (await api.options()).settings;
+  const differs = ({ name, default: usual }) => name in settings && JSON.stringify(settings[name]) !== JSON.stringify(usual);
+  draft.preset = "default";
+  draft.settings = Object.fromEntries(known.filter(differs).map(({ name }) => [name, settings[name]]));
+  changed("settings");
+}
+
+function dropTarget(label, kind, small) {
+  return button(label, () => pick(ACCEPT, kind === "style", files => take(files, kind)), { className: small ? "drop small" : "drop" });
+}
+
+// A button that opens the editor of one mask, with a dot in its color where the mask is in use.
+function chip(label, target) {
+  const id = idOf(target);
+  const made = button("", () => openMasks(target), { className: id ? "chip used" : "chip", "aria-label": `${nameOf(target)}${id ? " ✓" : ""}` });
+  const dot = h("i");
+  if (id) dot.style.background = colorOf(target);
+  made.append(dot, label);
+  return made;
+}
+
+function slider(label, value, min, max, show, take_) {
+  const output = h("output", {}, show(value));
+  const input = h("input", { type: "range", min: Math.log2(min), max: Math.log2(max), step: 0.01, value: Math.log2(value), "aria-label": label });
+  const read = () => Number((2 ** Number(input.value)).toPrecision(2));
+  input.addEventListener("input", () => { output.textContent = show(read()); });
+  input.addEventListener("change", () => take_(read()));
+  return h("div", { className: "field" }, h("label", {}, h("span", {}, label), output), input);
+}
+
+function card(info, remove, ...rest) {
+  return h("div", { className: "source" },
+    h("div", { className: "thumb" }, h("img", { src: thumbnail(info.id), alt: info.name }),
+      button("×", remove, { className: "icon remove", "aria-label": `${text.remove} ${info.name}` })),
+    h("div", { className: "body" }, h("p", { className: "name", title: info.name }, info.name), rest));
+}
+
+// Whose colors one of several paintings has.
+function colors(style, set) {
+  const choices = [["", text.colorsOfAll], ...Object.entries(text.colors)];
+  return h("div", { className: "field" }, h("label", {}, h("span", {}, text.names.color), h("select", { onchange: event => set(event.target.value || null) },
+    choices.map(([value, name]) => h("option", { value, selected: value === (style.color ?? "") }, name)))));
+}
+
+function photographCard() {
+  const remove = () => { draft.content = null; changed("pictures"); };
+  const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(text.focus, { kind: "focus" }));
+  return card(draft.content, remove, chips);
+}
+
+function paintingCard(style, number) {
+  const remove = () => { draft.styles.splice(number, 1); changed("pictures"); };
+  const set = name => value => { style[name] = value; changed("weights"); };
+  const chips = h("div", { className: "chips" }, draft.content && chip(text.region, { kind: "region", number }), chip(text.part, { kind: "mask", number }));
+  return card(style.info, remove, draft.styles.length > 1 && slider(text.weight, style.weight || 0.01, 0.1, 10, text.times, set("weight")),
+    slider(text.strokes, style.scale, 0.25, 4, text.times, set("scale")), draft.styles.length > 1 && colors(style, set("color")), chips);
+}
+
+function render() {
+  $("photograph").replaceChildren(draft.content ? photographCard() : dropTarget(text.dropPhoto, "content"));
+  const more = draft.styles.length ? text.addPainting : text.dropPainting;
+  $("paintings").replaceChildren(...draft.styles.map(paintingCard), dropTarget(more, "style", draft.styles.length > 0));
+  $("first-try").hidden = Boolean(draft.content && draft.styles.length);
+  document.body.classList.toggle("has-photo", Boolean(draft.content));
+}
+
+async function tryDemo() {
+  $("demo").disabled = true;
+  toast(text.demoWait);
+  const found = await trying(api.demo);
+  $("demo").disabled = false;
+  if (!found) return;
+  draft.content = found.photograph;
+  draft.styles = [newStyle(found.painting)];
+  draft.preset = "portrait";
+  changed("pictures");
+}
+
+export function startSources() {
+  onDraft(what => { if (what !== "weights" && what !== "settings") render(); });
+  $("demo").addEventListener("click", tryDemo);
+  droppable($("photograph"), files => take(files.slice(0, 1), "content"));
+  droppable($("paintings"), files => take(files, "style"));
+  droppable($("canvas"), files => take(files));
+  document.addEventListener("paste", event => take([...event.clipboardData.files].filter(file => file.type.startsWith("image/"))));
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, event => event.preventDefault());
+  render();
+}

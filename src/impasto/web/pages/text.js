@@ -1,0 +1,56 @@
+// All words of the page; another language replaces this file.
+export const text = {
+  skip: "Go to the picture", views: "Views", paintTab: "Paint", galleryTab: "Gallery", queue: "Queue",
+  pictures: "Pictures", photograph: "Photograph", paintings: "Paintings", canvas: "Canvas", progress: "Progress",
+  settings: "Settings", losses: "Loss and messages", log: "Messages", print: "Print", masks: "Masks",
+  demo: "Or try it with a sample photograph and painting",
+  demoWait: "The sample painting is being painted. This takes a moment, once.",
+  dropPhoto: "Drop a photograph, paste one, or choose a file", dropPainting: "Drop a painting, or choose a file",
+  addPainting: "Add another painting", remove: "Remove", weight: "Weight", strokes: "Stroke size",
+  hintTitle: "A photograph, in the hand of a painter",
+  hint: "Give a photograph and a painting. Then press Paint, and watch the one take on the strokes of the other.",
+  hintReady: "Press Paint.", paint: "Paint", paintAgain: "Paint again", pause: "Pause", resume: "Resume",
+  stop: "Stop and keep", larger: "Larger", download: "Download", newPicture: "New picture",
+  looks: "How the picture is shown", picture: "Picture", compare: "Before and after", side: "Side by side", actual: "100 %",
+  before: "The photograph", after: "The picture", slider: "Before and after",
+  waiting: "Waits in the queue.", starting: "Opening the pictures …", painting: "Painting", paused: "Paused.",
+  stopped: "Stopped; the picture so far is kept.", done: "Done.", failed: "It failed",
+  left: time => `${time} left`, stage: (one, all) => `stage ${one} of ${all}`, evaluation: n => `evaluation ${n}`,
+  changed: "Changed. The picture continues from its canvas.", lost: "No connection to the studio. Trying again …",
+  painted: "This picture was painted by impasto, and its settings are in it.", useSettings: "Use its settings",
+  reset: "Reset", changedCount: n => `${n} changed`, defaultValue: value => `Back to ${value}`,
+  preset: "Preset", format: "Format of the file", names: {
+    size: "Size", content_weight: "Content against style", style_scale: "Stroke size", color: "Colors",
+    focus_weight: "Focus weight",
+  },
+  colors: { style: "The painting’s", "content-luminance": "The photograph’s", "content-match": "The photograph’s palette" },
+  colorsOfAll: "As set for all",
+  pixels: n => `${n} px`, times: n => `× ${n}`,
+  keep: "Stays", keepLong: "What stays of the photograph", region: "Region", regionLong: n => `Region of painting ${n}`,
+  part: "Part that counts", partLong: n => `Part of painting ${n} that counts`,
+  focus: "Focus", focusLong: "What matters most in the photograph",
+  brush: "Brush", eraser: "Eraser", fill: "Fill", undo: "Undo", redo: "Redo", invert: "Invert", all: "All", clear: "Clear",
+  size: "Size", soft: "Soft edge", tolerance: "Tolerance of fill", opacity: "Opacity", zoomIn: "Zoom in", zoomOut: "Zoom out", fit: "Fit",
+  upload: "Upload", save: "Use this mask", cancel: "Cancel", reuse: "Copy from", reuseNone: "another mask …", drop: "Remove mask",
+  easel: "Mask. Arrow keys move the brush, Space paints, [ and ] change its size.", tools: "Tools",
+  emptyMask: "The mask is empty. Paint something, or cancel.",
+  paper: "Paper", dpi: "Dots per inch", fillPaper: "Crop to fill the paper", order: "Paint it",
+  takes: (w, h, time) => `${w} × ${h} pixels${time ? `, about ${time}` : ""}.`,
+  largerTitle: "Larger", longSide: "Long side, in pixels",
+  emptyGallery: "No pictures yet. Everything that you paint appears here.", everything: "Everything as a zip file",
+  open: "Open", reuseJob: "Use as a new start", delete: "Delete", deleted: "Deleted.", undoDelete: "Undo", zip: "All its files",
+  emptyQueue: "Nothing waits.", up: "Earlier", down: "Later", cancelJob: "Cancel", close: "Close",
+  loss: "loss", states: { waiting: "waiting", painting: "painting", paused: "paused", stopped: "stopped early", done: "done", failed: "failed" },
+};
+
+export function duration(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+// Put the words into the elements of the page that name them.
+export function fillWords(root) {
+  for (const each of root.querySelectorAll("[data-text]")) each.textContent = text[each.dataset.text];
+  for (const each of root.querySelectorAll("[data-label]")) each.setAttribute("aria-label", text[each.dataset.label]);
+}

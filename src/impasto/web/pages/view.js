@@ -1,0 +1,76 @@
+// The canvas: a picture, before and after by a slider, side by side, or at full size.
+import { $, button, h } from "./dom.js";
+import { text } from "./text.js";
+
+const LOOKS = ["picture", "compare", "side", "actual"];
+let look = "picture";
+let place = 50;
+let pictures = { before: null, after: null, full: null };
+
+function image(source, alt) { return h("img", { src: source, alt, draggable: false }); }
+
+function comparison() {
+  const after = image(pictures.after, text.after);
+  const edge = h("div", { className: "edge" });
+  const frame = h("div", { className: "frame" }, image(pictures.before, text.before), after);
+  const slider = h("input", { type: "range", className: "handle", min: 0, max: 100, step: 0.5, value: place, "aria-label": text.slider });
+  const move = () => {
+    place = Number(slider.value);
+    const box = shownBox(after, frame);
+    const x = box.left + box.width * place / 100;
+    after.style.clipPath = `inset(0 0 0 ${x}px)`;
+    edge.style.left = `${x - 1}px`;
+    slider.style.left = `${box.left}px`;
+    slider.style.width = `${box.width}px`;
+  };
+  slider.addEventListener("input", move);
+  after.addEventListener("load", move);
+  new ResizeObserver(move).observe(frame);
+  frame.append(slider, edge);
+  return h("div", { className: "view" }, frame);
+}
+
+// The box that a picture fills in its frame.
+function shownBox(picture, frame) {
+  const factor = Math.min(frame.clientWidth / (picture.naturalWidth || 1), frame.clientHeight / (picture.naturalHeight || 1));
+  const width = picture.naturalWidth * factor || frame.clientWidth;
+  return { width, left: (frame.clientWidth - width) / 2 };
+}
+
+function frames(...sources) {
+  return h("div", { className: sources.length > 1 ? "view side" : "view" }, sources.map(([source, alt]) => h("div", { className: "frame" }, image(source, alt))));
+}
+
+function body() {
+  const { before, after, full } = pictures;
+  if (after && before && look === "compare") return comparison();
+  if (after && before && look === "side") return frames([before, text.before], [after, text.after]);
+  if (after && look === "actual") return h("div", { className: "view actual", tabindex: 0, role: "region", "aria-label": text.actual }, image(full, text.after));
+  return after ? frames([after, text.after]) : frames([before, text.before]);
+}
+
+function render() {
+  const { before, after } = pictures;
+  if (!before && !after) {
+    $("canvas").replaceChildren(h("div", { className: "hint" }, h("strong", {}, text.hintTitle), text.hint));
+    return;
+  }
+  const looks = h("div", { className: "looks", role: "group", "aria-label": text.looks }, LOOKS.map(name =>
+    button(text[name], () => { look = name; render(); focusLook(name); }, { id: `look-${name}`, "aria-pressed": String(look === name) })));
+  $("canvas").replaceChildren(body(), ...(after && before ? [looks] : []));
+}
+
+function focusLook(name) { $(`look-${name}`)?.focus(); }
+
+// Show pictures by their addresses; null stands for none. The next picture replaces the last without a flicker.
+export async function show(next) {
+  const is = JSON.stringify(next) === JSON.stringify(pictures);
+  if (is && $("canvas").firstChild) return;
+  const onlyAfter = pictures.after && next.after && next.before === pictures.before;
+  pictures = next;
+  if (next.after) await new Promise(done => { const probe = new Image(); probe.onload = probe.onerror = done; probe.src = next.after; });
+  if (pictures !== next) return;
+  const shown = $("canvas").querySelector(`img[alt="${text.after}"]`);
+  if (onlyAfter && shown) shown.src = look === "actual" ? next.full : next.after;
+  else render();
+}

@@ -1,0 +1,147 @@
+"""The queue of jobs and the workers that paint them, one process for each device.
+
+A worker that dies is started again, and its job continues from the checkpoint. The log of the job tells what happened.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from impasto.web.child import Child
+from impasto.web.entry import Entry, State
+
+__all__ = ["Queue"]
+
+MAX_DEATHS = 3
+"""How often a worker may die at one job without progress in between, before the job counts as failed."""
+
+END_SECONDS = 30.0
+"""Seconds that a worker has to save a checkpoint when the studio closes."""
+
+_ENDS: dict[str, State] = {"finished": "done", "converged": "done", "diverged": "failed", "failed": "failed"}
+"""The state of a job by the reason why its run ended."""
+
+
+class Queue:
+    """The jobs that wait, and the workers that paint them in the order of their positions.
+
+    Args:
+        entries: The jobs; the queue looks at all of them each time that a worker is free.
+        workers: The commands that start the workers, one for each device.
+        log: The file that gets what the workers write on standard error.
+
+    """
+
+    def __init__(self, entries: dict[str, Entry], workers: Iterable[Sequence[str]], log: Path) -> None:
+        self._entries = entries
+        self._workers = [Child(command, log) for command in workers]
+        self._painting: dict[str, Child] = {}
+        self._wishes: dict[str, State] = {}
+        """The states that were asked for while a job is painted."""
+        self._deaths: dict[str, tuple[int, object]] = {}
+        """How often a worker died at a job, and the progress of the job then."""
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_closing = False
+
+    def start(self) -> None:
+        """Start the workers; each paints the jobs that wait."""
+        self._tasks = [asyncio.create_task(self._work(child)) for child in self._workers]
+
+    async def close(self) -> None:
+        """Let the workers save checkpoints, and end them; their jobs wait for the next start."""
+        self._is_closing = True
+        for identifier in self._painting:
+            self._wishes.setdefault(identifier, "waiting")
+        await asyncio.gather(*(child.end(END_SECONDS) for child in self._workers))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def is_painting(self, entry: Entry) -> bool:
+        """Return whether a worker has the job at the moment."""
+        return entry.id in self._painting
+
+    def wake(self) -> None:
+        """Let free workers look for jobs that wait."""
+        self._wake.set()
+
+    def change(self, entry: Entry) -> None:
+        """Let the worker of a job continue with what is ordered now; of a job that is not painted, do nothing."""
+        if entry.id in self._painting:
+            self._painting[entry.id].send({"do": "change", "order": entry.order.written})
+
+    def ask(self, entry: Entry, state: State) -> None:
+        """Bring a job to another state, at once or when its worker has obeyed.
+
+        Args:
+            entry: The job.
+            state: waiting, paused or stopped; a job that waits again is the first of the queue.
+
+        """
+        if entry.id in self._painting:
+            self._wishes[entry.id] = state
+            self._painting[entry.id].send({"do": "end"})
+            return
+        if state == "waiting" and entry.state != "waiting":
+            waiting = [each.position for each in self._entries.values() if each.state == "waiting"]
+            entry.position = min([*waiting, entry.position]) - 1
+        entry.move_to(state)
+        self.wake()
+
+    async def _work(self, child: Child) -> None:
+        """Paint the jobs of the queue with one worker."""
+        while not self._is_closing:
+            await child.start()
+            waiting = [each for each in self._entries.values() if each.state == "waiting" and not each.deleted]
+            if not waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            entry = min(waiting, key=lambda each: each.position)
+            self._painting[entry.id] = child
+            try:
+                await self._carry_out(child, entry)
+            finally:
+                del self._painting[entry.id]
+
+    async def _carry_out(self, child: Child, entry: Entry) -> None:
+        """Let a worker paint a job, and write down what it says until it ends."""
+        entry.move_to("painting")
+        child.send({"do": "paint", "folder": str(entry.folder), "order": entry.order.written})
+        while (message := await child.receive()) is not None:
+            if "event" in message:
+                entry.log({**message["event"], **_said(message["event"].get("sentence"), entry)})
+            if "ended" in message:
+                self._end(entry, message["ended"]["state"], message["ended"]["sentence"])
+                return
+        await self._mourn(child, entry)
+
+    def _end(self, entry: Entry, reason: str, sentence: str) -> None:
+        """Write down how a run ended."""
+        wish = self._wishes.pop(entry.id, "stopped")
+        state = _ENDS.get(reason, wish)
+        entry.move_to(state, **_said(sentence if reason in _ENDS else "", entry))
+
+    async def _mourn(self, child: Child, entry: Entry) -> None:
+        """Write down that a worker died; its job waits to continue, or failed if no worker survives it."""
+        code = await child.end(1)
+        wish = self._wishes.pop(entry.id, "waiting")
+        count, progress = self._deaths.get(entry.id, (0, None))
+        count = count + 1 if progress is entry.progress else 1
+        self._deaths[entry.id] = count, entry.progress
+        cause = f"ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+        if count >= MAX_DEATHS:
+            entry.move_to("failed", f"the worker was {cause} {count} times at this picture; try a smaller size.")
+            return
+        entry.log({"event": "restarted", "sentence": f"The worker was {cause}. It was started again and continues."})
+        entry.move_to(wish)
+
+
+def _said(sentence: str | None, entry: Entry) -> dict[str, str]:
+    """Return a sentence that names pictures as people do, and no folder of this machine."""
+    if sentence is None:
+        return {}
+    for identifier, name in {f"{entry.folder}/": "", "inputs/": "", **entry.names}.items():
+        sentence = sentence.replace(identifier, name)
+    return {"sentence": sentence}

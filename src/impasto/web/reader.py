@@ -1,0 +1,87 @@
+"""The process that opens uploaded pictures: their size, a thumbnail, and the settings that are written in them.
+
+A file that crashes or exhausts a decoder ends this process and no other. It also makes the demo's pictures.
+It is started as `python -m impasto.web.reader`.
+"""
+
+import json
+import traceback
+from pathlib import Path
+from typing import Any, cast
+
+from impasto.errors import ImpastoError
+from impasto.images import Picture, read_note
+from impasto.recipes import demo
+from impasto.web.child import Lines
+
+__all__ = ["answer", "main"]
+
+SIZES = {"thumbnail": 480, "view": 1600}
+"""The long sides of the small pictures of an upload, in pixels at most, by their names."""
+
+DEMO_SIZE = 640
+"""The long side of the demo's painting, in pixels."""
+
+
+def answer(message: dict[str, Any]) -> dict[str, Any]:
+    """Do what a message asks for: open a picture, write a picture in another format, or make the demo's pictures.
+
+    Args:
+        message: `{"open": PATH}`, `{"convert": PATH, "to": PATH}` or `{"demo": FOLDER}`.
+
+    Returns:
+        What was found, or `{"error": SENTENCE}`.
+
+    """
+    try:
+        if "open" in message:
+            return _opened(Path(message["open"]))
+        if "convert" in message:
+            Picture.open(message["convert"], allow_large=True).save(message["to"], overwrite=True)
+            return {}
+        return _demo(Path(message["demo"]))
+    except ImpastoError as error:
+        return {"error": str(error)}
+    except Exception as error:  # whatever a decoder raises
+        traceback.print_exc()
+        return {"error": f"the picture could not be read ({type(error).__name__}); save it again in another format."}
+
+
+def _opened(path: Path) -> dict[str, Any]:
+    """Open an upload, and write its small pictures beside it."""
+    picture = Picture.open(path)
+    for name, size in SIZES.items():
+        factor = min(1.0, size / max(picture.width, picture.height))
+        sides = [max(1, round(side * factor)) for side in (picture.width, picture.height)]
+        picture.resized(*sides).save(path.with_suffix(f".{name}.jpg"), overwrite=True, quality=85)
+    found = {"width": picture.width, "height": picture.height, "remarks": list(picture.remarks)}
+    return {**found, "settings": _settings(read_note(path))}
+
+
+def _settings(note: str | None) -> dict[str, Any] | None:
+    """Return the settings that a picture's note holds, if impasto painted it."""
+    try:
+        found = json.loads(note or "{}")
+    except ValueError:
+        return None
+    is_own = isinstance(found, dict) and "impasto" in found
+    return cast("dict[str, Any]", found).get("settings") if is_own else None
+
+
+def _demo(folder: Path) -> dict[str, Any]:
+    """Write the demo's photograph and painting."""
+    paths = {"photograph": folder / "Grace Hopper.jpg", "painting": folder / "Landscape by the sea.png"}
+    paths["photograph"].write_bytes(demo.photograph().read_bytes())
+    Picture(demo.painting(DEMO_SIZE)).save(paths["painting"], overwrite=True)
+    return {name: str(path) for name, path in paths.items()}
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    lines = Lines()
+    for message in lines:
+        lines.give(answer(message))
+
+
+if __name__ == "__main__":
+    main()

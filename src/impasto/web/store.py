@@ -1,0 +1,226 @@
+"""The folder of the studio: uploaded pictures, a folder for each job, and the space that they take.
+
+A name from outside is never a path: uploads and jobs have identifiers of a fixed form, and links are not followed.
+"""
+
+import hashlib
+import json
+import math
+import re
+import secrets
+import shutil
+import time
+import zipfile
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import InputError, RunError
+from impasto.files import whole
+
+__all__ = ["UPLOAD_PATTERN", "FullError", "MissingError", "Store", "read_json", "write_json", "write_text", "zipped"]
+
+UPLOAD_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|heic|avif)"
+"""The form of the identifier of an upload: a part of the SHA-256 of its bytes, and its format."""
+
+_JOB = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
+_UPLOAD = re.compile(UPLOAD_PATTERN)
+
+_MAGIC = {
+    "png": rb"\x89PNG\r\n\x1a\n",
+    "jpg": rb"\xff\xd8\xff",
+    "webp": rb"RIFF.{4}WEBP",
+    "tif": rb"(?:II[*+]\x00|MM\x00[*+])",
+    "avif": rb".{4}ftyp(?:avif|avis)",
+    "heic": rb".{4}ftyp(?:heic|heix|heim|heis|hevc|mif1|msf1)",
+}
+"""The first bytes of a picture, by its format."""
+
+SIZE_SECONDS = 5.0
+"""The seconds for which the size of the folder is not measured again while it is below the quota."""
+
+
+class MissingError(InputError):
+    """There is no such job, upload or file."""
+
+
+class FullError(RunError):
+    """The studio's folder has reached its quota."""
+
+
+class Store:
+    """The folder of a studio.
+
+    Args:
+        root: The folder; it is made if it does not exist.
+        quota: The most bytes of all uploads and jobs together.
+
+    """
+
+    def __init__(self, root: Path, quota: float) -> None:
+        self.root, self.quota = root.resolve(), quota
+        for folder in (self.uploads, self.jobs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._measured = (0.0, -math.inf)
+
+    @property
+    def uploads(self) -> Path:
+        """The folder of the uploaded pictures."""
+        return self.root / "uploads"
+
+    @property
+    def jobs(self) -> Path:
+        """The folder of the jobs, each in a folder of its own."""
+        return self.root / "jobs"
+
+    def upload(self, identifier: str) -> Path:
+        """Return the path of an uploaded picture.
+
+        Raises:
+            MissingError: there is none.
+
+        """
+        path = self.uploads / identifier
+        if not _UPLOAD.fullmatch(identifier) or path.is_symlink() or not path.is_file():
+            raise MissingError(f"there is no picture {identifier[:60]!r}; upload it first.")
+        return path
+
+    def info(self, identifier: str) -> dict[str, Any]:
+        """Return what is known of an uploaded picture: name, width, height, and settings if impasto painted it.
+
+        Raises:
+            MissingError: there is no such upload.
+
+        """
+        return read_json(self.upload(identifier).with_suffix(".json"))
+
+    def received(self, source: Path) -> Path:
+        """Move a file that was uploaded into the folder, under the identifier of its bytes; return its path.
+
+        Raises:
+            InputError: the file does not begin as a picture does.
+
+        """
+        with source.open("rb") as file:
+            head = file.read(16)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:24]
+        format_ = next((name for name, magic in _MAGIC.items() if re.match(magic, head, re.DOTALL)), None)
+        if format_ is None:
+            raise InputError("the file is not a picture; give a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.")
+        path = self.uploads / f"{digest}.{format_}"
+        source.replace(path)
+        return path
+
+    def forget(self, identifier: str) -> None:
+        """Delete an upload that cannot be used."""
+        for path in self.uploads.glob(f"{identifier.partition('.')[0]}.*"):
+            path.unlink(missing_ok=True)
+
+    def forget_unused(self, used: Collection[str], seconds: float) -> None:
+        """Delete uploads that no job uses and that were last uploaded some seconds ago.
+
+        Args:
+            used: The identifiers of the uploads that jobs use.
+            seconds: The age from which on the other uploads are deleted.
+
+        """
+        for path in self.uploads.iterdir():
+            is_old = time.time() - path.stat().st_mtime > seconds
+            if _UPLOAD.fullmatch(path.name) and path.name not in used and is_old:
+                self.forget(path.name)
+
+    def new_job(self) -> Path:
+        """Make the folder of a new job; its name begins with the time."""
+        folder = self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        (folder / "inputs").mkdir(parents=True)
+        return folder
+
+    def job_folders(self) -> Iterable[Path]:
+        """List the folders of all jobs, the oldest first; links and folders of other names are not jobs."""
+        return sorted(path for path in self.jobs.iterdir() if _JOB.fullmatch(path.name) and not path.is_symlink())
+
+    def take(self, folder: Path, identifiers: Iterable[str]) -> None:
+        """Put uploads into the inputs of a job, so that its folder is complete.
+
+        Args:
+            folder: The folder of the job.
+            identifiers: The identifiers of the uploads.
+
+        Raises:
+            MissingError: one of them is neither uploaded nor there already.
+
+        """
+        for identifier in identifiers:
+            target = folder / "inputs" / identifier
+            if _UPLOAD.fullmatch(identifier) and target.is_file():
+                continue
+            source = self.upload(identifier)
+            try:
+                target.hardlink_to(source)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(source, target)
+
+    def is_full(self) -> bool:
+        """Return whether the folder has reached its quota."""
+        size, measured = self._measured
+        if size >= self.quota or time.monotonic() - measured > SIZE_SECONDS:
+            size = _bytes_below(self.root)
+            self._measured = (size, time.monotonic())
+        return size >= self.quota
+
+
+def zipped(target: Path, folders: Iterable[Path]) -> None:
+    """Write the files of jobs into a zip file; checkpoints and logs are left out.
+
+    Args:
+        target: The zip file.
+        folders: The folders of the jobs.
+
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for folder in folders:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and not path.is_symlink() and path.suffix not in {".checkpoint", ".lock", ".jsonl"}:
+                    archive.write(path, path.relative_to(folder.parent))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object of a JSON file; a missing or damaged file gives an empty one."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Args:
+        path: The file, which is replaced.
+        value: What JSON can hold.
+
+    """
+    write_text(path, json.dumps(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Args:
+        path: The file, which is replaced.
+        text: Its text.
+
+    """
+    with whole(path, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _bytes_below(folder: Path) -> float:
+    """Return the bytes of all files below a folder; a hard link counts once."""
+    found: dict[int, int] = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            status = path.stat()
+            found[status.st_ino] = status.st_size
+    return float(sum(found.values()))

@@ -1,0 +1,207 @@
+"""The studio: all jobs of a folder, how they are ordered, changed, deleted and restored."""
+
+import asyncio
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from impasto.errors import InputError
+from impasto.web.entry import Entry, State
+from impasto.web.order import Order
+from impasto.web.queue import Queue
+from impasto.web.store import FullError, MissingError, Store
+from impasto.web.uploads import Uploads
+
+__all__ = ["READER", "WORKER", "Studio"]
+
+WORKER = (sys.executable, "-m", "impasto.web.worker")
+"""How a worker is started; the name of a device follows."""
+
+READER = (sys.executable, "-m", "impasto.web.reader")
+"""How the process is started that opens uploads."""
+
+TRASH_SECONDS = 24 * 3600.0
+"""Seconds for which a deleted job can be restored; afterward its files are deleted when the studio starts."""
+
+UNUSED_SECONDS = 24 * 3600.0
+"""Seconds after which an upload that no job uses is deleted when the studio starts."""
+
+_NEXT: dict[State, tuple[State, ...]] = {
+    "waiting": ("waiting", "paused", "stopped"),
+    "painting": ("paused", "stopped", "waiting"),
+    "paused": ("waiting", "paused", "stopped"),
+    "stopped": ("waiting", "stopped"),
+    "failed": ("waiting",),
+    "done": (),
+}
+"""The states that can be asked for, by the state of the job."""
+
+
+class Studio:
+    """All jobs of a folder, and the processes that paint them.
+
+    Args:
+        store: The folder.
+        devices: The devices, each with a worker of its own; `auto` is the fastest one of this machine.
+        worker: The command that starts a worker.
+        reader: The command that starts the process that opens uploads.
+
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        devices: Sequence[str] = ("auto",),
+        worker: Sequence[str] = WORKER,
+        reader: Sequence[str] = READER,
+    ) -> None:
+        self.store = store
+        self.entries: dict[str, Entry] = {}
+        self.uploads = Uploads(store, reader)
+        self._queue = Queue(self.entries, [[*worker, device] for device in devices], store.root / "worker.log")
+
+    async def start(self) -> None:
+        """Read the jobs of the folder, take up the queue, and start the workers."""
+        for folder in self.store.job_folders():
+            with suppress(InputError):  # a folder without a whole order was never a job
+                self.entries[folder.name] = Entry(folder)
+        for entry in self.entries.values():
+            if entry.state == "painting":
+                entry.move_to(
+                    "waiting", "The studio was started again; the picture continues from its last checkpoint."
+                )
+        self._clean(TRASH_SECONDS, UNUSED_SECONDS)
+        self._queue.start()
+
+    async def close(self) -> None:
+        """Let the workers save checkpoints, and end all processes."""
+        await asyncio.gather(self._queue.close(), self.uploads.close())
+
+    def entry(self, identifier: str) -> Entry:
+        """Return a job.
+
+        Raises:
+            MissingError: there is none.
+
+        """
+        if identifier not in self.entries:
+            raise MissingError(f"there is no job {identifier[:60]!r}.")
+        return self.entries[identifier]
+
+    def shown(self) -> list[Entry]:
+        """List the jobs that are not deleted, the newest first."""
+        return [entry for entry in reversed(self.entries.values()) if not entry.deleted]
+
+    def add(self, order: Order) -> Entry:
+        """Put a job into the queue.
+
+        Args:
+            order: What is asked for.
+
+        Returns:
+            The job.
+
+        Raises:
+            MissingError: one of its pictures is not uploaded.
+            FullError: the quota is reached.
+
+        """
+        self.check_space()
+        for identifier in order.uploads:
+            self.store.upload(identifier)
+        folder = self.store.new_job()
+        self.store.take(folder, order.uploads)
+        entry = self.entries[folder.name] = Entry(folder, order)
+        entry.names = self.uploads.names(order.uploads)
+        entry.move_to("waiting")
+        self._queue.wake()
+        return entry
+
+    def check_space(self) -> None:
+        """Check that the folder may grow; where it may not, what was deleted can no longer be restored.
+
+        Raises:
+            FullError: the quota is reached.
+
+        """
+        if self.store.is_full():
+            self._clean(0.0, UNUSED_SECONDS)
+        if self.store.is_full():
+            raise FullError(
+                f"the studio's folder has reached its quota of {self.store.quota / 1e9:.1f} GB; delete pictures in "
+                "the gallery, or start the studio with a larger --quota."
+            )
+
+    def _clean(self, trash_seconds: float, unused_seconds: float) -> None:
+        """Delete the files of jobs that were deleted, and uploads that no job uses, some seconds ago."""
+        for entry in list(self.entries.values()):
+            is_old = time.time() - entry.deleted >= trash_seconds
+            if entry.deleted and is_old and not self._queue.is_painting(entry):
+                del self.entries[entry.id]
+                shutil.rmtree(entry.folder)
+        used = {each for entry in self.entries.values() for each in entry.order.uploads}
+        self.store.forget_unused(used, unused_seconds)
+
+    def change(self, identifier: str, changes: dict[str, Any]) -> Entry:
+        """Change a job: its state, its place in the queue, or what is painted, also while it is painted.
+
+        Args:
+            identifier: The job.
+            changes: `state`, `position`, or fields of an order.
+
+        Returns:
+            The job.
+
+        Raises:
+            InputError: a change is not accepted; then nothing is changed.
+
+        """
+        entry, fields = self.entry(identifier), dict(changes)
+        state, position = fields.pop("state", None), fields.pop("position", None)
+        if state is not None and state not in _NEXT[entry.state]:
+            accepted = " or ".join(_NEXT[entry.state]) or "no other state; order another picture"
+            raise InputError(f"state cannot be {state!r} for a job that is {entry.state}; it takes {accepted}.")
+        if position is not None and not (isinstance(position, int | float) and abs(position) < 1e12):
+            raise InputError(f"position cannot be {position!r}; it takes a number, and the least is first.")
+        if fields:
+            self._reorder(entry, entry.order.changed(fields))
+        if position is not None:
+            entry.position = float(position)
+            entry.save()
+        if state is not None:
+            self._queue.ask(entry, state)
+        return entry
+
+    def delete(self, identifier: str) -> None:
+        """Delete a job, so that it can still be restored for a day."""
+        entry = self.entry(identifier)
+        if entry.state in {"waiting", "painting", "paused"}:
+            self._queue.ask(entry, "stopped")
+        entry.deleted = time.time()
+        entry.save()
+
+    def restore(self, identifier: str) -> Entry:
+        """Undo that a job was deleted."""
+        entry = self.entry(identifier)
+        entry.deleted = 0.0
+        entry.save()
+        return entry
+
+    def _reorder(self, entry: Entry, order: Order) -> None:
+        """Change what a job paints; a worker that paints it continues from its canvas."""
+        if entry.state == "done":
+            raise InputError(f"the job {entry.id} is done; order another picture with what you want to change.")
+        fixed = ("initial", "shape", "format", "runtime")
+        is_fixed = (order.content is None) == (entry.order.content is None) and all(
+            getattr(order, name) == getattr(entry.order, name) for name in fixed
+        )
+        if not is_fixed and (entry.folder / "run.json").exists():
+            raise InputError(f"{', '.join(fixed)} cannot change once a job is begun; order another picture.")
+        self.store.take(entry.folder, order.uploads)
+        entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
+        entry.save()
+        self._queue.change(entry)

@@ -1,0 +1,103 @@
+"""The pictures that are uploaded: a process of its own opens them, and makes what pages show of them."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import InputError
+from impasto.web.child import Child
+from impasto.web.store import Store, read_json, write_json
+
+__all__ = ["Uploads"]
+
+READER_SECONDS = 120.0
+"""Seconds that a picture may take to be opened."""
+
+
+class Uploads:
+    """The uploaded pictures of a studio.
+
+    Args:
+        store: The folder of the studio.
+        reader: The command that starts the process that opens pictures.
+
+    """
+
+    def __init__(self, store: Store, reader: Sequence[str]) -> None:
+        self._store = store
+        self._reader = Child(reader, store.root / "reader.log")
+        self._reading = asyncio.Lock()
+
+    async def close(self) -> None:
+        """End the process that opens pictures."""
+        await self._reader.end(1)
+
+    def names(self, identifiers: Iterable[str]) -> dict[str, str]:
+        """Return the names that uploads have for people, by their identifiers."""
+        return {each: Path(self._store.info(each).get("name", "")).stem for each in identifiers}
+
+    async def opened(self, source: Path, name: str) -> dict[str, Any]:
+        """Take a file that was uploaded: move it into the folder, open it, and make its thumbnail.
+
+        Args:
+            source: The file.
+            name: Its name for people.
+
+        Returns:
+            What is known of the picture, with its `id`.
+
+        Raises:
+            InputError: the file is not a picture, or cannot be read.
+
+        """
+        path = await asyncio.to_thread(self._store.received, source)
+        record = path.with_suffix(".json")
+        if not record.exists():
+            found = await self.read({"open": str(path)})
+            if "error" in found:
+                self._store.forget(path.name)
+                raise InputError(found["error"].replace(str(path), "the picture").replace(path.name, "the picture"))
+            write_json(record, {"id": path.name, "name": name[:200], **found})
+        path.touch()
+        return {**self._store.info(path.name), "name": name[:200]}
+
+    async def read(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Ask the process that opens pictures; one that crashes or takes too long is ended, and the next gets its turn.
+
+        Args:
+            message: What `reader.answer` takes.
+
+        Returns:
+            Its answer, with a sentence as `error` if there is none.
+
+        """
+        async with self._reading:
+            await self._reader.start()
+            self._reader.send(message)
+            try:
+                answer = await asyncio.wait_for(self._reader.receive(), READER_SECONDS)
+            except TimeoutError:
+                answer = None
+            if answer is None:
+                await self._reader.end(0.1)
+                return {"error": "the picture ended the program that reads it; save it again in another format."}
+            return answer
+
+    async def demo(self) -> dict[str, Any]:
+        """Return the demo's photograph and painting, which the first call makes.
+
+        Raises:
+            InputError: they could not be made.
+
+        """
+        record = self._store.root / "demo.json"
+        stored = read_json(record)
+        if stored and all((self._store.uploads / str(each)).is_file() for each in stored.values()):
+            return {name: self._store.info(each) for name, each in stored.items()}
+        paths = await self.read({"demo": str(self._store.root)})
+        if "error" in paths:
+            raise InputError(paths["error"])
+        found = {name: await self.opened(Path(path), Path(path).name) for name, path in paths.items()}
+        write_json(record, {name: each["id"] for name, each in found.items()})
+        return found

@@ -1,0 +1,175 @@
+"""The process that paints: it takes jobs one after another, and gives their events.
+
+It is started as `python -m impasto.web.worker DEVICE`. Messages to it: `{"do": "paint", "folder": …, "order": …}`,
+`{"do": "change", "order": …}` and `{"do": "end"}`; the end of standard input ends the job, with a checkpoint, and the
+process.
+"""
+
+import json
+import os
+import queue
+import sys
+import traceback
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from impasto.errors import ImpastoError
+from impasto.images import Picture
+from impasto.jobs.events import Changed, Ended, PreviewReady, Saved
+from impasto.jobs.job import CHANGEABLE, Job
+from impasto.jobs.session import Session
+from impasto.network import weights
+from impasto.web.child import Lines, listen
+from impasto.web.order import Order
+from impasto.web.store import write_text
+
+__all__ = ["Worker", "main"]
+
+PREVIEW_SECONDS = 0.5
+"""The least seconds from one preview to the next."""
+
+PREVIEW_SIZE = 1280
+"""The long side of a preview, in pixels, at most: what a page shows."""
+
+PREVIEW_QUALITY = 85
+"""The quality of a preview as a JPEG file."""
+
+NICENESS = 10
+"""How much this process stands behind others, by `nice`: the page stays quick."""
+
+
+class Worker:
+    """Paints jobs one after another.
+
+    Args:
+        device: The device that computes, where an order does not name one.
+
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._lines = Lines()
+        self._orders: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._session: Session | None = None
+        self._folder = Path()
+        self._order: dict[str, Any] = {}
+        """What is wanted of the current job; a change may come before there is a session."""
+        self._is_ended = False
+        self._load = cache(weights.load_weights)
+
+    def run(self) -> None:
+        """Paint until standard input ends."""
+        listen(self._lines, self._take, self._finish)
+        with suppress(ImpastoError):
+            self._load("codebook")  # the first job starts sooner
+        self._lines.give({"ready": True})
+        while (message := self._orders.get()) is not None:
+            self._lines.give({"ended": self._painted(Path(message["folder"]))})
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """Obey one message; it comes from the thread that listens."""
+        if message["do"] == "end":
+            self._end()
+            return
+        self._order = message["order"]
+        if message["do"] == "paint":
+            self._is_ended = False
+            self._orders.put(message)
+        elif self._session is not None:
+            self._session.change(self._job(self._order))
+
+    def _finish(self) -> None:
+        self._orders.put(None)
+        self._end()
+
+    def _end(self) -> None:
+        self._is_ended = True
+        if self._session is not None:
+            self._session.cancel()
+
+    def _job(self, order: dict[str, Any]) -> Job:
+        return Order(**order).job(self._folder, self._device)
+
+    def _painted(self, folder: Path) -> dict[str, Any]:
+        """Paint one job; return how it ended."""
+        self._folder = folder
+        try:
+            with FileLock(folder / "worker.lock"):  # a worker that its server left behind may still save a checkpoint
+                return self._paint(folder)
+        except ImpastoError as error:
+            return {"state": "failed", "sentence": str(error)}
+        except Exception as error:  # the next job gets its chance
+            traceback.print_exc()
+            return {
+                "state": "failed",
+                "sentence": f"the worker met an error of its own: {type(error).__name__}: {error}",
+            }
+        finally:
+            self._session = None
+
+    def _paint(self, folder: Path) -> dict[str, Any]:
+        """Paint one job, from its checkpoint if there is one, with the changes that were made and those that came."""
+        record = folder / "run.json"
+        is_begun = (folder / "run.checkpoint").exists() and record.exists()
+        begun = _restored(record) if is_begun else self._job(self._order)
+        session = Session(begun, load=self._load, preview_seconds=PREVIEW_SECONDS)
+        self._session = session
+        latest = self._job(self._order)
+        if any(getattr(latest, name) != getattr(begun.current(), name) for name in CHANGEABLE):
+            session.change(latest)
+        if self._is_ended:
+            session.cancel()
+        _store(session.job, record)
+        ended = {"state": "failed", "sentence": "the run ended without a result."}
+        for event in session:
+            if isinstance(event, PreviewReady | Ended):
+                self._save_preview(session.preview())
+            if isinstance(event, Changed):
+                _store(session.job, record)
+            if isinstance(event, Ended):
+                self._lines.give({"event": {"event": "preview"}})
+                self._lines.give({"event": {"event": event.kind, "stopped": event.stopped}})
+                ended = {"state": event.stopped, "sentence": event.sentence}
+            if not isinstance(event, Saved | Ended):
+                self._lines.give({"event": event.as_dict()})
+        return ended
+
+    def _save_preview(self, picture: Picture) -> None:
+        """Save the picture so far as the page shows it."""
+        factor = min(1.0, PREVIEW_SIZE / max(picture.width, picture.height))
+        shown = picture.resized(max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+        (shown if factor < 1 else picture).save(self._folder / "preview.jpg", overwrite=True, quality=PREVIEW_QUALITY)
+
+
+_FOLDER = "{folder}"
+"""What stands in a stored job in place of the path of its folder, which may be moved."""
+
+
+def _store(job: Job, record: Path) -> None:
+    """Write a job with its changes, as it is painted."""
+    write_text(record, job.model_dump_json(exclude_defaults=True).replace(_quoted(record.parent), _FOLDER))
+
+
+def _restored(record: Path) -> Job:
+    """Read a job with its changes, as it was painted."""
+    return Job.from_json(record.read_text(encoding="utf-8").replace(_FOLDER, _quoted(record.parent)))
+
+
+def _quoted(folder: Path) -> str:
+    """Return a path as the inside of a text in JSON."""
+    return json.dumps(str(folder), ensure_ascii=False)[1:-1]
+
+
+def main() -> None:
+    """Run a worker for the device that the command line names."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    Worker(sys.argv[1]).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What the tests of the studio share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from serving import Served
+
+from impasto import Picture
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """A photograph and a painting on disk, both small."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed, (name, width, height) in enumerate((("content.png", 64, 48), ("style.jpg", 72, 60))):
+        noise = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+        Picture(torch.nn.functional.interpolate(noise, (height, width), mode="bilinear")[0]).save(folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory):
+    """A studio that tests share."""
+    served = Served(tmp_path_factory.mktemp("studio"))
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def own_studio(tmp_path):
+    """A studio of one test."""
+    served = Served(tmp_path / "studio")
+    yield served
+    if served.process.poll() is None:
+        served.close()

@@ -1,0 +1,266 @@
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from statistics import median
+
+import pytest
+import torch
+from serving import LONG, QUICK
+
+from impasto import Picture, Settings
+from impasto.images import read_note
+from impasto.jobs.session import Session
+from impasto.web.order import Order
+from tiny import tiny_weights
+
+
+@pytest.fixture(scope="module")
+def done(studio, pictures):
+    """A job that is done."""
+    identifier = studio.order(pictures)
+    studio.wait(identifier, "done")
+    return identifier
+
+
+def test_a_job_is_painted_and_its_picture_is_that_of_the_library(studio, pictures, done, tmp_path):
+    answer = studio.client.get(f"/api/jobs/{done}/result")
+    (tmp_path / "downloaded.png").write_bytes(answer.content)
+    folder = Path(studio.folder) / "jobs" / done
+    job = Order(**json.loads((folder / "job.json").read_text())).job(folder)
+    for _ in Session(job.replace(output=tmp_path / "library.png", checkpoint=None), load=lambda _: tiny_weights()):
+        pass
+    pixels, own = (Picture.open(tmp_path / name).pixels for name in ("downloaded.png", "library.png"))
+    assert torch.equal(pixels, own)
+    assert read_note(tmp_path / "downloaded.png") == read_note(tmp_path / "library.png")
+    assert "content in the style of style.png" in answer.headers["content-disposition"].replace("%20", " ")
+
+
+def test_a_multipart_form_orders_a_picture_at_once(studio, pictures):
+    files = [
+        ("content", ("content.png", (pictures / "content.png").read_bytes())),
+        ("style", ("style.jpg", (pictures / "style.jpg").read_bytes())),
+    ]
+    answer = studio.client.post(
+        "/api/jobs", files=files, data={"job": json.dumps({"settings": QUICK, "format": "tif"})}
+    )
+    assert answer.status_code == 201, answer.text
+    job = studio.wait(answer.json()["id"], "done")
+    assert (job["title"], job["stages"][0]["width"]) == ("content in the style of style", 64)
+    assert studio.client.get(job["result"]).content[:2] in {b"II", b"MM"}
+
+
+def test_a_preview_is_a_jpeg_and_the_result_comes_in_every_format(studio, done):
+    assert studio.client.get(f"/api/jobs/{done}/preview").content[:3] == b"\xff\xd8\xff"
+    heads = {"jpg": b"\xff\xd8\xff", "webp": b"RIFF", "tif": b"II*\0", "png": b"\x89PNG"}
+    for name, head in heads.items():
+        assert studio.client.get(f"/api/jobs/{done}/result", params={"format": name}).content.startswith(head), name
+    refused = studio.client.get(f"/api/jobs/{done}/result", params={"format": "../x"})
+    assert (refused.status_code, refused.json()["error"]) == (
+        400,
+        "format cannot be '../x'; it takes png, jpg, webp, tif.",
+    )
+
+
+def test_events_stream_from_the_start_or_after_the_last_one_that_was_seen(studio, done):
+    def ids(headers):
+        found, kinds = [], []
+        with studio.client.stream("GET", f"/api/jobs/{done}/events", headers=headers) as stream:
+            for line in stream.iter_lines():
+                if line.startswith("id: "):
+                    found.append(int(line[4:]))
+                if line.startswith("data: "):
+                    kinds.append(json.loads(line[6:]))
+                    if kinds[-1].get("state") == "done":
+                        return found, kinds
+        raise AssertionError("the stream ended")
+
+    count = len(studio.events(done))
+    numbers, events = ids({})
+    assert numbers == [*range(1, count + 1)]
+    assert [event["evaluation"] for event in events if event["event"] == "progress"] == [1, 2, 3, 4]
+    assert ids({"Last-Event-ID": str(count - 2)})[0] == [count - 1, count]
+
+
+def test_a_change_in_mid_run_goes_on_from_the_canvas_and_survives_a_killed_worker(studio, pictures):
+    identifier = studio.order(pictures, LONG, runtime={"checkpoint_every": 0.1})
+    checkpoint = Path(studio.folder) / "jobs" / identifier / "run.checkpoint"
+    studio.wait(identifier, "painting", until=lambda _: checkpoint.exists())
+    changed = studio.client.patch(f"/api/jobs/{identifier}", json={"settings": {"content_weight": 50}})
+    assert changed.json()["order"]["settings"]["content_weight"] == 50
+    studio.wait(identifier, "painting", until=lambda _: "changed" in studio.kinds(identifier))
+    at_change = time.time()
+    studio.wait(identifier, "painting", until=lambda _: checkpoint.stat().st_mtime > at_change)
+    studio.worker().kill()
+    studio.wait(
+        identifier,
+        "painting",
+        until=lambda _: "restarted" in studio.kinds(identifier) and studio.kinds(identifier)[-1] == "progress",
+    )
+    said = next(each["sentence"] for each in studio.events(identifier) if each["event"] == "restarted")
+    assert said == "The worker was ended by signal 9. It was started again and continues."
+    studio.client.patch(f"/api/jobs/{identifier}", json={"state": "stopped"})
+    assert studio.wait(identifier, "stopped")["result"]
+    note = json.loads(read_note(Path(studio.folder) / "jobs" / identifier / "result.png"))
+    assert note["settings"]["content_weight"] == 50
+    assert note["job"]["changes"][0]["after"] >= 1
+
+
+def test_a_paused_job_goes_on_from_its_checkpoint_with_what_was_changed_meanwhile(studio, pictures):
+    identifier = studio.order(pictures, LONG)
+    studio.painting(identifier)
+    studio.client.patch(f"/api/jobs/{identifier}", json={"state": "paused"})
+    studio.wait(identifier, "paused")
+    studio.client.patch(f"/api/jobs/{identifier}", json={"settings": {"style_scale": 2}})
+    studio.client.patch(f"/api/jobs/{identifier}", json={"state": "waiting"})
+    studio.wait(
+        identifier,
+        "painting",
+        until=lambda _: "resumed" in studio.kinds(identifier) and "changed" in studio.kinds(identifier),
+    )
+    studio.client.delete(f"/api/jobs/{identifier}")
+    studio.wait(identifier, "stopped")
+
+
+def test_the_queue_is_painted_in_the_order_that_is_asked_for_and_a_waiting_job_can_be_cancelled(studio, pictures):
+    long = studio.order(pictures, LONG)
+    studio.painting(long, 1)
+    first, second, third = (studio.order(pictures) for _ in range(3))
+    position = studio.job(first)["position"]
+    assert studio.client.patch(f"/api/jobs/{second}", json={"position": position - 1}).status_code == 200
+    assert studio.client.patch(f"/api/jobs/{third}", json={"state": "stopped"}).json()["state"] == "stopped"
+    studio.client.patch(f"/api/jobs/{long}", json={"state": "stopped"})
+    studio.wait(first, "done")
+    log = {each: (Path(studio.folder) / "jobs" / each / "result.png").stat().st_mtime for each in (first, second)}
+    assert log[second] < log[first]
+    assert studio.job(third)["state"] == "stopped"
+
+
+def test_a_deleted_job_is_gone_and_can_be_restored(studio, pictures, done):
+    def listed():
+        return [job["id"] for job in studio.client.get("/api/jobs").json()]
+
+    assert studio.client.delete(f"/api/jobs/{done}").status_code == 204
+    assert done not in listed()
+    assert studio.client.post(f"/api/jobs/{done}/restore").json()["id"] == done
+    assert done in listed()
+
+
+def test_a_zip_holds_the_picture_the_inputs_and_the_order(studio, done):
+    with zipfile.ZipFile(io.BytesIO(studio.client.get(f"/api/jobs/{done}/zip").content)) as archive:
+        names = {Path(name).name for name in archive.namelist()}
+        assert archive.testzip() is None
+    assert {"result.png", "job.json", "preview.jpg"} <= names
+    assert sum(name.endswith((".png", ".jpg")) for name in names) >= 4
+
+
+def test_a_larger_picture_goes_on_from_the_one_that_is_done(studio, done):
+    found = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "2x3in", "dpi": 50}).json()
+    assert (found["width"], found["height"]) == (133, 100)
+    assert found["sentence"].startswith("The print is 2.7 × 2 in at 50 pixels per inch")
+    assert found["seconds"] > 0
+    answer = studio.client.post(f"/api/jobs/{done}/larger", json={"size": 96})
+    job = studio.wait(answer.json()["id"], "done")
+    assert job["stages"] == [{"width": 96, "height": 72, "evaluations": 50}]
+    refused = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "huge"})
+    assert refused.json()["error"].startswith("print cannot be huge;")
+
+
+def test_a_picture_that_impasto_painted_brings_its_settings(studio, done, tmp_path):
+    path = tmp_path / "again.png"
+    path.write_bytes(studio.client.get(f"/api/jobs/{done}/result").content)
+    assert Settings(**studio.upload(path)["settings"]) == Settings(**QUICK)
+
+
+def test_the_options_have_the_groups_bounds_and_defaults_of_the_settings(studio):
+    found = studio.client.get("/api/options").json()
+    options = {each["name"]: each for each in found["settings"]}
+    assert options["size"] | {"help": ""} == {
+        "name": "size", "group": "Basics", "help": "", "accepts": "a whole number, at least 32", "default": 512,
+        "kind": "integer", "choices": None, "min": 32, "max": None,
+    }  # fmt: skip
+    assert options["color"]["choices"] == ["style", "content-luminance", "content-match"]
+    assert options["style_layers"]["kind"] == "object"
+    assert "weights" not in options
+    for name, each in options.items():
+        assert getattr(Settings(), name) == each["default"], name
+
+
+WRONG = [
+    ({}, "there is nothing to paint; give a photograph, and a painting for its style."),
+    ({"content": "../../etc/passwd"}, "content cannot be ../../etc/passwd; it takes the id of an upload."),
+    ({"content": "0" * 24 + ".png"}, f"there is no picture '{'0' * 24}.png'; upload it first."),
+    ({"losses": ["os:system"]}, "there is no option losses;"),
+    ({"output": "/tmp/x.png"}, "there is no option output;"),
+    ({"content": "A", "settings": {"weights": "/etc/passwd"}}, "content cannot be A;"),
+    (
+        {"styles": [{"picture": "0" * 24 + ".png"}], "settings": {"weights": "/etc/passwd"}},
+        "weights cannot be /etc/passwd here;",
+    ),
+    (
+        {"styles": [{"picture": "0" * 24 + ".png"}], "settings": {"size": 1}},
+        "size cannot be 1; it takes a whole number",
+    ),
+    ({"styles": [{"picture": "0" * 24 + ".png", "weight": -1}]}, "a style's weight cannot be -1;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "preset": "x"}, "there is no preset x;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "keep": "/etc/x.png"}, "keep cannot be /etc/x.png;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "print_size": "3"}, "print cannot be 3;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "runtime": {"threads": -1}}, "threads cannot be -1;"),
+]
+
+
+@pytest.mark.parametrize(("order", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+def test_an_order_that_cannot_be_painted_is_refused_in_one_sentence(studio, order, sentence):
+    answer = studio.client.post("/api/jobs", json=order)
+    assert answer.status_code in {400, 404}
+    assert answer.json()["error"].startswith(sentence)
+
+
+def test_a_state_that_cannot_be_reached_is_refused(studio, done):
+    refused = studio.client.patch(f"/api/jobs/{done}", json={"state": "painting"})
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith("state cannot be 'painting' for a job that is done;")
+    assert studio.client.patch(f"/api/jobs/{done}", json={"position": "x"}).status_code == 400
+    assert (
+        studio.client.patch(f"/api/jobs/{done}", content=b"[]")
+        .json()["error"]
+        .startswith("the request is not a JSON object")
+    )
+    assert studio.client.get("/api/jobs/nothing").json() == {"error": "there is no job 'nothing'."}
+
+
+def test_the_description_of_the_api_has_every_route_with_a_sentence(studio):
+    paths = studio.client.get("/openapi.json").json()["paths"]
+    assert len(paths) >= 14
+    for path, methods in paths.items():
+        for method, what in methods.items():
+            assert what.get("description"), f"{method} {path}"
+    page = studio.client.get("/docs").text
+    assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.slow
+def test_two_hundred_streams_leave_the_list_of_jobs_quick(studio, pictures, request):
+    identifier = studio.order(pictures, LONG)
+    studio.painting(identifier)
+    command = [
+        sys.executable,
+        Path(__file__).with_name("listeners.py"),
+        str(studio.port),
+        f"/api/jobs/{identifier}/events",
+    ]
+    listeners = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert listeners.stdout.readline() == "200 listen\n"
+    taken = []
+    for _ in range(40):
+        begun = time.perf_counter()
+        assert studio.client.get("/api/jobs").status_code == 200
+        taken.append(time.perf_counter() - begun)
+        time.sleep(0.02)
+    listeners.communicate()
+    studio.client.patch(f"/api/jobs/{identifier}", json={"state": "stopped"})
+    milliseconds = 1000 * median(taken)
+    assert milliseconds < 50 * request.config.getoption("patience"), f"{milliseconds:.1f} ms"

@@ -1,0 +1,405 @@
+"""The page in headless Chromium, on the tiny network."""
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from serving import LONG, SECONDS
+
+from impasto.images import read_note
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: apt-get install chromium"),
+]
+
+PICTURE = "#canvas img[alt='The picture']"
+READY = "html[data-ready]"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser, studio):
+    """Open pages, and check at the end that they asked no other host for anything and wrote nothing on the console."""
+    contexts, said = [], []
+
+    def forget_refusals():
+        """Forget the browser's own notes on requests that a test wanted to be refused."""
+        said[:] = [each for each in said if "status of 400" not in each]
+
+    def watch(page):
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on(
+            "request", lambda request: re.match(rf"{studio.link}|data:|blob:", request.url) or said.append(request.url)
+        )
+
+    def make(width=1280, height=800, path="", **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(1000 * SECONDS)
+        contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        page.goto(studio.link + path)
+        page.wait_for_selector(READY)
+        return page
+
+    make.forget_refusals = forget_refusals
+    yield make
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def until(page, script, arg=None):
+    """Wait until a script is true; Playwright's own way needs eval, which the page's policy forbids."""
+    end = time.monotonic() + SECONDS
+    while not page.evaluate(script, arg):
+        assert time.monotonic() < end, script
+        time.sleep(0.05)
+
+
+def choose(page, place, *files):
+    with page.expect_file_chooser() as chooser:
+        page.click(f"{place} button.drop")
+    chooser.value.set_files([*files])
+
+
+def fill(page, pictures):
+    """Give the page a photograph and a painting."""
+    choose(page, "#photograph", pictures / "content.png")
+    page.wait_for_selector("#photograph img")
+    choose(page, "#paintings", pictures / "style.jpg")
+    page.wait_for_selector("#paintings img")
+
+
+def expert(page, name, value):
+    """Set an option of a folded group."""
+    page.eval_on_selector(f"#option-{name}", "each => { each.closest('details').open = true; }")
+    page.fill(f"#option-{name}", str(value))
+    page.keyboard.press("Tab")
+
+
+def set_long(page):
+    """Make a run long and small, so that there is time to do something while it is painted."""
+    for name, value in (("first_size", 0), ("iterations", 100_000), ("tolerance", 0)):
+        expert(page, name, value)
+    page.eval_on_selector("#option-size", "each => { each.value = 7; each.dispatchEvent(new Event('change')); }")
+
+
+def job_of(page):
+    until(page, "location.hash.length > 1")
+    return page.evaluate("location.hash.slice(1)")
+
+
+def changes(studio, identifier):
+    return [each for each in studio.events(identifier) if each["event"] == "changed"]
+
+
+@pytest.fixture
+def painting(open_page, studio, pictures):
+    """A page that paints a long job, and the id of the job; it is stopped at the end."""
+    page = open_page()
+    fill(page, pictures)
+    set_long(page)
+    page.click("#go")
+    page.wait_for_selector(PICTURE)
+    identifier = job_of(page)
+    yield page, identifier
+    studio.client.patch(f"/api/jobs/{identifier}", json={"state": "stopped"})
+    studio.wait(identifier, "stopped", "done")
+
+
+def test_a_photograph_and_a_painting_become_a_picture_that_is_seen_at_once_and_downloaded_whole(
+    open_page, studio, pictures, tmp_path, request
+):
+    page = open_page()
+    fill(page, pictures)
+    for name, value in (("first_size", 0), ("iterations", 8), ("tolerance", 0)):
+        expert(page, name, value)
+    begun = time.monotonic()
+    page.click("#go")
+    page.wait_for_selector(PICTURE)
+    seconds = time.monotonic() - begun
+    assert seconds < 5 * request.config.getoption("patience"), f"the first preview came after {seconds:.1f} s"
+    identifier = job_of(page)
+    studio.wait(identifier, "done")
+    page.wait_for_selector("#download")
+    with page.expect_download() as download:
+        page.click("#download")
+    download.value.save_as(tmp_path / "picture.png")
+    own = Path(studio.folder) / "jobs" / identifier / "result.png"
+    assert (tmp_path / "picture.png").read_bytes() == own.read_bytes()
+    for look in ("compare", "side", "actual", "picture"):
+        page.click(f"#look-{look}")
+        assert page.get_attribute(f"#look-{look}", "aria-pressed") == "true"
+    page.click("#look-compare")
+    page.focus(".handle")
+    before = page.eval_on_selector(".edge", "each => each.style.left")
+    page.keyboard.press("Home")
+    assert page.eval_on_selector(".edge", "each => each.style.left") != before
+
+
+def test_a_reload_and_another_tab_show_the_run_that_goes_on(painting, open_page, studio):
+    page, identifier = painting
+    page.reload()
+    page.wait_for_selector(PICTURE)
+    until(page, "document.getElementById('status').textContent.includes('evaluation')")
+    assert page.input_value("#option-iterations") == "100000"
+    other = open_page()
+    assert job_of(other) == identifier
+    other.wait_for_selector("#pause")
+    other.click("#pause")
+    page.wait_for_selector("#resume")
+    assert studio.wait(identifier, "paused")
+    page.click("#resume")
+    page.wait_for_selector("#pause")
+
+
+def test_a_weight_that_is_changed_in_mid_run_changes_the_run_and_can_be_set_back(painting, studio):
+    page, identifier = painting
+    page.eval_on_selector(
+        "#option-content_weight", "each => { each.value = 6; each.dispatchEvent(new Event('change')); }"
+    )
+    page.wait_for_selector(".field.changed .reset")
+    studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("content_weight") == 64)
+    studio.wait(identifier, "painting", until=lambda _: changes(studio, identifier))
+    page.wait_for_selector(".toast:has-text('The picture continues from its canvas')")
+    page.click("[aria-label='Reset: Content against style']")
+    studio.wait(identifier, "painting", until=lambda job: "content_weight" not in job["order"]["settings"])
+    assert studio.job(identifier)["order"]["settings"]["iterations"] == 100_000
+
+
+def test_a_worker_that_is_killed_is_started_again_and_the_page_says_so(painting, studio):
+    page, _ = painting
+    studio.worker().kill()
+    page.wait_for_selector(".toast:has-text('It was started again and continues')")
+
+
+def test_a_mask_that_is_painted_with_the_brush_keeps_that_part_of_the_photograph(open_page, studio, pictures):
+    page = open_page()
+    fill(page, pictures)
+    page.click("#photograph .chip")
+    page.wait_for_selector("#masks canvas")
+    box = page.locator("#masks canvas").bounding_box()
+    page.eval_on_selector("#mask-size", "each => { each.value = each.max; each.dispatchEvent(new Event('input')); }")
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] - 5, steps=8)
+    page.mouse.up()
+    page.click("#mask-save")
+    page.wait_for_selector("#photograph .chip.used")
+    for name, value in (("first_size", 0), ("iterations", 8), ("tolerance", 0)):
+        expert(page, name, value)
+    page.click("#go")
+    identifier = job_of(page)
+    job = studio.wait(identifier, "done")
+    from impasto import Picture
+
+    width, height = (job["stages"][0][side] for side in ("width", "height"))
+    photo = Picture.open(pictures / "content.png").resized(width, height).pixels
+    painted = Picture.open(Path(studio.folder) / "jobs" / identifier / "result.png").pixels
+    difference = (photo - painted).abs().mean(0)
+    left, right = difference[:, : width // 8].mean(), difference[:, width // 2 :].mean()
+    assert left < right / 2
+
+
+def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_files(open_page, pictures, tmp_path):
+    page = open_page()
+    fill(page, pictures)
+    page.click("#paintings .chip:has-text('Region')")
+    page.wait_for_selector("#masks canvas")
+    surface = page.locator("#masks canvas")
+
+    def shade():
+        return page.evaluate(SHADE)
+
+    clean = shade()
+    surface.focus()
+    for key in ("ArrowRight", "]", " "):
+        page.keyboard.press(key)
+    painted = shade()
+    assert painted != clean
+    page.keyboard.press("Control+z")
+    assert shade() == clean
+    page.click("#mask-redo")
+    assert shade() == painted
+    surface.focus()
+    page.keyboard.press("e")
+    assert page.get_attribute("#tool-eraser", "aria-pressed") == "true"
+    for _ in range(6):
+        page.keyboard.press(" ")
+    assert abs(shade() - clean) < abs(painted - clean) / 100
+    page.click("#mask-all")
+    whole = shade()
+    page.click("#mask-invert")
+    assert shade() == clean != whole
+    page.click("#tool-fill")
+    page.eval_on_selector("#mask-tolerance", "each => { each.value = 120; each.dispatchEvent(new Event('input')); }")
+    surface.click()
+    assert shade() != clean
+    page.click("#mask-clear")
+    page.click("#mask-save")
+    page.wait_for_selector("text=The mask is empty")
+    page.click("#mask-all")
+    assert shade() == whole
+    with page.expect_download() as download:
+        page.click("#mask-download")
+    download.value.save_as(tmp_path / "mask.png")
+    page.click("#mask-clear")
+    with page.expect_file_chooser() as chooser:
+        page.click("#mask-upload")
+    chooser.value.set_files(tmp_path / "mask.png")
+    until(page, f"sum => ({SHADE})() === sum", arg=whole)
+    page.click("#mask-zoomIn")
+    assert "scale(" in page.eval_on_selector("#masks canvas", "each => each.style.transform")
+    page.click("#mask-save")
+    page.wait_for_selector("#paintings .chip.used")
+    page.click("#paintings .chip:has-text('Part')")
+    page.wait_for_selector("#masks[open] canvas")
+    assert page.locator("#mask-reuse option").all_inner_texts()[1] == "Region of painting 1"
+    page.keyboard.press("Escape")
+
+
+def test_touch_paints_a_mask_on_a_phone(open_page, pictures):
+    page = open_page(390, 844, has_touch=True, is_mobile=True, device_scale_factor=2)
+    fill(page, pictures)
+    page.tap("#photograph .chip")
+    page.wait_for_selector("#masks canvas")
+    box = page.locator("#masks canvas").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.tap("#mask-save")
+    page.wait_for_selector("#photograph .chip.used")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_gallery_shows_opens_deletes_and_restores_pictures(open_page, studio, pictures):
+    identifier = studio.order(pictures, name="A name of its own")
+    studio.wait(identifier, "done")
+    page = open_page()
+    page.click("#show-gallery")
+    card = page.locator(".card", has_text="A name of its own").first
+    card.get_by_role("button", name="Delete").click()
+    page.wait_for_selector("text=Deleted.")
+    assert identifier not in {job["id"] for job in studio.client.get("/api/jobs").json()}
+    page.click(".toast button")
+    page.locator(".card", has_text="A name of its own").first.wait_for()
+    page.locator(".card", has_text="A name of its own").first.get_by_role("button", name="Open").click()
+    page.wait_for_selector("#download")
+    assert job_of(page) == identifier
+    page.click("#larger")
+    page.fill("#long-side", "96")
+    page.wait_for_selector("#print .said:has-text('96 × 72 pixels')")
+    page.click("#print .primary")
+    until(page, "id => location.hash.slice(1) !== id", arg=identifier)
+    studio.wait(job_of(page), "done")
+    page.wait_for_selector("#print-button")
+    page.click("#print-button")
+    page.wait_for_selector("#print .said:has-text('The print is')")
+    page.fill("#paper", "nonsense")
+    page.wait_for_selector("#print .said:has-text('print cannot be nonsense')")
+    page.keyboard.press("Escape")
+    open_page.forget_refusals()
+
+
+def test_the_queue_can_be_ordered_and_cancelled(open_page, studio, pictures):
+    long = studio.order(pictures, LONG)
+    first, second = (studio.order(pictures, name=name) for name in ("First", "Second"))
+    page = open_page()
+    page.click("#show-queue")
+    page.click("[aria-label='Earlier: Second']")
+    until(page, "[...document.querySelectorAll('.queue-item')][1].textContent.startsWith('Second')")
+    for name in ("First", "Second"):
+        page.click(f"[aria-label='Cancel: {name}']")
+    until(page, "document.querySelectorAll('.queue-item').length === 1")
+    assert {studio.job(each)["state"] for each in (first, second)} == {"stopped"}
+    studio.client.patch(f"/api/jobs/{long}", json={"state": "stopped"})
+    studio.wait(long, "stopped")
+
+
+def test_a_picture_that_impasto_painted_gives_its_settings_to_the_form(open_page, studio, pictures, tmp_path):
+    identifier = studio.order(pictures)
+    studio.wait(identifier, "done")
+    own = Path(studio.folder) / "jobs" / identifier / "result.png"
+    assert json.loads(read_note(own))["settings"]["size"] == 64
+    page = open_page()
+    choose(page, "#photograph", own)
+    page.click(".toast button")
+    until(page, "document.querySelector('#option-iterations').value === '4'")
+    assert page.inner_text("label[for=option-size] output") in {"64 px", "128 px"}
+
+
+def test_everything_can_be_done_by_keyboard(open_page, pictures):
+    page = open_page()
+    fill(page, pictures)
+    page.evaluate("document.activeElement.blur()")
+    reached = []
+    for _ in range(45):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("""() => { const at = document.activeElement; const style = getComputedStyle(at);
+            return at === document.body ? ["", true] : [at.id || at.className || at.name, at.matches(':focus-visible') && (style.outlineStyle !== 'none' || style.opacity === '0')]; }""")
+        )
+    names = [name for name, _ in reached]
+    for wanted in ("skip", "show-gallery", "show-queue", "chip", "go", "option-size", "color", "preset", "format"):
+        assert wanted in names, wanted
+    assert [name for name, seen in reached if name and not seen] == []
+
+
+SHADE = """() => { const from = document.querySelector('#masks canvas'), to = new OffscreenCanvas(from.width, from.height);
+    const context = to.getContext('2d', { willReadFrequently: true });
+    context.drawImage(from, 0, 0);
+    return context.getImageData(0, 0, to.width, to.height).data.reduce((sum, each) => sum + each, 0); }"""
+"""The sum of all levels of what the editor of masks shows."""
+
+AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_roles_and_contrast_are_there_for_everyone(open_page, studio, pictures, scheme):
+    studio.wait(studio.order(pictures), "done")
+    page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    fill(page, pictures)
+    page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
+    assert page.evaluate(AUDIT) == []
+    page.click("#show-gallery")
+    page.wait_for_selector(".card")
+    assert page.evaluate(AUDIT) == []
+    page.click("#show-paint")
+    page.click("#photograph .chip")
+    page.wait_for_selector("#masks canvas")
+    assert page.evaluate(AUDIT) == []
+    page.click("#mask-cancel")
+    page.goto(studio.link + "docs")
+    page.wait_for_selector(READY)
+    assert page.evaluate(AUDIT) == []
+
+
+@pytest.mark.parametrize("width", [360, 390, 768])
+def test_nothing_is_wider_than_the_screen(open_page, pictures, width):
+    page = open_page(width, 800)
+    fill(page, pictures)
+    page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.click("#show-gallery")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_sentence_of_the_server_is_shown_when_a_file_is_no_picture(open_page, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    page = open_page()
+    choose(page, "#photograph", tmp_path / "text.png")
+    page.wait_for_selector("text=the file is not a picture; give a PNG")
+    open_page.forget_refusals()

@@ -1,0 +1,58 @@
+import asyncio
+import sys
+
+from impasto.web.order import Order
+from impasto.web.store import Store
+from impasto.web.studio import Studio
+
+UPLOAD = f"{0:024}.png"
+
+
+def run(tmp_path, script, until):
+    """Order a picture from a studio whose worker is a script, and return the job when something is true of it."""
+    store = Store(tmp_path, 1e9)
+    (store.uploads / UPLOAD).write_bytes(b"picture")
+    (store.uploads / UPLOAD).with_suffix(".json").write_text('{"name": "My painting.png"}')
+
+    async def paint():
+        studio = Studio(store, devices=("x", "y"), worker=(sys.executable, "-c", script))
+        await studio.start()
+        entry = studio.add(Order(styles=[{"picture": UPLOAD}]))
+        while not until(entry):
+            await asyncio.sleep(0.02)
+        await studio.close()
+        return entry
+
+    return asyncio.run(asyncio.wait_for(paint(), 60))
+
+
+def test_a_job_that_ends_every_worker_fails_after_three_and_says_how(tmp_path):
+    entry = run(tmp_path, "import sys; sys.stdin.readline(); sys.exit(3)", lambda entry: entry.state == "failed")
+    assert entry.sentence == "the worker was ended with code 3 3 times at this picture; try a smaller size."
+    assert sum(b"restarted" in line for line in entry.lines) == 2
+
+
+def test_what_a_worker_says_names_pictures_and_no_folder(tmp_path):
+    said = '{"ended": {"state": "failed", "sentence": "%s/inputs/%s is damaged."}}'
+    script = f"""
+import json, sys
+message = json.loads(sys.stdin.readline())
+print('{said}' % (message["folder"], "{UPLOAD}"), flush=True)
+sys.stdin.read()"""
+    entry = run(tmp_path, script, lambda entry: entry.state == "failed")
+    assert entry.sentence == "My painting is damaged."
+
+
+def test_a_loss_that_is_no_number_and_a_line_that_was_cut_leave_the_log_readable(tmp_path):
+    said = '{"event": {"event": "progress", "loss": NaN}}'
+    script = f"""
+import sys
+sys.stdin.readline()
+print('{said}', flush=True)
+sys.stdin.read()"""
+    entry = run(tmp_path, script, lambda entry: len(entry.lines) == 3)
+    assert entry.lines[2] == b"{}"
+    with (entry.folder / "events.jsonl").open("ab") as file:
+        file.write(b'{"event": "progr')
+    again = type(entry)(entry.folder)
+    assert (again.lines[-1], again.state) == (b"{}", "waiting")
