@@ -54,15 +54,15 @@ def row(pictures, titles, height=2.4):
     for axis in axes:
         axis.axis("off")
     for axis, picture, title in zip(axes, pictures, titles):
-        pixels = getattr(picture, "pixels", picture).detach()
-        axis.imshow(pixels.clamp(0, 1).permute(1, 2, 0) if pixels.ndim == 3 else pixels, cmap="magma")
+        pixels = getattr(picture, "pixels", picture).detach().numpy()
+        axis.imshow(pixels.transpose(1, 2, 0).clip(0, 1) if pixels.ndim == 3 else pixels, cmap="magma")
         axis.set_title(title, fontsize=10)
     plt.show()
 
 
 def matrix(axis, values, title, numbers=True, boxes=()):
     """Draw a matrix in colors, with its numbers, and boxes (row, column, height, width) around some entries."""
-    axis.imshow(values, cmap="YlGnBu")
+    axis.imshow(np.asarray(values), cmap="YlGnBu")
     if numbers:
         for (y, x), value in np.ndenumerate(np.asarray(values)):
             dark = value > 0.6 * float(values.max())
@@ -643,7 +643,7 @@ undivided = divided * places.double() ** 2
 parts = {"stuck: F Fᵀ": undivided / undivided.sum(), "repaired: F Fᵀ / M": divided / divided.sum()}
 plt.figure(figsize=(7, 2.8), layout="constrained")
 for shift, (label, values) in zip((-0.2, 0.2), parts.items()):
-    plt.bar(np.arange(5) + shift, values, 0.4, label=label)
+    plt.bar(np.arange(5) + shift, values.numpy(), 0.4, label=label)
 plt.xticks(range(5), STYLE_LAYERS)
 plt.yscale("log")
 plt.ylabel("part of the style loss")
@@ -690,7 +690,7 @@ for name, lr in (("plain gradient descent", 1e-4), ("Adam, 0.5", 0.5), ("Adam, 0
     tried[name], _ = paint(target, optimizer, 14)
     plt.plot(range(1, 15), tried[name].sum(1), "o-", label=name)
 plt.yscale("log")
-plt.ylim(tried["Adam, 0.02"].sum(1).min() / 2, 100 * tried["Adam, 0.5"].sum(1).max())
+plt.ylim(float(tried["Adam, 0.02"].sum(1).min()) / 2, 100 * float(tried["Adam, 0.5"].sum(1).max()))
 plt.xlabel("evaluation")
 plt.ylabel("loss")
 plt.legend()
