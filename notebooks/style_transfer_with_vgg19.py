@@ -37,7 +37,7 @@ from impasto.recipes import demo
 
 SIZE = 128  # the width of the pictures, in pixels
 EVALUATIONS = 40  # how often a picture is evaluated while it is painted
-torch.manual_seed(0)
+_ = torch.manual_seed(0)
 # %% [markdown]
 # The next cell only draws. Skip it.
 
@@ -46,20 +46,23 @@ plt.rcParams.update({"figure.dpi": 80, "font.size": 11, "axes.spines.top": False
 
 
 def row(pictures, titles, height=2.4):
-    """Draw pictures, (3, H, W) or (H, W), side by side."""
-    size = (2.1 * len(pictures), height)
-    axes = plt.figure(figsize=size, layout="constrained").subplots(1, len(pictures), squeeze=False)[0]
-    for axis, picture, title in zip(axes, pictures, titles):
-        pixels = getattr(picture, "pixels", picture).detach()
-        axis.imshow(pixels.clamp(0, 1).permute(1, 2, 0) if pixels.ndim == 3 else pixels, cmap="magma")
-        axis.set_title(title, fontsize=10)
+    """Draw pictures, (3, H, W) or (H, W), side by side, or in rows of three, which a phone can show."""
+    columns = len(pictures) if len(pictures) < 5 else 3
+    rows = -(-len(pictures) // columns)
+    figure = plt.figure(figsize=(2.1 * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
         axis.axis("off")
+    for axis, picture, title in zip(axes, pictures, titles):
+        pixels = getattr(picture, "pixels", picture).detach().numpy()
+        axis.imshow(pixels.transpose(1, 2, 0).clip(0, 1) if pixels.ndim == 3 else pixels, cmap="magma")
+        axis.set_title(title, fontsize=10)
     plt.show()
 
 
 def matrix(axis, values, title, numbers=True, boxes=()):
     """Draw a matrix in colors, with its numbers, and boxes (row, column, height, width) around some entries."""
-    axis.imshow(values, cmap="YlGnBu")
+    axis.imshow(np.asarray(values), cmap="YlGnBu")
     if numbers:
         for (y, x), value in np.ndenumerate(np.asarray(values)):
             dark = value > 0.6 * float(values.max())
@@ -191,12 +194,15 @@ maps[3] = maps[1] + torch.randint(0, 2, (4, 4))
 rows = maps.reshape(8, 16)  # each map a vector
 products = rows @ rows.T  # 8 × 8
 
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=[1, 3.2, 1.8], layout="constrained")
-matrix(axes[0], maps[3], "map 4, 4 × 4", boxes=[(0, 0, 1, 4)])
-matrix(axes[1], rows, "F, 8 × 16: a map a row", boxes=[(3, 0, 1, 16), (1, 0, 1, 16), (3, 0, 1, 4)])
-matrix(axes[2], products, "F Fᵀ, 8 × 8", boxes=[(3, 1, 1, 1)])
+figure = plt.figure(figsize=(6.5, 6.2), layout="constrained")
+axes = figure.subplot_mosaic([["rows", "rows"], ["map", "products"]], height_ratios=[1, 1.1], width_ratios=[1, 2])
+matrix(axes["map"], maps[3], "map 4, 4 × 4", boxes=[(0, 0, 1, 4)])
+matrix(axes["rows"], rows, "F, 8 × 16: each map is a row", boxes=[(3, 0, 1, 16), (1, 0, 1, 16), (3, 0, 1, 4)])
+matrix(axes["products"], products, "F Fᵀ, 8 × 8", boxes=[(3, 1, 1, 1)])
 arrow = {"arrowstyle": "->", "color": "crimson"}
-axes[2].annotate("row 4,\ncolumn 2", (0.6, 3), (-1.2, 3), color="crimson", ha="right", va="center", arrowprops=arrow)
+axes["products"].annotate(
+    "row 4,\ncolumn 2", (0.6, 3), (-1.2, 3), color="crimson", ha="right", va="center", arrowprops=arrow
+)
 plt.show()
 
 assert rows[3, :4].equal(maps[3, 0])  # the first row of map 4 is the first 4 numbers of its vector
@@ -211,12 +217,18 @@ assert products.equal(products.T)
 places = torch.randperm(16)
 assert (rows[:, places] @ rows[:, places].T).equal(products)
 
-scattered = painting.flatten(1)[:, torch.randperm(painting[0].numel())].reshape(painting.shape)
+# %% [markdown]
+# Now for features of any layer. We divide by the number of places, to compare pictures of different sizes:
 
 
+# %% tags=["by-hand"]
 def gram(features):
     rows = features.flatten(1)  # (C, H·W)
     return rows @ rows.T / rows.shape[1]  # (C, C)
+
+
+# %%
+scattered = painting.flatten(1)[:, torch.randperm(painting[0].numel())].reshape(painting.shape)
 
 
 def changed(image, other, layer):
@@ -237,16 +249,10 @@ assert changed(painting, scattered, "conv1_1") > 0.1  # a filter sees a pixel's 
 # 156 × 156. So a layer forgets where strokes are, but not how they look, up to the size that its filters see. That is why
 # style takes **five layers**: for small strokes and large ones.
 #
-# The **style loss** of a layer is the mean squared difference of two Gram matrices. We divide F Fᵀ by the number of places, to
-# compare pictures of different sizes, and the loss by C², as the author does.
+# The **style loss** of a layer is the mean squared difference of two Gram matrices, divided by C², as the author does.
 
 # %% tags=["by-hand"]
 STYLE_LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
-
-
-def gram(features):
-    rows = features.flatten(1)  # (C, H·W)
-    return rows @ rows.T / rows.shape[1]  # (C, C)
 
 
 def style_loss(features, target):
@@ -543,7 +549,7 @@ sources = json.dumps(
 )
 moved = html.escape(f"const all = {sources}; this.nextElementSibling.src = all[this.value]")
 display(
-    HTML(f"""<div>photograph's <i>style</i> ← α/β → photograph's <i>content</i><br>
+    HTML(f"""<div>the painting's style ← α/β → the photograph's content<br>
 <input type="range" min="0" max="4" value="2" style="width: 240px" aria-label="α/β" oninput="{moved}">
 <img src="{json.loads(sources)[2]}" alt="the picture at this α/β" width="240" style="display: block"></div>""")
 )
@@ -637,7 +643,7 @@ undivided = divided * places.double() ** 2
 parts = {"stuck: F Fᵀ": undivided / undivided.sum(), "repaired: F Fᵀ / M": divided / divided.sum()}
 plt.figure(figsize=(7, 2.8), layout="constrained")
 for shift, (label, values) in zip((-0.2, 0.2), parts.items()):
-    plt.bar(np.arange(5) + shift, values, 0.4, label=label)
+    plt.bar(np.arange(5) + shift, values.numpy(), 0.4, label=label)
 plt.xticks(range(5), STYLE_LAYERS)
 plt.yscale("log")
 plt.ylabel("part of the style loss")
@@ -684,7 +690,7 @@ for name, lr in (("plain gradient descent", 1e-4), ("Adam, 0.5", 0.5), ("Adam, 0
     tried[name], _ = paint(target, optimizer, 14)
     plt.plot(range(1, 15), tried[name].sum(1), "o-", label=name)
 plt.yscale("log")
-plt.ylim(tried["Adam, 0.02"].sum(1).min() / 2, 100 * tried["Adam, 0.5"].sum(1).max())
+plt.ylim(float(tried["Adam, 0.02"].sum(1).min()) / 2, 100 * float(tried["Adam, 0.5"].sum(1).max()))
 plt.xlabel("evaluation")
 plt.ylabel("loss")
 plt.legend()
