@@ -25,6 +25,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it
 THREADS = min(2, torch.get_num_threads())
 """Of torch in each test: as many as this process has cores, and two at most."""
 
+LONG_MODULES = {"test_notebook.py"}
+"""Modules of tests that one process has to run as a whole, for half a minute: they start first, so that no worker waits for
+them at the end."""
+
 QUICK_CASES = 1
 """Cases of a test with parameters that --quick runs, drawn by a fixed seed."""
 
@@ -44,6 +48,7 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     """Leave out what --quick does: tests that are marked slow or load the real VGG-19, and most cases of a test."""
+    items.sort(key=lambda item: item.path.name not in LONG_MODULES)
     if not config.getoption("quick"):
         return
     cases = {}

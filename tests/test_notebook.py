@@ -16,7 +16,7 @@ MAX_OWN_LINES = 70
 """Lines of code, without empty ones, that a reader writes in part one."""
 
 TEST_SIZES = {"SIZE": 64, "EVALUATIONS": 12}
-"""Values of the constants in the first cell with which all cells run here, in a minute; in the notebook, whose outputs
+"""Values of the constants in the first cell with which all cells run here, in half a minute; in the notebook, whose outputs
 are committed, they are 128 and 40."""
 
 LONG_RUN = "long-run"

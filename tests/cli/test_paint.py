@@ -371,7 +371,7 @@ def test_too_little_memory_is_said_in_a_sentence(paint, files):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--tolerance", "0"]
-    words += ["--iterations", "100000", "--save-every", "2", "--json", "--processes", "2", "--first-size", "0"]
+    words += ["--iterations", "5000", "--save-every", "2", "--json", "--processes", "2", "--first-size", "0"]
     words += ["--dtype", "float32", "--winograd", "off", "--threads", "1"]
     run = subprocess.Popen([*COMMAND, "paint", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(4):
