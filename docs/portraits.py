@@ -10,13 +10,11 @@ import tempfile
 from pathlib import Path
 
 import torch
+from looks import IMAGES, save
 
 from impasto import Picture
 from impasto.recipes import demo
 
-IMAGES = Path(__file__).parent / "images"
-QUALITIES = (85, 80, 75, 70, 60)
-MAX_BYTES = 120_000
 SIZE = 512
 
 FACES = {
@@ -38,14 +36,6 @@ def ellipse(width: int, height: int, face: tuple[float, float, float, float]) ->
     rows, columns = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)[None]
     distance = (((columns - x) / across) ** 2 + ((rows - y) / down) ** 2).sqrt()
     return ((1.1 - distance) / 0.3).clamp(0, 1)
-
-
-def save(picture: Picture, path: Path) -> None:
-    """Save a picture in at most `MAX_BYTES`."""
-    for quality in QUALITIES:
-        picture.save(path, overwrite=True, quality=quality)
-        if path.stat().st_size <= MAX_BYTES:
-            return
 
 
 def main() -> None:

@@ -173,16 +173,15 @@ class Session:
         job = self.job
         self._made = self._changes_before_the_checkpoint()
         try:
-            opened, run = self._start()
+            started = self._start()
         except OtherRunError:
-            opened, run = None, None
-        if self._group.any(wanted=run is None) and job.checkpoint is not None:
+            started = None
+        if self._group.any(wanted=started is None) and job.checkpoint is not None:
+            started = None  # the run of this process, too, if another process has none
             aside = set_aside(job.checkpoint, self._group)
             yield Remarked(f"this is a new run, and the checkpoint of the other one is now {aside}.")
             self._made = 0
-            opened, run = self._start()
-        assert run is not None  # noqa: S101 (an OtherRunError comes from a checkpoint)
-        assert opened is not None  # noqa: S101
+        opened, run = started or self._start()
         self.run = run
         yield from map(Remarked, opened.remarks)
         outputs.check_frames(job, run.plan.evaluations)

@@ -19,11 +19,24 @@ class Network(Protocol):
     """What is differentiated: the forward and the backward pass of one image."""
 
     def compute(self, image: Tensor, layers: Sequence[str], *, retain: bool) -> dict[str, Tensor]:
-        """Compute the features of some layers, (C, H, W) each; with `retain`, `pullback` can be called."""
+        """Compute the features of some layers.
+
+        Args:
+            image: RGB in [0, 1], (3, H, W).
+            layers: The names of the layers.
+            retain: Whether to retain what `pullback` needs.
+
+        """
         ...
 
     def pullback(self, features: Any, cotangents: Mapping[str, Sequence[Cotangent]]) -> Tensor:
-        """Return the gradient by the image."""
+        """Return the gradient by the image, (3, H, W).
+
+        Args:
+            features: What `compute` returned.
+            cotangents: Functions that add the derivatives by the features, by the names of the layers.
+
+        """
         ...
 
 
