@@ -3,7 +3,8 @@
     python peer_losses.py PEER CONTENT STYLE PICTURE --alpha 5 --beta 100 --weights vgg19.pth [--clone FOLDER]
 
 The three pictures have one size. What is not the peer's own: it gets VGG-19's weights from a file where it would
-download some, and an optimizer that evaluates and does not step. The last number that is printed is the loss.
+download some, and an optimizer that evaluates and does not step. The number after the last "total loss", or else the
+last number that is printed, is the loss.
 """
 
 import argparse
@@ -40,7 +41,7 @@ class Evaluates:
 def import_torchvision() -> None:
     """Import torchvision, with the names of its operators declared where its compiled part does not load."""
     try:
-        import torchvision  # noqa: F401, PLC0415
+        import torchvision  # noqa: PLC0415
     except RuntimeError:
         for name in [name for name in sys.modules if name.startswith("torchvision")]:
             del sys.modules[name]
@@ -53,7 +54,7 @@ def import_torchvision() -> None:
 
 
 def neural_style(options: argparse.Namespace) -> None:
-    """neural-style-pt: its command, for one evaluation."""
+    """Run the command of neural-style-pt, for one evaluation."""
     import_torchvision()
     size = max(Image.open(options.content).size)
     sys.argv = [
@@ -70,7 +71,7 @@ def neural_style(options: argparse.Namespace) -> None:
 
 
 def pastiche(options: argparse.Namespace) -> None:
-    """pastiche: its command, before the first step. It weights the style of a layer by 10 / C² times ours."""
+    """Run the command of pastiche, without a step; its style weight is counted in tens."""
     from pastiche import pastiche as peer  # noqa: PLC0415
 
     size = str(max(Image.open(options.content).size))
@@ -83,7 +84,7 @@ def pastiche(options: argparse.Namespace) -> None:
 
 
 def guertena(options: argparse.Namespace) -> None:
-    """guertena, PyTorch's tutorial as a package, at the layers of the paper; it logs each 50th evaluation."""
+    """Run guertena, PyTorch's tutorial as a package, at the layers of the paper; it logs each 50th evaluation."""
     import_torchvision()
     from guertena import driver, styletransfernet  # noqa: PLC0415
     from torchvision import models  # noqa: PLC0415
@@ -115,8 +116,35 @@ def guertena(options: argparse.Namespace) -> None:
     )
 
 
+def neural_style_transfer(options: argparse.Namespace) -> None:
+    """Run neural-style-transfer, TensorFlow's tutorial as a package; it starts at the content, so that is exchanged."""
+    Image.ANTIALIAS = Image.Resampling.LANCZOS  # it had that name then
+    from neuralstyletransfer import model as peer  # noqa: PLC0415
+
+    build, load, features = peer.tf.keras.applications.vgg19.VGG19, peer.load_file, peer.get_features
+
+    def original(**_: object) -> Any:
+        network, tensors = build(include_top=False, weights=None), list(torch.load(options.weights).values())
+        network.set_weights([each.permute(2, 3, 1, 0).numpy() if each.ndim == 4 else each.numpy() for each in tensors])
+        return network
+
+    def features_and_exchange(*given: object) -> Any:
+        found = features(*given)
+        model.setContentImage(options.picture, "local")
+        return found
+
+    peer.tf.keras.applications.vgg19.VGG19 = original
+    peer.models = peer.tf.keras.models  # the private name that it imports has another network's parts
+    peer.load_file = lambda path, kind: load(path, kind, max(Image.open(options.content).size))
+    peer.get_features = features_and_exchange
+    model = peer.Model()
+    model.setContentImage(options.content, "local")
+    model.setStyleImage(options.style, "local")
+    model.train(options.alpha, options.beta, epochs=1)
+
+
 def author(options: argparse.Namespace) -> None:
-    """The author's notebook, of a clone of leongatys/PytorchNeuralStyleTransfer: its cells, for one evaluation."""
+    """Run the author's notebook, of a clone of leongatys/PytorchNeuralStyleTransfer: its cells, for one evaluation."""
     import_torchvision()
     import matplotlib as mpl  # noqa: PLC0415
     from torchvision import transforms  # noqa: PLC0415
@@ -153,7 +181,13 @@ def author(options: argparse.Namespace) -> None:
 def main() -> None:
     """Run the peer that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    peers = {"neural-style": neural_style, "pastiche": pastiche, "guertena": guertena, "author": author}
+    peers = {
+        "neural-style": neural_style,
+        "pastiche": pastiche,
+        "guertena": guertena,
+        "neural-style-transfer": neural_style_transfer,
+        "author": author,
+    }
     parser.add_argument("peer", choices=peers)
     for name in ("content", "style", "picture"):
         parser.add_argument(name)

@@ -1,4 +1,4 @@
-"""What the weights α and β of other programs are in impasto: each program has formulas of its own for the two losses."""
+"""What the weights α and β of other programs are in impasto: each has formulas of its own for the two losses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -48,6 +48,7 @@ def our_weights(
     program: str,
     alpha: float,
     beta: float,
+    *,
     content: tuple[int, int],
     styles: Sequence[tuple[int, int]],
     pixels: int,
