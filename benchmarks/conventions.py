@@ -3,10 +3,10 @@
     scripts/bench conventions
     scripts/bench conventions --author CLONE --images CONTENT STYLE PICTURE
 
-Installs the peers from PyPI into a virtual environment of their own, in `out/peers`, unless they are there: neural-style
-(neural-style-pt), pastiche, guertena (PyTorch's tutorial as a package) and neural-style-transfer (TensorFlow's). CLONE
-is a clone of leongatys/PytorchNeuralStyleTransfer, whose notebook is run too. Without --images, content and style are
-those of the demo, and the picture is half of each. All three are brought to the size of CONTENT.
+Installs the peers from PyPI into a virtual environment of their own, in `out/peers`, unless they are there:
+neural-style (neural-style-pt), pastiche, guertena (PyTorch's tutorial as a package) and neural-style-transfer
+(TensorFlow's). CLONE is a clone of leongatys/PytorchNeuralStyleTransfer, whose notebook is run too. Without --images,
+content and style are those of the demo, and the picture is half of each. All three are brought to the size of CONTENT.
 """
 
 import argparse

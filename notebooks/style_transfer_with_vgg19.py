@@ -176,7 +176,7 @@ assert of_darker < of_mirrored / 4  # content is where things are, not how brigh
 
 # %% [markdown]
 # ### Style: the Gram matrix
-# Say a picture of 4 × 4 pixels has 8 maps. Vectorize: each map becomes a row of 16 numbers, and its first row the first four.
+# Say a picture of 4 × 4 pixels has 8 maps. Vectorize: each map becomes a row of 16 numbers, its first row the first four.
 # The volume 8 × 4 × 4 is now a matrix F, 8 × 16. F times its transpose is the **Gram matrix**, 8 × 8. Row 4, column 2 is large
 # if maps 4 and 2 are active at the same places.
 
@@ -258,8 +258,8 @@ styles = {layer: gram(found) for layer, found in vgg(painting, STYLE_LAYERS).ite
 
 # %% [markdown]
 # ### The total loss
-# The loss of the **target**, the picture that we paint, is α · content + β · style. Only the ratio counts. Some say 1/10; it
-# depends on the formulas. For ours, 20/1000 is good at this size.
+# The loss of the **target**, the picture that we paint, is α · content + β · style, with a much larger β. Only the ratio
+# counts. Some say 1/10; it depends on the formulas. For ours, 20/1000 is good at this size.
 
 # %% tags=["by-hand"]
 ALPHA, BETA = 20, 1000
@@ -759,8 +759,8 @@ for each in json.loads((BENCHMARKS / "conventions.json").read_text())["conventio
 # %% [markdown]
 # ## 5. The paper, and past it
 # ### The printed weights
-# With its network, sums and α/β = 10⁻³ as printed, the picture becomes the photograph. The paper's own pictures need means,
-# as in the author's code.
+# With the paper's network, its sums and α/β = 10⁻³ as printed, the picture becomes the photograph. The pictures that it
+# shows need means, as in the author's code.
 
 # %%
 from impasto.recipes import paper_figures

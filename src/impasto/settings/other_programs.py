@@ -1,6 +1,7 @@
 """What the weights α and β of other programs are in impasto: each has formulas of its own for the two losses."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from impasto.errors import SettingsError
@@ -17,7 +18,8 @@ class LayerShape(NamedTuple):
     """M, the number of positions of a map: height times width."""
 
 
-class Factors(NamedTuple):
+@dataclass(frozen=True)
+class Factors:
     """How many times as large as impasto's the losses of a program are, for the same features."""
 
     content: Callable[[LayerShape], float]
@@ -27,7 +29,7 @@ class Factors(NamedTuple):
     number of style layers and the number of pixels of the picture."""
 
 
-_MEANS = Factors(lambda _: 1.0, lambda *_: 1.0)
+_MEANS = Factors(lambda _: 1.0, lambda _, __, ___: 1.0)
 
 FACTORS: Mapping[str, Factors] = {
     "paper": Factors(lambda at: at.maps * at.places / 2, lambda at, layers, _: at.maps**2 / 4 / layers),
