@@ -743,7 +743,7 @@ for program, (of_content, of_style, alpha, beta) in PROGRAMS.items():
     our_alpha, our_betas = our_weights(program, alpha, beta, content=at_content, styles=shapes, pixels=photo[0].numel())
     mine = our_alpha * content_loss(found["conv4_2"], content)
     mine += sum(each * style_loss(found[layer], gram(wanted[layer])) for layer, each in zip(STYLE_LAYERS, our_betas))
-    print(f"{program:13} loss {theirs:.6g}, with our weights {mine:.6g}")
+    print(f"{program:13}{theirs:.6g}, ours {mine:.6g}")
     assert abs(mine / theirs - 1) < 1e-4
 
 # %% [markdown]
@@ -752,8 +752,8 @@ for program, (of_content, of_style, alpha, beta) in PROGRAMS.items():
 # %%
 BENCHMARKS = next(folder for folder in (Path("../benchmarks"), Path("benchmarks")) if folder.exists())
 for each in json.loads((BENCHMARKS / "conventions.json").read_text())["conventions"]["rows"]:
-    weights_of = f"α {each['alpha']:g}, β {each['beta']:g}"
-    print(f"{each['peer']:21} {weights_of:19} printed {each['theirs']:.7g}, ours {each['ours']:.7g}")
+    print(f"{each['peer']}, α {each['alpha']:g}, β {each['beta']:g}")
+    print(f"    {each['theirs']:.6g}, ours {each['ours']:.6g}")
     assert each["difference"] < 1e-4
 
 # %% [markdown]
