@@ -19,6 +19,7 @@ def test_a_run_its_result_and_its_history_have_one_chart(run):
         assert lines["loss"] == [progress.loss for progress in run.history]
         assert set(lines) == {"loss", "content", "style", "range"}
         assert [text.get_text() for text in axes.texts] == [" 128 × 128", " 256 × 256"]
+        assert chart._repr_png_().startswith(b"\x89PNG")
 
 
 def test_a_chart_is_saved_where_it_is_asked_for(run, tmp_path):

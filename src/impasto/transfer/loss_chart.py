@@ -1,5 +1,6 @@
 """The chart of the losses of a run, drawn with matplotlib, which is imported when a chart is drawn."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -57,17 +58,30 @@ def plot_losses(
         WriteError: the file could not be written.
 
     """
-    with importing_matplotlib():
-        from matplotlib.figure import Figure  # noqa: PLC0415
-
     reports = _reports(history)
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = _figure()
     _draw(figure.subplots(), reports)
     if path is not None:
         check_plot(files.check_output(path, overwrite=overwrite))
         with files.whole(path, overwrite=overwrite) as temporary:
             figure.savefig(temporary)
     return figure
+
+
+def _figure() -> "Figure":
+    """Return an empty figure that shows itself in a notebook; only those of pyplot do so otherwise."""
+    with importing_matplotlib():
+        from matplotlib.figure import Figure  # noqa: PLC0415
+
+    class LossChart(Figure):
+        """A figure that a notebook shows, without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+    return LossChart(figsize=(8, 5), layout="constrained")
 
 
 def _reports(history: object) -> Sequence[Progress]:
