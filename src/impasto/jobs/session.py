@@ -77,7 +77,10 @@ class Session:
             one that caches the weights.
         forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
             means only where the run is long.
-        preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
+        preview_seconds: The least seconds from one `PreviewReady` to the next, of which there is one before the first
+            evaluation and one after it; infinite for no `PreviewReady`.
+        stays_changeable: Whether a job that is done leaves a checkpoint of its picture: another session of the job
+            then continues from it, when it is changed.
 
     Raises:
         InputError: a file of the job could not be written, or would replace a file that the job reads.
@@ -91,6 +94,7 @@ class Session:
         load: Callable[[str], Weights] | None = None,
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
+        stays_changeable: bool = False,
     ) -> None:
         if not isinstance(cast("object", job), Job):
             raise InputError(f"a session cannot carry out {job!r:.80}; give a Job.")
@@ -102,6 +106,7 @@ class Session:
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
+        self._stays_changeable = stays_changeable
         self._next_preview = 0.0
         self._wanted: SimpleQueue[Job] = SimpleQueue()
         self._made = 0
@@ -281,7 +286,10 @@ class Session:
             yield Ended("unfinished", self._save_early(run))
             return
         yield from self._save(run)
-        run.delete_checkpoint()
+        if self._stays_changeable:
+            run.save_checkpoint(with_curvature=False)
+        else:
+            run.delete_checkpoint()
         yield Ended(run.stopped, self._outcome(run))
 
     def _evaluate(self, run: Run) -> Iterator[Event]:
@@ -289,7 +297,10 @@ class Session:
         job = self.job
         run.report_at = job.save_every
         yield from self._changed(run)
-        reported, previewed = len(run.history), time.monotonic()
+        reported, next_ready = len(run.history), math.inf
+        if self._preview_seconds < math.inf:
+            next_ready = time.monotonic()
+            yield PreviewReady(reported)
         for _ in run:
             for progress in run.history[reported:]:
                 yield Evaluated(progress)
@@ -297,8 +308,8 @@ class Session:
             if job.save_every and reported % job.save_every == 0 and self._writes:
                 yield self._save_frame(run)
             yield from self._save_preview(run)
-            if time.monotonic() - previewed >= self._preview_seconds:
-                previewed = time.monotonic()
+            if time.monotonic() >= next_ready:
+                next_ready = time.monotonic() + self._preview_seconds
                 yield PreviewReady(reported)
             if not self._may_continue.is_set():
                 run.save_checkpoint()

@@ -30,7 +30,8 @@ class Checkpoint(NamedTuple):
 
     path: Path
     tensors: Mapping[str, Tensor]
-    """The image, the best one, and those of the optimizer's state, as optimizer.NAME."""
+    """The best image; and the image and the optimizer's state, as optimizer.NAME, unless the run goes on from the best
+    one."""
     record: Mapping[str, Any]
     """Identity, plan, position, history and note."""
 
@@ -95,8 +96,10 @@ class Checkpoint(NamedTuple):
         history: tuple[Progress, ...] = self._valid(tuple[Progress, ...], "history")
         tensors = {name.removeprefix("optimizer."): tensor for name, tensor in self.tensors.items()}
         try:
-            image, best = place(self.tensors["image"]), place(self.tensors["best"])
-            state = optimizer(at.stage, at.rescues).resumed(image, tensors)
+            best = place(self.tensors["best"])
+            steps, is_whole = optimizer(at.stage, at.rescues), set(self.tensors) != {"best"}
+            image = place(self.tensors["image"]) if is_whole else best
+            state = steps.resumed(image, tensors) if is_whole else steps.init(image)
         except (KeyError, ValueError, IndexError) as error:
             raise damaged(self.path, f"it lacks something ({error})") from None
         return RunState(image, best, state, **at._asdict(), history=history)
@@ -146,20 +149,23 @@ class CheckpointWriter:
         since = time.perf_counter() - self._last
         return self._group.any(wanted=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
 
-    def save(self, state: RunState, plan: Plan, note: Mapping[str, Any]) -> None:
+    def save(self, state: RunState, plan: Plan, note: Mapping[str, Any], *, with_curvature: bool = True) -> None:
         """Write where a run stands.
 
         Args:
             state: Where it stands.
             plan: Its plan.
             note: The caller's values that the checkpoint carries, as JSON has them.
+            with_curvature: Whether the state of the optimizer is written; without, the run goes on from the best image.
 
         Raises:
             ImpastoError: a file could not be written; the checkpoint before is still there.
 
         """
         began = time.perf_counter()
-        tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
+        tensors = {"best": state.best}
+        if with_curvature:
+            tensors |= {"image": state.image, **dict(named(state.optimizer, "optimizer"))}
         record = {
             "identity": self.identity,
             "plan": plan,

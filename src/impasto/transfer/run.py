@@ -13,6 +13,7 @@ from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_
 from impasto.images import Picture
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
+from impasto.planning.needs import Needs
 from impasto.planning.plan import Stage
 from impasto.settings import Settings
 from impasto.settings.options import given_options
@@ -100,6 +101,11 @@ class Run:
     def settings(self) -> Settings:
         """The options of the picture; `change` gives the run others."""
         return self._setup.settings
+
+    @property
+    def needs(self) -> Needs:
+        """What the run takes in memory at any size, as it was when the run was set up."""
+        return self._setup.needs
 
     @property
     def history(self) -> Sequence[Progress]:
@@ -203,8 +209,12 @@ class Run:
         """
         self.preview().save(path, overwrite=overwrite)
 
-    def save_checkpoint(self) -> None:
+    def save_checkpoint(self, *, with_curvature: bool = True) -> None:
         """Save a checkpoint now, if the run was given a name for one.
+
+        Args:
+            with_curvature: Whether it holds the optimizer's state, which is up to 100 times as large as the picture;
+                without, the run continues from the best picture.
 
         Raises:
             ImpastoError: it could not be written; the one before is still there.
@@ -212,7 +222,7 @@ class Run:
         """
         if self._writer is not None:
             self._mend()
-            self._writer.save(self._at, self.plan, self.note)
+            self._writer.save(self._at, self.plan, self.note, with_curvature=with_curvature)
 
     def delete_checkpoint(self) -> None:
         """Delete the checkpoint, after the picture has been saved."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
+from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan
 from impasto.settings import Settings
 from impasto.transfer.identity import Identity
@@ -26,3 +27,5 @@ class Setup(NamedTuple):
     """Plans again with so many bytes beside what the process holds."""
     identify: Callable[[], Identity]
     """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
+    needs: Needs
+    """What the run takes at any size."""

@@ -28,6 +28,7 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
+from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import given_options
@@ -216,6 +217,7 @@ class StyleTransfer:
             machine,
             replan=partial(self._plan, inputs, machine),
             identify=lambda: self._identity(inputs, machine),
+            needs=self._needs(inputs, machine),
         )
 
     def _check(self, inputs: Inputs) -> None:
@@ -267,13 +269,17 @@ class StyleTransfer:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
+        taken, budget = self._needs(inputs, machine)
+        budget = budget if room is None else budget.with_available(room)
+        scales = [style.scale for style in inputs.styles]
+        return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
+
+    def _needs(self, inputs: Inputs, machine: Machine) -> Needs:
+        """Return what a run takes at any size, and the memory that there is now."""
         masks = {style.region for style in inputs.styles}
         masks |= {inputs.keep, inputs.focus, Mask.of_opacity(inputs.content)}
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
-        budget = budget if room is None else budget.with_available(room)
-        scales = [style.scale for style in inputs.styles]
-        taken = footprint(self.settings, self._network_on(machine), inputs.losses)
-        return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
+        return Needs(footprint(self.settings, self._network_on(machine), inputs.losses), budget)
 
     def _machine_of(self, saved: Checkpoint) -> Machine:
         """Compute as the run of a checkpoint did, where the runtime leaves that open."""

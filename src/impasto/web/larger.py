@@ -5,10 +5,12 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import InputError
+from impasto.planning.needs import Needs
+from impasto.planning.plan import Size
 from impasto.recipes.print_size import PrintSize
 from impasto.web.entry import Entry
 from impasto.web.order import Order
-from impasto.web.store import Store
+from impasto.web.store import Store, read_json
 
 if TYPE_CHECKING:
     from impasto.web.studio import Studio
@@ -17,6 +19,10 @@ __all__ = ["forecast", "larger"]
 
 EVALUATIONS = 50
 """The evaluations of a picture that continues from a smaller one: its forms are there, its strokes get finer."""
+
+
+_ONE_STAGE = {"first_size": 0, "iterations": EVALUATIONS}
+"""The settings of a picture that continues from a smaller one."""
 
 
 def forecast(
@@ -33,10 +39,11 @@ def forecast(
         fill: Whether the photograph is cropped so that it fills the paper.
 
     Returns:
-        `width`, `height`, `seconds` (None if the pace of the job is not known) and a `sentence`.
+        `width`, `height`, `seconds` (None if the pace of the job is not known), `bytes` of memory at the peak (None if
+        the job was never planned) and a `sentence`.
 
     Raises:
-        InputError: the job has no picture, or the print is not accepted.
+        InputError: the job has no picture, the print is not accepted, or the picture does not fit into memory.
 
     """
     entry.file(entry.result)
@@ -50,11 +57,12 @@ def forecast(
             width, height = min(width, round(height * ratio)), min(height, round(width / ratio))
         size, sentence = paper.fitted(width, height), paper.announcement(width, height)
     size = size or 2 * entry.order.chosen.size
+    needed = _bytes(entry, store, size, Size(width, height))
     width, height = (round(side * size / max(width, height)) for side in (width, height))
     pace = _pace(entry)
     seconds = None if pace is None else pace * width * height * EVALUATIONS
     said = sentence.replace(" (--fill crops instead)", "")
-    return {"width": width, "height": height, "seconds": seconds, "sentence": said}
+    return {"width": width, "height": height, "seconds": seconds, "bytes": needed, "sentence": said}
 
 
 async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Order:
@@ -78,9 +86,26 @@ async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Orde
     shutil.copyfile(entry.file(entry.result), copy)
     initial = (await studio.uploads.opened(copy, f"{entry.title}.{entry.order.format}"))["id"]
     size = {} if wanted.get("print_size") else {"size": wanted.get("size") or 2 * entry.order.chosen.size}
-    settings = {**size, "first_size": 0, "iterations": EVALUATIONS, "init": "content", "dpi": wanted.get("dpi") or 0.0}
+    settings = {**size, **_ONE_STAGE, "init": "content", "dpi": wanted.get("dpi") or 0.0}
     changes = {name: wanted[name] for name in ("print_size", "fill") if name in wanted}
     return entry.order.changed({"initial": initial, "settings": settings, **changes})
+
+
+def _bytes(entry: Entry, store: Store, size: int, content: Size) -> float | None:
+    """Return the memory that a larger picture takes at the peak, planned as its run will be; None if that is not known.
+
+    Raises:
+        SpaceError: it does not fit.
+
+    """
+    needs = read_json(entry.folder / "needs.json")
+    if not needs:
+        return None
+    styles = [store.info(style.picture) for style in entry.order.styles]
+    sizes = [Size(style["width"], style["height"]) for style in styles]
+    settings = entry.order.chosen.replace(size=size, **_ONE_STAGE)
+    scales = [style.scale for style in entry.order.styles]
+    return Needs.from_dict(needs).plan(settings, content, sizes, scales=scales).bytes
 
 
 def _pace(entry: Entry) -> float | None:

@@ -192,9 +192,9 @@ class Studio:
         return entry
 
     def _reorder(self, entry: Entry, order: Order) -> None:
-        """Change what a job paints; a worker that paints it continues from its canvas."""
-        if entry.state == "done":
-            raise InputError(f"the job {entry.id} is done; order another picture with what you want to change.")
+        """Change what a job paints, which continues from its canvas, also where it is done."""
+        if entry.state == "done" and not (entry.folder / "run.checkpoint").exists():
+            raise InputError(f"the job {entry.id} is done, and its checkpoint is gone; order another picture.")
         fixed = ("initial", "shape", "format", "runtime")
         is_fixed = (order.content is None) == (entry.order.content is None) and all(
             getattr(order, name) == getattr(entry.order, name) for name in fixed
@@ -204,4 +204,7 @@ class Studio:
         self.store.take(entry.folder, order.uploads)
         entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
         entry.save()
-        self._queue.change(entry)
+        if entry.state == "done":
+            self._queue.ask(entry, "waiting")
+        else:
+            self._queue.change(entry)

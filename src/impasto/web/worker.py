@@ -19,13 +19,13 @@ from filelock import FileLock
 
 from impasto.errors import ImpastoError
 from impasto.images import Picture
-from impasto.jobs.events import Changed, Ended, PreviewReady, Saved
+from impasto.jobs.events import Changed, Ended, Evaluated, Planned, PreviewReady, Saved
 from impasto.jobs.job import CHANGEABLE, Job
 from impasto.jobs.session import Session
 from impasto.network import weights
 from impasto.web.child import Lines, listen
 from impasto.web.order import Order
-from impasto.web.store import write_text
+from impasto.web.store import write_json, write_text
 
 __all__ = ["Worker", "main"]
 
@@ -116,7 +116,7 @@ class Worker:
         record = folder / "run.json"
         is_begun = (folder / "run.checkpoint").exists() and record.exists()
         begun = _restored(record) if is_begun else self._job(self._order)
-        session = Session(begun, load=self._load, preview_seconds=PREVIEW_SECONDS)
+        session = Session(begun, load=self._load, preview_seconds=PREVIEW_SECONDS, stays_changeable=True)
         self._session = session
         latest = self._job(self._order)
         if any(getattr(latest, name) != getattr(begun.current(), name) for name in CHANGEABLE):
@@ -130,6 +130,11 @@ class Worker:
                 self._save_preview(session.preview())
             if isinstance(event, Changed):
                 _store(session.job, record)
+            if session.run is not None and isinstance(event, Planned):
+                write_json(folder / "needs.json", session.run.needs.as_dict())
+            if session.run is not None and isinstance(event, Evaluated) and not (folder / "run.checkpoint").exists():
+                with suppress(ImpastoError):  # the next one says what is wrong
+                    session.run.save_checkpoint(with_curvature=False)  # the worker may end before the first is due
             if isinstance(event, Ended):
                 self._lines.give({"event": {"event": "preview"}})
                 self._lines.give({"event": {"event": event.kind, "stopped": event.stopped}})

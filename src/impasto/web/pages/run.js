@@ -156,7 +156,7 @@ function askPrint(isPrint) {
   const predict = async () => {
     try {
       const found = await api.forecast(job.id, wanted());
-      said.textContent = `${found.sentence} ${text.takes(found.width, found.height, found.seconds && duration(found.seconds))}`;
+      said.textContent = `${found.sentence} ${text.takes(found.width, found.height, found.seconds && duration(found.seconds), found.bytes && found.bytes / 1e9)}`;
       go.disabled = false;
     } catch (error) { said.textContent = error.message; go.disabled = true; }
   };

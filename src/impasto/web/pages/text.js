@@ -35,7 +35,7 @@ export const text = {
   easel: "Mask. Arrow keys move the brush, Space paints, [ and ] change its size.", tools: "Tools",
   emptyMask: "The mask is empty. Paint something, or cancel.",
   paper: "Paper", dpi: "Dots per inch", fillPaper: "Crop to fill the paper", order: "Paint it",
-  takes: (w, h, time) => `${w} × ${h} pixels${time ? `, about ${time}` : ""}.`,
+  takes: (w, h, time, gigabytes) => `${[`${w} × ${h} pixels`, time && `about ${time}`, gigabytes && `${gigabytes.toFixed(1)} GB of memory`].filter(Boolean).join(", ")}.`,
   largerTitle: "Larger", longSide: "Long side, in pixels",
   emptyGallery: "No pictures yet. Everything that you paint appears here.", everything: "Everything as a zip file",
   open: "Open", reuseJob: "Use as a new start", delete: "Delete", deleted: "Deleted.", undoDelete: "Undo", zip: "All its files",
