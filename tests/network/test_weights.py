@@ -445,7 +445,7 @@ def test_the_kept_file_needs_no_network_and_its_hash_is_checked_before_it_is_unp
 
 
 def test_the_cache_is_the_users_unless_another_is_named(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "user_cache_path", lambda name: tmp_path / "home" / name)
+    monkeypatch.setattr(module, "user_cache", lambda: tmp_path / "home" / "impasto")
     with serving(server) as url:
         load_weights("torchvision", url=url)
     assert (tmp_path / "home" / "impasto" / "vgg19-tiny.pth").exists()
