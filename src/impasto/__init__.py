@@ -52,8 +52,9 @@ if TYPE_CHECKING:
     from impasto.network.vgg import VGG19
     from impasto.network.weights import Weights, load_weights
     from impasto.planning.plan import Plan
-    from impasto.reports.charts import plot_losses
-    from impasto.transfer.progress import Progress, Result
+    from impasto.transfer.loss_chart import plot_losses
+    from impasto.transfer.progress import Progress
+    from impasto.transfer.result import Result
     from impasto.transfer.run import Run
     from impasto.transfer.style_transfer import StyleTransfer
     from impasto.transfer.styles import Style
@@ -128,10 +129,11 @@ _HOMES = {
     "VGG19": "network.vgg",
     **dict.fromkeys(("Weights", "load_weights"), "network.weights"),
     "Plan": "planning.plan",
-    "plot_losses": "reports.charts",
+    "plot_losses": "transfer.loss_chart",
     "stylize": "interactive.one_call",
     "tune_process": "machine.environment",
-    **dict.fromkeys(("Progress", "Result"), "transfer.progress"),
+    "Progress": "transfer.progress",
+    "Result": "transfer.result",
     "Run": "transfer.run",
     "Style": "transfer.styles",
     "StyleTransfer": "transfer.style_transfer",

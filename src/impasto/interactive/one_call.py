@@ -1,18 +1,32 @@
 """`stylize`: a photograph and paintings in, a painted picture out, in one call."""
 
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from impasto.errors import InputError, SettingsError
 from impasto.interactive.progress_display import shown
+from impasto.machine.interruption import Interrupt, noted_interrupt
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import Options, given_options
-from impasto.transfer.progress import Progress, Result
+from impasto.transfer.progress import Progress
+from impasto.transfer.result import Result
+from impasto.transfer.run import Run
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["stylize"]
 
 OnProgress = Callable[[Progress], object]
 """A function that is called with each report of a run."""
+
+
+@dataclass(frozen=True, repr=False)
+class Interrupted(Result):
+    """The picture so far of a call that was interrupted, and its run."""
+
+    run: Run
+    """The run, to go on with: `for report in result.run`."""
 
 
 def stylize(
@@ -25,6 +39,10 @@ def stylize(
 ) -> Result:
     """Paint a content image in the style of one or several others, in one call.
 
+    At a prompt or in a notebook, Ctrl-C or the stop button ends the call after the evaluation under way. The result is
+    then the picture so far, and its `run` goes on where it stands. A second Ctrl-C, or the first in a script, raises
+    `KeyboardInterrupt`.
+
     Args:
         content: The photograph: a path, a `Picture`, or whatever `Picture.of` takes, such as a PIL image or an array.
         styles: At least one style image, in any of those forms, or a `Style`; or one list of them.
@@ -35,7 +53,7 @@ def stylize(
         changes: Options of `Settings` to change, such as `size=1024`.
 
     Returns:
-        The picture, and how it came about.
+        The picture, and how it came about. If the call was interrupted, the picture so far, with the `run`.
 
     Raises:
         InputError: an option, a file or a picture cannot be used; the message is one sentence.
@@ -45,9 +63,12 @@ def stylize(
     _check(styles, progress, changes)
     transfer = StyleTransfer(given_options(Settings, settings, "settings").replace(**changes), runtime)
     run = transfer.start(content, styles[0] if len(styles) == 1 else styles)
-    for report in shown(run) if progress is True else run:
-        if callable(progress):
-            progress(report)
+    with noted_interrupt() if hasattr(sys, "ps1") else nullcontext(Interrupt()) as interrupt:
+        for report in shown(run) if progress is True else run:
+            if callable(progress):
+                progress(report)
+            if interrupt.has_come:
+                return Interrupted(**vars(run.result()), run=run)
     return run.result()
 
 

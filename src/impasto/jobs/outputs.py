@@ -66,7 +66,7 @@ def check_formats(job: Job) -> None:
 
     """
     from impasto.images import check_suffix  # noqa: PLC0415 (torch)
-    from impasto.reports.charts import check_plot  # noqa: PLC0415
+    from impasto.transfer.loss_chart import check_plot  # noqa: PLC0415
 
     size = job.settings.size
     if job.print_size is not None:

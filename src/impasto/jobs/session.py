@@ -42,7 +42,7 @@ from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.planning.plan import Plan
 from impasto.transfer.checkpoint import read_note, set_aside
-from impasto.transfer.progress import Result
+from impasto.transfer.result import Result
 from impasto.transfer.run import Run
 from impasto.transfer.style_transfer import StyleTransfer
 
@@ -346,7 +346,7 @@ class Session:
             self._next_preview = 0.0  # the preview shows the end, too
             events.extend(self._save_preview(run))
         if job.plot is not None and run.history:
-            from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, only for plots)
+            from impasto.transfer.loss_chart import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
             plot_losses(run.history, job.plot, overwrite=job.overwrite)
             events.append(Saved(job.plot, "plot"))

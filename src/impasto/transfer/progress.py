@@ -1,4 +1,4 @@
-"""What a run says of itself: plain numbers after each evaluation, and the picture at its end."""
+"""What a run says of itself after each evaluation: plain numbers, and the time that is left."""
 
 import time
 from collections import deque
@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Literal
 
-from impasto.images import Picture
 from impasto.planning.plan import Plan
-from impasto.settings import Settings
 
-__all__ = ["Clock", "Progress", "Result", "Stopped"]
+__all__ = ["Clock", "Progress", "Stopped"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,31 +56,6 @@ class Progress:
 
 Stopped = Literal["finished", "converged", "unfinished", "diverged"]
 """finished: all evaluations done; converged: a plateau; unfinished: left before its end; diverged: no finite loss."""
-
-
-@dataclass(frozen=True, repr=False)
-class Result:
-    """A painted picture and how it came about."""
-
-    picture: Picture
-    """What the run painted: the image with the least loss."""
-    settings: Settings
-    """The options of the picture."""
-    history: Sequence[Progress]
-    """The report of each evaluation; the losses of each term and layer are in it."""
-    stopped: Stopped
-    """Why the run ended: finished, converged, unfinished or diverged."""
-
-    def __repr__(self) -> str:
-        size, count = f"{self.picture.width} × {self.picture.height}", len(self.history)
-        if not count:
-            return f"Result({size}, no evaluations, {self.stopped})"
-        last = self.history[-1]
-        return f"Result({size}, loss {last.loss:.4g}, {count} evaluations in {last.seconds:.1f} s, {self.stopped})"
-
-    def _repr_png_(self) -> bytes:
-        """Return what a notebook shows: the picture, or a smaller one where it is large."""
-        return self.picture.shown()
 
 
 TIMED_EVALUATIONS = 8

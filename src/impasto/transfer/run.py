@@ -20,7 +20,8 @@ from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.forecast import forecast
 from impasto.transfer.iteration import Iteration, Point, Readings
-from impasto.transfer.progress import Clock, Progress, Result, Stopped
+from impasto.transfer.progress import Clock, Progress, Stopped
+from impasto.transfer.result import Result
 from impasto.transfer.run_state import RunState
 from impasto.transfer.scene import Inputs, Scene
 from impasto.transfer.setup import Setup
