@@ -87,9 +87,11 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> No
 
     preload(job.runtime.device)
     from impasto.jobs.session import Session  # noqa: PLC0415 (loads while the GPU starts)
+    from impasto.machine.process_start import process_start  # noqa: PLC0415 (psutil)
 
     session = Session(
         job,
+        began=process_start(),
         load=lambda name: load_weights(name, shown=watch.talks),
         forecasts=True if watch.verbose or watch.dry_run else None,
     )

@@ -190,6 +190,23 @@ class Job(Options):
         later = Job(**{name: getattr(job, name) for name in CHANGEABLE})
         return self.replace(changes=(*self.changes, Change(after=after, job=later)))
 
+    def painted(self, made: int, settings: Settings) -> "Job":
+        """Return the job with the settings that paint the same picture again, in which a budget of time is resolved.
+
+        Args:
+            made: The number of changes that the run had made; the settings are those after the last of them.
+            settings: What `Run.painted` says.
+
+        Returns:
+            The job, with these settings in place of its own or of those of its change.
+
+        """
+        if made == 0:
+            return self.replace(settings=settings)
+        change = self.changes[made - 1]
+        changed = change.replace(job=change.job.replace(settings=settings))
+        return self.replace(changes=(*self.changes[: made - 1], changed, *self.changes[made:]))
+
     @property
     def description(self) -> str:
         """What is painted from what, in words: `photo.jpg in the style of a.jpg and b.jpg`."""

@@ -8,6 +8,7 @@ A session starts no thread. Requests (`cancel`, `pause`, `resume`) may come from
 the session obeys them after the current evaluation.
 """
 
+import io
 import math
 import threading
 import time
@@ -42,7 +43,7 @@ from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.planning.plan import Plan
 from impasto.transfer.checkpoint import read_note, set_aside
-from impasto.transfer.progress import Result
+from impasto.transfer.progress import Progress, Result
 from impasto.transfer.run import Run
 from impasto.transfer.style_transfer import StyleTransfer
 
@@ -78,6 +79,7 @@ class Session:
         forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
             means only where the run is long.
         preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
+        began: The `time.perf_counter()` from which `Runtime.seconds` count; None: when the first event is asked for.
 
     Raises:
         InputError: a file of the job could not be written, or would replace a file that the job reads.
@@ -91,6 +93,7 @@ class Session:
         load: Callable[[str], Weights] | None = None,
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
+        began: float | None = None,
     ) -> None:
         if not isinstance(cast("object", job), Job):
             raise InputError(f"a session cannot carry out {job!r:.80}; give a Job.")
@@ -102,6 +105,7 @@ class Session:
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
+        self._began = began
         self._next_preview = 0.0
         self._wanted: SimpleQueue[Job] = SimpleQueue()
         self._made = 0
@@ -171,6 +175,7 @@ class Session:
 
     def _carry_out(self) -> Generator[Event, None, None]:
         job = self.job
+        self._began = time.perf_counter() if self._began is None else self._began
         self._made = self._changes_before_the_checkpoint()
         try:
             started = self._start()
@@ -204,17 +209,21 @@ class Session:
         transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
         self._group = transfer.machine.group
         pictures = {"initial": inputs.initial, "keep": inputs.keep, "focus": inputs.focus}
+        note = self._note(self.job, self._made)
         run = transfer.start(
-            inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=self._note(self.job, self._made)
+            inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=note, began=self._began
         )
         return opened, run
 
     def _announced(self, run: Run, opened: Opened) -> Iterator[Event]:
         """Say what is painted, on how much paper, and how long it takes if that is long."""
-        yield Announced(f"Painting {self.job.current(self._made).description}, {run.plan.stages[-1].size} pixels.")
+        seconds = self.job.runtime.seconds
+        size = f"in {seconds:g} seconds, up to {run.asked_size}" if seconds else str(run.asked_size)
+        yield Announced(f"Painting {self.job.current(self._made).description}, {size} pixels.")
         yield from map(Announced, opened.announcements)
-        forecasts = run.plan.work > LONG_WORK if self._forecasts is None else self._forecasts
-        planned = Planned(run.plan, run.forecast() if forecasts else None)
+        forecasts = run.plan.work > LONG_WORK and not seconds if self._forecasts is None else self._forecasts
+        predicted = run.forecast() if forecasts else seconds or None
+        planned = Planned(run.plan, predicted)
         if planned.seconds is not None and planned.seconds > LONG_SECONDS:
             yield Announced(self._cost(planned.plan, planned.seconds))
         yield planned
@@ -234,6 +243,7 @@ class Session:
 
     def _change(self, run: Run, job: Job) -> Iterator[Event]:
         """Continue a run with the next change of a job, which becomes that of the session."""
+        job = job.painted(self._made, run.painted)
         opened = sources.open_job(job.current(self._made + 1))
         inputs = opened.inputs
         masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
@@ -280,8 +290,10 @@ class Session:
         if run.stopped == "unfinished":
             yield Ended("unfinished", self._save_early(run))
             return
+        run.note = self._note(self.job.painted(self._made, run.painted), self._made)
         yield from self._save(run)
         run.delete_checkpoint()
+        yield from map(Remarked, filter(None, [run.shortfall]))
         yield Ended(run.stopped, self._outcome(run))
 
     def _evaluate(self, run: Run) -> Iterator[Event]:
@@ -291,6 +303,8 @@ class Session:
         yield from self._changed(run)
         reported, previewed = len(run.history), time.monotonic()
         for _ in run:
+            if job.runtime.seconds:
+                self._time_finishing(run, run.history[reported])
             for progress in run.history[reported:]:
                 yield Evaluated(progress)
             reported = len(run.history)
@@ -302,11 +316,23 @@ class Session:
                 yield PreviewReady(reported)
             if not self._may_continue.is_set():
                 run.save_checkpoint()
+                paused = time.monotonic()
                 yield Paused(reported)
                 self._may_continue.wait()
+                run.wait(time.monotonic() - paused)
             if run.agree(wanted=self._is_cancelled.is_set()):
                 return
             yield from self._changed(run)
+
+    def _time_finishing(self, run: Run, progress: Progress) -> None:
+        """Tell a run with a budget of time, as a stage before the last begins, how long finishing a picture takes."""
+        if progress.evaluation > 1 or (run.stage == len(run.plan.stages) and progress.stage > 1):
+            return
+        began = time.perf_counter()
+        picture = run.preview()
+        if self._writes:
+            picture.save(io.BytesIO(), format=self._output().suffix)
+        run.finishes_in(time.perf_counter() - began)
 
     @property
     def _writes(self) -> bool:

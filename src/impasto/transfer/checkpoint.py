@@ -116,6 +116,7 @@ class _Position(NamedTuple):
     bests: tuple[float, ...]
     failures: int
     rescues: int
+    changed_after: int = 0
 
 
 class CheckpointWriter:
