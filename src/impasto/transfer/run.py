@@ -15,6 +15,7 @@ from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_
 from impasto.images import Picture
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
+from impasto.objective.stored_targets import StoredTargets
 from impasto.planning.division import Pace
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
@@ -77,6 +78,7 @@ class Run:
     ) -> None:
         self.stopped: Stopped = "unfinished"
         self._prepare = prepare
+        self._targets = StoredTargets()
         self._set_up(setup)
         self.note = note or {}
         """The caller's values for checkpoints and the metadata of the picture, as JSON has them."""
@@ -99,7 +101,7 @@ class Run:
     def _set_up(self, setup: Setup) -> None:
         """Take pictures, settings, plan, network and machine from a setup."""
         self._setup, self.plan = setup, setup.plan
-        self._scene = Scene(setup.inputs, setup.settings, setup.machine)
+        self._scene = Scene(setup.inputs, setup.settings, setup.machine, self._targets)
         network = self._scene.normalized(setup.network, setup.plan.stages[0])
         self._solver = Solver(self._scene, setup.settings, setup.machine, network)
 
@@ -388,6 +390,8 @@ class Run:
         if is_over:
             self.stopped = outcome
             allocator.release()
+        else:
+            self._targets.clear()
 
     def _point(self) -> Point:
         at = self._at
@@ -453,6 +457,7 @@ class Run:
         """
         error.__traceback__ = None  # it holds on to what was under way
         before, self._iterate = self.plan.bytes, None
+        self._targets.clear()
         try:
             plan = self._setup.replan(SHORTAGE_FACTOR * (before - self.plan.baseline))
         except PictureError as none:

@@ -2,24 +2,25 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from impasto.images import Picture, srgb
+from impasto.images.digest import digest
 from impasto.images.masks import Mask
 from impasto.layers import IMAGE
 from impasto.losses import ExtraLoss, identity
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
+from impasto.objective.stored_targets import StoredTargets
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
 from impasto.transfer import coloring
 from impasto.transfer.coloring import Palette, palettes
-from impasto.transfer.identity import digest
 from impasto.transfer.styles import Style, listed, regions
 
 __all__ = ["Inputs", "Scene"]
@@ -87,6 +88,8 @@ class Scene:
     inputs: Inputs
     settings: Settings
     machine: Machine
+    targets: StoredTargets = field(default_factory=StoredTargets)
+    """What was measured of the pictures for the objective of the stage under way."""
 
     @property
     def profile(self) -> bytes | None:
@@ -135,6 +138,7 @@ class Scene:
             tiling=stage.layout.tiling,
             group=self.machine.group,
             extra_losses=self.inputs.losses,
+            targets=self.targets,
         )
 
     def normalized(self, network: VGG19, stage: Stage) -> VGG19:
