@@ -167,3 +167,20 @@ def test_a_checkpoint_after_a_change_is_that_of_a_run_with_the_new_settings(star
     assert torch.equal(again.preview().samples, run.preview().samples)
     with pytest.raises(InputError, match="content_weight was 0.5 and is 5"):
         start("a.checkpoint")
+
+
+def test_a_run_goes_on_from_a_picture_that_was_changed_by_hand(start, picture):
+    run = start(size=96)
+    evaluate(run, 3)
+    by_hand = picture(96, 72, seed=11)
+    run.change(initial=by_hand)
+    assert torch.equal(run._at.image, by_hand.pixels)
+    smaller = picture(64, 48, seed=11)
+    run.change(initial=smaller.pixels)
+    assert run._at.image.shape == (3, 72, 96)
+    larger = picture(128, 96, seed=11)
+    run.change(initial=larger, content_weight=1)
+    assert run._at.image.shape == (3, 72, 96)
+    assert torch.allclose(run._at.image, larger.resized(96, 72).pixels)
+    evaluate(run, 100)
+    assert run.stopped == "finished"

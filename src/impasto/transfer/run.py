@@ -152,6 +152,7 @@ class Run:
         styles: object = None,
         keep: object = None,
         focus: object = None,
+        initial: object = None,
         **changes: object,
     ) -> None:
         """Change what is painted in the middle of a run, or after its end, and continue from the picture so far.
@@ -166,6 +167,8 @@ class Run:
             styles: Other style images, as `StyleTransfer.start` takes them; the same, if not given.
             keep: Another mask of what stays as the content is; the same, if not given; `False` for none.
             focus: Another mask of where the content counts more; the same, if not given; `False` for none.
+            initial: A picture to go on from in place of the picture so far, such as one that was changed by hand;
+                whatever `Picture.of` takes. It is painted at its own size first, or at the last size if it is larger.
             changes: Options of `Settings` to change, such as `content_weight=1`.
 
         Raises:
@@ -176,15 +179,17 @@ class Run:
         given = self.settings if settings is None else given_options(Settings, settings, "settings")
         chosen = given.replace(**changes)
         inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep, focus=focus)
+        picture = None if initial is None else Picture.of(initial)
         self._mend()
         self._iterate = None
         with out_of_memory_as("change the run"):
             setup = self._prepare(inputs, chosen)
             with setup.machine.computing():
-                with_curvature = _have_like_curvature(self._setup, setup)
+                with_curvature = picture is None and _have_like_curvature(self._setup, setup)
                 self._set_up(setup)
                 choice = setup.plan._replace(stages=setup.plan.candidates or setup.plan.stages)
-                self._at = self._solver.changed(self._at, choice, with_curvature=with_curvature)
+                at = self._at if picture is None else replace(self._at, best=self._scene.canvas_of(picture, choice))
+                self._at = self._solver.changed(at, choice, with_curvature=with_curvature)
         if self._writer is not None:
             self._writer.identity = setup.identify()
         self._clock = Clock(setup.plan, self._at.history)
@@ -259,7 +264,8 @@ class Run:
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self.painted.model_dump(), **self.note})
+        about = {"settings": self.painted.model_dump(), "evaluations": len(self.history)}
+        note = json.dumps({"impasto": version("impasto"), **about, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note)
 

@@ -17,7 +17,7 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
 from impasto.objective.stored_targets import StoredTargets
-from impasto.planning.plan import Size, Stage
+from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
 from impasto.transfer import coloring
 from impasto.transfer.coloring import Palette, palettes
@@ -111,6 +111,21 @@ class Scene:
         if self.settings.init == "blank":
             return self.to_device(torch.full(shape, 0.5))
         return self.content(size) if self.begins_as_content else self._place(self.inputs.styles[0].picture, size)
+
+    def canvas_of(self, picture: Picture, plan: Plan) -> Tensor:
+        """Return a picture as a run goes on from it: at its own size, or at the last size of a plan if that is smaller.
+
+        Args:
+            picture: A picture of the content's proportions, or about.
+            plan: The plan of the run.
+
+        Returns:
+            The canvas, (3, H, W).
+
+        """
+        content, side = self.inputs.content, max(picture.width, picture.height)
+        sizes = [stage.size for stage in plan.stages if max(stage.size) == min(side, max(plan.stages[-1].size))]
+        return self.as_painted(picture, (sizes or [Size(content.width, content.height).with_long_side(side)])[0])
 
     def objective(self, stage: Stage, network: VGG19) -> Objective:
         """Measure the targets of a stage.
