@@ -214,8 +214,8 @@ def repaint(
 ) -> None:
     """Paint PICTURE again, which impasto painted, from the settings and the names of files in its metadata.
 
-    Options that are given replace its own: `impasto repaint small.png --size 2048` paints a larger one. If the picture was
-    changed while it was painted, or continued, it is painted with the same changes, and the options replace theirs too.
+    Options that are given replace its own: `impasto repaint small.png --size 2048` paints a larger one. A picture that
+    was changed while it was painted, or continued, is painted with the same changes, and options replace theirs too.
 
     Args:
         picture: A picture that `impasto` painted; the files that it was painted from must still be there.
@@ -226,7 +226,8 @@ def repaint(
 
     """
     settings, runtime = choose(flags, source=picture)
-    job = Job(**{"settings": settings, **noted_job(picture)})
+    noted: dict[str, Any] = {"settings": settings, **noted_job(picture)}
+    job = Job(**noted)
     if job.changes:
         begins, _ = choose(flags, base=job.settings)
         job = job.replace(settings=begins, changes=[_changed(change, flags) for change in job.changes])
