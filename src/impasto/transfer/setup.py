@@ -26,3 +26,5 @@ class Setup(NamedTuple):
     """Plans again with so many bytes beside what the process holds."""
     identify: Callable[[], Identity]
     """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
+    seconds: float = 0.0
+    """The time that the run has, from the start of the program to the saved picture; 0: no limit."""
