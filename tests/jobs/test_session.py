@@ -292,23 +292,6 @@ def test_a_change_that_cannot_be_painted_is_remarked_and_the_run_continues(job, 
     assert kinds(events).count("progress") == 6
 
 
-def test_a_job_that_is_done_can_be_changed_and_continues_from_its_picture(job, files):
-    first = Session(job(), stays_changeable=True)
-    list(first)
-    assert (files / "out.png.checkpoint").stat().st_size < 2 * 64 * 48 * 3 * 4
-    finished = first.result()
-    again = Session(first.job.replace(overwrite=True))
-    again.change(job(settings=first.job.settings.replace(content_weight=50)))
-    events = list(again)
-    assert events[0] == Resumed(6, files / "out.png.checkpoint")
-    result = again.result()
-    assert [len(result.history), result.stopped] == [12, "finished"]
-    assert result.history[6].terms["style"] == pytest.approx(
-        min(finished.history, key=lambda each: each.loss).terms["style"], rel=1e-3
-    )
-    assert not (files / "out.png.checkpoint").exists()
-
-
 def test_previews_begin_before_the_first_evaluation_and_go_on_after_it(job):
     session = Session(job(), preview_seconds=1000)
     seen = []

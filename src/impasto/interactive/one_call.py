@@ -1,6 +1,7 @@
 """`stylize`: a photograph and paintings in, a painted picture out, in one call."""
 
 import sys
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ def stylize(
     settings: Settings | None = None,
     runtime: Runtime | None = None,
     progress: bool | OnProgress = False,
+    seconds: float | None = None,
     **changes: object,
 ) -> Result:
     """Paint a content image in the style of one or several others, in one call.
@@ -50,6 +52,8 @@ def stylize(
         runtime: How it is computed.
         progress: True shows how far the run is: by its picture in a notebook; on standard error as a bar on a
             terminal, and as lines elsewhere. A function is called with each `Progress`.
+        seconds: The time after which the picture is to be there, counted from this call: sizes and evaluations follow
+            from it, and the size may be less than that of the settings; None: no limit.
         changes: Options of `Settings` to change, such as `size=1024`.
 
     Returns:
@@ -60,9 +64,12 @@ def stylize(
         RunError: the work failed: the system refused memory, or a download broke off.
 
     """
+    began = time.perf_counter()
     _check(styles, progress, changes)
+    runtime = given_options(Runtime, runtime, "runtime")
+    runtime = runtime if seconds is None else runtime.replace(seconds=seconds)
     transfer = StyleTransfer(given_options(Settings, settings, "settings").replace(**changes), runtime)
-    run = transfer.start(content, styles[0] if len(styles) == 1 else styles)
+    run = transfer.start(content, styles[0] if len(styles) == 1 else styles, began=began)
     with noted_interrupt() if hasattr(sys, "ps1") else nullcontext(Interrupt()) as interrupt:
         for report in shown(run) if progress is True else run:
             if callable(progress):

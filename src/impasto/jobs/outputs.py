@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from itertools import combinations, count
+from itertools import combinations, count, takewhile
 from pathlib import Path
 
 from impasto import files
@@ -10,7 +10,7 @@ from impasto.errors import InputError
 from impasto.jobs.job import Job
 from impasto.recipes.print_size import PrintSize
 
-__all__ = ["check_formats", "check_frames", "frame", "free_name", "prepared"]
+__all__ = ["check_formats", "check_frames", "frame", "free_name", "latest_name", "prepared"]
 
 
 def free_name(first: Path, *others: str | Path) -> Path:
@@ -31,6 +31,14 @@ def free_name(first: Path, *others: str | Path) -> Path:
         if not files.exists(path) or files.exists(files.beside(path, ".checkpoint")):
             return path
     raise AssertionError
+
+
+def latest_name(first: Path, *others: str | Path) -> Path:
+    """Return the path that `free_name` gave last: that of the newest picture of these names, or the first name."""
+    name = "-".join([first.stem, *(Path(other).stem for other in others)])
+    paths = (files.beside(first.with_name(name), f"-{number}.png" if number > 1 else ".png") for number in count(1))
+    there = list(takewhile(lambda path: files.exists(path) or files.exists(files.beside(path, ".checkpoint")), paths))
+    return there[-1] if there else files.beside(first.with_name(name), ".png")
 
 
 def prepared(job: Job) -> Job:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from impasto.planning.division import Pace, divided
 from impasto.planning.footprint import Footprint
 from impasto.planning.memory import Budget
 from impasto.planning.plan import Plan, Size, make_plan
@@ -18,10 +19,18 @@ class Needs(NamedTuple):
     """What the parts of a run take in memory, and what there is to compute with."""
 
     footprint: Footprint
+    """What the network, the losses and the optimizer take."""
     budget: Budget
+    """The memory that there is, and how much of it is taken before the run."""
 
     def plan(
-        self, settings: Settings, content: Size, styles: Sequence[Size], *, scales: Sequence[float] | None = None
+        self,
+        settings: Settings,
+        content: Size,
+        styles: Sequence[Size],
+        *,
+        scales: Sequence[float] | None = None,
+        seconds: float = 0.0,
     ) -> Plan:
         """Plan a run with these settings, which may differ from those of the run in sizes and evaluations.
 
@@ -30,6 +39,7 @@ class Needs(NamedTuple):
             content: The size of the photograph.
             styles: The sizes of the style images.
             scales: The styles' own scales; 1, if not given.
+            seconds: The time that there is, as in `Runtime.seconds`; 0: no limit.
 
         Returns:
             The plan.
@@ -38,7 +48,13 @@ class Needs(NamedTuple):
             PictureError: a picture is too small, too thin, or too large for the budget.
 
         """
-        return make_plan(settings, content, styles, self.footprint, self.budget, scales=scales)
+        is_timed = seconds > 0
+        plan = make_plan(settings, content, styles, self.footprint, self.budget, scales=scales, is_timed=is_timed)
+        if not is_timed:
+            return plan
+        first = settings.first_size
+        stages = divided(plan.candidates, 0, 0, Pace(), seconds=seconds, elapsed=0.0, first_size=first)
+        return plan._replace(stages=stages)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a JSON record of the needs holds; numbers may be infinite."""
@@ -46,7 +62,12 @@ class Needs(NamedTuple):
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Needs":
-        """Return the needs that a JSON record holds."""
+        """Return the needs that a JSON record holds.
+
+        Raises:
+            pydantic.ValidationError: it lacks something.
+
+        """
         return _adapter().validate_python(record)
 
 

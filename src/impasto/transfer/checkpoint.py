@@ -22,7 +22,7 @@ from impasto.transfer.identity import Identity, differences
 from impasto.transfer.progress import Progress
 from impasto.transfer.run_state import RunState
 
-__all__ = ["Checkpoint", "CheckpointWriter", "read_note", "set_aside"]
+__all__ = ["Checkpoint", "CheckpointWriter", "read_note", "saved_run", "set_aside"]
 
 
 class Checkpoint(NamedTuple):
@@ -30,8 +30,7 @@ class Checkpoint(NamedTuple):
 
     path: Path
     tensors: Mapping[str, Tensor]
-    """The best image; and the image and the optimizer's state, as optimizer.NAME, unless the run goes on from the best
-    one."""
+    """The image, the best one, and those of the optimizer's state, as optimizer.NAME."""
     record: Mapping[str, Any]
     """Identity, plan, position, history and note."""
 
@@ -96,10 +95,8 @@ class Checkpoint(NamedTuple):
         history: tuple[Progress, ...] = self._valid(tuple[Progress, ...], "history")
         tensors = {name.removeprefix("optimizer."): tensor for name, tensor in self.tensors.items()}
         try:
-            best = place(self.tensors["best"])
-            steps, is_whole = optimizer(at.stage, at.rescues), set(self.tensors) != {"best"}
-            image = place(self.tensors["image"]) if is_whole else best
-            state = steps.resumed(image, tensors) if is_whole else steps.init(image)
+            image, best = place(self.tensors["image"]), place(self.tensors["best"])
+            state = optimizer(at.stage, at.rescues).resumed(image, tensors)
         except (KeyError, ValueError, IndexError) as error:
             raise damaged(self.path, f"it lacks something ({error})") from None
         return RunState(image, best, state, **at._asdict(), history=history)
@@ -119,6 +116,7 @@ class _Position(NamedTuple):
     bests: tuple[float, ...]
     failures: int
     rescues: int
+    changed_after: int = 0
 
 
 class CheckpointWriter:
@@ -149,23 +147,20 @@ class CheckpointWriter:
         since = time.perf_counter() - self._last
         return self._group.any(wanted=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
 
-    def save(self, state: RunState, plan: Plan, note: Mapping[str, Any], *, with_curvature: bool = True) -> None:
+    def save(self, state: RunState, plan: Plan, note: Mapping[str, Any]) -> None:
         """Write where a run stands.
 
         Args:
             state: Where it stands.
             plan: Its plan.
             note: The caller's values that the checkpoint carries, as JSON has them.
-            with_curvature: Whether the state of the optimizer is written; without, the run goes on from the best image.
 
         Raises:
             ImpastoError: a file could not be written; the checkpoint before is still there.
 
         """
         began = time.perf_counter()
-        tensors = {"best": state.best}
-        if with_curvature:
-            tensors |= {"image": state.image, **dict(named(state.optimizer, "optimizer"))}
+        tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
         record = {
             "identity": self.identity,
             "plan": plan,
@@ -234,6 +229,18 @@ def read_note(path: str | Path) -> Mapping[str, Any] | None:
 
     """
     return checkpoint_file.read_record(Path(path)).get("note")
+
+
+def saved_run(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], int]:
+    """Return the settings of the run that saved a checkpoint, its note, and its evaluations so far.
+
+    Raises:
+        CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.
+
+    """
+    record = checkpoint_file.read_record(path)
+    settings = record.get("identity", {}).get("options", {})
+    return settings, record.get("note") or {}, len(record.get("history", ()))
 
 
 def _part(path: Path, rank: int, count: int) -> Path:

@@ -27,5 +27,7 @@ class Setup(NamedTuple):
     """Plans again with so many bytes beside what the process holds."""
     identify: Callable[[], Identity]
     """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
-    needs: Needs
-    """What the run takes at any size."""
+    needs: Callable[[], Needs]
+    """Returns what the run takes at any size, and the memory that there is now."""
+    seconds: float = 0.0
+    """The time that the run has, from the start of the program to the saved picture; 0: no limit."""

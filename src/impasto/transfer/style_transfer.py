@@ -10,6 +10,7 @@ No thread stands behind a run: to break is to pause, to drop it is to cancel. `i
 """
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -29,7 +30,7 @@ from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
 from impasto.planning.needs import Needs
-from impasto.planning.plan import Plan, Size, make_plan
+from impasto.planning.plan import Plan, Size
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import given_options
 from impasto.transfer import coloring
@@ -129,6 +130,7 @@ class StyleTransfer:
         focus: object = None,
         checkpoint: str | Path | None = None,
         note: Mapping[str, Any] | None = None,
+        began: float | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
@@ -147,6 +149,7 @@ class StyleTransfer:
                 same precision, algorithm and threads, so that it ends in the same picture.
             note: The caller's values, as JSON has them, for the metadata of the picture and for each checkpoint;
                 `checkpoint.read_note` returns them.
+            began: The `time.perf_counter()` from which `runtime.seconds` count; now, if not given.
 
         Returns:
             The run, to iterate over.
@@ -161,11 +164,12 @@ class StyleTransfer:
             OutOfMemoryError: the system refused the memory for it.
 
         """
+        began = time.perf_counter() if began is None else began
         inputs = self._inputs(content, styles, initial, keep, focus)
         self._check(inputs)
         path = None if checkpoint is None else files.check_output(checkpoint, overwrite=True)
         with out_of_memory_as("begin the run"), self.machine.computing():
-            return self._start(inputs, path, note)
+            return self._start(inputs, path, note, began)
 
     def _inputs(
         self, content: object, styles: object, initial: object = None, keep: object = None, focus: object = None
@@ -180,7 +184,7 @@ class StyleTransfer:
             self.extra_losses,
         )
 
-    def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None) -> Run:
+    def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None, began: float) -> Run:
         """Begin a run, or go on with the one of a checkpoint."""
         saved, writer = None, None
         if path is not None and files.exists(path):
@@ -194,7 +198,7 @@ class StyleTransfer:
                 saved.check(identity)
             writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, setup.machine.group)
         with setup.machine.computing():
-            return Run(setup, prepare=self._prepared, writer=writer, checkpoint=saved, note=note)
+            return Run(setup, prepare=self._prepared, writer=writer, checkpoint=saved, note=note, began=began)
 
     def _prepared(self, inputs: Inputs, settings: Settings) -> Setup:
         """Return the setup of other pictures and settings; networks that fit are shared."""
@@ -217,7 +221,8 @@ class StyleTransfer:
             machine,
             replan=partial(self._plan, inputs, machine),
             identify=lambda: self._identity(inputs, machine),
-            needs=self._needs(inputs, machine),
+            needs=partial(self._needs, inputs, machine),
+            seconds=self.runtime.seconds,
         )
 
     def _check(self, inputs: Inputs) -> None:
@@ -269,10 +274,10 @@ class StyleTransfer:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
-        taken, budget = self._needs(inputs, machine)
-        budget = budget if room is None else budget.with_available(room)
+        needs = self._needs(inputs, machine)
+        needs = needs if room is None else needs._replace(budget=needs.budget.with_available(room))
         scales = [style.scale for style in inputs.styles]
-        return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
+        return needs.plan(self.settings, sizes[0], sizes[1:], scales=scales, seconds=self.runtime.seconds)
 
     def _needs(self, inputs: Inputs, machine: Machine) -> Needs:
         """Return what a run takes at any size, and the memory that there is now."""

@@ -35,7 +35,7 @@ _NEXT: dict[State, tuple[State, ...]] = {
     "paused": ("waiting", "paused", "stopped"),
     "stopped": ("waiting", "stopped"),
     "failed": ("waiting",),
-    "done": (),
+    "done": ("waiting",),
 }
 """The states that can be asked for, by the state of the job."""
 
@@ -168,7 +168,8 @@ class Studio:
         if position is not None and not (isinstance(position, int | float) and abs(position) < 1e12):
             raise InputError(f"position cannot be {position!r}; it takes a number, and the least is first.")
         if fields:
-            self._reorder(entry, entry.order.changed(fields))
+            is_wanted = self._reorder(entry, entry.order.changed(fields))
+            state = "waiting" if entry.state == "done" and is_wanted else state
         if position is not None:
             entry.position = float(position)
             entry.save()
@@ -191,10 +192,9 @@ class Studio:
         entry.save()
         return entry
 
-    def _reorder(self, entry: Entry, order: Order) -> None:
-        """Change what a job paints, which continues from its canvas, also where it is done."""
-        if entry.state == "done" and not (entry.folder / "run.checkpoint").exists():
-            raise InputError(f"the job {entry.id} is done, and its checkpoint is gone; order another picture.")
+    def _reorder(self, entry: Entry, order: Order) -> bool:
+        """Change what a job paints, which continues from its canvas; return whether more than its name is changed."""
+        is_wanted = order.changed({"name": ""}) != entry.order.changed({"name": ""})
         fixed = ("initial", "shape", "format", "runtime")
         is_fixed = (order.content is None) == (entry.order.content is None) and all(
             getattr(order, name) == getattr(entry.order, name) for name in fixed
@@ -204,7 +204,5 @@ class Studio:
         self.store.take(entry.folder, order.uploads)
         entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
         entry.save()
-        if entry.state == "done":
-            self._queue.ask(entry, "waiting")
-        else:
-            self._queue.change(entry)
+        self._queue.change(entry)
+        return is_wanted
