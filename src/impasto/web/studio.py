@@ -174,6 +174,8 @@ class Studio:
             entry.position = float(position)
             entry.save()
         if state is not None:
+            if entry.state == "done":
+                entry.progress = None  # another run begins, from the picture
             self._queue.ask(entry, state)
         return entry
 
@@ -195,7 +197,7 @@ class Studio:
     def _reorder(self, entry: Entry, order: Order) -> bool:
         """Change what a job paints, which continues from its canvas; return whether more than its name is changed."""
         is_wanted = order.changed({"name": ""}) != entry.order.changed({"name": ""})
-        fixed = ("initial", "shape", "format", "runtime")
+        fixed = ("initial", "shape", "format", *(() if entry.state == "done" else ("runtime",)))
         is_fixed = (order.content is None) == (entry.order.content is None) and all(
             getattr(order, name) == getattr(entry.order, name) for name in fixed
         )

@@ -29,7 +29,7 @@ from impasto.web.child import Lines, listen
 from impasto.web.order import Order
 from impasto.web.store import write_json, write_text
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker", "main", "restored"]
 
 PREVIEW_SECONDS = 0.5
 """The least seconds from one preview to the next."""
@@ -148,7 +148,7 @@ class Worker:
         session = partial(Session, load=self._load, preview_seconds=PREVIEW_SECONDS)
         if not record.exists():
             _store(latest, record)
-        begun = _restored(record)
+        begun = restored(record)
         if not checkpoint.exists() and latest.output is not None and latest.output.exists():
             painted = found(latest.output)._replace(job=begun)
             return session(painted.changed(latest), painted=painted.picture)
@@ -180,8 +180,8 @@ def _store(job: Job, record: Path) -> None:
     write_text(record, job.model_dump_json(exclude_defaults=True).replace(_quoted(record.parent), _FOLDER))
 
 
-def _restored(record: Path) -> Job:
-    """Read a job with its changes, as it was painted."""
+def restored(record: Path) -> Job:
+    """Read a job with its changes, as it was painted, from `run.json` in the folder of the job."""
     return Job.from_json(record.read_text(encoding="utf-8").replace(_FOLDER, _quoted(record.parent)))
 
 
