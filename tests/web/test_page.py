@@ -1,5 +1,6 @@
 """The page in headless Chromium, on the tiny network."""
 
+import base64
 import json
 import re
 import shutil
@@ -228,6 +229,43 @@ def test_a_mask_that_is_painted_with_the_brush_keeps_that_part_of_the_photograph
     assert left < right / 2
 
 
+def test_files_are_dropped_anywhere_and_pictures_are_pasted(open_page, pictures, tmp_path):
+    page = open_page()
+    (tmp_path / "text.png").write_text("no picture")
+
+    def drag(kind, place, *files):
+        """Let the page see what it sees when files are dragged over one of its places, or dropped there."""
+        named = [[file.name, base64.b64encode(file.read_bytes()).decode()] for file in files]
+        page.dispatch_event(place, kind, {"dataTransfer": page.evaluate_handle(TRANSFER, named)})
+
+    drag("dragover", "#photograph", pictures / "content.png")
+    assert page.locator("#photograph.over").count() == 1
+    drag("drop", "#photograph", pictures / "content.png", pictures / "style.jpg")
+    page.wait_for_selector("#photograph:not(.over) img")
+    drag("drop", "#paintings", pictures / "style.jpg")
+    page.wait_for_selector("#paintings img")
+    page.click("#photograph .remove")
+    drag("drop", "#canvas", pictures / "content.png", pictures / "style.jpg")
+    until(page, "document.querySelectorAll('#paintings img').length === 2")
+    drag("drop", "#form", pictures / "style.jpg")
+    until(page, "document.querySelectorAll('#paintings img').length === 3")
+    drag("drop", "#canvas", tmp_path / "text.png")
+    page.wait_for_selector("text=the file is not a picture")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("""async () => { const canvas = new OffscreenCanvas(64, 48);
+        canvas.getContext('2d').fillRect(0, 0, 64, 48);
+        await navigator.clipboard.write([new ClipboardItem({ 'image/png': await canvas.convertToBlob() })]); }""")
+    page.keyboard.press("Control+v")
+    until(page, "document.querySelectorAll('#paintings img').length === 4")
+    page.click("#photograph .chip")
+    page.wait_for_selector("#masks[open] canvas")
+    page.keyboard.press("Control+v")
+    drag("drop", "#masks", pictures / "style.jpg")
+    page.keyboard.press("Escape")
+    assert page.locator("#paintings img").count() == 4
+    open_page.forget()
+
+
 def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_files(open_page, pictures, tmp_path):
     page = open_page()
     fill(page, pictures)
@@ -285,16 +323,73 @@ def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_
     page.keyboard.press("Escape")
 
 
-def test_touch_paints_a_mask_on_a_phone(open_page, pictures):
+def test_touch_paints_a_mask_on_a_phone_and_two_fingers_zoom_about_what_they_hold(open_page, pictures):
     page = open_page(390, 844, has_touch=True, is_mobile=True, device_scale_factor=2)
     fill(page, pictures)
     page.tap("#photograph .chip")
     page.wait_for_selector("#masks canvas")
-    box = page.locator("#masks canvas").bounding_box()
-    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    x, y = middle(page)
+    page.touchscreen.tap(x, y)
+    painted, devices = page.evaluate(SHADE), page.context.new_cdp_session(page)
+    before = page.locator("#masks canvas").bounding_box()
+    still, moving = (x - 40, y), [(x + 40 + 20 * step, y) for step in range(5)]
+    for name in ("tool-brush", "tool-fill"):
+        page.tap(f"#{name}")
+        page.tap("#mask-fit")
+        touch(devices, "touchStart", still)
+        touch(devices, "touchStart", still, moving[0])
+        for at in moving[1:]:
+            touch(devices, "touchMove", still, at)
+        touch(devices, "touchEnd")
+        after = page.locator("#masks canvas").bounding_box()
+        assert page.evaluate(SHADE) == painted, "a pinch paints nothing"
+        assert after["width"] == pytest.approx(2 * before["width"], rel=0.02)
+        assert still[0] - after["x"] == pytest.approx(2 * (still[0] - before["x"]), abs=3)
+        assert y - after["y"] == pytest.approx(2 * (y - before["y"]), abs=3)
     page.tap("#mask-save")
     page.wait_for_selector("#photograph .chip.used")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_pen_paints_by_its_pressure_and_erases_with_its_other_end_and_a_palm_does_nothing(open_page, pictures):
+    page = open_page(has_touch=True)
+    fill(page, pictures)
+    page.click("#photograph .chip")
+    page.wait_for_selector("#masks canvas")
+    devices = page.context.new_cdp_session(page)
+    x, y = middle(page)
+
+    def pen(kind, at, force=0.0):
+        event = {"type": kind, "x": at, "y": y, "pointerType": "pen", "force": force, "button": "left", "clickCount": 1}
+        devices.send("Input.dispatchMouseEvent", {**event, "buttons": 0 if kind == "mouseReleased" else 1})
+
+    def stroke(force):
+        """Paint a stroke, take it back, and return how much it has covered."""
+        before = page.evaluate(SHADE)
+        pen("mousePressed", x - 40, force)
+        for step in range(1, 5):
+            pen("mouseMoved", x - 40 + 20 * step, force)
+        pen("mouseReleased", x + 40)
+        covered = abs(page.evaluate(SHADE) - before)
+        page.click("#mask-undo")
+        assert page.evaluate(SHADE) == before
+        return covered
+
+    light, heavy = stroke(0.1), stroke(0.9)
+    assert 1.5 * light < heavy
+    clean = page.evaluate(SHADE)
+    pen("mousePressed", x, 0.5)
+    painted = page.evaluate(SHADE)
+    touch(devices, "touchStart", (x - 90, y - 60))
+    touch(devices, "touchMove", (x + 90, y - 60))
+    touch(devices, "touchEnd")
+    assert page.evaluate(SHADE) == painted != clean
+    pen("mouseReleased", x)
+    erased = {"pointerId": 1, "pointerType": "pen", "pressure": 1, "button": 5, "buttons": 32, "bubbles": True}
+    page.dispatch_event("#masks canvas", "pointerdown", {**erased, "clientX": x, "clientY": y})
+    page.dispatch_event("#masks canvas", "pointermove", {**erased, "clientX": x + 2, "clientY": y, "button": -1})
+    page.dispatch_event("#masks canvas", "pointerup", {**erased, "clientX": x + 2, "clientY": y, "buttons": 0})
+    assert abs(page.evaluate(SHADE) - clean) < abs(painted - clean) / 10
 
 
 def test_the_gallery_shows_opens_deletes_and_restores_pictures(open_page, studio, pictures):
@@ -396,6 +491,27 @@ def test_everything_can_be_done_by_keyboard(open_page, pictures):
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == target
     assert page.evaluate("location.hash") == ""
+
+
+TRANSFER = """files => { const transfer = new DataTransfer();
+    for (const [name, text] of files) {
+        const type = name.endsWith('jpg') ? 'image/jpeg' : 'image/png';
+        transfer.items.add(new File([Uint8Array.from(atob(text), each => each.charCodeAt(0))], name, { type }));
+    }
+    return transfer; }"""
+"""What the browser hands on of files by name and base64."""
+
+
+def middle(page):
+    """The middle of the editor of masks, on the screen."""
+    box = page.locator("#masks canvas").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def touch(devices, kind, *fingers):
+    """Put the fingers of a hand on the screen at some points, move or lift them."""
+    points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(fingers)]
+    devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
 SHADE = """() => { const from = document.querySelector('#masks canvas'), to = new OffscreenCanvas(from.width, from.height);

@@ -29,6 +29,12 @@ export class MaskCanvas {
   undo() { this.#swap(this.past, this.future); }
   redo() { this.#swap(this.future, this.past); }
 
+  // Undo a change that was not meant: it cannot be done again.
+  takeBack() {
+    this.undo();
+    this.future.pop();
+  }
+
   #swap(from, to) {
     if (!from.length) return;
     to.push(this.context.getImageData(0, 0, this.width, this.height));

@@ -8,6 +8,7 @@ import { text } from "./text.js";
 const MAX_SIDE = 1024;
 const PHOTO_COLORS = { keep: "#3aa17e", focus: "#d8d02c" };
 const COLORS = ["#e2574c", "#3f8fd2", "#e0a526", "#8a63c9", "#d66ba0", "#4bb3a8"];
+const ERASER = 5, ERASER_BUTTONS = 32; // of a PointerEvent: the other end of a pen
 let editor = null;
 
 const isOfPhoto = kind => kind in PHOTO_COLORS;
@@ -48,6 +49,8 @@ class Editor {
     this.zoom = 1;
     this.pan = { x: 0, y: 0 };
     this.pointers = new Map();
+    this.hasPen = false;
+    this.isFresh = false; // what the pointer that is down has painted can be taken back
     this.at = null;
   }
 
@@ -148,20 +151,25 @@ class Editor {
     return this.size / 2 * pressure;
   }
 
+  // The other end of a pen erases, whatever the tool.
+  erases(event) { return this.tool === "eraser" || Boolean(event.buttons & ERASER_BUTTONS); }
+
   #down(event) {
+    if (event.pointerType === "touch" && this.hasPen) return; // the palm of the hand that holds the pen
     this.easel.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.pointers.size === 2 && this.at) { this.mask.undo(); this.at = null; this.draw(); }
-    if (this.pointers.size > 1 || event.button > 0) return;
+    this.hasPen = event.pointerType === "pen";
+    if (this.pointers.size === 2 && this.isFresh) { this.mask.takeBack(); this.draw(); } // the first finger of a pinch
+    if (this.pointers.size > 1) { this.at = null; this.isFresh = false; }
+    if (this.pointers.size > 1 || (event.button > 0 && event.button !== ERASER)) return;
     const at = this.point(event);
-    if (this.tool === "fill") {
-      if (at.x < 0 || at.y < 0 || at.x >= this.mask.width || at.y >= this.mask.height) return;
-      this.mask.begin();
-      this.mask.fill(at.x, at.y, this.picture, this.tolerance);
-    } else {
-      this.mask.begin();
+    if (this.tool === "fill" && (at.x < 0 || at.y < 0 || at.x >= this.mask.width || at.y >= this.mask.height)) return;
+    this.mask.begin();
+    this.isFresh = true;
+    if (this.tool === "fill") this.mask.fill(at.x, at.y, this.picture, this.tolerance);
+    else {
       this.at = at;
-      this.mask.spot(at.x, at.y, this.radius(event), this.soft, this.tool === "eraser");
+      this.mask.spot(at.x, at.y, this.radius(event), this.soft, this.erases(event));
     }
     this.draw();
   }
@@ -172,21 +180,22 @@ class Editor {
     if (!before) return;
     const now = { x: event.clientX, y: event.clientY };
     if (this.pointers.size === 2) this.#pinch(event.pointerId, before, now);
-    else if (event.buttons > 1) this.#shift(now.x - before.x, now.y - before.y);
     else if (this.at) {
-      for (const each of event.getCoalescedEvents?.() ?? [event]) {
+      const passed = event.getCoalescedEvents?.() ?? [];
+      for (const each of passed.length ? passed : [event]) {
         const to = this.point(each);
-        this.mask.line(this.at, to, this.radius(each), this.soft, this.tool === "eraser");
+        this.mask.line(this.at, to, this.radius(each), this.soft, this.erases(event));
         this.at = to;
       }
       this.draw();
-    }
+    } else if (event.buttons > 1) this.#shift(now.x - before.x, now.y - before.y);
     this.pointers.set(event.pointerId, now);
   }
 
   #up(event) {
-    this.pointers.delete(event.pointerId);
+    if (!this.pointers.delete(event.pointerId)) return;
     this.at = null;
+    this.isFresh = this.hasPen = false;
   }
 
   #shift(x, y) {
@@ -194,11 +203,11 @@ class Editor {
     this.place();
   }
 
-  // Two fingers move and scale the picture.
+  // Two fingers move and scale the picture: what is between them stays between them.
   #pinch(moved, before, now) {
     const [other] = [...this.pointers].filter(([id]) => id !== moved).map(([, at]) => at);
     const length = at => Math.hypot(at.x - other.x, at.y - other.y);
-    this.zoomBy(length(now) / Math.max(1, length(before)), { clientX: other.x, clientY: other.y });
+    this.zoomBy(length(now) / Math.max(1, length(before)), { clientX: (before.x + other.x) / 2, clientY: (before.y + other.y) / 2 });
     this.#shift((now.x - before.x) / 2, (now.y - before.y) / 2);
   }
 

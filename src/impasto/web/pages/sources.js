@@ -114,7 +114,11 @@ export function startSources() {
   droppable($("photograph"), files => take(files.slice(0, 1), "content"));
   droppable($("paintings"), files => take(files, "style"));
   droppable($("canvas"), files => take(files));
-  document.addEventListener("paste", event => take([...event.clipboardData.files].filter(file => file.type.startsWith("image/"))));
-  for (const name of ["dragover", "drop"]) document.addEventListener(name, event => event.preventDefault());
+  document.addEventListener("paste", event => { if (!document.querySelector("dialog[open]")) take([...event.clipboardData.files].filter(file => file.type.startsWith("image/"))); });
+  document.addEventListener("dragover", event => event.preventDefault());
+  document.addEventListener("drop", event => {
+    event.preventDefault(); // the browser would leave the page and open the file
+    if (!document.querySelector("dialog[open]")) take([...event.dataTransfer.files]);
+  });
   render();
 }
