@@ -206,7 +206,10 @@ def _files(studio: Studio) -> APIRouter:
     @router.get("/jobs/{identifier}/preview")
     async def preview(identifier: str) -> Response:
         """Return the picture so far, as a JPEG of the size of a screen."""
-        return FileResponse(studio.entry(identifier).file("preview.jpg"))
+        path = studio.entry(identifier).file("preview.jpg")
+        return Response(
+            path.read_bytes(), media_type="image/jpeg"
+        )  # as a whole: the next one replaces it at any moment
 
     @router.get("/jobs/{identifier}/result")
     async def result(identifier: str, format: str = "") -> Response:  # noqa: A002
