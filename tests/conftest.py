@@ -43,6 +43,9 @@ def pytest_addoption(parser):
         default=4,
         help="factor on the seconds that the studio may take; 1 where nothing else runs",
     )
+    parser.addoption(
+        "--pictures", action="store_true", help="paint the pictures of docs/studio.md, on the real network"
+    )
     parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of a test with many")
 
 

@@ -1,5 +1,6 @@
 """What the tests of the studio share."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def studio(tmp_path_factory):
     served = Served(tmp_path_factory.mktemp("studio"))
     yield served
     served.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium; on Debian: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ SECONDS = 60
 
 
 class Served:
-    """A studio in a process, with a client."""
+    """A studio in a process, with a client; the script says on which network."""
 
-    def __init__(self, folder, host="127.0.0.1", port=0):
-        self.folder, self.host = folder, host
+    def __init__(self, folder, host="127.0.0.1", port=0, script=SCRIPT):
+        self.folder, self.host, self.script = folder, host, script
         self.start(port)
 
     def start(self, port=0):
-        command = [sys.executable, SCRIPT, self.folder, str(port), self.host]
+        command = [sys.executable, self.script, self.folder, str(port), self.host]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.link = self.process.stdout.readline().strip()

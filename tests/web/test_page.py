@@ -3,32 +3,16 @@
 import base64
 import json
 import re
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 from serving import LONG, SECONDS
+from steps import PICTURE, READY, choose, draw, expert, fill, job_of, slide, until
 
 from impasto.images import read_note
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: apt-get install chromium"),
-]
-
-PICTURE = "#canvas img[alt='The picture']"
-READY = "html[data-ready]"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -64,52 +48,11 @@ def open_page(browser, studio):
     assert said == []
 
 
-def until(page, script, arg=None):
-    """Wait until a script is true; Playwright's own way needs eval, which the page's policy forbids."""
-    end = time.monotonic() + SECONDS
-    while not page.evaluate(script, arg):
-        assert time.monotonic() < end, script
-        time.sleep(0.05)
-
-
-def choose(page, place, *files):
-    with page.expect_file_chooser() as chooser:
-        page.click(f"{place} button.drop")
-    chooser.value.set_files([*files])
-
-
-def fill(page, pictures):
-    """Give the page a photograph and a painting."""
-    choose(page, "#photograph", pictures / "content.png")
-    page.wait_for_selector("#photograph img")
-    choose(page, "#paintings", pictures / "style.jpg")
-    page.wait_for_selector("#paintings img")
-
-
-def expert(page, name, value):
-    """Set an option of a folded group."""
-    page.eval_on_selector(f"#option-{name}", "each => { each.closest('details').open = true; }")
-    page.fill(f"#option-{name}", str(value))
-    page.keyboard.press("Tab")
-
-
-def slide(page, name, value):
-    """Move the slider of an option, which shows logarithms to base 2."""
-    page.eval_on_selector(
-        f"#option-{name}", f"each => {{ each.value = {value}; each.dispatchEvent(new Event('change')); }}"
-    )
-
-
 def set_long(page):
     """Make a run long and small, so that there is time to do something while it is painted."""
     for name, value in (("first_size", 0), ("iterations", 100_000), ("tolerance", 0)):
         expert(page, name, value)
     slide(page, "size", 7)
-
-
-def job_of(page):
-    until(page, "location.hash.length > 1")
-    return page.evaluate("location.hash.slice(1)")
 
 
 def changes(studio, identifier):
@@ -206,12 +149,8 @@ def test_a_mask_that_is_painted_with_the_brush_keeps_that_part_of_the_photograph
     fill(page, pictures)
     page.click("#photograph .chip")
     page.wait_for_selector("#masks canvas")
-    box = page.locator("#masks canvas").bounding_box()
     page.eval_on_selector("#mask-size", "each => { each.value = each.max; each.dispatchEvent(new Event('input')); }")
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] - 5, steps=8)
-    page.mouse.up()
+    draw(page, (0.2, 0.02, 0.2, 0.98))
     page.click("#mask-save")
     page.wait_for_selector("#photograph .chip.used")
     for name, value in (("first_size", 0), ("iterations", 8), ("tolerance", 0)):

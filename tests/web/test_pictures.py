@@ -1,0 +1,121 @@
+"""The pictures of docs/studio.md and README.md. `pytest tests/web/test_pictures.py --pictures` paints them on the real
+network, which takes minutes, into docs/images; otherwise the tiny network paints them for the test alone.
+"""
+
+import shutil
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from serving import Served
+from steps import READY, choose, draw, paint, slide
+
+from impasto import Picture
+from impasto.recipes import demo
+
+pytestmark = pytest.mark.slow
+
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+STRIP_FRAMES, STRIP_HEIGHT, STRIP_GAP = 6, 300, 6
+"""The frames of the strip of a run, their height and the gap between them in pixels."""
+
+SKY = [
+    (0.62, 0.12, 0.95, 0.12),
+    (0.66, 0.24, 0.95, 0.24),
+    (0.7, 0.36, 0.95, 0.36),
+    (0.06, 0.1, 0.3, 0.1),
+    (0.06, 0.3, 0.2, 0.3),
+]
+"""Strokes over the background of the photograph: from x, y to x, y, as fractions of its sides."""
+
+
+class Album(NamedTuple):
+    """Where the pictures come from and go to, and what is painted for them."""
+
+    studio: Served
+    photo: Path
+    painting: Path
+    images: Path
+    seconds: float
+    presets: tuple[str, ...]
+    """The presets of more pictures for the gallery."""
+
+    def shoot(self, page, name):
+        """Save what a page shows."""
+        time.sleep(0.6)  # movements end
+        page.screenshot(path=self.images / f"studio-{name}.jpg", type="jpeg", quality=82)
+
+
+@pytest.fixture
+def album(request, tmp_path):
+    if not request.config.getoption("pictures"):
+        pictures, studio = (request.getfixturevalue(name) for name in ("pictures", "studio"))
+        yield Album(studio, pictures / "content.png", pictures / "style.jpg", tmp_path, 3, ("poster",))
+        return
+    shutil.copy(demo.photograph(), tmp_path / "portrait.jpg")
+    Picture(demo.painting(768)).save(tmp_path / "landscape.png")
+    served = Served(tmp_path / "studio", script=Path(__file__).with_name("real_studio.py"))
+    images = Path(__file__).parents[2] / "docs" / "images"
+    presets = ("own-colors", "bold-strokes", "poster")
+    yield Album(served, tmp_path / "portrait.jpg", tmp_path / "landscape.png", images, 90, presets)
+    served.close()
+
+
+def strip(frames):
+    """Join frames of a run, more of its beginning than of its end, from left to right."""
+    places = [round((len(frames) - 1) * (number / (STRIP_FRAMES - 1)) ** 2) for number in range(STRIP_FRAMES)]
+    pictures = [Picture.of(frames[place]) for place in places]
+    sized = [each.resized(round(STRIP_HEIGHT * each.width / each.height), STRIP_HEIGHT).pixels for each in pictures]
+    gap = torch.ones(3, STRIP_HEIGHT, STRIP_GAP)
+    return Picture(torch.cat([part for each in sized for part in (each, gap)][:-1], 2))
+
+
+def test_the_pictures_of_the_docs_show_a_run_the_masks_the_gallery_the_dark_and_a_phone(browser, album):
+    page = browser.new_page(viewport=DESKTOP)
+    page.goto(album.studio.link)
+    page.wait_for_selector(READY)
+    choose(page, "#photograph", album.photo)
+    choose(page, "#paintings", album.painting)
+    page.wait_for_selector("#paintings img")
+    page.select_option("#preset", "portrait")
+    page.fill("#option-seconds", str(album.seconds))
+    page.keyboard.press("Tab")
+    run = strip(paint(page, album.shoot, 20 * album.seconds))
+    run.save(album.images / "studio-strip.jpg", overwrite=True, quality=85)
+    page.click("#look-compare")
+    album.shoot(page, "compare")
+    page.click("#paintings .chip:has-text('Region')")
+    page.wait_for_selector("#masks canvas")
+    draw(page, *SKY)
+    album.shoot(page, "masks")
+    page.click("#mask-cancel")
+    slide(page, "size", 8)
+    page.fill("#option-seconds", str(album.seconds / 3))
+    page.keyboard.press("Tab")
+    for preset in album.presets:
+        page.select_option("#preset", preset)
+        page.click("#go")
+        page.wait_for_selector("#pause")
+        page.wait_for_selector("#download", timeout=20_000 * album.seconds)
+    page.click("#show-gallery")
+    page.wait_for_selector(".card img")
+    album.shoot(page, "gallery")
+    others = {"dark": {"viewport": DESKTOP, "color_scheme": "dark"}, "phone": PHONE}
+    for name, options in others.items():
+        other = browser.new_page(**options)
+        other.goto(page.url)
+        other.wait_for_selector("#download")
+        album.shoot(other, name)
+        other.close()
+    page.close()
+    shot = {path.stem: Picture.open(path) for path in album.images.glob("studio-*.jpg")}
+    assert {"studio-" + name for name in ("painting", "compare", "masks", "gallery", "dark", "phone", "strip")} <= {
+        *shot
+    }
+    assert (shot["studio-phone"].width, shot["studio-phone"].height) == (780, 1688)
+    assert shot["studio-dark"].pixels.mean() < 0.5 < shot["studio-gallery"].pixels.mean()
+    first, last = run.pixels[..., :STRIP_HEIGHT], run.pixels[..., -STRIP_HEIGHT:]
+    assert (first - last).abs().mean() > 0.02
