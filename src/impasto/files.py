@@ -14,7 +14,7 @@ from typing import cast
 
 from impasto.errors import InputError, WriteError
 
-__all__ = ["beside", "check_output", "exists", "is_same", "reason", "whole"]
+__all__ = ["beside", "check_output", "exists", "is_same", "make_folder", "reason", "whole"]
 
 MAX_NAME_BYTES = 255
 """The most bytes in the name of a file that all common file systems accept."""
@@ -103,6 +103,19 @@ def check_output(path: str | Path, *, overwrite: bool = False, inputs: Iterable[
         return _checked(path, overwrite=overwrite, inputs=inputs)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {_why(error)}; choose another name or folder.") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Raises:
+        WriteError: the system refused.
+
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise WriteError(f"the folder {path} could not be made: {_why(error)}.") from error
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from impasto.files import check_output
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.outputs import free_name
 
-__all__ = ["demo", "paint", "reconstruct", "repaint", "texture"]
+__all__ = ["check_paper", "demo", "paint", "reconstruct", "repaint", "texture"]
 
 
 def _basic(metavar: str, **options: Any) -> Parameter:
@@ -71,10 +71,7 @@ def paint(
     if not styles:
         raise InputError(f"there is no painting; name one: impasto {content} painting.jpg.")
     chosen, runtime = choose(flags, preset, settings)
-    if paper is not None and "size" in given_flags(flags):
-        raise InputError("print and size both say how large the picture is; give one of them.")
-    if fill and paper is None:
-        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
+    check_paper(paper, fill=fill, flags=flags)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
     paintings = tuple(map(StyleSource.parse, styles))
@@ -92,6 +89,24 @@ def paint(
         **given_flags(files),
     )
     carry_out(job, watch, processes=processes)
+
+
+def check_paper(paper: str | None, *, fill: bool, flags: object) -> None:
+    """Refuse flags of a print that contradict each other.
+
+    Args:
+        paper: The size of the sheet, or None for no print.
+        fill: Whether the picture fills the sheet.
+        flags: The flags of the options.
+
+    Raises:
+        InputError: there are a paper and a size, or a picture fills no paper.
+
+    """
+    if paper is not None and "size" in given_flags(flags):
+        raise InputError("print and size both say how large the picture is; give one of them.")
+    if fill and paper is None:
+        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
 
 
 def demo(

@@ -86,11 +86,12 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> No
     from impasto.kernels.cuda.preloading import preload  # noqa: PLC0415 (torch)
 
     preload(job.runtime.device)
-    from impasto.jobs.session import Session  # noqa: PLC0415 (loads while the GPU starts)
+    from impasto.jobs.resources import Resources  # noqa: PLC0415 (loads while the GPU starts)
+    from impasto.jobs.session import Session  # noqa: PLC0415
 
     session = Session(
         job,
-        load=lambda name: load_weights(name, shown=watch.talks),
+        resources=Resources(lambda name: load_weights(name, shown=watch.talks)),
         forecasts=True if watch.verbose or watch.dry_run else None,
     )
     with signals.graceful(session.cancel) as received, closing(session):

@@ -20,7 +20,7 @@ from impasto.settings.options import option
 if TYPE_CHECKING:
     from impasto.images import Picture
 
-__all__ = ["CHANGEABLE", "DATA_URI", "Change", "Job", "Source", "StyleSource"]
+__all__ = ["CHANGEABLE", "DATA_URI", "NOTED", "Change", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that stands in the JSON of a job in place of a path."""
@@ -207,7 +207,7 @@ class Job(Options):
         """
         job = _without_pictures(self)
         left_out = set[str]() if self.changes else {"settings"}
-        return {"job": job.model_dump(mode="json", include=_NOTED - left_out, exclude_defaults=True)}
+        return {"job": job.model_dump(mode="json", include=NOTED - left_out, exclude_defaults=True)}
 
 
 IN_MEMORY = Path("(a picture in memory)")
@@ -240,8 +240,8 @@ Job.model_rebuild()
 CHANGEABLE = ("content", "styles", "keep", "focus", "print_size", "fill", "settings")
 """The fields of a job that a change may replace."""
 
-_NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
-"""The fields of a job that metadata repeat; the settings have their own place there."""
+NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
+"""The fields of a job on which its picture depends; metadata repeat them, and have the settings in their own place."""
 
 
 def _path(source: object) -> Path | None:

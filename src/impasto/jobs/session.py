@@ -11,7 +11,7 @@ the session obeys them after the current evaluation.
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -35,11 +35,11 @@ from impasto.jobs.events import (
     Resumed,
     Saved,
 )
+from impasto.jobs.fingerprint import FINGERPRINT, fingerprint
 from impasto.jobs.job import Job
+from impasto.jobs.resources import Resources
 from impasto.jobs.sources import Opened
 from impasto.machine.processes import ALONE
-from impasto.network import weights
-from impasto.network.weights import Weights
 from impasto.planning.plan import Plan
 from impasto.transfer.checkpoint import read_note, set_aside
 from impasto.transfer.progress import Result
@@ -73,8 +73,7 @@ class Session:
 
     Args:
         job: The job.
-        load: A function that returns the weights of a name that `Settings.weights` accepts. Several sessions may share
-            one that caches the weights.
+        resources: What the session shares with others: weights, networks, targets and opened pictures.
         forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
             means only where the run is long.
         preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
@@ -88,7 +87,7 @@ class Session:
         self,
         job: Job,
         *,
-        load: Callable[[str], Weights] | None = None,
+        resources: Resources | None = None,
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
     ) -> None:
@@ -98,7 +97,7 @@ class Session:
         outputs.check_formats(self.job)
         self.run: Run | None = None
         """The current run, once it is planned."""
-        self._load = load or weights.load_weights
+        self._resources = resources or Resources()
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
@@ -198,10 +197,11 @@ class Session:
 
         """
         job = self.job.current(self._made)
-        opened = sources.open_job(job)
+        opened = sources.open_job(job, self._resources.open)
         inputs, settings = opened.inputs, opened.settings
         extra = [losses.load(path) for path in job.losses]
-        transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
+        loaded, cache = self._resources.weights(settings.weights), self._resources.cache
+        transfer = StyleTransfer(settings, job.runtime, weights=loaded, extra_losses=extra, cache=cache)
         self._group = transfer.machine.group
         pictures = {"initial": inputs.initial, "keep": inputs.keep, "focus": inputs.focus}
         run = transfer.start(
@@ -234,7 +234,7 @@ class Session:
 
     def _change(self, run: Run, job: Job) -> Iterator[Event]:
         """Continue a run with the next change of a job, which becomes that of the session."""
-        opened = sources.open_job(job.current(self._made + 1))
+        opened = sources.open_job(job.current(self._made + 1), self._resources.open)
         inputs = opened.inputs
         masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
         run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, **masks)
@@ -256,7 +256,7 @@ class Session:
     @staticmethod
     def _note(job: Job, made: int) -> dict[str, Any]:
         """Return what checkpoints and the picture's metadata say of the job, and how many of its changes were made."""
-        return {**job.note, **({CHANGES_MADE: made} if made else {})}
+        return {**job.note, FINGERPRINT: fingerprint(job), **({CHANGES_MADE: made} if made else {})}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
@@ -396,5 +396,4 @@ class Session:
         if not run.history:
             return f"{size}, no evaluations"
         last = run.history[-1]
-        loss = min(progress.loss for progress in run.history if progress.stage == last.stage)
-        return f"{size}, loss {loss:.4g}, {count} evaluations in {clock(last.seconds)} ({run.stopped})"
+        return f"{size}, loss {run.loss:.4g}, {count} evaluations in {clock(last.seconds)} ({run.stopped})"

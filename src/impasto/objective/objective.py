@@ -18,7 +18,14 @@ from impasto.losses import TERMS, ExtraLoss, Loss, Statistic, Units
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
 from impasto.objective.targets import Region, StageSources
-from impasto.objective.tile_units import ContentFeatures, seen_features, units_of, wraps_of
+from impasto.objective.tile_units import (
+    ContentFeatures,
+    MeasureImage,
+    measured,
+    seen_features,
+    units_of,
+    wraps_of,
+)
 from impasto.objective.wrapping import Margin, folded, wrapped
 from impasto.planning.tiles import Tile, Tiling
 from impasto.settings import Settings
@@ -95,6 +102,7 @@ class Objective:
         tiling: Tiling = _WHOLE,
         group: Group = ALONE,
         extra_losses: Sequence[ExtraLoss] = (),
+        measure_style: MeasureImage = measured,
     ) -> Self:
         """Build the losses of a stage, and measure their targets.
 
@@ -108,6 +116,7 @@ class Objective:
             tiling: How the image is divided.
             group: The processes among which the tiles are divided.
             extra_losses: Losses beside the built-in ones.
+            measure_style: What measures a style image, perhaps with a cache.
 
         Returns:
             The objective of images of the content's size.
@@ -116,7 +125,7 @@ class Objective:
             InputError: a region is too small, or a loss cannot be summed over parts.
 
         """
-        sources = StageSources(settings, network, content, regions, tiling, group, focus)
+        sources = StageSources(settings, network, content, regions, tiling, group, focus, measure_style)
         for loss in extra_losses:  # first, since tiles have to reach as far as the deepest layer asks for
             sources.losses += loss.prepare(sources)
         count = len(sources.losses)

@@ -19,7 +19,14 @@ from impasto.losses import Loss, RegionTarget, Statistic
 from impasto.losses.base import Measure
 from impasto.machine.processes import Group
 from impasto.network.vgg import VGG19
-from impasto.objective.tile_units import ContentFeatures, content_features, measured, owned_weights, wraps_of
+from impasto.objective.tile_units import (
+    ContentFeatures,
+    MeasureImage,
+    content_features,
+    measured,
+    owned_weights,
+    wraps_of,
+)
 from impasto.objective.wrapping import Margin, wrapped
 from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
@@ -70,6 +77,8 @@ class StageSources:
     group: Group
     focus: Tensor | None = None
     """Where the content counts more, in [0, 1], (H, W); None: nowhere."""
+    measure_style: MeasureImage = measured
+    """What measures a style image, perhaps with a cache."""
     losses: list[Loss] = field(default_factory=list[Loss])
 
     @property
@@ -169,7 +178,7 @@ class StageSources:
         means: list[dict[str, Tensor]] = []
         for style in region.styles:
             masks = self._mask_weights(style.mask, areas, f"the mask of a style of {region.name}")
-            found = measured(self.network, style.pixels, masks, measure, tiling=tiling, group=self.group)
+            found = self.measure_style(self.network, style.pixels, masks, measure, tiling=tiling, group=self.group)
             means.append({layer: each.mean * (style.weight / total) for layer, each in found.items()})
         common = [layer for layer in areas if all(layer in each for each in means)]
         if not common:

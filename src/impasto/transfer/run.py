@@ -91,7 +91,8 @@ class Run:
     def _set_up(self, setup: Setup) -> None:
         """Take pictures, settings, plan, network and machine from a setup."""
         self._setup, self.plan = setup, setup.plan
-        self._scene = Scene(setup.inputs, setup.settings, setup.machine)
+        targets = None if setup.settings.normalize else setup.targets  # the rescaled network is the run's own
+        self._scene = Scene(setup.inputs, setup.settings, setup.machine, targets)
         network = self._scene.normalized(setup.network, setup.plan.stages[0])
         self._solver = Solver(self._scene, setup.settings, setup.machine, network)
 
@@ -104,6 +105,11 @@ class Run:
     def history(self) -> Sequence[Progress]:
         """The reports of all evaluations so far."""
         return self._at.history
+
+    @property
+    def loss(self) -> float:
+        """The least loss of the current stage; infinite before its first evaluation."""
+        return self._at.bests[-1]
 
     def __repr__(self) -> str:
         at, stage = self._at, self._stage
@@ -184,7 +190,8 @@ class Run:
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        note = json.dumps({"impasto": version("impasto"), "settings": self.settings.model_dump(), **self.note})
+        about = {"impasto": version("impasto"), "settings": self.settings.model_dump(), "stopped": self.stopped}
+        note = json.dumps({**about, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note)
 

@@ -15,12 +15,14 @@ from impasto.losses import ExtraLoss, identity
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
+from impasto.objective.tile_units import measured
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
 from impasto.transfer import coloring
 from impasto.transfer.coloring import Palette, palettes
 from impasto.transfer.identity import digest
 from impasto.transfer.styles import Style, listed, regions
+from impasto.transfer.target_cache import TargetCache
 
 __all__ = ["Inputs", "Scene"]
 
@@ -87,6 +89,8 @@ class Scene:
     inputs: Inputs
     settings: Settings
     machine: Machine
+    targets: TargetCache | None = None
+    """The targets of style images that runs share; None: the run measures its own."""
 
     @property
     def profile(self) -> bytes | None:
@@ -135,6 +139,7 @@ class Scene:
             tiling=stage.layout.tiling,
             group=self.machine.group,
             extra_losses=self.inputs.losses,
+            measure_style=measured if self.targets is None else self.targets.measured,
         )
 
     def normalized(self, network: VGG19, stage: Stage) -> VGG19:

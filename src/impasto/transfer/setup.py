@@ -9,6 +9,7 @@ from impasto.planning.plan import Plan
 from impasto.settings import Settings
 from impasto.transfer.identity import Identity
 from impasto.transfer.scene import Inputs
+from impasto.transfer.target_cache import TargetCache
 
 __all__ = ["Setup"]
 
@@ -26,3 +27,5 @@ class Setup(NamedTuple):
     """Plans again with so many bytes beside what the process holds."""
     identify: Callable[[], Identity]
     """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
+    targets: TargetCache | None = None
+    """The targets of style images that runs share; None: the run measures its own."""
