@@ -4,12 +4,14 @@
     naming        patterns of names, and names that clash
     combination   photographs and paintings that make jobs: the product, pairs, blends
     manifest      jobs as lines of JSON
+    ordering      jobs of the same paintings together
     outcome       what came of a job, and the totals of many
     result_log    outcomes as lines of JSON
     index         a page of HTML with all results
     forecast      how many, how long, how much memory
     painter       paints jobs one after another with what they share
-    workers       the interface of workers, and the worker in this process
+    workers       the interface of workers, as the scheduler sees them
+    local_workers the worker in this process
     ray_workers   workers that are actors of Ray
     scheduler     gives jobs to workers, and takes what came of them
     many          `paint_many`, the call that does everything

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from impasto.batch.scheduler import Item
+from impasto.batch.ordering import Item
 from impasto.errors import ImpastoError
 from impasto.jobs import outputs
 from impasto.jobs.events import Planned

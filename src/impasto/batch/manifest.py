@@ -2,9 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -13,13 +12,10 @@ from impasto.errors import InputError
 from impasto.files import reason
 from impasto.jobs.job import Job
 
-__all__ = ["Manifest", "grouped"]
+__all__ = ["Manifest"]
 
 STANDARD_INPUT = Path("-")
 """The path that stands for standard input."""
-
-WINDOW = 256
-"""Jobs that are read ahead, so that those with the same paintings follow each other."""
 
 _MERGED = ("settings", "runtime")
 """The fields of a line that are merged with those that all jobs have in common."""
@@ -88,26 +84,3 @@ class Manifest:
             return self.folder / job.output
         name = naming.filled(self.pattern, {**naming.words_of(job), "folder": ""})
         return naming.resolved(self.folder, Path(), name)
-
-
-def grouped(jobs: Iterable[Job | InputError]) -> Iterator[Job | InputError]:
-    """List jobs with those of the same paintings together, as far as `WINDOW` jobs at a time allow.
-
-    Args:
-        jobs: The jobs, with the errors of those that cannot be read.
-
-    Yields:
-        The same jobs and errors.
-
-    """
-    rest = iter(jobs)
-    while window := list(islice(rest, WINDOW)):
-        yield from sorted(window, key=_paintings)
-
-
-def _paintings(item: Job | InputError) -> tuple[str, ...]:
-    """Return what jobs that measure the same targets have in common."""
-    if isinstance(item, InputError):
-        return ()
-    named = ((str(style.picture), str(style.scale)) for style in item.styles)
-    return (*chain.from_iterable(named), str(item.settings.size))

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
+from impasto.batch.ordering import Item
 from impasto.batch.outcome import Outcome
-from impasto.batch.scheduler import Item, Scheduler
-from impasto.batch.workers import LocalWorkers, Workers
+from impasto.batch.scheduler import Scheduler
+from impasto.batch.workers import Workers
 from impasto.errors import InputError
 
 __all__ = ["paint_many"]
@@ -40,6 +41,8 @@ def _hired(workers: Workers | int) -> Workers:
     if workers < 1:
         raise InputError(f"workers cannot be {workers}; it takes a whole number, at least 1.")
     if workers == 1:
+        from impasto.batch.local_workers import LocalWorkers  # noqa: PLC0415 (torch)
+
         return LocalWorkers()
     from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
 

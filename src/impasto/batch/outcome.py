@@ -4,10 +4,12 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.jobs.job import Job
-from impasto.transfer.progress import Progress
+
+if TYPE_CHECKING:
+    from impasto.transfer.progress import Progress
 
 __all__ = ["Outcome", "State", "Tally"]
 
@@ -72,7 +74,7 @@ class Tally:
         """The number of jobs that need no more work."""
         return self["done"] + self["skipped"] + self["failed"]
 
-    def seconds_left(self, running: Mapping[int, Progress]) -> float | None:
+    def seconds_left(self, running: "Mapping[int, Progress]") -> float | None:
         """Return the seconds until all jobs are done, by what the painted ones and the parts of running ones took.
 
         Args:

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,18 +102,19 @@ class Painter:
         if job.output is not None:
             files.make_folder(job.output.parent)
         overwrite = job.overwrite or stopped is not None  # the picture so far of a run that ended early
-        session = self._session = Session(job.replace(overwrite=overwrite), resources=self._resources)
-        if self._is_cancelled.is_set():
-            session.cancel()
-        remarks: list[str] = []
-        for event in session:
-            if isinstance(event, Evaluated):
-                yield event.progress
-            elif isinstance(event, Remarked):
-                remarks.append(event.sentence)
-            elif isinstance(event, Ended):
-                loss = None if session.run is None else finite(session.run.loss)
-                return Outcome(job, _STATES[event.stopped], event.sentence, loss=loss, remarks=tuple(remarks))
+        with closing(Session(job.replace(overwrite=overwrite), resources=self._resources)) as session:
+            self._session = session
+            if self._is_cancelled.is_set():
+                session.cancel()
+            remarks: list[str] = []
+            for event in session:
+                if isinstance(event, Evaluated):
+                    yield event.progress
+                elif isinstance(event, Remarked):
+                    remarks.append(event.sentence)
+                elif isinstance(event, Ended):
+                    loss = None if session.run is None else finite(session.run.loss)
+                    return Outcome(job, _STATES[event.stopped], event.sentence, loss=loss, remarks=tuple(remarks))
         raise RunError("the run ended without a result.")
 
 

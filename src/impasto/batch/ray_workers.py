@@ -11,20 +11,18 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
-
-import psutil
+from typing import TYPE_CHECKING, Any, Protocol
 
 from impasto.batch.outcome import Outcome
-from impasto.batch.painter import Painter
 from impasto.batch.workers import WAIT_SECONDS, Report
 from impasto.errors import InputError, RunError
 from impasto.jobs.job import Job
-from impasto.machine.memory import FREE_FRACTION
 from impasto.settings import Runtime
-from impasto.transfer.progress import Progress
 
-__all__ = ["Paints", "RayWorkers"]
+if TYPE_CHECKING:
+    from impasto.transfer.progress import Progress
+
+__all__ = ["Paints", "RayWorkers", "joined"]
 
 LOOK_SECONDS = 1.0
 """The least seconds from one question for the progress of all workers to the next."""
@@ -35,6 +33,9 @@ END_SECONDS = 30.0
 OBJECT_STORE_BYTES = 200_000_000
 """The size of the object store that is started on this machine: jobs and outcomes are small."""
 
+FREE_PART = 0.8
+"""The part of the free memory that all workers of a machine take together, as `machine.memory.FREE_FRACTION`."""
+
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """What the environment tells Ray: it sends no statistics, and does not warn of a change in how it hides GPUs."""
 
@@ -42,7 +43,7 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "
 class Paints(Protocol):
     """What an actor holds: a `Painter`, or what stands for one."""
 
-    def paint(self, job: Job) -> Generator[Progress, None, Outcome]:
+    def paint(self, job: Job) -> "Generator[Progress, None, Outcome]":
         """Paint a job."""
         ...
 
@@ -83,8 +84,8 @@ class RayWorkers:
         if count < 0:
             raise InputError(f"workers cannot be {count}; it takes a whole number, at least 0.")
         self._ray = _imported()
-        self._make = make or partial(Painter, folder=folder)
-        self._owns_ray = _joined(self._ray, address)
+        self._make = make or partial(_painter, folder)
+        self._owns_ray = joined(self._ray, address, max(_cores(), count * max(1, threads)))
         resources = self._ray.cluster_resources()
         gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
         self.count = count or gpus or max(1, cpus // max(1, threads))
@@ -120,7 +121,7 @@ class RayWorkers:
         ended, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=WAIT_SECONDS)
         return [self._reported(reference) for reference in ended]
 
-    def progress(self) -> Mapping[int, Progress]:
+    def progress(self) -> "Mapping[int, Progress]":
         """Return the latest progress of each worker that paints, a second old or so."""
         return dict(self._progress)
 
@@ -202,7 +203,7 @@ class _Actor:
         """Begin to open the photograph of the next job."""
         self._painter.prepare(job)
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> "Progress | None":
         """Return the progress of the job."""
         return self._progress
 
@@ -220,6 +221,12 @@ for _name in ("prepare", "progress", "cancel"):
     setattr(getattr(_Actor, _name), "__ray_concurrency_group__", "control")  # noqa: B010 (what ray.method does)
 
 
+def _painter(folder: Path | None, name: str) -> Paints:
+    from impasto.batch.painter import Painter  # noqa: PLC0415 (torch, which the driver does not need)
+
+    return Painter(name, folder)
+
+
 def _memory(threads: int, gpu_part: float) -> str:
     """Return this worker's part of the memory that is free, as `Runtime.memory` has it."""
     if gpu_part == 1:
@@ -228,8 +235,10 @@ def _memory(threads: int, gpu_part: float) -> str:
         import torch  # noqa: PLC0415 (the GPU that Ray gave to this worker)
 
         return f"{gpu_part * torch.cuda.mem_get_info()[1] / 1e6:.0f}MB"
+    import psutil  # noqa: PLC0415 (the actor's machine)
+
     part = min(1.0, threads / _cores())
-    return f"{part * FREE_FRACTION * psutil.virtual_memory().available / 1e6:.0f}MB"
+    return f"{FREE_PART * part * psutil.virtual_memory().available / 1e6:.0f}MB"
 
 
 def _cores() -> int:
@@ -253,8 +262,16 @@ def _imported() -> Any:
         ) from None
 
 
-def _joined(ray: Any, address: str) -> bool:
-    """Join a cluster, or start Ray on this machine; return whether it was started.
+def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
+    """Join a cluster, or start Ray on this machine, if this process has not joined one yet.
+
+    Args:
+        ray: The module.
+        address: local, auto or an address, as `RayWorkers` takes it.
+        cpus: The processors that Ray counts when it is started here; by default those of this machine.
+
+    Returns:
+        Whether this call joined one.
 
     Raises:
         InputError: there is no cluster at the address.
@@ -265,7 +282,7 @@ def _joined(ray: Any, address: str) -> bool:
     common = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE_BYTES}
-        ray.init(**common, **local)
+        ray.init(**common, **local, num_cpus=cpus)
         return True
     try:
         ray.init(address=address, **common)

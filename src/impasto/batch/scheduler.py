@@ -9,22 +9,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from impasto.batch.ordering import Item, grouped
 from impasto.batch.outcome import Outcome
 from impasto.batch.workers import Report, Workers
 from impasto.errors import InputError
 from impasto.jobs.deaths import Deaths
 from impasto.jobs.job import Job
 
-__all__ = ["Item", "Scheduler"]
-
-Item = Job | InputError | None
-"""What a source gives: a job; the error of one that cannot be read; or None, when there is none at the moment."""
+__all__ = ["Scheduler"]
 
 
-class _Task(NamedTuple):
-    """A job and its number, from 1."""
+class _Assignment(NamedTuple):
+    """A job for a worker."""
 
     number: int
+    """The number of the job among all, from 1."""
     job: Job
 
 
@@ -34,18 +33,19 @@ class Scheduler:
     Args:
         jobs: The jobs.
         workers: The workers, which the caller closes.
+        window: The most jobs that are read ahead, so that those with the same paintings follow each other.
 
     """
 
-    def __init__(self, jobs: Iterable[Item], workers: Workers) -> None:
+    def __init__(self, jobs: Iterable[Item], workers: Workers, window: int = 1) -> None:
         self._workers = workers
-        self._source = enumerate(jobs, start=1)
+        self._source = grouped(jobs, window)
         self._is_exhausted = False
-        self._waiting: deque[_Task] = deque()
+        self._waiting: deque[_Assignment] = deque()
         """Jobs that were taken from the source for workers that died."""
         self._refused: deque[Outcome] = deque()
-        self._painting: dict[int, _Task] = {}
-        self._next: dict[int, _Task] = {}
+        self._painting: dict[int, _Assignment] = {}
+        self._next: dict[int, _Assignment] = {}
         self._deaths = Deaths()
         self.is_cancelled = False
 
@@ -87,16 +87,18 @@ class Scheduler:
                 self._next[worker] = task
                 self._workers.prepare(worker, task.job)
 
-    def _taken(self) -> _Task | None:
+    def _taken(self) -> _Assignment | None:
         """Take a job: one that was given back, the next one of the source, or none at the moment."""
         if self._waiting:
             return self._waiting.popleft()
         while not self._is_exhausted:
-            number, item = next(self._source, (0, None))
-            self._is_exhausted = number == 0
-            if not isinstance(item, InputError):
-                return None if item is None else _Task(number, item)
-            self._refused.append(Outcome(Job(), "failed", str(item), number=number))
+            task = next(self._source, None)
+            if task is None:
+                self._is_exhausted = True
+            elif isinstance(task.item, InputError):
+                self._refused.append(Outcome(Job(), "failed", str(task.item), number=task.number))
+            else:
+                return None if task.item is None else _Assignment(task.number, task.item)
         return None
 
     def _take_refused(self) -> Iterator[Outcome]:

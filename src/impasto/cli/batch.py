@@ -11,20 +11,22 @@ from cyclopts import Parameter
 
 from impasto.batch import naming
 from impasto.batch.combination import Combination, Pairing, open_styles
-from impasto.batch.manifest import Manifest, grouped
+from impasto.batch.manifest import Manifest
+from impasto.batch.ordering import WINDOW
 from impasto.cli import display, signals
 from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, choose, given_flags
 from impasto.cli.help import BASICS
 from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
 from impasto.errors import InputError, RunError
+from impasto.jobs import outputs
 from impasto.jobs.durations import duration
 from impasto.jobs.job import Job
 
 if TYPE_CHECKING:
     from impasto.batch.forecast import Forecast
     from impasto.batch.outcome import Tally
-    from impasto.batch.scheduler import Item, Scheduler
+    from impasto.batch.scheduler import Scheduler
     from impasto.batch.workers import Workers
     from impasto.cli.batch_display import Show
 
@@ -161,17 +163,21 @@ def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> Non
 def _carry_out(jobs: Jobs, log: Path | None, *, watch: bool, crew: Crew, shown: BatchWatch) -> None:
     """Paint the jobs, show and log what comes of them, and make an index at the end."""
     count, folder = _checked(jobs, watch=watch), jobs.folder
-    from impasto.batch import forecast, index  # noqa: PLC0415 (torch)
+    from impasto.batch import index  # noqa: PLC0415
     from impasto.batch.outcome import Tally  # noqa: PLC0415
     from impasto.batch.result_log import ResultLog  # noqa: PLC0415
     from impasto.batch.scheduler import Scheduler  # noqa: PLC0415
 
     if shown.dry_run:
-        _print_forecast(forecast.forecast(jobs, crew.workers), as_json=shown.json)
+        from impasto.batch.forecast import forecast  # noqa: PLC0415 (torch)
+
+        _print_forecast(forecast(jobs, crew.workers), as_json=shown.json)
         return
     tally, path = Tally(count), log or folder / "results.jsonl"
-    with closing(ResultLog(path)) as results, closing(_hired(crew, folder, jobs.common.runtime.threads)) as workers:
-        scheduler = Scheduler(_source(jobs, watch=watch), workers)
+    with closing(_hired(crew, folder, jobs.common.runtime.threads)) as workers, closing(ResultLog(path)) as results:
+        is_list = isinstance(jobs, Manifest) and not jobs.is_stream
+        source = jobs.watched() if isinstance(jobs, Combination) and watch else jobs
+        scheduler = Scheduler(source, workers, WINDOW if is_list else 1)
         with signals.graceful(scheduler.cancel) as received, shown.progress(scheduler, workers, tally) as show:
             for outcome in scheduler:
                 results.write(outcome)
@@ -190,23 +196,17 @@ def _checked(jobs: Jobs, *, watch: bool) -> int | None:
     if watch and jobs.pairing in {"order", "name"}:
         raise InputError("watch paints each new photograph with each painting; leave --pair out.")
     count = naming.refuse_clashes(jobs)
+    outputs.check_formats(next(iter(jobs)))
     return None if watch else count
-
-
-def _source(jobs: Jobs, *, watch: bool) -> "Iterable[Item]":
-    """Return the jobs in the order in which they are painted."""
-    if isinstance(jobs, Manifest):
-        return jobs if jobs.is_stream else grouped(jobs)
-    return jobs.watched() if watch else jobs
 
 
 def _hired(crew: Crew, folder: Path, threads: int) -> "Workers":
     """Return the workers that are asked for."""
-    from impasto.batch.painter import Painter  # noqa: PLC0415 (torch)
-    from impasto.batch.workers import LocalWorkers  # noqa: PLC0415
-
     hidden = folder / ".impasto"
     if crew.workers == 1 and crew.ray is None:
+        from impasto.batch.local_workers import LocalWorkers  # noqa: PLC0415 (torch)
+        from impasto.batch.painter import Painter  # noqa: PLC0415
+
         return LocalWorkers(Painter(folder=hidden))
     from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
 
