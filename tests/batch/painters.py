@@ -1,6 +1,7 @@
 """Painters that stand in for `Painter` in actors of Ray: they need no torch, so an actor starts at once."""
 
 import os
+import shutil
 import signal
 import time
 from functools import partial
@@ -15,7 +16,7 @@ class Idle:
     def __init__(self, name):
         self.name, self.is_cancelled = name, False
 
-    def paint(self, job):
+    def paint(self, job, noted=None):
         return Outcome(job, "done", worker=self.name)
         yield
 
@@ -29,7 +30,7 @@ class Idle:
 class Mortal(Idle):
     """Dies at a job named fatal.png always, and at one named once.png the first time."""
 
-    def paint(self, job):
+    def paint(self, job, noted=None):
         marker = Path(job.output).with_suffix(".died")
         if job.output.name == "fatal.png" or (job.output.name == "once.png" and not marker.exists()):
             marker.touch()
@@ -41,11 +42,22 @@ class Mortal(Idle):
 class Slow(Idle):
     """Paints until it is told to end."""
 
-    def paint(self, job):
+    def paint(self, job, noted=None):
         while not self.is_cancelled:
             time.sleep(0.01)
             yield None
         return Outcome(job, "stopped", worker=self.name)
+
+
+class Copying(Idle):
+    """Copies the photograph, which has to be in another folder than the one that the driver named."""
+
+    def paint(self, job, noted=None):
+        assert job.content.name == noted.content.name
+        assert job.content.parent != noted.content.parent
+        shutil.copyfile(job.content, job.output)
+        return Outcome(job, "done", worker=self.name)
+        yield
 
 
 def tiny_painter(folder, name):

@@ -9,6 +9,7 @@ from conftest import note
 from impasto import Picture, Runtime, Settings, paint_many
 from impasto.batch.local_workers import LocalWorkers
 from impasto.batch.painter import Painter
+from impasto.batch.sending import unpacked
 from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
@@ -188,6 +189,20 @@ def test_two_painters_do_not_paint_the_same_picture(job, files):
     for thread in threads:
         thread.join()
     assert sorted(states) == ["done", "skipped"]
+
+
+def test_copies_of_the_files_are_painted_to_the_same_bytes_under_the_names_of_the_files(job, files, tmp_path):
+    (files / "sky.png").write_bytes((files / "content.png").read_bytes())
+    given = job(keep=str(files / "sky.png"))
+    paint(given)
+    before = given.output.read_bytes()
+    received = {str(path): path.read_bytes() for path in given.all_inputs}
+    assert set(received) == {str(files / name) for name in ("content.png", "style.jpg", "sky.png")}
+    copy = unpacked(given, received, tmp_path / "away")
+    assert not set(copy.all_inputs) & set(given.all_inputs)
+    for _ in Painter().paint(copy, given):
+        pass
+    assert copy.output.read_bytes() == before
 
 
 def test_no_workers_are_refused():

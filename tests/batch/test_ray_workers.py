@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from painters import Idle, Mortal, Slow, tiny
+from painters import Copying, Idle, Mortal, Slow, tiny
 
 from impasto import Runtime, Settings, paint_many
 from impasto.batch.local_workers import LocalWorkers
@@ -100,6 +100,20 @@ def test_pictures_have_the_bytes_of_those_painted_here(files, tiny_network, pict
     assert [outcome.state for outcome in paint_many(here, workers=LocalWorkers(Painter()))] == ["done", "done"]
     for name in ("a.png", "b.png"):
         assert (files / "one" / name).read_bytes() == (files / "two" / name).read_bytes()
+
+
+def test_files_are_sent_to_actors_that_do_not_see_them_and_pictures_come_back(files, picture):
+    styles = (StyleSource(picture=files / "style.jpg"),)
+    several = [
+        Job(content=files / "content.png", styles=styles, output=files / "away/one.png"),
+        Job(content=files / "missing.png", styles=styles, output=files / "away/two.png"),
+        Job(content=files / "content.png", styles=styles, output=files / "style.jpg"),
+    ]
+    workers = RayWorkers(1, threads=1, make=Copying, sends_files=True)
+    found = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
+    assert found == {1: ("done", several[0]), 2: ("failed", several[1]), 3: ("failed", several[2])}
+    assert (files / "away/one.png").read_bytes() == (files / "content.png").read_bytes()
+    assert not (files / "away/two.png").exists()
 
 
 def test_what_cannot_be_had_is_refused():

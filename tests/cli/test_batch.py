@@ -91,7 +91,7 @@ def test_a_manifest_is_painted_with_the_options_of_the_command(batch, photos):
         "no job",
     ]
     Path("jobs.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    code, out, err = batch("--manifest", "jobs.jsonl", "-o", "out", "--json")
+    code, out, _ = batch("--manifest", "jobs.jsonl", "-o", "out", "--json")
     assert code == 1
     found = [json.loads(line) for line in out.splitlines()]
     assert {record["number"]: record["state"] for record in found[:-1]} == {1: "done", 2: "failed", 3: "failed"}
@@ -141,7 +141,7 @@ def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing
     ],
 )
 def test_what_cannot_be_painted_is_refused_before_anything_is(batch, photos, words, said):
-    code, out, err = batch(*words)
+    code, _, err = batch(*words)
     assert code == 2
     assert said in err
     assert not Path("out/results.jsonl").exists()

@@ -13,6 +13,7 @@
     workers       the interface of workers, as the scheduler sees them
     local_workers the worker in this process
     ray_workers   workers that are actors of Ray
+    sending       files that travel to workers which do not see this machine's folders
     scheduler     gives jobs to workers, and takes what came of them
     many          `paint_many`, the call that does everything
 

@@ -63,11 +63,12 @@ class Painter:
         if self._session is not None:
             self._session.cancel()
 
-    def paint(self, job: Job) -> Generator[Progress, None, Outcome]:
+    def paint(self, job: Job, noted: Job | None = None) -> Generator[Progress, None, Outcome]:
         """Paint a job, from its checkpoint if there is one.
 
         Args:
             job: The job.
+            noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
 
         Yields:
             The progress of each evaluation.
@@ -79,7 +80,7 @@ class Painter:
         began = time.monotonic()
         try:
             with self._alone(job):
-                found = yield from self._carry_out(job)
+                found = yield from self._carry_out(job, noted)
         except Exception as error:  # the next job gets its chance
             found = Outcome(job, "failed", sentence_of(error))
         finally:
@@ -94,7 +95,7 @@ class Painter:
         files.make_folder(locks)
         return _locked(locks / hashlib.sha256(str(job.output.absolute()).encode()).hexdigest()[:32])
 
-    def _carry_out(self, job: Job) -> Generator[Progress, None, Outcome]:
+    def _carry_out(self, job: Job, noted: Job | None) -> Generator[Progress, None, Outcome]:
         """Paint a job that is not painted."""
         stopped = outputs.painted(job)
         if stopped in {"finished", "converged"}:
@@ -102,7 +103,7 @@ class Painter:
         if job.output is not None:
             files.make_folder(job.output.parent)
         overwrite = job.overwrite or stopped is not None  # the picture so far of a run that ended early
-        with closing(Session(job.replace(overwrite=overwrite), resources=self._resources)) as session:
+        with closing(Session(job.replace(overwrite=overwrite), resources=self._resources, noted=noted)) as session:
             self._session = session
             if self._is_cancelled.is_set():
                 session.cancel()

@@ -9,8 +9,10 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 from impasto.batch.outcome import Outcome
@@ -20,6 +22,7 @@ from impasto.jobs.job import Job
 from impasto.settings import Runtime
 
 if TYPE_CHECKING:
+    from impasto.batch.sending import Courier
     from impasto.transfer.progress import Progress
 
 __all__ = ["Paints", "RayWorkers", "joined"]
@@ -43,8 +46,8 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "
 class Paints(Protocol):
     """What an actor holds: a `Painter`, or what stands for one."""
 
-    def paint(self, job: Job) -> "Generator[Progress, None, Outcome]":
-        """Paint a job."""
+    def paint(self, job: Job, noted: Job | None = None) -> "Generator[Progress, None, Outcome]":
+        """Paint a job, and note another one in the metadata of the picture if its files are copies."""
         ...
 
     def prepare(self, job: Job) -> None:
@@ -65,6 +68,8 @@ class RayWorkers:
             else is the address of a cluster.
         threads: Processor threads of each worker; 0 means an equal part of this machine's.
         folder: The folder that painters share.
+        sends_files: Whether the files of each job travel to the actor, and its picture back, because the actors do not
+            see the folders of this machine. The job of an actor that died then begins anew.
         make: Makes the painter of a worker from its name, in the actor; by default a `Painter`.
 
     Raises:
@@ -79,12 +84,14 @@ class RayWorkers:
         address: str = "local",
         threads: int = 0,
         folder: Path | None = None,
+        sends_files: bool = False,
         make: Callable[[str], Paints] | None = None,
     ) -> None:
         if count < 0:
             raise InputError(f"workers cannot be {count}; it takes a whole number, at least 0.")
         self._ray = _imported()
-        self._make = make or partial(_painter, folder)
+        self._make = make or partial(_painter, None if sends_files else folder)
+        self._folder = None if sends_files else Path.cwd()
         self._owns_ray = joined(self._ray, address, max(_cores(), count * max(1, threads)))
         resources = self._ray.cluster_resources()
         gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
@@ -99,14 +106,22 @@ class RayWorkers:
         self._progress: dict[int, Progress] = {}
         self._next_look = 0.0
         self._is_cancelled = self._is_told = False
+        self._courier = _courier(self._ray.put) if sends_files else None
+        self._reports: list[Report] = []
+        """What came of jobs that were not sent."""
 
     def start(self, worker: int, job: Job) -> None:
         """Let a worker that is free paint a job."""
-        self._jobs[self._actors[worker].paint.remote(job)] = worker
+        sent, outcome = ({}, None) if self._courier is None else self._courier.collect(job)
+        if outcome is None:
+            self._jobs[self._actors[worker].paint.remote(job, sent)] = worker
+        else:
+            self._reports.append(Report(worker, outcome))
 
     def prepare(self, worker: int, job: Job) -> None:
-        """Let a worker open the photograph of its next job."""
-        self._actors[worker].prepare.remote(job)
+        """Let a worker open the photograph of its next job, if it sees it."""
+        if self._courier is None:
+            self._actors[worker].prepare.remote(job)
 
     def wait(self) -> Sequence[Report]:
         """Wait until a job ends or a worker dies, for `WAIT_SECONDS` at most."""
@@ -115,6 +130,9 @@ class RayWorkers:
             for worker in self._jobs.values():
                 self._actors[worker].cancel.remote()
         self._look()
+        if self._reports:
+            reports, self._reports = self._reports, []
+            return reports
         if not self._jobs:
             time.sleep(WAIT_SECONDS)
             return []
@@ -144,14 +162,15 @@ class RayWorkers:
         """Start the actor of a worker."""
         options = {"num_cpus": self._threads, "num_gpus": self._gpu_part, "max_restarts": 0, "max_task_retries": 0}
         actor = self._ray.remote(**options, concurrency_groups={"control": 1})(_Actor)
-        return actor.remote(self._make, str(worker + 1), Path.cwd(), self._threads, self._gpu_part)
+        return actor.remote(self._make, str(worker + 1), self._folder, self._threads, self._gpu_part)
 
     def _reported(self, reference: Any) -> Report:
         """Return what a worker says of its job, or start it again if it died."""
         worker = self._jobs.pop(reference)
         progress = self._progress.pop(worker, None)
         try:
-            return Report(worker, self._ray.get(reference))
+            outcome, picture = self._ray.get(reference)
+            return Report(worker, outcome if self._courier is None else self._courier.deliver(outcome, picture))
         except self._ray.exceptions.RayError as error:
             if "creation task" in str(error):
                 raise RunError(f"a worker could not be started: {_last_line(error)}") from None
@@ -183,15 +202,41 @@ class RayWorkers:
 class _Actor:
     """A painter in a process of Ray's."""
 
-    def __init__(self, make: Callable[[str], Paints], name: str, folder: Path, threads: int, gpu_part: float) -> None:
-        os.chdir(folder)  # paths of jobs are relative to the driver's folder
+    def __init__(
+        self, make: Callable[[str], Paints], name: str, folder: Path | None, threads: int, gpu_part: float
+    ) -> None:
+        if folder is not None:
+            os.chdir(folder)  # paths of jobs are relative to the driver's folder
         self._painter = make(name)
         self._threads, self._memory = threads, _memory(threads, gpu_part)
         self._progress: Progress | None = None
 
-    def paint(self, job: Job) -> Outcome:
-        """Paint a job with this worker's part of the machine."""
-        painting = self._painter.paint(job.replace(runtime=self._divided(job.runtime)))
+    def paint(self, job: Job, sent: Mapping[str, Any]) -> tuple[Outcome, bytes]:
+        """Paint a job with this worker's part of the machine.
+
+        Args:
+            job: The job.
+            sent: References to its files by their paths, if this machine does not have them.
+
+        Returns:
+            What came of the job, and the file of its picture if its files were sent.
+
+        """
+        divided = job.replace(runtime=self._divided(job.runtime))
+        if not sent:
+            return self._painted(divided), b""
+        from impasto.batch.sending import unpacked  # noqa: PLC0415 (where files are sent)
+
+        with TemporaryDirectory(prefix="impasto-") as folder:
+            files = dict(zip(sent, importlib.import_module("ray").get([*sent.values()]), strict=True))
+            here = unpacked(divided, files, Path(folder))
+            outcome = self._painted(here, job)
+            picture = here.output.read_bytes() if outcome.state == "done" and here.output else b""
+            return replace(outcome, job=job), picture
+
+    def _painted(self, job: Job, noted: Job | None = None) -> Outcome:
+        """Paint a job, and hold its progress for those who ask."""
+        painting = self._painter.paint(job, noted)
         self._progress = None
         while True:
             try:
@@ -225,6 +270,12 @@ def _painter(folder: Path | None, name: str) -> Paints:
     from impasto.batch.painter import Painter  # noqa: PLC0415 (torch, which the driver does not need)
 
     return Painter(name, folder)
+
+
+def _courier(put: Callable[[bytes], Any]) -> "Courier":
+    from impasto.batch.sending import Courier  # noqa: PLC0415 (where files are sent)
+
+    return Courier(put)
 
 
 def _memory(threads: int, gpu_part: float) -> str:

@@ -71,6 +71,9 @@ class Crew:
     """Paint over Ray: local starts it on this machine, auto finds the one that runs here, and an address names a
     cluster."""
 
+    send_files: Annotated[bool, Parameter(negative="")] = False
+    """Send the files of each picture to the workers, which do not see the folders of this machine."""
+
 
 def batch(
     *photos: Annotated[str, Parameter(name="PHOTO")],
@@ -210,7 +213,9 @@ def _hired(crew: Crew, folder: Path, threads: int) -> "Workers":
         return LocalWorkers(Painter(folder=hidden))
     from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
 
-    return RayWorkers(crew.workers, address=crew.ray or "local", threads=threads, folder=hidden)
+    return RayWorkers(
+        crew.workers, address=crew.ray or "local", threads=threads, folder=hidden, sends_files=crew.send_files
+    )
 
 
 def _print_forecast(found: "Forecast", *, as_json: bool) -> None:

@@ -5,9 +5,7 @@ A picture that has the same fingerprint in its metadata need not be painted agai
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
 
 from impasto.errors import InputError
 from impasto.files import reason
@@ -32,12 +30,10 @@ def fingerprint(job: Job) -> str | None:
         InputError: a file cannot be read.
 
     """
-    jobs = [job, *(change.job for change in job.changes)]
-    pictures = [source for each in jobs for source in (each.content, each.initial, *(s.picture for s in each.styles))]
-    if not all(source is None or isinstance(source, Path) for source in pictures):
+    if job.has_pictures:
         return None
-    hashes = {str(path): file_hash(path) for each in jobs for path in each.inputs}
-    options = _hashed(job.model_dump(mode="json", include=NOTED), hashes)
+    hashed = job.with_files({str(path): file_hash(path) for path in job.all_inputs})
+    options = hashed.model_dump(mode="json", include=NOTED)
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
@@ -54,13 +50,3 @@ def file_hash(path: Path) -> str:
     except (OSError, ValueError) as error:
         said = reason(error) if isinstance(error, OSError) else "it holds a zero byte"
         raise InputError(f"{path} cannot be read: {said}; give another file.") from error
-
-
-def _hashed(value: Any, hashes: Mapping[str, str]) -> Any:
-    """Return values of JSON with the hash of its file in place of each path; a mask may have a color behind it."""
-    if isinstance(value, str):
-        path, _, color = value.rpartition("#")
-        return hashes.get(value) or (f"{hashes[path]}#{color}" if path in hashes else value)
-    if isinstance(value, dict):
-        return {name: _hashed(each, hashes) for name, each in cast("dict[str, Any]", value).items()}
-    return [_hashed(each, hashes) for each in cast("list[Any]", value)] if isinstance(value, list) else value

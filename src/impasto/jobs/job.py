@@ -5,8 +5,9 @@ The command makes a job from its flags. A job opens no file and needs no torch.
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
@@ -160,6 +161,25 @@ class Job(Options):
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether a source of the job, or of one of its changes, is a picture in memory."""
+        return _without_pictures(self) != self
+
+    @property
+    def all_inputs(self) -> list[Path]:
+        """The files that the job and its changes read, each once."""
+        return list(dict.fromkeys(path for job in (self, *(each.job for each in self.changes)) for path in job.inputs))
+
+    def with_files(self, names: Mapping[str, str]) -> "Job":
+        """Return the job with other files in place of those that it reads.
+
+        Args:
+            names: The paths of the other files, by the paths of the job's.
+
+        """
+        return type(self)(**_renamed(self.model_dump(), names))
+
     def current(self, count: int | None = None) -> "Job":
         """Return the job after its first `count` changes, or after all of them: what is painted then.
 
@@ -242,6 +262,18 @@ CHANGEABLE = ("content", "styles", "keep", "focus", "print_size", "fill", "setti
 
 NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
 """The fields of a job on which its picture depends; metadata repeat them, and have the settings in their own place."""
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return the values of a job with other paths; a color may stand behind that of a mask."""
+    if isinstance(value, dict):
+        return {name: _renamed(each, names) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, tuple):
+        return [_renamed(each, names) for each in cast("tuple[Any, ...]", value)]
+    if isinstance(value, str | Path):
+        path, _, color = str(value).rpartition("#")
+        return names.get(str(value)) or (f"{names[path]}#{color}" if path in names else value)
+    return value
 
 
 def _path(source: object) -> Path | None:

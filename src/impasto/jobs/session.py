@@ -77,6 +77,7 @@ class Session:
         forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
             means only where the run is long.
         preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
+        noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
 
     Raises:
         InputError: a file of the job could not be written, or would replace a file that the job reads.
@@ -90,6 +91,7 @@ class Session:
         resources: Resources | None = None,
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
+        noted: Job | None = None,
     ) -> None:
         if not isinstance(cast("object", job), Job):
             raise InputError(f"a session cannot carry out {job!r:.80}; give a Job.")
@@ -101,6 +103,7 @@ class Session:
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
+        self._noted = noted
         self._next_preview = 0.0
         self._wanted: SimpleQueue[Job] = SimpleQueue()
         self._made = 0
@@ -253,10 +256,9 @@ class Session:
             return int((read_note(path) or {}).get(CHANGES_MADE, 0))
         return 0
 
-    @staticmethod
-    def _note(job: Job, made: int) -> dict[str, Any]:
+    def _note(self, job: Job, made: int) -> dict[str, Any]:
         """Return what checkpoints and the picture's metadata say of the job, and how many of its changes were made."""
-        return {**job.note, FINGERPRINT: fingerprint(job), **({CHANGES_MADE: made} if made else {})}
+        return {**(self._noted or job).note, FINGERPRINT: fingerprint(job), **({CHANGES_MADE: made} if made else {})}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
