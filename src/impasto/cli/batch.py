@@ -64,15 +64,13 @@ class Crew:
     """Flags of who paints."""
 
     workers: int = 1
-    """Workers that paint at the same time, as actors of Ray if there are several; 0 means as many as the cluster has
-    GPUs, or else processors."""
+    """Workers that paint at the same time, over Ray; 0 means one for each GPU of the cluster, or each processor."""
 
     ray: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
-    """Paint over Ray: local starts it on this machine, auto finds the one that runs here, and an address names a
-    cluster."""
+    """Paint over Ray: local starts it on this machine, auto finds the one that runs here, or an address."""
 
     send_files: Annotated[bool, Parameter(negative="")] = False
-    """Send the files of each picture to the workers, which do not see the folders of this machine."""
+    """Send its files with each job, to workers that do not see the folders of this machine."""
 
 
 def batch(
@@ -99,12 +97,12 @@ def batch(
 ) -> None:
     """Paint many pictures: each PHOTO with each --style, into the folder of -o.
 
-        impasto batch photos/ --style a.jpg --style b.jpg,scale=2 -o painted
-        impasto batch 'photos/**/*.jpg' --style a.jpg -o painted --keep 'masks/{name}.png' --workers 2
-        impasto batch --manifest jobs.jsonl -o painted
-
     The same command continues what was interrupted: a picture that is there from equal settings and files is not
     painted again. A file that cannot be used is told at the end, after all others are painted.
+
+        impasto batch photos/ --style a.jpg --style b.jpg,scale=2 -o painted
+        impasto batch 'photos/**/*.jpg' --style a.jpg -o painted --workers 2
+        impasto batch --manifest jobs.jsonl -o painted
 
     Args:
         photos: Photographs, folders and globs. The folders below a folder are mirrored in that of the results.
