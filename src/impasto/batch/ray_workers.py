@@ -42,6 +42,9 @@ FREE_PART = 0.8
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """What the environment tells Ray: it sends no statistics, and does not warn of a change in how it hides GPUs."""
 
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""What the environment tells a Ray that is started here: it listens on the loopback alone, as it does on macOS."""
+
 
 class Paints(Protocol):
     """What an actor holds: a `Painter`, or what stands for one."""
@@ -89,7 +92,7 @@ class RayWorkers:
     ) -> None:
         if count < 0:
             raise InputError(f"workers cannot be {count}; it takes a whole number, at least 0.")
-        self._ray = _imported()
+        self._ray = _imported(address)
         self._make = make or partial(_painter, None if sends_files else folder)
         self._folder = None if sends_files else Path.cwd()
         self._owns_ray = joined(self._ray, address, max(_cores(), count * max(1, threads)))
@@ -297,14 +300,15 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _imported() -> Any:
-    """Return the module ray.
+def _imported(address: str) -> Any:
+    """Return the module ray, which reads the environment when it is imported.
 
     Raises:
         InputError: it is not installed.
 
     """
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    wanted = {**QUIET, **(ON_LOOPBACK if address == "local" else {})}
+    os.environ.update({name: value for name, value in wanted.items() if name not in os.environ})
     try:
         return importlib.import_module("ray")
     except ModuleNotFoundError as error:
@@ -330,9 +334,10 @@ def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
     """
     if ray.is_initialized():
         return False
+    ray._private.worker._worker_logs_enabled = False  # noqa: SLF001 (it prints the death of workers; its debugger's switch)
     common = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
-        local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE_BYTES}
+        local = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         ray.init(**common, **local, num_cpus=cpus)
         return True
     try:
