@@ -388,9 +388,10 @@ def test_names_roles_and_contrast_are_there_for_everyone(open_page, studio, pict
 
 
 @pytest.mark.parametrize("width", [360, 390, 768])
-def test_nothing_is_wider_than_the_screen(open_page, pictures, width):
+def test_nothing_is_wider_than_the_screen_in_any_font(open_page, pictures, width):
     page = open_page(width, 800)
     fill(page, pictures)
+    page.eval_on_selector_all("*", "all => all.forEach(each => { each.style.letterSpacing = '.12em'; })")  # WCAG 1.4.12
     page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.click("#show-gallery")
