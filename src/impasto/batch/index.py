@@ -72,7 +72,7 @@ def _failures(records: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def _figure(record: Mapping[str, Any], folder: Path) -> str:
     """Return a picture with what it was painted from."""
-    job, output = record.get("job", {}), Path(str(record["output"]))
+    job, output = record.get("job", {}), Path(str(record.get("folder", "")), str(record["output"]))
     link = quote(os.path.relpath(output, folder))
     styles = " and ".join(Path(str(style.get("picture", ""))).name for style in job.get("styles", ()))
     source = " in the style of ".join(filter(None, (Path(str(job.get("content", ""))).name, styles)))

@@ -38,13 +38,14 @@ class ResultLog:
             ) from error
 
     def write(self, outcome: Outcome) -> None:
-        """Append an outcome.
+        """Append an outcome, with the time and the folder to which its paths are relative.
 
         Raises:
             WriteError: the system refused.
 
         """
-        record = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **outcome.as_dict()}
+        about = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "folder": str(Path.cwd())}
+        record = {**about, **outcome.as_dict()}
         try:
             self._file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
         except OSError as error:
