@@ -10,6 +10,7 @@ import pytest
 
 from conftest import note
 from impasto import Picture
+from impasto.batch.local_workers import LocalWorkers
 
 TESTS = Path(__file__).parents[1]
 QUICK = (
@@ -145,6 +146,28 @@ def test_what_cannot_be_painted_is_refused_before_anything_is(batch, photos, wor
     assert code == 2
     assert said in err
     assert not Path("out/results.jsonl").exists()
+
+
+def test_ctrl_c_ends_after_the_evaluation_and_the_same_command_goes_on(batch, photos, monkeypatch):
+    words = ("photos", "--style", "a.png", "-o", "out")
+    wait, waited = LocalWorkers.wait, []
+
+    def interrupted(self):
+        waited.append(self)
+        if len(waited) == 6:  # in the second picture
+            signal.raise_signal(signal.SIGINT)
+        return wait(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalWorkers, "wait", interrupted)
+        code, _, err = batch(*words)
+    assert code == 130
+    assert err.endswith("1 of 2 pictures: 1 painted, 1 ended early; start the same command again to go on.\n")
+    assert [record["state"] for record in records()] == ["done", "stopped"]
+    assert note("out/trip/two-a.png")["stopped"] == "unfinished"
+    assert batch(*words)[0] == 0
+    assert [record["state"] for record in records()[2:]] == ["skipped", "done"]
+    assert note("out/trip/two-a.png")["stopped"] == "finished"
 
 
 def test_watching_goes_on_with_new_files_and_ctrl_c_says_how_to_go_on(photos):

@@ -41,3 +41,11 @@ def test_a_picture_in_memory_has_none_and_a_missing_file_is_refused(job, files):
     assert fingerprint(job.replace(content=Picture.open(files / "content.png"))) is None
     with pytest.raises(InputError, match="none.png cannot be read: no such file"):
         fingerprint(job.replace(keep=str(files / "none.png")))
+
+
+def test_the_bytes_of_a_file_of_weights_count(job, files):
+    (files / "mine.pth").write_bytes(b"one")
+    own = job.replace(settings=Settings(weights=str(files / "mine.pth")))
+    before = fingerprint(own)
+    (files / "mine.pth").write_bytes(b"other")
+    assert fingerprint(own) != before

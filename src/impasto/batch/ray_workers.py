@@ -352,4 +352,4 @@ def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
 
 def _last_line(error: Exception) -> str:
     """Return the last line of what an error says."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip().rstrip(".")
