@@ -203,7 +203,7 @@ def _hunted(words: list[str], draw: random.Random, killed: "Counter[str]", goals
     with subprocess.Popen(words) as driver:
         while driver.poll() is None:
             time.sleep(draw.uniform(1, 3))
-            workers = [each for each in psutil.process_iter(["name", "cmdline"]) if "ray::_Actor" in str(each.info)]
+            workers = [each for each in psutil.process_iter(["name", "cmdline"]) if "ray::Actor" in str(each.info)]
             if workers and killed["worker"] < goals["worker"] and draw.random() < 0.7:
                 draw.choice(workers).kill()
                 killed["worker"] += 1

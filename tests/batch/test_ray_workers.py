@@ -18,7 +18,7 @@ from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
 
 ray = pytest.importorskip("ray")
-from impasto.batch import ray_workers  # noqa: E402
+from impasto.batch.ray_cluster import joined  # noqa: E402
 from impasto.batch.ray_workers import RayWorkers  # noqa: E402
 
 TESTS = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ def _ray():
         paths = (str(TESTS), str(TESTS / "batch"), os.environ.get("PYTHONPATH", ""))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray_workers.joined(ray, "local", cpus=4)
+        joined(ray, "local", cpus=4)
         yield
         ray.shutdown()
 

@@ -12,7 +12,7 @@
     painter       paints jobs one after another with what they share
     workers       the interface of workers, as the scheduler sees them
     local_workers the worker in this process
-    ray_workers   workers that are actors of Ray
+    ray_workers   workers that are actors of Ray; ray_actor, ray_cluster
     sending       files that travel to workers which do not see this machine's folders
     scheduler     gives jobs to workers, and takes what came of them
     many          `paint_many`, the call that does everything
