@@ -9,7 +9,7 @@ from conftest import note
 from impasto import Picture, Runtime, Settings, paint_many
 from impasto.batch.local_workers import LocalWorkers
 from impasto.batch.painter import Painter
-from impasto.batch.sending import unpacked
+from impasto.batch.sending import renamed, unpacked
 from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
@@ -203,6 +203,9 @@ def test_copies_of_the_files_are_painted_to_the_same_bytes_under_the_names_of_th
     for _ in Painter().paint(copy, given):
         pass
     assert copy.output.read_bytes() == before
+    assert renamed(f"{copy.content} is bad, {copy.output} is not", copy, given) == (
+        f"{given.content} is bad, {given.output} is not"
+    )
 
 
 def test_no_workers_are_refused():

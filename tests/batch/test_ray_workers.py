@@ -121,6 +121,14 @@ def test_what_cannot_be_had_is_refused():
         RayWorkers(-1)
 
 
+def test_a_cluster_that_is_not_there_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(
+        InputError, match=r"there is no cluster of Ray at 127.0.0.1:1: .*refused; start one with ray start"
+    ):
+        joined(ray, "127.0.0.1:1")
+
+
 def test_without_ray_several_workers_are_refused_in_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"several workers need ray, which is not installed; .* 'impasto\[ray\]'"):

@@ -78,14 +78,14 @@ class Actor:
         divided = job.replace(runtime=self._divided(job.runtime))
         if sent is None:
             return self._painted(divided), b""
-        from impasto.batch.sending import unpacked  # noqa: PLC0415 (where files are sent)
+        from impasto.batch.sending import renamed, unpacked  # noqa: PLC0415 (where files are sent)
 
         with TemporaryDirectory(prefix="impasto-") as folder:
             files = dict(zip(sent, importlib.import_module("ray").get([*sent.values()]), strict=True))
             here = unpacked(divided, files, Path(folder))
             outcome = self._painted(here, job)
             picture = here.output.read_bytes() if outcome.state == "done" and here.output else b""
-            return replace(outcome, job=job), picture
+            return replace(outcome, job=job, sentence=renamed(outcome.sentence, here, job)), picture
 
     def _painted(self, job: Job, noted: Job | None = None) -> Outcome:
         """Paint a job, and hold its progress for those who ask."""

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 from typing import Any
 
 from impasto.errors import InputError
@@ -11,8 +12,16 @@ __all__ = ["imported", "joined", "last_line"]
 OBJECT_STORE_BYTES = 200_000_000
 """The size of the object store that is started on this machine: jobs and outcomes are small."""
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-"""What the environment tells Ray: it sends no statistics, and does not warn of a change in how it hides GPUs."""
+CONNECT_SECONDS = 5.0
+"""The most seconds in which a cluster has to answer."""
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+"""What the environment tells Ray: to send no statistics, not to warn of a change in how it hides GPUs, and not to print
+the deaths of workers and machines, of which the scheduler tells."""
 
 ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """What the environment tells a Ray that is started here: it listens on the loopback alone, as it does on macOS."""
@@ -62,13 +71,26 @@ def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
         ray.init(**common, **local, num_cpus=cpus)
         return True
     try:
+        _reach(address)
         ray.init(address=address, **common)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"there is no cluster of Ray at {address}: {last_line(error)}; start one with ray start --head, or give "
             "--ray local."
         ) from None
     return True
+
+
+def _reach(address: str) -> None:
+    """Try to connect to an address, for which Ray itself would take minutes.
+
+    Raises:
+        OSError: nobody listens there.
+
+    """
+    host, _, port = address.rpartition(":")
+    if port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
 
 def last_line(error: Exception) -> str:

@@ -12,7 +12,7 @@ from impasto.errors import ImpastoError, InputError
 from impasto.jobs import outputs
 from impasto.jobs.job import Job
 
-__all__ = ["Courier", "unpacked"]
+__all__ = ["Courier", "renamed", "unpacked"]
 
 MAX_FILES = 64
 """Files that stay in the store, beside those of jobs under way: so each painting is sent once."""
@@ -74,6 +74,13 @@ class Courier:
         while len(self._sent) > MAX_FILES:
             self._sent.popitem(last=False)
         return self._sent[key]
+
+
+def renamed(sentence: str, copy: Job, job: Job) -> str:
+    """Return a sentence about a copy of a job, with the job's own paths."""
+    for there, here in zip(copy.all_inputs, job.all_inputs, strict=True):
+        sentence = sentence.replace(str(there), str(here))
+    return sentence.replace(str(copy.output), str(job.output))
 
 
 def unpacked(job: Job, received: Mapping[str, bytes], folder: Path) -> Job:
