@@ -68,7 +68,7 @@ def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
     common = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         local = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-        ray.init(**common, **local, num_cpus=cpus)
+        ray.init(address="local", **common, **local, num_cpus=cpus)
         return True
     try:
         _reach(address)
