@@ -53,3 +53,9 @@ def test_a_watched_folder_gives_what_appears_once_it_is_complete(photos, monkeyp
     os.utime(photos / "new.png", (old, old))
     assert next(found) == Photograph(photos / "new.png")
     assert next(found) is None
+
+
+def test_a_watched_folder_may_be_empty_at_first(tmp_path):
+    assert list(select([tmp_path], may_be_empty=True)) == []
+    with pytest.raises(InputError, match="there is no file or folder"):
+        list(select([tmp_path / "none"], may_be_empty=True))

@@ -43,11 +43,15 @@ class Combination:
     pattern: str = naming.DEFAULT_PATTERN
     """The pattern of the names of the results."""
     pairing: Pairing = "product"
+    is_watched: bool = False
+    """Whether photographs may still appear, so that there need not be one at first."""
 
     def __post_init__(self) -> None:
         naming.check_pattern(self.pattern, naming.PATTERN_NAMES)
         for mask in (*(getattr(self.common, name) for name in _MASKS), *(style.region for style in self.styles)):
             naming.check_pattern("" if mask is None else str(mask), MASK_NAMES)
+        if self.is_watched and self.pairing in {"order", "name"}:
+            raise InputError("watch paints each new photograph with each painting; leave --pair out.")
         if self.pairing == "order" and len(self.photographs) != len(self.styles):
             raise InputError(
                 f"{len(self.photographs)} photographs and {len(self.styles)} paintings are no pairs; give as many of "
@@ -57,7 +61,7 @@ class Combination:
     @cached_property
     def photographs(self) -> Sequence[Photograph]:
         """The photographs that are there now."""
-        return list(selection.select(self.words, self.folder))
+        return list(selection.select(self.words, self.folder, may_be_empty=self.is_watched))
 
     def __len__(self) -> int:
         return len(self.photographs) * (len(self.styles) if self.pairing == "product" else 1)

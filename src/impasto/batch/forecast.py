@@ -12,6 +12,8 @@ from impasto.jobs.events import Planned
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
+from impasto.machine import device, threads
+from impasto.settings import Runtime
 
 __all__ = ["Forecast", "forecast"]
 
@@ -60,6 +62,7 @@ def forecast(jobs: Iterable[Item], workers: int, resources: Resources | None = N
     resources, counts = resources or Resources(), _counted(jobs)
     step = max(1, counts.all // SAMPLES)
     sample = [job for job in islice(jobs, 0, None, step) if isinstance(job, Job)]
+    sample = [job.replace(runtime=_divided(job.runtime, workers)) for job in sample]
     planned = [(plan, job) for job in sample if (plan := _planned(job, resources)) is not None]
     seconds = [plan.seconds or 0.0 for plan, _ in planned]
     mean = sum(seconds) / max(1, len(seconds))
@@ -85,6 +88,12 @@ def _counted(jobs: Iterable[Item]) -> _Counts:
     return _Counts(count, painted, refused)
 
 
+def _divided(runtime: Runtime, workers: int) -> Runtime:
+    """Return how a job is computed by one of several workers of this machine."""
+    own = max(1, threads.available() // workers) if workers > 1 else 0
+    return runtime.replace(threads=runtime.threads or own)
+
+
 def _planned(job: Job, resources: Resources) -> Planned | None:
     """Return the plan of a job with its forecast, or None if it cannot be painted."""
     try:
@@ -96,8 +105,6 @@ def _planned(job: Job, resources: Resources) -> Planned | None:
 
 def _machine(job: Job) -> str:
     """Describe the machine on which a job is painted."""
-    from impasto.machine import device  # noqa: PLC0415 (only where a plan was made)
-
     machine = device.resolve(job.runtime)
     precision = str(machine.features).removeprefix("torch.")
     return (

@@ -30,12 +30,15 @@ class Photograph(NamedTuple):
     """The folder of the file, relative to the folder or the fixed beginning of the glob that was named."""
 
 
-def select(words: Iterable[str | Path], without: Path | None = None) -> Iterator[Photograph]:
+def select(
+    words: Iterable[str | Path], without: Path | None = None, *, may_be_empty: bool = False
+) -> Iterator[Photograph]:
     """List the photographs that words name, each once, those of a folder in the order of their paths.
 
     Args:
         words: Files, folders and globs, in which `**` stands for any number of folders.
         without: A folder whose files are left out: that of the results.
+        may_be_empty: Whether a folder or a glob may hold no picture.
 
     Yields:
         The photographs.
@@ -46,7 +49,7 @@ def select(words: Iterable[str | Path], without: Path | None = None) -> Iterator
     """
     seen: set[Path] = set()
     for word in words:
-        for photograph in _found(str(word), without):
+        for photograph in _found(str(word), without, may_be_empty=may_be_empty):
             if photograph.path not in seen:
                 seen.add(photograph.path)
                 yield photograph
@@ -78,7 +81,7 @@ def watch(words: Sequence[str | Path], without: Path | None, seen: Collection[Pa
         yield None
 
 
-def _found(word: str, without: Path | None) -> Iterator[Photograph]:
+def _found(word: str, without: Path | None, *, may_be_empty: bool) -> Iterator[Photograph]:
     """List the photographs that a word names."""
     path = Path(word)
     if not path.is_dir() and exists(path):
@@ -86,7 +89,7 @@ def _found(word: str, without: Path | None) -> Iterator[Photograph]:
         return
     if not path.is_dir() and not glob.has_magic(word):
         raise InputError(f"there is no file or folder {word}; name photographs, folders or globs that exist.")
-    is_empty = True
+    is_empty = not may_be_empty
     for photograph in _below(path, without) if path.is_dir() else _matching(word, without):
         is_empty = False
         yield photograph

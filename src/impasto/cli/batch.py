@@ -1,9 +1,10 @@
 """The command that paints many pictures: `batch`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,7 +22,7 @@ from impasto.cli.painting import Output
 from impasto.errors import InputError, RunError
 from impasto.jobs import outputs
 from impasto.jobs.durations import duration
-from impasto.jobs.job import Job
+from impasto.jobs.job import Job, StyleSource
 
 if TYPE_CHECKING:
     from impasto.batch.forecast import Forecast
@@ -137,22 +138,21 @@ def batch(
         jobs: Jobs = Manifest(manifest, output or Path(), common, name)
     else:
         pairing: Pairing = "blend" if blend else pair or "product"
-        jobs = _combination(photos, style or (), output, common, name=name, pairing=pairing)
+        paintings = _paintings(photos, style or (), output)
+        jobs = Combination(photos, paintings, output or Path(), common, name, pairing, is_watched=watch)
     _carry_out(jobs, log, watch=watch, crew=crew or Crew(), shown=shown or BatchWatch())
 
 
-def _combination(
-    photos: tuple[str, ...], styles: Iterable[str], output: Path | None, common: Job, *, name: str, pairing: Pairing
-) -> Combination:
-    """Return the jobs of photographs and paintings."""
+def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None) -> list[StyleSource]:
+    """Return the paintings, if there are photographs, paintings and a folder of the results."""
     if not photos:
         raise InputError("there is no photograph; name some, such as impasto batch photos/ --style a.jpg -o painted.")
     if output is None:
         raise InputError("the folder of the results is missing; name one, such as -o painted.")
-    opened = open_styles(list(styles))
+    opened = open_styles(styles)
     if not opened:
         raise InputError(f"there is no painting; name one: impasto batch {photos[0]} --style a.jpg -o {output}.")
-    return Combination(photos, opened, output, common, name, pairing)
+    return opened
 
 
 def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> None:
@@ -179,7 +179,8 @@ def _carry_out(jobs: Jobs, log: Path | None, *, watch: bool, crew: Crew, shown: 
         is_list = isinstance(jobs, Manifest) and not jobs.is_stream
         source = jobs.watched() if isinstance(jobs, Combination) and watch else jobs
         scheduler = Scheduler(source, workers, WINDOW if is_list else 1)
-        with signals.graceful(scheduler.cancel) as received, shown.progress(scheduler, workers, tally) as show:
+        progress = display.while_readable(shown.progress(scheduler, workers, tally))
+        with signals.graceful(scheduler.cancel) as received, progress as show:
             for outcome in scheduler:
                 results.write(outcome)
                 tally.add(outcome)
@@ -194,10 +195,9 @@ def _checked(jobs: Jobs, *, watch: bool) -> int | None:
         if watch:
             raise InputError("a manifest cannot be watched; watch a folder, or give the manifest through a pipe as -.")
         return None if jobs.is_stream else naming.refuse_clashes(jobs)
-    if watch and jobs.pairing in {"order", "name"}:
-        raise InputError("watch paints each new photograph with each painting; leave --pair out.")
     count = naming.refuse_clashes(jobs)
-    outputs.check_formats(next(iter(jobs)))
+    for first in islice(jobs, 1):
+        outputs.check_formats(first)
     return None if watch else count
 
 
