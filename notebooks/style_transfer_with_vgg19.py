@@ -13,16 +13,17 @@
 # %% [markdown]
 # # Style transfer with VGG-19
 #
-# **Style transfer** paints a photograph in the style of a painting. Gatys, Ecker and Bethge (CVPR 2016) found how: a network
-# that recognizes objects separates *what* a picture shows from *how* it is painted.
+# **Style transfer** paints a photograph in the style of a painting. Gatys, Ecker and Bethge (CVPR 2016) found that a network
+# for recognizing objects separates *what* a picture shows from *how* it is painted.
 #
-# You write the method in about 60 lines of torch, then call it from impasto, then look inside. You need Python, and to know
-# what a convolution is. Each claim is followed by a cell that asserts or draws it. All of it runs offline.
+# You write it in 60 lines of torch, then call impasto, then look inside. You need Python, and to know what a convolution is.
+# All runs offline.
 
 # %%
 import base64
 import html
 import json
+import signal
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -39,7 +40,7 @@ SIZE = 128  # the width of the pictures, in pixels
 EVALUATIONS = 40  # how often a picture is evaluated while it is painted
 _ = torch.manual_seed(0)
 # %% [markdown]
-# The next cell only draws. Skip it.
+# This cell only draws. Skip it.
 
 # %% jupyter={"source_hidden": true} tags=["drawing"]
 plt.rcParams.update({"figure.dpi": 80, "font.size": 11, "axes.spines.top": False, "axes.spines.right": False})
@@ -91,8 +92,7 @@ def mosaic(width, height, tiles=260, seed=1):
 # ## 1. By hand
 #
 # ### Two pictures
-# The photograph shows Grace Hopper; matplotlib brings it. impasto paints the painting, stroke by stroke. To torch a picture is
-# a tensor (3, H, W): red, green and blue, from 0 to 1.
+# To torch a picture is a tensor (3, H, W): red, green, blue, from 0 to 1.
 
 
 # %% tags=["by-hand"]
@@ -111,12 +111,10 @@ assert photo.min() >= 0 and photo.max() <= 1
 row([photo, painting], ["photograph: the content", "painting: the style"], height=2.6)
 
 # %% [markdown]
-# Their sizes may differ: nothing compares them pixel by pixel.
-#
 # ### The network
-# VGG-19 has five **blocks** of two or four **convolutions**, each followed by a ReLU. Behind each block a **pooling** halves
-# width and height. `conv4_2` is the second convolution of the fourth block, after its ReLU. The network was trained on pixels
-# from 0 to 255 minus the mean color, so we **normalize** first.
+# VGG-19 has five **blocks** of two or four **convolutions**, each followed by a ReLU; a **pooling** after each block halves
+# width and height. `conv4_2` is the second convolution of the fourth block, after its ReLU. The network learned from pixels
+# from 0 to 255 less the mean color, so we **normalize** ours.
 
 # %% tags=["by-hand"]
 weights = load_weights().tensors  # {"conv1_1": (weight, bias), …}
@@ -144,8 +142,7 @@ assert [len(found) for found in blocks.values()] == [64, 128, 256, 512, 512]
 assert blocks["conv3_1"].shape[1] == photo.shape[1] // 4  # two poolings
 
 # %% [markdown]
-# The output of a layer is its **features**: C **feature maps** of H × W numbers. A map is large where its filter has found
-# what it looks for.
+# A layer's output is its **features**: C **feature maps** of H × W numbers, large where a filter finds what it looks for.
 #
 # <details><summary>And torchvision?</summary>
 #
@@ -155,13 +152,11 @@ assert blocks["conv3_1"].shape[1] == photo.shape[1] // 4  # two poolings
 # vgg = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features.eval()
 # ```
 #
-# downloads 548 MB: a network of the same shape, trained on input from 0 to 1, less another mean, divided by a deviation. You
-# do not need it: `load_weights()` has the original weights, which the paper used. They came with impasto.
+# downloads 548 MB of other weights. impasto brings the original ones.
 # </details>
 #
 # ### Content
-# Two pictures have the same **content** if they have the same features at `conv4_2`. The **content loss** is the mean squared
-# difference.
+# Pictures with the same features at `conv4_2` have the same **content**. The **content loss** is the mean squared difference.
 
 
 # %% tags=["by-hand"]
@@ -181,10 +176,9 @@ assert of_darker < of_mirrored / 4  # content is where things are, not how brigh
 
 # %% [markdown]
 # ### Style: the Gram matrix
-# A picture of 4 × 4 pixels passes a layer of 8 maps. Write each map as a vector of 16 numbers: the first row of the map is
-# the first four. The volume 8 × 4 × 4 becomes a matrix F of 8 × 16. F times its transpose is the **Gram matrix**, 8 × 8. Row
-# 4, column 2 says how similar maps 4 and 2 are: it is large if both are active at the same places. Here map 4 is almost a
-# copy of map 2.
+# Say a picture of 4 × 4 pixels has 8 maps. Vectorize: each map becomes a row of 16 numbers, its first row the first four.
+# The volume 8 × 4 × 4 is now a matrix F, 8 × 16. F times its transpose is the **Gram matrix**, 8 × 8. Row 4, column 2 is large
+# if maps 4 and 2 are active at the same places.
 
 # %%
 maps = torch.randint(0, 6, (8, 4, 4)).float()
@@ -211,14 +205,14 @@ assert products[3, 1] == max(products[3, k] for k in range(8) if k != 3)  # maps
 assert products.equal(products.T)
 
 # %% [markdown]
-# Why this matrix? Because it **forgets where**. Shuffle the 16 places, the same for all maps: the Gram matrix stays.
+# Why this matrix? It **forgets where**: shuffle the places, the same for all maps, and it stays.
 
 # %%
 places = torch.randperm(16)
 assert (rows[:, places] @ rows[:, places].T).equal(products)
 
 # %% [markdown]
-# Now for features of any layer. We divide by the number of places, to compare pictures of different sizes:
+# Divided by the number of places, it compares pictures of any sizes:
 
 
 # %% tags=["by-hand"]
@@ -245,11 +239,11 @@ row(
 assert changed(painting, scattered, "conv1_1") > 0.1  # a filter sees a pixel's neighbors
 
 # %% [markdown]
-# The Gram matrix of the *pixels* stays. That of `conv1_1` changes, since its filters see 3 × 3 pixels. Those of `conv5_1` see
-# 156 × 156. So a layer forgets where strokes are, but not how they look, up to the size that its filters see. That is why
-# style takes **five layers**: for small strokes and large ones.
+# Shuffled pixels keep their Gram matrix, but not that of `conv1_1`, whose filters see 3 × 3 pixels. Those of `conv5_1` see
+# 156 × 156. So a layer forgets where strokes are, not how they look, up to the size that its filters see. Style takes **five
+# layers**, for small strokes and large ones.
 #
-# The **style loss** of a layer is the mean squared difference of two Gram matrices, divided by C², as the author does.
+# The **style loss** of a layer is the mean squared difference of Gram matrices, over C², as in the author's code.
 
 # %% tags=["by-hand"]
 STYLE_LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
@@ -264,8 +258,8 @@ styles = {layer: gram(found) for layer, found in vgg(painting, STYLE_LAYERS).ite
 
 # %% [markdown]
 # ### The total loss
-# The **target** is the picture that we paint. Its loss is α · content + β · style, and β is much larger. Only the ratio α/β
-# matters; some say 1/10, but it depends on the formulas of the losses. For ours, α = 20 and β = 1000 are good at this size.
+# The loss of the **target**, the picture that we paint, is α · content + β · style, with a much larger β. Only the ratio
+# counts. Some say 1/10; it depends on the formulas. For ours, 20/1000 is good at this size.
 
 # %% tags=["by-hand"]
 ALPHA, BETA = 20, 1000
@@ -278,7 +272,7 @@ def losses(target):
 
 
 # %% [markdown]
-# **Backpropagation** gives the derivative of the loss by each pixel. Only the target changes, never the network.
+# **Backpropagation** derives the loss by each pixel. Only the target changes, never the network.
 
 # %%
 target = photo.clone().requires_grad_()
@@ -294,8 +288,8 @@ with torch.no_grad():
 
 # %% [markdown]
 # ### Painting
-# An **optimizer** turns gradients into steps. Adam's steps have about one size; L-BFGS learns the curvature of the loss and
-# chooses. Both call a function that evaluates loss and gradient. We start from a copy of the photograph.
+# An **optimizer** turns gradients into steps: Adam, then L-BFGS, which learns the curvature. We start from a copy of the
+# photograph.
 
 
 # %% tags=["by-hand"]
@@ -321,7 +315,7 @@ branch = target.detach().clone().requires_grad_()
 second, more = paint(target, torch.optim.LBFGS([target], max_iter=5), EVALUATIONS)
 
 # %% [markdown]
-# That is the whole method. Adam began, L-BFGS went on. To compare, Adam goes on from the same picture.
+# That is the method. To compare, Adam goes on from where L-BFGS began.
 
 # %%
 alone, _ = paint(branch, torch.optim.Adam([branch], lr=0.02), EVALUATIONS)
@@ -346,18 +340,17 @@ row([(strip + more)[k] for k in shown], [f"evaluation {k + 1}" for k in shown], 
 by_hand = more[-1]
 
 # %% [markdown]
-# The content loss rises: the target starts with all of the content and gives some up for style.
+# The content loss rises: the copy has all of the content, and gives some up for style.
 #
 # ## 2. The same with impasto
-# impasto has the same functions under the same names. Losses and gradients are equal to 1e-5. (In double precision: in single
-# precision a pooling may choose another one of two inputs that are nearly equal.)
+# Losses and gradients are equal to 1e-5.
 
 # %%
 import impasto
-from impasto import VGG19, Settings, StyleTransfer, plot_losses, stylize
+from impasto import VGG19, Settings, StyleTransfer, stylize
 
 network = VGG19()
-exact = network.to("cpu", torch.float64)
+exact = network.to("cpu", torch.float64)  # in single precision a pooling may take another of two nearly equal inputs
 mine = (0.5 * photo + 0.25).double().requires_grad_()
 of_mine = sum(losses(mine))
 of_mine.backward()
@@ -375,7 +368,7 @@ assert torch.isclose(of_mine, of_theirs, rtol=1e-5)
 assert difference < 1e-5
 
 # %% [markdown]
-# One call paints. In a notebook `progress=True` shows the picture while it is painted.
+# One call paints:
 
 # %%
 options = {"size": photo.shape[1], "content_weight": ALPHA, "padding": "zeros", "first_size": 0}
@@ -384,7 +377,7 @@ result = stylize(photo, painting, iterations=2 * EVALUATIONS, progress=True, **o
 # %%
 print(result)
 print(result.history[-1])
-plot_losses(result)
+result.plot()
 
 
 # %%
@@ -402,22 +395,25 @@ row(
 assert loss_of_file(result.picture.pixels) < loss_of_file(by_hand)
 
 # %% [markdown]
-# A loop of your own sees each evaluation. The kernel's stop button pauses a run; the next loop continues it:
+# The stop button pauses your own loop, and the next loop goes on. A stopped `stylize` returns the picture so far;
+# `for report in result.run` goes on.
+
 
 # %%
-run = StyleTransfer(Settings(size=64, first_size=0, iterations=4), weights=network.weights).start(photo, painting)
-try:
-    for report in run:
-        if report.evaluation == 2:
-            raise KeyboardInterrupt  # as the stop button does
-except KeyboardInterrupt:
-    print(run)
-for report in run:
+def stop(report):
+    if report.evaluation == 2:
+        signal.raise_signal(signal.SIGINT)  # as the stop button does
+
+
+stopped = stylize(photo, painting, size=64, first_size=0, iterations=4, progress=stop)
+print(stopped)
+for report in stopped.run:
     print(report)
+assert len(stopped.history) == 2
 assert report.evaluation == 4
 
 # %% [markdown]
-# The rest of this notebook paints with this function, whose weights are loaded once:
+# From here on we paint with this function:
 
 # %%
 LONG_SIDE = round(0.75 * SIZE * photo.shape[1] / photo.shape[2])
@@ -438,7 +434,7 @@ def painted(content, *styles, settings=None, **options):
 # ## 3. What the network sees
 #
 # ### Feature maps at five depths
-# The most active map of each layer. Each pooling halves it.
+# The most active map of each layer:
 
 # %%
 strongest = [found[found.mean((1, 2)).argmax()] for found in blocks.values()]
@@ -447,7 +443,7 @@ assert [each.shape[1] for each in strongest] == [SIZE // 2**k for k in range(5)]
 
 # %% [markdown]
 # ### Gram matrices of two paintings
-# Two halves of one painting have similar Gram matrices. Those of two paintings differ. Drawn are the 24 most active maps.
+# Halves of one painting are alike, two paintings are not.
 
 # %%
 tiles = mosaic(painting.shape[2], painting.shape[1])
@@ -462,7 +458,7 @@ apart = {
     for layer in STYLE_LAYERS
 }
 
-order = styles["conv2_1"].diag().argsort(descending=True)[:24]  # the most active maps
+order = styles["conv2_1"].diag().argsort(descending=True)[:24]  # the 24 most active maps
 drawn = [(each["conv2_1"][order][:, order]).sqrt() for each in (styles, others)]
 row(
     [painting, drawn[0], tiles, drawn[1]],
@@ -473,9 +469,8 @@ for layer, (halves, two) in apart.items():
 assert all(halves < two for halves, two in list(apart.values())[:4])  # conv5_1 has few places in a half
 
 # %% [markdown]
-# ### What a layer knows (figure 1 of the paper)
-# From an even gray, find a picture whose features *at one layer* are the photograph's. What the layer has forgotten does not
-# come back.
+# ### What a layer knows (figure 1)
+# From gray, we seek the photograph's features *at one layer*. What it forgot does not come back.
 
 # %%
 from impasto.settings.presets import preset
@@ -497,7 +492,7 @@ row([photo, *rebuilt], ["photograph", *(f"{layer}\nerror {error:.3f}" for layer,
 assert errors[0] < errors[3] < errors[4]  # deep layers retain forms, not pixels
 
 # %% [markdown]
-# Now no content, and style from one layer, two, … five. Each layer adds larger forms.
+# Now style alone, from one layer, two, … five:
 
 # %%
 blank = Picture(torch.full((3, 3 * SIZE // 4, SIZE), 0.5))
@@ -512,7 +507,7 @@ row([painting, *textures], ["painting", "conv1_1", *(f"… {each[-1]}" for each 
 
 # %% [markdown]
 # ### Blank, noise or a copy
-# The same loss from three starts. The copy already has the content.
+# One loss, three starts.
 
 # %%
 starts = {init: painted(photo, painting, init=init) for init in ("blank", "noise", "content")}
@@ -525,7 +520,7 @@ assert starts["content"].history[-1].loss < min(starts[init].history[-1].loss fo
 
 # %% [markdown]
 # ### α/β (figure 4)
-# From an even gray, so that all of the photograph comes from its loss.
+# From gray, so that the photograph comes from its loss alone.
 
 # %% tags=["long-run"]
 ratios = [0.001, 0.01, 0.1, 1, 10]
@@ -541,7 +536,7 @@ assert (np.diff(terms[:, 0]) < 0).all()  # more α, less content loss …
 assert terms[-1, 1] > terms[0, 1]  # … and more style loss
 
 # %% [markdown]
-# The same five on a slider:
+# Slide:
 
 # %%
 sources = json.dumps(
@@ -556,7 +551,7 @@ display(
 
 # %% [markdown]
 # ### The size of strokes
-# `style_scale` resizes the painting before its Gram matrices are computed.
+# `style_scale` resizes the painting first.
 
 # %%
 scales = [0.5, 1, 2]
@@ -570,8 +565,7 @@ row(
 # ## 4. Where people get stuck
 #
 # ### The order of the channels
-# The original network takes blue, green, red. `load_weights` has turned it around, for red, green, blue. OpenCV loads blue
-# first: then the painting has the wrong colors.
+# OpenCV loads blue first: wrong colors, wrong features.
 
 
 # %%
@@ -589,7 +583,7 @@ assert apart_at(photo.flip(0)) > 0.2
 
 # %% [markdown]
 # ### The range
-# The original weights take 0 … 255 less a mean. On 0 … 1 without the mean, features are small and wrong.
+# On 0 … 1 in place of 0 … 255 less a mean, features are small and wrong.
 
 # %%
 unscaled = vgg((photo + MEAN) / 255, ["conv4_2"])["conv4_2"]  # undoes what vgg does: the network gets 0 … 1
@@ -599,7 +593,7 @@ assert unscaled.mean() < content.mean() / 50 and alike < 0.9  # smaller, and not
 assert apart_at(photo) < 1e-6  # repaired: 255 * image - MEAN
 
 # %% [markdown]
-# impasto's network refuses a picture in the wrong range in a sentence:
+# impasto refuses a wrong range:
 
 # %%
 try:
@@ -609,7 +603,7 @@ except impasto.InputError as error:
 
 # %% [markdown]
 # ### The wrong layer
-# torchvision counts all modules from 0: convolutions, ReLUs, poolings. The paper counts the convolutions of a block from 1.
+# torchvision counts all modules from 0; the paper counts the convolutions of a block from 1.
 
 # %%
 modules = []
@@ -632,8 +626,7 @@ assert (before < 0).float().mean() > 0.5 and (content >= 0).all()
 
 # %% [markdown]
 # ### A Gram matrix that is not divided
-# Without the division by the number of places M, a layer's loss is M² times as large. M is 256 times larger at `conv1_1` than
-# at `conv5_1`: shallow layers outweigh deep ones, and weights for one size do not fit another.
+# For M places a loss is M² times as large. Shallow layers outweigh deep ones, and no weights fit two sizes.
 
 # %%
 found = vgg(photo, STYLE_LAYERS)
@@ -654,7 +647,7 @@ assert undivided[:2].sum() / undivided.sum() > 10 * divided[:2].sum() / divided.
 
 # %% [markdown]
 # ### A file that is worse than the run
-# An optimizer goes beyond black and white. A file cannot store that, so it clips, and the loss jumps:
+# An optimizer goes beyond black and white; a file clips:
 
 
 # %%
@@ -674,12 +667,10 @@ assert loss_of_file(by_hand) > 1.5 * loss_of_run(by_hand)
 assert loss_of_file(kept_inside) < 1.01 * loss_of_run(kept_inside)
 
 # %% [markdown]
-# impasto adds a penalty on values outside (`range_weight`). By hand it is one more term:
-# `(target - target.clamp(0, 1)).square().mean()`, with a weight.
+# So impasto has a penalty (`range_weight`). By hand: `(target - target.clamp(0, 1)).square().mean()`, with a weight.
 #
 # ### A step that is too large
-# The loss is a large number and pixels are small ones. A plain gradient step overshoots, and ends in NaN. Adam's step has
-# about the size of its learning rate: 0.02 is five gray levels.
+# A plain gradient step ends in NaN. Adam's is about its learning rate: 0.02 is five gray levels.
 
 # %%
 tried = {}
@@ -702,50 +693,24 @@ assert tried["Adam, 0.02"][-1].sum() < tried["Adam, 0.02"][0].sum() / 1.5
 
 # %% [markdown]
 # ### Weights that mean something else
-# Each program has its own formulas. F are features and P the photograph's; G = F Fᵀ and A the painting's; C maps, M places,
-# N pixels of the picture, n style layers. Sums and means are over all entries.
+# F are features, P the photograph's; G = F Fᵀ, A the painting's; C maps, M places, N pixels, n style layers.
 #
-# | program | content loss | style loss of a layer | α, β at its defaults | content layer |
-# | --- | --- | --- | --- | --- |
-# | the paper | ½ Σ (F − P)² | Σ (G − A)² / (4 C² M²) / n | α/β from 10⁻⁴ to 10⁻² | conv4_2 |
-# | the author's notebook | mean (F − P)² | mean (G/M − A/M)² / C² | 1, 1000 | conv4_2 |
-# | jcjohnson/neural-style | mean (F − P)² | mean (G/CM − A/CM)² | 5, 100 | conv4_2 |
-# | PyTorch's tutorial | mean (F − P)² | mean (G/CM − A/CM)² | 1, 10⁶ | conv2_2, before its ReLU |
-# | Keras's example | Σ (F − P)² | Σ (G − A)² / (4 · 3² N²) / n | 2.5·10⁻⁸, 10⁻⁶ | conv5_2 |
-# | TensorFlow's tutorial | mean (F − P)² | mean (G/M − A/M)² / n | 10⁴, 10⁻² | conv5_2 |
-# | impasto | mean (F − P)² | mean (G/M − A/M)² / C² | 5, 1000 | conv4_2 |
+# | program | content loss, style loss of a layer | α, β; content layer |
+# | --- | --- | --- |
+# | the paper | ½ Σ (F − P)² <br> Σ (G − A)² / (4 C² M²) / n | α/β 10⁻⁴ to 10⁻² <br> conv4_2 |
+# | the author's notebook | mean (F − P)² <br> mean (G/M − A/M)² / C² | 1, 1000 <br> conv4_2 |
+# | jcjohnson's neural-style | mean (F − P)² <br> mean (G/CM − A/CM)² | 5, 100 <br> conv4_2 |
+# | PyTorch's tutorial | mean (F − P)² <br> mean (G/CM − A/CM)² | 1, 10⁶ <br> conv2_2, no ReLU |
+# | Keras's example | Σ (F − P)² <br> Σ (G − A)² / (4 · 3² N²) / n | 2.5·10⁻⁸, 10⁻⁶ <br> conv5_2 |
+# | TensorFlow's tutorial | mean (F − P)² <br> mean (G/M − A/M)² / n | 10⁴, 10⁻² <br> conv5_2 |
+# | impasto | mean (F − P)² <br> mean (G/M − A/M)² / C² | 5, 1000 <br> conv4_2 |
 #
-# PyTorch's tutorial uses torchvision's weights, whose features have another scale, and the first five convolutions for style,
-# all before their ReLU. This function turns α and β of each program into ours:
-
-
-# %%
-def our_weights(program, alpha, beta, content_shape, style_shapes, pixels):
-    """Return α, and β for each style layer, of impasto for those of another program.
-
-    A shape is (C, M), the maps and places of a layer; `pixels` is the number of pixels of the picture. The second
-    number divided by `style_weight` is a weight of `style_layers`.
-    """
-    maps, places = content_shape
-    content = {"paper": maps * places / 2, "keras": maps * places}.get(program, 1.0)
-    count = len(style_shapes)
-    factors = [
-        {
-            "paper": maps**2 / 4 / count,
-            "keras": maps**4 * places**2 / (36 * pixels**2) / count,
-            "tensorflow": maps**2 / count,
-        }.get(program, 1.0)
-        for maps, places in style_shapes
-    ]
-    return alpha * content, [beta * factor for factor in factors]
-
-
-# %% [markdown]
-# Each program's loss, written as in its code, and ours with the converted weights: equal.
-
+# `our_weights` makes their α and β ours. Then their loss, as in their code, is ours:
 
 # %%
 from collections import namedtuple
+
+from impasto.settings.other_programs import our_weights
 
 Layer = namedtuple("Layer", "G A C M N n")
 
@@ -774,27 +739,28 @@ for program, (of_content, of_style, alpha, beta) in PROGRAMS.items():
     for layer, (maps, places) in zip(STYLE_LAYERS, shapes):
         g, a = (places * gram(each[layer].double()) for each in (found, wanted))
         theirs += beta * of_style(Layer(g, a, maps, places, photo[0].numel(), len(shapes)))
-    ours, each = our_weights(program, alpha, beta, (len(content), content[0].numel()), shapes, photo[0].numel())
-    mine = ours * content_loss(found["conv4_2"], content)
-    mine += sum(weight * style_loss(found[layer], gram(wanted[layer])) for layer, weight in zip(STYLE_LAYERS, each))
-    print(f"{program:13} loss {theirs:.6g}, with our weights {mine:.6g}")
+    at_content = len(content), content[0].numel()
+    our_alpha, our_betas = our_weights(program, alpha, beta, content=at_content, styles=shapes, pixels=photo[0].numel())
+    mine = our_alpha * content_loss(found["conv4_2"], content)
+    mine += sum(each * style_loss(found[layer], gram(wanted[layer])) for layer, each in zip(STYLE_LAYERS, our_betas))
+    print(f"{program:13}{theirs:.6g}, ours {mine:.6g}")
     assert abs(mine / theirs - 1) < 1e-4
 
 # %% [markdown]
-# Two programs were run themselves, and impasto computed their objective on the same three pictures (`scripts/bench presets`):
+# The loss that five programs print themselves, and ours with `our_weights` (`scripts/bench conventions`):
 
 # %%
 BENCHMARKS = next(folder for folder in (Path("../benchmarks"), Path("benchmarks")) if folder.exists())
-for each in json.loads((BENCHMARKS / "presets.json").read_text())["presets"]["rows"]:
-    print(f"{each['preset']:19} printed {each['theirs']:.6g}, impasto {each['ours']:.6g}")
+for each in json.loads((BENCHMARKS / "conventions.json").read_text())["conventions"]["rows"]:
+    print(f"{each['peer']}, α {each['alpha']:g}, β {each['beta']:g}")
+    print(f"    {each['theirs']:.6g}, ours {each['ours']:.6g}")
     assert each["difference"] < 1e-4
 
 # %% [markdown]
 # ## 5. The paper, and past it
 # ### The printed weights
-# The paper pools by averages, rescales each filter to a mean activation of 1, starts from noise, and prints sums. With α/β =
-# 10⁻³ exactly as printed, the content wins: the picture becomes the photograph. The paper's own pictures need means, as in
-# the author's notebook. (We start from gray: noise needs ten times the evaluations.)
+# With the paper's network, its sums and α/β = 10⁻³ as printed, the picture becomes the photograph. The pictures that it
+# shows need means, as in the author's code.
 
 # %%
 from impasto.recipes import paper_figures
@@ -805,7 +771,7 @@ as_printed, as_painted = (
     paper_figures.weighed(paper_figures.PAPER, 1e-3, "conv4_2", STYLE_LAYERS, printed)
     for printed in (paper_figures.Size(size.width, size.height), None)
 )
-paper = [
+paper = [  # from gray: the paper's noise needs ten times the evaluations
     painted(photo, painting, settings=each.replace(init="blank"), **long_side) for each in (as_printed, as_painted)
 ]
 row(
@@ -818,8 +784,7 @@ assert shown[0] < shown[1]
 
 # %% [markdown]
 # ### The author's trace
-# The author's notebook shows its loss, at 512 pixels. impasto had the same pictures and the same objective. That takes too
-# long here: these are the recorded numbers of `scripts/bench trace`.
+# The loss that the author's notebook printed, and ours of the same pictures (`scripts/bench trace`):
 
 # %%
 trace = json.loads((BENCHMARKS / "trace.json").read_text())["trace"]["rows"]
@@ -833,7 +798,7 @@ assert all(each["float32"] < each["published"] for each in trace)
 
 # %% [markdown]
 # ### Doors
-# **A mask** says where the photograph stays ([control.md](../docs/control.md)):
+# **A mask** of what stays ([control.md](../docs/control.md)):
 
 # %%
 high, wide = photo.shape[1:]
@@ -847,13 +812,13 @@ for _ in run:
 masked = run.result().picture
 
 # %% [markdown]
-# **Color**: the strokes of the painting, the colors of the photograph.
+# **Color** of the photograph, strokes of the painting:
 
 # %%
 colored = painted(photo, painting, color="content-luminance").picture
 
 # %% [markdown]
-# **Two paintings**, with a weight each:
+# **Two paintings**, weighted:
 
 # %%
 both = painted(photo, impasto.Style(Picture(painting), weight=1), impasto.Style(Picture(tiles), weight=1)).picture
@@ -861,7 +826,7 @@ row([face, masked, colored, both], ["mask", "the face stays", "its own colors", 
 assert (both.pixels - colored.pixels).abs().mean() > 0.01
 
 # %% [markdown]
-# **A large picture** is painted in stages, from coarse to fine ([large-images.md](../docs/large-images.md)):
+# **A large picture** grows in stages ([large-images.md](../docs/large-images.md)):
 
 # %%
 large = StyleTransfer(Settings(size=2 * SIZE, first_size=SIZE, iterations=EVALUATIONS), weights=network.weights).start(
@@ -874,14 +839,13 @@ large.preview()
 
 # %% [markdown]
 # ## 6. Exercises
-# Write your answers into the next cell, and run the cell that checks them.
+# Answer in the next cell; the one after it checks.
 #
 # 1. A layer has 256 maps of 32 × 24. How many numbers has its Gram matrix?
-# 2. The picture becomes twice as wide and as high, and you forget to divide the Gram matrix. By what factor does the style
-#    loss grow, about?
-# 3. You want the paper's α = 1 as printed, for `conv4_2` with 512 maps of 16 × 20. What is `content_weight`?
-# 4. Write `mean_loss(features, target)`: a style loss that compares only the mean of each map.
-# 5. Write `shifted(image)`: another picture (not a constant one) with the same Gram matrix of its *pixels*.
+# 2. You forget to divide, and paint at twice the size. How many times larger is the style loss, about?
+# 3. The paper prints α = 1. For `conv4_2` with 512 maps of 16 × 20, what is `content_weight`?
+# 4. Write `mean_loss(features, target)`: a style loss of the mean of each map.
+# 5. Write `shifted(image)`: another picture whose *pixels* have the same Gram matrix.
 
 # %% tags=["answers"]
 numbers = None
@@ -913,8 +877,8 @@ checked = [
 # <details><summary>Answers</summary>
 #
 # ```python
-# numbers = 256 * 256  # one for each pair of maps, at any size
-# factor = 16  # four times the places: each entry grows by 4, its square by 16
+# numbers = 256 * 256  # at any size
+# factor = 16  # each entry grows by 4, its square by 16
 # paper_weight = 512 * 16 * 20 / 2  # half a sum is ½ C M times a mean
 #
 #
@@ -923,28 +887,26 @@ checked = [
 #
 #
 # def shifted(image):
-#     return image.roll(7, dims=2)  # a permutation of the pixels
+#     return image.roll(7, dims=2)  # permutes the pixels
 # ```
 # </details>
 #
 # ## Glossary
 # | word | meaning |
 # | --- | --- |
-# | **α, β** | the weights of content and style: `content_weight`, `style_weight` |
-# | **canvas, target** | the picture that is painted; its pixels are what changes |
-# | **content loss** | the mean squared difference of features at `conv4_2` |
+# | **α, β** | `content_weight`, `style_weight` |
+# | **canvas, target** | the picture that is painted |
+# | **content loss** | mean squared difference of features |
 # | **evaluation** | one computation of loss and gradient |
-# | **feature map** | the output of one filter: H × W numbers; a layer has C of them, its features |
-# | **Gram matrix** | F Fᵀ / M: how often two maps are active together, at any place |
+# | **features** | a layer's C feature maps of H × W numbers |
+# | **Gram matrix** | F Fᵀ / M: which maps are active together |
 # | **gradient** | the derivative of the loss by each pixel |
-# | **layer** | a convolution after its ReLU, `conv4_2`, or a pooling, `pool4` |
-# | **optimizer** | what turns gradients into steps: L-BFGS, Adam |
-# | **stage** | the part of a run that paints at one size |
-# | **style loss** | the mean squared difference of Gram matrices, over C², summed over five layers |
+# | **layer** | `conv4_2`, a convolution after its ReLU, or `pool4` |
+# | **stage** | the part of a run at one size |
+# | **style loss** | mean squared difference of Gram matrices, over C² |
 #
 # ## Further reading
-# - Gatys, Ecker, Bethge, *Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016: the method.
-# - Simonyan, Zisserman, *Very Deep Convolutional Networks for Large-Scale Image Recognition*, ICLR 2015: VGG-19.
-# - Li et al., *Demystifying Neural Style Transfer*, IJCAI 2017: why a Gram matrix. Matching it matches distributions.
-# - Gatys et al., *Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017: masks, color, scale.
-# - impasto: [the method in short](../docs/method.md), [by hand](../docs/by-hand.md), [the library](../docs/library.md).
+# - The method: Gatys, Ecker, Bethge, *Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016.
+# - Why a Gram matrix: Li et al., *Demystifying Neural Style Transfer*, IJCAI 2017.
+# - Masks, color, scale: Gatys et al., *Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017.
+# - impasto: [the method](../docs/method.md), [by hand](../docs/by-hand.md), [the library](../docs/library.md).

@@ -54,8 +54,9 @@ if TYPE_CHECKING:
     from impasto.network.vgg import VGG19
     from impasto.network.weights import Weights, load_weights
     from impasto.planning.plan import Plan
-    from impasto.reports.charts import plot_losses
-    from impasto.transfer.progress import Progress, Result
+    from impasto.transfer.loss_chart import plot_losses
+    from impasto.transfer.progress import Progress
+    from impasto.transfer.result import Result
     from impasto.transfer.run import Run
     from impasto.transfer.style_transfer import StyleTransfer
     from impasto.transfer.styles import Style
@@ -134,10 +135,11 @@ _HOMES = {
     "Plan": "planning.plan",
     "Outcome": "batch.outcome",
     "paint_many": "batch.many",
-    "plot_losses": "reports.charts",
+    "plot_losses": "transfer.loss_chart",
     "stylize": "interactive.one_call",
     "tune_process": "machine.environment",
-    **dict.fromkeys(("Progress", "Result"), "transfer.progress"),
+    "Progress": "transfer.progress",
+    "Result": "transfer.result",
     "Run": "transfer.run",
     "Style": "transfer.styles",
     "StyleTransfer": "transfer.style_transfer",

@@ -1,9 +1,11 @@
 """Paths that a user names, and files that appear complete or not at all, whatever they contain.
 
 Every path that a user gives is checked here. A name that is too long, a folder that may not be opened, a link that
-leads nowhere and an output that is also an input are refused in one sentence.
+leads nowhere and an output that is also an input are refused in one sentence. What is cached on disk, without anybody's
+asking, is read and written here too.
 """
 
+import hashlib
 import os
 import secrets
 import stat
@@ -12,9 +14,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
+from platformdirs import user_cache_path
+
 from impasto.errors import InputError, WriteError
 
-__all__ = ["beside", "check_output", "exists", "is_same", "make_folder", "reason", "whole"]
+__all__ = [
+    "beside",
+    "check_output",
+    "exists",
+    "is_same",
+    "make_folder",
+    "read_cached",
+    "reason",
+    "user_cache",
+    "whole",
+    "write_cached",
+]
 
 MAX_NAME_BYTES = 255
 """The most bytes in the name of a file that all common file systems accept."""
@@ -152,6 +167,51 @@ def whole(path: str | Path, *, overwrite: bool = False) -> Generator[Path, None,
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def user_cache() -> Path | None:
+    """Return the user's cache folder for this package, or None where there is no home folder."""
+    try:
+        folder = user_cache_path("impasto")
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None  # "~", in earlier versions of platformdirs
+
+
+def read_cached(name: str) -> bytes | None:
+    """Return what `write_cached` stored under a name; None if there is nothing, or if it is damaged."""
+    for folder in _caches():
+        with suppress(OSError):
+            data = (folder / name).read_bytes()
+            digest, content = data[:32], data[32:]
+            if hashlib.sha256(content).digest() == digest:
+                return content
+    return None
+
+
+def write_cached(name: str, content: bytes) -> None:
+    """Store bytes under a name for later processes, beside the compiled Python code or in the user's cache folder.
+
+    Nothing is said where neither can be written: what is cached can be made again.
+
+    Args:
+        name: A relative path.
+        content: The bytes; their SHA-256 is stored with them.
+
+    """
+    for folder in _caches():
+        path = folder / name
+        with suppress(OSError, WriteError, InputError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole(path, overwrite=True) as temporary:
+                temporary.write_bytes(hashlib.sha256(content).digest() + content)
+            return
+
+
+def _caches() -> list[Path]:
+    """List the folders to cache files in, the first that can be written first of all."""
+    folders = [Path(__file__).parent / "__pycache__", user_cache()]
+    return [folder for folder in folders if folder is not None]
 
 
 def _checked(path: Path, *, overwrite: bool, inputs: Iterable[str | Path]) -> Path:

@@ -78,8 +78,7 @@ def test_a_job_that_was_interrupted_goes_on_to_the_same_bytes(job, files):
     painter = Painter()
     workers = LocalWorkers(painter)
     workers.start(0, job())
-    while not workers.progress():
-        workers.wait()
+    assert workers.wait() == [], "an evaluation is done"
     painter.cancel()
     while not (reports := workers.wait()):
         pass
@@ -132,23 +131,23 @@ def test_the_targets_of_a_painting_are_measured_once_and_found_again_on_disk(job
     picture(seed=4).save(files / "other.png")
     first = Painter(folder=files / "hidden")
     paint(job("one.png"), job("two.png", content=files / "other.png"), painter=first)
-    cache = first._resources.cache.targets
+    cache = first.targets
     assert (cache.misses, cache.hits) == (1, 1)
     again = Painter(folder=files / "hidden")
     paint(job("three.png", settings=SETTINGS.replace(content_weight=1)), painter=again)
-    found = again._resources.cache.targets
+    found = again.targets
     assert (found.misses, found.hits) == (0, 1)
     [stored] = (files / "hidden" / "targets").iterdir()
     stored.write_bytes(stored.read_bytes()[:-1] + b"x")
     damaged = Painter(folder=files / "hidden")
     paint(job("four.png"), painter=damaged)
-    assert damaged._resources.cache.targets.misses == 1
+    assert damaged.targets.misses == 1
     assert job("four.png").output.read_bytes() == job("one.png").output.read_bytes()
 
 
 def test_targets_in_memory_are_bounded_by_their_bytes(job, files):
     painter = Painter()
-    cache = painter._resources.cache.targets
+    cache = painter.targets
     cache._max_bytes = 1
     paint(job("one.png"), job("two.png", settings=SETTINGS.replace(style_scale=2)), painter=painter)
     assert cache.misses == 2

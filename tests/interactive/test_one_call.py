@@ -1,4 +1,6 @@
 import io
+import signal
+import sys
 
 import pytest
 
@@ -62,3 +64,39 @@ def test_on_a_terminal_progress_is_a_bar(quick, picture, monkeypatch):
 def test_a_remark_is_shown_beside_the_progress(quick, picture, capsys, no_finite_loss):
     stylize(picture(), picture(72, 60, seed=1), settings=quick, iterations=4, progress=True)
     assert "so the best image is painted on" in capsys.readouterr().err
+
+
+def test_ctrl_c_at_a_prompt_ends_the_call_after_the_evaluation_and_its_run_goes_on(quick, picture, monkeypatch):
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    pictures = picture(), picture(72, 60, seed=1)
+
+    def interrupted(report):
+        if report.evaluation == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    so_far = stylize(*pictures, settings=quick, progress=interrupted)
+    assert (len(so_far.history), so_far.stopped) == (2, "unfinished")
+    assert so_far.run.preview().png() == so_far.picture.png()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert [report.evaluation for report in so_far.run] == [3, 4, 5]
+    whole = stylize(*pictures, settings=quick)
+    assert so_far.run.result().picture.png() == whole.picture.png()
+    assert not hasattr(whole, "run")
+
+
+def test_a_second_ctrl_c_ends_the_call_at_once(quick, picture, monkeypatch):
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+
+    def interrupted_twice(report):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        stylize(picture(), picture(72, 60, seed=1), settings=quick, progress=interrupted_twice)
+
+
+def test_ctrl_c_in_a_script_ends_it(quick, picture):
+    with pytest.raises(KeyboardInterrupt):
+        stylize(
+            picture(), picture(72, 60, seed=1), settings=quick, progress=lambda _: signal.raise_signal(signal.SIGINT)
+        )

@@ -27,6 +27,7 @@ def test_a_fingerprint_depends_on_options_and_bytes_and_not_on_names_outputs_and
         job.replace(styles=(job.styles[0].replace(weight=2),)),
         job.changed(5, job.replace(settings=Settings(size=256))),
         job.replace(shape="2:1"),
+        job.replace(runtime={"seconds": 30}),
     ]
     assert len({fingerprint(job), *map(fingerprint, others)}) == len(others) + 1
 

@@ -91,42 +91,44 @@ def test_products_of_rows_and_weighted_sums_of_rows(loops, dtype, length, thread
     torch.testing.assert_close(total, vectors[0] + weights @ matrix.float(), rtol=1e-4, atol=1e-4)
 
 
-WITHOUT_HOME = """
-import os
-os.path.expanduser = lambda path: path  # as where HOME is not set and the user has no entry
-os.access = lambda *_: False
-"""
-
 COMPUTES = """
+import sys
 import torch
-from impasto.kernels.cpu.compiled import relu  # one of the modules with loops, each of which takes seconds to compile
-from impasto.kernels.cpu.compiled.threads import _HAS_CACHE_FOLDER
+from impasto import files
+from impasto.kernels.cpu.compiled import relu
 values = torch.tensor([-1.0, 2.0]).reshape(1, 1, 1, 2).contiguous(memory_format=torch.channels_last)
 cotangent = torch.ones_like(values)
 relu.clear(cotangent, relu.pack(values))
 assert cotangent.tolist() == [[[[0.0, 1.0]]]]
+print("numba" in sys.modules)
 """
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "environment"),
-    [
-        (WITHOUT_HOME, "assert not _HAS_CACHE_FOLDER", {}),
-        ("", "assert _HAS_CACHE_FOLDER", {"NUMBA_CACHE_DIR": "/proc/nothing"}),
-    ],
-    ids=["no home folder", "a folder that cannot be written"],
-)
+def compute(caches, working_folder):
+    """Run a loop in a process of its own with these cache folders, and tell whether it was compiled there."""
+    script = COMPUTES.replace("import files", f"import files; files._caches = lambda: [*map(files.Path, {caches})]", 1)
+    environment = {**os.environ, "PYTHONPATH": str(Path(impasto.__file__).parents[1])}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=working_folder, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout == "True\n"
+
+
 @pytest.mark.slow
-def test_kernels_are_compiled_where_nothing_can_be_cached(tmp_path, before, after, environment):
-    script = before + COMPUTES + after
-    source_folder = str(Path(impasto.__file__).parents[1])
-    completed = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, **environment, "PYTHONPATH": source_folder},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert completed.returncode == 0, completed.stderr
+def test_a_loop_is_compiled_once_and_then_loaded_without_numba(tmp_path):
+    (tmp_path / "work").mkdir()
+    caches = [str(tmp_path / "cache")]
+    assert compute(caches, tmp_path / "work")
+    assert not compute(caches, tmp_path / "work")
+    (stored,) = (tmp_path / "cache").rglob("*.o")
+    stored.write_bytes(stored.read_bytes()[:-1])
+    assert compute(caches, tmp_path / "work"), "a damaged file is not loaded"
+    assert not compute(caches, tmp_path / "work")
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("caches", [[], ["/proc/nothing"]], ids=["no home folder", "a folder that cannot be written"])
+def test_loops_are_compiled_where_nothing_can_be_cached(tmp_path, caches):
+    assert compute(caches, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,10 @@
+from pathlib import Path
 from threading import Event
 
 import pytest
 import torch
 
+from impasto import files
 from impasto.errors import SettingsError
 from impasto.kernels.cuda.preloading import preload
 from impasto.machine import autotune, device, processes, threads
@@ -22,8 +24,8 @@ def test_sums_are_float32_otherwise(dtype):
 
 
 @pytest.fixture
-def times(monkeypatch):
-    """Let trials take the seconds that a test says, by what they are."""
+def times(monkeypatch, tmp_path):
+    """Let trials take the seconds that a test says, by what they are, on a machine where nothing is cached."""
     seconds = {
         "float64": 9.0,
         "float32": 3.0,
@@ -32,14 +34,13 @@ def times(monkeypatch):
         "float32 by tiles": 1.9,
         "bfloat16 by lines": 1.0,
     }
-    autotune._timed.cache_clear()
-    autotune.fewest_threads.cache_clear()
+    monkeypatch.setattr(files, "_caches", lambda: [tmp_path])
+    autotune._answers.cache_clear()
     monkeypatch.setattr(autotune, "_prepare", lambda _, trial: lambda: str(trial))
     monkeypatch.setattr(autotune, "_time", lambda run: seconds[run()])
     monkeypatch.setattr("impasto.kernels.cpu.winograd.has_loops", lambda: True)
     yield seconds
-    autotune._timed.cache_clear()
-    autotune.fewest_threads.cache_clear()
+    autotune._answers.cache_clear()
 
 
 def chosen(**options):
@@ -61,10 +62,41 @@ def test_what_is_hardly_faster_is_not_taken(times):
     assert chosen() == "float32"
 
 
-def test_what_was_measured_is_not_measured_again(times):
+def test_what_was_measured_is_not_measured_again_until_it_is_forgotten(times):
     first = chosen()
     times["bfloat16 by lines"] = 9.0
     assert chosen() == first
+    autotune._answers.cache_clear()  # as another process begins
+    assert chosen() == first
+    autotune.forget()
+    assert chosen() == "float32 by lines"
+    autotune._answers.cache_clear()
+    assert chosen() == "float32 by lines"
+
+
+def test_what_was_cached_and_is_damaged_is_measured_again(times, tmp_path):
+    first = chosen()
+    times["bfloat16 by lines"] = 9.0
+    (stored,) = (tmp_path / "autotune").iterdir()
+    stored.write_bytes(stored.read_bytes()[:-1])
+    autotune._answers.cache_clear()
+    assert (first, chosen()) == ("bfloat16 by lines", "float32 by lines")
+
+
+def test_another_processor_is_measured_by_itself(times, monkeypatch):
+    first = chosen()
+    times["bfloat16 by lines"] = 9.0
+    autotune._answers.cache_clear()
+    autotune._cache_name.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(autotune, "_processor", lambda: ["another"])
+        assert (first, chosen()) == ("bfloat16 by lines", "float32 by lines")
+    autotune._cache_name.cache_clear()
+
+
+def test_a_choice_is_made_where_nothing_can_be_cached(times, monkeypatch):
+    monkeypatch.setattr(files, "_caches", lambda: [Path("/proc/nothing")])
+    assert chosen() == "bfloat16 by lines"
 
 
 def test_the_algorithm_can_be_asked_for(times):
@@ -77,6 +109,7 @@ def test_the_algorithm_can_be_asked_for(times):
 
 def test_threads_are_halved_while_that_is_faster(times, monkeypatch):
     seconds = {64: 9.0, 32: 4.0, 16: 2.0, 8: 1.9, 4: 1.0}
+    autotune.forget()
     monkeypatch.setattr(threads, "available", lambda: 64)
     monkeypatch.setattr(autotune, "_time", lambda _: seconds[torch.get_num_threads()])
     assert device.resolve(Runtime(device="cpu", dtype="float32", winograd="off")).threads == 16

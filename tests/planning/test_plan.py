@@ -38,6 +38,18 @@ def test_no_stage_is_skipped_unless_nothing_is_to_be_done():
     assert none.evaluations == 0
 
 
+def test_stages_that_are_listed_come_first_and_the_usual_ones_continue_them():
+    def stages(size):
+        planned = make_plan(Settings(size=size, stages="128:7,362:9"), PHOTO, [PAINTING]).stages
+        return [(stage.size.width, stage.evaluations) for stage in planned]
+
+    assert stages(362) == [(128, 7), (362, 9)]
+    assert stages(300) == [(128, 7), (300, 60)]
+    assert stages(800) == [(128, 7), (362, 9), (800, 36)]
+    assert stages(1500) == [(128, 7), (362, 9), (724, 36), (1500, 22)]
+    assert stages(64) == [(64, 100)]
+
+
 def test_a_styles_short_side_follows_the_pictures():
     (stage,) = make_plan(Settings(size=683, first_size=0), PHOTO, [PAINTING]).stages
     assert stage.size == (683, 512)

@@ -40,6 +40,7 @@ SETTINGS = {
     "optimizer": {"optimizer": "adam"},
     "iterations": {"iterations": 3},
     "first_size": {"first_size": 64, "size": 256, "iterations": 2},
+    "stages": {"stages": "96:3"},
     "stage_ratio": {"stage_ratio": 2.0, "first_size": 64, "size": 256, "iterations": 2},
     "tolerance": {"tolerance": 1.0, "iterations": 24},
     "history": {"history": 1, "iterations": 5},

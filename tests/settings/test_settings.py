@@ -16,6 +16,7 @@ from impasto.layers import LAYERS
 from impasto.losses import DISTANCES
 from impasto.settings import PRESETS, Runtime, Settings, preset
 from impasto.settings.limits import CHECKPOINT_TIME_FRACTION, GRID, MAX_STYLE_SCALE, MIN_SIDE, PLATEAU_WINDOW
+from impasto.settings.options import as_flags
 
 LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 8), min_size=1, max_size=4)
 
@@ -186,3 +187,15 @@ def test_commands_name_the_limit_of_pixels_that_pictures_have():
     sources = [path.read_text(encoding="utf-8") for path in Path(impasto.cli.__file__).parent.rglob("*.py")]
     named = {int(number) for text in sources for number in re.findall(r"more than (\d+) million pixels", text)}
     assert named == {MAX_PIXELS // 1_000_000}
+
+
+def test_stages_are_read_from_flags_and_json_and_written_as_flags():
+    stages = {128: 7, 512: 30}
+    assert Settings(stages="512:30,128:7").stages == stages
+    assert Settings(stages={"128": 7, "512": 30}).stages == stages
+    assert Settings.from_json(Settings(stages=stages).model_dump_json()).stages == stages
+    assert Settings(stages="none").stages == Settings().stages == {}
+    assert as_flags({"stages": Settings(stages=stages).stages}) == "--stages 128:7,512:30"
+    for bad in ("128:0", "16:5", "128:x", "a:3", 5, {128: 2.5}):
+        with pytest.raises(SettingsError, match="stages cannot be .*none, or long sides of at least 32 pixels"):
+            Settings(stages=bad)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from impasto import InputError, Mask, Settings
+from impasto.network.vgg import VGG19
 from impasto.transfer.checkpoint import read_note
 from impasto.transfer.style_transfer import StyleTransfer
 
@@ -77,6 +78,47 @@ def test_other_pictures_and_masks_take_the_place_of_those_before(start, picture)
     assert (run.preview().pixels - other.pixels)[..., :32].abs().mean() > 0.01
 
 
+@pytest.mark.parametrize(
+    ("change", "measured"),
+    [
+        ({"content_weight": 1.0}, 0),
+        ({"style_weight": 10.0, "tv_weight": 1.0, "range_weight": 1.0}, 0),
+        ({"optimizer": "adam"}, 0),
+        ({"styles": 8}, 1),
+        ({"content": 7}, 1),
+        ({"style_scale": 0.75}, 1),
+        ({"style_layers": {"conv2_1": 1.0}}, 1),
+        ({"content_layers": {"conv3_2": 1.0}}, 1),
+        ({"size": 96}, 2),
+        ({"pooling": "average"}, 2),
+    ],
+)
+def test_targets_that_did_not_change_are_not_measured_again(start, picture, monkeypatch, change, measured):
+    run = start()
+    evaluate(run, 5)
+    files = {name: picture(seed=change[name]) for name in ("styles", "content") if name in change}
+    run.change(**{**change, **files})
+    passes, compute = [], VGG19.compute
+    monkeypatch.setattr(
+        VGG19, "compute", lambda self, *given, **more: passes.append(1) or compute(self, *given, **more)
+    )
+    evaluate(run, 1)
+    assert len(passes) - 1 == measured  # the last pass is that of the evaluation
+
+
+def test_targets_that_did_not_change_stay_after_the_end_and_are_not_those_of_other_pictures(start, picture):
+    run = start()
+    evaluate(run, 100)
+    run.change(styles=[picture(seed=5)])
+    run.change(styles=[picture(seed=2)])
+    changed = evaluate(run, 1)
+    alike = start()
+    evaluate(alike, 100)
+    alike._targets.clear()
+    alike.change(styles=[picture(seed=2)])
+    assert changed == evaluate(alike, 1)
+
+
 def test_a_run_that_is_done_continues_at_a_larger_size_in_the_stages_that_are_larger(start):
     run = start(first_size=64, iterations=4)
     evaluate(run, 100)
@@ -125,3 +167,20 @@ def test_a_checkpoint_after_a_change_is_that_of_a_run_with_the_new_settings(star
     assert torch.equal(again.preview().samples, run.preview().samples)
     with pytest.raises(InputError, match="content_weight was 0.5 and is 5"):
         start("a.checkpoint")
+
+
+def test_a_run_goes_on_from_a_picture_that_was_changed_by_hand(start, picture):
+    run = start(size=96)
+    evaluate(run, 3)
+    by_hand = picture(96, 72, seed=11)
+    run.change(initial=by_hand)
+    assert torch.equal(run._at.image, by_hand.pixels)
+    smaller = picture(64, 48, seed=11)
+    run.change(initial=smaller.pixels)
+    assert run._at.image.shape == (3, 72, 96)
+    larger = picture(128, 96, seed=11)
+    run.change(initial=larger, content_weight=1)
+    assert run._at.image.shape == (3, 72, 96)
+    assert torch.allclose(run._at.image, larger.resized(96, 72).pixels)
+    evaluate(run, 100)
+    assert run.stopped == "finished"

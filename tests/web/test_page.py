@@ -35,9 +35,9 @@ def open_page(browser, studio):
     """Open pages, and check at the end that they asked no other host for anything and wrote nothing on the console."""
     contexts, said = [], []
 
-    def forget_refusals():
-        """Forget the browser's own notes on requests that a test wanted to be refused."""
-        said[:] = [each for each in said if "status of 400" not in each]
+    def forget(note="status of 400"):
+        """Forget the browser's own notes on what a test did, such as requests that it wanted to be refused."""
+        said[:] = [each for each in said if note not in each]
 
     def watch(page):
         page.on("console", lambda message: said.append(message.text))
@@ -56,7 +56,7 @@ def open_page(browser, studio):
         page.wait_for_selector(READY)
         return page
 
-    make.forget_refusals = forget_refusals
+    make.forget = forget
     yield make
     for context in contexts:
         context.close()
@@ -311,7 +311,7 @@ def test_the_gallery_shows_opens_deletes_and_restores_pictures(open_page, studio
     page.fill("#paper", "nonsense")
     page.wait_for_selector("#print .said:has-text('print cannot be nonsense')")
     page.keyboard.press("Escape")
-    open_page.forget_refusals()
+    open_page.forget()
 
 
 def test_the_queue_can_be_ordered_and_cancelled(open_page, studio, pictures):
@@ -356,6 +356,12 @@ def test_everything_can_be_done_by_keyboard(open_page, pictures):
     for wanted in ("skip", "show-gallery", "show-queue", "chip", "go", "option-size", "color", "preset", "format"):
         assert wanted in names, wanted
     assert [name for name, seen in reached if name and not seen] == []
+    for tab, target in (("paint", "canvas"), ("gallery", "gallery")):
+        page.click(f"#show-{tab}")
+        page.focus("#skip")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == target
+    assert page.evaluate("location.hash") == ""
 
 
 SHADE = """() => { const from = document.querySelector('#masks canvas'), to = new OffscreenCanvas(from.width, from.height);
@@ -364,27 +370,42 @@ SHADE = """() => { const from = document.querySelector('#masks canvas'), to = ne
     return context.getImageData(0, 0, to.width, to.height).data.reduce((sum, each) => sum + each, 0); }"""
 """The sum of all levels of what the editor of masks shows."""
 
-AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
+
+def audit(page, *rules):
+    """What axe-core finds wrong in what a page shows, by some of its rules or by all that it has on, and sizes of targets."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    chosen = {"runOnly": [*rules]} if rules else {"rules": {"target-size": {"enabled": True}}}
+    found = (
+        axe.Axe().run(page, options={"resultTypes": ["violations"], "preload": False, **chosen}).response["violations"]
+    )
+    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_names_roles_and_contrast_are_there_for_everyone(open_page, studio, pictures, scheme):
+@pytest.mark.parametrize(("scheme", "rules"), [("light", ()), ("dark", ("color-contrast",))])
+def test_axe_finds_nothing_wrong_for_those_who_see_hear_or_move_less(open_page, studio, pictures, scheme, rules):
     studio.wait(studio.order(pictures), "done")
     page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    assert audit(page, *rules) == []
     fill(page, pictures)
     page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
-    assert page.evaluate(AUDIT) == []
-    page.click("#show-gallery")
-    page.wait_for_selector(".card")
-    assert page.evaluate(AUDIT) == []
-    page.click("#show-paint")
+    assert audit(page, *rules) == []
+    page.click("#show-queue")
+    assert audit(page, *rules) == []
+    page.keyboard.press("Escape")
     page.click("#photograph .chip")
     page.wait_for_selector("#masks canvas")
-    assert page.evaluate(AUDIT) == []
+    assert audit(page, *rules) == []
     page.click("#mask-cancel")
+    page.click("#show-gallery")
+    page.wait_for_selector(".card img")
+    assert audit(page, *rules) == []
+    page.locator(".card .open").first.click()
+    page.click("#larger")
+    page.wait_for_selector("#print .said:has-text('pixels')")
+    assert audit(page, *rules) == []
     page.goto(studio.link + "docs")
     page.wait_for_selector(READY)
-    assert page.evaluate(AUDIT) == []
+    assert audit(page, *rules) == []
 
 
 @pytest.mark.parametrize("width", [360, 390, 768])
@@ -403,4 +424,4 @@ def test_a_sentence_of_the_server_is_shown_when_a_file_is_no_picture(open_page, 
     page = open_page()
     choose(page, "#photograph", tmp_path / "text.png")
     page.wait_for_selector("text=the file is not a picture; give a PNG")
-    open_page.forget_refusals()
+    open_page.forget()

@@ -47,8 +47,9 @@ class Painter:
         self, name: str = "", folder: Path | None = None, load: Callable[[str], Weights] | None = None
     ) -> None:
         self._name, self._folder = name or str(os.getpid()), folder
-        targets = TargetCache(None if folder is None else folder / "targets")
-        self._resources = Resources(load, targets=targets, picture_bytes=PICTURE_BYTES)
+        self.targets = TargetCache(None if folder is None else folder / "targets")
+        """The targets of the paintings so far."""
+        self._resources = Resources(load, targets=self.targets, picture_bytes=PICTURE_BYTES)
         self._session: Session | None = None
         self._is_cancelled = threading.Event()
 

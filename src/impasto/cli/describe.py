@@ -4,7 +4,9 @@ import platform
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
@@ -16,12 +18,25 @@ from impasto.settings.presets import LOOKS, PROGRAMS
 __all__ = ["info", "presets", "warm"]
 
 
-def info(*, flags: InfoFlags = None) -> None:
-    """Show versions, the chosen device and precision, the number of threads, and the source of the weights."""
-    from impasto.machine import device  # noqa: PLC0415 (torch, for this command only)
+def info(
+    *,
+    flags: InfoFlags = None,
+    retune: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Show versions, the chosen device and precision, the number of threads, and the source of the weights.
+
+    Args:
+        flags: The options.
+        retune: Time precisions, algorithms and numbers of threads again, and cache the answer in place of that of an
+            earlier start.
+
+    """
+    from impasto.machine import autotune, device  # noqa: PLC0415 (torch, for this command only)
     from impasto.network.weights import load_weights  # noqa: PLC0415
 
     settings, runtime = choose(flags)
+    if retune:
+        autotune.forget()
     machine = device.resolve(runtime)
     weights = load_weights(settings.weights)
     _show(
@@ -43,8 +58,8 @@ def info(*, flags: InfoFlags = None) -> None:
 def warm() -> None:
     """Compile what the first picture on this machine would otherwise wait for, such as in a container's image.
 
-    The compiled code is stored beside the package, or, where that folder cannot be written, in the user's cache folder
-    or in the folder that the environment variable NUMBA_CACHE_DIR names.
+    The compiled code and the timings are cached beside the package, or, where that folder cannot be written, in the
+    user's cache folder.
     """
     import torch  # noqa: PLC0415 (for this command only)
 

@@ -76,13 +76,16 @@ else:
 """The flags of each command; `Flags` and `OutputFlags` are the flags of all commands that paint one picture."""
 
 
-def choose(flags: object, preset_name: str | None = None, source: Path | None = None) -> tuple[Settings, Runtime]:
+def choose(
+    flags: object, preset_name: str | None = None, source: Path | None = None, base: Settings | None = None
+) -> tuple[Settings, Runtime]:
     """Return the default options, changed by a settings file, then by a preset, then by flags.
 
     Args:
         flags: The command's flags, each a text or None; None for no flags.
         preset_name: The name of a preset.
         source: A JSON file, or a picture with settings in its metadata.
+        base: Settings in place of the default ones.
 
     Returns:
         The settings and the runtime.
@@ -92,7 +95,7 @@ def choose(flags: object, preset_name: str | None = None, source: Path | None = 
 
     """
     given = given_flags(flags)
-    settings = Settings() if source is None else _read(source)
+    settings = base or Settings() if source is None else _read(source)
     if preset_name is not None:
         changed = preset(preset_name).model_dump(exclude_unset=True)
         settings = settings.replace(**changed)

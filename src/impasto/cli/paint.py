@@ -1,7 +1,7 @@
 """The commands that paint: `paint`, `demo`, `texture` and `reconstruct`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -10,8 +10,11 @@ from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
 from impasto.files import check_output
-from impasto.jobs.job import Job, StyleSource
-from impasto.jobs.outputs import free_name
+from impasto.jobs.job import Change, Job, StyleSource
+from impasto.jobs.outputs import free_name, latest_name
+
+if TYPE_CHECKING:
+    from impasto.jobs.continuation import Continuation
 
 __all__ = ["check_paper", "demo", "paint", "reconstruct", "repaint", "texture"]
 
@@ -34,6 +37,7 @@ def paint(
     settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
     initial: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
     processes: Annotated[int, Parameter(group=GROUPS["Expert: machine"])] = 1,
+    go_on: Annotated[bool, Parameter(name="--continue", negative="", group=GROUPS["Output"])] = False,
     files: OutputFlags = None,
     watch: Watch | None = None,
     flags: Flags = None,
@@ -63,6 +67,7 @@ def paint(
         settings: Options from a JSON file, or from a picture that impasto painted.
         initial: A picture to start from, in place of what --init says.
         processes: Divide the picture among this many processes of this machine.
+        go_on: Paint on from OUTPUT, or from its checkpoint, with the options that are given now and the rest as before.
         files: The flags of output files.
         watch: The flags of what is shown.
         flags: The options.
@@ -70,25 +75,34 @@ def paint(
     """
     if not styles:
         raise InputError(f"there is no painting; name one: impasto {content} painting.jpg.")
-    chosen, runtime = choose(flags, preset, settings)
     check_paper(paper, fill=fill, flags=flags)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
     paintings = tuple(map(StyleSource.parse, styles))
-    job = Job(
-        content=content,
-        styles=paintings,
-        initial=initial,
-        keep=keep,
-        focus=focus,
-        print_size=paper,
-        fill=fill,
-        settings=chosen,
-        runtime=runtime,
-        output=output or free_name(content, *(style.picture for style in paintings)),
-        **given_flags(files),
-    )
-    carry_out(job, watch, processes=processes)
+    named = latest_name if go_on else free_name
+    output = output or named(content, *(style.picture for style in paintings))
+    before = _continuation(output, files) if go_on else None
+    base = None if before is None else before.job.current().settings.replace(stages={})
+    chosen, runtime = choose(flags, preset, settings, base)
+    given = {"content": content, "styles": paintings, "keep": keep, "focus": focus, "print_size": paper, "fill": fill}
+    if before is None:
+        job = Job(**given, initial=initial, settings=chosen, runtime=runtime, output=output, **given_flags(files))
+        carry_out(job, watch, processes=processes)
+        return
+    if initial is not None:
+        raise InputError("continue and initial both say where painting begins; give one of them.")
+    job = before.job.current().replace(**{name: value for name, value in given.items() if value})
+    if "size" in given_flags(flags):
+        job = job.replace(print_size=None, fill=False)
+    job = job.replace(settings=chosen, runtime=runtime, output=output, **given_flags(files))
+    carry_out(before.changed(job), watch, processes=processes, painted=before.picture)
+
+
+def _continuation(output: Path, files: OutputFlags) -> "Continuation":
+    """Return what a command with --continue goes on from."""
+    from impasto.jobs.continuation import found  # noqa: PLC0415 (torch)
+
+    return found(output, given_flags(files).get("checkpoint"))
 
 
 def check_paper(paper: str | None, *, fill: bool, flags: object) -> None:
@@ -215,7 +229,8 @@ def repaint(
 ) -> None:
     """Paint PICTURE again, which impasto painted, from the settings and the names of files in its metadata.
 
-    Options that are given replace its own: `impasto repaint small.png --size 2048` paints a larger one.
+    Options that are given replace its own: `impasto repaint small.png --size 2048` paints a larger one. A picture that
+    was changed while it was painted, or continued, is painted with the same changes, and options replace theirs too.
 
     Args:
         picture: A picture that `impasto` painted; the files that it was painted from must still be there.
@@ -226,8 +241,18 @@ def repaint(
 
     """
     settings, runtime = choose(flags, source=picture)
-    sources = noted_job(picture)
+    noted: dict[str, Any] = {"settings": settings, **noted_job(picture)}
+    job = Job(**noted)
+    if job.changes:
+        begins, _ = choose(flags, base=job.settings)
+        job = job.replace(settings=begins, changes=[_changed(change, flags) for change in job.changes])
     if "size" in given_flags(flags):
-        sources.pop("print_size", None)
-    job = Job(**sources, settings=settings, runtime=runtime, output=output or free_name(picture, "again"))
-    carry_out(job.replace(**given_flags(files)), watch)
+        job = job.replace(print_size=None)
+    job = job.replace(runtime=runtime, output=output or free_name(picture, "again"), **given_flags(files))
+    carry_out(job, watch)
+
+
+def _changed(change: Change, flags: Flags) -> Change:
+    """Return a change with the options that are given."""
+    settings, _ = choose(flags, base=change.job.settings)
+    return change.replace(job=change.job.replace(settings=settings))

@@ -64,13 +64,14 @@ class Watch:
         return display.records() if self.json else display.bar(detailed=self.verbose)
 
 
-def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> None:
+def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1, painted: Path | None = None) -> None:
     """Carry a job out, and print its progress and its result.
 
     Args:
         job: What to paint.
         watch: What is shown.
         processes: The number of processes of this machine that divide the picture among them.
+        painted: The picture from which the last change of the job goes on.
 
     Raises:
         InputError: the job cannot be carried out as it is.
@@ -88,9 +89,12 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1) -> No
     preload(job.runtime.device)
     from impasto.jobs.resources import Resources  # noqa: PLC0415 (loads while the GPU starts)
     from impasto.jobs.session import Session  # noqa: PLC0415
+    from impasto.machine.process_start import process_start  # noqa: PLC0415 (psutil)
 
     session = Session(
         job,
+        began=process_start(),
+        painted=painted,
         resources=Resources(lambda name: load_weights(name, shown=watch.talks)),
         forecasts=True if watch.verbose or watch.dry_run else None,
     )

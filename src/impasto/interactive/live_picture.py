@@ -55,6 +55,8 @@ class LivePicture(AbstractContextManager["LivePicture"]):
             self._update()
 
     def __exit__(self, *_: object) -> None:
+        if self._run.stopped == "unfinished":
+            self._remarks.append("stopped before the end; its run can go on")
         self._update()
 
     def _update(self) -> None:

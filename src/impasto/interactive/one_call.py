@@ -1,12 +1,19 @@
 """`stylize`: a photograph and paintings in, a painted picture out, in one call."""
 
+import sys
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from impasto.errors import InputError, SettingsError
 from impasto.interactive.progress_display import shown
+from impasto.machine.interruption import Interrupt, noted_interrupt
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import Options, given_options
-from impasto.transfer.progress import Progress, Result
+from impasto.transfer.progress import Progress
+from impasto.transfer.result import Result
+from impasto.transfer.run import Run
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["stylize"]
@@ -15,15 +22,28 @@ OnProgress = Callable[[Progress], object]
 """A function that is called with each report of a run."""
 
 
+@dataclass(frozen=True, repr=False)
+class Interrupted(Result):
+    """The picture so far of a call that was interrupted, and its run."""
+
+    run: Run
+    """The run, to go on with: `for report in result.run`."""
+
+
 def stylize(
     content: object,
     *styles: object,
     settings: Settings | None = None,
     runtime: Runtime | None = None,
     progress: bool | OnProgress = False,
+    seconds: float | None = None,
     **changes: object,
 ) -> Result:
     """Paint a content image in the style of one or several others, in one call.
+
+    At a prompt or in a notebook, Ctrl-C or the stop button ends the call after the evaluation under way. The result is
+    then the picture so far, and its `run` goes on where it stands. A second Ctrl-C, or the first in a script, raises
+    `KeyboardInterrupt`.
 
     Args:
         content: The photograph: a path, a `Picture`, or whatever `Picture.of` takes, such as a PIL image or an array.
@@ -32,22 +52,30 @@ def stylize(
         runtime: How it is computed.
         progress: True shows how far the run is: by its picture in a notebook; on standard error as a bar on a
             terminal, and as lines elsewhere. A function is called with each `Progress`.
+        seconds: The time after which the picture is to be there, counted from this call: sizes and evaluations follow
+            from it, and the size may be less than that of the settings; None: no limit.
         changes: Options of `Settings` to change, such as `size=1024`.
 
     Returns:
-        The picture, and how it came about.
+        The picture, and how it came about. If the call was interrupted, the picture so far, with the `run`.
 
     Raises:
         InputError: an option, a file or a picture cannot be used; the message is one sentence.
         RunError: the work failed: the system refused memory, or a download broke off.
 
     """
+    began = time.perf_counter()
     _check(styles, progress, changes)
+    runtime = given_options(Runtime, runtime, "runtime")
+    runtime = runtime if seconds is None else runtime.replace(seconds=seconds)
     transfer = StyleTransfer(given_options(Settings, settings, "settings").replace(**changes), runtime)
-    run = transfer.start(content, styles[0] if len(styles) == 1 else styles)
-    for report in shown(run) if progress is True else run:
-        if callable(progress):
-            progress(report)
+    run = transfer.start(content, styles[0] if len(styles) == 1 else styles, began=began)
+    with noted_interrupt() if hasattr(sys, "ps1") else nullcontext(Interrupt()) as interrupt:
+        for report in shown(run) if progress is True else run:
+            if callable(progress):
+                progress(report)
+            if interrupt.has_come:
+                return Interrupted(**vars(run.result()), run=run)
     return run.result()
 
 

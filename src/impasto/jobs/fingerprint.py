@@ -39,7 +39,7 @@ def fingerprint(job: Job) -> str | None:
     weights = Path(job.settings.weights)
     files = [*job.all_inputs, *([weights] if weights.is_file() else [])]
     hashed = job.with_files({str(path): file_hash(path) for path in files})
-    options = hashed.model_dump(mode="json", include=NOTED)
+    options = {**hashed.model_dump(mode="json", include=NOTED), "seconds": job.runtime.seconds}
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 

@@ -193,22 +193,44 @@ class Job(Options):
         done = self.changes[:count]
         if not done:
             return self
-        later = {name: getattr(done[-1].job, name) for name in CHANGEABLE}
-        return self.replace(**later)
+        return self.replace(**done[-1].job.changeable)
 
-    def changed(self, after: int, job: "Job") -> "Job":
+    @property
+    def changeable(self) -> dict[str, Any]:
+        """The fields that a change may replace, by name."""
+        return {name: getattr(self, name) for name in CHANGEABLE}
+
+    def changed(self, after: int, job: "Job", *, through: str = "") -> "Job":
         """Return the job with one more change.
 
         Args:
             after: The number of evaluations before the change.
             job: What is painted from then on; of its fields only those in `CHANGEABLE` count.
+            through: The suffix of the file that the picture went through before the change; empty: none.
 
         Returns:
             The job.
 
         """
-        later = Job(**{name: getattr(job, name) for name in CHANGEABLE})
-        return self.replace(changes=(*self.changes, Change(after=after, job=later)))
+        change = Change(after=after, through=through, job=Job(**job.changeable))
+        return self.replace(changes=(*self.changes, change))
+
+    def painted(self, made: int, settings: Settings) -> "Job":
+        """Return the job with the settings that paint the same picture again, in which a budget of time is resolved.
+
+        Args:
+            made: The number of changes that the run had made; the settings are those after the last of them.
+            settings: What `Run.painted` says.
+
+        Returns:
+            The job, with these settings in place of its own or of those of its change.
+
+        """
+        if made == 0:
+            return self.replace(settings=settings)
+        change = self.changes[made - 1]
+        changed = change.replace(job=change.job.replace(settings=settings))
+        return self.replace(changes=(*self.changes[: made - 1], changed, *self.changes[made:]))
 
     @property
     def description(self) -> str:
@@ -251,6 +273,9 @@ class Change(Options):
 
     after: int = Field(ge=0)
     """The number of evaluations before the change."""
+    through: str = ""
+    """The suffix of the file that the picture was saved in and read from before the change, which rounds colors; empty:
+    none, the run went on as it was."""
     job: Job
     """What is painted from then on: the pictures, masks, settings and print of this job."""
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from itertools import combinations, count
+from itertools import combinations, count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +15,7 @@ from impasto.recipes.print_size import PrintSize
 if TYPE_CHECKING:
     from impasto.transfer.progress import Stopped
 
-__all__ = ["check_formats", "check_frames", "frame", "free_name", "painted", "prepared"]
+__all__ = ["check_formats", "check_frames", "frame", "free_name", "latest_name", "painted", "prepared"]
 
 
 def free_name(first: Path, *others: str | Path) -> Path:
@@ -36,6 +36,14 @@ def free_name(first: Path, *others: str | Path) -> Path:
         if not files.exists(path) or files.exists(files.beside(path, ".checkpoint")):
             return path
     raise AssertionError
+
+
+def latest_name(first: Path, *others: str | Path) -> Path:
+    """Return the path that `free_name` gave last: that of the newest picture of these names, or the first name."""
+    name = "-".join([first.stem, *(Path(other).stem for other in others)])
+    paths = (files.beside(first.with_name(name), f"-{number}.png" if number > 1 else ".png") for number in count(1))
+    there = list(takewhile(lambda path: files.exists(path) or files.exists(files.beside(path, ".checkpoint")), paths))
+    return there[-1] if there else files.beside(first.with_name(name), ".png")
 
 
 def prepared(job: Job) -> Job:
@@ -71,7 +79,7 @@ def check_formats(job: Job) -> None:
 
     """
     from impasto.images import check_suffix  # noqa: PLC0415 (torch)
-    from impasto.reports.charts import check_plot  # noqa: PLC0415
+    from impasto.transfer.loss_chart import check_plot  # noqa: PLC0415
 
     size = job.settings.size
     if job.print_size is not None:

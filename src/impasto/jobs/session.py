@@ -8,10 +8,11 @@ A session starts no thread. Requests (`cancel`, `pause`, `resume`) may come from
 the session obeys them after the current evaluation.
 """
 
+import io
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,6 +22,7 @@ from impasto import files, losses
 from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
+from impasto.jobs.continuation import CHANGES_MADE, EVALUATIONS_BEFORE
 from impasto.jobs.durations import clock, duration
 from impasto.jobs.events import (
     Announced,
@@ -42,14 +44,12 @@ from impasto.jobs.sources import Opened
 from impasto.machine.processes import ALONE
 from impasto.planning.plan import Plan
 from impasto.transfer.checkpoint import read_note, set_aside
-from impasto.transfer.progress import Result
+from impasto.transfer.progress import Progress
+from impasto.transfer.result import Result
 from impasto.transfer.run import Run
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Session"]
-
-CHANGES_MADE = "changes made"
-"""The name in a checkpoint of the number of changes that the run had made."""
 
 LONG_SECONDS = 120.0
 """Seconds of a run from which on its time and memory are announced."""
@@ -78,6 +78,9 @@ class Session:
             means only where the run is long.
         preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
         noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
+        painted: The picture that the job has painted before its last change, from which the run goes on, if there is no
+            checkpoint; None: the run begins at the beginning.
+        began: The `time.perf_counter()` from which `Runtime.seconds` count; None: when the first event is asked for.
 
     Raises:
         InputError: a file of the job could not be written, or would replace a file that the job reads.
@@ -92,6 +95,8 @@ class Session:
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
         noted: Job | None = None,
+        painted: Path | None = None,
+        began: float | None = None,
     ) -> None:
         if not isinstance(cast("object", job), Job):
             raise InputError(f"a session cannot carry out {job!r:.80}; give a Job.")
@@ -104,6 +109,10 @@ class Session:
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
         self._noted = noted
+        self._began = began
+        self._painted = painted
+        self._before = 0
+        """Evaluations of the picture that the run goes on from."""
         self._next_preview = 0.0
         self._wanted: SimpleQueue[Job] = SimpleQueue()
         self._made = 0
@@ -173,7 +182,8 @@ class Session:
 
     def _carry_out(self) -> Generator[Event, None, None]:
         job = self.job
-        self._made = self._changes_before_the_checkpoint()
+        self._began = time.perf_counter() if self._began is None else self._began
+        self._made, self._before = self._made_before(job)
         try:
             started = self._start()
         except OtherRunError:
@@ -182,7 +192,7 @@ class Session:
             started = None  # the run of this process, too, if another process has none
             aside = set_aside(job.checkpoint, self._group)
             yield Remarked(f"this is a new run, and the checkpoint of the other one is now {aside}.")
-            self._made = 0
+            self._made = self._before = 0
         opened, run = started or self._start()
         self.run = run
         yield from map(Remarked, opened.remarks)
@@ -207,24 +217,30 @@ class Session:
         transfer = StyleTransfer(settings, job.runtime, weights=loaded, extra_losses=extra, cache=cache)
         self._group = transfer.machine.group
         pictures = {"initial": inputs.initial, "keep": inputs.keep, "focus": inputs.focus}
+        note = self._note(self.job, self._made)
         run = transfer.start(
-            inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=self._note(self.job, self._made)
+            inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=note, began=self._began
         )
+        if self._painted is not None and not run.resumed:
+            run.change(initial=sources.open_picture(self._painted, allow_large=job.allow_large))
         return opened, run
 
     def _announced(self, run: Run, opened: Opened) -> Iterator[Event]:
         """Say what is painted, on how much paper, and how long it takes if that is long."""
-        yield Announced(f"Painting {self.job.current(self._made).description}, {run.plan.stages[-1].size} pixels.")
+        seconds = self.job.runtime.seconds
+        size = f"in {seconds:g} seconds, up to {run.asked_size}" if seconds else str(run.asked_size)
+        yield Announced(f"Painting {self.job.current(self._made).description}, {size} pixels.")
         yield from map(Announced, opened.announcements)
-        forecasts = run.plan.work > LONG_WORK if self._forecasts is None else self._forecasts
-        planned = Planned(run.plan, run.forecast() if forecasts else None)
+        forecasts = run.plan.work > LONG_WORK and not seconds if self._forecasts is None else self._forecasts
+        predicted = run.forecast() if forecasts else seconds or None
+        planned = Planned(run.plan, predicted)
         if planned.seconds is not None and planned.seconds > LONG_SECONDS:
             yield Announced(self._cost(planned.plan, planned.seconds))
         yield planned
 
     def _changed(self, run: Run) -> Iterator[Event]:
         """Make the changes that are due by the job, and those that were asked for since the last evaluation."""
-        count = len(run.history)
+        count = self._before + len(run.history)
         while len(self.job.changes) > self._made and self.job.changes[self._made].after <= count:
             yield from self._change(run, self.job)
         while not self._wanted.empty():
@@ -233,32 +249,37 @@ class Session:
             except InputError as error:
                 yield Remarked(f"the change was refused: {error}")
         later = self.job.changes[self._made :]
-        run.report_after = later[0].after if later else 0
+        run.report_after = later[0].after - self._before if later else 0
 
     def _change(self, run: Run, job: Job) -> Iterator[Event]:
         """Continue a run with the next change of a job, which becomes that of the session."""
+        job = job.painted(self._made, run.painted)
         opened = sources.open_job(job.current(self._made + 1), self._resources.open)
         inputs = opened.inputs
         masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
-        run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, **masks)
+        through = job.changes[self._made].through
+        initial = Picture.of(self._encoded(run.preview(), through)) if through else None
+        run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, initial=initial, **masks)
         self.job, self._made = job, self._made + 1
         run.note = self._note(job, self._made)
         yield Changed(len(run.history))
         yield from map(Remarked, opened.remarks)
         yield Planned(run.plan, None)
 
-    def _changes_before_the_checkpoint(self) -> int:
-        """Return how many changes of the job the run that saved the checkpoint had made."""
-        path = self.job.checkpoint
-        if not self.job.changes or path is None or not files.exists(path):
-            return 0
-        with suppress(CheckpointError):
-            return int((read_note(path) or {}).get(CHANGES_MADE, 0))
-        return 0
+    def _made_before(self, job: Job) -> tuple[int, int]:
+        """Return how many changes of the job were made before the run starts, and after how many evaluations."""
+        note: Mapping[str, Any] = {}
+        if job.changes and job.checkpoint is not None and files.exists(job.checkpoint):
+            with suppress(CheckpointError):
+                note = read_note(job.checkpoint) or {}
+            return int(note.get(CHANGES_MADE, 0)), int(note.get(EVALUATIONS_BEFORE, 0))
+        return (0, 0) if self._painted is None else (len(job.changes), job.changes[-1].after)
 
     def _note(self, job: Job, made: int) -> dict[str, Any]:
         """Return what checkpoints and the picture's metadata say of the job, and how many of its changes were made."""
-        return {**(self._noted or job).note, FINGERPRINT: fingerprint(job), **({CHANGES_MADE: made} if made else {})}
+        counts = {CHANGES_MADE: made, EVALUATIONS_BEFORE: self._before}
+        counted = {name: count for name, count in counts.items() if count}
+        return {**(self._noted or job).note, FINGERPRINT: fingerprint(job), **counted}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
@@ -282,17 +303,28 @@ class Session:
         if run.stopped == "unfinished":
             yield Ended("unfinished", self._save_early(run))
             return
+        run.note = self._note(self.job.painted(self._made, run.painted), self._made)
         yield from self._save(run)
         run.delete_checkpoint()
+        yield from map(Remarked, filter(None, [run.shortfall]))
         yield Ended(run.stopped, self._outcome(run))
 
     def _evaluate(self, run: Run) -> Iterator[Event]:
-        """Yield the events of each evaluation until the run is done, or until one of its processes is cancelled."""
-        job = self.job
-        run.report_at = job.save_every
+        """Yield the events of each evaluation, and make the changes of the job, until all is done."""
+        run.report_at = self.job.save_every
         yield from self._changed(run)
+        yield from self._reports(run)
+        while len(self.job.changes) > self._made and run.stopped != "unfinished":  # it ended before their time
+            yield from self._change(run, self.job)
+            yield from self._reports(run)
+
+    def _reports(self, run: Run) -> Iterator[Event]:
+        """Yield the events of each evaluation until the run ends, or until one of its processes is cancelled."""
+        job = self.job
         reported, previewed = len(run.history), time.monotonic()
         for _ in run:
+            if job.runtime.seconds:
+                self._time_finishing(run, run.history[reported])
             for progress in run.history[reported:]:
                 yield Evaluated(progress)
             reported = len(run.history)
@@ -304,11 +336,30 @@ class Session:
                 yield PreviewReady(reported)
             if not self._may_continue.is_set():
                 run.save_checkpoint()
+                paused = time.monotonic()
                 yield Paused(reported)
                 self._may_continue.wait()
+                run.wait(time.monotonic() - paused)
             if run.agree(wanted=self._is_cancelled.is_set()):
                 return
             yield from self._changed(run)
+
+    def _time_finishing(self, run: Run, progress: Progress) -> None:
+        """Tell a run with a budget of time, as a stage before the last begins, how long finishing a picture takes."""
+        if progress.evaluation > 1 or (run.stage == len(run.plan.stages) and progress.stage > 1):
+            return
+        began = time.perf_counter()
+        picture = run.preview()
+        if self._writes:
+            self._encoded(picture, self._output().suffix)
+        run.finishes_in(time.perf_counter() - began)
+
+    @staticmethod
+    def _encoded(picture: Picture, suffix: str) -> bytes:
+        """Return the bytes of the file of a picture."""
+        file = io.BytesIO()
+        picture.save(file, format=suffix)
+        return file.getvalue()
 
     @property
     def _writes(self) -> bool:
@@ -348,7 +399,7 @@ class Session:
             self._next_preview = 0.0  # the preview shows the end, too
             events.extend(self._save_preview(run))
         if job.plot is not None and run.history:
-            from impasto.reports.charts import plot_losses  # noqa: PLC0415 (half a second, only for plots)
+            from impasto.transfer.loss_chart import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
             plot_losses(run.history, job.plot, overwrite=job.overwrite)
             events.append(Saved(job.plot, "plot"))

@@ -19,7 +19,8 @@ from impasto.network.weights import Weights
 from impasto.planning.plan import Plan, Size
 from impasto.recipes.panel import Panel
 from impasto.reports.contact_sheets import Block, draw, measure
-from impasto.transfer.progress import Clock, Progress, Result
+from impasto.transfer.progress import Clock, Progress
+from impasto.transfer.result import Result
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Sheet", "paint"]

@@ -1,21 +1,29 @@
 """The choice of the fastest precision, algorithm and number of threads, by timing one convolution.
 
-Timings are made once a process for each question, since they take a part of a second.
+Timings take a second, so the choices are cached on disk, by processor, number of threads and version of PyTorch.
 """
 
+import hashlib
+import json
+import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import date
 from functools import cache
-from typing import NamedTuple
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import torch
 
+from impasto import files
 from impasto.kernels.cpu.packed_filters import prepare
 from impasto.kernels.cpu.winograd import F4, prepare_lines
 from impasto.machine import threads
 from impasto.settings.choices import Winograd
 
-__all__ = ["Choice", "fastest", "fewest_threads"]
+__all__ = ["Choice", "fastest", "fewest_threads", "forget"]
 
 MIN_SPEEDUP = 1.15
 """Times as fast that something must be to be chosen over what is simpler or more precise: timings differ by less."""
@@ -63,10 +71,11 @@ def fastest(device: torch.device, choices: Sequence[Choice], count: int) -> tupl
         has_units = torch.cuda.is_bf16_supported(including_emulation=False)
         best = next(choice for choice in choices if (choice.dtype == torch.bfloat16) == has_units)
         return best, f"{best}, since this GPU has {'' if has_units else 'no '}bfloat16 units"
-    return _timed(device, tuple(choices), count)
+    question = f"{device.type}, {count}: {', '.join(map(str, choices))}"
+    index, reason = cast("tuple[int, str]", _answer(question, lambda: _timed(device, choices, count)))
+    return choices[index], reason
 
 
-@cache
 def fewest_threads(choice: Choice, count: int) -> int:
     """Halve a number of threads as long as that is faster, as on a container's part of a large machine.
 
@@ -78,6 +87,47 @@ def fewest_threads(choice: Choice, count: int) -> int:
         The number of threads, from 1 to `count`.
 
     """
+    return _answer(f"threads, {count}: {choice}", lambda: _fewest_threads(choice, count))
+
+
+def forget() -> None:
+    """Forget what was measured, so that it is measured again when it is asked for."""
+    _answers().clear()
+
+
+def _answer(question: str, measure: Callable[[], Any]) -> Any:
+    """Return what was measured before, in this process or in another one on such a machine, or measure it."""
+    answers = _answers()
+    if question not in answers:
+        answers[question] = measure()
+        files.write_cached(_cache_name(), json.dumps(answers).encode())
+    return answers[question]
+
+
+@cache
+def _answers() -> dict[str, Any]:
+    """Return the answers by question, as JSON has them."""
+    stored = files.read_cached(_cache_name())
+    return {} if stored is None else json.loads(stored)
+
+
+@cache
+def _cache_name() -> str:
+    """Return a name for all on which the timings depend, beside what is in the question."""
+    parts = [version("impasto"), torch.__version__, platform.machine(), platform.processor(), *_processor()]
+    return f"autotune/{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}.json"
+
+
+def _processor() -> list[str]:
+    """List the lines by which Linux describes the first processor, but for its present state."""
+    with suppress(OSError):
+        first, *_ = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")
+        return [line for line in first.splitlines() if line.startswith(("vendor", "cpu family", "model", "flags"))]
+    return []
+
+
+def _fewest_threads(choice: Choice, count: int) -> int:
+    """Time fewer and fewer threads."""
     run = _prepare(torch.device("cpu"), choice)
 
     def timed(threads_: int) -> float:
@@ -90,9 +140,8 @@ def fewest_threads(choice: Choice, count: int) -> int:
     return count
 
 
-@cache
-def _timed(device: torch.device, choices: tuple[Choice, ...], count: int) -> tuple[Choice, str]:
-    """Time all choices and return the best with the timings."""
+def _timed(device: torch.device, choices: Sequence[Choice], count: int) -> tuple[int, str]:
+    """Time all choices and return the index of the best, with the timings."""
     with threads.set_for(count):
         runs = {choice: _prepare(device, choice) for choice in choices}
         times = {choice: min(_time(run), _time(run)) for choice, run in runs.items()}  # the first is slow
@@ -103,7 +152,7 @@ def _timed(device: torch.device, choices: tuple[Choice, ...], count: int) -> tup
     for choice in choices[1:]:
         best = choice if times[best] > MIN_SPEEDUP * times[choice] else best
     said = ", ".join(f"{1e3 * seconds:.1f} in {choice}" for choice, seconds in times.items())
-    return best, f"{best}; a convolution took these milliseconds: {said}"
+    return choices.index(best), f"{best}; a convolution took these milliseconds on {date.today()}: {said}"
 
 
 def _time(run: Callable[[], float]) -> float:

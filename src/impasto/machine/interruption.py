@@ -1,4 +1,4 @@
-"""Signals, such as that of Ctrl-C or of Jupyter's stop button, that wait until a piece of work is whole."""
+"""Ctrl-C, Jupyter's stop button and other signals: they wait until a piece of work is whole, or end a loop in order."""
 
 import signal
 import threading
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["deferred_signals"]
+__all__ = ["Interrupt", "deferred_signals", "noted_interrupt"]
 
 
 class _Deferral:
@@ -56,3 +56,36 @@ def deferred_signals() -> Generator[None, None, None]:
         yield
     finally:
         deferral.end()
+
+
+class Interrupt:
+    """Whether Ctrl-C, or Jupyter's stop button, has come in a block."""
+
+    has_come = False
+
+
+@contextmanager
+def noted_interrupt() -> Generator[Interrupt, None, None]:
+    """Note the first Ctrl-C in a block, for a loop that ends by itself then; the second one raises as always.
+
+    Python calls handlers in its main thread only, so in any other nothing is noted.
+
+    Yields:
+        What says whether it has come.
+
+    """
+    interrupt, before = Interrupt(), signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield interrupt
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if interrupt.has_come:
+            before(number, frame)
+        interrupt.has_come = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,6 +5,7 @@ came from, or of what input its network wants.
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,11 +103,19 @@ def chain(tensors: Layers, path: Path) -> Layers:
         weight, bias = tensors[name]
         if weight.shape != (len(bias), inputs, 3, 3):
             raise _no_vgg(path, f"{name} has the shape {tuple(weight.shape)} where ({len(bias)}, {inputs}, 3, 3) fits")
-        if not (weight.isfinite().all() and bias.isfinite().all()):
-            raise _no_vgg(path, f"{name} holds values that are not finite")
+        if not (_is_finite(weight) and _is_finite(bias)):
+            raise _no_vgg(path, f"{name} holds no values, or some that are not finite")
         linked[name] = (weight.contiguous(), bias.contiguous())
         inputs = len(bias)
     return linked
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Tell whether there are values and all are finite, without a tensor of their size: `isfinite` makes two."""
+    if not values.numel():
+        return False
+    least, greatest = values.aminmax()
+    return math.isfinite(least) and math.isfinite(greatest)
 
 
 def _no_vgg(path: Path, what: str) -> WeightsError:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 import torch
-from platformdirs import user_cache_path
 from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import WeightsError, out_of_memory_as
-from impasto.files import exists
+from impasto.files import exists, user_cache
 from impasto.layers import CONVOLUTIONS, IMAGE, up_to
 from impasto.network import weight_files
 from impasto.network.download import fetch
@@ -167,8 +166,8 @@ def weights_of(given: object) -> Weights:
 
 def _cache_folder() -> Path:
     """Return the folder where downloaded weights are stored."""
-    folder = user_cache_path("impasto")
-    if not folder.is_absolute():  # "~", where a container has no home folder
+    folder = user_cache()
+    if folder is None:
         raise WeightsError(
             "there is no home folder to store the torchvision weights in; set HOME or XDG_CACHE_HOME, or give the path "
             "of a weights file."
@@ -193,7 +192,9 @@ def _codebook_file(path: Path) -> tuple[dict[str, Any], str]:
 def _decoded(found: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
     """Look a layer's 8-bit indices up in its table of 256 values: weight (out, in, 3, 3) in BGR order, and bias."""
     name = f"block{layer[4]}_conv{layer[6]}"  # Keras's names
-    return found[f"{name}_W_table"][found[f"{name}_W_q"].long()], found[f"{name}_b"]
+    table, indices = found[f"{name}_W_table"].numpy(), found[f"{name}_W_q"].numpy()
+    weight = table.take(indices, mode="clip")  # the fastest mode; indices of 8 bits need no clipping
+    return torch.from_numpy(weight), found[f"{name}_b"]
 
 
 def _codebook_path() -> Path:

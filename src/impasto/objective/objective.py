@@ -17,15 +17,9 @@ from impasto.layers import IMAGE
 from impasto.losses import TERMS, ExtraLoss, Loss, Statistic, Units
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
+from impasto.objective.stored_targets import StoredTargets
 from impasto.objective.targets import Region, StageSources
-from impasto.objective.tile_units import (
-    ContentFeatures,
-    MeasureImage,
-    measured,
-    seen_features,
-    units_of,
-    wraps_of,
-)
+from impasto.objective.tile_units import ContentFeatures, seen_features, units_of, wraps_of
 from impasto.objective.wrapping import Margin, folded, wrapped
 from impasto.planning.tiles import Tile, Tiling
 from impasto.settings import Settings
@@ -102,7 +96,7 @@ class Objective:
         tiling: Tiling = _WHOLE,
         group: Group = ALONE,
         extra_losses: Sequence[ExtraLoss] = (),
-        measure_style: MeasureImage = measured,
+        targets: StoredTargets | None = None,
     ) -> Self:
         """Build the losses of a stage, and measure their targets.
 
@@ -116,7 +110,7 @@ class Objective:
             tiling: How the image is divided.
             group: The processes among which the tiles are divided.
             extra_losses: Losses beside the built-in ones.
-            measure_style: What measures a style image, perhaps with a cache.
+            targets: What was measured for the objective before; what this one measures is stored there.
 
         Returns:
             The objective of images of the content's size.
@@ -125,7 +119,8 @@ class Objective:
             InputError: a region is too small, or a loss cannot be summed over parts.
 
         """
-        sources = StageSources(settings, network, content, regions, tiling, group, focus, measure_style)
+        sources = StageSources(settings, network, content, regions, tiling, group, focus, targets or StoredTargets())
+        sources.targets.begin()
         for loss in extra_losses:  # first, since tiles have to reach as far as the deepest layer asks for
             sources.losses += loss.prepare(sources)
         count = len(sources.losses)

@@ -19,6 +19,7 @@ from impasto.losses import Loss, RegionTarget, Statistic
 from impasto.losses.base import Measure
 from impasto.machine.processes import Group
 from impasto.network.vgg import VGG19
+from impasto.objective.stored_targets import StoredTargets, target_key
 from impasto.objective.tile_units import (
     ContentFeatures,
     MeasureImage,
@@ -77,8 +78,8 @@ class StageSources:
     group: Group
     focus: Tensor | None = None
     """Where the content counts more, in [0, 1], (H, W); None: nowhere."""
-    measure_style: MeasureImage = measured
-    """What measures a style image, perhaps with a cache."""
+    targets: StoredTargets = field(default_factory=StoredTargets)
+    """What was measured before, and is measured now."""
     losses: list[Loss] = field(default_factory=list[Loss])
 
     @property
@@ -104,8 +105,14 @@ class StageSources:
     def content_features(self) -> ContentFeatures:
         """The content image's features, at the layers of the losses that need them."""
         layers = {loss.layer for loss in self.losses if loss.needs_content}
-        image = wrapped(self.content, self.margin)
-        return content_features(self.network, image, layers, self.tiles(), self.wraps, storage=self.tiling.targets)
+        tiles, tiling = self.tiles(), self.tiling
+        key = target_key(self.network, self.content, dict.fromkeys(layers), None, tiling)
+
+        def measure() -> ContentFeatures:
+            image = wrapped(self.content, self.margin)
+            return content_features(self.network, image, layers, tiles, self.wraps, storage=tiling.targets)
+
+        return self.targets.get((key, tuple(tiles)), measure)
 
     def of_content(self, layer: str, measure: Measure) -> Tensor:
         """Return the normalized statistic of the content image.
@@ -118,8 +125,7 @@ class StageSources:
             A tensor of the shape of the statistic's total.
 
         """
-        found = measured(self.network, self.content, {layer: None}, measure, tiling=self.tiling, group=self.group)
-        return found[layer].mean
+        return self._measured(self.content, {layer: None}, measure, self.tiling)[layer].mean
 
     def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
         """Return the targets of each region.
@@ -178,13 +184,27 @@ class StageSources:
         means: list[dict[str, Tensor]] = []
         for style in region.styles:
             masks = self._mask_weights(style.mask, areas, f"the mask of a style of {region.name}")
-            found = self.measure_style(self.network, style.pixels, masks, measure, tiling=tiling, group=self.group)
+            found = self._measured(style.pixels, masks, measure, tiling, self.targets.measure_style)
             means.append({layer: each.mean * (style.weight / total) for layer, each in found.items()})
         common = [layer for layer in areas if all(layer in each for each in means)]
         if not common:
             raise InputError(f"no layer sees enough of {region.name} and of its styles; make the masks larger.")
         blend = {layer: torch.stack([each[layer] for each in means]).sum(0) for layer in common}
         return {layer: RegionTarget(mean, areas[layer]) for layer, mean in blend.items()}
+
+    def _measured(
+        self,
+        image: Tensor,
+        masks: Mapping[str, Tensor | None],
+        measure: Measure,
+        tiling: Tiling,
+        measure_image: MeasureImage = measured,
+    ) -> Mapping[str, Statistic]:
+        """Return the statistics of an image by layer, as they are stored or measured now."""
+        key = target_key(self.network, image, masks, measure, tiling)
+        return self.targets.get(
+            key, lambda: measure_image(self.network, image, masks, measure, tiling=tiling, group=self.group)
+        )
 
     def _mask_weights(self, area: Tensor | None, layers: Iterable[str], name: str) -> dict[str, Tensor | None]:
         """Return T² at the layers that see enough of an area, T the guidance channel (Gatys et al. 2017, equation 1).

@@ -85,6 +85,8 @@ class Plan(NamedTuple):
     """Bytes that the process may be predicted to take."""
     overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
     """What the allocator takes beyond the need, by what it caches, the fastest first."""
+    candidates: tuple[Stage, ...] = ()
+    """In a run with a budget of time, the sizes that it may choose from, the smallest first, the asked one last."""
 
     def __repr__(self) -> str:
         stages = ", then ".join(f"{stage.size} with {stage.evaluations} evaluations" for stage in self.stages)
@@ -138,6 +140,7 @@ def make_plan(
     budget: Budget = _UNLIMITED,
     *,
     scales: Sequence[float] | None = None,
+    is_timed: bool = False,
 ) -> Plan:
     """Plan the stages of a run.
 
@@ -148,6 +151,7 @@ def make_plan(
         footprint: What the parts of a run take in memory.
         budget: What there is to compute with.
         scales: The styles' own scales, beside that of the settings; 1, if not given.
+        is_timed: Whether the stages are those from which a run with a budget of time chooses: `Plan.candidates`.
 
     Returns:
         The stages, each with the layout of least work that fits.
@@ -171,9 +175,9 @@ def make_plan(
         return layout and Stage(size, sizes, evaluations, layout)
 
     stages: list[Stage] = []
-    evaluations = 0
-    for index, long_side in enumerate(_long_sides(settings, final)):
-        count = math.ceil(settings.iterations * settings.stage_ratio**index)
+    evaluations = settings.history if is_timed or settings.stages else 0  # a change may come, with the pairs so far
+    timed = dict.fromkeys(_timed_sides(settings, final), settings.history) if is_timed else {}
+    for long_side, count in (timed or _schedule(settings, final)).items():
         evaluations += count
         found = _stage(long_side, count, evaluations)
         if found is None:
@@ -181,7 +185,8 @@ def make_plan(
                 _too_large(settings, content, budget, lambda side: _stage(side, 1, settings.history) is not None)
             )
         stages.append(found)
-    return Plan(tuple(stages), budget.baseline, budget.usable, budget.overheads)
+    planned = tuple(stages)
+    return Plan(planned, budget.baseline, budget.usable, budget.overheads, planned if is_timed else ())
 
 
 def _check_pictures(content: Size, styles: Sequence[Size]) -> None:
@@ -226,11 +231,40 @@ def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable
     )
 
 
+def _schedule(settings: Settings, final: Size) -> dict[int, int]:
+    """Return the long sides of the stages with their evaluations: those of the settings, and the usual ones above."""
+    last = max(final)
+    listed = {side: count for side, count in settings.stages.items() if side <= last}
+    if last in listed:
+        return listed
+    sides = _steps(2 * max(listed), last) if listed else _long_sides(settings, final)
+    counts = (math.ceil(settings.iterations * settings.stage_ratio**index) for index in range(len(listed), 1000))
+    return {**listed, **dict(zip(sides, counts, strict=False))}
+
+
 def _long_sides(settings: Settings, final: Size) -> list[int]:
     """List the stages' long sides: equal steps of about two from the first to the final size."""
-    last = max(final)
-    first = max(settings.first_size, math.ceil(_MIN_FIRST_SIDE * last / min(final)))
-    steps = 0 if settings.first_size == 0 or first >= last else round(math.log2(last / first))
+    return _steps(_first_side(settings, final), max(final)) if settings.first_size else [max(final)]
+
+
+def _timed_sides(settings: Settings, final: Size) -> list[int]:
+    """List the long sides that a budget of time chooses from: equal steps of about √2 from half the first size."""
+    first, last = _first_side(settings, final) / 2, max(final)
+    if settings.first_size == 0 or first >= last:
+        return [last]
+    steps = max(1, round(2 * math.log2(last / first)))
+    sides = (GRID * round(last * (first / last) ** (1 - step / steps) / GRID) for step in range(steps))
+    return [*dict.fromkeys(side for side in sides if side < last), last]
+
+
+def _first_side(settings: Settings, final: Size) -> int:
+    """Return the long side of the first stage, where the picture is as large."""
+    return max(settings.first_size, math.ceil(_MIN_FIRST_SIDE * max(final) / min(final)))
+
+
+def _steps(first: float, last: int) -> list[int]:
+    """List long sides in equal steps of about two from the first to the last; the last alone, if it is the smaller."""
+    steps = round(math.log2(last / first)) if first < last else 0
     factor = (last / first) ** (1 / steps) if steps else 1.0
     return [round(last / factor**step) for step in range(steps, -1, -1)]
 

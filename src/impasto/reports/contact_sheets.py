@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto.drawing import importing_matplotlib
 from impasto.images import Picture
 from impasto.planning.plan import Size
-from impasto.reports.drawing import importing_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import FigureCanvasAgg

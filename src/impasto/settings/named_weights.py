@@ -1,20 +1,25 @@
-"""Options whose value is a set of names with weights: layers, and distances of the style loss."""
+"""Options whose value is a set of names with weights, and stages with their evaluations."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, NoReturn, cast, get_args
+from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from pydantic import AfterValidator, BeforeValidator
 
 from impasto.layers import LAYERS
 from impasto.settings.choices import DistanceName
+from impasto.settings.limits import MAX_EVALUATIONS, MIN_SIDE
 
-__all__ = ["DistanceWeights", "LayerWeights"]
+__all__ = ["DistanceWeights", "LayerWeights", "StageEvaluations"]
 
 
-class NamedWeights(dict[str, float]):
-    """Weights by name that cannot be changed, so that settings with them can be hashed."""
+Key = TypeVar("Key")
+Number = TypeVar("Number")
+
+
+class NamedNumbers(dict[Key, Number]):
+    """Numbers by name that cannot be changed, so that settings with them can be hashed."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("settings are frozen; Settings.replace makes a changed copy.")
@@ -24,8 +29,8 @@ class NamedWeights(dict[str, float]):
     def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] (dict has no hash)
         return hash(frozenset(self.items()))
 
-    def __reduce__(self) -> tuple[type["NamedWeights"], tuple[dict[str, float]]]:
-        return NamedWeights, (dict(self),)
+    def __reduce__(self) -> tuple[type["NamedNumbers[Key, Number]"], tuple[dict[Key, Number]]]:
+        return NamedNumbers, (dict(self),)
 
 
 def _weights(value: object, names: Sequence[str]) -> object:
@@ -47,7 +52,7 @@ def _weights(value: object, names: Sequence[str]) -> object:
 LayerWeights = Annotated[
     dict[str, Annotated[float, Ge(0.0)]],
     BeforeValidator(partial(_weights, names=list(LAYERS))),
-    AfterValidator(NamedWeights),
+    AfterValidator(NamedNumbers),
     "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, perhaps with weights: conv1_1,conv2_1:0.5",
 ]
 """`{layer name: weight}`; as a flag `conv1_1,conv2_1:0.5`, where a weight that is not given is 1."""
@@ -58,7 +63,33 @@ _DISTANCES: tuple[str, ...] = get_args(DistanceName)
 DistanceWeights = Annotated[
     dict[DistanceName, Annotated[float, Ge(0.0)]],
     BeforeValidator(partial(_weights, names=_DISTANCES)),
-    AfterValidator(NamedWeights),
+    AfterValidator(NamedNumbers),
     f"{', '.join(_DISTANCES[:-1])} and {_DISTANCES[-1]}, perhaps with weights: gram,moments:10",
 ]
 """`{distance: weight}`; as a flag `gram,moments:10`, where a weight that is not given is 1."""
+
+
+def _evaluations(value: object) -> object:
+    """Read `"256:100,512:60"`, a list of such words or a mapping as `{long side: evaluations}`, the smallest first.
+
+    `"none"` is an empty mapping.
+    """
+    if isinstance(value, str):
+        value = value.replace(",", " ").split() if value != "none" else {}
+    if isinstance(value, Mapping):
+        pairs = list(cast("Mapping[Any, Any]", value).items())
+    elif isinstance(value, Sequence):
+        words = [str(word).partition(":") for word in cast("Sequence[object]", value)]
+        pairs = [(side, count or 1) for side, _, count in words]
+    else:
+        raise ValueError("not stages")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
+    return dict(sorted((int(side), count) for side, count in pairs))
+
+
+StageEvaluations = Annotated[
+    dict[Annotated[int, Ge(MIN_SIDE)], Annotated[int, Ge(1), Le(MAX_EVALUATIONS)]],
+    BeforeValidator(_evaluations),
+    AfterValidator(NamedNumbers),
+    f"none, or long sides of at least {MIN_SIDE} pixels with evaluations: 256:100,512:60",
+]
+"""`{long side in pixels: evaluations}`; as a flag `256:100,512:60`."""

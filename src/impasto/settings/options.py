@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -187,9 +187,9 @@ def as_flags(changes: Mapping[str, object]) -> str:
 def _text(value: object, *, exact: bool = False) -> str:
     """Write a value in the form of a flag, numbers with six digits, or with all of them where they are exact."""
     if isinstance(value, Mapping):
-        layers = cast("Mapping[str, float]", value)
+        numbers = cast("Mapping[object, float]", value) or {"none": 1.0}
         return ",".join(
-            name if weight == 1.0 else f"{name}:{_text(weight, exact=exact)}" for name, weight in layers.items()
+            str(name) if number == 1.0 else f"{name}:{_text(number, exact=exact)}" for name, number in numbers.items()
         )
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -203,7 +203,9 @@ def _metavar(field: FieldInfo) -> str:
     """Return the word that stands for a value of a field in help."""
     kind = field.annotation
     if get_origin(kind) is dict:
-        return "NAME[:WEIGHT],..."
+        key = get_args(kind)[0]
+        has_numbers = get_origin(key) is Annotated and get_args(key)[0] is int
+        return "PIXELS:NUMBER,..." if has_numbers else "NAME[:WEIGHT],..."
     if get_origin(kind) is Literal:
         return "CHOICE"
     names = {int: "NUMBER", float: "NUMBER", Path | None: "FILE"}

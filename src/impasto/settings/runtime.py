@@ -23,7 +23,12 @@ def _memory(value: object) -> object:
 
 
 class Runtime(Options):
-    """The options of how a picture is computed; they change it by rounding only. Frozen."""
+    """The options of how a picture is computed; all but `seconds` change it by rounding only. Frozen.
+
+    A budget of time stands here, and not in `Settings`, since what it leads to depends on the machine: the same seconds
+    paint another picture on a faster one. The settings that a picture records name the stages and evaluations that were
+    painted, which paint the same picture everywhere.
+    """
 
     device: str = option(
         "auto", "Expert: machine", "The device that computes.", "auto, cpu, cuda, cuda:1 or mps", commands=EVERY_COMMAND
@@ -68,6 +73,14 @@ class Runtime(Options):
         "Expert: machine",
         "Seconds from one checkpoint of a run to the next, at least; checkpoints take at most "
         f"{CHECKPOINT_TIME_FRACTION:.0%} of the time. 0 means no checkpoints.",
+        ge=0,
+        commands=("paint",),
+    )
+
+    seconds: float = option(
+        0.0,
+        "Basics",
+        "Have the best picture of so many seconds, start and file included; 0 means no limit.",
         ge=0,
         commands=("paint",),
     )

@@ -21,8 +21,8 @@ from impasto.settings.choices import (
     Seamless,
     Variation,
 )
-from impasto.settings.limits import GRID, MAX_STYLE_SCALE, MIN_SIDE, PLATEAU_WINDOW
-from impasto.settings.named_weights import DistanceWeights, LayerWeights
+from impasto.settings.limits import GRID, MAX_EVALUATIONS, MAX_STYLE_SCALE, MIN_SIDE, PLATEAU_WINDOW
+from impasto.settings.named_weights import DistanceWeights, LayerWeights, StageEvaluations
 from impasto.settings.options import EVERY_COMMAND, Options, option
 
 __all__ = ["Settings"]
@@ -221,7 +221,7 @@ class Settings(Options):
         "Expert: optimization",
         "Evaluations of the objective at the first, smallest stage; later stages get fewer (stage_ratio).",
         ge=0,
-        le=1_000_000,
+        le=MAX_EVALUATIONS,
     )
     first_size: int = option(
         256,
@@ -231,6 +231,13 @@ class Settings(Options):
     )
     stage_ratio: float = option(
         0.6, "Expert: optimization", "Evaluations of a stage divided by those of the stage before.", gt=0, le=100
+    )
+    stages: StageEvaluations = option(
+        {},
+        "Expert: optimization",
+        "Long sides of stages with their evaluations, in place of first_size, iterations and stage_ratio; a picture "
+        "larger than the last of them continues as those say. --seconds records here what it painted.",
+        commands=("paint",),
     )
     tolerance: float = option(
         0.002,

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
+from impasto.objective.tile_units import MeasureImage, measured
 from impasto.settings import Settings
 from impasto.transfer.target_cache import TargetCache
 
@@ -26,8 +27,8 @@ class Cache:
     """
 
     def __init__(self, targets: TargetCache | None = None) -> None:
-        self.targets = targets
-        """The targets of style images, or None if every run measures its own."""
+        self.measure_style: MeasureImage = measured if targets is None else targets.measured
+        """What measures style images."""
         self._networks: OrderedDict[_Key, VGG19] = OrderedDict()
         self._lock = threading.Lock()
 

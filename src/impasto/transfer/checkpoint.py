@@ -22,7 +22,7 @@ from impasto.transfer.identity import Identity, differences
 from impasto.transfer.progress import Progress
 from impasto.transfer.run_state import RunState
 
-__all__ = ["Checkpoint", "CheckpointWriter", "read_note", "set_aside"]
+__all__ = ["Checkpoint", "CheckpointWriter", "read_note", "saved_run", "set_aside"]
 
 
 class Checkpoint(NamedTuple):
@@ -116,6 +116,7 @@ class _Position(NamedTuple):
     bests: tuple[float, ...]
     failures: int
     rescues: int
+    changed_after: int = 0
 
 
 class CheckpointWriter:
@@ -228,6 +229,18 @@ def read_note(path: str | Path) -> Mapping[str, Any] | None:
 
     """
     return checkpoint_file.read_record(Path(path)).get("note")
+
+
+def saved_run(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], int]:
+    """Return the settings of the run that saved a checkpoint, its note, and its evaluations so far.
+
+    Raises:
+        CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.
+
+    """
+    record = checkpoint_file.read_record(path)
+    settings = record.get("identity", {}).get("options", {})
+    return settings, record.get("note") or {}, len(record.get("history", ()))
 
 
 def _part(path: Path, rank: int, count: int) -> Path:

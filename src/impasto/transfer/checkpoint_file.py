@@ -19,7 +19,7 @@ from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from impasto.errors import CheckpointError, OtherRunError
 from impasto.files import reason, whole
-from impasto.transfer.identity import contents
+from impasto.images.digest import contents
 
 __all__ = ["FORMAT_VERSION", "damaged", "read", "read_record", "write"]
 

@@ -1,24 +1,17 @@
 """What has to be equal for a run to go on from a checkpoint: options, inputs and machine, each value by its name."""
 
-import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-from torch import Tensor
-
-__all__ = ["KINDS", "Identity", "contents", "differences", "digest"]
+__all__ = ["KINDS", "Identity", "differences"]
 
 Identity = Mapping[str, Mapping[str, Any]]
 """`{kind: {name: value}}`; the values are those of JSON, and hashes for pictures and masks."""
 
 KINDS = {"options": "the option", "inputs": "the input", "machine": "the machine's"}
 """The kinds of an identity, and how a sentence speaks of one of their values."""
-
-ROWS_AT_ONCE = 1024
-"""Rows of a tensor that are hashed at a time, so that no second tensor of its size is in memory."""
 
 SHOWN_DIGITS = 12
 """Digits of a hash that a sentence shows."""
@@ -45,21 +38,6 @@ def differences(saved: Identity, now: Identity) -> list[str]:
             if before.get(name) != after.get(name)
         ]
     return found
-
-
-def digest(*tensors: Tensor | None) -> str:
-    """Return a hash of tensors, of their shapes and dtypes."""
-    found = hashlib.sha256()
-    for tensor in tensors:
-        found.update(repr(tensor if tensor is None else (tensor.dtype, tensor.shape)).encode())
-        for rows in () if tensor is None else cast("Sequence[Tensor]", tensor.flatten(0, -2).split(ROWS_AT_ONCE)):
-            found.update(contents(rows))
-    return found.hexdigest()
-
-
-def contents(tensor: Tensor) -> memoryview:
-    """View the bytes of a tensor, on the processor."""
-    return memoryview(cast("Any", tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
 
 
 def _shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What a run says of itself: plain numbers after each evaluation, and the picture at its end."""
+"""What a run says of itself after each evaluation: plain numbers, and the time that is left."""
 
 import time
 from collections import deque
@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Literal
 
-from impasto.images import Picture
 from impasto.planning.plan import Plan
-from impasto.settings import Settings
 
-__all__ = ["Clock", "Progress", "Result", "Stopped"]
+__all__ = ["Clock", "Progress", "Stopped"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,9 +35,11 @@ class Progress:
     seconds: float
     """Seconds since the run began."""
     fraction: float
-    """The part of the run's work that is done, from 0 to 1; work that an early end of a stage saves counts as done."""
+    """The part of the run's work that is done, from 0 to 1; work that an early end of a stage saves counts as done. In
+    a run with a budget of time, the part of the time that is over."""
     seconds_left: float | None
-    """Seconds to the end of the run, estimated from the latest evaluations; None before the first ones are timed."""
+    """Seconds to the end of the run, estimated from the latest evaluations; None before the first ones are timed. In a
+    run with a budget of time, what is left of it."""
     remark: str = ""
     """What went wrong since the report before, and what was done about it, in a sentence."""
     layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]], hash=False)
@@ -60,31 +60,6 @@ Stopped = Literal["finished", "converged", "unfinished", "diverged"]
 """finished: all evaluations done; converged: a plateau; unfinished: left before its end; diverged: no finite loss."""
 
 
-@dataclass(frozen=True, repr=False)
-class Result:
-    """A painted picture and how it came about."""
-
-    picture: Picture
-    """What the run painted: the image with the least loss."""
-    settings: Settings
-    """The options of the picture."""
-    history: Sequence[Progress]
-    """The report of each evaluation; the losses of each term and layer are in it."""
-    stopped: Stopped
-    """Why the run ended: finished, converged, unfinished or diverged."""
-
-    def __repr__(self) -> str:
-        size, count = f"{self.picture.width} × {self.picture.height}", len(self.history)
-        if not count:
-            return f"Result({size}, no evaluations, {self.stopped})"
-        last = self.history[-1]
-        return f"Result({size}, loss {last.loss:.4g}, {count} evaluations in {last.seconds:.1f} s, {self.stopped})"
-
-    def _repr_png_(self) -> bytes:
-        """Return what a notebook shows: the picture, or a smaller one where it is large."""
-        return self.picture.shown()
-
-
 TIMED_EVALUATIONS = 8
 """The number of latest evaluations whose times estimate the time that is left."""
 
@@ -98,6 +73,10 @@ class Clock:
     def __init__(self, plan: Plan, history: Sequence[Progress] = ()) -> None:
         self._stages = plan.stages
         self._last = self._counted = history[-1].seconds if history else 0.0
+        self.taken = 0.0
+        """Seconds between the last two calls of `tick`, without those in which the run stood still."""
+        self.stood_still = 0.0
+        """Seconds since the last call of `tick` in which the run stood still."""
         self._started = time.perf_counter() - self._last
         self._paces: deque[float] = deque(maxlen=TIMED_EVALUATIONS)
         """Seconds per unit of work in the latest evaluations."""
@@ -106,8 +85,14 @@ class Clock:
 
     def tick(self, evaluations: int) -> list[float]:
         """Return the seconds from the run's start to each of the evaluations since the last call, evenly spaced."""
-        before, self._last = self._last, time.perf_counter() - self._started
+        before, self._last = self._last, self.now
+        self.taken, self.stood_still = self._last - before - self.stood_still, 0.0
         return [before + (self._last - before) * (place + 1) / evaluations for place in range(evaluations)]
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self._started
 
     def left(self, number: int, evaluation: int, seconds: float) -> tuple[float, float | None]:
         """Count one more evaluation; return the fraction of the work that is done and the seconds that are left.

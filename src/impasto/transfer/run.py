@@ -2,6 +2,8 @@
 
 import json
 import math
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,18 +15,23 @@ from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_
 from impasto.images import Picture
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
-from impasto.planning.plan import Stage
+from impasto.objective.stored_targets import StoredTargets
+from impasto.objective.tile_units import measured
+from impasto.planning.division import Pace
+from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
 from impasto.settings.options import given_options
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.forecast import forecast
 from impasto.transfer.iteration import Iteration, Point, Readings
-from impasto.transfer.progress import Clock, Progress, Result, Stopped
+from impasto.transfer.progress import Clock, Progress, Stopped
+from impasto.transfer.result import Result
 from impasto.transfer.run_state import RunState
 from impasto.transfer.scene import Inputs, Scene
 from impasto.transfer.setup import Setup
 from impasto.transfer.solver import Solver
+from impasto.transfer.time_budget import TimeBudget
 
 __all__ = ["Run"]
 
@@ -36,7 +43,7 @@ SHORTAGE_FACTOR = 0.7
 
 _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
     *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight"),
-    *("size", "iterations", "first_size", "stage_ratio", "tolerance", "learning_rate"),
+    *("size", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "learning_rate"),
     *("profile", "bits", "dpi", "keep_position", "seed"),
 }
 """The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
@@ -57,6 +64,7 @@ class Run:
         writer: What saves checkpoints, if there are to be any.
         checkpoint: Where the run goes on, if it does.
         note: The caller's values for the metadata of the picture, as JSON has them.
+        began: The `time.perf_counter()` from which a budget of time counts; None: now.
 
     """
 
@@ -68,9 +76,11 @@ class Run:
         writer: CheckpointWriter | None = None,
         checkpoint: Checkpoint | None = None,
         note: Mapping[str, Any] | None = None,
+        began: float | None = None,
     ) -> None:
         self.stopped: Stopped = "unfinished"
         self._prepare = prepare
+        self._targets = StoredTargets()
         self._set_up(setup)
         self.note = note or {}
         """The caller's values for checkpoints and the metadata of the picture, as JSON has them."""
@@ -84,6 +94,8 @@ class Run:
         """Number of evaluations after which there is a report, too; 0: any."""
         self._remarks: list[str] = []
         self._clock = Clock(self.plan, self._at.history)
+        self._budget = self._new_budget(0.0 if began is None else time.perf_counter() - began)
+        self._keep_to_budget()
         self._iterate: Iteration | None = None
         self._is_stepping = False
         """Whether a step has begun behind which the run does not stand yet."""
@@ -91,8 +103,9 @@ class Run:
     def _set_up(self, setup: Setup) -> None:
         """Take pictures, settings, plan, network and machine from a setup."""
         self._setup, self.plan = setup, setup.plan
-        targets = None if setup.settings.normalize else setup.targets  # the rescaled network is the run's own
-        self._scene = Scene(setup.inputs, setup.settings, setup.machine, targets)
+        own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
+        self._targets.measure_style = measured if own else setup.measure_style
+        self._scene = Scene(setup.inputs, setup.settings, setup.machine, self._targets)
         network = self._scene.normalized(setup.network, setup.plan.stages[0])
         self._solver = Solver(self._scene, setup.settings, setup.machine, network)
 
@@ -132,6 +145,7 @@ class Run:
         """
         with out_of_memory_as("go on with the run"), self._solver.machine.computing():
             while self.stopped == "unfinished":
+                self._keep_to_budget()
                 outcome = verdict.outcome(self._at, self._stage.evaluations, self.settings.tolerance)
                 if outcome is not None:
                     self._end_stage(outcome)
@@ -147,12 +161,14 @@ class Run:
         styles: object = None,
         keep: object = None,
         focus: object = None,
+        initial: object = None,
         **changes: object,
     ) -> None:
         """Change what is painted in the middle of a run, or after its end, and continue from the picture so far.
 
         Painting continues at the first stage of the new plan that is at least as large as the picture so far, and with
         all evaluations of that stage. The curvature that L-BFGS measured stays in use if only weights and sizes change.
+        A budget of time (`Runtime.seconds`) begins again.
 
         Args:
             settings: The new settings; those of the run, if not given.
@@ -160,6 +176,8 @@ class Run:
             styles: Other style images, as `StyleTransfer.start` takes them; the same, if not given.
             keep: Another mask of what stays as the content is; the same, if not given; `False` for none.
             focus: Another mask of where the content counts more; the same, if not given; `False` for none.
+            initial: A picture to go on from in place of the picture so far, such as one that was changed by hand;
+                whatever `Picture.of` takes. It is painted at its own size first, or at the last size if it is larger.
             changes: Options of `Settings` to change, such as `content_weight=1`.
 
         Raises:
@@ -170,28 +188,93 @@ class Run:
         given = self.settings if settings is None else given_options(Settings, settings, "settings")
         chosen = given.replace(**changes)
         inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep, focus=focus)
+        picture = None if initial is None else Picture.of(initial)
         self._mend()
         self._iterate = None
         with out_of_memory_as("change the run"):
             setup = self._prepare(inputs, chosen)
             with setup.machine.computing():
-                with_curvature = _have_like_curvature(self._setup, setup)
+                with_curvature = picture is None and _have_like_curvature(self._setup, setup)
                 self._set_up(setup)
-                self._at = self._solver.changed(self._at, setup.plan, with_curvature=with_curvature)
+                choice = setup.plan._replace(stages=setup.plan.candidates or setup.plan.stages)
+                at = self._at if picture is None else replace(self._at, best=self._scene.canvas_of(picture, choice))
+                self._at = self._solver.changed(at, choice, with_curvature=with_curvature)
         if self._writer is not None:
             self._writer.identity = setup.identify()
         self._clock = Clock(setup.plan, self._at.history)
         self.stopped = "unfinished"
+        if setup.seconds:
+            self.plan, self._at = choice._replace(stages=choice.stages[self._at.stage :]), replace(self._at, stage=0)
+            self._budget = self._new_budget(0.0)
+            self._keep_to_budget()
 
     def forecast(self) -> float:
-        """Return the seconds that the run will take, by the time of a few evaluations of a small square."""
+        """Return the seconds that the run will take, by the time of a few evaluations of a small square.
+
+        In a run with a budget of time the seconds are those that are left; the evaluations tell which stages there is
+        time for, and `plan` has them.
+        """
+        began = self._clock.now
         with out_of_memory_as("forecast the run"), self._solver.machine.computing():
-            return forecast(self._solver, self.plan)
+            seconds = forecast(self._solver, self.plan)
+        if self._budget is None:
+            return seconds
+        targets = sum(stage.work for stage in self.plan.stages)
+        self._budget = replace(self._budget, pace=Pace(per_work=self._agreed(seconds) / (self.plan.work + targets)))
+        self.wait(self._agreed(self._clock.now - began))
+        self._keep_to_budget()
+        return self._budget.left(self._clock.now)[1]
+
+    def wait(self, seconds: float) -> None:
+        """Let a budget of time end later, by the seconds that a run has stood still, such as in a pause."""
+        if self._budget is not None:
+            self._budget = self._budget.later(seconds)
+            self._clock.stood_still += seconds
+
+    def finishes_in(self, seconds: float) -> None:
+        """Tell a run with a budget of time how long it takes to finish and save a picture of its present size.
+
+        Args:
+            seconds: The time; larger pictures are assumed to take as much for each pixel.
+
+        """
+        if self._budget is not None:
+            pace = self._agreed(seconds) / math.prod(self._stage.size)
+            self._budget = replace(self._budget, finishing_pace=pace)
+
+    @property
+    def asked_size(self) -> Size:
+        """The size that the settings ask for; a budget of time may be too short for it."""
+        return (self.plan.candidates or self.plan.stages)[-1].size
+
+    @property
+    def painted(self) -> Settings:
+        """The settings that paint the picture again: in a run with a budget of time, its stages and evaluations.
+
+        They say what was painted since the last `change`.
+        """
+        if not self.plan.candidates:
+            return self.settings
+        asked = self.asked_size
+        painted = [Size(each.width, each.height) for each in self._at.history[self._at.changed_after :]]
+        sides = [self.settings.size if size == asked else max(size) for size in painted]
+        size = max(sides, default=self.settings.size) if self.stopped != "unfinished" else self.settings.size
+        return self.settings.replace(size=size, stages=Counter(sides))
+
+    @property
+    def shortfall(self) -> str:
+        """A sentence about a size that there was no time for; empty if the picture has the size that was asked for."""
+        if self._budget is None or self.stopped == "unfinished":
+            return ""
+        asked, reached = self.asked_size, self.plan.stages[-1].size
+        seconds = f"{self._budget.seconds:g} second{'s' * (self._budget.seconds != 1)}"
+        sentence = f"{asked} pixels take longer than {seconds} here, so the picture has {reached}."
+        return "" if reached == asked else sentence
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        about = {"impasto": version("impasto"), "settings": self.settings.model_dump(), "stopped": self.stopped}
-        note = json.dumps({**about, **self.note})
+        about = {"settings": self.painted.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
+        note = json.dumps({"impasto": version("impasto"), **about, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note)
 
@@ -231,7 +314,7 @@ class Run:
 
     def result(self) -> Result:
         """Return the picture as it is now; iterate to the end first for a finished one."""
-        return Result(self.preview(), self.settings, tuple(self.history), self.stopped)
+        return Result(self.preview(), self.painted, tuple(self.history), self.stopped)
 
     @property
     def stage(self) -> int:
@@ -255,6 +338,29 @@ class Run:
         if state.rescues >= EXACT_RESCUE:
             solver.compute_exactly()
         return state
+
+    def _new_budget(self, gone: float) -> TimeBudget | None:
+        """Return the budget of a run that begins or changes now, of which some seconds are gone; None: no limit."""
+        seconds, now = self._setup.seconds, self._at.history[-1].seconds if self._at.history else 0.0
+        if not seconds:
+            return None
+        if not self.plan.candidates:
+            self.plan = self.plan._replace(candidates=self.plan.stages)
+        spent = now - (self._at.history[self._at.changed_after - 1].seconds if self._at.changed_after else 0.0)
+        gone = self._agreed(gone)
+        return TimeBudget(seconds, now - spent, now - spent + seconds - gone, self.settings.first_size)
+
+    def _agreed(self, seconds: float) -> float:
+        """Return the time that the first process has measured: all plan with the same."""
+        return self._solver.machine.group.agreed(round(1e6 * seconds)) / 1e6
+
+    def _keep_to_budget(self) -> None:
+        """Plan the stages that there is time for, if the run has a budget of time."""
+        if self._budget is not None:
+            now = self._agreed(self._clock.now)
+            self.plan = self.plan._replace(
+                stages=self._budget.stages(self.plan, self._at.stage, self._at.evaluation, now)
+            )
 
     def _evaluate(self) -> Progress | None:
         """Evaluate and step until the next report; nothing, if the memory did not suffice and there is a new plan.
@@ -299,6 +405,8 @@ class Run:
         if is_over:
             self.stopped = outcome
             allocator.release()
+        else:
+            self._targets.clear()
 
     def _point(self) -> Point:
         at = self._at
@@ -308,6 +416,7 @@ class Run:
         """Return how many evaluations come before the next report: on a GPU several, since each report waits for it."""
         at, pixels = self._at, math.prod(self._stage.size)
         most = max(1, min(MAX_EVALUATIONS_PER_REPORT, MAX_PIXELS_PER_REPORT // pixels)) if self._on_gpu else 1
+        most = 1 if self._budget is not None and not self._budget.pace.seconds else most
         if self.report_at > 0:
             most = min(most, self.report_at - len(at.history) % self.report_at)
         if self.report_after > len(at.history):
@@ -320,6 +429,10 @@ class Run:
         at, remarks = replace(self._at, image=image, optimizer=optimizer, best=best), [*self._remarks]
         goes_back = False
         ticks = self._clock.tick(len(found.losses))
+        if self._budget is not None:
+            taken = self._agreed(self._clock.taken) / len(ticks)
+            for _ in ticks:
+                self._budget = self._budget.timed(self._stage, taken)
         for loss, terms, layers, seconds in zip(found.losses, found.terms, found.layers, ticks, strict=True):
             trouble = verdict.trouble(at, loss)
             failures = at.failures + 1 if trouble else 0
@@ -359,6 +472,7 @@ class Run:
         """
         error.__traceback__ = None  # it holds on to what was under way
         before, self._iterate = self.plan.bytes, None
+        self._targets.clear()
         try:
             plan = self._setup.replan(SHORTAGE_FACTOR * (before - self.plan.baseline))
         except PictureError as none:
@@ -366,6 +480,9 @@ class Run:
                 f"the memory did not suffice, and no plan takes less than {before / 1e9:.2f} GB; close other programs "
                 "or give a smaller size."
             ) from none
+        if self._budget is not None:
+            stages = {stage.size: stage for stage in plan.candidates}
+            plan = plan._replace(stages=tuple(stages[stage.size] for stage in self.plan.stages))
         self._at, self.plan = self._solver.from_best(self._at, plan.stages[self._at.stage]), plan
         self._is_stepping = False
         self._remarks.append(
@@ -391,7 +508,10 @@ class Run:
         layers: Mapping[str, Mapping[str, float]],
     ) -> Progress:
         stage = self._stage
-        fraction, left = self._clock.left(at.stage, at.evaluation, seconds)
+        if self._budget is None:
+            fraction, left = self._clock.left(at.stage, at.evaluation, seconds)
+        else:
+            fraction, left = self._budget.left(seconds)
         return Progress(
             stage=at.stage + 1,
             stages=len(self.plan.stages),

@@ -34,5 +34,7 @@ class RunState:
     """The newest evaluations in a row that were of no use."""
     rescues: int = 0
     """How often the run went back to the best image."""
+    changed_after: int = 0
+    """Evaluations before the last change of the run; 0: there was none."""
     history: tuple[Progress, ...] = ()
     """The reports of all evaluations."""

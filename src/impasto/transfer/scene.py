@@ -2,27 +2,26 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from impasto.images import Picture, srgb
+from impasto.images.digest import digest
 from impasto.images.masks import Mask
 from impasto.layers import IMAGE
 from impasto.losses import ExtraLoss, identity
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
-from impasto.objective.tile_units import measured
-from impasto.planning.plan import Size, Stage
+from impasto.objective.stored_targets import StoredTargets
+from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
 from impasto.transfer import coloring
 from impasto.transfer.coloring import Palette, palettes
-from impasto.transfer.identity import digest
 from impasto.transfer.styles import Style, listed, regions
-from impasto.transfer.target_cache import TargetCache
 
 __all__ = ["Inputs", "Scene"]
 
@@ -89,8 +88,8 @@ class Scene:
     inputs: Inputs
     settings: Settings
     machine: Machine
-    targets: TargetCache | None = None
-    """The targets of style images that runs share; None: the run measures its own."""
+    targets: StoredTargets = field(default_factory=StoredTargets)
+    """What was measured of the pictures for the objective of the stage under way."""
 
     @property
     def profile(self) -> bytes | None:
@@ -112,6 +111,21 @@ class Scene:
         if self.settings.init == "blank":
             return self.to_device(torch.full(shape, 0.5))
         return self.content(size) if self.begins_as_content else self._place(self.inputs.styles[0].picture, size)
+
+    def canvas_of(self, picture: Picture, plan: Plan) -> Tensor:
+        """Return a picture as a run goes on from it: at its own size, or at the last size of a plan if that is smaller.
+
+        Args:
+            picture: A picture of the content's proportions, or about.
+            plan: The plan of the run.
+
+        Returns:
+            The canvas, (3, H, W).
+
+        """
+        content, side = self.inputs.content, max(picture.width, picture.height)
+        sizes = [stage.size for stage in plan.stages if max(stage.size) == min(side, max(plan.stages[-1].size))]
+        return self.as_painted(picture, (sizes or [Size(content.width, content.height).with_long_side(side)])[0])
 
     def objective(self, stage: Stage, network: VGG19) -> Objective:
         """Measure the targets of a stage.
@@ -139,7 +153,7 @@ class Scene:
             tiling=stage.layout.tiling,
             group=self.machine.group,
             extra_losses=self.inputs.losses,
-            measure_style=measured if self.targets is None else self.targets.measured,
+            targets=self.targets,
         )
 
     def normalized(self, network: VGG19, stage: Stage) -> VGG19:

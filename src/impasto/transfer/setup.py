@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
+from impasto.objective.tile_units import MeasureImage, measured
 from impasto.planning.plan import Plan
 from impasto.settings import Settings
 from impasto.transfer.identity import Identity
 from impasto.transfer.scene import Inputs
-from impasto.transfer.target_cache import TargetCache
 
 __all__ = ["Setup"]
 
@@ -27,5 +27,7 @@ class Setup(NamedTuple):
     """Plans again with so many bytes beside what the process holds."""
     identify: Callable[[], Identity]
     """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
-    targets: TargetCache | None = None
-    """The targets of style images that runs share; None: the run measures its own."""
+    seconds: float = 0.0
+    """The time that the run has, from the start of the program to the saved picture; 0: no limit."""
+    measure_style: MeasureImage = measured
+    """What measures style images, perhaps with a cache that runs share."""

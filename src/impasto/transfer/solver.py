@@ -97,9 +97,8 @@ class Solver:
         fitting = (n for n, stage in enumerate(plan.stages) if max(stage.size) >= max(width, height))
         number = next(fitting, len(plan.stages) - 1)
         stage = plan.stages[number]
-        start = replace(
-            state, image=state.best, stage=number, evaluation=0, failures=0, rescues=0, bests=RunState.bests
-        )
+        counts = {"stage": number, "evaluation": 0, "failures": 0, "rescues": 0, "changed_after": len(state.history)}
+        start = replace(state, image=state.best, bests=RunState.bests, **counts)
         size, steps = stage.size, self.optimizer(stage, 0)
         if size == Size(width, height):
             optimizer = steps.resampled(state.optimizer, _unchanged) if with_curvature else steps.init(state.best)

@@ -9,6 +9,7 @@
 No thread stands behind a run: to break is to pause, to drop it is to cancel. `interactive.one_call` does all of it.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -27,6 +28,7 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
+from impasto.planning.division import Pace, divided
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import given_options
@@ -126,6 +128,7 @@ class StyleTransfer:
         focus: object = None,
         checkpoint: str | Path | None = None,
         note: Mapping[str, Any] | None = None,
+        began: float | None = None,
     ) -> Run:
         """Begin a run; nothing is evaluated before its first `next`.
 
@@ -144,6 +147,7 @@ class StyleTransfer:
                 same precision, algorithm and threads, so that it ends in the same picture.
             note: The caller's values, as JSON has them, for the metadata of the picture and for each checkpoint;
                 `checkpoint.read_note` returns them.
+            began: The `time.perf_counter()` from which `runtime.seconds` count; now, if not given.
 
         Returns:
             The run, to iterate over.
@@ -158,11 +162,12 @@ class StyleTransfer:
             OutOfMemoryError: the system refused the memory for it.
 
         """
+        began = time.perf_counter() if began is None else began
         inputs = self._inputs(content, styles, initial, keep, focus)
         self._check(inputs)
         path = None if checkpoint is None else files.check_output(checkpoint, overwrite=True)
         with out_of_memory_as("begin the run"), self.machine.computing():
-            return self._start(inputs, path, note)
+            return self._start(inputs, path, note, began)
 
     def _inputs(
         self, content: object, styles: object, initial: object = None, keep: object = None, focus: object = None
@@ -177,7 +182,7 @@ class StyleTransfer:
             self.extra_losses,
         )
 
-    def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None) -> Run:
+    def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None, began: float) -> Run:
         """Begin a run, or go on with the one of a checkpoint."""
         saved, writer = None, None
         if path is not None and files.exists(path):
@@ -191,7 +196,7 @@ class StyleTransfer:
                 saved.check(identity)
             writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, setup.machine.group)
         with setup.machine.computing():
-            return Run(setup, prepare=self._prepared, writer=writer, checkpoint=saved, note=note)
+            return Run(setup, prepare=self._prepared, writer=writer, checkpoint=saved, note=note, began=began)
 
     def _prepared(self, inputs: Inputs, settings: Settings) -> Setup:
         """Return the setup of other pictures and settings; networks that fit are shared."""
@@ -214,7 +219,8 @@ class StyleTransfer:
             machine,
             replan=partial(self._plan, inputs, machine),
             identify=lambda: self._identity(inputs, machine),
-            targets=self._cache.targets,
+            seconds=self.runtime.seconds,
+            measure_style=self._cache.measure_style,
         )
 
     def _check(self, inputs: Inputs) -> None:
@@ -261,7 +267,13 @@ class StyleTransfer:
         budget = budget if room is None else budget.with_available(room)
         scales = [style.scale for style in inputs.styles]
         taken = footprint(self.settings, self._network_on(machine), inputs.losses)
-        return make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales)
+        seconds = self.runtime.seconds
+        plan = make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales, is_timed=seconds > 0)
+        if not seconds:
+            return plan
+        first = self.settings.first_size
+        stages = divided(plan.candidates, 0, 0, Pace(), seconds=seconds, elapsed=0.0, first_size=first)
+        return plan._replace(stages=stages)
 
     def _machine_of(self, saved: Checkpoint) -> Machine:
         """Compute as the run of a checkpoint did, where the runtime leaves that open."""

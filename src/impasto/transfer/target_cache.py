@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from impasto.errors import CheckpointError, ImpastoError
+from impasto.images.digest import digest
 from impasto.losses.base import Measure, Statistic
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19
 from impasto.objective.tile_units import measured
 from impasto.planning.tiles import Tiling
 from impasto.transfer import checkpoint_file
-from impasto.transfer.identity import digest
 
 __all__ = ["TargetCache"]
 
@@ -133,7 +133,8 @@ def _key(network: VGG19, image: Tensor, masks: Mapping[str, Tensor | None], name
     """Return a hash of all on which statistics depend, to the last bit."""
     options = (network.weights.sha256, network.pooling, network.pooling_rescale, network.padding, network.winograd)
     exactly = (version("impasto"), torch.__version__, str(image.device), network.dtype, torch.get_num_threads())
-    tensors = digest(image, network.weights.tensors["conv1_1"][0], *masks.values())
+    biases = (bias[None] for _, bias in network.weights.tensors.values())  # which tell networks apart
+    tensors = digest(image, *biases, *masks.values())
     return hashlib.sha256(repr((options, exactly, tensors, [*masks], name, tiling.side)).encode()).hexdigest()
 
 

@@ -79,8 +79,7 @@ def _prepare_by_onednn(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _E
     """
     onednn = cast("Any", torch.ops.mkldnn)
     ones, activation = [1, 1], "relu" if relu else "none"
-    first: Any = onednn._reorder_convolution_weight(weight, ones, ones, ones, 1, None)  # noqa: SLF001
-    last: tuple[tuple[torch.Size, tuple[int, int]] | None, Any] = None, first
+    last: tuple[tuple[torch.Size, tuple[int, int]] | None, Any] = None, weight
 
     def _convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
         nonlocal last

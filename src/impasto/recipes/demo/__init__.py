@@ -11,10 +11,10 @@ import torch
 from numpy.random import PCG64, Generator
 from torch import Tensor
 
+from impasto.drawing import importing_matplotlib
 from impasto.errors import PictureError
 from impasto.recipes.demo.landscape import compose
 from impasto.recipes.demo.strokes import LAYERS, brush, contrast, light, paint, plan_strokes
-from impasto.reports.drawing import importing_matplotlib
 
 __all__ = ["painting", "photograph"]
 

@@ -13,12 +13,14 @@ function openTab(name) {
     if (each === name) $(`show-${each}`).setAttribute("aria-current", "page");
     else $(`show-${each}`).removeAttribute("aria-current");
   }
+  $("skip").hash = name === "gallery" ? "gallery" : "canvas";
   if (name === "gallery") renderGallery(() => openTab("paint"));
 }
 
 fillWords(document);
 $("show-paint").addEventListener("click", () => openTab("paint"));
 $("show-gallery").addEventListener("click", () => openTab("gallery"));
+$("skip").addEventListener("click", event => { event.preventDefault(); document.querySelector(event.target.hash).focus(); }); // the address names the job
 startSources();
 startRun();
 const options = await trying(api.options);

@@ -4,19 +4,24 @@ They need a CPU, numba and a torch that uses GNU OpenMP; elsewhere torch's opera
 """
 
 import importlib
+from collections.abc import Callable
 from functools import cache
 
 import torch
 from torch import Tensor
 
-__all__ = ["compile_loops", "has_loops", "has_loops_for"]
+__all__ = ["LOOPS", "compile_loops", "has_loops", "has_loops_for"]
+
+
+LOOPS = ("convolution.tiles", "pooling.shorts", "pooling.words", "relu.shorts", "relu.words", "rows.products")
+"""The names of all loops."""
 
 
 def compile_loops() -> None:
     """Compile all loops, so that they are cached on disk; nothing happens on a machine that cannot run them."""
     if has_loops():
-        for name in ("pooling", "relu", "rows"):
-            importlib.import_module(f"impasto.kernels.cpu.compiled.{name}")
+        for loop in LOOPS:
+            _address()(loop)
 
 
 def has_loops_for(tensor: Tensor, layout: torch.memory_format = torch.contiguous_format) -> bool:
@@ -42,7 +47,12 @@ def has_loops_for(tensor: Tensor, layout: torch.memory_format = torch.contiguous
 def has_loops() -> bool:
     """Tell whether this machine can compile and run the loops; only then may this package's modules be imported."""
     try:
-        importlib.import_module("impasto.kernels.cpu.compiled.convolution")  # takes half a second, so only when asked
+        _address()("relu.shorts")
     except (ImportError, OSError, AttributeError, RuntimeError, StopIteration):
         return False
     return True
+
+
+def _address() -> Callable[[str], int]:
+    """Return the function that finds a loop's machine code, which cannot be imported everywhere."""
+    return importlib.import_module("impasto.kernels.cpu.compiled.machine_code").address

@@ -84,11 +84,14 @@ def prepare_lines(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *,
         A function of a signal and its padding with zeros: the function of `packed_filters.prepare`, up to rounding.
 
     """
-    matrix = torch.tensor(scheme.filters, dtype=torch.float64)
-    transformed = torch.einsum("kw,oihw->koih", matrix, weight.cpu().double())  # (m + 2, out, in, 3)
+    precision = torch.promote_types(weight.dtype, torch.float32)
+    columns = weight.permute(3, 0, 2, 1).to(precision)  # (3, out, 3, in)
+    matrix = torch.tensor(scheme.filters, dtype=precision)
+    transformed = (matrix @ columns.flatten(1)).view(-1, *columns.shape[1:])  # (m + 2, out, 3, in)
     # Every output contains the second product once, so a bias of that product is a bias of every output.
     column_filters = [
-        prepare(each[..., None].to(weight), bias if index == 1 else None) for index, each in enumerate(transformed)
+        prepare(each.permute(0, 2, 1)[..., None].to(weight.dtype), bias if index == 1 else None)  # (out, in, 3, 1)
+        for index, each in enumerate(transformed)
     ]
     count = len(scheme.outputs)
 

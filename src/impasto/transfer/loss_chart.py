@@ -1,23 +1,32 @@
-"""Charts of the losses of runs, drawn with matplotlib."""
+"""The chart of the losses of a run, drawn with matplotlib, which is imported when a chart is drawn."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from impasto import files
+from impasto.drawing import importing_matplotlib
 from impasto.errors import InputError
-from impasto.reports.drawing import importing_matplotlib
-from impasto.transfer.progress import Progress, Result
-from impasto.transfer.run import Run
+from impasto.transfer.progress import Progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PLOT_SUFFIXES", "check_plot", "plot_losses"]
+__all__ = ["PLOT_SUFFIXES", "HasHistory", "check_plot", "plot_losses"]
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 """The suffixes of the files that a chart can be saved in."""
+
+
+class HasHistory(Protocol):
+    """A run, or its result."""
+
+    @property
+    def history(self) -> Sequence[Progress]:
+        """The report of each evaluation."""
+        ...
 
 
 def check_plot(path: Path) -> None:
@@ -32,7 +41,7 @@ def check_plot(path: Path) -> None:
 
 
 def plot_losses(
-    history: Run | Result | Sequence[Progress], path: str | Path | None = None, *, overwrite: bool = False
+    history: HasHistory | Sequence[Progress], path: str | Path | None = None, *, overwrite: bool = False
 ) -> "Figure":
     """Draw the loss and its terms against the seconds of a run, with a dashed line at the start of each stage.
 
@@ -49,11 +58,8 @@ def plot_losses(
         WriteError: the file could not be written.
 
     """
-    with importing_matplotlib():
-        from matplotlib.figure import Figure  # noqa: PLC0415
-
     reports = _reports(history)
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = _figure()
     _draw(figure.subplots(), reports)
     if path is not None:
         check_plot(files.check_output(path, overwrite=overwrite))
@@ -62,9 +68,25 @@ def plot_losses(
     return figure
 
 
+def _figure() -> "Figure":
+    """Return an empty figure that shows itself in a notebook; only those of pyplot do so otherwise."""
+    with importing_matplotlib():
+        from matplotlib.figure import Figure  # noqa: PLC0415
+
+    class LossChart(Figure):
+        """A figure that a notebook shows, without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+    return LossChart(figsize=(8, 5), layout="constrained")
+
+
 def _reports(history: object) -> Sequence[Progress]:
     """Return the reports of a run, of a result, or themselves."""
-    listed = history.history if isinstance(history, Run | Result) else history
+    listed: object = getattr(history, "history", history)
     if isinstance(listed, Sequence) and all(isinstance(each, Progress) for each in cast("Sequence[object]", listed)):
         return cast("Sequence[Progress]", listed)
     raise InputError(f"{history!r:.80} has no losses to plot; give a run, its result, or its history.")

@@ -1,0 +1,121 @@
+"""Measure budgets of time: how time is best divided among stages, and what the command paints in some seconds.
+
+    scripts/bench seconds --part division --size 256 --pair PHOTOGRAPH PAINTING
+    scripts/bench seconds --part budget --seconds 3 --seconds 10 --seconds 60 --pair PHOTOGRAPH PAINTING
+
+Each pair may be given several times; without one, the pairs are those of docs/pairs.md at half size.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from record import Judge, write_rows
+
+from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+PAIRS = [
+    [str(IMAGES / f"pair-{name}-{part}.jpg") for part in ("photograph", "painting")]
+    for name in ("hopper", "astronaut", "cat", "coffee")
+]
+DIVISIONS = [
+    [(1, 80)],
+    [(1 / 2, 5), (1, 70)],
+    [(1 / 2, 10), (1, 70)],
+    [(1 / 2, 20), (1, 70)],
+    [(1 / 2, 40), (1, 70)],
+    [(1 / 4, 20), (1, 70)],
+    [(1 / 4, 20), (1 / 2, 20), (1, 70)],
+    [(1 / 4, 40), (1 / 2, 40), (1, 70)],
+]
+"""Stages: the fraction of the long side, and evaluations."""
+
+WORKS = (10, 15, 20, 30, 40, 60)
+"""The time of a run, in evaluations of its last stage."""
+
+
+def division(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the least loss at the last stage, by the work of all stages, for each pair and division."""
+    weights, runtime = load_weights(), Runtime(threads=options.threads)
+    for paths in options.pair:
+        photograph, painting = map(Picture.open, paths)
+        for stages in DIVISIONS:
+            listed = {round(fraction * options.size): count for fraction, count in stages}
+            settings = Settings(size=options.size, stages=listed, tolerance=0)
+            run = StyleTransfer(settings, runtime, weights=weights).start(photograph, painting)
+            losses = [report.loss for report in run if report.stage == len(stages)]
+            before = sum(fraction**2 * (count + 1) for fraction, count in stages[:-1])
+            least: dict[str, float] = {}
+            for work in WORKS:
+                count = int(work - before - 1)
+                if 1 <= count <= len(losses):
+                    least[str(work)] = min(losses[:count])
+            yield {"pair": _name(paths), "size": options.size, "stages": listed, "before": before, "loss": least}
+
+
+def budget(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield how long the command takes, what it has painted then, and J of its file, for each pair and time."""
+    weights = load_weights()
+    for paths in options.pair:
+        photograph, painting = map(Picture.open, paths)
+        for seconds in options.seconds:
+            rows = [_painted(paths, seconds, options) for _ in range(options.times)]
+            row = sorted(rows, key=lambda each: each["saved after"])[len(rows) // 2]
+            picture = row.pop("picture")
+            transfer = StyleTransfer(Settings(size=max(picture.width, picture.height)), weights=weights)
+            judge = Judge(transfer, photograph, painting)
+            yield {"pair": _name(paths), "seconds": seconds, **row, "loss": judge(picture)}
+
+
+def _painted(paths: list[str], seconds: float, options: argparse.Namespace) -> dict[str, Any]:
+    """Run the command and return its time, its evaluations and its picture."""
+    with tempfile.TemporaryDirectory() as place:
+        output = Path(place) / "painted.png"
+        words = [*paths, "-o", output, "--size", str(options.size), "--json", "--threads", str(options.threads)]
+        words += ["--seconds", str(seconds)] if seconds else []
+        began = time.time()
+        done = subprocess.run(
+            [sys.executable, "-m", "impasto", *map(str, words)], check=True, capture_output=True, text=True
+        )
+        picture = Picture.open(output)
+        return {
+            "saved after": round(output.stat().st_mtime - began, 3),
+            "process": round(time.time() - began, 3),
+            "size": [picture.width, picture.height],
+            "evaluations": done.stdout.count("\n"),
+            "picture": picture,
+        }
+
+
+def _name(paths: list[str]) -> str:
+    """Return the name of a pair."""
+    return " in ".join(Path(path).stem for path in paths)
+
+
+PARTS = {"division": division, "budget": budget}
+
+
+def main() -> None:
+    """Measure the parts asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=PARTS, action="append", required=True)
+    parser.add_argument("--pair", nargs=2, metavar=("PHOTOGRAPH", "PAINTING"), action="append")
+    parser.add_argument("--size", type=int, default=512, help="long side that is asked for")
+    parser.add_argument("--seconds", type=float, action="append", help="budgets; 0 is a run without one")
+    parser.add_argument("--times", type=int, default=1, help="runs of which the one of median time counts")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
+    options = parser.parse_args()
+    options.pair = options.pair or PAIRS
+    options.seconds = options.seconds or [3.0, 10.0, 60.0]
+    write_rows(options, PARTS)
+
+
+if __name__ == "__main__":
+    main()

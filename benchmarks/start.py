@@ -1,0 +1,104 @@
+"""Measure the seconds from the shell to the first evaluation, of later starts and of the very first one.
+
+    scripts/bench start --pair CONTENT STYLE --source 'before: FOLDER' --source 'after: src'
+
+Each source is a folder with the package `impasto`, such as that of another commit's work tree. Each start is a command
+of its own, `python -m impasto paint … --json`, which prints a line after each evaluation; the sources take turns. The
+first start is that of a fresh copy of the source, without compiled code or anything else that is cached.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from record import write_rows
+
+
+def later(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield, for each source, the seconds of a start whose code was compiled by an earlier one."""
+    sources = named(options.source)
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sources.values():
+            first_evaluation(source, options, Path(folder))
+        turns = [
+            {name: first_evaluation(source, options, Path(folder)) for name, source in sources.items()}
+            for _ in range(options.times)
+        ]
+    yield from rows(turns, options)
+
+
+def first(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield, for each source, the seconds of the first start ever."""
+    turns: list[dict[str, float]] = []
+    for _ in range(options.first_times):
+        turns.append({})
+        for name, source in named(options.source).items():
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / "src"
+                shutil.copytree(source / "impasto", copy / "impasto", ignore=shutil.ignore_patterns("__pycache__"))
+                turns[-1][name] = first_evaluation(copy, options, Path(folder))
+    yield from rows(turns, options)
+
+
+def first_evaluation(source: Path, options: argparse.Namespace, folder: Path) -> float:
+    """Return the seconds from a command's start to its first line."""
+    words = [*options.pair, "-o", folder / "painted.png", "--overwrite", "--json", "--size", options.size]
+    command = [sys.executable, "-m", "impasto", "paint", *map(str, words), "--checkpoint-every", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(source.resolve()), "XDG_CACHE_HOME": str(folder / "cache")}
+    began = time.perf_counter()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline() if process.stdout else ""
+        seconds = time.perf_counter() - began
+        process.kill()
+    if '"loss"' not in line:
+        sys.exit(f"{source} printed {line!r} instead of its first evaluation.")
+    return seconds
+
+
+def named(sources: list[str]) -> dict[str, Path]:
+    """Return the folder of each source by its name."""
+    pairs = (source.split(":", 1) for source in sources)
+    return {name.strip(): Path(folder.strip()) for name, folder in pairs}
+
+
+def rows(turns: list[dict[str, float]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield a row for each source, with its ratio to the first one."""
+    medians = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
+    base = next(iter(medians.values()))
+    for name, median in medians.items():
+        each = [round(turn[name], 2) for turn in turns]
+        yield {
+            "source": name,
+            "size": options.size,
+            "seconds": round(median, 2),
+            "ratio": round(median / base, 2),
+            "all": each,
+        }
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", choices=["first", "later"])
+    parser.add_argument("--pair", nargs=2, required=True)
+    parser.add_argument("--source", action="append")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--first-times", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
+    options = parser.parse_args()
+    options.part = options.part or ["later", "first"]
+    options.source = options.source or [f"this: {Path(__file__).parents[1] / 'src'}"]
+    write_rows(options, {"later": later, "first": first})
+
+
+if __name__ == "__main__":
+    main()

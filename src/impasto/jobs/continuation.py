@@ -1,0 +1,90 @@
+"""What a job goes on from: the checkpoint of a run that ended early, or a picture that was painted to its end.
+
+It reads what impasto wrote in either, and paints nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from impasto import files
+from impasto.errors import InputError
+from impasto.images import read_note
+from impasto.jobs.job import Job
+from impasto.settings import Settings
+from impasto.transfer.checkpoint import saved_run
+
+__all__ = ["CHANGES_MADE", "EVALUATIONS_BEFORE", "Continuation", "found"]
+
+CHANGES_MADE = "changes made"
+"""The name in a note of the number of changes of the job that the run had made."""
+
+EVALUATIONS_BEFORE = "evaluations before"
+"""The name in a note of the number of evaluations of the picture that the run went on from."""
+
+
+class Continuation(NamedTuple):
+    """What a job goes on from."""
+
+    job: Job
+    """What was painted so far, with its changes; `Job.current` is what was painted last."""
+    evaluations: int
+    """The number of evaluations so far."""
+    picture: Path | None
+    """The finished picture; None: the checkpoint."""
+
+    def changed(self, wanted: Job) -> Job:
+        """Return the job that paints on.
+
+        Args:
+            wanted: What is painted from now on, and the files that it writes.
+
+        Returns:
+            What was painted so far, and what is wanted as a change after it; no change, if the checkpoint is that of a
+            run that paints the same.
+
+        """
+        own = {name: getattr(wanted, name) for name in ("runtime", "output", *_WRITTEN)}
+        begun = self.job.replace(**{**own, "overwrite": True})
+        if self.picture is None and begun.current().changeable == wanted.changeable:
+            return begun
+        return begun.changed(self.evaluations, wanted, through="" if self.picture is None else self.picture.suffix)
+
+
+_WRITTEN = ("save_every", "preview", "plot", "checkpoint", "allow_large")
+
+
+def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
+    """Return what there is to go on from: the checkpoint, or else the picture.
+
+    Args:
+        output: The picture.
+        checkpoint: The file of the checkpoint; None: that beside the picture.
+
+    Raises:
+        InputError: there is neither of them, or it does not say how it was painted.
+
+    """
+    path = Path(checkpoint) if checkpoint else files.beside(output, ".checkpoint")
+    if files.exists(path):
+        settings, note, count = saved_run(path)
+        return Continuation(_job(note, settings, path), count + int(note.get(EVALUATIONS_BEFORE, 0)), None)
+    if not files.exists(output):
+        raise InputError(f"there is nothing to continue: neither {output} nor {path} is there; leave out --continue.")
+    note: Mapping[str, Any] = {}
+    with suppress(ValueError):
+        note = cast("Mapping[str, Any]", json.loads(read_note(output) or "{}"))
+    count = int(note.get("evaluations", 0)) + int(note.get(EVALUATIONS_BEFORE, 0))
+    return Continuation(_job(note, note.get("settings"), output), count, output)
+
+
+def _job(note: Mapping[str, Any], settings: object, path: Path) -> Job:
+    """Return the job of a note, without the changes that were not made yet."""
+    fields = note.get("job")
+    if not isinstance(fields, dict) or not isinstance(settings, dict):
+        raise InputError(f"{path} does not say what it was painted from, so nothing can continue it; paint it anew.")
+    job = Job(**cast("dict[str, Any]", fields))
+    job = job.replace(changes=job.changes[: int(note.get(CHANGES_MADE, 0))])
+    return job if job.changes else job.replace(settings=Settings(**cast("dict[str, Any]", settings)))

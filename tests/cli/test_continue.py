@@ -1,0 +1,137 @@
+"""`--continue`: painting on from a checkpoint or from a finished picture, with other options."""
+
+import json
+import shutil
+
+import pytest
+
+from conftest import note
+from impasto import Picture
+from impasto.objective.objective import Objective
+
+QUICK = ("--size", "64", "--first-size", "0", "--iterations", "5", "--dtype", "float32", "--quiet")
+
+
+@pytest.fixture
+def impasto(command, files, tiny_network, monkeypatch):
+    """Run `impasto` on the tiny network in a folder with a content and a style image, and return what it says."""
+    monkeypatch.chdir(files)
+
+    def run(*words, fails=False):
+        code, out, err = command(*words)
+        assert fails == (code != 0), err
+        return out + err
+
+    return run
+
+
+def same(*paths):
+    first, *others = [Picture.open(path).samples for path in paths]
+    return all((first == other).all() for other in others)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_finished_picture_is_painted_on_and_painted_again_by_its_metadata(impasto, files, suffix):
+    out, again = files / f"out{suffix}", files / "again.png"
+    impasto("content.png", "style.jpg", "-o", out, *QUICK)
+    shutil.copy(out, files / f"first{suffix}")
+    impasto(
+        "content.png", "style.jpg", "-o", out, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32"
+    )
+    assert not same(out, files / f"first{suffix}")
+    settings = note(out)["settings"]
+    assert (settings["content_weight"], settings["size"], settings["iterations"]) == (1, 64, 5)
+    (change,) = note(out)["job"]["changes"]
+    assert (change["after"], change["through"]) == (5, suffix)
+    impasto("content.png", "style.jpg", "-o", out, "--continue", "--size", "96", "--quiet", "--dtype", "float32")
+    assert [change["after"] for change in note(out)["job"]["changes"]] == [5, 10]
+    assert Picture.open(out).width == 96
+    if suffix == ".png":
+        impasto("repaint", out, "-o", again, "--quiet", "--dtype", "float32")
+        assert same(out, again)
+        assert note(again)["job"]["changes"] == note(out)["job"]["changes"]
+
+
+def test_a_picture_with_the_name_that_was_found_for_it_is_continued(impasto, files):
+    for _ in range(2):
+        impasto("content.png", "style.jpg", *QUICK)
+    impasto("content.png", "style.jpg", "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32")
+    assert "changes" not in note(files / "content-style.png")["job"]
+    assert note(files / "content-style-2.png")["settings"]["content_weight"] == 1
+
+
+@pytest.fixture
+def fails_after(monkeypatch):
+    """Let evaluations be interrupted after so many."""
+
+    def set_(count):
+        left, evaluate = [count], Objective.evaluate
+
+        def failing(self, image):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return evaluate(self, image)
+
+        monkeypatch.setattr(Objective, "evaluate", failing)
+        return lambda: monkeypatch.setattr(Objective, "evaluate", evaluate)
+
+    return set_
+
+
+def test_a_checkpoint_is_painted_on_with_other_options_and_the_result_is_painted_again(impasto, files, fails_after):
+    words = ("content.png", "style.jpg", "-o", "out.png")
+    mend = fails_after(3)
+    impasto(*words, *QUICK, fails=True)
+    mend()
+    assert (files / "out.png.checkpoint").exists()
+    mend = fails_after(2)
+    impasto(*words, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32", fails=True)
+    mend()
+    said = impasto(*words, "--continue", "--dtype", "float32")
+    assert "Continuing after 5 evaluations" in said
+    (change,) = note(files / "out.png")["job"]["changes"]
+    assert (change["after"], change["job"]["settings"]["content_weight"]) == (3, 1)
+    assert note(files / "out.png")["evaluations"] == 8
+    impasto("repaint", "out.png", "-o", "again.png", "--quiet", "--dtype", "float32")
+    assert same(files / "out.png", files / "again.png")
+
+
+def test_an_interrupted_continuation_of_a_picture_continues(impasto, files, fails_after):
+    words = ("content.png", "style.jpg", "-o", "out.png")
+    impasto(*words, *QUICK)
+    mend = fails_after(2)
+    impasto(*words, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32", fails=True)
+    mend()
+    impasto(*words, "--continue", "--quiet", "--dtype", "float32")
+    assert [change["after"] for change in note(files / "out.png")["job"]["changes"]] == [5]
+    impasto("repaint", "out.png", "-o", "again.png", "--quiet", "--dtype", "float32")
+    assert same(files / "out.png", files / "again.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("-o", "nothing.png"),
+            "there is nothing to continue: neither nothing.png nor nothing.png.checkpoint is there",
+        ),
+        (("-o", "content.png"), "content.png does not say what it was painted from, so nothing can continue it"),
+        (("-o", "style.jpg"), "style.jpg does not say what it was painted from"),
+    ],
+)
+def test_what_cannot_be_continued_is_refused_in_a_sentence(impasto, files, words, sentence):
+    said = impasto("content.png", "style.jpg", *words, "--continue", fails=True)
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_an_option_for_a_repainted_picture_replaces_that_of_its_changes(impasto, files):
+    words = ("content.png", "style.jpg", "-o", "out.png")
+    impasto(*words, *QUICK)
+    impasto(*words, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32")
+    impasto("repaint", "out.png", "-o", "again.png", "--quiet", "--size", "48")
+    painted = note(files / "again.png")
+    sizes = [painted["settings"], painted["job"]["settings"], painted["job"]["changes"][0]["job"]["settings"]]
+    assert [settings.get("size") for settings in sizes] == [48, 48, 48]
+    assert json.loads(json.dumps(painted))["settings"]["content_weight"] == 1

@@ -1,0 +1,87 @@
+"""The time of a run, divided among stages."""
+
+from itertools import pairwise
+
+import pytest
+
+from footprints import make_plan
+from impasto import Settings
+from impasto.planning.division import (
+    BEFORE_FIRST_EVALUATIONS,
+    MIN_EVALUATIONS,
+    MIN_FINAL_EVALUATIONS,
+    OVERHEAD,
+    Pace,
+    divided,
+)
+from impasto.planning.plan import Size
+
+PACE = 2.5e-6
+
+
+def candidates(size=1024):
+    plan = make_plan(Settings(size=size), Size(1024, 768), [Size(800, 600)], is_timed=True)
+    return plan.candidates
+
+
+def division(seconds, elapsed=0.0, current=0, done=0, size=1024):
+    pace = Pace(per_work=PACE)
+    return divided(candidates(size), current, done, pace, seconds=seconds, elapsed=elapsed, first_size=256)
+
+
+def taken(stage):
+    return PACE * (stage.work + OVERHEAD) * stage.evaluations
+
+
+def test_the_candidates_grow_by_the_root_of_two_from_half_the_first_size_to_the_asked_one():
+    sides = [max(stage.size) for stage in candidates()]
+    assert sides[0] == 128
+    assert sides[-1] == 1024
+    assert all(1.3 < larger / smaller < 1.6 for smaller, larger in pairwise(sides))
+
+
+@pytest.mark.parametrize("seconds", [1, 3, 10, 30, 60, 200, 1000])
+def test_the_evaluations_fit_into_the_time_and_leave_little_of_it(seconds):
+    stages = division(seconds)
+    whole = sum(map(taken, stages)) + sum(taken(stage._replace(evaluations=1)) for stage in stages)
+    assert seconds - taken(stages[-1]._replace(evaluations=2)) <= whole <= seconds + 1e-9
+
+
+def test_more_time_leads_to_a_larger_picture_up_to_the_asked_size_and_then_to_more_evaluations():
+    last = [division(seconds)[-1] for seconds in (1, 3, 10, 30, 100, 300)]
+    sides = [max(stage.size) for stage in last]
+    assert sides == sorted(sides)
+    assert sides[0] < 256
+    assert sides[-1] == 1024
+    assert all(stage.evaluations >= MIN_FINAL_EVALUATIONS for stage in last[1:])
+    assert last[-1].evaluations > 2 * last[-2].evaluations
+
+
+def test_stages_about_double_and_the_last_has_most_of_the_time():
+    for seconds in (3, 10, 30, 100):
+        stages = division(seconds)
+        sides = [max(stage.size) for stage in stages]
+        assert all(1.2 <= larger / smaller <= 2.9 for smaller, larger in pairwise(sides))
+        assert taken(stages[-1]) > 0.7 * seconds
+        assert max(stages[0].size) < 256
+        assert stages[0].evaluations <= BEFORE_FIRST_EVALUATIONS
+
+
+def test_a_run_whose_time_is_over_has_a_few_evaluations_if_it_begins_and_no_more_if_it_is_under_way():
+    (begins,) = division(1, elapsed=2)
+    assert begins.evaluations == MIN_EVALUATIONS
+    (ends,) = division(10, elapsed=9.99, current=2, done=33)
+    assert ends.evaluations == 33
+    (is_late,) = division(10, elapsed=12, current=2, done=0)
+    assert is_late.evaluations == 1
+
+
+def test_evaluations_that_turn_out_slower_lead_to_fewer():
+    stage = candidates()[2]
+    pace = Pace(per_work=PACE).timed(stage, 9.0)  # the first also measures the targets
+    assert pace.of(stage) == pytest.approx(PACE * (stage.work + OVERHEAD))
+    for _ in range(4):
+        pace = pace.timed(stage, 0.5)
+    assert pace.of(stage) == 0.5
+    larger = candidates()[4]
+    assert pace.timed(larger, 9.0).of(larger) == pytest.approx(0.5 * (larger.work + OVERHEAD) / (stage.work + OVERHEAD))
