@@ -76,7 +76,8 @@ class Session:
         resources: What the session shares with others: weights, networks, targets and opened pictures.
         forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
             means only where the run is long.
-        preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
+        preview_seconds: The least seconds from one `PreviewReady` to the next, of which there is one before the first
+            evaluation and one after it; infinite for no `PreviewReady`.
         noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
         painted: The picture that the job has painted before its last change, from which the run goes on, if there is no
             checkpoint; None: the run begins at the beginning.
@@ -303,7 +304,8 @@ class Session:
         if run.stopped == "unfinished":
             yield Ended("unfinished", self._save_early(run))
             return
-        run.note = self._note(self.job.painted(self._made, run.painted), self._made)
+        self.job = self.job.painted(self._made, run.painted)
+        run.note = self._note(self.job, self._made)
         yield from self._save(run)
         run.delete_checkpoint()
         yield from map(Remarked, filter(None, [run.shortfall]))
@@ -321,7 +323,10 @@ class Session:
     def _reports(self, run: Run) -> Iterator[Event]:
         """Yield the events of each evaluation until the run ends, or until one of its processes is cancelled."""
         job = self.job
-        reported, previewed = len(run.history), time.monotonic()
+        reported, next_ready = len(run.history), math.inf
+        if self._preview_seconds < math.inf:
+            yield PreviewReady(reported)
+            next_ready = 0.0  # after the first evaluation, too
         for _ in run:
             if job.runtime.seconds:
                 self._time_finishing(run, run.history[reported])
@@ -331,8 +336,8 @@ class Session:
             if job.save_every and reported % job.save_every == 0 and self._writes:
                 yield self._save_frame(run)
             yield from self._save_preview(run)
-            if time.monotonic() - previewed >= self._preview_seconds:
-                previewed = time.monotonic()
+            if time.monotonic() >= next_ready:
+                next_ready = time.monotonic() + self._preview_seconds
                 yield PreviewReady(reported)
             if not self._may_continue.is_set():
                 run.save_checkpoint()

@@ -18,6 +18,7 @@ from impasto.machine.interruption import deferred_signals
 from impasto.objective.stored_targets import StoredTargets
 from impasto.objective.tile_units import measured
 from impasto.planning.division import Pace
+from impasto.planning.needs import Needs
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
 from impasto.settings.options import given_options
@@ -207,6 +208,13 @@ class Run:
             self.plan, self._at = choice._replace(stages=choice.stages[self._at.stage :]), replace(self._at, stage=0)
             self._budget = self._new_budget(0.0)
             self._keep_to_budget()
+
+    def needs(self) -> Needs:
+        """Return what the run takes in memory at any size, as JSON can hold it, and what there is to compute with now.
+
+        Before the first evaluation it plans other sizes as runs of their own would be planned.
+        """
+        return self._setup.needs()
 
     def forecast(self) -> float:
         """Return the seconds that the run will take, by the time of a few evaluations of a small square.

@@ -28,8 +28,8 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
-from impasto.planning.division import Pace, divided
-from impasto.planning.plan import Plan, Size, make_plan
+from impasto.planning.needs import Needs
+from impasto.planning.plan import Plan, Size
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import given_options
 from impasto.transfer import coloring
@@ -219,6 +219,7 @@ class StyleTransfer:
             machine,
             replan=partial(self._plan, inputs, machine),
             identify=lambda: self._identity(inputs, machine),
+            needs=partial(self._needs, inputs, machine),
             seconds=self.runtime.seconds,
             measure_style=self._cache.measure_style,
         )
@@ -261,19 +262,17 @@ class StyleTransfer:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
+        needs = self._needs(inputs, machine)
+        needs = needs if room is None else needs._replace(budget=needs.budget.with_available(room))
+        scales = [style.scale for style in inputs.styles]
+        return needs.plan(self.settings, sizes[0], sizes[1:], scales=scales, seconds=self.runtime.seconds)
+
+    def _needs(self, inputs: Inputs, machine: Machine) -> Needs:
+        """Return what a run takes at any size, and the memory that there is now."""
         masks = {style.region for style in inputs.styles}
         masks |= {inputs.keep, inputs.focus, Mask.of_opacity(inputs.content)}
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
-        budget = budget if room is None else budget.with_available(room)
-        scales = [style.scale for style in inputs.styles]
-        taken = footprint(self.settings, self._network_on(machine), inputs.losses)
-        seconds = self.runtime.seconds
-        plan = make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales, is_timed=seconds > 0)
-        if not seconds:
-            return plan
-        first = self.settings.first_size
-        stages = divided(plan.candidates, 0, 0, Pace(), seconds=seconds, elapsed=0.0, first_size=first)
-        return plan._replace(stages=stages)
+        return Needs(footprint(self.settings, self._network_on(machine), inputs.losses), budget)
 
     def _machine_of(self, saved: Checkpoint) -> Machine:
         """Compute as the run of a checkpoint did, where the runtime leaves that open."""

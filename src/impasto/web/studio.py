@@ -36,7 +36,7 @@ _NEXT: dict[State, tuple[State, ...]] = {
     "paused": ("waiting", "paused", "stopped"),
     "stopped": ("waiting", "stopped"),
     "failed": ("waiting",),
-    "done": (),
+    "done": ("waiting",),
 }
 """The states that can be asked for, by the state of the job."""
 
@@ -183,11 +183,14 @@ class Studio:
         if position is not None and not (isinstance(position, int | float) and abs(position) < 1e12):
             raise InputError(f"position cannot be {position!r}; it takes a number, and the least is first.")
         if fields:
-            self._reorder(entry, entry.order.changed(fields))
+            is_wanted = self._reorder(entry, entry.order.changed(fields))
+            state = "waiting" if entry.state == "done" and is_wanted else state
         if position is not None:
             entry.position = float(position)
             entry.save()
         if state is not None:
+            if entry.state == "done":
+                entry.progress = None  # another run begins, from the picture
             self._queue.ask(entry, state)
         return entry
 
@@ -206,11 +209,10 @@ class Studio:
         entry.save()
         return entry
 
-    def _reorder(self, entry: Entry, order: Order) -> None:
-        """Change what a job paints; a worker that paints it continues from its canvas."""
-        if entry.state == "done":
-            raise InputError(f"the job {entry.id} is done; order another picture with what you want to change.")
-        fixed = ("initial", "shape", "format", "runtime")
+    def _reorder(self, entry: Entry, order: Order) -> bool:
+        """Change what a job paints, which continues from its canvas; return whether more than its name is changed."""
+        is_wanted = order.changed({"name": ""}) != entry.order.changed({"name": ""})
+        fixed = ("initial", "shape", "format", *(() if entry.state == "done" else ("runtime",)))
         is_fixed = (order.content is None) == (entry.order.content is None) and all(
             getattr(order, name) == getattr(entry.order, name) for name in fixed
         )
@@ -220,3 +222,4 @@ class Studio:
         entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
         entry.save()
         self._queue.change(entry)
+        return is_wanted
