@@ -8,6 +8,7 @@ import torch
 
 from impasto import Picture, Settings
 from impasto.errors import InputError, RunError, WriteError
+from impasto.images import read_note
 from impasto.jobs.events import Announced, Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
@@ -290,3 +291,18 @@ def test_a_change_that_cannot_be_painted_is_remarked_and_the_run_continues(job, 
     assert "missing.png" in said[0]
     assert session.job.changes == ()
     assert kinds(events).count("progress") == 6
+
+
+def test_a_print_that_there_is_no_time_for_is_recorded_with_the_pixels_that_it_has(job, files):
+    wanted = {"print_size": "2x4cm", "settings": SETTINGS.replace(dpi=400, first_size=128)}
+    runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
+    events = list(Session(job(**wanted, runtime=runtime.replace(seconds=0.01))))
+    (said,) = [event.sentence for event in events if isinstance(event, Remarked)]
+    painted = Picture.open(files / "out.png")
+    assert painted.width < 100
+    assert painted.dpi == pytest.approx(400 * painted.width / 420, rel=0.1)
+    assert said.endswith(f"the picture has {painted.width} × {painted.height}, {painted.dpi:.3g} per inch.")
+    note = json.loads(read_note(files / "out.png"))
+    again = Session(Job(**note["job"], settings=note["settings"], runtime=runtime))
+    list(again)
+    assert (again.preview().pixels - painted.pixels).abs().max() < 0.51 / 255

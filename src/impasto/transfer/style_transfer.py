@@ -29,7 +29,7 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
-from impasto.planning.division import Pace, divided
+from impasto.planning.division import Pace, beginning, divided
 from impasto.planning.plan import Plan, Size, make_plan
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import given_options
@@ -283,8 +283,9 @@ class StyleTransfer:
         plan = make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales, is_timed=seconds > 0)
         if not seconds:
             return plan
-        first = self.settings.first_size
-        stages = divided(plan.candidates, 0, 0, Pace(), seconds=seconds, elapsed=0.0, first_size=first)
+        first, number = self.settings.first_size, beginning(plan.candidates, Pace(), seconds)
+        times = {"seconds": seconds, "elapsed": 0.0}
+        stages = divided(plan.candidates, number, 0, Pace(), **times, first_size=first, is_first=True)
         return plan._replace(stages=stages)
 
     def _machine_of(self, saved: Checkpoint) -> Machine:
