@@ -1,5 +1,7 @@
 """The command `impasto`: it reads flags, prints, and ends with an exit code. No other package prints or exits."""
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -63,6 +65,7 @@ for _command, _arguments in {
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
     os.environ.update({**TORCH_ENVIRONMENT, **os.environ})
+    atexit.register(gc.freeze)  # or Python looks for garbage in all of torch at the end, for half a second
     given = sys.argv[1:] if tokens is None else list(tokens)
     app.help_formatter = HelpPage(is_complete=HELP_ALL in given)
     for stream in (sys.stdout, sys.stderr):
