@@ -1,6 +1,8 @@
 """The help of the command: a short page, and a complete one."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -56,3 +58,10 @@ def test_the_complete_page_has_every_option_with_its_help_and_expert_options_las
 
 def test_without_words_the_command_says_how_it_is_used(help_of):
     assert help_of()[0] == "Usage: impasto PHOTO PAINTING [OPTIONS]"
+
+
+def test_the_process_ends_without_a_last_search_for_garbage():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count()))\n"
+    code += "from impasto.cli import main; main(['--version'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) > 1000

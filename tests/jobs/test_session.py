@@ -8,6 +8,7 @@ import torch
 
 from impasto import Picture, Settings
 from impasto.errors import InputError, RunError, WriteError
+from impasto.images import read_note
 from impasto.jobs.events import Announced, Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
@@ -300,3 +301,18 @@ def test_previews_begin_before_the_first_evaluation_and_go_on_after_it(job):
             assert session.preview().width == 64
             seen.append(event.evaluations)
     assert seen == [0, 1]
+
+
+def test_a_print_that_there_is_no_time_for_is_recorded_with_the_pixels_that_it_has(job, files):
+    wanted = {"print_size": "2x4cm", "settings": SETTINGS.replace(dpi=400, first_size=128)}
+    runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
+    events = list(Session(job(**wanted, runtime=runtime.replace(seconds=0.01))))
+    (said,) = [event.sentence for event in events if isinstance(event, Remarked)]
+    painted = Picture.open(files / "out.png")
+    assert painted.width < 100
+    assert painted.dpi == pytest.approx(400 * painted.width / 420, rel=0.1)
+    assert said.endswith(f"the picture has {painted.width} × {painted.height}, {painted.dpi:.3g} per inch.")
+    note = json.loads(read_note(files / "out.png"))
+    again = Session(Job(**note["job"], settings=note["settings"], runtime=runtime))
+    list(again)
+    assert (again.preview().pixels - painted.pixels).abs().max() < 0.51 / 255

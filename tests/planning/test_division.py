@@ -8,10 +8,13 @@ from footprints import make_plan
 from impasto import Settings
 from impasto.planning.division import (
     BEFORE_FIRST_EVALUATIONS,
+    GRACE,
     MIN_EVALUATIONS,
     MIN_FINAL_EVALUATIONS,
+    MIN_PREVIEW_EVALUATIONS,
     OVERHEAD,
     Pace,
+    beginning,
     divided,
 )
 from impasto.planning.plan import Size
@@ -24,18 +27,28 @@ def candidates(size=1024):
     return plan.candidates
 
 
-def division(seconds, elapsed=0.0, current=0, done=0, size=1024):
-    pace = Pace(per_work=PACE)
-    return divided(candidates(size), current, done, pace, seconds=seconds, elapsed=elapsed, first_size=256)
+def division(seconds, elapsed=0.0, current=None, done=0, size=1024):
+    pace, listed = Pace(per_work=PACE), candidates(size)
+    begins = beginning(listed, pace, seconds - elapsed)
+    times = {"seconds": seconds, "elapsed": elapsed}
+    return divided(
+        listed,
+        begins if current is None else current,
+        done,
+        pace,
+        **times,
+        first_size=256,
+        is_first=current in {None, begins},
+    )
 
 
 def taken(stage):
     return PACE * (stage.work + OVERHEAD) * stage.evaluations
 
 
-def test_the_candidates_grow_by_the_root_of_two_from_half_the_first_size_to_the_asked_one():
+def test_the_candidates_grow_by_the_root_of_two_from_a_quarter_of_the_first_size_to_the_asked_one():
     sides = [max(stage.size) for stage in candidates()]
-    assert sides[0] == 128
+    assert sides[0] == 64
     assert sides[-1] == 1024
     assert all(1.3 < larger / smaller < 1.6 for smaller, larger in pairwise(sides))
 
@@ -51,7 +64,7 @@ def test_more_time_leads_to_a_larger_picture_up_to_the_asked_size_and_then_to_mo
     last = [division(seconds)[-1] for seconds in (1, 3, 10, 30, 100, 300)]
     sides = [max(stage.size) for stage in last]
     assert sides == sorted(sides)
-    assert sides[0] < 256
+    assert sides[0] <= 128
     assert sides[-1] == 1024
     assert all(stage.evaluations >= MIN_FINAL_EVALUATIONS for stage in last[1:])
     assert last[-1].evaluations > 2 * last[-2].evaluations
@@ -68,12 +81,29 @@ def test_stages_about_double_and_the_last_has_most_of_the_time():
 
 
 def test_a_run_whose_time_is_over_has_a_few_evaluations_if_it_begins_and_no_more_if_it_is_under_way():
-    (begins,) = division(1, elapsed=2)
+    (begins,) = division(-1)
     assert begins.evaluations == MIN_EVALUATIONS
-    (ends,) = division(10, elapsed=9.99, current=2, done=33)
+    assert max(begins.size) == 64
+    (ends,) = division(10, elapsed=9.99, current=4, done=33)
     assert ends.evaluations == 33
-    (is_late,) = division(10, elapsed=12, current=2, done=0)
+    (is_late,) = division(10, elapsed=12, current=4, done=0)
     assert is_late.evaluations == 1
+
+
+def test_a_run_that_begins_late_is_later_by_no_more_than_the_grace_where_evaluations_are_slow():
+    listed, pace = candidates(), Pace(per_work=6 * PACE)
+    for left in (-2.0, 0.0, 0.2, 0.5):
+        (only,) = divided(listed, 0, 0, pace, seconds=left, elapsed=0.0, first_size=256, is_first=True)
+        taken = (only.evaluations + 1) * pace.of(listed[0])
+        assert only.evaluations == 1 or taken <= max(left, 0) + GRACE
+
+
+def test_a_short_budget_begins_at_half_the_usual_size_and_becomes_larger_with_a_few_evaluations():
+    assert max(division(10)[0].size) == 128
+    stages = division(12 * taken(candidates()[2]._replace(evaluations=1)))
+    assert max(stages[0].size) == 64
+    assert len(stages) == 2
+    assert MIN_PREVIEW_EVALUATIONS <= stages[1].evaluations < MIN_FINAL_EVALUATIONS
 
 
 def test_evaluations_that_turn_out_slower_lead_to_fewer():

@@ -13,6 +13,7 @@ from serving import LONG, QUICK
 
 from impasto import Picture, Settings
 from impasto.images import read_note
+from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
 from impasto.web.order import Order
 from impasto.web.worker import restored
@@ -32,7 +33,9 @@ def test_a_job_is_painted_and_its_picture_is_that_of_the_library(studio, picture
     (tmp_path / "downloaded.png").write_bytes(answer.content)
     folder = Path(studio.folder) / "jobs" / done
     job = Order(**json.loads((folder / "job.json").read_text())).job(folder)
-    for _ in Session(job.replace(output=tmp_path / "library.png", checkpoint=None), load=lambda _: tiny_weights()):
+    for _ in Session(
+        job.replace(output=tmp_path / "library.png", checkpoint=None), resources=Resources(lambda _: tiny_weights())
+    ):
         pass
     pixels, own = (Picture.open(tmp_path / name).pixels for name in ("downloaded.png", "library.png"))
     assert torch.equal(pixels, own)

@@ -1,5 +1,7 @@
 """The command `impasto`: it reads flags, prints, and ends with an exit code. No other package prints or exits."""
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -9,6 +11,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from impasto.cli import launcher
+from impasto.cli.batch import batch
 from impasto.cli.describe import info, presets, warm
 from impasto.cli.experiments import figures
 from impasto.cli.help import HELP_ALL, HelpPage
@@ -48,6 +51,7 @@ for _command, _arguments in {
     texture: "SAMPLE [SAMPLE ...]",
     reconstruct: "PHOTO",
     repaint: "PICTURE",
+    batch: "PHOTO [PHOTO ...]",
     sweep: "PHOTO PAINTING [PAINTING ...]",
     figures: "PHOTO PAINTING",
     measure: "PHOTO PAINTING PICTURE",
@@ -61,6 +65,7 @@ for _command, _arguments in {
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
     os.environ.update({**TORCH_ENVIRONMENT, **os.environ})
+    atexit.register(gc.freeze)  # or Python looks for garbage in all of torch at the end, for half a second
     given = sys.argv[1:] if tokens is None else list(tokens)
     app.help_formatter = HelpPage(is_complete=HELP_ALL in given)
     for stream in (sys.stdout, sys.stderr):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from impasto.planning.plan import Stage
 
-__all__ = ["Pace", "divided"]
+__all__ = ["Pace", "beginning", "divided"]
 
 FINAL_FRACTION = 0.85
 """The fraction of the time that the last stage has; each stage before has the same fraction of what is left. The loss
@@ -19,8 +19,15 @@ is lowest from 0.77 to 0.97, and larger forms move only in the stages before (do
 MIN_FINAL_EVALUATIONS = 20
 """Evaluations that there has to be time for at a size for the picture to become as large: fewer show no strokes."""
 
-MIN_EVALUATIONS = 10
-"""Evaluations of a run, at least, even if its time is over before it begins: one or two paint nothing."""
+MIN_PREVIEW_EVALUATIONS = 5
+"""Evaluations that there has to be time for at a size of at most half the first one: they lead to a lower loss than 30
+at half of that size (docs/notes/seconds.md)."""
+
+MIN_EVALUATIONS = 5
+"""Evaluations of a run, at least, even if its time is over before it begins, as far as `GRACE` goes."""
+
+GRACE = 0.3
+"""Seconds by which a run may be late so that it has `MIN_EVALUATIONS`: one or two paint nothing."""
 
 BEFORE_FIRST_EVALUATIONS = 20
 """Evaluations of a stage that is smaller than the settings' first one, at most: more would change large forms."""
@@ -34,7 +41,7 @@ MIN_STEP = 1.2
 GUESSED_PACE = 5e-6
 """Seconds per pixel of an evaluation before any is timed: those of two cores of a processor of 2022."""
 
-OVERHEAD = 10_000
+OVERHEAD = 3_000
 """The pixels whose evaluation takes as long as what does not grow with the picture (docs/notes/seconds.md)."""
 
 TIMED_EVALUATIONS = 6
@@ -64,8 +71,30 @@ class Pace(NamedTuple):
         return median(self.seconds) * (stage.work + OVERHEAD) / (self.stage.work + OVERHEAD)
 
 
+def beginning(candidates: Sequence[Stage], pace: Pace, seconds: float) -> int:
+    """Return the number of the stage in which a run begins, from 0: about the double of the smallest, if that is fast.
+
+    Args:
+        candidates: The stages to choose from, from the smallest, a quarter of the first size of the settings.
+        pace: How long evaluations take.
+        seconds: The time that is left.
+
+    """
+    usual = max(number for number, each in enumerate(candidates) if max(each.size) <= 2 * max(candidates[0].size))
+    is_fast = (MIN_FINAL_EVALUATIONS + TARGET_EVALUATIONS) * pace.of(candidates[usual]) <= seconds
+    return usual if is_fast else 0
+
+
 def divided(
-    candidates: Sequence[Stage], current: int, done: int, pace: Pace, *, seconds: float, elapsed: float, first_size: int
+    candidates: Sequence[Stage],
+    current: int,
+    done: int,
+    pace: Pace,
+    *,
+    seconds: float,
+    elapsed: float,
+    first_size: int,
+    is_first: bool,
 ) -> tuple[Stage, ...]:
     """Divide the time of a run among the stages that there is time for.
 
@@ -77,6 +106,7 @@ def divided(
         seconds: The time from the beginning of the first evaluation to the end of the last.
         elapsed: How much of that time is over.
         first_size: The long side of the first stage of the settings, in pixels.
+        is_first: Whether the stage under way is the first one of the run.
 
     Returns:
         The stage under way and those that follow, each with the evaluations that there is time for, at least 1; those
@@ -86,11 +116,15 @@ def divided(
     for final in range(len(candidates) - 1, current, -1):
         path = _path(candidates, current, final)
         begins = max(_ends(len(path))[-2] * seconds, elapsed)
-        if seconds - begins >= (MIN_FINAL_EVALUATIONS + TARGET_EVALUATIONS) * pace.of(candidates[final]):
+        least = MIN_PREVIEW_EVALUATIONS if 2 * max(candidates[final].size) <= first_size else MIN_FINAL_EVALUATIONS
+        if seconds - begins >= (least + TARGET_EVALUATIONS) * pace.of(candidates[final]):
             break
     else:
         path = [candidates[current]]
-    least = MIN_EVALUATIONS if current == 0 and len(path) == 1 else 1
+    least = 1
+    if is_first and len(path) == 1:
+        late = (max(seconds, 0) + GRACE - elapsed) / pace.of(path[0]) - (0 if done else TARGET_EVALUATIONS)
+        least = max(1, min(MIN_EVALUATIONS, done + math.floor(late)))
     return tuple(_counted(path, done, pace, seconds=seconds, elapsed=elapsed, first_size=first_size, least=least))
 
 

@@ -248,13 +248,14 @@ def _long_sides(settings: Settings, final: Size) -> list[int]:
 
 
 def _timed_sides(settings: Settings, final: Size) -> list[int]:
-    """List the long sides that a budget of time chooses from: equal steps of about √2 from half the first size."""
-    first, last = _first_side(settings, final) / 2, max(final)
+    """List the long sides that a budget of time chooses from: equal steps of about √2 from a quarter of the first."""
+    first, last = _first_side(settings, final) / 4, max(final)
     if settings.first_size == 0 or first >= last:
         return [last]
     steps = max(1, round(2 * math.log2(last / first)))
     sides = (GRID * round(last * (first / last) ** (1 - step / steps) / GRID) for step in range(steps))
-    return [*dict.fromkeys(side for side in sides if side < last), last]
+    least = MIN_SIDE * last / min(final)
+    return [*dict.fromkeys(side for side in sides if least <= side < last), last]
 
 
 def _first_side(settings: Settings, final: Size) -> int:

@@ -16,7 +16,8 @@ from impasto.images import Picture
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
 from impasto.objective.stored_targets import StoredTargets
-from impasto.planning.division import Pace
+from impasto.objective.tile_units import measured
+from impasto.planning.division import Pace, beginning
 from impasto.planning.needs import Needs
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
@@ -81,7 +82,8 @@ class Run:
         self.stopped: Stopped = "unfinished"
         self._prepare = prepare
         self._targets = StoredTargets()
-        self._set_up(setup)
+        gone = 0.0 if began is None else time.perf_counter() - began
+        self._set_up(_in_time(setup, gone) if checkpoint is None else setup)
         self.note = note or {}
         """The caller's values for checkpoints and the metadata of the picture, as JSON has them."""
         self._writer = writer
@@ -94,7 +96,7 @@ class Run:
         """Number of evaluations after which there is a report, too; 0: any."""
         self._remarks: list[str] = []
         self._clock = Clock(self.plan, self._at.history)
-        self._budget = self._new_budget(0.0 if began is None else time.perf_counter() - began)
+        self._budget = self._new_budget(gone)
         self._keep_to_budget()
         self._iterate: Iteration | None = None
         self._is_stepping = False
@@ -103,6 +105,8 @@ class Run:
     def _set_up(self, setup: Setup) -> None:
         """Take pictures, settings, plan, network and machine from a setup."""
         self._setup, self.plan = setup, setup.plan
+        own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
+        self._targets.measure_style = measured if own else setup.measure_style
         self._scene = Scene(setup.inputs, setup.settings, setup.machine, self._targets)
         network = self._scene.normalized(setup.network, setup.plan.stages[0])
         self._solver = Solver(self._scene, setup.settings, setup.machine, network)
@@ -116,6 +120,11 @@ class Run:
     def history(self) -> Sequence[Progress]:
         """The reports of all evaluations so far."""
         return self._at.history
+
+    @property
+    def loss(self) -> float:
+        """The least loss of the current stage; infinite before its first evaluation."""
+        return self._at.bests[-1]
 
     def __repr__(self) -> str:
         at, stage = self._at, self._stage
@@ -259,7 +268,8 @@ class Run:
         painted = [Size(each.width, each.height) for each in self._at.history[self._at.changed_after :]]
         sides = [self.settings.size if size == asked else max(size) for size in painted]
         size = max(sides, default=self.settings.size) if self.stopped != "unfinished" else self.settings.size
-        return self.settings.replace(size=size, stages=Counter(sides))
+        dpi = self.settings.dpi * size / self.settings.size  # as large on paper as it was to be
+        return self.settings.replace(size=size, dpi=dpi, stages=Counter(sides))
 
     @property
     def shortfall(self) -> str:
@@ -268,15 +278,17 @@ class Run:
             return ""
         asked, reached = self.asked_size, self.plan.stages[-1].size
         seconds = f"{self._budget.seconds:g} second{'s' * (self._budget.seconds != 1)}"
-        sentence = f"{asked} pixels take longer than {seconds} here, so the picture has {reached}."
-        return "" if reached == asked else sentence
+        sentence = f"{asked} pixels take longer than {seconds} here, so the picture has {reached}"
+        dpi = f", {self.painted.dpi:.3g} per inch" if self.settings.dpi else ""
+        return "" if reached == asked else f"{sentence}{dpi}."
 
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
-        about = {"settings": self.painted.model_dump(), "evaluations": len(self.history)}
+        painted = self.painted
+        about = {"settings": painted.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
         note = json.dumps({"impasto": version("impasto"), **about, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
-            return self._scene.picture(self._at.best, note)
+            return self._scene.picture(self._at.best, note, painted.dpi)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.
@@ -527,6 +539,15 @@ class Run:
             seconds_left=left,
             remark=remark,
         )
+
+
+def _in_time(setup: Setup, gone: float) -> Setup:
+    """Return the setup of a run that begins with the stage that is fast enough for its budget of time."""
+    if not setup.seconds:
+        return setup
+    left = setup.seconds - setup.machine.group.agreed(round(1e6 * gone)) / 1e6
+    candidates = setup.plan.candidates
+    return setup._replace(plan=setup.plan._replace(stages=candidates[beginning(candidates, Pace(), left) :]))
 
 
 def _have_like_curvature(one: Setup, other: Setup) -> bool:

@@ -201,12 +201,13 @@ class Scene:
             found.append(kind.of_painting(image, coloring.counted(image, style.picture), theirs))
         return found
 
-    def picture(self, image: Tensor, note: str) -> Picture:
+    def picture(self, image: Tensor, note: str, dpi: float) -> Picture:
         """Return a painted image as a picture, with what the content's file says.
 
         Args:
             image: The image, (3, H, W).
             note: A text for the picture's metadata.
+            dpi: Pixels per inch on paper; 0: those of the content.
 
         Returns:
             The picture, in the colors and with the bits that the settings ask for.
@@ -217,7 +218,7 @@ class Scene:
             self._finished(image).clamp_(0, 1).float().cpu(),
             profile=self.profile,
             bits=None if settings.bits == "auto" else int(settings.bits),
-            dpi=settings.dpi,
+            dpi=dpi,
             with_position=settings.keep_position,
             note=note,
         )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
+from impasto.objective.tile_units import MeasureImage, measured
 from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan
 from impasto.settings import Settings
@@ -31,3 +32,5 @@ class Setup(NamedTuple):
     """Returns what the run takes at any size, and the memory that there is now."""
     seconds: float = 0.0
     """The time that the run has, from the start of the program to the saved picture; 0: no limit."""
+    measure_style: MeasureImage = measured
+    """What measures style images, perhaps with a cache that runs share."""

@@ -70,6 +70,7 @@ class TimeBudget:
             seconds=self.ends - finishing - self.began,
             elapsed=now - self.began,
             first_size=self.first_size,
+            is_first=current == 0,
         )
         return (*plan.stages[:current], *following)
 

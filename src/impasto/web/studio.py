@@ -4,11 +4,12 @@ import asyncio
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from impasto.errors import InputError
+from impasto.web import results
 from impasto.web.entry import Entry, State
 from impasto.web.order import Order
 from impasto.web.queue import Queue
@@ -48,6 +49,7 @@ class Studio:
         devices: The devices, each with a worker of its own; `auto` is the fastest one of this machine.
         worker: The command that starts a worker.
         reader: The command that starts the process that opens uploads.
+        batch: Records of results of `impasto batch`, which become jobs of the studio.
 
     """
 
@@ -58,7 +60,10 @@ class Studio:
         devices: Sequence[str] = ("auto",),
         worker: Sequence[str] = WORKER,
         reader: Sequence[str] = READER,
+        batch: Sequence[Mapping[str, Any]] = (),
     ) -> None:
+        self._batch = batch
+        self._taking: asyncio.Task[None] | None = None
         self.store = store
         self.entries: dict[str, Entry] = {}
         self.uploads = Uploads(store, reader)
@@ -76,9 +81,19 @@ class Studio:
                 )
         self._clean(TRASH_SECONDS, UNUSED_SECONDS)
         self._queue.start()
+        self._taking = asyncio.create_task(self._take_results())
+
+    async def _take_results(self) -> None:
+        """Show the results of a batch, one after another; a picture that cannot be ordered here is left out."""
+        for record in self._batch:
+            with suppress(InputError):
+                if entry := await results.take(record, self.store, self.uploads):
+                    self.entries[entry.id] = entry
 
     async def close(self) -> None:
         """Let the workers save checkpoints, and end all processes."""
+        if self._taking is not None:
+            self._taking.cancel()
         await asyncio.gather(self._queue.close(), self.uploads.close())
 
     def entry(self, identifier: str) -> Entry:

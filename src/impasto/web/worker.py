@@ -11,19 +11,19 @@ import queue
 import sys
 import traceback
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, sentence_of
 from impasto.images import Picture
 from impasto.jobs.continuation import found
 from impasto.jobs.events import Changed, Ended, Evaluated, Planned, PreviewReady, Saved
 from impasto.jobs.job import Job
+from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
-from impasto.network import weights
 from impasto.transfer.run import Run
 from impasto.web.child import Lines, listen
 from impasto.web.order import Order
@@ -61,13 +61,13 @@ class Worker:
         self._order: dict[str, Any] = {}
         """What is wanted of the current job; a change may come before there is a session."""
         self._is_ended = False
-        self._load = cache(weights.load_weights)
+        self._resources = Resources()
 
     def run(self) -> None:
         """Paint until standard input ends."""
         listen(self._lines, self._take, self._finish)
         with suppress(ImpastoError):
-            self._load("codebook")  # the first job starts sooner
+            self._resources.weights("codebook")  # the first job starts sooner
         self._lines.give({"ready": True})
         while (message := self._orders.get()) is not None:
             self._lines.give({"ended": self._painted(Path(message["folder"]))})
@@ -102,14 +102,10 @@ class Worker:
         try:
             with FileLock(folder / "worker.lock"):  # a worker that its server left behind may still save a checkpoint
                 return self._paint(folder)
-        except ImpastoError as error:
-            return {"state": "failed", "sentence": str(error)}
         except Exception as error:  # the next job gets its chance
-            traceback.print_exc()
-            return {
-                "state": "failed",
-                "sentence": f"the worker met an error of its own: {type(error).__name__}: {error}",
-            }
+            if not isinstance(error, ImpastoError):
+                traceback.print_exc()
+            return {"state": "failed", "sentence": sentence_of(error)}
         finally:
             self._session = None
 
@@ -145,7 +141,7 @@ class Worker:
         """
         record, checkpoint = folder / "run.json", folder / "run.checkpoint"
         latest = self._job(self._order)
-        session = partial(Session, load=self._load, preview_seconds=PREVIEW_SECONDS)
+        session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
         if not record.exists():
             _store(latest, record)
         begun = restored(record)
