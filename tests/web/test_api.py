@@ -15,8 +15,8 @@ from impasto import Picture, Settings
 from impasto.images import read_note
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
+from impasto.web import record
 from impasto.web.order import Order
-from impasto.web.worker import restored
 from tiny import tiny_weights
 
 
@@ -126,7 +126,7 @@ def test_a_job_that_is_done_goes_on_from_its_picture_and_the_sequence_paints_the
     assert note["settings"]["content_weight"] == 50
     assert (note["evaluations before"], note["evaluations"], note["job"]["changes"][0]["after"]) == (4, 4, 4)
     assert not (folder / "run.checkpoint").exists()
-    job = restored(folder / "run.json").replace(output=tmp_path / "again.png", checkpoint=None)
+    job = record.read(folder / "run.json").replace(output=tmp_path / "again.png", checkpoint=None)
     for _ in Session(job, load=lambda _: tiny_weights()):
         pass
     assert torch.equal(*(Picture.open(path).pixels for path in (folder / "result.png", tmp_path / "again.png")))

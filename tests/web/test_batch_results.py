@@ -9,6 +9,7 @@ from impasto import Job, Settings, StyleSource
 from impasto.batch.outcome import Outcome
 from impasto.batch.result_log import ResultLog
 from impasto.errors import InputError
+from impasto.web import record
 from impasto.web.results import found, take
 from impasto.web.store import Store
 from impasto.web.studio import Studio
@@ -37,7 +38,7 @@ def test_results_are_jobs_that_are_done_with_copies_of_their_files(batch, tmp_pa
     async def taken():
         studio = Studio(Store(tmp_path / "studio", 1e9), batch=found(batch))
         await studio._take_results()
-        again = [await take(record, studio.store, studio.uploads) for record in found(batch / "results.jsonl")]
+        again = [await take(each, studio.store, studio.uploads) for each in found(batch / "results.jsonl")]
         await studio.uploads.close()
         return studio, again
 
@@ -50,18 +51,19 @@ def test_results_are_jobs_that_are_done_with_copies_of_their_files(batch, tmp_pa
     assert one.preview
     assert two.file("result.jpg").read_bytes() == (pictures / "style.jpg").read_bytes()
     assert one.order.settings == {"size": 256}
+    assert record.read(one.folder / "run.json").content == one.folder / "inputs" / one.order.content  # it can go on
     assert one.order.styles[0].scale == 2
     assert one.order.styles[0].region.endswith(".png#ff0000")
     assert all((one.folder / "inputs" / identifier).exists() for identifier in one.order.uploads)
 
 
 def test_what_the_studio_cannot_order_is_left_out(batch, tmp_path):
-    record = dict(found(batch)[0])
-    record["job"] = {**record["job"], "settings": {"weights": "mine.pth"}}
-    gone = {**record, "folder": str(tmp_path / "nowhere")}
+    lost = dict(found(batch)[0])
+    lost["job"] = {**lost["job"], "settings": {"weights": "mine.pth"}}
+    gone = {**lost, "folder": str(tmp_path / "nowhere")}
 
     async def taken():
-        studio = Studio(Store(tmp_path / "studio", 1e9), batch=[record, gone])
+        studio = Studio(Store(tmp_path / "studio", 1e9), batch=[lost, gone])
         await studio._take_results()
         await studio.uploads.close()
         return studio.shown()

@@ -11,6 +11,7 @@ from typing import Any
 from impasto.batch.result_log import latest
 from impasto.errors import InputError
 from impasto.jobs.job import Job
+from impasto.web import record as record_of
 from impasto.web.entry import Entry
 from impasto.web.order import Format, Order
 from impasto.web.store import Store
@@ -68,6 +69,7 @@ async def take(record: Mapping[str, Any], store: Store, uploads: Uploads) -> Ent
     (folder / "inputs").mkdir(parents=True)
     store.take(folder, order.uploads)
     shutil.copyfile(result, folder / f"result.{order.format}")
+    record_of.write(order.job(folder), folder / "run.json")
     entry = Entry(folder, order)
     entry.names = uploads.names(order.uploads)
     if "error" not in await uploads.read({"convert": str(result), "to": str(folder / "preview.jpg")}):

@@ -5,7 +5,6 @@ It is started as `python -m impasto.web.worker DEVICE`. Messages to it: `{"do": 
 process.
 """
 
-import json
 import os
 import queue
 import sys
@@ -25,11 +24,12 @@ from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
 from impasto.transfer.run import Run
+from impasto.web import record
 from impasto.web.child import Lines, listen
 from impasto.web.order import Order
-from impasto.web.store import write_json, write_text
+from impasto.web.store import write_json
 
-__all__ = ["Worker", "main", "restored"]
+__all__ = ["Worker", "main"]
 
 PREVIEW_SECONDS = 0.5
 """The least seconds from one preview to the next."""
@@ -120,7 +120,7 @@ class Worker:
             if isinstance(event, PreviewReady | Ended):
                 self._save_preview(session.preview())
             if isinstance(event, Changed | Ended):
-                _store(session.job, folder / "run.json")
+                record.write(session.job, folder / "run.json")
             if session.run is not None and is_first and isinstance(event, Planned):
                 write_json(folder / "needs.json", session.run.needs().as_dict())
             if session.run is not None and is_first and isinstance(event, Evaluated):
@@ -139,12 +139,12 @@ class Worker:
 
         A job that is done and wanted again goes on from its picture with what is ordered now.
         """
-        record, checkpoint = folder / "run.json", folder / "run.checkpoint"
+        path, checkpoint = folder / "run.json", folder / "run.checkpoint"
         latest = self._job(self._order)
         session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
-        if not record.exists():
-            _store(latest, record)
-        begun = restored(record)
+        if not path.exists():
+            record.write(latest, path)
+        begun = record.read(path)
         if not checkpoint.exists() and latest.output is not None and latest.output.exists():
             painted = found(latest.output)._replace(job=begun)
             return session(painted.changed(latest), painted=painted.picture)
@@ -155,7 +155,7 @@ class Worker:
 
     def _secure(self, run: Run, job: Job) -> None:
         """Save a checkpoint after the first evaluation: the worker may end before one is due."""
-        _store(job, self._folder / "run.json")
+        record.write(job, self._folder / "run.json")
         if job.runtime.checkpoint_every:
             with suppress(ImpastoError):  # the next one says what is wrong
                 run.save_checkpoint()
@@ -165,25 +165,6 @@ class Worker:
         factor = min(1.0, PREVIEW_SIZE / max(picture.width, picture.height))
         shown = picture.resized(max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
         (shown if factor < 1 else picture).save(self._folder / "preview.jpg", overwrite=True, quality=PREVIEW_QUALITY)
-
-
-_FOLDER = "{folder}"
-"""What stands in a stored job in place of the path of its folder, which may be moved."""
-
-
-def _store(job: Job, record: Path) -> None:
-    """Write a job with its changes, as it is painted."""
-    write_text(record, job.model_dump_json(exclude_defaults=True).replace(_quoted(record.parent), _FOLDER))
-
-
-def restored(record: Path) -> Job:
-    """Read a job with its changes, as it was painted, from `run.json` in the folder of the job."""
-    return Job.from_json(record.read_text(encoding="utf-8").replace(_FOLDER, _quoted(record.parent)))
-
-
-def _quoted(folder: Path) -> str:
-    """Return a path as the inside of a text in JSON."""
-    return json.dumps(str(folder), ensure_ascii=False)[1:-1]
 
 
 def main() -> None:
