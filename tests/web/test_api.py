@@ -127,7 +127,7 @@ def test_a_job_that_is_done_goes_on_from_its_picture_and_the_sequence_paints_the
     assert (note["evaluations before"], note["evaluations"], note["job"]["changes"][0]["after"]) == (4, 4, 4)
     assert not (folder / "run.checkpoint").exists()
     job = record.read(folder / "run.json").replace(output=tmp_path / "again.png", checkpoint=None)
-    for _ in Session(job, load=lambda _: tiny_weights()):
+    for _ in Session(job, resources=Resources(load=lambda _: tiny_weights())):
         pass
     assert torch.equal(*(Picture.open(path).pixels for path in (folder / "result.png", tmp_path / "again.png")))
 
