@@ -1,10 +1,11 @@
-"""Measure the seconds from the shell to the first evaluation, of later starts and of the very first one.
+"""Measure the seconds from the shell to the first evaluation and to the finished file.
 
     scripts/bench start --pair CONTENT STYLE --source 'before: FOLDER' --source 'after: src'
 
 Each source is a folder with the package `impasto`, such as that of another commit's work tree. Each start is a command
 of its own, `python -m impasto paint … --json`, which prints a line after each evaluation; the sources take turns. The
-first start is that of a fresh copy of the source, without compiled code or anything else that is cached.
+first start is that of a fresh copy of the source, without compiled code or anything else that is cached. `whole` paints
+at the defaults, from the shell to the finished file.
 """
 
 import argparse
@@ -48,19 +49,47 @@ def first(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     yield from rows(turns, options)
 
 
+def whole(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield, for each source, the seconds of a command at its defaults, until the file is there."""
+    sources = named(options.source)
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sources.values():
+            first_evaluation(source, options, Path(folder))
+        turns = [
+            {name: finished(source, options, Path(folder)) for name, source in sources.items()}
+            for _ in range(options.times)
+        ]
+    yield from rows(turns, options)
+
+
 def first_evaluation(source: Path, options: argparse.Namespace, folder: Path) -> float:
     """Return the seconds from a command's start to its first line."""
-    words = [*options.pair, "-o", folder / "painted.png", "--overwrite", "--json", "--size", options.size]
-    command = [sys.executable, "-m", "impasto", "paint", *map(str, words), "--checkpoint-every", "0"]
-    environment = {**os.environ, "PYTHONPATH": str(source.resolve()), "XDG_CACHE_HOME": str(folder / "cache")}
     began = time.perf_counter()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with started(source, options, folder) as process:
         line = process.stdout.readline() if process.stdout else ""
         seconds = time.perf_counter() - began
         process.kill()
     if '"loss"' not in line:
         sys.exit(f"{source} printed {line!r} instead of its first evaluation.")
     return seconds
+
+
+def finished(source: Path, options: argparse.Namespace, folder: Path) -> float:
+    """Return the seconds from a command's start to its end."""
+    began = time.perf_counter()
+    with started(source, options, folder) as process:
+        process.communicate()
+    if process.returncode:
+        sys.exit(f"{source} ended with code {process.returncode}.")
+    return time.perf_counter() - began
+
+
+def started(source: Path, options: argparse.Namespace, folder: Path) -> subprocess.Popen[str]:
+    """Start a command that paints, and prints a line after each evaluation."""
+    words = [*options.pair, "-o", folder / "painted.png", "--overwrite", "--json", "--size", options.size]
+    command = [sys.executable, "-m", "impasto", "paint", *map(str, words), "--checkpoint-every", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(source.resolve()), "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def named(sources: list[str]) -> dict[str, Path]:
@@ -87,7 +116,7 @@ def rows(turns: list[dict[str, float]], options: argparse.Namespace) -> Iterator
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", action="append", choices=["first", "later"])
+    parser.add_argument("--part", action="append", choices=["first", "later", "whole"])
     parser.add_argument("--pair", nargs=2, required=True)
     parser.add_argument("--source", action="append")
     parser.add_argument("--size", type=int, default=256)
@@ -95,9 +124,9 @@ def main() -> None:
     parser.add_argument("--first-times", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
-    options.part = options.part or ["later", "first"]
+    options.part = options.part or ["later", "first", "whole"]
     options.source = options.source or [f"this: {Path(__file__).parents[1] / 'src'}"]
-    write_rows(options, {"later": later, "first": first})
+    write_rows(options, {"later": later, "first": first, "whole": whole})
 
 
 if __name__ == "__main__":

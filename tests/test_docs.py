@@ -1,7 +1,5 @@
 import re
-import runpy
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -95,12 +93,6 @@ def test_the_commands_of_the_docs_run(block, run_commands):
 
 
 @pytest.mark.slow
-def test_the_generated_pages_are_up_to_date(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs")
-    monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
-    runpy.run_path(str(ROOT / "docs" / "generate.py"), run_name="__main__")  # which exits with a sentence otherwise
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
