@@ -406,3 +406,16 @@ def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture
         found.append(finish(run).picture.pixels)
     assert float((found[0] - photograph.pixels).abs().mean()) > 5 / 255
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-6)
+
+
+def test_a_stage_ends_when_the_picture_hardly_changes(transfer, picture, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.run.PLATEAU_WINDOW", 4)
+    run = transfer(iterations=24).start(picture(), picture(seed=1))
+    shown = [run.preview().pixels for report in run if report.evaluation % 4 == 0]
+    changes = [255 * float((one - other).abs().mean()) for one, other in pairwise(shown)]
+    least = changes.index(min(changes[:4]))  # of those between 4 and 8, 8 and 12, …
+    ended = transfer(iterations=24, min_change=1.01 * changes[least]).start(picture(), picture(seed=1))
+    result = finish(ended)
+    assert result.stopped == "converged"
+    assert len(result.history) == 4 * (least + 2)
+    assert torch.equal(result.picture.pixels, shown[least + 1])

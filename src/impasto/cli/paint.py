@@ -63,7 +63,7 @@ def paint(
         focus: A mask, white where the photograph counts more, such as a face; it is painted all the same.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
-        preset: A named set of options; `impasto presets` lists them.
+        preset: A set of options that `impasto presets` lists.
         settings: Options from a JSON file, or from a picture that impasto painted.
         initial: A picture to start from, in place of what --init says.
         processes: Divide the picture among this many processes of this machine.

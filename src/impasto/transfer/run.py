@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
-from impasto.images import Picture
+from impasto.images import Picture, resample
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
 from impasto.objective.stored_targets import StoredTargets
 from impasto.planning.division import Pace, beginning
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
+from impasto.settings.limits import PLATEAU_WINDOW
 from impasto.settings.options import given_options
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
@@ -40,9 +41,13 @@ EXACT_RESCUE = 2
 SHORTAGE_FACTOR = 0.7
 """Times the memory that a run planned with, what it plans with after the system refused memory."""
 
+SEEN_SIDE = 256
+"""Pixels of the long side at which the picture is compared with itself, at most: what one sees of it on a page."""
+
 _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
     *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight"),
-    *("size", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "learning_rate"),
+    *("size", "quality", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "min_change"),
+    "learning_rate",
     *("profile", "bits", "dpi", "keep_position", "seed"),
 }
 """The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
@@ -139,7 +144,8 @@ class Run:
         with out_of_memory_as("go on with the run"), self._solver.machine.computing():
             while self.stopped == "unfinished":
                 self._keep_to_budget()
-                outcome = verdict.outcome(self._at, self._stage.evaluations, self.settings.tolerance)
+                tolerances = self.settings.tolerance, self.settings.min_change
+                outcome = verdict.outcome(self._at, self._stage.evaluations, *tolerances)
                 if outcome is not None:
                     self._end_stage(outcome)
                 elif (progress := self._evaluate()) is not None:
@@ -415,6 +421,8 @@ class Run:
         most = 1 if self._budget is not None and not self._budget.pace.seconds else most
         if self.report_at > 0:
             most = min(most, self.report_at - len(at.history) % self.report_at)
+        if self.settings.min_change:
+            most = min(most, PLATEAU_WINDOW - at.evaluation % PLATEAU_WINDOW)
         if self.report_after > len(at.history):
             most = min(most, self.report_after - len(at.history))
         return min(most, self._stage.evaluations - at.evaluation)
@@ -445,9 +453,18 @@ class Run:
             if has_failed:
                 break
         self._iterate = None if goes_back else self._iterate
-        self._at = at
+        is_compared = self.settings.min_change and at.evaluation % PLATEAU_WINDOW == 0
+        self._at = self._compared(at) if is_compared else at
         self._is_stepping = False
         self._remarks.clear()
+
+    def _compared(self, at: RunState) -> RunState:
+        """Return the state with a small copy of the best image, and how far it is from the one before."""
+        size = Size(at.best.shape[2], at.best.shape[1])
+        width, height = size.with_long_side(SEEN_SIDE) if max(size) > SEEN_SIDE else size
+        seen = resample(at.best, height, width).clamp(0, 1).clone()
+        change = math.inf if at.seen is None else 255 * float((seen - at.seen).abs().mean())
+        return replace(at, seen=seen, change=self._agreed(change) if at.seen is not None else change)
 
     def _rescued(self, at: RunState, trouble: str) -> tuple[RunState, str]:
         """Return the best image with a new optimizer state and half the step, and say so; later in float32."""

@@ -1,5 +1,6 @@
 """What evaluates and steps in each stage of a run: an objective and an optimizer, on a machine with its network."""
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -79,7 +80,7 @@ class Solver:
             state = replace(state, image=best, best=best, optimizer=optimizer)
         if number == state.stage:
             return state
-        return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests)
+        return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests, seen=None, change=math.inf)
 
     def changed(self, state: RunState, plan: Plan, *, with_curvature: bool) -> RunState:
         """Return the state in which a run continues from its best image after a change.
@@ -98,7 +99,7 @@ class Solver:
         number = next(fitting, len(plan.stages) - 1)
         stage = plan.stages[number]
         counts = {"stage": number, "evaluation": 0, "failures": 0, "rescues": 0, "changed_after": len(state.history)}
-        start = replace(state, image=state.best, bests=RunState.bests, **counts)
+        start = replace(state, image=state.best, bests=RunState.bests, seen=None, change=math.inf, **counts)
         size, steps = stage.size, self.optimizer(stage, 0)
         if size == Size(width, height):
             optimizer = steps.resampled(state.optimizer, _unchanged) if with_curvature else steps.init(state.best)
