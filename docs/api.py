@@ -25,7 +25,7 @@ GROUPS = {
         "content_loss",
         "style_loss",
     ),
-    "Jobs": ("Job", "StyleSource", "Session"),
+    "Jobs": ("Job", "StyleSource", "Session", "paint_many", "Outcome"),
     "Losses of a run": (
         "AutogradLoss",
         "Units",
@@ -45,6 +45,7 @@ MADE_BY = {
     "Progress": "A run yields it.",
     "Result": "`stylize` and `Run.result` return it.",
     "Plan": "`StyleTransfer.plan` returns it.",
+    "Outcome": "`paint_many` yields it.",
     "Weights": "`load_weights` returns it.",
     "Units": "A run passes it to `Loss.measure`.",
 }

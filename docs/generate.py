@@ -51,6 +51,7 @@ def command() -> str:
         ["texture"],
         ["reconstruct"],
         ["repaint"],
+        ["batch"],
         ["sweep"],
         ["figures"],
         ["measure"],

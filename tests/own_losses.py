@@ -42,7 +42,7 @@ class Absolute(AutogradLoss):
     def measure(self, units):
         return units.sum((units.features - units.content).abs())
 
-    def compare(self, statistic, target):  # noqa: ARG002
+    def compare(self, statistic, target):
         return statistic.mean.mean()
 
 
@@ -72,7 +72,7 @@ class Largest(Brightness):
     def measure(self, units):
         return Statistic(units.features.amax((1, 2)), units.features.new_ones(()))
 
-    def compare(self, statistic, target):  # noqa: ARG002
+    def compare(self, statistic, target):
         return statistic.total.square().sum()
 
 

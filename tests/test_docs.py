@@ -41,6 +41,8 @@ def workplace(tmp_path_factory, coarse_landscape):
     Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")
     Picture(torch.stack((mask, 0 * mask, 0 * mask))).save(folder / "labels.png")
     Picture((torch.arange(128) < 64).float().expand(3, 102, 128)).save(folder / "half.png")
+    (folder / "photos").mkdir()
+    (folder / "photos" / "photo.jpg").hardlink_to(folder / "photo.jpg")
     return folder
 
 

@@ -83,7 +83,7 @@ transfer = StyleTransfer(Settings(size=512, first_size=0), runtime, weights=weig
 run = transfer.start(photograph, painting)
 _, hard = resource.getrlimit(resource.RLIMIT_AS)
 for name, step in {STEPS!r}.items():
-    transfer._networks.clear()
+    transfer._cache._networks.clear()
     for more in (0, 16, 100):
         resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (more << 20), hard))
         try:

@@ -30,6 +30,8 @@ from impasto.jobs.job import Job, StyleSource
 from impasto.settings import Runtime, Settings
 
 if TYPE_CHECKING:
+    from impasto.batch.many import paint_many
+    from impasto.batch.outcome import Outcome
     from impasto.images import Picture
     from impasto.images.masks import Mask
     from impasto.interactive.one_call import stylize
@@ -74,6 +76,7 @@ __all__ = [
     "NinePointTotalVariationLoss",
     "OtherRunError",
     "OutOfMemoryError",
+    "Outcome",
     "Picture",
     "PictureError",
     "Plan",
@@ -100,6 +103,7 @@ __all__ = [
     "content_loss",
     "gram",
     "load_weights",
+    "paint_many",
     "plot_losses",
     "style_loss",
     "stylize",
@@ -129,6 +133,8 @@ _HOMES = {
     "VGG19": "network.vgg",
     **dict.fromkeys(("Weights", "load_weights"), "network.weights"),
     "Plan": "planning.plan",
+    "Outcome": "batch.outcome",
+    "paint_many": "batch.many",
     "plot_losses": "transfer.loss_chart",
     "stylize": "interactive.one_call",
     "tune_process": "machine.environment",

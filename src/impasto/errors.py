@@ -38,6 +38,7 @@ __all__ = [
     "WriteError",
     "is_out_of_memory",
     "out_of_memory_as",
+    "sentence_of",
 ]
 
 
@@ -142,6 +143,13 @@ def out_of_memory_as(work: str) -> Generator[None, None, None]:
     raise OutOfMemoryError(
         f"the memory did not suffice to {work}; close other programs, or let this process have more memory."
     )
+
+
+def sentence_of(error: Exception) -> str:
+    """Return what people are told of an error that ended a job: its own sentence, or that it was not foreseen."""
+    if isinstance(error, ImpastoError):
+        return str(error)
+    return f"the worker met an error of its own: {type(error).__name__}: {_said(error)}"
 
 
 def _said(error: BaseException) -> str:

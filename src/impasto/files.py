@@ -23,6 +23,7 @@ __all__ = [
     "check_output",
     "exists",
     "is_same",
+    "make_folder",
     "read_cached",
     "reason",
     "user_cache",
@@ -117,6 +118,19 @@ def check_output(path: str | Path, *, overwrite: bool = False, inputs: Iterable[
         return _checked(path, overwrite=overwrite, inputs=inputs)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {_why(error)}; choose another name or folder.") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Raises:
+        WriteError: the system refused.
+
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise WriteError(f"the folder {path} could not be made: {_why(error)}.") from error
 
 
 @contextmanager

@@ -109,3 +109,15 @@ def test_the_files_that_a_job_reads_are_known():
     style = StyleSource.parse("s.jpg,mask=m.png#ff0000,region=r.png")
     job = Job(content="c.png", styles=(style,), initial="i.png", keep="k.png", focus="f.png#00ff00")
     assert sorted(map(str, job.inputs)) == ["c.png", "f.png", "i.png", "k.png", "m.png", "r.png", "s.jpg"]
+
+
+def test_a_job_with_other_files_has_them_everywhere_and_its_own_outputs():
+    style = StyleSource(picture="a.png", mask="m.png#ff0000", region="r.png", weight=2)
+    later = Job(content="c.png", styles=(style,), keep="r.png")
+    job = Job(content="c.png", styles=(style,), focus="m.png", output="o.png").changed(3, later)
+    assert [str(path) for path in job.all_inputs] == ["c.png", "a.png", "m.png", "r.png"]
+    other = job.with_files({"c.png": "x/c.png", "m.png": "x/m.png"})
+    assert str(other.content) == str(other.changes[0].job.content) == "x/c.png"
+    assert (other.focus, other.styles[0].mask, other.styles[0].region) == ("x/m.png", "x/m.png#ff0000", "r.png")
+    assert other.output == job.output
+    assert job.with_files({}) == job

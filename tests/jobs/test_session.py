@@ -47,7 +47,7 @@ def test_a_session_says_what_happens_from_the_plan_to_the_end(job, files):
     assert isinstance(events[-1], Ended)
     assert events[-1].stopped == "finished"
     assert sum(isinstance(event, Evaluated) for event in events) == 6
-    assert sum(isinstance(event, PreviewReady) for event in events) == 6
+    assert sum(isinstance(event, PreviewReady) for event in events) == 7  # and one before the first
     saved = [event.path.name for event in events if isinstance(event, Saved)]
     assert saved == ["out-00003.png", "out-00006.png", "out.png", "loss.png"]
     assert all((files / name).exists() for name in saved)
@@ -291,6 +291,16 @@ def test_a_change_that_cannot_be_painted_is_remarked_and_the_run_continues(job, 
     assert "missing.png" in said[0]
     assert session.job.changes == ()
     assert kinds(events).count("progress") == 6
+
+
+def test_previews_begin_before_the_first_evaluation_and_go_on_after_it(job):
+    session = Session(job(), preview_seconds=1000)
+    seen = []
+    for event in session:
+        if isinstance(event, PreviewReady):
+            assert session.preview().width == 64
+            seen.append(event.evaluations)
+    assert seen == [0, 1]
 
 
 def test_a_print_that_there_is_no_time_for_is_recorded_with_the_pixels_that_it_has(job, files):

@@ -155,7 +155,7 @@ def test_a_loss_that_cannot_be_summed_is_refused_by_name_before_a_run_in_tiles(s
 
 def test_what_cannot_work_is_refused_before_anything_is_computed(started):
     class Constant(MeanHistogram):
-        def compare(self, statistic, target):  # noqa: ARG002
+        def compare(self, statistic, target):
             return statistic.mean.detach().sum()
 
     with pytest.raises(LossError, match="Constant cannot be used: what compare returns does not depend"):

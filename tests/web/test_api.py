@@ -13,8 +13,10 @@ from serving import LONG, QUICK
 
 from impasto import Picture, Settings
 from impasto.images import read_note
+from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
 from impasto.web.order import Order
+from impasto.web.worker import restored
 from tiny import tiny_weights
 
 
@@ -31,7 +33,9 @@ def test_a_job_is_painted_and_its_picture_is_that_of_the_library(studio, picture
     (tmp_path / "downloaded.png").write_bytes(answer.content)
     folder = Path(studio.folder) / "jobs" / done
     job = Order(**json.loads((folder / "job.json").read_text())).job(folder)
-    for _ in Session(job.replace(output=tmp_path / "library.png", checkpoint=None), load=lambda _: tiny_weights()):
+    for _ in Session(
+        job.replace(output=tmp_path / "library.png", checkpoint=None), resources=Resources(lambda _: tiny_weights())
+    ):
         pass
     pixels, own = (Picture.open(tmp_path / name).pixels for name in ("downloaded.png", "library.png"))
     assert torch.equal(pixels, own)
@@ -109,6 +113,43 @@ def test_a_change_in_mid_run_goes_on_from_the_canvas_and_survives_a_killed_worke
     assert note["job"]["changes"][0]["after"] >= 1
 
 
+def test_a_job_that_is_done_goes_on_from_its_picture_and_the_sequence_paints_the_same_again(studio, pictures, tmp_path):
+    identifier = studio.order(pictures)
+    studio.wait(identifier, "done")
+    renamed = studio.client.patch(f"/api/jobs/{identifier}", json={"name": "Another name"})
+    assert renamed.json()["state"] == "done"
+    answer = studio.client.patch(f"/api/jobs/{identifier}", json={"settings": {"content_weight": 50}})
+    assert (answer.json()["state"], answer.json()["progress"]) == ("waiting", None)
+    studio.wait(identifier, "done")
+    folder = Path(studio.folder) / "jobs" / identifier
+    note = json.loads(read_note(folder / "result.png"))
+    assert note["settings"]["content_weight"] == 50
+    assert (note["evaluations before"], note["evaluations"], note["job"]["changes"][0]["after"]) == (4, 4, 4)
+    assert not (folder / "run.checkpoint").exists()
+    job = restored(folder / "run.json").replace(output=tmp_path / "again.png", checkpoint=None)
+    for _ in Session(job, load=lambda _: tiny_weights()):
+        pass
+    assert torch.equal(*(Picture.open(path).pixels for path in (folder / "result.png", tmp_path / "again.png")))
+
+
+def test_a_worker_that_is_killed_after_the_first_evaluation_resumes_from_it(studio, pictures, done):
+    studio.client.patch(f"/api/jobs/{done}", json={"settings": LONG, "runtime": {"checkpoint_every": 3600}})
+    checkpoint = Path(studio.folder) / "jobs" / done / "run.checkpoint"
+    studio.wait(done, "painting", until=lambda _: checkpoint.exists())
+    studio.worker().kill()
+    studio.wait(done, "painting", until=lambda _: "resumed" in studio.kinds(done))
+    assert next(each["evaluations"] for each in studio.events(done) if each["event"] == "resumed") == 1
+    studio.client.patch(f"/api/jobs/{done}", json={"state": "stopped"})
+    studio.wait(done, "stopped")
+    studio.client.patch(f"/api/jobs/{done}", json={"settings": QUICK, "state": "waiting"})
+    studio.wait(done, "done")
+
+
+def test_a_preview_comes_before_the_first_evaluation_and_after_it(studio, done):
+    kinds = [kind for kind in studio.kinds(done) if kind in {"planned", "preview", "progress"}]
+    assert kinds[:4] == ["planned", "preview", "progress", "preview"]
+
+
 def test_a_paused_job_goes_on_from_its_checkpoint_with_what_was_changed_meanwhile(studio, pictures):
     identifier = studio.order(pictures, LONG)
     studio.painting(identifier)
@@ -162,9 +203,16 @@ def test_a_larger_picture_goes_on_from_the_one_that_is_done(studio, done):
     assert (found["width"], found["height"]) == (133, 100)
     assert found["sentence"].startswith("The print is 2.7 × 2 in at 50 pixels per inch")
     assert found["seconds"] > 0
-    answer = studio.client.post(f"/api/jobs/{done}/larger", json={"size": 96})
-    job = studio.wait(answer.json()["id"], "done")
-    assert job["stages"] == [{"width": 96, "height": 72, "evaluations": 50}]
+    predicted = studio.client.get(f"/api/jobs/{done}/forecast", params={"size": 640}).json()
+    answer = studio.client.post(f"/api/jobs/{done}/larger", json={"size": 640})
+    larger = answer.json()["id"]
+    job = studio.wait(larger, "painting", until=lambda job: job["stages"])
+    assert job["stages"] == [{"width": 640, "height": 480, "evaluations": 50}]
+    studio.client.delete(f"/api/jobs/{larger}")
+    planned = next(each for each in studio.events(larger) if each["event"] == "planned")
+    assert predicted["bytes"] == pytest.approx(planned["bytes"], rel=0.1)
+    assert found["bytes"] < predicted["bytes"]
+    studio.wait(larger, "stopped", "done")
     refused = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "huge"})
     assert refused.json()["error"].startswith("print cannot be huge;")
 

@@ -92,11 +92,18 @@ def expert(page, name, value):
     page.keyboard.press("Tab")
 
 
+def slide(page, name, value):
+    """Move the slider of an option, which shows logarithms to base 2."""
+    page.eval_on_selector(
+        f"#option-{name}", f"each => {{ each.value = {value}; each.dispatchEvent(new Event('change')); }}"
+    )
+
+
 def set_long(page):
     """Make a run long and small, so that there is time to do something while it is painted."""
     for name, value in (("first_size", 0), ("iterations", 100_000), ("tolerance", 0)):
         expert(page, name, value)
-    page.eval_on_selector("#option-size", "each => { each.value = 7; each.dispatchEvent(new Event('change')); }")
+    slide(page, "size", 7)
 
 
 def job_of(page):
@@ -150,6 +157,13 @@ def test_a_photograph_and_a_painting_become_a_picture_that_is_seen_at_once_and_d
     before = page.eval_on_selector(".edge", "each => each.style.left")
     page.keyboard.press("Home")
     assert page.eval_on_selector(".edge", "each => each.style.left") != before
+    slide(page, "content_weight", 6)
+    page.click("#go-on")
+    page.wait_for_selector("#go-on", state="detached")
+    studio.wait(identifier, "done")
+    page.wait_for_selector("#go-on")
+    assert job_of(page) == identifier
+    assert json.loads(read_note(own))["evaluations before"] == 8
 
 
 def test_a_reload_and_another_tab_show_the_run_that_goes_on(painting, open_page, studio):
@@ -170,9 +184,7 @@ def test_a_reload_and_another_tab_show_the_run_that_goes_on(painting, open_page,
 
 def test_a_weight_that_is_changed_in_mid_run_changes_the_run_and_can_be_set_back(painting, studio):
     page, identifier = painting
-    page.eval_on_selector(
-        "#option-content_weight", "each => { each.value = 6; each.dispatchEvent(new Event('change')); }"
-    )
+    slide(page, "content_weight", 6)
     page.wait_for_selector(".field.changed .reset")
     studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("content_weight") == 64)
     studio.wait(identifier, "painting", until=lambda _: changes(studio, identifier))
@@ -327,6 +339,28 @@ def test_the_queue_can_be_ordered_and_cancelled(open_page, studio, pictures):
     assert {studio.job(each)["state"] for each in (first, second)} == {"stopped"}
     studio.client.patch(f"/api/jobs/{long}", json={"state": "stopped"})
     studio.wait(long, "stopped")
+
+
+def test_the_time_stands_in_front_is_kept_to_and_cannot_change_while_it_counts(open_page, studio, pictures):
+    page = open_page()
+    front = page.eval_on_selector_all("#form > .field", "all => all.map(each => each.innerText.split('\\n')[0])")
+    assert front[:5] == ["Size", "Content against style", "Stroke size", "Colors", "Time, in seconds"]
+    assert page.get_attribute("#option-seconds", "placeholder") == "as long as it takes"
+    fill(page, pictures)
+    page.fill("#option-seconds", "3")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".field.changed:has(#option-seconds) .reset")
+    page.click("#go")
+    identifier = job_of(page)
+    page.wait_for_selector("#option-seconds:disabled")
+    job = studio.wait(identifier, "done")
+    assert job["order"]["runtime"] == {"seconds": 3}
+    assert 0.5 < job["progress"]["seconds"] < 3
+    page.wait_for_selector("#go-on")
+    assert page.is_enabled("#option-seconds")
+    page.fill("#option-seconds", "")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".field:not(.changed):has(#option-seconds)")
 
 
 def test_a_picture_that_impasto_painted_gives_its_settings_to_the_form(open_page, studio, pictures, tmp_path):

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from impasto.cli import launcher
+from impasto.cli.batch import batch
 from impasto.cli.describe import info, presets, warm
 from impasto.cli.experiments import figures
 from impasto.cli.help import HELP_ALL, HelpPage
@@ -50,6 +51,7 @@ for _command, _arguments in {
     texture: "SAMPLE [SAMPLE ...]",
     reconstruct: "PHOTO",
     repaint: "PICTURE",
+    batch: "PHOTO [PHOTO ...]",
     sweep: "PHOTO PAINTING [PAINTING ...]",
     figures: "PHOTO PAINTING",
     measure: "PHOTO PAINTING PICTURE",

@@ -7,13 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from impasto.jobs.durations import clock
+from impasto.jobs.amounts import clock
 
 if TYPE_CHECKING:
     from impasto.planning.plan import Plan
@@ -23,6 +23,8 @@ __all__ = ["Show", "bar", "download", "plan", "records", "remark", "say", "silen
 
 PATIENCE_SECONDS = 4.0
 """Seconds before the first evaluation after which a word says why there is none yet."""
+
+P = ParamSpec("P")
 
 Show = Callable[["Report"], None]
 """A function that shows the progress of one evaluation."""
@@ -93,13 +95,13 @@ def _state(report: "Report", detailed: bool) -> str:
 
 
 @contextmanager
-def while_readable(shown: AbstractContextManager[Show]) -> Generator[Show, None, None]:
+def while_readable(shown: AbstractContextManager[Callable[P, None]]) -> Generator[Callable[P, None], None, None]:
     """Show progress as long as the output can be written; a run continues when its terminal or reader has closed."""
     show = shown.__enter__()
 
-    def show_or_not(report: "Report") -> None:
+    def show_or_not(*report: P.args, **more: P.kwargs) -> None:
         try:
-            show(report)
+            show(*report, **more)
         except OSError:
             _mute()
 

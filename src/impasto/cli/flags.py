@@ -17,6 +17,7 @@ from impasto.settings.choices import Command
 
 __all__ = [
     "GROUPS",
+    "BatchOutputFlags",
     "FiguresFlags",
     "Flags",
     "InfoFlags",
@@ -31,6 +32,8 @@ __all__ = [
 
 _OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
 _OUTPUT = [option for option in Job.options() if option.group == "Output"]
+_ONE_FILE = {"preview", "plot", "checkpoint"}
+"""Options that name one file, which many pictures cannot share."""
 _HEADINGS = dict.fromkeys((BASICS, "Watching", "Output", *(option.group for option in _OPTIONS)))
 GROUPS = {name: Group(name, sort_key=order) for order, name in enumerate(_HEADINGS, start=1)}
 """The headings of help, in their order."""
@@ -61,10 +64,11 @@ def _flags(command: Command, options: Sequence[Option] = _OPTIONS, *, several: b
 
 
 if TYPE_CHECKING:
-    Flags = OutputFlags = SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
+    Flags = OutputFlags = BatchOutputFlags = SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
 else:
     Flags = _flags("paint")
     OutputFlags = _flags("paint", _OUTPUT)
+    BatchOutputFlags = _flags("paint", [option for option in _OUTPUT if option.name not in _ONE_FILE])
     SweepFlags = _flags("sweep", several=True)
     MeasureFlags = _flags("measure")
     FiguresFlags = _flags("figures")

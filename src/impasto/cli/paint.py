@@ -16,7 +16,7 @@ from impasto.jobs.outputs import free_name, latest_name
 if TYPE_CHECKING:
     from impasto.jobs.continuation import Continuation
 
-__all__ = ["demo", "paint", "reconstruct", "repaint", "texture"]
+__all__ = ["check_paper", "demo", "paint", "reconstruct", "repaint", "texture"]
 
 
 def _basic(metavar: str, **options: Any) -> Parameter:
@@ -75,10 +75,7 @@ def paint(
     """
     if not styles:
         raise InputError(f"there is no painting; name one: impasto {content} painting.jpg.")
-    if paper is not None and "size" in given_flags(flags):
-        raise InputError("print and size both say how large the picture is; give one of them.")
-    if fill and paper is None:
-        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
+    check_paper(paper, fill=fill, flags=flags)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
     paintings = tuple(map(StyleSource.parse, styles))
@@ -106,6 +103,24 @@ def _continuation(output: Path, files: OutputFlags) -> "Continuation":
     from impasto.jobs.continuation import found  # noqa: PLC0415 (torch)
 
     return found(output, given_flags(files).get("checkpoint"))
+
+
+def check_paper(paper: str | None, *, fill: bool, flags: object) -> None:
+    """Refuse flags of a print that contradict each other.
+
+    Args:
+        paper: The size of the sheet, or None for no print.
+        fill: Whether the picture fills the sheet.
+        flags: The flags of the options.
+
+    Raises:
+        InputError: there are a paper and a size, or a picture fills no paper.
+
+    """
+    if paper is not None and "size" in given_flags(flags):
+        raise InputError("print and size both say how large the picture is; give one of them.")
+    if fill and paper is None:
+        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
 
 
 def demo(

@@ -13,6 +13,7 @@ from impasto.cli.flags import GROUPS
 from impasto.cli.help import BASICS
 from impasto.errors import RunError
 from impasto.jobs import outputs
+from impasto.jobs.amounts import amount
 from impasto.jobs.job import Job
 
 if TYPE_CHECKING:
@@ -87,14 +88,15 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1, paint
     from impasto.kernels.cuda.preloading import preload  # noqa: PLC0415 (torch)
 
     preload(job.runtime.device)
-    from impasto.jobs.session import Session  # noqa: PLC0415 (loads while the GPU starts)
+    from impasto.jobs.resources import Resources  # noqa: PLC0415 (loads while the GPU starts)
+    from impasto.jobs.session import Session  # noqa: PLC0415
     from impasto.machine.process_start import process_start  # noqa: PLC0415 (psutil)
 
     session = Session(
         job,
         began=process_start(),
         painted=painted,
-        load=lambda name: load_weights(name, shown=watch.talks),
+        resources=Resources(lambda name: load_weights(name, shown=watch.talks)),
         forecasts=True if watch.verbose or watch.dry_run else None,
     )
     with signals.graceful(session.cancel) as received, closing(session):
@@ -148,7 +150,7 @@ def _show(session: "Session", watch: Watch) -> "Ended | None":
             elif isinstance(event, Announced) and watch.talks:
                 display.say(event.sentence)
             elif isinstance(event, Resumed) and watch.talks:
-                display.say(f"Continuing after {event.evaluations} evaluations, from {event.checkpoint}.")
+                display.say(f"Continuing after {amount(event.evaluations, 'evaluation')}, from {event.checkpoint}.")
             elif isinstance(event, Planned) and (watch.verbose or watch.dry_run):
                 if event.seconds is not None and launcher.is_lead():
                     display.plan(event.plan, event.seconds, has_history=session.job.settings.optimizer == "lbfgs")

@@ -27,6 +27,7 @@ def studio(
     browser: Annotated[bool, Parameter(group=GROUPS[BASICS])] = True,
     quota: Annotated[float, Parameter(group=GROUPS[BASICS])] = QUOTA_GB,
     devices: Annotated[str, Parameter(group=GROUPS[BASICS])] = "auto",
+    batch: Annotated[Path | None, Parameter(group=GROUPS[BASICS])] = None,
 ) -> None:
     """Open the studio: a page in the browser that paints, with an HTTP API.
 
@@ -40,6 +41,7 @@ def studio(
         browser: Open the page in the browser.
         quota: The most gigabytes of the folder.
         devices: The devices that paint, each with jobs of its own: cuda:0,cuda:1.
+        batch: A folder that `impasto batch` has painted: the gallery shows its pictures.
 
     """
     if not quota > 0:
@@ -51,7 +53,7 @@ def studio(
             f"the studio needs {error.name}, which is not installed; install it with: pip install 'impasto[web]'"
         ) from None
     folder = folder or user_data_path("impasto", appauthor=False) / "studio"
-    started = server.serve(host, port, folder, quota=quota * 1e9, devices=devices.split(","))
+    started = server.serve(host, port, folder, quota=quota * 1e9, devices=devices.split(","), batch=batch)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a browser that closes its tab is no error
     display.say(f"The studio is at {started.link} and its pictures are in {folder}. Ctrl-C closes it.")
     if browser:

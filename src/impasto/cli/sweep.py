@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from impasto import files
 from impasto.cli import display
 from impasto.cli.flags import SweepFlags, choose, given_flags
+from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
 from impasto.cli.sheets import paint
-from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.outputs import free_name
 from impasto.recipes.sweep import Sweep
@@ -65,10 +65,7 @@ def sweep(
 
     """
     several = Sweep.parse(given_flags(flags))
-    if paper is not None and "size" in given_flags(flags):
-        raise InputError("print and size both say how large the picture is; give one of them.")
-    if fill and paper is None:
-        raise InputError("fill says how a picture is put on paper; name the paper too, such as --print 30x40cm.")
+    check_paper(paper, fill=fill, flags=flags)
     given: Any = flags
     base, runtime = choose(dataclasses.replace(given, **several.first), preset, settings)
     combinations = several.settings(base)

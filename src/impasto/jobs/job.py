@@ -5,8 +5,9 @@ The command makes a job from its flags. A job opens no file and needs no torch.
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
@@ -20,7 +21,7 @@ from impasto.settings.options import option
 if TYPE_CHECKING:
     from impasto.images import Picture
 
-__all__ = ["CHANGEABLE", "DATA_URI", "Change", "Job", "Source", "StyleSource"]
+__all__ = ["CHANGEABLE", "DATA_URI", "NOTED", "Change", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that stands in the JSON of a job in place of a path."""
@@ -160,6 +161,25 @@ class Job(Options):
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether a source of the job, or of one of its changes, is a picture in memory."""
+        return _without_pictures(self) != self
+
+    @property
+    def all_inputs(self) -> list[Path]:
+        """The files that the job and its changes read, each once."""
+        return list(dict.fromkeys(path for job in (self, *(each.job for each in self.changes)) for path in job.inputs))
+
+    def with_files(self, names: Mapping[str, str]) -> "Job":
+        """Return the job with other files in place of those that it reads.
+
+        Args:
+            names: The paths of the other files, by the paths of the job's.
+
+        """
+        return type(self)(**_renamed(self.model_dump(), names))
+
     def current(self, count: int | None = None) -> "Job":
         """Return the job after its first `count` changes, or after all of them: what is painted then.
 
@@ -229,7 +249,7 @@ class Job(Options):
         """
         job = _without_pictures(self)
         left_out = set[str]() if self.changes else {"settings"}
-        return {"job": job.model_dump(mode="json", include=_NOTED - left_out, exclude_defaults=True)}
+        return {"job": job.model_dump(mode="json", include=NOTED - left_out, exclude_defaults=True)}
 
 
 IN_MEMORY = Path("(a picture in memory)")
@@ -265,8 +285,20 @@ Job.model_rebuild()
 CHANGEABLE = ("content", "styles", "keep", "focus", "print_size", "fill", "settings")
 """The fields of a job that a change may replace."""
 
-_NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
-"""The fields of a job that metadata repeat; the settings have their own place there."""
+NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
+"""The fields of a job on which its picture depends; metadata repeat them, and have the settings in their own place."""
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return the values of a job with other paths; a color may stand behind that of a mask."""
+    if isinstance(value, dict):
+        return {name: _renamed(each, names) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, tuple):
+        return [_renamed(each, names) for each in cast("tuple[Any, ...]", value)]
+    if isinstance(value, str | Path):
+        path, _, color = str(value).rpartition("#")
+        return names.get(str(value)) or (f"{names[path]}#{color}" if path in names else value)
+    return value
 
 
 def _path(source: object) -> Path | None:

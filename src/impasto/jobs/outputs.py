@@ -4,13 +4,18 @@ import json
 from collections.abc import Iterator
 from itertools import combinations, count, takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from impasto import files
 from impasto.errors import InputError
+from impasto.jobs.fingerprint import FINGERPRINT, fingerprint
 from impasto.jobs.job import Job
 from impasto.recipes.print_size import PrintSize
 
-__all__ = ["check_formats", "check_frames", "frame", "free_name", "latest_name", "prepared"]
+if TYPE_CHECKING:
+    from impasto.transfer.progress import Stopped
+
+__all__ = ["check_formats", "check_frames", "frame", "free_name", "latest_name", "painted", "prepared"]
 
 
 def free_name(first: Path, *others: str | Path) -> Path:
@@ -116,6 +121,34 @@ def frame(output: Path, evaluations: int) -> Path:
     return files.beside(output, f"-{evaluations:05}", before_suffix=True)
 
 
+def painted(job: Job) -> "Stopped | None":
+    """Return how the run stopped that painted the picture at the output of a job from equal settings and inputs.
+
+    Args:
+        job: A job with an output.
+
+    Returns:
+        How the run stopped; None, if there is no file, another picture, or one of other settings or inputs.
+
+    Raises:
+        InputError: an input of the job cannot be read.
+
+    """
+    note = _note(job.output) if job.output is not None and files.exists(job.output) else {}
+    return note.get("stopped") if FINGERPRINT in note and note[FINGERPRINT] == fingerprint(job) else None
+
+
+def _note(output: Path) -> dict[str, Any]:
+    """Return what the metadata of a picture say; nothing, if impasto did not paint it."""
+    from impasto.images import read_note  # noqa: PLC0415 (torch)
+
+    try:
+        found: Any = json.loads(read_note(output) or "{}")
+    except (InputError, ValueError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) and "impasto" in found else {}
+
+
 def _frames(job: Job, evaluations: int) -> Iterator[Path]:
     if job.output is not None and job.save_every:
         for count in range(job.save_every, evaluations + 1, job.save_every):
@@ -140,11 +173,4 @@ def _check_distinct(named: dict[str, Path | None]) -> None:
 
 def _is_own(output: Path) -> bool:
     """Return whether there is no file yet, or a picture that impasto painted."""
-    if not files.exists(output):
-        return True
-    from impasto.images import read_note  # noqa: PLC0415 (torch)
-
-    try:
-        return "impasto" in json.loads(read_note(output) or "{}")
-    except (InputError, ValueError):
-        return False
+    return not files.exists(output) or bool(_note(output))

@@ -12,7 +12,7 @@ import io
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -22,8 +22,8 @@ from impasto import files, losses
 from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
+from impasto.jobs.amounts import amount, clock, duration
 from impasto.jobs.continuation import CHANGES_MADE, EVALUATIONS_BEFORE
-from impasto.jobs.durations import clock, duration
 from impasto.jobs.events import (
     Announced,
     Changed,
@@ -37,11 +37,11 @@ from impasto.jobs.events import (
     Resumed,
     Saved,
 )
+from impasto.jobs.fingerprint import FINGERPRINT, fingerprint
 from impasto.jobs.job import Job
+from impasto.jobs.resources import Resources
 from impasto.jobs.sources import Opened
 from impasto.machine.processes import ALONE
-from impasto.network import weights
-from impasto.network.weights import Weights
 from impasto.planning.plan import Plan
 from impasto.transfer.checkpoint import read_note, set_aside
 from impasto.transfer.progress import Progress
@@ -73,11 +73,12 @@ class Session:
 
     Args:
         job: The job.
-        load: A function that returns the weights of a name that `Settings.weights` accepts. Several sessions may share
-            one that caches the weights.
+        resources: What the session shares with others: weights, networks, targets and opened pictures.
         forecasts: Whether `Planned` predicts the time of the run, which costs a few evaluations of a small square. None
             means only where the run is long.
-        preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for no `PreviewReady`.
+        preview_seconds: The least seconds from one `PreviewReady` to the next, of which there is one before the first
+            evaluation and one after it; infinite for no `PreviewReady`.
+        noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
         painted: The picture that the job has painted before its last change, from which the run goes on, if there is no
             checkpoint; None: the run begins at the beginning.
         began: The `time.perf_counter()` from which `Runtime.seconds` count; None: when the first event is asked for.
@@ -91,9 +92,10 @@ class Session:
         self,
         job: Job,
         *,
-        load: Callable[[str], Weights] | None = None,
+        resources: Resources | None = None,
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
+        noted: Job | None = None,
         painted: Path | None = None,
         began: float | None = None,
     ) -> None:
@@ -103,10 +105,11 @@ class Session:
         outputs.check_formats(self.job)
         self.run: Run | None = None
         """The current run, once it is planned."""
-        self._load = load or weights.load_weights
+        self._resources = resources or Resources()
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
+        self._noted = noted
         self._began = began
         self._painted = painted
         self._before = 0
@@ -208,10 +211,11 @@ class Session:
 
         """
         job = self.job.current(self._made)
-        opened = sources.open_job(job)
+        opened = sources.open_job(job, self._resources.open)
         inputs, settings = opened.inputs, opened.settings
         extra = [losses.load(path) for path in job.losses]
-        transfer = StyleTransfer(settings, job.runtime, weights=self._load(settings.weights), extra_losses=extra)
+        loaded, cache = self._resources.weights(settings.weights), self._resources.cache
+        transfer = StyleTransfer(settings, job.runtime, weights=loaded, extra_losses=extra, cache=cache)
         self._group = transfer.machine.group
         pictures = {"initial": inputs.initial, "keep": inputs.keep, "focus": inputs.focus}
         note = self._note(self.job, self._made)
@@ -251,7 +255,7 @@ class Session:
     def _change(self, run: Run, job: Job) -> Iterator[Event]:
         """Continue a run with the next change of a job, which becomes that of the session."""
         job = job.painted(self._made, run.painted)
-        opened = sources.open_job(job.current(self._made + 1))
+        opened = sources.open_job(job.current(self._made + 1), self._resources.open)
         inputs = opened.inputs
         masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
         through = job.changes[self._made].through
@@ -275,7 +279,8 @@ class Session:
     def _note(self, job: Job, made: int) -> dict[str, Any]:
         """Return what checkpoints and the picture's metadata say of the job, and how many of its changes were made."""
         counts = {CHANGES_MADE: made, EVALUATIONS_BEFORE: self._before}
-        return {**job.note, **{name: count for name, count in counts.items() if count}}
+        counted = {name: count for name, count in counts.items() if count}
+        return {**(self._noted or job).note, FINGERPRINT: fingerprint(job), **counted}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
@@ -299,7 +304,8 @@ class Session:
         if run.stopped == "unfinished":
             yield Ended("unfinished", self._save_early(run))
             return
-        run.note = self._note(self.job.painted(self._made, run.painted), self._made)
+        self.job = self.job.painted(self._made, run.painted)
+        run.note = self._note(self.job, self._made)
         yield from self._save(run)
         run.delete_checkpoint()
         yield from map(Remarked, filter(None, [run.shortfall]))
@@ -317,7 +323,10 @@ class Session:
     def _reports(self, run: Run) -> Iterator[Event]:
         """Yield the events of each evaluation until the run ends, or until one of its processes is cancelled."""
         job = self.job
-        reported, previewed = len(run.history), time.monotonic()
+        reported, next_ready = len(run.history), math.inf
+        if self._preview_seconds < math.inf:
+            yield PreviewReady(reported)
+            next_ready = 0.0  # after the first evaluation, too
         for _ in run:
             if job.runtime.seconds:
                 self._time_finishing(run, run.history[reported])
@@ -327,8 +336,8 @@ class Session:
             if job.save_every and reported % job.save_every == 0 and self._writes:
                 yield self._save_frame(run)
             yield from self._save_preview(run)
-            if time.monotonic() - previewed >= self._preview_seconds:
-                previewed = time.monotonic()
+            if time.monotonic() >= next_ready:
+                next_ready = time.monotonic() + self._preview_seconds
                 yield PreviewReady(reported)
             if not self._may_continue.is_set():
                 run.save_checkpoint()
@@ -409,12 +418,12 @@ class Session:
         except ImpastoError as error:
             later = str(error).removesuffix(".")
         self._save(run)
-        count = len(run.history)
+        made = amount(len(run.history), "evaluation")
         if self.job.output is None:
-            return f"Interrupted after {count} evaluations."
+            return f"Interrupted after {made}."
         stage, stages = run.stage, len(run.plan.stages)
         size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
-        return f"Interrupted after {count} evaluations; the picture so far ({size}) is {self.job.output}; {later}."
+        return f"Interrupted after {made}; the picture so far ({size}) is {self.job.output}; {later}."
 
     def _rescue(self, run: Run) -> str:
         """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
@@ -436,14 +445,13 @@ class Session:
 
     def _outcome(self, run: Run) -> str:
         """Describe the result of a run in one line."""
-        size, count = run.plan.stages[-1].size, len(run.history)
+        size, made = run.plan.stages[-1].size, amount(len(run.history), "evaluation")
         if run.stopped == "diverged":
             return (
-                f"the loss was not finite, or far too large, after {count} evaluations; the best picture so far is in "
+                f"the loss was not finite, or far too large, after {made}; the best picture so far is in "
                 f"{self.job.output or 'memory'}; try --dtype float32 or smaller weights."
             )
         if not run.history:
             return f"{size}, no evaluations"
         last = run.history[-1]
-        loss = min(progress.loss for progress in run.history if progress.stage == last.stage)
-        return f"{size}, loss {loss:.4g}, {count} evaluations in {clock(last.seconds)} ({run.stopped})"
+        return f"{size}, loss {run.loss:.4g}, {made} in {clock(last.seconds)} ({run.stopped})"

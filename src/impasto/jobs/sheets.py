@@ -4,18 +4,17 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import accumulate, chain
 from pathlib import Path
 
 from impasto import files
-from impasto.errors import InputError, RunError, WriteError
+from impasto.errors import InputError, RunError
 from impasto.images import Picture, check_suffix
 from impasto.jobs import sources
 from impasto.jobs.events import Ended, Evaluated, Event, Painted, Saved
 from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
-from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.planning.plan import Plan, Size
 from impasto.recipes.panel import Panel
@@ -96,17 +95,17 @@ def paint(
 
     """
     _check(sheets, overwrite=overwrite)
-    load_once = cache(load or weights.load_weights)
+    resources = Resources(load)
     pairs = [(sheet, panel) for sheet in sheets for panel in sheet.panels]
     jobs = {panel: _job(job, panel) for _, panel in pairs}
-    plans = {panel: _plan(each, load_once) for panel, each in jobs.items()}
+    plans = {panel: _plan(each, resources) for panel, each in jobs.items()}
     sizes = {panel: plan.stages[-1].size for panel, plan in plans.items()}
     for sheet in sheets:
         check_suffix(sheet.path, longest_side=max(sheet.size(sizes)))
     total = _Total(list(plans.values()))
     try:
         for number, (sheet, panel) in enumerate(pairs):
-            session = Session(jobs[panel], load=load_once)
+            session = Session(jobs[panel], resources=resources)
             for event in session:
                 if isinstance(event, Evaluated):
                     yield Evaluated(total.progress(number, event.progress))
@@ -127,10 +126,11 @@ def _job(job: Job, panel: Panel) -> Job:
     return job.replace(settings=panel.settings, styles=tuple(StyleSource(picture=style) for style in panel.styles))
 
 
-def _plan(job: Job, load: Callable[[str], Weights]) -> Plan:
+def _plan(job: Job, resources: Resources) -> Plan:
     opened = sources.open_job(job)
     inputs, settings = opened.inputs, opened.settings
-    transfer = StyleTransfer(settings, job.runtime, weights=load(settings.weights))
+    weights, cache = resources.weights(settings.weights), resources.cache
+    transfer = StyleTransfer(settings, job.runtime, weights=weights, cache=cache)
     return transfer.plan(inputs.content, inputs.styles, keep=inputs.keep, focus=inputs.focus)
 
 
@@ -165,10 +165,7 @@ def _save(sheet: Sheet, panel: Panel, result: Result, sizes: Mapping[Panel, Size
     path, is_first = sheet.file(panel), not sheet.painted
     sheet.painted[panel] = result
     if path is not None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WriteError(f"the folder {path.parent} could not be made: {files.reason(error)}.") from error
+        files.make_folder(path.parent)
         result.picture.save(path, overwrite=overwrite)
     sheet.save(sizes, overwrite=overwrite or not is_first)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from impasto.errors import InputError
 from impasto.images import Picture
@@ -18,7 +18,15 @@ from impasto.settings import Settings
 from impasto.transfer.scene import Inputs
 from impasto.transfer.styles import Style
 
-__all__ = ["Opened", "open_job", "open_picture"]
+__all__ = ["OpenFile", "Opened", "open_job", "open_picture"]
+
+
+class OpenFile(Protocol):
+    """A function that opens the picture of a path, as `Picture.open` does."""
+
+    def __call__(self, file: Path, /, *, allow_large: bool = False) -> Picture:
+        """Open a picture."""
+        ...
 
 
 class Opened(NamedTuple):
@@ -47,8 +55,15 @@ class Opened(NamedTuple):
                 )
 
 
-def open_job(job: Job) -> Opened:
+def open_job(job: Job, open_file: OpenFile = Picture.open) -> Opened:
     """Open the sources of a job.
+
+    Args:
+        job: The job.
+        open_file: What opens the pictures of paths, perhaps with a cache; masks are opened without it.
+
+    Returns:
+        The pictures, masks and settings.
 
     Raises:
         InputError: a source cannot be read or used.
@@ -60,15 +75,15 @@ def open_job(job: Job) -> Opened:
         return None if source is None else Mask.open(source, allow_large=job.allow_large)
 
     def style(source: StyleSource) -> Style:
-        picture = open_picture(source.picture, allow_large=job.allow_large)
+        picture = open_picture(source.picture, open_file, allow_large=job.allow_large)
         masks = mask(source.mask), mask(source.region)
         return Style(picture, source.weight, source.scale, *masks, source.color, source.color_match)
 
     if job.content is None:
         return Opened(texture.inputs([style(each) for each in job.styles], job.shape, job.settings.size), job.settings)
-    content = open_picture(job.content, allow_large=job.allow_large)
+    content = open_picture(job.content, open_file, allow_large=job.allow_large)
     styles = [style(each) for each in job.styles]
-    initial = None if job.initial is None else open_picture(job.initial, allow_large=job.allow_large)
+    initial = None if job.initial is None else open_picture(job.initial, open_file, allow_large=job.allow_large)
     return _printed(job, Opened(Inputs(content, styles, initial, mask(job.keep), mask(job.focus)), job.settings))
 
 
@@ -96,11 +111,14 @@ def _cropped(inputs: Inputs, ratio: float) -> Inputs:
     return inputs._replace(styles=styles, **{name: crop(getattr(inputs, name)) for name in names})
 
 
-def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> Picture:
+def open_picture(
+    source: str | Path | Picture, open_file: OpenFile = Picture.open, *, allow_large: bool = False
+) -> Picture:
     """Return the picture of a source.
 
     Args:
         source: A path, a PNG file as a data URI, or a picture in memory.
+        open_file: What opens the picture of a path.
         allow_large: Whether to open a picture of more than 100 million pixels.
 
     Returns:
@@ -114,7 +132,7 @@ def open_picture(source: str | Path | Picture, *, allow_large: bool = False) -> 
         return source
     if isinstance(source, str) and source.startswith(DATA_URI):
         return Picture.of(_decoded(source), allow_large=allow_large)
-    return Picture.open(source, allow_large=allow_large)
+    return open_file(Path(source), allow_large=allow_large)
 
 
 def _decoded(uri: str) -> bytes:

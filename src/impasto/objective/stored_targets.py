@@ -8,6 +8,7 @@ from torch import Tensor
 from impasto.images.digest import digest
 from impasto.losses.base import Measure
 from impasto.network.vgg import VGG19
+from impasto.objective.tile_units import MeasureImage, measured
 from impasto.planning.tiles import Tiling
 
 __all__ = ["StoredTargets", "target_key"]
@@ -22,6 +23,8 @@ class StoredTargets:
     """
 
     def __init__(self) -> None:
+        self.measure_style: MeasureImage = measured
+        """What measures a style image whose target is not stored, perhaps with a cache that runs share."""
         self._before: dict[Hashable, Any] = {}
         self._used: dict[Hashable, Any] = {}
 

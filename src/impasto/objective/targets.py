@@ -20,7 +20,14 @@ from impasto.losses.base import Measure
 from impasto.machine.processes import Group
 from impasto.network.vgg import VGG19
 from impasto.objective.stored_targets import StoredTargets, target_key
-from impasto.objective.tile_units import ContentFeatures, content_features, measured, owned_weights, wraps_of
+from impasto.objective.tile_units import (
+    ContentFeatures,
+    MeasureImage,
+    content_features,
+    measured,
+    owned_weights,
+    wraps_of,
+)
 from impasto.objective.wrapping import Margin, wrapped
 from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
@@ -177,7 +184,7 @@ class StageSources:
         means: list[dict[str, Tensor]] = []
         for style in region.styles:
             masks = self._mask_weights(style.mask, areas, f"the mask of a style of {region.name}")
-            found = self._measured(style.pixels, masks, measure, tiling)
+            found = self._measured(style.pixels, masks, measure, tiling, self.targets.measure_style)
             means.append({layer: each.mean * (style.weight / total) for layer, each in found.items()})
         common = [layer for layer in areas if all(layer in each for each in means)]
         if not common:
@@ -186,12 +193,17 @@ class StageSources:
         return {layer: RegionTarget(mean, areas[layer]) for layer, mean in blend.items()}
 
     def _measured(
-        self, image: Tensor, masks: Mapping[str, Tensor | None], measure: Measure, tiling: Tiling
-    ) -> dict[str, Statistic]:
+        self,
+        image: Tensor,
+        masks: Mapping[str, Tensor | None],
+        measure: Measure,
+        tiling: Tiling,
+        measure_image: MeasureImage = measured,
+    ) -> Mapping[str, Statistic]:
         """Return the statistics of an image by layer, as they are stored or measured now."""
         key = target_key(self.network, image, masks, measure, tiling)
         return self.targets.get(
-            key, lambda: measured(self.network, image, masks, measure, tiling=tiling, group=self.group)
+            key, lambda: measure_image(self.network, image, masks, measure, tiling=tiling, group=self.group)
         )
 
     def _mask_weights(self, area: Tensor | None, layers: Iterable[str], name: str) -> dict[str, Tensor | None]:

@@ -4,6 +4,7 @@ It measures images in tiles and knows neither losses by name nor settings.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
 
 __all__ = [
     "ContentFeatures",
+    "MeasureImage",
     "content_features",
     "measured",
     "owned_weights",
@@ -205,3 +207,20 @@ def measured(
             more = measure(units_of(features, tile, name, mask, margin=margin))
             found[name] = found[name] + more if name in found else more
     return {name: statistic.over(group.sum) for name, statistic in found.items()}
+
+
+class MeasureImage(Protocol):
+    """A function that sums up statistics of an image: `measured`, or one that caches what it returns."""
+
+    def __call__(
+        self,
+        network: VGG19,
+        image: Tensor,
+        masks: Mapping[str, Tensor | None],
+        measure: Measure,
+        *,
+        tiling: Tiling,
+        group: Group = ALONE,
+    ) -> Mapping[str, Statistic]:
+        """Return the statistic of the whole image by layer; the arguments are those of `measured`."""
+        ...

@@ -4,7 +4,7 @@ Numbers are bytes a pixel of the picture, or of what a tile sees, unless they sa
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from impasto.planning.tiles import Storage
@@ -95,9 +95,9 @@ class OptimizerFootprint(NamedTuple):
 class Footprint(NamedTuple):
     """What a run takes: all that a planner has to know of the network, the losses and the optimizer."""
 
-    layers: Collection[str]
+    layers: frozenset[str]
     """The layers that losses look at."""
-    content_layers: Collection[str]
+    content_layers: frozenset[str]
     """The layers at which losses look at the content image's features, too."""
     network: NetworkFootprint
     """The network down to the deepest layer that any loss looks at, with the losses."""

@@ -32,8 +32,8 @@ def footprint(settings: Settings, network: VGG19, extra_losses: Sequence[ExtraLo
     autograd = (loss.bytes_per_pixel for loss in extra_losses if isinstance(loss, AutogradLoss))
     passes = network.footprint(layers)
     return Footprint(
-        layers=layers,
-        content_layers=contents,
+        layers=frozenset(layers),
+        content_layers=frozenset(contents),
         network=passes._replace(peak=passes.peak + max(autograd, default=0.0)),
         content=network.footprint(contents),
         targets=stored_bytes(contents, network.dtype.itemsize),

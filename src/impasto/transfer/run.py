@@ -16,7 +16,9 @@ from impasto.images import Picture, resample
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
 from impasto.objective.stored_targets import StoredTargets
+from impasto.objective.tile_units import measured
 from impasto.planning.division import Pace, beginning
+from impasto.planning.needs import Needs
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
 from impasto.settings.limits import PLATEAU_WINDOW
@@ -108,6 +110,8 @@ class Run:
     def _set_up(self, setup: Setup) -> None:
         """Take pictures, settings, plan, network and machine from a setup."""
         self._setup, self.plan = setup, setup.plan
+        own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
+        self._targets.measure_style = measured if own else setup.measure_style
         self._scene = Scene(setup.inputs, setup.settings, setup.machine, self._targets)
         network = self._scene.normalized(setup.network, setup.plan.stages[0])
         self._solver = Solver(self._scene, setup.settings, setup.machine, network)
@@ -121,6 +125,11 @@ class Run:
     def history(self) -> Sequence[Progress]:
         """The reports of all evaluations so far."""
         return self._at.history
+
+    @property
+    def loss(self) -> float:
+        """The least loss of the current stage; infinite before its first evaluation."""
+        return self._at.bests[-1]
 
     def __repr__(self) -> str:
         at, stage = self._at, self._stage
@@ -207,6 +216,13 @@ class Run:
             self._budget = self._new_budget(0.0)
             self._keep_to_budget()
 
+    def needs(self) -> Needs:
+        """Return what the run takes in memory at any size, as JSON can hold it, and what there is to compute with now.
+
+        Before the first evaluation it plans other sizes as runs of their own would be planned.
+        """
+        return self._setup.needs()
+
     def forecast(self) -> float:
         """Return the seconds that the run will take, by the time of a few evaluations of a small square.
 
@@ -275,7 +291,7 @@ class Run:
     def preview(self) -> Picture:
         """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
         painted = self.painted
-        about = {"settings": painted.model_dump(), "evaluations": len(self.history)}
+        about = {"settings": painted.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
         note = json.dumps({"impasto": version("impasto"), **about, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
             return self._scene.picture(self._at.best, note, painted.dpi)

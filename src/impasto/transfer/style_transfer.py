@@ -9,7 +9,6 @@
 No thread stands behind a run: to break is to pause, to drop it is to cancel. `interactive.one_call` does all of it.
 """
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -29,11 +28,12 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.objective.objective import refuse_parts
-from impasto.planning.division import Pace, beginning, divided
-from impasto.planning.plan import Plan, Size, make_plan
+from impasto.planning.needs import Needs
+from impasto.planning.plan import Plan, Size
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import given_options
 from impasto.transfer import coloring
+from impasto.transfer.cache import Cache
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.footprint import footprint
 from impasto.transfer.identity import Identity
@@ -47,9 +47,6 @@ __all__ = ["StyleTransfer"]
 RESUMED_OPTIONS = {"dtype": "auto", "winograd": "auto", "threads": 0}
 """Options of `Runtime`, with the value that leaves the choice to the machine: a resumed run takes the checkpoint's."""
 
-_NETWORK_OPTIONS = ("weights", "pooling", "pooling_rescale", "padding")
-"""The options on which the network depends."""
-
 
 class StyleTransfer:
     """A network that is loaded once, for many runs, of which several can be under way in several threads.
@@ -62,6 +59,7 @@ class StyleTransfer:
         runtime: How they are computed.
         weights: VGG-19's weights, or whatever `load_weights` takes, in place of those that `settings.weights` names.
         extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`; or one alone.
+        cache: Networks and targets of style images, which other transfers may share.
 
     Raises:
         InputError: the weights cannot be loaded, the device is not there, or an extra loss cannot be used.
@@ -79,6 +77,7 @@ class StyleTransfer:
         *,
         weights: Weights | str | Path | None = None,
         extra_losses: ExtraLoss | Sequence[ExtraLoss] = (),
+        cache: Cache | None = None,
     ) -> None:
         self.settings = given_options(Settings, settings, "settings")
         self.runtime = given_options(Runtime, runtime, "runtime")
@@ -88,8 +87,7 @@ class StyleTransfer:
             self.weights = load_weights(self.settings.weights) if weights is None else weights_of(weights)
             like = torch.empty(0).to(self.machine.device, self.machine.sums)
             losses.check(self.extra_losses, self.weights.channels, like)
-        self._networks: dict[Machine, VGG19] = {}
-        self._lock = threading.Lock()
+        self._cache = cache or Cache()
 
     def __repr__(self) -> str:
         return f"StyleTransfer on {self.machine.device}: {self.settings!r}"
@@ -203,9 +201,9 @@ class StyleTransfer:
     def _prepared(self, inputs: Inputs, settings: Settings) -> Setup:
         """Return the setup of other pictures and settings; networks that fit are shared."""
         weights = self.weights if settings.weights == self.settings.weights else None
-        other = StyleTransfer(settings, self.runtime, weights=weights, extra_losses=self.extra_losses)
-        if _network_options(settings) == _network_options(self.settings):
-            other._networks, other._lock = self._networks, self._lock
+        other = StyleTransfer(
+            settings, self.runtime, weights=weights, extra_losses=self.extra_losses, cache=self._cache
+        )
         other._check(inputs)
         with other.machine.computing():
             return other._setup(inputs, *other._fitted(inputs))
@@ -221,7 +219,9 @@ class StyleTransfer:
             machine,
             replan=partial(self._plan, inputs, machine),
             identify=lambda: self._identity(inputs, machine),
+            needs=partial(self._needs, inputs, machine),
             seconds=self.runtime.seconds,
+            measure_style=self._cache.measure_style,
         )
 
     def _check(self, inputs: Inputs) -> None:
@@ -238,19 +238,8 @@ class StyleTransfer:
             raise InputError(f"the loss {aiming[0].term} aims at the style, but no style image has a weight; give one.")
 
     def _network_on(self, machine: Machine) -> VGG19:
-        """Return the network on a machine; it is made once for each that differs in what the network depends on."""
-        key = machine._replace(threads=0, reason="")
-        with self._lock:
-            if key not in self._networks:
-                settings = self.settings
-                network = VGG19(self.weights, settings.pooling, settings.pooling_rescale, settings.padding)
-                self._networks[key] = network.to(machine.device, machine.features, machine.winograd)
-            return self._networks[key]
-
-    def _release_network(self, machine: Machine) -> None:
-        """Release the network on a machine, so that its filters do not count where they are too large."""
-        with self._lock:
-            self._networks.pop(machine._replace(threads=0, reason=""), None)
+        """Return the network on a machine."""
+        return self._cache.network(self.weights, self.settings, machine)
 
     def _fitted(self, inputs: Inputs) -> tuple[Plan, Machine]:
         """Plan a run on the machine; where it does not fit, on one with smaller filters: they take up to 500 MB."""
@@ -265,7 +254,7 @@ class StyleTransfer:
                 refusal = error.with_traceback(None)
             if self.runtime.winograd != "auto" or machine.smaller() is None:
                 break
-            self._release_network(machine)
+            self._cache.release_network(self.weights, self.settings, machine)
             machine = machine.smaller()
         raise refusal or SpaceError("there is no plan.")
 
@@ -273,20 +262,17 @@ class StyleTransfer:
         """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
+        needs = self._needs(inputs, machine)
+        needs = needs if room is None else needs._replace(budget=needs.budget.with_available(room))
+        scales = [style.scale for style in inputs.styles]
+        return needs.plan(self.settings, sizes[0], sizes[1:], scales=scales, seconds=self.runtime.seconds)
+
+    def _needs(self, inputs: Inputs, machine: Machine) -> Needs:
+        """Return what a run takes at any size, and the memory that there is now."""
         masks = {style.region for style in inputs.styles}
         masks |= {inputs.keep, inputs.focus, Mask.of_opacity(inputs.content)}
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
-        budget = budget if room is None else budget.with_available(room)
-        scales = [style.scale for style in inputs.styles]
-        taken = footprint(self.settings, self._network_on(machine), inputs.losses)
-        seconds = self.runtime.seconds
-        plan = make_plan(self.settings, sizes[0], sizes[1:], taken, budget, scales=scales, is_timed=seconds > 0)
-        if not seconds:
-            return plan
-        first, number = self.settings.first_size, beginning(plan.candidates, Pace(), seconds)
-        times = {"seconds": seconds, "elapsed": 0.0}
-        stages = divided(plan.candidates, number, 0, Pace(), **times, first_size=first, is_first=True)
-        return plan._replace(stages=stages)
+        return Needs(footprint(self.settings, self._network_on(machine), inputs.losses), budget)
 
     def _machine_of(self, saved: Checkpoint) -> Machine:
         """Compute as the run of a checkpoint did, where the runtime leaves that open."""
@@ -302,7 +288,3 @@ class StyleTransfer:
             "inputs": {**inputs.identity(), "weights file": self.weights.sha256},
             "machine": {"impasto": version("impasto"), **machine.identity()},
         }
-
-
-def _network_options(settings: Settings) -> list[object]:
-    return [getattr(settings, name) for name in _NETWORK_OPTIONS]

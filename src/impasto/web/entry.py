@@ -41,6 +41,8 @@ class Entry:
         self.names: dict[str, str] = stored.get("names", {})
         """The names that the uploads of the order had for people."""
         self.progress: dict[str, Any] | None = None
+        self.spent, self.pixels = 0.0, 0
+        """The seconds of the evaluations so far, and the pixels that were evaluated in them."""
         self.stages: Sequence[dict[str, Any]] = ()
         self.preview = 0
         """The number of the latest preview; 0 if there is none."""
@@ -127,6 +129,10 @@ class Entry:
             return
         match event.get("event"):
             case "progress":
+                seconds = event["seconds"] - (self.progress["seconds"] if self.progress else 0.0)
+                if seconds >= 0:  # else the run went on from a checkpoint or from its picture
+                    self.spent += seconds
+                    self.pixels += event["width"] * event["height"]
                 self.progress = event
             case "planned":
                 self.stages = event["stages"]

@@ -5,10 +5,12 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import InputError
+from impasto.planning.needs import Needs
+from impasto.planning.plan import Size
 from impasto.recipes.print_size import PrintSize
 from impasto.web.entry import Entry
 from impasto.web.order import Order
-from impasto.web.store import Store
+from impasto.web.store import Store, read_json
 
 if TYPE_CHECKING:
     from impasto.web.studio import Studio
@@ -17,6 +19,9 @@ __all__ = ["forecast", "larger"]
 
 EVALUATIONS = 50
 """The evaluations of a picture that continues from a smaller one: its forms are there, its strokes get finer."""
+
+_ONE_STAGE: dict[str, Any] = {"first_size": 0, "stages": {}, "iterations": EVALUATIONS}
+"""The settings of a picture that continues from a smaller one."""
 
 
 def forecast(
@@ -33,15 +38,15 @@ def forecast(
         fill: Whether the photograph is cropped so that it fills the paper.
 
     Returns:
-        `width`, `height`, `seconds` (None if the pace of the job is not known) and a `sentence`.
+        `width`, `height`, `seconds` (None if the pace of the job is not known), `bytes` of memory at the peak (None if
+        the job was never planned or paints a texture) and a `sentence`.
 
     Raises:
-        InputError: the job has no picture, or the print is not accepted.
+        InputError: the job has no picture, the print is not accepted, or the picture does not fit into memory.
 
     """
-    entry.file(entry.result)
-    photo = store.info(entry.order.content) if entry.order.content else {"width": 1, "height": 1}
-    width, height = photo["width"], photo["height"]
+    _check(entry, print_size)
+    width, height = _proportions(entry.order, store)
     sentence = ""
     if print_size:
         paper = PrintSize.parse(print_size, dpi)
@@ -50,11 +55,11 @@ def forecast(
             width, height = min(width, round(height * ratio)), min(height, round(width / ratio))
         size, sentence = paper.fitted(width, height), paper.announcement(width, height)
     size = size or 2 * entry.order.chosen.size
+    needed = _bytes(entry, store, size, Size(width, height)) if entry.order.content else None
     width, height = (round(side * size / max(width, height)) for side in (width, height))
-    pace = _pace(entry)
-    seconds = None if pace is None else pace * width * height * EVALUATIONS
+    seconds = entry.spent / entry.pixels * width * height * EVALUATIONS if entry.pixels else None
     said = sentence.replace(" (--fill crops instead)", "")
-    return {"width": width, "height": height, "seconds": seconds, "sentence": said}
+    return {"width": width, "height": height, "seconds": seconds, "bytes": needed, "sentence": said}
 
 
 async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Order:
@@ -74,20 +79,45 @@ async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Orde
     """
     if unknown := wanted.keys() - {"size", "print_size", "dpi", "fill"}:
         raise InputError(f"there is no option {min(unknown)}; the options are size, print_size, dpi and fill.")
+    _check(entry, wanted.get("print_size"))
     copy = studio.store.uploads / f".{secrets.token_hex(8)}"
     shutil.copyfile(entry.file(entry.result), copy)
     initial = (await studio.uploads.opened(copy, f"{entry.title}.{entry.order.format}"))["id"]
     size = {} if wanted.get("print_size") else {"size": wanted.get("size") or 2 * entry.order.chosen.size}
-    settings = {**size, "first_size": 0, "iterations": EVALUATIONS, "init": "content", "dpi": wanted.get("dpi") or 0.0}
+    settings = {**size, **_ONE_STAGE, "init": "content", "dpi": wanted.get("dpi") or 0.0}
     changes = {name: wanted[name] for name in ("print_size", "fill") if name in wanted}
-    return entry.order.changed({"initial": initial, "settings": settings, **changes})
+    runtime = {"seconds": None}  # the forecast says how long it takes
+    return entry.order.changed({"initial": initial, "settings": settings, "runtime": runtime, **changes})
 
 
-def _pace(entry: Entry) -> float | None:
-    """Return the seconds that the job took for one pixel in one evaluation, or None if it is not known."""
-    if not entry.progress or not entry.stages:
+def _check(entry: Entry, print_size: object) -> None:
+    """Refuse a larger picture of a job that has no picture yet, or whose size is that of its paper."""
+    entry.file(entry.result)
+    if entry.order.print_size and not print_size:
+        raise InputError("the picture has the size of its paper; ask for a print on a larger paper or with more dots.")
+
+
+def _proportions(order: Order, store: Store) -> tuple[int, int]:
+    """Return the width and height of the photograph of an order, or numbers in the proportions of its texture."""
+    if order.content:
+        photo = store.info(order.content)
+        return photo["width"], photo["height"]
+    width, height = (float(side) for side in order.shape.split(":"))
+    return round(1000 * width), round(1000 * height)
+
+
+def _bytes(entry: Entry, store: Store, size: int, content: Size) -> float | None:
+    """Return the memory that a larger picture takes at the peak, planned as its run will be; None if that is not known.
+
+    Raises:
+        SpaceError: it does not fit.
+
+    """
+    needs = read_json(entry.folder / "needs.json")
+    if not needs:
         return None
-    done = entry.progress["stage"] - 1
-    work = sum(each["width"] * each["height"] * each["evaluations"] for each in entry.stages[:done])
-    work += entry.progress["width"] * entry.progress["height"] * entry.progress["evaluation"]
-    return entry.progress["seconds"] / work
+    styles = [store.info(style.picture) for style in entry.order.styles]
+    sizes = [Size(style["width"], style["height"]) for style in styles]
+    settings = entry.order.chosen.replace(size=size, **_ONE_STAGE)
+    scales = [style.scale for style in entry.order.styles]
+    return Needs.from_dict(needs).plan(settings, content, sizes, scales=scales).bytes

@@ -7,13 +7,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from impasto.jobs.deaths import Deaths
 from impasto.web.child import Child
 from impasto.web.entry import Entry, State
 
 __all__ = ["Queue"]
-
-MAX_DEATHS = 3
-"""How often a worker may die at one job without progress in between, before the job counts as failed."""
 
 END_SECONDS = 30.0
 """Seconds that a worker has to save a checkpoint when the studio closes."""
@@ -38,8 +36,7 @@ class Queue:
         self._painting: dict[str, Child] = {}
         self._wishes: dict[str, State] = {}
         """The states that were asked for while a job is painted."""
-        self._deaths: dict[str, tuple[int, object]] = {}
-        """How often a worker died at a job, and the progress of the job then."""
+        self._deaths = Deaths()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
@@ -127,14 +124,11 @@ class Queue:
         """Write down that a worker died; its job waits to continue, or failed if no worker survives it."""
         code = await child.end(1)
         wish = self._wishes.pop(entry.id, "waiting")
-        count, progress = self._deaths.get(entry.id, (0, None))
-        count = count + 1 if progress is entry.progress else 1
-        self._deaths[entry.id] = count, entry.progress
-        cause = f"ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
-        if count >= MAX_DEATHS:
-            entry.move_to("failed", f"the worker was {cause} {count} times at this picture; try a smaller size.")
+        cause = f"was ended by signal {-code}" if code is not None and code < 0 else f"was ended with code {code}"
+        if self._deaths.are_too_many(entry.id, (entry.progress or {}).get("fraction", 0.0)):
+            entry.move_to("failed", self._deaths.sentence(entry.id, cause))
             return
-        entry.log({"event": "restarted", "sentence": f"The worker was {cause}. It was started again and continues."})
+        entry.log({"event": "restarted", "sentence": f"The worker {cause}. It was started again and continues."})
         entry.move_to(wish)
 
 

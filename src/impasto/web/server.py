@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from impasto.errors import InputError
 from impasto.files import reason
+from impasto.web import results
 from impasto.web.app import create
 from impasto.web.security import Guard
 from impasto.web.store import Store
@@ -56,6 +57,7 @@ def serve(
     devices: Sequence[str] = ("auto",),
     worker: Sequence[str] = WORKER,
     reader: Sequence[str] = READER,
+    batch: Path | None = None,
 ) -> Server:
     """Return a server that listens but does not serve yet.
 
@@ -67,14 +69,16 @@ def serve(
         devices: The devices that paint.
         worker: The command that starts a worker.
         reader: The command that starts the process that opens uploads.
+        batch: A folder that `impasto batch` has painted, whose pictures the gallery shows.
 
     Returns:
         The server; `Server.run` serves.
 
     Raises:
-        InputError: the address or the folder cannot be used.
+        InputError: the address or a folder cannot be used.
 
     """
+    records = [] if batch is None else results.found(batch)
     try:
         store = Store(folder, quota)
         lock = FileLock(store.root / "studio.lock")
@@ -88,7 +92,7 @@ def serve(
     token = "" if _is_loopback(host) else secrets.token_urlsafe(24)
     names = ("127.0.0.1", "localhost", "[::1]", host)
     hosts = [] if token else [f"{name}:{port}" for name in names] + [*names] * (port == 80)
-    studio = Studio(store, devices=devices, worker=worker, reader=reader)
+    studio = Studio(store, devices=devices, worker=worker, reader=reader, batch=records)
     guard = Guard(create(studio), hosts=hosts, token=token, max_bytes=MAX_UPLOAD_BYTES)
     shown = socket.gethostname() if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
     return Server(f"http://{shown}:{port}/" + (f"?token={token}" if token else ""), guard, listener, lock)

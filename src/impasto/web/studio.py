@@ -4,11 +4,12 @@ import asyncio
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from impasto.errors import InputError
+from impasto.web import results
 from impasto.web.entry import Entry, State
 from impasto.web.order import Order
 from impasto.web.queue import Queue
@@ -35,7 +36,7 @@ _NEXT: dict[State, tuple[State, ...]] = {
     "paused": ("waiting", "paused", "stopped"),
     "stopped": ("waiting", "stopped"),
     "failed": ("waiting",),
-    "done": (),
+    "done": ("waiting",),
 }
 """The states that can be asked for, by the state of the job."""
 
@@ -48,6 +49,7 @@ class Studio:
         devices: The devices, each with a worker of its own; `auto` is the fastest one of this machine.
         worker: The command that starts a worker.
         reader: The command that starts the process that opens uploads.
+        batch: Records of results of `impasto batch`, which become jobs of the studio.
 
     """
 
@@ -58,7 +60,10 @@ class Studio:
         devices: Sequence[str] = ("auto",),
         worker: Sequence[str] = WORKER,
         reader: Sequence[str] = READER,
+        batch: Sequence[Mapping[str, Any]] = (),
     ) -> None:
+        self._batch = batch
+        self._taking: asyncio.Task[None] | None = None
         self.store = store
         self.entries: dict[str, Entry] = {}
         self.uploads = Uploads(store, reader)
@@ -76,9 +81,19 @@ class Studio:
                 )
         self._clean(TRASH_SECONDS, UNUSED_SECONDS)
         self._queue.start()
+        self._taking = asyncio.create_task(self._take_results())
+
+    async def _take_results(self) -> None:
+        """Show the results of a batch, one after another; a picture that cannot be ordered here is left out."""
+        for record in self._batch:
+            with suppress(InputError):
+                if entry := await results.take(record, self.store, self.uploads):
+                    self.entries[entry.id] = entry
 
     async def close(self) -> None:
         """Let the workers save checkpoints, and end all processes."""
+        if self._taking is not None:
+            self._taking.cancel()
         await asyncio.gather(self._queue.close(), self.uploads.close())
 
     def entry(self, identifier: str) -> Entry:
@@ -168,11 +183,14 @@ class Studio:
         if position is not None and not (isinstance(position, int | float) and abs(position) < 1e12):
             raise InputError(f"position cannot be {position!r}; it takes a number, and the least is first.")
         if fields:
-            self._reorder(entry, entry.order.changed(fields))
+            is_wanted = self._reorder(entry, entry.order.changed(fields))
+            state = "waiting" if entry.state == "done" and is_wanted else state
         if position is not None:
             entry.position = float(position)
             entry.save()
         if state is not None:
+            if entry.state == "done":
+                entry.progress = None  # another run begins, from the picture
             self._queue.ask(entry, state)
         return entry
 
@@ -191,11 +209,10 @@ class Studio:
         entry.save()
         return entry
 
-    def _reorder(self, entry: Entry, order: Order) -> None:
-        """Change what a job paints; a worker that paints it continues from its canvas."""
-        if entry.state == "done":
-            raise InputError(f"the job {entry.id} is done; order another picture with what you want to change.")
-        fixed = ("initial", "shape", "format", "runtime")
+    def _reorder(self, entry: Entry, order: Order) -> bool:
+        """Change what a job paints, which continues from its canvas; return whether more than its name is changed."""
+        is_wanted = order.changed({"name": ""}) != entry.order.changed({"name": ""})
+        fixed = ("initial", "shape", "format", *(() if entry.state == "done" else ("runtime",)))
         is_fixed = (order.content is None) == (entry.order.content is None) and all(
             getattr(order, name) == getattr(entry.order, name) for name in fixed
         )
@@ -205,3 +222,4 @@ class Studio:
         entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
         entry.save()
         self._queue.change(entry)
+        return is_wanted

@@ -11,23 +11,25 @@ import queue
 import sys
 import traceback
 from contextlib import suppress
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, sentence_of
 from impasto.images import Picture
-from impasto.jobs.events import Changed, Ended, PreviewReady, Saved
-from impasto.jobs.job import CHANGEABLE, Job
+from impasto.jobs.continuation import found
+from impasto.jobs.events import Changed, Ended, Evaluated, Planned, PreviewReady, Saved
+from impasto.jobs.job import Job
+from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
-from impasto.network import weights
+from impasto.transfer.run import Run
 from impasto.web.child import Lines, listen
 from impasto.web.order import Order
-from impasto.web.store import write_text
+from impasto.web.store import write_json, write_text
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker", "main", "restored"]
 
 PREVIEW_SECONDS = 0.5
 """The least seconds from one preview to the next."""
@@ -59,13 +61,13 @@ class Worker:
         self._order: dict[str, Any] = {}
         """What is wanted of the current job; a change may come before there is a session."""
         self._is_ended = False
-        self._load = cache(weights.load_weights)
+        self._resources = Resources()
 
     def run(self) -> None:
         """Paint until standard input ends."""
         listen(self._lines, self._take, self._finish)
         with suppress(ImpastoError):
-            self._load("codebook")  # the first job starts sooner
+            self._resources.weights("codebook")  # the first job starts sooner
         self._lines.give({"ready": True})
         while (message := self._orders.get()) is not None:
             self._lines.give({"ended": self._painted(Path(message["folder"]))})
@@ -100,36 +102,30 @@ class Worker:
         try:
             with FileLock(folder / "worker.lock"):  # a worker that its server left behind may still save a checkpoint
                 return self._paint(folder)
-        except ImpastoError as error:
-            return {"state": "failed", "sentence": str(error)}
         except Exception as error:  # the next job gets its chance
-            traceback.print_exc()
-            return {
-                "state": "failed",
-                "sentence": f"the worker met an error of its own: {type(error).__name__}: {error}",
-            }
+            if not isinstance(error, ImpastoError):
+                traceback.print_exc()
+            return {"state": "failed", "sentence": sentence_of(error)}
         finally:
             self._session = None
 
     def _paint(self, folder: Path) -> dict[str, Any]:
-        """Paint one job, from its checkpoint if there is one, with the changes that were made and those that came."""
-        record = folder / "run.json"
-        is_begun = (folder / "run.checkpoint").exists() and record.exists()
-        begun = _restored(record) if is_begun else self._job(self._order)
-        session = Session(begun, load=self._load, preview_seconds=PREVIEW_SECONDS)
-        self._session = session
-        latest = self._job(self._order)
-        if any(getattr(latest, name) != getattr(begun.current(), name) for name in CHANGEABLE):
-            session.change(latest)
+        """Paint one job, from where it stands, with the changes that were made and those that came."""
+        session = self._session = self._begun(folder)
         if self._is_ended:
             session.cancel()
-        _store(session.job, record)
         ended = {"state": "failed", "sentence": "the run ended without a result."}
+        is_first = True
         for event in session:
             if isinstance(event, PreviewReady | Ended):
                 self._save_preview(session.preview())
-            if isinstance(event, Changed):
-                _store(session.job, record)
+            if isinstance(event, Changed | Ended):
+                _store(session.job, folder / "run.json")
+            if session.run is not None and is_first and isinstance(event, Planned):
+                write_json(folder / "needs.json", session.run.needs().as_dict())
+            if session.run is not None and is_first and isinstance(event, Evaluated):
+                is_first = False
+                self._secure(session.run, session.job)
             if isinstance(event, Ended):
                 self._lines.give({"event": {"event": "preview"}})
                 self._lines.give({"event": {"event": event.kind, "stopped": event.stopped}})
@@ -137,6 +133,32 @@ class Worker:
             if not isinstance(event, Saved | Ended):
                 self._lines.give({"event": event.as_dict()})
         return ended
+
+    def _begun(self, folder: Path) -> Session:
+        """Return the session of a job: from its checkpoint, or from its picture if that is done, or from the beginning.
+
+        A job that is done and wanted again goes on from its picture with what is ordered now.
+        """
+        record, checkpoint = folder / "run.json", folder / "run.checkpoint"
+        latest = self._job(self._order)
+        session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
+        if not record.exists():
+            _store(latest, record)
+        begun = restored(record)
+        if not checkpoint.exists() and latest.output is not None and latest.output.exists():
+            painted = found(latest.output)._replace(job=begun)
+            return session(painted.changed(latest), painted=painted.picture)
+        made = session(begun if checkpoint.exists() else latest)
+        if checkpoint.exists() and begun.current().changeable != latest.changeable:
+            made.change(latest)
+        return made
+
+    def _secure(self, run: Run, job: Job) -> None:
+        """Save a checkpoint after the first evaluation: the worker may end before one is due."""
+        _store(job, self._folder / "run.json")
+        if job.runtime.checkpoint_every:
+            with suppress(ImpastoError):  # the next one says what is wrong
+                run.save_checkpoint()
 
     def _save_preview(self, picture: Picture) -> None:
         """Save the picture so far as the page shows it."""
@@ -154,8 +176,8 @@ def _store(job: Job, record: Path) -> None:
     write_text(record, job.model_dump_json(exclude_defaults=True).replace(_quoted(record.parent), _FOLDER))
 
 
-def _restored(record: Path) -> Job:
-    """Read a job with its changes, as it was painted."""
+def restored(record: Path) -> Job:
+    """Read a job with its changes, as it was painted, from `run.json` in the folder of the job."""
     return Job.from_json(record.read_text(encoding="utf-8").replace(_FOLDER, _quoted(record.parent)))
 
 

@@ -1,6 +1,6 @@
 // What is to be painted: pictures, masks, settings. It survives a reload, and tells listeners of each change.
 const KEY = "impasto-draft";
-const EMPTY = { content: null, styles: [], keep: null, focus: null, settings: {}, preset: "default", format: "png" };
+const EMPTY = { content: null, styles: [], keep: null, focus: null, settings: {}, runtime: {}, preset: "default", format: "png" };
 const listeners = [];
 
 export const draft = { ...structuredClone(EMPTY), ...JSON.parse(localStorage.getItem(KEY) || "{}") };
@@ -16,7 +16,7 @@ export function changed(what) {
 // The order of the draft, as the API takes it.
 export function order() {
   const styles = draft.styles.map(({ info, ...rest }) => ({ picture: info.id, ...rest }));
-  return { content: draft.content?.id ?? null, styles, keep: draft.keep, focus: draft.focus, preset: draft.preset, format: draft.format, settings: draft.settings };
+  return { content: draft.content?.id ?? null, styles, keep: draft.keep, focus: draft.focus, preset: draft.preset, format: draft.format, settings: draft.settings, runtime: draft.runtime };
 }
 
 // Take over a whole order, with what is known of its uploads.
@@ -24,7 +24,7 @@ export function load(found, infos) {
   const styles = (found.styles ?? []).map(({ picture, ...rest }) => ({ ...newStyle(infos[picture]), ...rest }));
   Object.assign(draft, structuredClone(EMPTY), {
     content: found.content ? infos[found.content] : null, styles, keep: found.keep ?? null, focus: found.focus ?? null,
-    settings: found.settings ?? {}, preset: found.preset ?? "default", format: found.format ?? "png",
+    settings: found.settings ?? {}, runtime: found.runtime ?? {}, preset: found.preset ?? "default", format: found.format ?? "png",
   });
   changed("pictures");
 }

@@ -8,17 +8,19 @@ const SLIDERS = {
   content_weight: { min: Math.log2(0.2), max: Math.log2(200), show: value => value },
   style_scale: { min: -2, max: 2, show: text.times },
 };
-let schema;
+const FRONT = ["size", "content_weight", "style_scale", "color", "seconds"];
+let schema, isTimeLocked = false;
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const presetChanges = () => schema.presets.find(each => each.name === draft.preset)?.changes ?? {};
+const chosen = option => schema.runtime.includes(option) ? draft.runtime : draft.settings;
 const base = option => presetChanges()[option.name] ?? option.default;
-const value = option => draft.settings[option.name] ?? base(option);
+const value = option => chosen(option)[option.name] ?? base(option);
 const label = option => text.names[option.name] ?? option.name.replaceAll("_", " ").replace(/^./, first => first.toUpperCase());
 
 function set(option, next) {
-  if (same(next, base(option))) delete draft.settings[option.name];
-  else draft.settings[option.name] = next;
+  if (same(next, base(option))) delete chosen(option)[option.name];
+  else chosen(option)[option.name] = next;
   changed("settings");
 }
 
@@ -33,6 +35,14 @@ function range(option, id) {
   input.addEventListener("input", () => { output.textContent = show(read()); });
   input.addEventListener("change", () => set(option, read()));
   return [input, output];
+}
+
+// Seconds; the empty field stands for 0, which is no limit.
+function time(option, id) {
+  return h("input", {
+    id, type: "number", min: 1, step: "any", placeholder: text.anyTime, value: value(option) || "", disabled: isTimeLocked,
+    onchange: event => { if (event.target.reportValidity()) set(option, Number(event.target.value)); },
+  });
 }
 
 function segments(option) {
@@ -61,14 +71,14 @@ function entry(option, id) {
 
 function field(option) {
   const id = `option-${option.name}`;
-  const isChanged = option.name in draft.settings;
+  const isChanged = option.name in chosen(option);
   const title = h("span", {}, label(option));
-  const reset = isChanged && button(text.reset, () => { delete draft.settings[option.name]; changed("settings"); },
-    { className: "link reset", title: text.defaultValue(typeof base(option) === "object" ? written(base(option)) : base(option)), "aria-label": `${text.reset}: ${label(option)}` });
+  const reset = isChanged && button(text.reset, () => { delete chosen(option)[option.name]; changed("settings"); },
+    { className: "link reset", title: text.defaultValue(option.name === "seconds" ? text.anyTime : typeof base(option) === "object" ? written(base(option)) : base(option)), "aria-label": `${text.reset}: ${label(option)}` });
   const help = h("small", { id: `${id}-help` }, option.help);
   const className = isChanged ? "field changed" : "field";
   if (option.name === "color") return h("fieldset", { className }, h("legend", {}, title, reset), segments(option));
-  const [input, output] = option.name in SLIDERS ? range(option, id) : [entry(option, id)];
+  const [input, output] = option.name in SLIDERS ? range(option, id) : [option.name === "seconds" ? time(option, id) : entry(option, id)];
   input.setAttribute("aria-describedby", help.id);
   return h("div", { className }, h("label", { htmlFor: id }, title, output), input, option.group === "Basics" ? null : help, reset);
 }
@@ -80,7 +90,7 @@ function choices(id, name, listed, current, take) {
 }
 
 function group(name, options, open) {
-  const count = options.filter(option => option.name in draft.settings).length;
+  const count = options.filter(option => option.name in chosen(option)).length;
   const summary = h("summary", {}, name.replace("Expert: ", "").replace(/^./, first => first.toUpperCase()), count ? h("span", { className: "count" }, ` · ${text.changedCount(count)}`) : null);
   const body = h("details", { open }, summary, options.map(field));
   body.dataset.group = name;
@@ -91,14 +101,22 @@ function render() {
   const open = new Set([...$("form").querySelectorAll("details[open]")].map(each => each.dataset.group));
   const focused = document.activeElement?.id;
   const groups = Map.groupBy ? Map.groupBy(schema.settings, option => option.group) : schema.settings.reduce((map, option) => map.set(option.group, [...(map.get(option.group) ?? []), option]), new Map());
-  const { Basics: basics, ...rest } = Object.fromEntries(groups);
+  const { Basics: _, ...rest } = Object.fromEntries(groups);
+  const front = FRONT.map(name => [...schema.settings, ...schema.runtime].find(option => option.name === name));
   const preset = choices("preset", text.preset, schema.presets, draft.preset, name => { draft.preset = name; changed("settings"); });
   const help = schema.presets.find(each => each.name === draft.preset)?.help;
   preset.append(h("small", {}, help));
   const format = choices("format", text.format, schema.formats.map(name => ({ name })), draft.format, name => { draft.format = name; changed("settings"); });
   const folded = Object.entries(rest).map(([name, options]) => group(name, options, open.has(name)));
-  $("form").replaceChildren(...basics.map(field), preset, ...folded, format);
+  $("form").replaceChildren(...front.map(field), preset, ...folded, format);
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+// Time counts from the start of a run, so it cannot change while one is under way.
+export function lockTime(isLocked) {
+  isTimeLocked = isLocked;
+  const input = $("option-seconds");
+  if (input) input.disabled = isLocked;
 }
 
 export async function startForm(options) {

@@ -2,6 +2,7 @@
 import { api, shown } from "./api.js";
 import { $, button, h, toast, trying } from "./dom.js";
 import { draft, load, onDraft, order } from "./draft.js";
+import { lockTime } from "./form.js";
 import { plot } from "./plot.js";
 import { duration, text } from "./text.js";
 import { show } from "./view.js";
@@ -98,7 +99,9 @@ function actions() {
   const state = job?.state;
   const made = [];
   if (state === "painting") made.push(button(text.pause, ask("paused"), { id: "pause" }));
-  if (["paused", "stopped"].includes(state) || (state === "failed" && job.progress)) made.push(button(text.resume, ask("waiting"), { id: "resume" }));
+  if (state === "paused") made.push(button(text.resume, ask("waiting"), { id: "resume" }));
+  if (state === "stopped" || (state === "failed" && job.progress)) made.push(button(text.resume, goOn, { id: "resume" }));
+  if (state === "done") made.push(button(text.goOn, goOn, { id: "go-on", title: text.goOnHelp }));
   if (ACTIVE.has(state)) made.push(button(text.stop, ask("stopped"), { id: "stop" }));
   if (job?.result && state !== "painting") {
     made.push(button(text.larger, () => askPrint(false), { id: "larger" }), button(`${text.print} …`, () => askPrint(true), { id: "print-button" }),
@@ -119,6 +122,7 @@ function render() {
     made = kind;
   }
   document.body.classList.toggle("has-run", Boolean(job));
+  lockTime(ACTIVE.has(job?.state));
   status(words(), job?.state === "failed");
   $("progress").hidden = job?.state !== "painting";
   $("progress").value = job?.progress?.fraction ?? 0;
@@ -133,16 +137,31 @@ async function paint() {
   if (made_) await showJob(made_.id, { loads: false });
 }
 
+// What the form has changed of the job, as the API takes it; the format of a file that is begun stays.
+function differences() {
+  const { format, runtime, ...changes } = order();
+  const cleared = Object.fromEntries(Object.keys(job.order.settings ?? {}).map(name => [name, null]));
+  return { ...changes, settings: { ...cleared, ...changes.settings } };
+}
+
+// Go on from the canvas of a job that has ended, with what was changed since.
+async function goOn() {
+  const cleared = Object.fromEntries(Object.keys(job.order.runtime ?? {}).map(name => [name, null]));
+  const again = job.state === "done" ? { runtime: { ...cleared, ...draft.runtime } } : {};
+  const found = await trying(() => api.change(job.id, { ...differences(), ...again, state: "waiting" }));
+  if (!found) return;
+  job = found;
+  losses = [];
+  render();
+}
+
 // Change the job that is painted when the form changes.
 function follow(what) {
   render();
   if (!job || isLoading || !ACTIVE.has(job.state)) return;
   clearTimeout(timer);
   timer = setTimeout(() => trying(async () => {
-    const { format, ...changes } = order();
-    if (!changes.content || !changes.styles.length) return;
-    const cleared = Object.fromEntries(Object.keys(job.order.settings ?? {}).map(name => [name, null]));
-    job = await api.change(job.id, { ...changes, settings: { ...cleared, ...changes.settings } });
+    if (draft.content && draft.styles.length) job = await api.change(job.id, differences());
   }), CHANGE_MILLISECONDS);
 }
 
@@ -156,7 +175,7 @@ function askPrint(isPrint) {
   const predict = async () => {
     try {
       const found = await api.forecast(job.id, wanted());
-      said.textContent = `${found.sentence} ${text.takes(found.width, found.height, found.seconds && duration(found.seconds))}`;
+      said.textContent = `${found.sentence} ${text.takes(found.width, found.height, found.seconds && duration(found.seconds), found.bytes && found.bytes / 1e9)}`;
       go.disabled = false;
     } catch (error) { said.textContent = error.message; go.disabled = true; }
   };

@@ -1,0 +1,388 @@
+"""Measure many pictures: against single commands and a peer, over Ray, with kills, bad files, empty jobs, and memory.
+
+    scripts/bench batch --part pictures --part ray --photographs 20 --paintings 3 --size 256
+    scripts/bench batch --part pictures --peer 'python neural_style.py -content_image {content} ...'
+    scripts/bench batch --part kills --part bad --part empty --part memory
+
+The photographs are parts of the demo's photograph, the paintings those of the demo, turned. The parts kills and bad use
+a network of random weights with a sixteenth of VGG-19's channels, since they are not about speed.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from record import write_rows
+from safetensors.torch import save_file
+
+from impasto import Job, Picture, Settings, StyleSource, paint_many
+from impasto.batch.local_workers import LocalWorkers
+from impasto.batch.outcome import Outcome
+from impasto.batch.painter import Painter
+from impasto.batch.ray_workers import RayWorkers
+from impasto.layers import CONVOLUTIONS
+from impasto.recipes import demo
+
+Row = dict[str, Any]
+
+IMPASTO = [sys.executable, "-m", "impasto"]
+
+TINY = ("--size", "64", "--first-size", "0", "--dtype", "float32", "--winograd", "off", "--threads", "1")
+"""The options of what is painted with the tiny network."""
+
+
+def photographs(folder: Path, count: int, side: int) -> Path:
+    """Save photographs of several proportions, parts of the demo's photograph; return their folder."""
+    whole, draw = Picture.open(demo.photograph()).pixels, random.Random(0)
+    folder.mkdir()
+    for number in range(count):
+        height, width = (draw.randint(whole.shape[axis] * 2 // 3, whole.shape[axis]) for axis in (1, 2))
+        top, left = draw.randint(0, whole.shape[1] - height), draw.randint(0, whole.shape[2] - width)
+        part = Picture(whole[:, top : top + height, left : left + width].contiguous())
+        scale = side / max(height, width)
+        part.resized(round(width * scale), round(height * scale)).save(folder / f"photo-{number:03}.jpg")
+    return folder
+
+
+def paintings(folder: Path, count: int, side: int) -> list[Path]:
+    """Save paintings, the demo's turned in several ways; return their files."""
+    image = demo.painting(side)
+    turned = [image, image.flip(2), image.transpose(1, 2).contiguous(), image.flip(0)]
+    paths = [folder / f"painting-{number}.png" for number in range(count)]
+    for path, each in zip(paths, turned, strict=False):
+        Picture(each.contiguous()).save(path)
+    return paths
+
+
+def run(*words: object, **more: Any) -> "subprocess.CompletedProcess[str]":
+    """Run impasto."""
+    return subprocess.run([*IMPASTO, *map(str, words)], capture_output=True, text=True, check=False, **more)
+
+
+def timed(*words: object) -> float:
+    """Return the seconds of a command that has to succeed."""
+    began = time.perf_counter()
+    done = run(*words)
+    if done.returncode:
+        raise SystemExit(f"{shlex.join(map(str, words))}: {done.stderr}")
+    return time.perf_counter() - began
+
+
+def batch(photos: Path, styles: Sequence[Path], output: Path) -> list[object]:
+    """Return the words of a batch."""
+    return ["batch", photos, *(word for style in styles for word in ("--style", style)), "-o", output, "--quiet"]
+
+
+def pictures(options: argparse.Namespace) -> Iterator[Row]:
+    """Time one batch, single commands for the same pictures, and a peer in a loop."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        photos = photographs(folder / "photos", options.photographs, 2 * options.size)
+        styles = paintings(folder, options.paintings, 2 * options.size)
+        common = ("--size", options.size, *shlex.split(options.flags))
+        count = options.photographs * options.paintings
+        about = {"pictures": count, "size": options.size, "flags": options.flags}
+        seconds = timed(*batch(photos, styles, folder / "batch"), *common)
+        yield {"what": "impasto batch", **about, "seconds": round(seconds, 1)}
+        yield {
+            "what": "the same batch again, all there",
+            **about,
+            "seconds": round(timed(*batch(photos, styles, folder / "batch"), *common), 1),
+        }
+        pairs = [(photo, style) for style in styles for photo in sorted(photos.iterdir())]
+        (folder / "single").mkdir()
+        single = sum(
+            timed("paint", photo, style, "-o", folder / "single" / f"{photo.stem}-{style.stem}.png", "--quiet", *common)
+            for photo, style in pairs
+        )
+        equal = sum(
+            each.read_bytes() == (folder / "single" / each.name).read_bytes()
+            for each in (folder / "batch").glob("*.png")
+        )
+        yield {
+            "what": "single commands",
+            **about,
+            "seconds": round(single, 1),
+            "ratio": single / seconds,
+            "equal bytes": equal,
+        }
+        for peer in options.peer:
+            name, command = peer.split(": ", 1)
+            began = time.perf_counter()
+            for photo, style in pairs:
+                words = {"content": photo, "style": style, "size": options.size, "output": folder / "peer.png"}
+                subprocess.run(shlex.split(command.format(**words)), check=True, capture_output=True)
+            theirs = time.perf_counter() - began
+            yield {"what": name, **about, "seconds": round(theirs, 1), "ratio": theirs / seconds}
+
+
+def ray(options: argparse.Namespace) -> Iterator[Row]:
+    """Time two workers of one thread against one process with one thread, and with all."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        photos = photographs(folder / "photos", options.photographs, 2 * options.size)
+        styles = paintings(folder, options.paintings, 2 * options.size)
+        found: dict[str, float] = {}
+        kinds = {
+            "one process, one thread": ("--threads", 1),
+            "one process, all threads": (),
+            "two workers of one thread": ("--threads", 1, "--workers", 2),
+        }
+        for number, (what, words) in enumerate(kinds.items()):
+            output = folder / str(number)
+            seconds = timed(*batch(photos, styles, output), "--size", options.size, *shlex.split(options.flags), *words)
+            log = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+            painting = sum(record["seconds"] for record in log)
+            found[what] = seconds
+            yield {
+                "what": what,
+                "pictures": len(log),
+                "size": options.size,
+                "seconds": round(seconds, 1),
+                "seconds of painting, of all workers": round(painting, 1),
+                "against one thread": found["one process, one thread"] / seconds,
+            }
+
+
+def kills(options: argparse.Namespace) -> Iterator[Row]:
+    """Kill workers and drivers at random, and compare the pictures with those of a run that nobody kills."""
+    with tempfile.TemporaryDirectory() as place:
+        folder, draw = Path(place), random.Random(options.seed)
+        photos, styles = photographs(folder / "photos", 20, 96), paintings(folder, 3, 96)
+        flags = (
+            *TINY,
+            "--iterations",
+            60,
+            "--tolerance",
+            0,
+            "--checkpoint-every",
+            0.2,
+            "--weights",
+            tiny_network(folder),
+        )
+        timed(*batch(photos, styles, folder / "alone"), *flags)
+        words = [*IMPASTO, *map(str, (*batch(photos, styles, folder / "killed"), *flags, "--workers", 2))]
+        killed: Counter[str] = Counter()
+        goals = {"worker": options.kills, "driver": options.kills // 2}
+        while True:
+            code = _hunted(words, draw, killed, goals)
+            if code is not None:
+                break
+        log = (folder / "killed" / "results.jsonl").read_text().splitlines()
+        records = [json.loads(line) for line in log]
+        done = Counter(record["output"] for record in records if record["state"] == "done")
+        alone = {path.name: path.read_bytes() for path in (folder / "alone").glob("*.png")}
+        found = {path.name: path.read_bytes() for path in (folder / "killed").glob("*.png")}
+        yield {
+            "workers killed": killed["worker"],
+            "drivers killed": killed["driver"],
+            "exit code at last": code,
+            "pictures": len(found),
+            "with the bytes of those painted alone": sum(found.get(name) == data for name, data in alone.items()),
+            "painted twice": sum(count > 1 for count in done.values()),
+            "failed": sum(record["state"] == "failed" for record in records),
+        }
+
+
+def _hunted(words: list[str], draw: random.Random, killed: "Counter[str]", goals: dict[str, int]) -> int | None:
+    """Run a batch and kill workers and at last the driver; return its exit code, or None if it was killed."""
+    with subprocess.Popen(words) as driver:
+        while driver.poll() is None:
+            time.sleep(draw.uniform(1, 3))
+            workers = [each for each in psutil.process_iter(["name", "cmdline"]) if "ray::Actor" in str(each.info)]
+            if workers and killed["worker"] < goals["worker"] and draw.random() < 0.7:
+                draw.choice(workers).kill()
+                killed["worker"] += 1
+            elif workers and killed["driver"] < goals["driver"]:
+                driver.send_signal(signal.SIGKILL)
+                killed["driver"] += 1
+                driver.wait()
+                return None
+    return driver.returncode
+
+
+def bad(options: argparse.Namespace) -> Iterator[Row]:
+    """Paint 500 photographs of which 50 cannot be used, of ten kinds."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        photos = photographs(folder / "photos", 450, 80)
+        for number in range(50):
+            list(KINDS.values())[number % len(KINDS)](photos / f"bad-{number:02}.png")
+        styles = paintings(folder, 1, 96)
+        words = (*TINY, "--iterations", 2, "--weights", tiny_network(folder))
+        for workers in options.workers:
+            output = folder / f"by {workers}"
+            began = time.perf_counter()
+            done = run(*batch(photos, styles, output), *words, "--workers", workers)
+            records = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+            sentences = {
+                re.sub(r"\S*bad-\d+\S*", "FILE", record["sentence"])
+                for record in records
+                if record["state"] == "failed"
+            }
+            yield {
+                "workers": workers,
+                "jobs": 500,
+                "kinds of bad files": list(KINDS),
+                "pictures": len(list(output.glob("*.png"))),
+                "lines of failures": sum(record["state"] == "failed" for record in records),
+                "sentences": sorted(sentences),
+                "exit code": done.returncode,
+                "seconds": round(time.perf_counter() - began, 1),
+            }
+
+
+def _cut(path: Path) -> None:
+    Picture(torch.rand(3, 64, 64)).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _damaged(path: Path) -> None:
+    Picture(torch.rand(3, 64, 64)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:400] + bytes(200) + data[600:])
+
+
+def _huge(path: Path) -> None:
+    """Write the header of a PNG file of 60,000 × 60,000 pixels."""
+    Picture(torch.rand(3, 8, 8)).save(path)
+    data = bytearray(path.read_bytes())
+    data[16:24] = (60000).to_bytes(4, "big") * 2
+    path.write_bytes(data)
+
+
+def _link(path: Path) -> None:
+    path.symlink_to(path.with_name("nowhere"))
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("This is not a picture."),
+    "random bytes": lambda path: path.write_bytes(random.Random(0).randbytes(1000)),
+    "a header alone": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"),
+    "cut short": _cut,
+    "damaged": _damaged,
+    "huge": _huge,
+    "a link to nowhere": _link,
+    "one pixel": lambda path: Picture(torch.rand(3, 1, 1)).save(path),
+    "transparent": lambda path: Picture(torch.rand(3, 64, 64), alpha=torch.zeros(64, 64)).save(path),
+}
+"""Kinds of files that cannot be used, and what makes one."""
+
+
+class Idle:
+    """A painter that paints nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def paint(self, job: Job, noted: Job | None = None) -> Generator[Any, None, Outcome]:  # noqa: ARG002
+        """Say that the job is done."""
+        return Outcome(job, "done", worker=self.name)
+        yield
+
+    def prepare(self, job: Job) -> None:
+        """Do nothing."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+def empty(options: argparse.Namespace) -> Iterator[Row]:
+    """Send jobs that paint nothing through Ray, and measure the driver's memory."""
+    settings = Settings(size=256)
+    jobs = (
+        Job(content=f"photos/{n}.jpg", styles=(StyleSource(picture="a.jpg"),), settings=settings, output=f"out/{n}.png")
+        for n in range(options.jobs)
+    )
+    workers, process = RayWorkers(2, threads=1, make=Idle), psutil.Process()
+    began, held = 0.0, 0
+    for count, _ in enumerate(paint_many(jobs, workers=workers), start=1):
+        began = began or time.perf_counter()
+        held = max(held, process.memory_info().rss)
+        if count in {1000, options.jobs // 10, options.jobs // 2, options.jobs}:
+            seconds = time.perf_counter() - began
+            yield {"jobs": count, "jobs a second": round(count / seconds), "driver's peak MB": round(held / 1e6, 1)}
+
+
+def memory(options: argparse.Namespace) -> Iterator[Row]:
+    """Paint pictures of many shapes in one worker, and measure its memory."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        photos = sorted(photographs(folder / "photos", options.pictures, 256).iterdir())
+        (style,) = paintings(folder, 1, 256)
+        settings = Settings(size=options.memory_size, iterations=4, tolerance=0)
+        jobs = (
+            Job(
+                content=photo,
+                styles=(StyleSource(picture=style),),
+                settings=settings,
+                output=folder / f"{photo.stem}.png",
+            )
+            for photo in photos
+        )
+        process, first = psutil.Process(), 0
+        for count, _ in enumerate(paint_many(jobs, workers=LocalWorkers(Painter(folder=folder / "hidden"))), start=1):
+            if count in {10, 50, 100, 200, options.pictures}:
+                held = process.memory_info().rss
+                first = first or held
+                yield {
+                    "pictures": count,
+                    "size": options.memory_size,
+                    "MB": round(held / 1e6, 1),
+                    "against 10": held / first,
+                }
+
+
+def tiny_network(folder: Path) -> Path:
+    """Save a VGG-19 of a sixteenth of the channels, with random weights, and return its file."""
+    generator, inputs, tensors = torch.Generator().manual_seed(0), 3, dict[str, torch.Tensor]()
+    for layer in CONVOLUTIONS:
+        channels = layer.channels // 16
+        spread = (2 / (9 * inputs)) ** 0.5
+        tensors[f"{layer.name}.weight"] = torch.randn(channels, inputs, 3, 3, generator=generator) * spread
+        tensors[f"{layer.name}.bias"] = torch.randn(channels, generator=generator)
+        inputs = channels
+    save_file(tensors, folder / "tiny.safetensors")
+    return folder / "tiny.safetensors"
+
+
+PARTS = {"pictures": pictures, "ray": ray, "kills": kills, "bad": bad, "empty": empty, "memory": memory}
+
+
+def main() -> None:
+    """Measure what is asked for, and put it into the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=PARTS, action="append", required=True)
+    parser.add_argument("--photographs", type=int, default=20)
+    parser.add_argument("--paintings", type=int, default=3)
+    parser.add_argument("--size", type=int, default=256, help="long side of the parts pictures and ray")
+    parser.add_argument("--flags", default="", help="options of impasto for the parts pictures and ray")
+    parser.add_argument("--peer", metavar="NAME: COMMAND", action="append", default=[])
+    parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the part bad")
+    parser.add_argument("--jobs", type=int, default=100_000, help="of the part empty")
+    parser.add_argument("--pictures", type=int, default=300, help="of the part memory")
+    parser.add_argument("--memory-size", type=int, default=96, help="long side of the part memory")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    write_rows(parser.parse_args(), PARTS)
+
+
+if __name__ == "__main__":
+    main()

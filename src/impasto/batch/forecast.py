@@ -1,0 +1,112 @@
+"""How many pictures there are to paint, how long they take and how much memory, by the plans of a few of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from impasto.batch.ordering import Item
+from impasto.errors import ImpastoError
+from impasto.jobs import outputs
+from impasto.jobs.amounts import amount
+from impasto.jobs.events import Planned
+from impasto.jobs.job import Job
+from impasto.jobs.resources import Resources
+from impasto.jobs.session import Session
+from impasto.machine import device, threads
+from impasto.settings import Runtime
+
+__all__ = ["Forecast", "forecast"]
+
+SAMPLES = 5
+"""Jobs that are planned, spread over all."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What painting many pictures will take."""
+
+    count: int
+    """The number of all pictures."""
+    painted: int
+    """The number of those that are painted already."""
+    refused: int
+    """The number of jobs that cannot be read."""
+    seconds: float
+    """The time of the others, in seconds."""
+    bytes: float
+    """The most memory of a worker."""
+    machine: str
+    """The device and the precision, in words."""
+    workers: int
+    """The number of workers."""
+
+
+class _Counts(NamedTuple):
+    all: int
+    painted: int
+    refused: int
+
+
+def forecast(jobs: Iterable[Item], workers: int, resources: Resources | None = None) -> Forecast:
+    """Forecast what painting jobs will take, by the plans of a few of them.
+
+    Args:
+        jobs: The jobs, which are listed twice.
+        workers: The number of workers.
+        resources: The weights and networks to plan with.
+
+    Returns:
+        The forecast.
+
+    """
+    resources, counts = resources or Resources(), _counted(jobs)
+    step = max(1, counts.all // SAMPLES)
+    sample = [job for job in islice(jobs, 0, None, step) if isinstance(job, Job)]
+    sample = [job.replace(runtime=_divided(job.runtime, workers)) for job in sample]
+    planned = [(plan, job) for job in sample if (plan := _planned(job, resources)) is not None]
+    seconds = [plan.seconds or 0.0 for plan, _ in planned]
+    mean = sum(seconds) / max(1, len(seconds))
+    return Forecast(
+        *counts,
+        seconds=mean * (counts.all - counts.painted - counts.refused) / max(1, workers),
+        bytes=max((plan.plan.bytes for plan, _ in planned), default=0.0),
+        machine=_machine(planned[0][1]) if planned else "",
+        workers=workers,
+    )
+
+
+def _counted(jobs: Iterable[Item]) -> _Counts:
+    """Count all jobs, those that are painted, and those that cannot be used."""
+    count = painted = refused = 0
+    for job in jobs:
+        count += 1
+        try:
+            painted += isinstance(job, Job) and outputs.painted(job) in {"finished", "converged"}
+            refused += not isinstance(job, Job)
+        except ImpastoError:
+            refused += 1
+    return _Counts(count, painted, refused)
+
+
+def _divided(runtime: Runtime, workers: int) -> Runtime:
+    """Return how a job is computed by one of several workers of this machine."""
+    own = max(1, threads.available() // workers) if workers > 1 else 0
+    return runtime.replace(threads=runtime.threads or own)
+
+
+def _planned(job: Job, resources: Resources) -> Planned | None:
+    """Return the plan of a job with its forecast, or None if it cannot be painted."""
+    try:
+        session = Session(job.replace(output=None, save_every=0, checkpoint=None), resources=resources, forecasts=True)
+        return next((event for event in session if isinstance(event, Planned)), None)
+    except ImpastoError:
+        return None
+
+
+def _machine(job: Job) -> str:
+    """Describe the machine on which a job is painted."""
+    machine = device.resolve(job.runtime)
+    precision = str(machine.features).removeprefix("torch.")
+    computing = f", {amount(machine.threads, 'thread')}" if machine.device.type == "cpu" else ""
+    return f"{machine.device} in {precision}{computing}"

@@ -1,0 +1,49 @@
+"""`paint_many`: paint many jobs, here or by workers elsewhere, and tell what came of each as it ends."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+
+from impasto.batch.ordering import Item
+from impasto.batch.outcome import Outcome
+from impasto.batch.scheduler import Scheduler
+from impasto.batch.workers import Workers
+from impasto.errors import InputError
+
+__all__ = ["paint_many"]
+
+
+def paint_many(jobs: Iterable[Item], *, workers: Workers | int = 1) -> Iterator[Outcome]:
+    """Paint many jobs, and yield what came of each as soon as it ends.
+
+    Jobs are taken from their source only as workers become free, so the source may be a generator of any length. A job
+    that cannot be painted is an outcome with a sentence, and the others go on. Each picture that is there already, from
+    equal settings and inputs, is skipped. Breaking out of the loop ends the running jobs with checkpoints.
+
+    Args:
+        jobs: The jobs.
+        workers: 1 for this process; more for so many actors of Ray on this machine; or `Workers` of any kind.
+
+    Yields:
+        The outcomes, in the order in which the jobs end.
+
+    Raises:
+        InputError: the number of workers is below 1, or Ray is not installed.
+
+    """
+    with closing(_hired(workers)) as crew:
+        yield from Scheduler(jobs, crew)
+
+
+def _hired(workers: Workers | int) -> Workers:
+    """Return the workers that are asked for."""
+    if not isinstance(workers, int):
+        return workers
+    if workers < 1:
+        raise InputError(f"workers cannot be {workers}; it takes a whole number, at least 1.")
+    if workers == 1:
+        from impasto.batch.local_workers import LocalWorkers  # noqa: PLC0415 (torch)
+
+        return LocalWorkers()
+    from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
+
+    return RayWorkers(workers)

@@ -1,0 +1,126 @@
+"""Patterns of names, such as `{content}-{style}.png`, and names that clash."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from impasto import files
+from impasto.errors import InputError
+from impasto.jobs.job import Job
+from impasto.settings import Settings
+
+__all__ = [
+    "DEFAULT_PATTERN",
+    "PATTERN_NAMES",
+    "check_pattern",
+    "filled",
+    "refuse_clashes",
+    "resolved",
+    "words_of",
+]
+
+DEFAULT_PATTERN = "{content}-{style}.png"
+"""The names of results if no other pattern is given."""
+
+_FIELD = re.compile(r"\{(\w*)\}")
+_PLAIN = (str, int, float)
+
+
+def check_pattern(pattern: str, names: Iterable[str]) -> str:
+    """Return a pattern whose words in braces are all known.
+
+    Args:
+        pattern: The pattern.
+        names: The names that may stand in braces.
+
+    Raises:
+        InputError: another word stands in braces.
+
+    """
+    known = list(names)
+    for name in _FIELD.findall(pattern):
+        if name not in known:
+            listed = ", ".join(f"{{{each}}}" for each in known)
+            raise InputError(f"the name {pattern} cannot have {{{name}}}; it may have {listed}.")
+    return pattern
+
+
+def filled(pattern: str, words: Mapping[str, str]) -> str:
+    """Return a pattern with words in place of their names in braces."""
+    return _FIELD.sub(lambda found: words[found[1]], pattern)
+
+
+def words_of(job: Job) -> dict[str, str]:
+    """Return the words that stand in the name of a result: of its files, and of each setting that is text or a number.
+
+    Args:
+        job: The job, with its content and styles.
+
+    Returns:
+        `content`, `style` and the names of settings, each with its word.
+
+    """
+    settings = {name: _word(value) for name, value in job.settings if isinstance(value, _PLAIN)}
+    style = "+".join(_stem(each.picture) for each in job.styles)
+    return {"content": _stem(job.content), "style": style, **settings}
+
+
+PATTERN_NAMES = ("content", "style", "folder", *(name for name, value in Settings() if isinstance(value, _PLAIN)))
+"""The names that may stand in the pattern of results."""
+
+
+def _stem(source: object) -> str:
+    """Return the name of a source without its folder and its suffix."""
+    return source.stem if isinstance(source, Path) else "picture"
+
+
+def _word(value: object) -> str:
+    """Write a value of an option as a part of a name."""
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("/", "-")
+
+
+def refuse_clashes(jobs: Iterable[object]) -> int:
+    """Refuse two results of one name, and return how many results there are; a million of them take 8 MB.
+
+    Args:
+        jobs: The jobs, which are listed again if two results may be equal; anything else among them is passed over.
+
+    Raises:
+        InputError: two results have the same path.
+
+    """
+    import numpy as np  # noqa: PLC0415 (not for help)
+
+    hashes = np.fromiter((hash(name) for name in _names(jobs)), dtype=np.int64)
+    order = np.argsort(hashes, kind="stable")
+    repeated = {int(each) for each in hashes[order][1:][hashes[order][1:] == hashes[order][:-1]]}
+    seen: dict[str, int] = {}
+    for number, name in enumerate(_names(jobs) if repeated else (), start=1):
+        if hash(name) in repeated and seen.setdefault(name, number) != number:
+            raise InputError(
+                f"two pictures would be saved as {name}, the results of the jobs {seen[name]} and {number}; give them "
+                f"names with --name, such as {{folder}}-{DEFAULT_PATTERN} or {{content}}-{{style}}-{{size}}.png."
+            )
+    return len(hashes)
+
+
+def _names(jobs: Iterable[object]) -> Iterator[str]:
+    return (str(job.output) for job in jobs if isinstance(job, Job))
+
+
+def resolved(root: Path, folder: Path, name: str) -> Path:
+    """Return the path of a result below a folder.
+
+    Args:
+        root: The folder of all results.
+        folder: The folder below it.
+        name: The name of the result, perhaps with folders.
+
+    Raises:
+        InputError: the name leads out of the folder.
+
+    """
+    path = files.beside(root / folder / name, "")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError(f"the name {name} leads out of {root}; give one without .. and without a / at its beginning.")
+    return path

@@ -1,0 +1,182 @@
+"""Workers that are actors of Ray, on this machine or on many. Ray places them, and starts machines where it may.
+
+An actor holds a painter, and paints one job at a time. One that died is started again, and its job given back to the
+scheduler. Signals are obeyed in `wait`, since Ray must not be called from their handlers.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.batch.ray_actor import Actor, Paints, Part, cores
+from impasto.batch.ray_cluster import imported, joined, last_line
+from impasto.batch.workers import WAIT_SECONDS, Report
+from impasto.errors import InputError, RunError
+from impasto.jobs.job import Job
+
+if TYPE_CHECKING:
+    from impasto.batch.sending import Courier
+    from impasto.transfer.progress import Progress
+
+__all__ = ["RayWorkers"]
+
+LOOK_SECONDS = 1.0
+"""The least seconds from one question for the progress of all workers to the next."""
+
+END_SECONDS = 30.0
+"""The most seconds that workers have to save checkpoints when they are ended."""
+
+
+class RayWorkers:
+    """Actors of Ray that paint.
+
+    Args:
+        count: The number of workers; 0 means as many as the cluster has GPUs, or else processors.
+        address: `local` starts Ray on this machine, and `close` ends it; `auto` finds the one that runs here; anything
+            else is the address of a cluster.
+        threads: Processor threads of each worker; 0 means an equal part of this machine's.
+        folder: The folder that painters share.
+        sends_files: Whether the files of each job travel to the actor, and its picture back, because the actors do not
+            see the folders of this machine. The job of an actor that died then begins anew.
+        make: Makes the painter of a worker from its name, in the actor; by default a `Painter`.
+
+    Raises:
+        InputError: Ray is not installed, the number of workers is negative, or the address cannot be reached.
+
+    """
+
+    def __init__(
+        self,
+        count: int = 0,
+        *,
+        address: str = "local",
+        threads: int = 0,
+        folder: Path | None = None,
+        sends_files: bool = False,
+        make: Callable[[str], Paints] | None = None,
+    ) -> None:
+        if count < 0:
+            raise InputError(f"workers cannot be {count}; it takes a whole number, at least 0.")
+        self._ray = imported(address)
+        self._make = make or partial(_painter, None if sends_files else folder)
+        self._folder = None if sends_files else Path.cwd()
+        self._owns_ray = joined(self._ray, address, max(cores(), count * max(1, threads)))
+        resources = self._ray.cluster_resources()
+        gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
+        self.count = count or gpus or max(1, cpus // max(1, threads))
+        own_threads = threads or max(1, (cores() if address == "local" else cpus) // self.count)
+        self._part = Part(own_threads, 1 / math.ceil(self.count / gpus) if gpus else 0.0)
+        self._actors = [self._hire(worker) for worker in range(self.count)]
+        self._jobs: dict[Any, int] = {}
+        """The number of the worker by the reference to what comes of its job."""
+        self._questions: dict[Any, int] = {}
+        """The number of the worker by the reference to its progress."""
+        self._progress: dict[int, Progress] = {}
+        self._next_look = 0.0
+        self._is_cancelled = self._is_told = False
+        self._courier = _courier(self._ray.put) if sends_files else None
+        self._reports: list[Report] = []
+        """What came of jobs that were not sent."""
+
+    def start(self, worker: int, job: Job) -> None:
+        """Let a worker that is free paint a job."""
+        sent, outcome = (None, None) if self._courier is None else self._courier.collect(job)
+        if outcome is None:
+            self._jobs[self._actors[worker].paint.remote(job, sent)] = worker
+        else:
+            self._reports.append(Report(worker, outcome))
+
+    def prepare(self, worker: int, job: Job) -> None:
+        """Let a worker open the photograph of its next job, if it sees it."""
+        if self._courier is None:
+            self._actors[worker].prepare.remote(job)
+
+    def wait(self) -> Sequence[Report]:
+        """Wait until a job ends or a worker dies, for `WAIT_SECONDS` at most."""
+        if self._is_cancelled and not self._is_told:
+            self._is_told = True
+            for worker in self._jobs.values():
+                self._actors[worker].cancel.remote()
+        self._look()
+        if self._reports:
+            reports, self._reports = self._reports, []
+            return reports
+        if not self._jobs:
+            time.sleep(WAIT_SECONDS)
+            return []
+        ended, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=WAIT_SECONDS)
+        return [self._reported(reference) for reference in ended]
+
+    def progress(self) -> "Mapping[int, Progress]":
+        """Return the latest progress of each worker that paints, a second old or so."""
+        return dict(self._progress)
+
+    def cancel(self) -> None:
+        """Let the workers end their jobs early, the next time that they are waited for."""
+        self._is_cancelled = True
+
+    def close(self) -> None:
+        """Let the workers save checkpoints, and end them."""
+        self.cancel()
+        last = time.monotonic() + END_SECONDS
+        while self._jobs and time.monotonic() < last:
+            self.wait()
+        for actor in self._actors:
+            self._ray.kill(actor)
+        if self._owns_ray:
+            self._ray.shutdown()
+
+    def _hire(self, worker: int) -> Any:
+        """Start the actor of a worker."""
+        options = {"num_cpus": self._part.threads, "num_gpus": self._part.gpu, "max_restarts": 0}
+        actor = self._ray.remote(**options, concurrency_groups={"control": 1})(Actor)
+        return actor.remote(self._make, str(worker + 1), self._part, self._folder)
+
+    def _reported(self, reference: Any) -> Report:
+        """Return what a worker says of its job, or start it again if it died."""
+        worker = self._jobs.pop(reference)
+        progress = self._progress.pop(worker, None)
+        try:
+            outcome, picture = self._ray.get(reference)
+            return Report(worker, outcome if self._courier is None else self._courier.deliver(outcome, picture))
+        except self._ray.exceptions.RayError as error:
+            if "creation task" in str(error):
+                raise RunError(f"a worker could not be started: {last_line(error)}") from None
+            self._actors[worker] = self._hire(worker)
+            tenth = math.floor(10 * progress.fraction) / 10 if progress else 0.0
+            return Report(worker, None, f"ended ({type(error).__name__})", tenth)
+
+    def _look(self) -> None:
+        """Ask all workers for their progress now and then, and take the answers that are there."""
+        if self._questions:
+            answered, _ = self._ray.wait(list(self._questions), num_returns=len(self._questions), timeout=0)
+            for reference in answered:
+                self._take(self._questions.pop(reference), reference)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            busy = set(self._jobs.values()) - set(self._questions.values())
+            self._questions |= {self._actors[worker].progress.remote(): worker for worker in busy}
+
+    def _take(self, worker: int, reference: Any) -> None:
+        """Take the progress of a worker; one that died has none."""
+        try:
+            progress = self._ray.get(reference)
+        except self._ray.exceptions.RayError:
+            return
+        if progress is not None and worker in self._jobs.values():
+            self._progress[worker] = progress
+
+
+def _painter(folder: Path | None, name: str) -> Paints:
+    from impasto.batch.painter import Painter  # noqa: PLC0415 (torch, which the driver does not need)
+
+    return Painter(name, folder)
+
+
+def _courier(put: Callable[[bytes], Any]) -> "Courier":
+    from impasto.batch.sending import Courier  # noqa: PLC0415 (where files are sent)
+
+    return Courier(put)

@@ -1,0 +1,243 @@
+"""The command that paints many pictures: `batch`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from impasto.batch import naming
+from impasto.batch.combination import Combination, Pairing, open_styles
+from impasto.batch.manifest import Manifest
+from impasto.batch.ordering import WINDOW
+from impasto.cli import display, signals
+from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, choose, given_flags
+from impasto.cli.help import BASICS
+from impasto.cli.paint import check_paper
+from impasto.cli.painting import Output
+from impasto.errors import InputError, RunError
+from impasto.jobs import outputs
+from impasto.jobs.amounts import amount, duration
+from impasto.jobs.job import Job, StyleSource
+
+if TYPE_CHECKING:
+    from impasto.batch.forecast import Forecast
+    from impasto.batch.outcome import Tally
+    from impasto.batch.scheduler import Scheduler
+    from impasto.batch.workers import Workers
+    from impasto.cli.batch_display import Show
+
+__all__ = ["batch"]
+
+Jobs = Combination | Manifest
+
+
+@Parameter(name="*", group=GROUPS["Watching"])
+@dataclass(frozen=True, kw_only=True)
+class BatchWatch:
+    """Flags of what is shown while pictures are painted."""
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON record for each job that ends on standard output, for programs."""
+
+    quiet: Annotated[bool, Parameter(negative="")] = False
+    """Print nothing but errors."""
+
+    dry_run: Annotated[bool, Parameter(negative="")] = False
+    """Print how many pictures, how long and how much memory, and paint nothing."""
+
+    def progress(self, scheduler: "Scheduler", workers: "Workers", tally: "Tally") -> "AbstractContextManager[Show]":
+        """Return the display of what comes of the jobs."""
+        from impasto.cli import batch_display  # noqa: PLC0415 (rich's tables, for this command only)
+
+        if self.quiet:
+            return batch_display.silence()
+        return batch_display.records() if self.json else batch_display.bars(scheduler, workers, tally)
+
+
+@Parameter(name="*", group=GROUPS[BASICS])
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """Flags of who paints."""
+
+    workers: int = 1
+    """Workers that paint at the same time, over Ray; 0 means one for each GPU of the cluster, or each processor."""
+
+    ray: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
+    """Paint over Ray: local starts it on this machine, auto finds the one that runs here, or an address."""
+
+    send_files: Annotated[bool, Parameter(negative="")] = False
+    """Send its files with each job, to workers that do not see the folders of this machine."""
+
+
+def batch(
+    *photos: Annotated[str, Parameter(name="PHOTO")],
+    style: Annotated[list[str] | None, Parameter(negative="", metavar="PAINTING", group=GROUPS[BASICS])] = None,
+    output: Output = None,
+    name: Annotated[str, Parameter(metavar="PATTERN", group=GROUPS[BASICS])] = naming.DEFAULT_PATTERN,
+    pair: Annotated[Literal["order", "name"] | None, Parameter(group=GROUPS[BASICS])] = None,
+    blend: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
+    manifest: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS])] = None,
+    watch: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
+    log: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS["Output"])] = None,
+    keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
+    focus: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
+    paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER", group=GROUPS["Picture"])] = None,
+    fill: Annotated[bool, Parameter(negative="--fit", group=GROUPS["Picture"])] = False,
+    preset: Annotated[str | None, Parameter(metavar="NAME", group=GROUPS[BASICS])] = None,
+    settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
+    initial: Annotated[str | None, Parameter(metavar="FILE", group=GROUPS["Picture"])] = None,
+    crew: Crew | None = None,
+    shown: BatchWatch | None = None,
+    files: BatchOutputFlags = None,
+    flags: Flags = None,
+) -> None:
+    """Paint many pictures: each PHOTO with each --style, into the folder of -o.
+
+    The same command continues what was interrupted: a picture that is there from equal settings and files is not
+    painted again. A file that cannot be used is told at the end, after all others are painted.
+
+        impasto batch photos/ --style a.jpg --style b.jpg,scale=2 -o painted
+        impasto batch 'photos/**/*.jpg' --style a.jpg -o painted --workers 2
+        impasto batch --manifest jobs.jsonl -o painted
+
+    Args:
+        photos: Photographs, folders and globs. The folders below a folder are mirrored in that of the results.
+        style: A painting, perhaps with its options, as `impasto paint` takes them: a.jpg,weight=2. A folder or a glob
+            stands for each picture in it. Give --style several times for several paintings.
+        output: The folder of the results; it is made if it is missing.
+        name: The names of the results: {content}, {style}, {folder} and settings such as {size} stand for their values.
+        pair: Paint each photograph with one painting: that of the same place in the order, or of the same name.
+        blend: Blend all paintings in each picture.
+        manifest: A file of JSON lines, one job each, in place of photographs; - is standard input.
+        watch: Go on with photographs that appear, until Ctrl-C.
+        log: The log of results, JSON lines. [default: results.jsonl in the folder of the results]
+        keep: A mask of what stays of each photograph; {name} stands for its name: masks/{name}.png.
+        focus: A mask of where each photograph counts more; {name} stands for its name.
+        paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in.
+        fill: With --print, crop each photograph so that it fills the sheet; --fit leaves margins.
+        preset: A named set of options; `impasto presets` lists them.
+        settings: Options from a JSON file, or from the metadata of a picture painted earlier.
+        initial: A picture to start from, in place of what --init says; {name} stands for the photograph's name.
+        crew: The flags of who paints.
+        shown: The flags of what is shown.
+        files: The flags of output files.
+        flags: The options.
+
+    """
+    chosen, runtime = choose(flags, preset, settings)
+    check_paper(paper, fill=fill, flags=flags)
+    masks = {"keep": keep, "focus": focus, "initial": initial}
+    common = Job(settings=chosen, runtime=runtime, print_size=paper, fill=fill, **masks, **given_flags(files))
+    if manifest is not None:
+        _refuse(photos, style, "a manifest says what is painted")
+        jobs: Jobs = Manifest(manifest, output or Path(), common, name)
+    else:
+        pairing: Pairing = "blend" if blend else pair or "product"
+        paintings = _paintings(photos, style or (), output)
+        jobs = Combination(photos, paintings, output or Path(), common, name, pairing, is_watched=watch)
+    _carry_out(jobs, log, watch=watch, crew=crew or Crew(), shown=shown or BatchWatch())
+
+
+def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None) -> list[StyleSource]:
+    """Return the paintings, if there are photographs, paintings and a folder of the results."""
+    if not photos:
+        raise InputError("there is no photograph; name some, such as impasto batch photos/ --style a.jpg -o painted.")
+    if output is None:
+        raise InputError("the folder of the results is missing; name one, such as -o painted.")
+    opened = open_styles(styles)
+    if not opened:
+        raise InputError(f"there is no painting; name one: impasto batch {photos[0]} --style a.jpg -o {output}.")
+    return opened
+
+
+def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> None:
+    """Refuse photographs and paintings beside a manifest."""
+    for given in (*photos, *(style or ())):
+        raise InputError(f"{why}, so {given} cannot be used; leave it out, or leave --manifest out.")
+
+
+def _carry_out(jobs: Jobs, log: Path | None, *, watch: bool, crew: Crew, shown: BatchWatch) -> None:
+    """Paint the jobs, show and log what comes of them, and make an index at the end."""
+    count, folder = _checked(jobs, watch=watch), jobs.folder
+    from impasto.batch import index  # noqa: PLC0415
+    from impasto.batch.outcome import Tally  # noqa: PLC0415
+    from impasto.batch.result_log import ResultLog  # noqa: PLC0415
+    from impasto.batch.scheduler import Scheduler  # noqa: PLC0415
+
+    if shown.dry_run:
+        from impasto.batch.forecast import forecast  # noqa: PLC0415 (torch)
+
+        _print_forecast(forecast(jobs, crew.workers), as_json=shown.json)
+        return
+    tally, path = Tally(count), log or folder / "results.jsonl"
+    with closing(_hired(crew, folder, jobs.common.runtime.threads)) as workers, closing(ResultLog(path)) as results:
+        is_list = isinstance(jobs, Manifest) and not jobs.is_stream
+        source = jobs.watched() if isinstance(jobs, Combination) and watch else jobs
+        scheduler = Scheduler(source, workers, WINDOW if is_list else 1)
+        progress = display.while_readable(shown.progress(scheduler, workers, tally))
+        with signals.graceful(scheduler.cancel) as received, progress as show:
+            for outcome in scheduler:
+                results.write(outcome)
+                tally.add(outcome)
+                show(outcome, tally)
+    page = index.write(path, folder / "index.html")
+    _conclude(tally, path, page, shown, received())
+
+
+def _checked(jobs: Jobs, *, watch: bool) -> int | None:
+    """Refuse results of one name, and what cannot be watched; return the number of jobs, or None if none is known."""
+    if isinstance(jobs, Manifest):
+        if watch:
+            raise InputError("a manifest cannot be watched; watch a folder, or give the manifest through a pipe as -.")
+        return None if jobs.is_stream else naming.refuse_clashes(jobs)
+    count = naming.refuse_clashes(jobs)
+    for first in islice(jobs, 1):
+        outputs.check_formats(first)
+    return None if watch else count
+
+
+def _hired(crew: Crew, folder: Path, threads: int) -> "Workers":
+    """Return the workers that are asked for."""
+    hidden = folder / ".impasto"
+    if crew.workers == 1 and crew.ray is None:
+        from impasto.batch.local_workers import LocalWorkers  # noqa: PLC0415 (torch)
+        from impasto.batch.painter import Painter  # noqa: PLC0415
+
+        return LocalWorkers(Painter(folder=hidden))
+    from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
+
+    return RayWorkers(
+        crew.workers, address=crew.ray or "local", threads=threads, folder=hidden, sends_files=crew.send_files
+    )
+
+
+def _print_forecast(found: "Forecast", *, as_json: bool) -> None:
+    """Print what painting will take."""
+    if as_json:
+        display.say(json.dumps({"event": "forecast", **asdict(found)}))
+        return
+    refused = f", {found.refused} cannot be used" if found.refused else ""
+    display.say(f"{amount(found.count, 'picture')}, {found.painted} of them painted already{refused}.")
+    display.say(
+        f"The others take about {duration(found.seconds)} and {found.bytes / 1e9:.2f} GB of memory a worker, with "
+        f"{amount(found.workers, 'worker')} on {found.machine}."
+    )
+
+
+def _conclude(tally: "Tally", log: Path, page: Path, shown: BatchWatch, signal: int) -> None:
+    """Print the totals, and end with the exit code that they call for."""
+    if shown.json:
+        from impasto.cli.batch_display import summary  # noqa: PLC0415
+
+        summary(tally)
+    elif not shown.quiet:
+        display.say(f"{tally}. Results: {page}, log: {log}.")
+    if signal:
+        raise signals.Interrupted(f"Interrupted: {tally}; start the same command again to go on.", signal)
+    if tally["failed"]:
+        raise RunError(f"{amount(tally['failed'], 'picture')} failed; {log} says why.")

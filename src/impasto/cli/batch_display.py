@@ -1,0 +1,126 @@
+"""The display of many jobs in progress: one bar for all of them and one for each worker, lines, JSON, or nothing."""
+
+import json
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from impasto.cli import display
+from impasto.jobs.amounts import clock
+
+if TYPE_CHECKING:
+    from impasto.batch.outcome import Outcome, Tally
+    from impasto.batch.scheduler import Scheduler
+    from impasto.batch.workers import Workers
+    from impasto.transfer.progress import Progress
+
+__all__ = ["Show", "bars", "records", "silence"]
+
+REFRESHES = 2
+"""Refreshes of the bars in a second."""
+
+MAX_WORKERS = 16
+"""Workers that have a bar of their own, at most."""
+
+BAR_WIDTH = 30
+
+Show = Callable[["Outcome", "Tally"], None]
+"""A function that shows what came of a job, and the totals after it."""
+
+
+@contextmanager
+def bars(scheduler: "Scheduler", workers: "Workers", tally: "Tally") -> Generator[Show, None, None]:
+    """Print a line for each job that ends; on a terminal, draw bars on standard error.
+
+    Args:
+        scheduler: What gives jobs to the workers.
+        workers: The workers.
+        tally: The totals, which the bar of all jobs shows.
+
+    Yields:
+        A function that shows what came of a job.
+
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _line
+        return
+
+    def drawn() -> RenderableType:
+        return Group(_total(tally, progress := workers.progress()), *_rows(scheduler, progress))
+
+    with Live(get_renderable=drawn, console=console, refresh_per_second=REFRESHES, transient=True):
+        yield _line
+
+
+@contextmanager
+def records() -> Generator[Show, None, None]:
+    """Print a JSON record on standard output for each job that ends."""
+
+    def show(outcome: "Outcome", tally: "Tally") -> None:  # noqa: ARG001
+        display.say(json.dumps({"event": "outcome", **outcome.as_dict()}))
+
+    yield show
+
+
+@contextmanager
+def silence() -> Generator[Show, None, None]:
+    """Show nothing but what went wrong, on standard error."""
+
+    def show(outcome: "Outcome", tally: "Tally") -> None:  # noqa: ARG001
+        if outcome.state == "failed":
+            display.remark(_described(outcome))
+
+    yield show
+
+
+def _line(outcome: "Outcome", tally: "Tally") -> None:
+    """Print what came of a job: failures and remarks on standard error, results on standard output."""
+    for sentence in outcome.remarks:
+        display.remark(sentence)
+    if outcome.state == "failed":
+        display.remark(_described(outcome))
+    elif outcome.state == "done":
+        of = "" if tally.count is None else f"/{tally.count}"
+        display.say(f"{tally.finished}{of} {_described(outcome)}")
+
+
+def _described(outcome: "Outcome") -> str:
+    """Name the result of a job, and say what came of it."""
+    name = "" if outcome.job.output is None else f"{outcome.job.output}: "
+    return f"{name}{outcome.sentence}"
+
+
+def _total(tally: "Tally", progress: "Mapping[int, Progress]") -> RenderableType:
+    """Return the bar of all jobs."""
+    part = tally.finished + sum(each.fraction for each in progress.values())
+    left = tally.seconds_left(progress)
+    words = f"{tally}{'' if left is None else f'  {clock(left)} left'}"
+    return _row(part, tally.count, words)
+
+
+def _rows(scheduler: "Scheduler", progress: "Mapping[int, Progress]") -> Iterator[RenderableType]:
+    """Yield the bars of the workers."""
+    for worker, job in list(scheduler.painting.items())[:MAX_WORKERS]:
+        report = progress.get(worker)
+        name = "" if job.output is None else job.output.name
+        yield _row(0 if report is None else report.fraction, 1, name)
+
+
+def _row(part: float, total: float | None, words: str) -> RenderableType:
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=BAR_WIDTH)
+    row.add_column(no_wrap=True, overflow="ellipsis")
+    row.add_row(ProgressBar(total=total or 1, completed=part if total else 0, width=BAR_WIDTH), words)
+    return row
+
+
+def summary(tally: "Tally") -> None:
+    """Print the totals as a JSON record."""
+    print(json.dumps({"event": "ended", "count": tally.count, **tally.states}), file=sys.stdout, flush=True)  # noqa: T201

@@ -1,0 +1,172 @@
+"""The targets of style images that several runs share, in memory and on disk, by the content of what was measured.
+
+A target is the statistics of a style image at the size of a stage. Its key is a hash of the image and its mask, of the
+network, and of all that changes the last bits of the sums; so a cached target is the one that the run would measure.
+"""
+
+import hashlib
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from impasto.errors import CheckpointError, ImpastoError
+from impasto.images.digest import digest
+from impasto.losses.base import Measure, Statistic
+from impasto.machine.processes import ALONE, Group
+from impasto.network.vgg import VGG19
+from impasto.objective.tile_units import measured
+from impasto.planning.tiles import Tiling
+from impasto.transfer import checkpoint_file
+
+__all__ = ["TargetCache"]
+
+MEMORY_BYTES = 256e6
+"""The most bytes of targets in memory: a stage of one painting takes 3 MB with the default layers."""
+
+DISK_BYTES = 2e9
+"""The most bytes of targets in the folder."""
+
+_SUFFIX = ".targets"
+_FIELDS = ("total", "weight_sum")
+_Statistics = Mapping[str, Statistic]
+
+
+class TargetCache:
+    """Statistics of style images, by the content of what was measured.
+
+    Args:
+        folder: Where targets are stored for other processes and later runs, or None for memory alone.
+        max_bytes: The most bytes in memory; those that were used least recently are released first.
+
+    """
+
+    def __init__(self, folder: Path | None = None, max_bytes: float = MEMORY_BYTES) -> None:
+        self._folder, self._max_bytes = folder, max_bytes
+        self._found: OrderedDict[str, _Statistics] = OrderedDict()
+        self._lock = threading.Lock()
+        self.hits = 0
+        """How many targets were found, in memory or on disk."""
+        self.misses = 0
+        """How many targets were measured."""
+        if folder is not None:
+            _prune(folder)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of the targets in memory."""
+        return sum(map(_bytes, self._found.values()))
+
+    def measured(
+        self,
+        network: VGG19,
+        image: Tensor,
+        masks: Mapping[str, Tensor | None],
+        measure: Measure,
+        *,
+        tiling: Tiling,
+        group: Group = ALONE,
+    ) -> _Statistics:
+        """Return the statistics of an image as `tile_units.measured` does, from the cache if they are there.
+
+        Args:
+            network: VGG-19 on the image's device.
+            image: RGB in [0, 1], (3, H, W).
+            masks: The layers to measure, each with the weight of each unit, (H, W); None: 1.
+            measure: What to sum up at each layer; only the statistics of functions of a module are cached.
+            tiling: How the image is divided.
+            group: The processes among which the tiles are divided; those of several are not cached.
+
+        Returns:
+            The statistic of the whole image by layer.
+
+        """
+        name = _name(measure)
+        if name is None or group.size > 1:
+            return measured(network, image, masks, measure, tiling=tiling, group=group)
+        key = _key(network, image, masks, name, tiling)
+        found = self._read(key, image.device)
+        if found is None:
+            self.misses += 1
+            found = measured(network, image, masks, measure, tiling=tiling)
+            self._write(key, found)
+        else:
+            self.hits += 1
+        self._hold(key, found)
+        return found
+
+    def _read(self, key: str, device: torch.device) -> _Statistics | None:
+        with self._lock:
+            if key in self._found:
+                return self._found[key]
+        return None if self._folder is None else _read_file(self._folder / f"{key}{_SUFFIX}", device)
+
+    def _write(self, key: str, found: _Statistics) -> None:
+        """Store targets in the folder, if there is room: a cache may fail without harm."""
+        if self._folder is not None:
+            with suppress(ImpastoError, OSError):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _write_file(self._folder / f"{key}{_SUFFIX}", found)
+
+    def _hold(self, key: str, found: _Statistics) -> None:
+        """Hold targets in memory, in place of those that were not used for the longest time."""
+        with self._lock:
+            self._found[key] = found
+            self._found.move_to_end(key)
+            while len(self._found) > 1 and self.bytes > self._max_bytes:
+                self._found.popitem(last=False)
+
+
+def _name(measure: Measure) -> str | None:
+    """Return the name of a function of a module, or None for another function, which may hold anything."""
+    module, name = getattr(measure, "__module__", ""), getattr(measure, "__qualname__", "")
+    return f"{module}.{name}" if getattr(sys.modules.get(module), name, None) is measure else None
+
+
+def _key(network: VGG19, image: Tensor, masks: Mapping[str, Tensor | None], name: str, tiling: Tiling) -> str:
+    """Return a hash of all on which statistics depend, to the last bit."""
+    options = (network.weights.sha256, network.pooling, network.pooling_rescale, network.padding, network.winograd)
+    exactly = (version("impasto"), torch.__version__, str(image.device), network.dtype, torch.get_num_threads())
+    biases = (bias[None] for _, bias in network.weights.tensors.values())  # which tell networks apart
+    tensors = digest(image, *biases, *masks.values())
+    return hashlib.sha256(repr((options, exactly, tensors, [*masks], name, tiling.side)).encode()).hexdigest()
+
+
+def _bytes(found: _Statistics) -> int:
+    return sum(each.total.numel() * each.total.element_size() for each in found.values())
+
+
+def _write_file(path: Path, found: _Statistics) -> None:
+    tensors = {f"{layer}.{name}": getattr(each, name) for layer, each in found.items() for name in _FIELDS}
+    checkpoint_file.write(path, tensors, {"layers": list(found)})
+
+
+def _read_file(path: Path, device: torch.device) -> _Statistics | None:
+    """Read targets; a file that is missing or damaged gives None."""
+    if not path.exists():
+        return None
+    try:
+        tensors, record = checkpoint_file.read(path)
+        path.touch()  # files that were not used for long are deleted first
+    except (CheckpointError, OSError):
+        return None
+    placed = {name: tensor.to(device) for name, tensor in tensors.items()}
+    return {layer: Statistic(*(placed[f"{layer}.{name}"] for name in _FIELDS)) for layer in record["layers"]}
+
+
+def _prune(folder: Path) -> None:
+    """Delete the targets that were not used for the longest time, until the folder is small enough."""
+    with suppress(OSError):
+        files = sorted(((path.stat(), path) for path in folder.glob(f"*{_SUFFIX}")), key=lambda each: each[0].st_mtime)
+        total = sum(status.st_size for status, _ in files)
+        for status, path in files:
+            if total <= DISK_BYTES:
+                break
+            path.unlink(missing_ok=True)
+            total -= status.st_size

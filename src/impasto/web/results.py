@@ -1,0 +1,106 @@
+"""The results of `impasto batch` as jobs of the studio: its gallery shows them, and paints them again or larger."""
+
+import hashlib
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from impasto.batch.result_log import latest
+from impasto.errors import InputError
+from impasto.jobs.job import Job
+from impasto.web.entry import Entry
+from impasto.web.order import Format, Order
+from impasto.web.store import Store
+from impasto.web.uploads import Uploads
+
+__all__ = ["LOG_NAME", "found", "take"]
+
+LOG_NAME = "results.jsonl"
+"""The name of the log in the folder of the results."""
+
+_FIELDS = ("content", "styles", "initial", "keep", "focus", "shape", "print_size", "fill")
+"""The fields of a job that an order has, too."""
+
+_FORMATS: dict[str, Format] = {".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".tif": "tif", ".tiff": "tif"}
+
+
+def found(log: Path) -> list[Mapping[str, Any]]:
+    """List the results of a log whose pictures are there.
+
+    Args:
+        log: The log, or the folder in which it is.
+
+    Raises:
+        InputError: there is no log.
+
+    """
+    path = log / LOG_NAME if log.is_dir() else log
+    if not path.is_file():
+        raise InputError(f"there are no results in {log}; give a folder that impasto batch has painted, or its log.")
+    records = [record for record in latest(path) if record.get("state") in {"done", "skipped"}]
+    return [record for record in records if _path(record, record["output"]).is_file()]
+
+
+async def take(record: Mapping[str, Any], store: Store, uploads: Uploads) -> Entry | None:
+    """Make a result a job of the studio, with copies of its files.
+
+    Args:
+        record: The record of the result in its log.
+        store: The folder of the studio.
+        uploads: The pictures of the studio.
+
+    Returns:
+        The job; None, if it is in the studio already.
+
+    Raises:
+        InputError: a file is no longer there, or the picture is one that the studio cannot order.
+
+    """
+    folder = store.jobs / _identifier(record)
+    if folder.exists():
+        return None
+    result, job = _path(record, record["output"]), Job(**record["job"])
+    identifiers = {str(path): await _uploaded(_path(record, path), store, uploads) for path in job.all_inputs}
+    order = _order(job, identifiers)
+    (folder / "inputs").mkdir(parents=True)
+    store.take(folder, order.uploads)
+    shutil.copyfile(result, folder / f"result.{order.format}")
+    entry = Entry(folder, order)
+    entry.names = uploads.names(order.uploads)
+    if "error" not in await uploads.read({"convert": str(result), "to": str(folder / "preview.jpg")}):
+        entry.log({"event": "preview"})
+    entry.move_to("done", str(record.get("sentence", "")))
+    return entry
+
+
+def _order(job: Job, identifiers: Mapping[str, str]) -> Order:
+    """Return the order of a job whose files are uploads."""
+    fields = job.with_files(identifiers).model_dump(mode="json", include=set(_FIELDS), exclude_defaults=True)
+    settings = job.settings.model_dump(mode="json", exclude_defaults=True)
+    suffix = "" if job.output is None else job.output.suffix.lower()
+    return Order(**fields, settings=settings, format=_FORMATS.get(suffix, "png"))
+
+
+async def _uploaded(path: Path, store: Store, uploads: Uploads) -> str:
+    """Copy a file into the studio's folder as if it had been uploaded, and return its identifier."""
+    copy = store.uploads / f".{secrets.token_hex(8)}"
+    try:
+        shutil.copyfile(path, copy)
+    except OSError as error:
+        raise InputError(f"{path} is no longer there: {error.strerror}.") from error
+    return (await uploads.opened(copy, path.name))["id"]
+
+
+def _identifier(record: Mapping[str, Any]) -> str:
+    """Return the name of the folder of a result, which is the same each time."""
+    when = time.strptime(str(record["time"])[:19], "%Y-%m-%dT%H:%M:%S")
+    digest = hashlib.sha256(str(_path(record, record["output"])).encode()).hexdigest()
+    return f"{time.strftime('%Y%m%d-%H%M%S', when)}-{digest[:6]}"
+
+
+def _path(record: Mapping[str, Any], path: str | Path) -> Path:
+    """Return a path of a record, which is relative to the folder in which the command was started."""
+    return Path(str(record.get("folder", ""))) / path

@@ -1,0 +1,140 @@
+"""Workers that are actors of Ray, on one machine with two processors; Ray is started once."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from painters import Copying, Idle, Mortal, Slow, tiny
+
+from impasto import Runtime, Settings, paint_many
+from impasto.batch.local_workers import LocalWorkers
+from impasto.batch.painter import Painter
+from impasto.batch.scheduler import Scheduler
+from impasto.errors import InputError
+from impasto.jobs.job import Job, StyleSource
+
+ray = pytest.importorskip("ray")
+from impasto.batch.ray_cluster import joined  # noqa: E402
+from impasto.batch.ray_workers import RayWorkers  # noqa: E402
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray():
+    with pytest.MonkeyPatch.context() as patch:
+        paths = (str(TESTS), str(TESTS / "batch"), os.environ.get("PYTHONPATH", ""))
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        joined(ray, "local", cpus=4)
+        yield
+        ray.shutdown()
+
+
+def jobs(*names):
+    return [Job(output=name) for name in names]
+
+
+def test_each_job_is_painted_once_by_two_actors_and_a_long_source_is_not_read_ahead(tmp_path):
+    taken = 0
+
+    def source():
+        nonlocal taken
+        for number in range(300):
+            taken += 1
+            yield Job(output=f"{number}.png")
+
+    found = []
+    for outcome in paint_many(source(), workers=RayWorkers(2, threads=1, make=Idle)):
+        found.append(outcome)
+        assert taken <= len(found) + 4
+    assert sorted(outcome.number for outcome in found) == list(range(1, 301))
+    assert {outcome.worker for outcome in found} == {"1", "2"}
+
+
+def test_an_actor_that_dies_is_started_again_and_a_fatal_job_fails(tmp_path):
+    names = [tmp_path / name for name in ("a.png", "once.png", "fatal.png", "b.png")]
+    found = {
+        outcome.job.output.name: outcome
+        for outcome in paint_many(jobs(*names), workers=RayWorkers(2, threads=1, make=Mortal))
+    }
+    assert {name: outcome.state for name, outcome in found.items()} == {
+        "a.png": "done",
+        "once.png": "done",
+        "fatal.png": "failed",
+        "b.png": "done",
+    }
+    assert (
+        found["fatal.png"].sentence == "the worker ended (ActorDiedError) 3 times at this picture; try a smaller size."
+    )
+
+
+def test_a_cancelled_scheduler_lets_the_actors_end():
+    workers = RayWorkers(2, threads=1, make=Slow)
+    scheduler = Scheduler(jobs("a.png", "b.png", "c.png", "d.png"), workers)
+    threading.Timer(0.5, scheduler.cancel).start()
+    began = time.monotonic()
+    assert [outcome.state for outcome in scheduler] == ["stopped", "stopped"]
+    workers.close()
+    assert time.monotonic() - began < 10
+
+
+def test_pictures_have_the_bytes_of_those_painted_here(files, tiny_network, picture):
+    picture(seed=3).save(files / "other.png")
+
+    def job(name, content):
+        style = StyleSource(picture=files / "style.jpg")
+        settings = Settings(size=64, first_size=0, iterations=4, tolerance=0)
+        runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
+        return Job(content=files / content, styles=(style,), settings=settings, runtime=runtime, output=files / name)
+
+    several = [job("one/a.png", "content.png"), job("one/b.png", "other.png"), job("one/c.png", "missing.png")]
+    workers = RayWorkers(1, threads=1, make=tiny(files / "hidden"))
+    states = {outcome.number: outcome.state for outcome in paint_many(several, workers=workers)}
+    assert states == {1: "done", 2: "done", 3: "failed"}
+    here = [job("two/a.png", "content.png"), job("two/b.png", "other.png")]
+    assert [outcome.state for outcome in paint_many(here, workers=LocalWorkers(Painter()))] == ["done", "done"]
+    for name in ("a.png", "b.png"):
+        assert (files / "one" / name).read_bytes() == (files / "two" / name).read_bytes()
+
+
+def test_files_are_sent_to_actors_that_do_not_see_them_and_pictures_come_back(files, picture):
+    styles = (StyleSource(picture=files / "style.jpg"),)
+    several = [
+        Job(content=files / "content.png", styles=styles, output=files / "away/one.png"),
+        Job(content=files / "missing.png", styles=styles, output=files / "away/two.png"),
+        Job(content=files / "content.png", styles=styles, output=files / "style.jpg"),
+    ]
+    workers = RayWorkers(1, threads=1, make=Copying, sends_files=True)
+    found = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
+    assert found == {1: ("done", several[0]), 2: ("failed", several[1]), 3: ("failed", several[2])}
+    assert (files / "away/one.png").read_bytes() == (files / "content.png").read_bytes()
+    assert not (files / "away/two.png").exists()
+
+
+def test_what_cannot_be_had_is_refused():
+    with pytest.raises(InputError, match="workers cannot be -1"):
+        RayWorkers(-1)
+
+
+def test_a_cluster_that_is_not_there_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(
+        InputError, match=r"there is no cluster of Ray at 127.0.0.1:1: .*refused; start one with ray start"
+    ):
+        joined(ray, "127.0.0.1:1")
+
+
+def test_without_ray_several_workers_are_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"several workers need ray, which is not installed; .* 'impasto\[ray\]'"):
+        RayWorkers(2)
+
+
+def test_a_driver_of_actors_does_not_load_torch():
+    script = "import sys, impasto.batch.ray_workers, impasto.batch.scheduler, impasto.batch.manifest; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,52 @@
+import pytest
+
+from impasto import Picture, Settings
+from impasto.errors import InputError
+from impasto.jobs.fingerprint import fingerprint
+from impasto.jobs.job import Job, StyleSource
+
+
+@pytest.fixture
+def job(files):
+    return Job(
+        content=files / "content.png",
+        styles=(StyleSource(picture=files / "style.jpg", mask=f"{files / 'style.jpg'}#ff0000"),),
+    )
+
+
+def test_a_fingerprint_depends_on_options_and_bytes_and_not_on_names_outputs_and_machines(job, files):
+    (files / "moved.png").write_bytes((files / "content.png").read_bytes())
+    same = job.replace(content=files / "moved.png", output="out.png", overwrite=True, runtime={"threads": 3})
+    assert fingerprint(same) == fingerprint(job)
+    others = [
+        job.replace(settings=Settings(seed=2)),
+        job.replace(content=files / "style.jpg"),
+        job.replace(keep=str(files / "content.png")),
+        job.replace(styles=(job.styles[0].replace(mask=None),)),
+        job.replace(styles=(job.styles[0].replace(mask=f"{files / 'style.jpg'}#00ff00"),)),
+        job.replace(styles=(job.styles[0].replace(weight=2),)),
+        job.changed(5, job.replace(settings=Settings(size=256))),
+        job.replace(shape="2:1"),
+        job.replace(runtime={"seconds": 30}),
+    ]
+    assert len({fingerprint(job), *map(fingerprint, others)}) == len(others) + 1
+
+
+def test_changed_bytes_change_it(job, files, picture):
+    before = fingerprint(job)
+    picture(seed=7).save(files / "content.png", overwrite=True)
+    assert fingerprint(job) != before
+
+
+def test_a_picture_in_memory_has_none_and_a_missing_file_is_refused(job, files):
+    assert fingerprint(job.replace(content=Picture.open(files / "content.png"))) is None
+    with pytest.raises(InputError, match="none.png cannot be read: no such file"):
+        fingerprint(job.replace(keep=str(files / "none.png")))
+
+
+def test_the_bytes_of_a_file_of_weights_count(job, files):
+    (files / "mine.pth").write_bytes(b"one")
+    own = job.replace(settings=Settings(weights=str(files / "mine.pth")))
+    before = fingerprint(own)
+    (files / "mine.pth").write_bytes(b"other")
+    assert fingerprint(own) != before

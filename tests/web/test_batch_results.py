@@ -1,0 +1,71 @@
+"""The gallery of the studio shows what `impasto batch` has painted."""
+
+import asyncio
+import shutil
+
+import pytest
+
+from impasto import Job, Settings, StyleSource
+from impasto.batch.outcome import Outcome
+from impasto.batch.result_log import ResultLog
+from impasto.errors import InputError
+from impasto.web.results import found, take
+from impasto.web.store import Store
+from impasto.web.studio import Studio
+
+
+@pytest.fixture
+def batch(pictures, tmp_path, monkeypatch):
+    """A folder with the log of four jobs, which was written in another folder: two pictures, a failure, a lost picture."""
+    monkeypatch.chdir(pictures)
+    style = StyleSource(picture="style.jpg", scale=2, region="content.png#ff0000")
+    jobs = [
+        Job(content="content.png", styles=(style,), settings=Settings(size=256), output=tmp_path / "out" / name)
+        for name in ("one.png", "two.jpeg", "three.png", "four.png")
+    ]
+    log = ResultLog(tmp_path / "out" / "results.jsonl")
+    for job, state in zip(jobs, ("done", "skipped", "failed", "done"), strict=True):
+        log.write(Outcome(job, state, f"it is {state}"))
+    log.close()
+    for name, source in (("one.png", "content.png"), ("two.jpeg", "style.jpg")):
+        shutil.copyfile(source, tmp_path / "out" / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "out"
+
+
+def test_results_are_jobs_that_are_done_with_copies_of_their_files(batch, tmp_path, pictures):
+    async def taken():
+        studio = Studio(Store(tmp_path / "studio", 1e9), batch=found(batch))
+        await studio._take_results()
+        again = [await take(record, studio.store, studio.uploads) for record in found(batch / "results.jsonl")]
+        await studio.uploads.close()
+        return studio, again
+
+    studio, again = asyncio.run(taken())
+    assert again == [None, None], "they are there already"
+    two, one = studio.shown()
+    assert (one.state, one.sentence, one.title) == ("done", "it is done", "content in the style of style")
+    assert one.file("result.png").read_bytes() == (pictures / "content.png").read_bytes()
+    assert one.file("preview.jpg").exists()
+    assert one.preview
+    assert two.file("result.jpg").read_bytes() == (pictures / "style.jpg").read_bytes()
+    assert one.order.settings == {"size": 256}
+    assert one.order.styles[0].scale == 2
+    assert one.order.styles[0].region.endswith(".png#ff0000")
+    assert all((one.folder / "inputs" / identifier).exists() for identifier in one.order.uploads)
+
+
+def test_what_the_studio_cannot_order_is_left_out(batch, tmp_path):
+    record = dict(found(batch)[0])
+    record["job"] = {**record["job"], "settings": {"weights": "mine.pth"}}
+    gone = {**record, "folder": str(tmp_path / "nowhere")}
+
+    async def taken():
+        studio = Studio(Store(tmp_path / "studio", 1e9), batch=[record, gone])
+        await studio._take_results()
+        await studio.uploads.close()
+        return studio.shown()
+
+    assert asyncio.run(taken()) == []
+    with pytest.raises(InputError, match="there are no results in"):
+        found(tmp_path)
