@@ -13,6 +13,7 @@ BASE = {"size": 96, "first_size": 0, "iterations": 4, "tolerance": 0}
 SETTINGS = {
     "size": {"size": 80},
     "init": {"init": "noise"},
+    "strength": {"strength": 0.5},
     "seed": {"seed": 1, "init": "noise"},
     "color": {"color": "content-luminance"},
     "color_match": {"color_match": "chol", "color": "content-match"},

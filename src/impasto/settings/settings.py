@@ -101,7 +101,18 @@ class Settings(Options):
     )
 
     init: Init = option(
-        "content", "Picture", "What painting starts from: the photograph, noise, an even gray (blank) or the painting."
+        "content",
+        "Picture",
+        "What painting starts from: the photograph, noise, an even gray (blank) or the painting. The flag also takes "
+        "the path of a picture, such as one that was painted and then changed by hand.",
+    )
+    strength: float = option(
+        1.0,
+        "Picture",
+        "How far the picture may move from the picture that painting starts from: 1 as far as it likes, 0.5 about half "
+        "as far, 0.1 hardly.",
+        gt=0,
+        le=1,
     )
     seed: int = option(
         0, "Picture", "Another number paints another version of a picture that starts from noise.", ge=0, le=2**32 - 1

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
+from impasto.errors import ImpastoError, InputError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
 from impasto.images import Picture, resample
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
@@ -47,7 +47,7 @@ SEEN_SIDE = 256
 """Pixels of the long side at which the picture is compared with itself, at most: what one sees of it on a page."""
 
 _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
-    *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight"),
+    *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight", "strength"),
     *("size", "quality", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "min_change"),
     "learning_rate",
     *("profile", "bits", "dpi", "keep_position", "seed"),
@@ -288,13 +288,32 @@ class Run:
         dpi = f", {self.painted.dpi:.3g} per inch" if self.settings.dpi else ""
         return "" if reached == asked else f"{sentence}{dpi}."
 
-    def preview(self) -> Picture:
-        """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
+    def preview(self, *, long_side: int | None = None) -> Picture:
+        """Return the best picture so far, in the colors of the finished one, with what the content's file says.
+
+        It may be called from another thread while the run goes on; a small preview takes a few milliseconds.
+
+        Args:
+            long_side: Its long side in pixels, at least 1; that of the stage under way, if not given or if larger.
+
+        Raises:
+            InputError: the long side is no whole number of at least 1.
+
+        """
+        if long_side is not None and (not isinstance(cast("object", long_side), int) or long_side < 1):
+            raise InputError(
+                f"a preview cannot have a long side of {long_side!r}; it takes a whole number, at least 1."
+            )
         painted = self.painted
         about = {"settings": painted.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
         note = json.dumps({"impasto": version("impasto"), **about, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
-            return self._scene.picture(self._at.best, note, painted.dpi)
+            best = self._at.best
+            size = Size(best.shape[2], best.shape[1])
+            if long_side is not None and long_side < max(size):
+                width, height = (max(1, side) for side in size.with_long_side(long_side))
+                best = resample(best, height, width)
+            return self._scene.picture(best, note, painted.dpi)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.

@@ -59,7 +59,7 @@ class Solver:
     def enlarged(self, state: RunState, plan: Plan, number: int) -> RunState:
         """Return the state in which a stage begins: the best image and the optimizer's state, brought to its size.
 
-        An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
+        An image that began as a picture gets back that picture's finer detail, which the smaller size could not hold:
         lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
 
         Args:
@@ -152,12 +152,12 @@ class Solver:
         return True
 
     def _enlarged(self, image: Tensor, size: Size) -> Tensor:
-        """Return an image at a larger size, (3, H, W), with the content's finer detail if it began as the content."""
+        """Return an image at a larger size, (3, H, W), with the finer detail of the picture that it began as."""
         enlarge, before = partial(resample, height=size.height, width=size.width), Size(image.shape[2], image.shape[1])
         image = enlarge(image)
-        if self.scene.begins_as_content:
-            image.add_(self.scene.content(size))
-            image.sub_(enlarge(self.scene.content(before)))
+        if self.scene.has_detail:
+            image.add_(self.scene.canvas(size))
+            image.sub_(enlarge(self.scene.canvas(before)))
         return image
 
 
