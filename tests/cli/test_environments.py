@@ -98,7 +98,7 @@ def test_a_name_that_cannot_be_is_refused_by_every_flag_in_a_sentence(paint, fil
     assert sorted(files.iterdir()) == before
 
 
-@pytest.mark.parametrize("flag", ["--initial", "--keep", "--settings"])
+@pytest.mark.parametrize("flag", ["--init", "--keep", "--settings"])
 @pytest.mark.parametrize(
     "name", ["a" * 300 + ".png", "a" * 300 + "#ff0000", "missing.png", "missing/a.json", "x/" * 3000 + "a.png"]
 )

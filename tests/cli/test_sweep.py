@@ -136,7 +136,7 @@ def test_masks_regions_and_a_first_picture_are_taken_as_by_paint(command, files,
     left[:, :, :32] = 1
     Picture(left).save(files / "left.png")
     paintings = [f"{files / 'style.jpg'},region={files / 'left.png'},color=content-luminance", files / "content.png"]
-    words = ["--keep", files / "half.png", "--initial", files / "style.jpg", "--print", "2x2cm", "--dpi", "100"]
+    words = ["--keep", files / "half.png", "--init", files / "style.jpg", "--print", "2x2cm", "--dpi", "100"]
     Picture((1 - left) / 2).save(files / "half.png")
     words += ["--focus", files / "left.png", "--quiet", *quick(["--size"])]
     assert command("sweep", files / "content.png", *paintings, "-o", files / "sheet.png", *words, "--focus-weight", "1,90",

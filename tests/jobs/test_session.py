@@ -1,6 +1,7 @@
 """A session carries a job out, without a terminal."""
 
 import json
+import re
 import threading
 
 import pytest
@@ -316,3 +317,24 @@ def test_a_print_that_there_is_no_time_for_is_recorded_with_the_pixels_that_it_h
     again = Session(Job(**note["job"], settings=note["settings"], runtime=runtime))
     list(again)
     assert (again.preview().pixels - painted.pixels).abs().max() < 0.51 / 255
+
+
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_time_and_memory_are_said_in_one_sentence_before_a_long_run_and_not_before_a_short_one(
+    job, monkeypatch, seconds
+):
+    def said():
+        session = Session(job(runtime=Runtime(device="cpu", dtype="float32", seconds=seconds)), forecasts=None)
+        for event in session:
+            if isinstance(event, Announced) and event.sentence.startswith("This takes about"):
+                yield event.sentence
+            if isinstance(event, Planned):
+                session.close()
+
+    monkeypatch.setattr("impasto.jobs.session.LONG_SECONDS", 1000.0)
+    assert not list(said())
+    monkeypatch.setattr("impasto.jobs.session.LONG_SECONDS", 0.0)
+    monkeypatch.setattr("impasto.jobs.session.LONG_WORK", 0.0)
+    (sentence,) = said()
+    assert re.fullmatch(r"This takes about \d+ \w+ and \d\.\d GB of memory\.", sentence)
+    assert not seconds or "10 minutes" in sentence

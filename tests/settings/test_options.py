@@ -13,6 +13,7 @@ BASE = {"size": 96, "first_size": 0, "iterations": 4, "tolerance": 0}
 SETTINGS = {
     "size": {"size": 80},
     "init": {"init": "noise"},
+    "strength": {"strength": 0.5},
     "seed": {"seed": 1, "init": "noise"},
     "color": {"color": "content-luminance"},
     "color_match": {"color_match": "chol", "color": "content-match"},
@@ -43,14 +44,15 @@ SETTINGS = {
     "stages": {"stages": "96:3"},
     "stage_ratio": {"stage_ratio": 2.0, "first_size": 64, "size": 256, "iterations": 2},
     "tolerance": {"tolerance": 1.0, "iterations": 24},
+    "min_change": {"min_change": 255.0, "iterations": 44},
     "history": {"history": 1, "iterations": 5},
     "learning_rate": {"learning_rate": 0.5},
     "preconditioner": {"preconditioner": 0.0},
 }
 """By option: a value that differs from the default, and what it takes to matter."""
 
-ELSEWHERE = {"weights"}
-"""Which network is loaded, tested where weights are."""
+ELSEWHERE = {"weights", "quality"}
+"""Which network is loaded, tested where weights are, and what stands for other options, tested with the settings."""
 
 
 EXIF = {"ifd0-Artist": "someone", "ifd3-GPSLatitudeRef": "N"}

@@ -199,3 +199,16 @@ def test_stages_are_read_from_flags_and_json_and_written_as_flags():
     for bad in ("128:0", "16:5", "128:x", "a:3", 5, {128: 2.5}):
         with pytest.raises(SettingsError, match="stages cannot be .*none, or long sides of at least 32 pixels"):
             Settings(stages=bad)
+
+
+def test_a_quality_stands_for_options_which_count_where_they_are_given_too():
+    assert Settings(quality="standard") == Settings()
+    assert Settings(quality="draft").iterations < Settings().iterations < Settings(quality="best").iterations
+    best = Settings(quality="best", iterations=7)
+    assert (best.iterations, best.min_change) == (7, Settings(quality="best").min_change)
+    assert best.replace(size=64).iterations == 7
+    assert best.replace(quality="best").iterations == Settings(quality="best").iterations
+    assert best.replace(quality="draft", iterations=9).iterations == 9
+    assert Settings.from_json(best.model_dump_json()) == best
+    with pytest.raises(SettingsError, match="quality cannot be good; it takes draft, standard or best"):
+        Settings(quality="good")

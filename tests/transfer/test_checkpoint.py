@@ -314,3 +314,21 @@ def test_tensors_have_names_and_find_their_places():
     assert [name for name, _ in named(tree)] == ["0", "1.a"]
     with pytest.raises(ValueError, match="there is no last"):
         filled(torch.ones(2), {"last": torch.ones(3)}, "last")
+
+
+def test_a_run_that_goes_on_ends_where_the_picture_hardly_changes(start, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.run.PLATEAU_WINDOW", 2)
+    changes = {"first_size": 0, "iterations": 20, "min_change": 12.0}
+    whole, other = start(every=0, checkpoint="whole", **changes), start(**changes)
+    for _ in whole:
+        pass
+    assert whole.stopped == "converged"
+    for report in other:
+        if report.evaluation == len(whole.history) - 1:
+            break
+    other.save_checkpoint()
+    again = start(**changes)
+    for _ in again:
+        pass
+    assert len(again.history) == len(whole.history)
+    assert torch.equal(again.preview().samples, whole.preview().samples)

@@ -1,5 +1,6 @@
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransf
 from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample
 from impasto.machine.memory import budget
-from impasto.objective.objective import Objective
+from impasto.objective.objective import Anchor, Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Plan
 from impasto.planning.tiles import Tiling
@@ -406,3 +407,68 @@ def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture
         found.append(finish(run).picture.pixels)
     assert float((found[0] - photograph.pixels).abs().mean()) > 5 / 255
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-6)
+
+
+def test_a_stage_ends_when_the_picture_hardly_changes(transfer, picture, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.run.PLATEAU_WINDOW", 4)
+    run = transfer(iterations=24).start(picture(), picture(seed=1))
+    shown = [run.preview().pixels for report in run if report.evaluation % 4 == 0]
+    changes = [255 * float((one - other).abs().mean()) for one, other in pairwise(shown)]
+    least = changes.index(min(changes[:4]))  # of those between 4 and 8, 8 and 12, …
+    ended = transfer(iterations=24, min_change=1.01 * changes[least]).start(picture(), picture(seed=1))
+    result = finish(ended)
+    assert result.stopped == "converged"
+    assert len(result.history) == 4 * (least + 2)
+    assert torch.equal(result.picture.pixels, shown[least + 1])
+
+
+def test_the_picture_moves_less_from_where_it_starts_with_less_strength(transfer, picture):
+    start = picture(64, 48, seed=7)
+
+    def moved(strength):
+        run = transfer(strength=strength, iterations=30).start(picture(), picture(seed=1), initial=start)
+        result = finish(run)
+        assert ("distance from the start" in result.history[-1].terms) == (strength < 1)
+        return float((result.picture.pixels - start.pixels).square().mean().sqrt())
+
+    free, half, little = map(moved, (1.0, 0.5, 0.05))
+    assert 0.2 * free < half < 0.9 * free
+    assert little < 0.5 * half
+
+
+def test_the_pull_to_the_start_has_the_gradient_of_its_value(picture):
+    image, start = (picture(12, 9, seed=seed).pixels.double().requires_grad_() for seed in (1, 2))
+    anchor = Anchor(start.detach(), 0.5).weighed(1e6)
+    (expected,) = torch.autograd.grad(anchor.value(image), image)
+    found = torch.zeros_like(expected)
+    anchor.add_gradient(image.detach(), found)
+    torch.testing.assert_close(found, expected)
+    assert Anchor(start, 0.25).weighed(1.0).weight == pytest.approx(5 * Anchor(start, 0.5).weighed(1.0).weight)
+
+
+def test_noise_is_nothing_to_stay_close_to(transfer, picture):
+    with pytest.raises(InputError, match=r"strength cannot be 0\.5 where painting starts from noise"):
+        transfer(strength=0.5, init="noise").start(picture(), picture(seed=1))
+
+
+def test_a_picture_to_start_from_gets_back_its_detail_at_larger_sizes(transfer, picture):
+    detailed = texture(256, 256, seed=3)
+    run = transfer(size=256, first_size=128, iterations=0).start(picture(), picture(seed=1), initial=detailed)
+    assert len(run.plan.stages) == 2
+    shown = finish(run).picture.pixels
+    torch.testing.assert_close(shown, detailed.resized(256, 192).pixels, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("color", ["style", "content-luminance", "content-match"])
+def test_a_small_preview_from_another_thread_has_the_colors_of_the_picture(transfer, picture, color):
+    run = transfer(size=128, color=color, iterations=12).start(picture(), picture(seed=1))
+    next(run)
+    with ThreadPoolExecutor(1) as other:
+        shown = [other.submit(run.preview, long_side=32) for _ in run]
+        small = [each.result() for each in shown][-1]
+    assert (small.width, small.height) == (32, 24)
+    whole = run.preview().resized(32, 24).pixels
+    assert (run.preview(long_side=32).pixels - whole).abs().mean() < 0.02
+    assert run.preview(long_side=1000).width == 128
+    with pytest.raises(InputError, match="a preview cannot have a long side of 0"):
+        run.preview(long_side=0)

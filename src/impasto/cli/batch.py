@@ -15,7 +15,7 @@ from impasto.batch.combination import Combination, Pairing, open_styles
 from impasto.batch.manifest import Manifest
 from impasto.batch.ordering import WINDOW
 from impasto.cli import display, signals
-from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, choose, given_flags
+from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, begun, choose, given_flags
 from impasto.cli.help import BASICS
 from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
@@ -90,7 +90,6 @@ def batch(
     fill: Annotated[bool, Parameter(negative="--fit", group=GROUPS["Picture"])] = False,
     preset: Annotated[str | None, Parameter(metavar="NAME", group=GROUPS[BASICS])] = None,
     settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
-    initial: Annotated[str | None, Parameter(metavar="FILE", group=GROUPS["Picture"])] = None,
     crew: Crew | None = None,
     shown: BatchWatch | None = None,
     files: BatchOutputFlags = None,
@@ -122,16 +121,16 @@ def batch(
         fill: With --print, crop each photograph so that it fills the sheet; --fit leaves margins.
         preset: A named set of options; `impasto presets` lists them.
         settings: Options from a JSON file, or from the metadata of a picture painted earlier.
-        initial: A picture to start from, in place of what --init says; {name} stands for the photograph's name.
         crew: The flags of who paints.
         shown: The flags of what is shown.
         files: The flags of output files.
         flags: The options.
 
     """
+    flags, initial = begun(flags)
     chosen, runtime = choose(flags, preset, settings)
     check_paper(paper, fill=fill, flags=flags)
-    masks = {"keep": keep, "focus": focus, "initial": initial}
+    masks = {"keep": keep, "focus": focus, "initial": initial and str(initial)}
     common = Job(settings=chosen, runtime=runtime, print_size=paper, fill=fill, **masks, **given_flags(files))
     if manifest is not None:
         _refuse(photos, style, "a manifest says what is painted")

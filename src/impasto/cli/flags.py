@@ -5,15 +5,16 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from cyclopts import Group, Parameter
 
 from impasto.cli.help import BASICS
 from impasto.errors import SettingsError
+from impasto.files import exists
 from impasto.jobs.job import Job
 from impasto.settings import Option, Options, Runtime, Settings, preset
-from impasto.settings.choices import Command
+from impasto.settings.choices import Command, Init
 
 __all__ = [
     "GROUPS",
@@ -24,6 +25,7 @@ __all__ = [
     "MeasureFlags",
     "OutputFlags",
     "SweepFlags",
+    "begun",
     "choose",
     "given_flags",
     "noted_job",
@@ -105,6 +107,14 @@ def choose(
 def given_flags(flags: object) -> dict[str, Any]:
     """Return the values of the flags that were given, by the names of the options."""
     return {} if flags is None else {name: value for name, value in vars(flags).items() if value is not None}
+
+
+def begun(flags: Any) -> tuple[Any, Path | None]:
+    """Return the flags without the path of a picture at --init, and that path, if one is given there."""
+    value = given_flags(flags).get("init")
+    if value is None or value in get_args(Init) or not (Path(value).suffix or exists(value)):
+        return flags, None
+    return dataclasses.replace(flags, init=None), Path(value)
 
 
 def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import GROUPS, Flags, OutputFlags, choose, given_flags, noted_job
+from impasto.cli.flags import GROUPS, Flags, OutputFlags, begun, choose, given_flags, noted_job
 from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
@@ -35,7 +35,6 @@ def paint(
     fill: Annotated[bool, _basic("", negative="--fit")] = False,
     preset: Annotated[str | None, _basic("NAME")] = None,
     settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
-    initial: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
     processes: Annotated[int, Parameter(group=GROUPS["Expert: machine"])] = 1,
     go_on: Annotated[bool, Parameter(name="--continue", negative="", group=GROUPS["Output"])] = False,
     files: OutputFlags = None,
@@ -63,9 +62,8 @@ def paint(
         focus: A mask, white where the photograph counts more, such as a face; it is painted all the same.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
-        preset: A named set of options; `impasto presets` lists them.
+        preset: A set of options that `impasto presets` lists.
         settings: Options from a JSON file, or from a picture that impasto painted.
-        initial: A picture to start from, in place of what --init says.
         processes: Divide the picture among this many processes of this machine.
         go_on: Paint on from OUTPUT, or from its checkpoint, with the options that are given now and the rest as before.
         files: The flags of output files.
@@ -82,6 +80,7 @@ def paint(
     named = latest_name if go_on else free_name
     output = output or named(content, *(style.picture for style in paintings))
     before = _continuation(output, files) if go_on else None
+    flags, initial = begun(flags)
     base = None if before is None else before.job.current().settings.replace(stages={})
     chosen, runtime = choose(flags, preset, settings, base)
     given = {"content": content, "styles": paintings, "keep": keep, "focus": focus, "print_size": paper, "fill": fill}
@@ -90,7 +89,7 @@ def paint(
         carry_out(job, watch, processes=processes)
         return
     if initial is not None:
-        raise InputError("continue and initial both say where painting begins; give one of them.")
+        raise InputError("continue and init both say where painting begins; give one of them.")
     job = before.job.current().replace(**{name: value for name, value in given.items() if value})
     if "size" in given_flags(flags):
         job = job.replace(print_size=None, fill=False)

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from impasto import files
 from impasto.cli import display
-from impasto.cli.flags import SweepFlags, choose, given_flags
+from impasto.cli.flags import SweepFlags, begun, choose, given_flags
 from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
 from impasto.cli.sheets import paint
@@ -26,7 +26,6 @@ def sweep(
     *styles: Annotated[str, Parameter(name="PAINTINGS")],
     output: Output = None,
     folder: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
-    initial: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
     focus: Annotated[str | None, Parameter(metavar="MASK")] = None,
     paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER")] = None,
@@ -51,7 +50,6 @@ def sweep(
         output: Where to save the sheet: a .png, .jpg, .webp or .tif file. [default: PHOTO-sweep.png beside the
             photograph]
         folder: Also save each picture in this folder, under the name of its values.
-        initial: A picture to start from, in place of what --init says.
         keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
         focus: A mask, white where the photograph counts more, such as a face.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
@@ -64,6 +62,7 @@ def sweep(
         flags: The options.
 
     """
+    flags, initial = begun(flags)
     several = Sweep.parse(given_flags(flags))
     check_paper(paper, fill=fill, flags=flags)
     given: Any = flags

@@ -24,7 +24,7 @@ from impasto.objective.wrapping import Margin, folded, wrapped
 from impasto.planning.tiles import Tile, Tiling
 from impasto.settings import Settings
 
-__all__ = ["Evaluation", "Kept", "LossPart", "Objective", "refuse_parts"]
+__all__ = ["Anchor", "Evaluation", "Kept", "LossPart", "Objective", "refuse_parts"]
 
 _WHOLE = Tiling()
 
@@ -61,6 +61,37 @@ class Kept(NamedTuple):
     """(3, H, W)."""
 
 
+ANCHOR_TERM = "distance from the start"
+"""The name under which the value of an `Anchor` is reported."""
+
+ANCHOR_SCALE = 2e-5
+"""The weight of an `Anchor` of strength 0.5 in units of the loss of an image whose features are all 0, for each squared
+gray level: it halves the way that a picture goes (docs/notes/optimizer.md)."""
+
+
+class Anchor(NamedTuple):
+    """What the picture started from, and how far it may move from there."""
+
+    image: Tensor
+    """(3, H, W), in [0, 1]."""
+    strength: float
+    """Above 0 and below 1: about the fraction of its way that the picture goes."""
+    weight: float = 0.0
+    """The weight of the mean squared difference in gray levels; `Objective.build` finds it."""
+
+    def weighed(self, unit: float) -> "Anchor":
+        """Return the anchor with its weight, where the loss of an image whose features are all 0 is `unit`."""
+        return self._replace(weight=ANCHOR_SCALE * unit * (1 / self.strength**2 - 1) / 3)
+
+    def value(self, image: Tensor) -> Tensor:
+        """Return weight · mean((x - a)²), a scalar, for gray levels x of an image and a of the anchor."""
+        return self.weight * 255**2 * (image - self.image).square().mean()
+
+    def add_gradient(self, image: Tensor, into: Tensor) -> None:
+        """Add the derivative of `value` by the image in [0, 1] to a tensor, (3, H, W)."""
+        into.add_(image - self.image, alpha=2 * self.weight * 255**2 / image.numel())
+
+
 @dataclass(frozen=True, eq=False)
 class Objective:
     """The value and gradient of an image: statistics, their value, and its derivatives pulled back to the pixels.
@@ -82,6 +113,7 @@ class Objective:
     group: Group = ALONE
     """The processes among which the tiles are divided."""
     kept: Kept | None = None
+    anchor: Anchor | None = None
 
     @classmethod
     def build(
@@ -93,6 +125,7 @@ class Objective:
         *,
         kept: Kept | None = None,
         focus: Tensor | None = None,
+        anchor: Anchor | None = None,
         tiling: Tiling = _WHOLE,
         group: Group = ALONE,
         extra_losses: Sequence[ExtraLoss] = (),
@@ -107,6 +140,7 @@ class Objective:
             regions: Regions of the picture with their styles.
             kept: Where the picture stays as the content is.
             focus: Where the content counts more, in [0, 1], (H, W); None: nowhere.
+            anchor: What the picture stays close to; None: nothing.
             tiling: How the image is divided.
             group: The processes among which the tiles are divided.
             extra_losses: Losses beside the built-in ones.
@@ -127,7 +161,8 @@ class Objective:
         for term in TERMS:
             sources.losses += term.build(settings, sources)
         losses = [*sources.losses[count:], *sources.losses[:count]]
-        return cls(network, losses, sources.content_features, tiling, group, kept)
+        anchor = anchor and anchor.weighed(sources.value_without_features())
+        return cls(network, losses, sources.content_features, tiling, group, kept, anchor)
 
     def __post_init__(self) -> None:
         refuse_parts(self.losses, self.tiling)
@@ -137,6 +172,7 @@ class Objective:
         tiles = self.group.share(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
         if self.kept is not None:
             image = image.lerp(self.kept.content, self.kept.mask)
+        whole = image
         image = wrapped(image, self._margin)
         retained: list[_View] = []
         sums: list[Statistic] = []
@@ -156,9 +192,13 @@ class Objective:
             view.pullback(self.network, slopes, gradient[tile.seen()])
             del view
         gradient = self.group.sum(folded(gradient, self._margin))
+        if self.anchor is not None:
+            self.anchor.add_gradient(whole, gradient)
         if self.kept is not None:
             gradient.mul_(1 - self.kept.mask)
         parts = [LossPart(loss.term, loss.layer, value.reshape(-1)) for loss, value, _ in found]
+        if self.anchor is not None:
+            parts.append(LossPart(ANCHOR_TERM, IMAGE, self.anchor.value(whole).reshape(-1)))
         values: defaultdict[str, list[Tensor]] = defaultdict(list)
         for part in parts:
             values[part.term].append(part.values)

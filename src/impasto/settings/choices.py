@@ -20,6 +20,7 @@ __all__ = [
     "Padding",
     "Pooling",
     "Profile",
+    "Quality",
     "Seamless",
     "TargetImage",
     "Variation",
@@ -66,6 +67,9 @@ OptimizerName = Literal["lbfgs", "adam"]
 
 Profile = Literal["content", "srgb"]
 """The color profile in which the picture is painted and saved."""
+
+Quality = Literal["draft", "standard", "best"]
+"""How far a picture is painted: until its forms show, until strokes have taken them, or until it hardly changes."""
 
 Bits = Literal["auto", "8", "16"]
 """Bits per channel in the saved file; auto is 16 if the content has 16 and the file format can store them."""

@@ -80,7 +80,7 @@ class Runtime(Options):
     seconds: float = option(
         0.0,
         "Basics",
-        "Have the best picture of so many seconds, start and file included; 0 means no limit.",
+        "Seconds from start to file; 0: no limit.",
         ge=0,
         commands=("paint",),
     )

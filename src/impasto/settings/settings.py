@@ -1,7 +1,7 @@
 """The options of what a picture will be, each with its type, default, range, help and group."""
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import BeforeValidator, model_validator
 
@@ -18,6 +18,7 @@ from impasto.settings.choices import (
     Padding,
     Pooling,
     Profile,
+    Quality,
     Seamless,
     Variation,
 )
@@ -25,12 +26,20 @@ from impasto.settings.limits import GRID, MAX_EVALUATIONS, MAX_STYLE_SCALE, MIN_
 from impasto.settings.named_weights import DistanceWeights, LayerWeights, StageEvaluations
 from impasto.settings.options import EVERY_COMMAND, Options, option
 
-__all__ = ["Settings"]
+__all__ = ["QUALITIES", "Settings"]
 
 Name = TypeVar("Name", bound=str)
 
 _MEASURED: Collection[Command] = ("paint", "sweep", "measure")
 """The commands with a flag for options that change the loss of a painted picture."""
+
+
+QUALITIES: Mapping[Quality, Mapping[str, float]] = {
+    "draft": {"iterations": 40, "min_change": 0.0},
+    "standard": {"iterations": 100, "min_change": 0.0},
+    "best": {"iterations": 600, "min_change": 1.5},
+}
+"""The options that a quality stands for; docs/notes/optimizer.md has the measurements."""
 
 
 class Settings(Options):
@@ -85,8 +94,25 @@ class Settings(Options):
         commands=_MEASURED,
     )
 
+    quality: Quality = option(
+        "standard",
+        "Basics",
+        "How far to paint.",
+    )
+
     init: Init = option(
-        "content", "Picture", "What painting starts from: the photograph, noise, an even gray (blank) or the painting."
+        "content",
+        "Picture",
+        "What painting starts from: the photograph, noise, an even gray (blank) or the painting. The flag also takes "
+        "the path of a picture, such as one that was painted and then changed by hand.",
+    )
+    strength: float = option(
+        1.0,
+        "Picture",
+        "How far the picture may move from the picture that painting starts from: 1 as far as it likes, 0.5 about half "
+        "as far, 0.1 hardly.",
+        gt=0,
+        le=1,
     )
     seed: int = option(
         0, "Picture", "Another number paints another version of a picture that starts from noise.", ge=0, le=2**32 - 1
@@ -246,6 +272,14 @@ class Settings(Options):
         ge=0,
         le=1,
     )
+    min_change: float = option(
+        0.0,
+        "Expert: optimization",
+        f"A stage ends when {PLATEAU_WINDOW} evaluations change a preview of the picture by less than so many gray "
+        "levels on average; 0 means that this does not count.",
+        ge=0,
+        le=255,
+    )
     history: int = option(50, "Expert: optimization", "Number of curvature pairs that L-BFGS stores.", ge=1, le=10_000)
     learning_rate: float = option(
         1.0,
@@ -261,6 +295,19 @@ class Settings(Options):
         ge=0,
         le=2,
     )
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with changed options; a quality also replaces the options that it stands for.
+
+        Raises:
+            SettingsError: an option's name or value is not accepted.
+
+        """
+        if "quality" not in changes:
+            return super().replace(**changes)
+        values: dict[str, Any] = {name: value for name, value in self if name not in QUALITIES["standard"]}
+        values.update(changes)
+        return type(self)(**values)
 
     @property
     def wraps(self) -> tuple[bool, bool]:
@@ -287,6 +334,16 @@ class Settings(Options):
     def active_distances(self) -> Mapping[DistanceName, float]:
         """The distances that the style loss adds up, with their weights, all above 0."""
         return _positive(self.style_loss)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_quality(cls, values: object) -> object:
+        """Fill in the options that a quality stands for, where they are not given."""
+        given: dict[str, Any] = cast("dict[str, Any]", values) if isinstance(values, dict) else {}
+        for name, options in QUALITIES.items():
+            if given.get("quality") == name:
+                return {**options, **given}
+        return cast("object", values)
 
     @model_validator(mode="after")
     def _has_an_objective(self) -> Self:

@@ -1,6 +1,7 @@
 """What a run saves to go on later: `Checkpoint` as it was read, and `CheckpointWriter`, which saves it now and then."""
 
 import glob
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -99,7 +100,8 @@ class Checkpoint(NamedTuple):
             state = optimizer(at.stage, at.rescues).resumed(image, tensors)
         except (KeyError, ValueError, IndexError) as error:
             raise damaged(self.path, f"it lacks something ({error})") from None
-        return RunState(image, best, state, **at._asdict(), history=history)
+        seen = None if "seen" not in self.tensors else place(self.tensors["seen"])
+        return RunState(image, best, state, **at._asdict(), seen=seen, history=history)
 
     def _valid(self, kind: Any, name: str) -> Any:
         try:
@@ -117,6 +119,7 @@ class _Position(NamedTuple):
     failures: int
     rescues: int
     changed_after: int = 0
+    change: float = math.inf
 
 
 class CheckpointWriter:
@@ -161,6 +164,7 @@ class CheckpointWriter:
         """
         began = time.perf_counter()
         tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
+        tensors |= {} if state.seen is None else {"seen": state.seen}
         record = {
             "identity": self.identity,
             "plan": plan,

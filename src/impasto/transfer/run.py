@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from impasto.errors import ImpastoError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
-from impasto.images import Picture
+from impasto.errors import ImpastoError, InputError, OutOfMemoryError, PictureError, is_out_of_memory, out_of_memory_as
+from impasto.images import Picture, resample
 from impasto.machine import allocator
 from impasto.machine.interruption import deferred_signals
 from impasto.objective.stored_targets import StoredTargets
@@ -21,6 +21,7 @@ from impasto.planning.division import Pace, beginning
 from impasto.planning.needs import Needs
 from impasto.planning.plan import Size, Stage
 from impasto.settings import Settings
+from impasto.settings.limits import PLATEAU_WINDOW
 from impasto.settings.options import given_options
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
@@ -42,9 +43,13 @@ EXACT_RESCUE = 2
 SHORTAGE_FACTOR = 0.7
 """Times the memory that a run planned with, what it plans with after the system refused memory."""
 
+SEEN_SIDE = 256
+"""Pixels of the long side at which the picture is compared with itself, at most: what one sees of it on a page."""
+
 _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
-    *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight"),
-    *("size", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "learning_rate"),
+    *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight", "strength"),
+    *("size", "quality", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "min_change"),
+    "learning_rate",
     *("profile", "bits", "dpi", "keep_position", "seed"),
 }
 """The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
@@ -148,7 +153,8 @@ class Run:
         with out_of_memory_as("go on with the run"), self._solver.machine.computing():
             while self.stopped == "unfinished":
                 self._keep_to_budget()
-                outcome = verdict.outcome(self._at, self._stage.evaluations, self.settings.tolerance)
+                tolerances = self.settings.tolerance, self.settings.min_change
+                outcome = verdict.outcome(self._at, self._stage.evaluations, *tolerances)
                 if outcome is not None:
                     self._end_stage(outcome)
                 elif (progress := self._evaluate()) is not None:
@@ -282,13 +288,32 @@ class Run:
         dpi = f", {self.painted.dpi:.3g} per inch" if self.settings.dpi else ""
         return "" if reached == asked else f"{sentence}{dpi}."
 
-    def preview(self) -> Picture:
-        """Return the best picture so far, at the size of the stage under way, with what the content's file says."""
+    def preview(self, *, long_side: int | None = None) -> Picture:
+        """Return the best picture so far, in the colors of the finished one, with what the content's file says.
+
+        It may be called from another thread while the run goes on; a small preview takes a few milliseconds.
+
+        Args:
+            long_side: Its long side in pixels, at least 1; that of the stage under way, if not given or if larger.
+
+        Raises:
+            InputError: the long side is no whole number of at least 1.
+
+        """
+        if long_side is not None and (not isinstance(cast("object", long_side), int) or long_side < 1):
+            raise InputError(
+                f"a preview cannot have a long side of {long_side!r}; it takes a whole number, at least 1."
+            )
         painted = self.painted
         about = {"settings": painted.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
         note = json.dumps({"impasto": version("impasto"), **about, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
-            return self._scene.picture(self._at.best, note, painted.dpi)
+            best = self._at.best
+            size = Size(best.shape[2], best.shape[1])
+            if long_side is not None and long_side < max(size):
+                width, height = (max(1, side) for side in size.with_long_side(long_side))
+                best = resample(best, height, width)
+            return self._scene.picture(best, note, painted.dpi)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.
@@ -431,6 +456,8 @@ class Run:
         most = 1 if self._budget is not None and not self._budget.pace.seconds else most
         if self.report_at > 0:
             most = min(most, self.report_at - len(at.history) % self.report_at)
+        if self.settings.min_change:
+            most = min(most, PLATEAU_WINDOW - at.evaluation % PLATEAU_WINDOW)
         if self.report_after > len(at.history):
             most = min(most, self.report_after - len(at.history))
         return min(most, self._stage.evaluations - at.evaluation)
@@ -461,9 +488,18 @@ class Run:
             if has_failed:
                 break
         self._iterate = None if goes_back else self._iterate
-        self._at = at
+        is_compared = self.settings.min_change and at.evaluation % PLATEAU_WINDOW == 0
+        self._at = self._compared(at) if is_compared else at
         self._is_stepping = False
         self._remarks.clear()
+
+    def _compared(self, at: RunState) -> RunState:
+        """Return the state with a small copy of the best image, and how far it is from the one before."""
+        size = Size(at.best.shape[2], at.best.shape[1])
+        width, height = size.with_long_side(SEEN_SIDE) if max(size) > SEEN_SIDE else size
+        seen = resample(at.best, height, width).clamp(0, 1).clone()
+        change = math.inf if at.seen is None else 255 * float((seen - at.seen).abs().mean())
+        return replace(at, seen=seen, change=self._agreed(change) if at.seen is not None else change)
 
     def _rescued(self, at: RunState, trouble: str) -> tuple[RunState, str]:
         """Return the best image with a new optimizer state and half the step, and say so; later in float32."""

@@ -34,6 +34,10 @@ class RunState:
     """The newest evaluations in a row that were of no use."""
     rescues: int = 0
     """How often the run went back to the best image."""
+    seen: Tensor | None = None
+    """The best image, small, when it was last compared with itself in this stage; None: it was not."""
+    change: float = math.inf
+    """Gray levels between the last two of these images, on average."""
     changed_after: int = 0
     """Evaluations before the last change of the run; 0: there was none."""
     history: tuple[Progress, ...] = ()

@@ -15,7 +15,7 @@ from impasto.layers import IMAGE
 from impasto.losses import ExtraLoss, identity
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
-from impasto.objective.objective import Kept, Objective
+from impasto.objective.objective import Anchor, Kept, Objective
 from impasto.objective.stored_targets import StoredTargets
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
@@ -24,6 +24,10 @@ from impasto.transfer.coloring import Palette, palettes
 from impasto.transfer.styles import Style, listed, regions
 
 __all__ = ["Inputs", "Scene"]
+
+
+STORED_SIDE = 1024
+"""Pixels of the long side of a picture whose content is stored for the next one, at most: 8 MB."""
 
 
 class Inputs(NamedTuple):
@@ -90,6 +94,8 @@ class Scene:
     machine: Machine
     targets: StoredTargets = field(default_factory=StoredTargets)
     """What was measured of the pictures for the objective of the stage under way."""
+    small: dict[Size, Tensor] = field(default_factory=dict[Size, Tensor])
+    """The content at the size of the latest small picture."""
 
     @property
     def profile(self) -> bytes | None:
@@ -101,11 +107,16 @@ class Scene:
         """Whether the canvas is the content image at first."""
         return self.inputs.initial is None and self.settings.init == "content"
 
+    @property
+    def has_detail(self) -> bool:
+        """Whether the canvas is the content or a given picture at first, which has finer detail at larger sizes."""
+        return self.begins_as_content or self.inputs.initial is not None
+
     def canvas(self, size: Size) -> Tensor:
         """Return what there is before the first evaluation, (3, H, W)."""
         shape = (3, size.height, size.width)
         if self.inputs.initial is not None:
-            return self._place(self.inputs.initial, size)
+            return self.as_painted(self.inputs.initial, size)
         if self.settings.init == "noise":
             return self.to_device(torch.rand(shape, generator=torch.Generator().manual_seed(self.settings.seed)))
         if self.settings.init == "blank":
@@ -142,13 +153,14 @@ class Scene:
         seen = Mask.of_opacity(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
         kept = None if keep is None else Kept(self.to_device(keep.white(*stage.size)), content)
-        focus = self.inputs.focus
+        focus, strength = self.inputs.focus, self.settings.strength
         return Objective.build(
             self.settings,
             network,
             content,
             found,
             kept=kept,
+            anchor=Anchor(self.canvas(stage.size), strength) if strength < 1 else None,
             focus=None if focus is None else self.to_device(focus.resized(*stage.size)),
             tiling=stage.layout.tiling,
             group=self.machine.group,
@@ -230,11 +242,24 @@ class Scene:
         falls in proportion to the gray, and the painting does not change with it.
         """
         keep, size = self.inputs.keep, Size(image.shape[2], image.shape[1])
-        content = self._place(self.inputs.content, size)
+        if keep is None and all(kind.color == "style" for kind, _ in self._palettes(size)):
+            return image.clone()
+        content = self._content_of(size)
         image = coloring.finished(image.clone(), content, self.inputs.content, self._palettes(size))
         if keep is None:
             return image
         return image.clamp(0, 1).lerp(content, self.to_device(keep.resized(*size).maximum(keep.white(*size))))
+
+    def _content_of(self, size: Size) -> Tensor:
+        """Return the content in its own colors; that of the last small size is stored for the next preview."""
+        if max(size) > STORED_SIDE:
+            return self._place(self.inputs.content, size)
+        stored = self.small.get(size)  # another thread may replace it at any time
+        if stored is None:
+            stored = self._place(self.inputs.content, size)
+            self.small.clear()
+            self.small[size] = stored
+        return stored
 
     def _palettes(self, size: Size) -> list[Palette]:
         """Return the kinds of colors of the picture, and where each of them is at a size."""

@@ -1,5 +1,6 @@
 """What evaluates and steps in each stage of a run: an objective and an optimizer, on a machine with its network."""
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -58,7 +59,7 @@ class Solver:
     def enlarged(self, state: RunState, plan: Plan, number: int) -> RunState:
         """Return the state in which a stage begins: the best image and the optimizer's state, brought to its size.
 
-        An image that began as the content gets back the content's finer detail, which the smaller size could not hold:
+        An image that began as a picture gets back that picture's finer detail, which the smaller size could not hold:
         lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
 
         Args:
@@ -79,7 +80,7 @@ class Solver:
             state = replace(state, image=best, best=best, optimizer=optimizer)
         if number == state.stage:
             return state
-        return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests)
+        return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests, seen=None, change=math.inf)
 
     def changed(self, state: RunState, plan: Plan, *, with_curvature: bool) -> RunState:
         """Return the state in which a run continues from its best image after a change.
@@ -98,7 +99,7 @@ class Solver:
         number = next(fitting, len(plan.stages) - 1)
         stage = plan.stages[number]
         counts = {"stage": number, "evaluation": 0, "failures": 0, "rescues": 0, "changed_after": len(state.history)}
-        start = replace(state, image=state.best, bests=RunState.bests, **counts)
+        start = replace(state, image=state.best, bests=RunState.bests, seen=None, change=math.inf, **counts)
         size, steps = stage.size, self.optimizer(stage, 0)
         if size == Size(width, height):
             optimizer = steps.resampled(state.optimizer, _unchanged) if with_curvature else steps.init(state.best)
@@ -151,12 +152,12 @@ class Solver:
         return True
 
     def _enlarged(self, image: Tensor, size: Size) -> Tensor:
-        """Return an image at a larger size, (3, H, W), with the content's finer detail if it began as the content."""
+        """Return an image at a larger size, (3, H, W), with the finer detail of the picture that it began as."""
         enlarge, before = partial(resample, height=size.height, width=size.width), Size(image.shape[2], image.shape[1])
         image = enlarge(image)
-        if self.scene.begins_as_content:
-            image.add_(self.scene.content(size))
-            image.sub_(enlarge(self.scene.content(before)))
+        if self.scene.has_detail:
+            image.add_(self.scene.canvas(size))
+            image.sub_(enlarge(self.scene.canvas(before)))
         return image
 
 

@@ -232,6 +232,11 @@ class StyleTransfer:
             )
         if self.settings.init == "style" and inputs.initial is None and not inputs.styles:
             raise InputError("init cannot be style where there is no style image; it takes content, noise or blank.")
+        if self.settings.strength < 1 and self.settings.init == "noise" and inputs.initial is None:
+            raise InputError(
+                f"strength cannot be {self.settings.strength:g} where painting starts from noise; start from a "
+                "picture, or give a strength of 1."
+            )
         coloring.check(inputs.styles, self.settings)
         aiming = [loss for loss in inputs.losses if isinstance(loss, AutogradLoss) and loss.target_image == "style"]
         if aiming and not any(style.weight for style in inputs.styles):

@@ -19,13 +19,14 @@ DIVERGENCE_FACTOR = 10.0
 """Times the least loss of its stage from which on a loss counts as of no use: no useful step leads so far up."""
 
 
-def outcome(state: RunState, evaluations: int, tolerance: float) -> Stopped | None:
+def outcome(state: RunState, evaluations: int, tolerance: float, min_change: float = 0.0) -> Stopped | None:
     """Judge whether a stage has ended.
 
     Args:
         state: Where the run stands.
         evaluations: How many the stage has, at most.
         tolerance: The part of the loss by which it has to fall in `PLATEAU_WINDOW` evaluations, in [0, 1]; 0: any.
+        min_change: Gray levels by which the picture has to change between two looks at it; 0: any.
 
     Returns:
         How the stage has ended; None: it has not.
@@ -33,7 +34,7 @@ def outcome(state: RunState, evaluations: int, tolerance: float) -> Stopped | No
     """
     if state.failures == FAILURES_TO_RESCUE:  # and nothing helped: at rest where nothing is left to gain, or lost
         return "converged" if state.history[-1].loss == state.bests[-1] else "diverged"
-    if _is_flat(state.bests, tolerance):
+    if _is_flat(state.bests, tolerance) or state.change < min_change:
         return "converged"
     if state.evaluation < evaluations:
         return None
