@@ -30,7 +30,7 @@ def _ray():
         paths = (str(TESTS), str(TESTS / "batch"), os.environ.get("PYTHONPATH", ""))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        joined(ray, "local", cpus=4)
+        joined(ray, "local", cpus=2)
         yield
         ray.shutdown()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import note
+from common import note
 from impasto import Picture
 from impasto.batch.local_workers import LocalWorkers
 
