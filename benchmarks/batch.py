@@ -2,13 +2,14 @@
 
     scripts/bench batch --part pictures --part ray --photographs 20 --paintings 3 --size 256
     scripts/bench batch --part pictures --peer 'python neural_style.py -content_image {content} ...'
-    scripts/bench batch --part kills --part bad --part empty --part memory
+    scripts/bench batch --part kills --part bad --part empty --part crowd --part memory
 
 The photographs are parts of the demo's photograph, the paintings those of the demo, turned. The parts kills and bad use
 a network of random weights with a sixteenth of VGG-19's channels, since they are not about speed.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import random
@@ -303,20 +304,108 @@ class Idle:
 
 
 def empty(options: argparse.Namespace) -> Iterator[Row]:
-    """Send jobs that paint nothing through Ray, and measure the driver's memory."""
-    settings = Settings(size=256)
-    jobs = (
-        Job(content=f"photos/{n}.jpg", styles=(StyleSource(picture="a.jpg"),), settings=settings, output=f"out/{n}.png")
-        for n in range(options.jobs)
-    )
+    """Send jobs that paint nothing through Ray, and measure the memory of the driver and of Ray's own processes."""
     workers, process = RayWorkers(2, threads=1, make=Idle), psutil.Process()
-    began, held = 0.0, 0
-    for count, _ in enumerate(paint_many(jobs, workers=workers), start=1):
-        began = began or time.perf_counter()
+    began = used = 0.0
+    held = 0
+    peaks: list[float] = []
+    others: list[float] = []
+    for count, _ in enumerate(paint_many(_empty_jobs(options.jobs), workers=workers), start=1):
+        if not began:
+            began, used = time.perf_counter(), time.process_time()
         held = max(held, process.memory_info().rss)
+        if count % 1000 == 0:
+            peaks.append(round(held / 1e6, 1))
+            others.append(_held_by_ray(process))
         if count in {1000, options.jobs // 10, options.jobs // 2, options.jobs}:
-            seconds = time.perf_counter() - began
-            yield {"jobs": count, "jobs a second": round(count / seconds), "driver's peak MB": round(held / 1e6, 1)}
+            row = {
+                "jobs": count,
+                "jobs a second": round(count / (time.perf_counter() - began)),
+                "driver's processor ms a job": round((time.process_time() - used) / count * 1e3, 3),
+                "driver's peak MB": round(held / 1e6, 1),
+                "load": round(os.getloadavg()[0], 1),
+            }
+            if count == options.jobs:
+                row |= {"driver's peak MB by thousand": peaks, "MB of Ray's own processes by thousand": others}
+            yield row
+
+
+def _empty_jobs(count: int) -> Iterator[Job]:
+    settings = Settings(size=256)
+    for n in range(count):
+        yield Job(
+            content=f"photos/{n}.jpg", styles=(StyleSource(picture="a.jpg"),), settings=settings, output=f"out/{n}.png"
+        )
+
+
+def _held_by_ray(driver: psutil.Process) -> float:
+    """Return the MB of memory of Ray's server of the cluster and of the one of this machine."""
+    held = [
+        each.memory_info().rss for each in driver.children(recursive=True) if each.name() in {"gcs_server", "raylet"}
+    ]
+    return round(sum(held) / 1e6, 1)
+
+
+class Crowd:
+    """An actor that stands for many: it holds each job for some seconds, and paints nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def paint(self, job: Job, sent: object = None) -> tuple[Outcome, bytes]:  # noqa: ARG002
+        """Say after some seconds that the job is done."""
+        await asyncio.sleep(self._seconds)
+        return Outcome(job, "done"), b""
+
+    async def prepare(self, job: Job) -> None:
+        """Do nothing."""
+
+    async def progress(self) -> None:
+        """Know of no progress."""
+
+    async def cancel(self) -> None:
+        """Do nothing."""
+
+
+class CrowdedWorkers(RayWorkers):
+    """Workers of the driver's that all are one actor: it does for each job what it does with so many actors."""
+
+    seconds = 1.0
+    """How long each job takes."""
+
+    def _hire(self, worker: int) -> Any:
+        if worker:
+            return self._actors_in_place[0]
+        options = {"num_cpus": 1, "max_concurrency": 4 * self.count}
+        self._actors_in_place = [self._ray.remote(**options)(Crowd).remote(self.seconds)]
+        return self._actors_in_place[0]
+
+
+def crowd(options: argparse.Namespace) -> Iterator[Row]:
+    """Give jobs of some seconds to many workers, all in one actor, and measure what the driver does for a job."""
+    import ray as cluster  # noqa: PLC0415 (an extra)
+
+    process = psutil.Process()
+    cluster.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    for count in options.crowd:
+        CrowdedWorkers.seconds = options.crowd_seconds
+        workers = CrowdedWorkers(count, threads=1)
+        jobs = count * options.crowd_rounds
+        began, used, held = time.perf_counter(), time.process_time(), 0
+        for number, _ in enumerate(paint_many(_empty_jobs(jobs), workers=workers), start=1):
+            held = max(held, process.memory_info().rss) if number % 10 == 0 else held
+        seconds = time.perf_counter() - began
+        yield {
+            "workers": count,
+            "seconds of each job": options.crowd_seconds,
+            "jobs": jobs,
+            "jobs a second": round(jobs / seconds),
+            "most possible": round(count / options.crowd_seconds),
+            "driver's processor ms a job": round((time.process_time() - used) / jobs * 1e3, 3),
+            "driver's peak MB": round(held / 1e6, 1),
+            "load": round(os.getloadavg()[0], 1),
+        }
+    cluster.shutdown()
 
 
 def memory(options: argparse.Namespace) -> Iterator[Row]:
@@ -361,7 +450,7 @@ def tiny_network(folder: Path) -> Path:
     return folder / "tiny.safetensors"
 
 
-PARTS = {"pictures": pictures, "ray": ray, "kills": kills, "bad": bad, "empty": empty, "memory": memory}
+PARTS = {"pictures": pictures, "ray": ray, "kills": kills, "bad": bad, "empty": empty, "crowd": crowd, "memory": memory}
 
 
 def main() -> None:
@@ -377,6 +466,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the part bad")
     parser.add_argument("--jobs", type=int, default=100_000, help="of the part empty")
+    parser.add_argument("--crowd", type=int, nargs="+", default=[10, 100, 1000], help="workers of the part crowd")
+    parser.add_argument("--crowd-seconds", type=float, default=10, help="seconds that a job takes there")
+    parser.add_argument("--crowd-rounds", type=int, default=3, help="jobs of each worker there")
     parser.add_argument("--pictures", type=int, default=300, help="of the part memory")
     parser.add_argument("--memory-size", type=int, default=96, help="long side of the part memory")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))

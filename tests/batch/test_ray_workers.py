@@ -108,10 +108,11 @@ def test_files_are_sent_to_actors_that_do_not_see_them_and_pictures_come_back(fi
         Job(content=files / "content.png", styles=styles, output=files / "away/one.png"),
         Job(content=files / "missing.png", styles=styles, output=files / "away/two.png"),
         Job(content=files / "content.png", styles=styles, output=files / "style.jpg"),
+        Job(content=files / "content.png", styles=styles, settings={"weights": "own.pth"}, output=files / "four.png"),
     ]
     workers = RayWorkers(1, threads=1, make=Copying, sends_files=True)
     found = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
-    assert found == {1: ("done", several[0]), 2: ("failed", several[1]), 3: ("failed", several[2])}
+    assert found == {1: ("done", several[0]), **{n: ("failed", several[n - 1]) for n in (2, 3, 4)}}
     assert (files / "away/one.png").read_bytes() == (files / "content.png").read_bytes()
     assert not (files / "away/two.png").exists()
 
