@@ -2,7 +2,7 @@
 
     scripts/bench batch --part pictures --part ray --photographs 20 --paintings 3 --size 256
     scripts/bench batch --part pictures --peer 'python neural_style.py -content_image {content} ...'
-    scripts/bench batch --part kills --part bad --part empty --part crowd --part memory
+    scripts/bench batch --part kills --part bad --part empty --part crowd --part listing --part memory
 
 The photographs are parts of the demo's photograph, the paintings those of the demo, turned. The parts kills and bad use
 a network of random weights with a sixteenth of VGG-19's channels, since they are not about speed.
@@ -22,19 +22,23 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
-from record import write_rows
+from record import peak_bytes, reset_peak, resident_bytes, write_rows
 from safetensors.torch import save_file
 
 from impasto import Job, Picture, Settings, StyleSource, paint_many
+from impasto.batch import index, naming
 from impasto.batch.local_workers import LocalWorkers
+from impasto.batch.manifest import Manifest
 from impasto.batch.outcome import Outcome
 from impasto.batch.painter import Painter
 from impasto.batch.ray_workers import RayWorkers
+from impasto.batch.result_log import ResultLog
 from impasto.layers import CONVOLUTIONS
 from impasto.recipes import demo
 
@@ -408,6 +412,38 @@ def crowd(options: argparse.Namespace) -> Iterator[Row]:
     cluster.shutdown()
 
 
+def listing(options: argparse.Namespace) -> Iterator[Row]:
+    """Read a long manifest as before a start, log what comes of each job, and make the page of the results."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        lines = (job.model_dump_json(exclude_defaults=True) + "\n" for job in _empty_jobs(options.jobs))
+        with (folder / "jobs.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+        manifest, log = Manifest(folder / "jobs.jsonl", folder), folder / "results.jsonl"
+
+        def logged() -> None:
+            with closing(ResultLog(log)) as results:
+                for number, job in enumerate(_empty_jobs(options.jobs), start=1):
+                    results.write(Outcome(job, "done", "128 × 96, loss 1.2345e+04", 10.0, 12345.6, "1", number=number))
+
+        steps = {
+            "the manifest is read and names are compared": lambda: naming.refuse_clashes(manifest),
+            "outcomes are logged": logged,
+            "the page of the results is made": lambda: index.write(log, folder / "index.html"),
+        }
+        for what, step in steps.items():
+            before, began = resident_bytes(), time.perf_counter()
+            reset_peak()
+            step()
+            yield {
+                "what": what,
+                "jobs": options.jobs,
+                "seconds": round(time.perf_counter() - began, 2),
+                "peak MB more than before": round((peak_bytes() - before) / 1e6, 1),
+                "log MB": round(log.stat().st_size / 1e6, 1) if log.exists() else 0,
+            }
+
+
 def memory(options: argparse.Namespace) -> Iterator[Row]:
     """Paint pictures of many shapes in one worker, and measure its memory."""
     with tempfile.TemporaryDirectory() as place:
@@ -450,7 +486,16 @@ def tiny_network(folder: Path) -> Path:
     return folder / "tiny.safetensors"
 
 
-PARTS = {"pictures": pictures, "ray": ray, "kills": kills, "bad": bad, "empty": empty, "crowd": crowd, "memory": memory}
+PARTS = {
+    "pictures": pictures,
+    "ray": ray,
+    "kills": kills,
+    "bad": bad,
+    "empty": empty,
+    "crowd": crowd,
+    "listing": listing,
+    "memory": memory,
+}
 
 
 def main() -> None:
@@ -465,7 +510,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the part bad")
-    parser.add_argument("--jobs", type=int, default=100_000, help="of the part empty")
+    parser.add_argument("--jobs", type=int, default=100_000, help="of the parts empty and listing")
     parser.add_argument("--crowd", type=int, nargs="+", default=[10, 100, 1000], help="workers of the part crowd")
     parser.add_argument("--crowd-seconds", type=float, default=10, help="seconds that a job takes there")
     parser.add_argument("--crowd-rounds", type=int, default=3, help="jobs of each worker there")
