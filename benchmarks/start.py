@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,24 @@ from record import write_rows
 
 def later(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield, for each source, the seconds of a start whose code was compiled by an earlier one."""
+    yield from in_turn(first_evaluation, options)
+
+
+def whole(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield, for each source, the seconds of a command at its defaults, until the file is there."""
+    yield from in_turn(finished, options)
+
+
+def in_turn(
+    seconds: Callable[[Path, argparse.Namespace, Path], float], options: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each source, from so many turns of all."""
     sources = named(options.source)
     with tempfile.TemporaryDirectory() as folder:
         for source in sources.values():
             first_evaluation(source, options, Path(folder))
         turns = [
-            {name: first_evaluation(source, options, Path(folder)) for name, source in sources.items()}
+            {name: seconds(source, options, Path(folder)) for name, source in sources.items()}
             for _ in range(options.times)
         ]
     yield from rows(turns, options)
@@ -46,19 +58,6 @@ def first(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 copy = Path(folder) / "src"
                 shutil.copytree(source / "impasto", copy / "impasto", ignore=shutil.ignore_patterns("__pycache__"))
                 turns[-1][name] = first_evaluation(copy, options, Path(folder))
-    yield from rows(turns, options)
-
-
-def whole(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield, for each source, the seconds of a command at its defaults, until the file is there."""
-    sources = named(options.source)
-    with tempfile.TemporaryDirectory() as folder:
-        for source in sources.values():
-            first_evaluation(source, options, Path(folder))
-        turns = [
-            {name: finished(source, options, Path(folder)) for name, source in sources.items()}
-            for _ in range(options.times)
-        ]
     yield from rows(turns, options)
 
 

@@ -75,7 +75,7 @@ def test_a_bad_file_is_told_at_the_end_and_the_exit_code_is_1(batch, photos):
     assert code == 1
     assert "2/2 out/one-a.png" in out
     assert err.startswith("impasto: out/bad-a.png: photos/bad.jpg is not a picture")
-    assert err.endswith("impasto: 1 pictures failed; out/results.jsonl says why.\n")
+    assert err.endswith("impasto: 1 picture failed; out/results.jsonl says why.\n")
     assert [record["state"] for record in records()] == ["failed", "done"]
     assert "bad.jpg is not a picture" in Path("out/index.html").read_text()
 
@@ -108,7 +108,7 @@ def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing
     code, out, _ = batch("photos", "--style", "a.png", "-o", "out", "--dry-run")
     assert code == 0
     assert out.startswith("2 pictures, 0 of them painted already.\nThe others take about ")
-    assert out.endswith("GB of memory a worker, with 1 worker on cpu in float32, 1 threads.\n")
+    assert out.endswith("GB of memory a worker, with 1 worker on cpu in float32, 1 thread.\n")
     assert not Path("out").exists()
     batch("photos/one.png", "--style", "a.png", "-o", "out")
     Path("photos/bad.jpg").write_text("no picture")

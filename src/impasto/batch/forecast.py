@@ -8,6 +8,7 @@ from typing import NamedTuple
 from impasto.batch.ordering import Item
 from impasto.errors import ImpastoError
 from impasto.jobs import outputs
+from impasto.jobs.amounts import amount
 from impasto.jobs.events import Planned
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
@@ -107,8 +108,5 @@ def _machine(job: Job) -> str:
     """Describe the machine on which a job is painted."""
     machine = device.resolve(job.runtime)
     precision = str(machine.features).removeprefix("torch.")
-    return (
-        f"{machine.device} in {precision}, {machine.threads} threads"
-        if machine.device.type == "cpu"
-        else (f"{machine.device} in {precision}")
-    )
+    computing = f", {amount(machine.threads, 'thread')}" if machine.device.type == "cpu" else ""
+    return f"{machine.device} in {precision}{computing}"

@@ -21,7 +21,7 @@ from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
 from impasto.errors import InputError, RunError
 from impasto.jobs import outputs
-from impasto.jobs.durations import duration
+from impasto.jobs.amounts import amount, duration
 from impasto.jobs.job import Job, StyleSource
 
 if TYPE_CHECKING:
@@ -230,11 +230,10 @@ def _print_forecast(found: "Forecast", *, as_json: bool) -> None:
         display.say(json.dumps({"event": "forecast", **asdict(found)}))
         return
     refused = f", {found.refused} cannot be used" if found.refused else ""
-    display.say(f"{found.count} pictures, {found.painted} of them painted already{refused}.")
-    workers = "1 worker" if found.workers == 1 else f"{found.workers} workers"
+    display.say(f"{amount(found.count, 'picture')}, {found.painted} of them painted already{refused}.")
     display.say(
         f"The others take about {duration(found.seconds)} and {found.bytes / 1e9:.2f} GB of memory a worker, with "
-        f"{workers} on {found.machine}."
+        f"{amount(found.workers, 'worker')} on {found.machine}."
     )
 
 
@@ -249,4 +248,4 @@ def _conclude(tally: "Tally", log: Path, page: Path, shown: BatchWatch, signal: 
     if signal:
         raise signals.Interrupted(f"Interrupted: {tally}; start the same command again to go on.", signal)
     if tally["failed"]:
-        raise RunError(f"{tally['failed']} pictures failed; {log} says why.")
+        raise RunError(f"{amount(tally['failed'], 'picture')} failed; {log} says why.")

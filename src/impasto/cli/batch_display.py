@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from impasto.cli import display
-from impasto.jobs.durations import clock
+from impasto.jobs.amounts import clock
 
 if TYPE_CHECKING:
     from impasto.batch.outcome import Outcome, Tally

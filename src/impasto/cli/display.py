@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from impasto.jobs.durations import clock
+from impasto.jobs.amounts import clock
 
 if TYPE_CHECKING:
     from impasto.planning.plan import Plan

@@ -13,6 +13,7 @@ from impasto.cli.flags import GROUPS
 from impasto.cli.help import BASICS
 from impasto.errors import RunError
 from impasto.jobs import outputs
+from impasto.jobs.amounts import amount
 from impasto.jobs.job import Job
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _show(session: "Session", watch: Watch) -> "Ended | None":
             elif isinstance(event, Announced) and watch.talks:
                 display.say(event.sentence)
             elif isinstance(event, Resumed) and watch.talks:
-                display.say(f"Continuing after {event.evaluations} evaluations, from {event.checkpoint}.")
+                display.say(f"Continuing after {amount(event.evaluations, 'evaluation')}, from {event.checkpoint}.")
             elif isinstance(event, Planned) and (watch.verbose or watch.dry_run):
                 if event.seconds is not None and launcher.is_lead():
                     display.plan(event.plan, event.seconds, has_history=session.job.settings.optimizer == "lbfgs")

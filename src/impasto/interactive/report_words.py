@@ -1,6 +1,6 @@
 """The words for a report of a run that all displays of progress share."""
 
-from impasto.jobs.durations import clock
+from impasto.jobs.amounts import clock
 from impasto.transfer.progress import Progress
 
 __all__ = ["stage", "state", "time_left"]

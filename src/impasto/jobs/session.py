@@ -22,8 +22,8 @@ from impasto import files, losses
 from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
+from impasto.jobs.amounts import amount, clock, duration
 from impasto.jobs.continuation import CHANGES_MADE, EVALUATIONS_BEFORE
-from impasto.jobs.durations import clock, duration
 from impasto.jobs.events import (
     Announced,
     Changed,
@@ -418,12 +418,12 @@ class Session:
         except ImpastoError as error:
             later = str(error).removesuffix(".")
         self._save(run)
-        count = len(run.history)
+        made = amount(len(run.history), "evaluation")
         if self.job.output is None:
-            return f"Interrupted after {count} evaluations."
+            return f"Interrupted after {made}."
         stage, stages = run.stage, len(run.plan.stages)
         size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
-        return f"Interrupted after {count} evaluations; the picture so far ({size}) is {self.job.output}; {later}."
+        return f"Interrupted after {made}; the picture so far ({size}) is {self.job.output}; {later}."
 
     def _rescue(self, run: Run) -> str:
         """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
@@ -445,13 +445,13 @@ class Session:
 
     def _outcome(self, run: Run) -> str:
         """Describe the result of a run in one line."""
-        size, count = run.plan.stages[-1].size, len(run.history)
+        size, made = run.plan.stages[-1].size, amount(len(run.history), "evaluation")
         if run.stopped == "diverged":
             return (
-                f"the loss was not finite, or far too large, after {count} evaluations; the best picture so far is in "
+                f"the loss was not finite, or far too large, after {made}; the best picture so far is in "
                 f"{self.job.output or 'memory'}; try --dtype float32 or smaller weights."
             )
         if not run.history:
             return f"{size}, no evaluations"
         last = run.history[-1]
-        return f"{size}, loss {run.loss:.4g}, {count} evaluations in {clock(last.seconds)} ({run.stopped})"
+        return f"{size}, loss {run.loss:.4g}, {made} in {clock(last.seconds)} ({run.stopped})"

@@ -1,6 +1,11 @@
-"""Durations in words."""
+"""Durations and amounts in words."""
 
-__all__ = ["clock", "duration"]
+__all__ = ["amount", "clock", "duration"]
+
+
+def amount(number: int, noun: str) -> str:
+    """Write a number of things whose plural ends in s: 1 picture, 2 pictures."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def clock(seconds: float) -> str:
@@ -13,7 +18,7 @@ def clock(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """Write a duration in round words: 40 seconds, 12 minutes, 2.5 hours."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return amount(max(1, round(seconds)), "second")
     if seconds < 90 * 60:
-        return f"{round(seconds / 60)} minutes"
+        return amount(round(seconds / 60), "minute")
     return f"{seconds / 3600:.1f} hours"
