@@ -2,7 +2,9 @@
 
     scripts/bench batch --part pictures --part ray --photographs 20 --paintings 3 --size 256
     scripts/bench batch --part pictures --peer 'python neural_style.py -content_image {content} ...'
-    scripts/bench batch --part kills --part bad --part empty --part crowd --part listing --part memory
+    scripts/bench batch --part kills --part bad --part empty --part crowd --part listing
+    scripts/bench batch --part memory
+    scripts/bench batch --part mixture
 
 The photographs are parts of the demo's photograph, the paintings those of the demo, turned. The parts kills and bad use
 a network of random weights with a sixteenth of VGG-19's channels, since they are not about speed.
@@ -50,16 +52,31 @@ TINY = ("--size", "64", "--first-size", "0", "--dtype", "float32", "--winograd",
 """The options of what is painted with the tiny network."""
 
 
-def photographs(folder: Path, count: int, side: int) -> Path:
-    """Save photographs of several proportions, parts of the demo's photograph; return their folder."""
+PROPORTIONS = (3 / 2, 2 / 3)
+"""Width to height of the photographs of one camera, of which half were turned."""
+
+
+def photographs(folder: Path, count: int, side: int, proportions: Sequence[float] = PROPORTIONS) -> Path:
+    """Save photographs, parts of the demo's photograph, and return their folder.
+
+    Args:
+        folder: The folder, which is made.
+        count: The number of photographs.
+        side: Their long side.
+        proportions: Width to height of each, in turn; empty: each photograph has its own.
+
+    """
     whole, draw = Picture.open(demo.photograph()).pixels, random.Random(0)
     folder.mkdir()
     for number in range(count):
         height, width = (draw.randint(whole.shape[axis] * 2 // 3, whole.shape[axis]) for axis in (1, 2))
+        ratio, short = width / height, min(height, width)
+        if proportions:
+            ratio = proportions[number % len(proportions)]
+            height, width = round(short / max(1, ratio)), round(short * min(1, ratio))
         top, left = draw.randint(0, whole.shape[1] - height), draw.randint(0, whole.shape[2] - width)
         part = Picture(whole[:, top : top + height, left : left + width].contiguous())
-        scale = side / max(height, width)
-        part.resized(round(width * scale), round(height * scale)).save(folder / f"photo-{number:03}.jpg")
+        part.resized(round(side * min(1, ratio)), round(side / max(1, ratio))).save(folder / f"photo-{number:03}.jpg")
     return folder
 
 
@@ -445,12 +462,22 @@ def listing(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def memory(options: argparse.Namespace) -> Iterator[Row]:
-    """Paint pictures of many shapes in one worker, and measure its memory."""
+    """Paint photographs of one camera in one worker, and measure its memory."""
+    yield from _held(options, PROPORTIONS)
+
+
+def mixture(options: argparse.Namespace) -> Iterator[Row]:
+    """Paint photographs that each have proportions of their own in one worker, and measure its memory."""
+    yield from _held(options, ())
+
+
+def _held(options: argparse.Namespace, proportions: Sequence[float]) -> Iterator[Row]:
+    """Yield the memory of a worker with the real network after some pictures, and how much of it are cached targets."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        photos = sorted(photographs(folder / "photos", options.pictures, 256).iterdir())
+        photos = sorted(photographs(folder / "photos", options.pictures, 256, proportions).iterdir())
         (style,) = paintings(folder, 1, 256)
-        settings = Settings(size=options.memory_size, iterations=4, tolerance=0)
+        settings = Settings(size=options.memory_size, iterations=2, tolerance=0)
         jobs = (
             Job(
                 content=photo,
@@ -460,16 +487,21 @@ def memory(options: argparse.Namespace) -> Iterator[Row]:
             )
             for photo in photos
         )
-        process, first = psutil.Process(), 0
-        for count, _ in enumerate(paint_many(jobs, workers=LocalWorkers(Painter(folder=folder / "hidden"))), start=1):
+        painter, first = Painter(folder=folder / "hidden"), None
+        for count, _ in enumerate(paint_many(jobs, workers=LocalWorkers(painter)), start=1):
             if count in {10, 50, 100, 200, options.pictures}:
-                held = process.memory_info().rss
-                first = first or held
+                held, targets = resident_bytes(), painter.targets.bytes
+                first = first or (held, held - targets)
                 yield {
                     "pictures": count,
                     "size": options.memory_size,
+                    "proportions": len(proportions) or "each its own",
                     "MB": round(held / 1e6, 1),
-                    "against 10": held / first,
+                    "against 10": round(held / first[0], 4),
+                    "MB of cached targets": round(targets / 1e6, 1),
+                    "against 10 without targets": round((held - targets) / first[1], 4),
+                    "targets found": painter.targets.hits,
+                    "targets measured": painter.targets.misses,
                 }
 
 
@@ -514,8 +546,8 @@ def main() -> None:
     parser.add_argument("--crowd", type=int, nargs="+", default=[10, 100, 1000], help="workers of the part crowd")
     parser.add_argument("--crowd-seconds", type=float, default=10, help="seconds that a job takes there")
     parser.add_argument("--crowd-rounds", type=int, default=3, help="jobs of each worker there")
-    parser.add_argument("--pictures", type=int, default=300, help="of the part memory")
-    parser.add_argument("--memory-size", type=int, default=96, help="long side of the part memory")
+    parser.add_argument("--pictures", type=int, default=300, help="of the parts memory and mixture")
+    parser.add_argument("--memory-size", type=int, default=96, help="long side of the parts memory and mixture")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     write_rows(parser.parse_args(), PARTS)
