@@ -1,6 +1,6 @@
 """Measure many pictures: against single commands and a peer, over Ray, with kills, bad files, empty jobs, and memory.
 
-    scripts/bench batch --part pictures --part ray --photographs 20 --paintings 3 --size 256
+    scripts/bench batch --part pictures --part targets --part ray --photographs 20 --paintings 3 --size 256
     scripts/bench batch --part pictures --peer 'python neural_style.py -content_image {content} ...'
     scripts/bench batch --part kills --part bad --part empty --part crowd --part listing
     scripts/bench batch --part memory
@@ -17,7 +17,9 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,14 +35,15 @@ import torch
 from record import peak_bytes, reset_peak, resident_bytes, write_rows
 from safetensors.torch import save_file
 
-from impasto import Job, Picture, Settings, StyleSource, paint_many
+from impasto import Job, Picture, Runtime, Settings, StyleSource, paint_many
 from impasto.batch import index, naming
 from impasto.batch.local_workers import LocalWorkers
 from impasto.batch.manifest import Manifest
 from impasto.batch.outcome import Outcome
-from impasto.batch.painter import Painter
+from impasto.batch.painter import PICTURE_BYTES, Painter
 from impasto.batch.ray_workers import RayWorkers
 from impasto.batch.result_log import ResultLog
+from impasto.jobs.resources import Resources
 from impasto.layers import CONVOLUTIONS
 from impasto.recipes import demo
 
@@ -104,9 +107,10 @@ def timed(*words: object) -> float:
     return time.perf_counter() - began
 
 
-def batch(photos: Path, styles: Sequence[Path], output: Path) -> list[object]:
+def batch(photos: Path | Sequence[Path], styles: Sequence[Path], output: Path) -> list[object]:
     """Return the words of a batch."""
-    return ["batch", photos, *(word for style in styles for word in ("--style", style)), "-o", output, "--quiet"]
+    files = [photos] if isinstance(photos, Path) else photos
+    return ["batch", *files, *(word for style in styles for word in ("--style", style)), "-o", output, "--quiet"]
 
 
 def pictures(options: argparse.Namespace) -> Iterator[Row]:
@@ -153,31 +157,96 @@ def pictures(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def ray(options: argparse.Namespace) -> Iterator[Row]:
-    """Time two workers of one thread against one process with one thread, and with all."""
+    """Time two workers of one thread against one process with one thread, with all, and two without Ray."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         photos = photographs(folder / "photos", options.photographs, 2 * options.size)
         styles = paintings(folder, options.paintings, 2 * options.size)
         found: dict[str, float] = {}
+        common = ("--size", options.size, *shlex.split(options.flags))
         kinds = {
             "one process, one thread": ("--threads", 1),
             "one process, all threads": (),
             "two workers of one thread": ("--threads", 1, "--workers", 2),
+            "two processes of one thread without Ray, half of the photographs each": ("--threads", 1),
         }
         for number, (what, words) in enumerate(kinds.items()):
             output = folder / str(number)
-            seconds = timed(*batch(photos, styles, output), "--size", options.size, *shlex.split(options.flags), *words)
-            log = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
-            painting = sum(record["seconds"] for record in log)
+            parts = [photos] if number < len(kinds) - 1 else _halves(photos)
+            began = time.perf_counter()
+            places = [output / str(part) for part in range(len(parts))]
+            commands = [
+                [*IMPASTO, *batch(part, styles, place), *common, *words]
+                for part, place in zip(parts, places, strict=True)
+            ]
+            for process in [subprocess.Popen([*map(str, each)]) for each in commands]:
+                if process.wait():
+                    raise SystemExit(f"{what}: exit code {process.returncode}")
+            seconds = time.perf_counter() - began
+            logs = [each.read_text().splitlines() for each in output.glob("*/results.jsonl")]
+            painted = [json.loads(line)["seconds"] for log in logs for line in log]
             found[what] = seconds
+            alone = {path.name: path.read_bytes() for path in (folder / "0").rglob("*.png")}
             yield {
                 "what": what,
-                "pictures": len(log),
+                "pictures": len(painted),
                 "size": options.size,
+                "flags": options.flags,
                 "seconds": round(seconds, 1),
-                "seconds of painting, of all workers": round(painting, 1),
+                "seconds of painting, of all workers": round(sum(painted), 1),
+                "median seconds of a picture": round(statistics.median(painted), 2),
+                "longest": round(max(painted), 2),
                 "against one thread": found["one process, one thread"] / seconds,
+                "equal bytes": sum(alone[path.name] == path.read_bytes() for path in output.rglob("*.png")),
             }
+
+
+def _halves(photos: Path) -> list[list[Path]]:
+    """Divide the photographs of a folder into two lists with as many of each proportion."""
+    listed = sorted(photos.iterdir())
+    return [[photo for number, photo in enumerate(listed) if number // len(PROPORTIONS) % 2 == half] for half in (0, 1)]
+
+
+def targets(options: argparse.Namespace) -> Iterator[Row]:
+    """Paint in one process that has painted one picture before, with cached targets and without."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        photos = sorted(photographs(folder / "photos", options.photographs, 2 * options.size).iterdir())
+        styles = paintings(folder, options.paintings, 2 * options.size)
+        words = ("--size", options.size, *shlex.split(options.flags))
+        for what, is_cached in (("targets cached", True), ("targets measured for each picture", False)):
+            painter = Painter()
+            if not is_cached:
+                painter._resources = Resources(picture_bytes=PICTURE_BYTES)  # noqa: SLF001 (no option says so)
+            jobs = [
+                _job(photo, style, folder / what / f"{photo.stem}-{style.stem}.png", words)
+                for style in styles
+                for photo in photos
+            ]
+            first = [_job(photo, photos[0], folder / what / f"{photo.stem}.png", words) for photo in photos[:2]]
+            for _ in paint_many(first, workers=LocalWorkers(painter)):
+                pass
+            began, hits, misses = time.perf_counter(), painter.targets.hits, painter.targets.misses
+            states = Counter(outcome.state for outcome in paint_many(jobs, workers=LocalWorkers(painter)))
+            yield {
+                "what": what,
+                "pictures": states["done"],
+                "size": options.size,
+                "flags": options.flags,
+                "seconds": round(time.perf_counter() - began, 2),
+                "targets found": painter.targets.hits - hits,
+                "targets measured": painter.targets.misses - misses if is_cached else "not counted",
+            }
+
+
+def _job(photo: Path, style: Path, output: Path, words: Sequence[object]) -> Job:
+    """Return the job of options of the command."""
+    names = {
+        option.removeprefix("--").replace("-", "_"): value
+        for option, value in zip(words[::2], words[1::2], strict=True)
+    }
+    runtime = {name: names.pop(name) for name in Runtime.model_fields if name in names}
+    return Job(content=photo, styles=(StyleSource(picture=style),), settings=names, runtime=runtime, output=output)
 
 
 def kills(options: argparse.Namespace) -> Iterator[Row]:
@@ -520,6 +589,7 @@ def tiny_network(folder: Path) -> Path:
 
 PARTS = {
     "pictures": pictures,
+    "targets": targets,
     "ray": ray,
     "kills": kills,
     "bad": bad,
@@ -527,6 +597,7 @@ PARTS = {
     "crowd": crowd,
     "listing": listing,
     "memory": memory,
+    "mixture": mixture,
 }
 
 
@@ -536,8 +607,8 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", required=True)
     parser.add_argument("--photographs", type=int, default=20)
     parser.add_argument("--paintings", type=int, default=3)
-    parser.add_argument("--size", type=int, default=256, help="long side of the parts pictures and ray")
-    parser.add_argument("--flags", default="", help="options of impasto for the parts pictures and ray")
+    parser.add_argument("--size", type=int, default=256, help="long side of the parts pictures, targets and ray")
+    parser.add_argument("--flags", default="", help="options of impasto for these parts, each with a value")
     parser.add_argument("--peer", metavar="NAME: COMMAND", action="append", default=[])
     parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
