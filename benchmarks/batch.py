@@ -17,7 +17,6 @@ import os
 import random
 import re
 import shlex
-import shutil
 import signal
 import statistics
 import subprocess
