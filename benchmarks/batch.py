@@ -1,7 +1,7 @@
 """Measure many pictures: against single commands and a peer, over Ray, with kills, bad files, empty jobs, and memory.
 
     scripts/bench batch --part pictures --part targets --part ray --photographs 20 --paintings 3 --size 256
-    scripts/bench batch --part pictures --peer 'python neural_style.py -content_image {content} ...'
+    scripts/bench batch --part pictures --peers out/peers
     scripts/bench batch --part kills --part bad --part empty --part crowd --part listing
     scripts/bench batch --part memory
     scripts/bench batch --part mixture
@@ -31,6 +31,7 @@ from typing import Any
 
 import psutil
 import torch
+from conventions import installed, save_weights
 from record import peak_bytes, reset_peak, resident_bytes, write_rows
 from safetensors.torch import save_file
 
@@ -113,7 +114,7 @@ def batch(photos: Path | Sequence[Path], styles: Sequence[Path], output: Path) -
 
 
 def pictures(options: argparse.Namespace) -> Iterator[Row]:
-    """Time one batch, single commands for the same pictures, and a peer in a loop."""
+    """Time one batch, single commands for the same pictures, and neural-style-pt in a loop."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         photos = photographs(folder / "photos", options.photographs, 2 * options.size)
@@ -145,14 +146,24 @@ def pictures(options: argparse.Namespace) -> Iterator[Row]:
             "ratio": single / seconds,
             "equal bytes": equal,
         }
-        for peer in options.peer:
-            name, command = peer.split(": ", 1)
-            began = time.perf_counter()
-            for photo, style in pairs:
-                words = {"content": photo, "style": style, "size": options.size, "output": folder / "peer.png"}
-                subprocess.run(shlex.split(command.format(**words)), check=True, capture_output=True)
-            theirs = time.perf_counter() - began
-            yield {"what": name, **about, "seconds": round(theirs, 1), "ratio": theirs / seconds}
+        if options.peers:
+            theirs = _neural_style(options, pairs, folder)
+            yield {"what": "neural-style-pt in a loop", **about, "seconds": round(theirs, 1), "ratio": theirs / seconds}
+
+
+def _neural_style(options: argparse.Namespace, pairs: Sequence[tuple[Path, Path]], folder: Path) -> float:
+    """Return the seconds of neural-style-pt for all pictures, with as many evaluations as `--flags` says."""
+    python, weights = installed(options.peers.absolute()), save_weights(folder)
+    given = shlex.split(options.flags)
+    count = dict(zip(given[::2], given[1::2], strict=True)).get("--iterations", "500")
+    command = [python, Path(__file__).with_name("peer_paints.py"), "-gpu", "c", "-backend", "mkl", "-disable_check"]
+    command += ["-model_file", weights, "-image_size", options.size, "-num_iterations", count, "-init", "image"]
+    command += ["-print_iter", "0", "-save_iter", "0", "-output_image", folder / "peer.png"]
+    began = time.perf_counter()
+    for photo, style in pairs:
+        words = map(str, [*command, "-content_image", photo, "-style_image", style])
+        subprocess.run([*words], check=True, capture_output=True)
+    return time.perf_counter() - began
 
 
 def ray(options: argparse.Namespace) -> Iterator[Row]:
@@ -608,7 +619,7 @@ def main() -> None:
     parser.add_argument("--paintings", type=int, default=3)
     parser.add_argument("--size", type=int, default=256, help="long side of the parts pictures, targets and ray")
     parser.add_argument("--flags", default="", help="options of impasto for these parts, each with a value")
-    parser.add_argument("--peer", metavar="NAME: COMMAND", action="append", default=[])
+    parser.add_argument("--peers", type=Path, help="environment of conventions.py, for a row of neural-style-pt")
     parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the part bad")
