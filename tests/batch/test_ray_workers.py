@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from painters import Copying, Idle, Mortal, Slow, tiny
@@ -81,6 +82,17 @@ def test_a_cancelled_scheduler_lets_the_actors_end():
     assert [outcome.state for outcome in scheduler] == ["stopped", "stopped"]
     workers.close()
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(2, 1), (1000, 10)])
+def test_questions_for_progress_are_bounded(count, seconds):
+    workers = object.__new__(RayWorkers)  # without actors
+    actor = SimpleNamespace(progress=SimpleNamespace(remote=object))
+    workers._jobs = {object(): worker for worker in range(count)}
+    workers._actors, workers._questions, workers._next_look = [actor] * count, {}, 0.0
+    workers._look()
+    assert len(workers._questions) == count
+    assert workers._next_look - time.monotonic() == pytest.approx(seconds, abs=0.5)
 
 
 def test_pictures_have_the_bytes_of_those_painted_here(files, tiny_network, picture):
