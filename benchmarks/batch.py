@@ -1,39 +1,49 @@
 """Measure many pictures: against single commands and a peer, over Ray, with kills, bad files, empty jobs, and memory.
 
-    scripts/bench batch --part pictures --part ray --photographs 20 --paintings 3 --size 256
-    scripts/bench batch --part pictures --peer 'python neural_style.py -content_image {content} ...'
-    scripts/bench batch --part kills --part bad --part empty --part memory
+    scripts/bench batch --part pictures --part targets --part ray --photographs 20 --paintings 3 --size 256
+    scripts/bench batch --part pictures --peers out/peers
+    scripts/bench batch --part kills --part bad --part empty --part crowd --part listing
+    scripts/bench batch --part memory
+    scripts/bench batch --part mixture
 
 The photographs are parts of the demo's photograph, the paintings those of the demo, turned. The parts kills and bad use
 a network of random weights with a sixteenth of VGG-19's channels, since they are not about speed.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import random
 import re
 import shlex
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
-from record import write_rows
+from conventions import installed, save_weights
+from record import peak_bytes, reset_peak, resident_bytes, write_rows
 from safetensors.torch import save_file
 
-from impasto import Job, Picture, Settings, StyleSource, paint_many
+from impasto import Job, Picture, Runtime, Settings, StyleSource, paint_many
+from impasto.batch import index, naming
 from impasto.batch.local_workers import LocalWorkers
+from impasto.batch.manifest import Manifest
 from impasto.batch.outcome import Outcome
-from impasto.batch.painter import Painter
+from impasto.batch.painter import PICTURE_BYTES, Painter
 from impasto.batch.ray_workers import RayWorkers
+from impasto.batch.result_log import ResultLog
+from impasto.jobs.resources import Resources
 from impasto.layers import CONVOLUTIONS
 from impasto.recipes import demo
 
@@ -45,16 +55,31 @@ TINY = ("--size", "64", "--first-size", "0", "--dtype", "float32", "--winograd",
 """The options of what is painted with the tiny network."""
 
 
-def photographs(folder: Path, count: int, side: int) -> Path:
-    """Save photographs of several proportions, parts of the demo's photograph; return their folder."""
+PROPORTIONS = (3 / 2, 2 / 3)
+"""Width to height of the photographs of one camera, of which half were turned."""
+
+
+def photographs(folder: Path, count: int, side: int, proportions: Sequence[float] = PROPORTIONS) -> Path:
+    """Save photographs, parts of the demo's photograph, and return their folder.
+
+    Args:
+        folder: The folder, which is made.
+        count: The number of photographs.
+        side: Their long side.
+        proportions: Width to height of each, in turn; empty: each photograph has its own.
+
+    """
     whole, draw = Picture.open(demo.photograph()).pixels, random.Random(0)
     folder.mkdir()
     for number in range(count):
         height, width = (draw.randint(whole.shape[axis] * 2 // 3, whole.shape[axis]) for axis in (1, 2))
+        ratio, short = width / height, min(height, width)
+        if proportions:
+            ratio = proportions[number % len(proportions)]
+            height, width = round(short / max(1, ratio)), round(short * min(1, ratio))
         top, left = draw.randint(0, whole.shape[1] - height), draw.randint(0, whole.shape[2] - width)
         part = Picture(whole[:, top : top + height, left : left + width].contiguous())
-        scale = side / max(height, width)
-        part.resized(round(width * scale), round(height * scale)).save(folder / f"photo-{number:03}.jpg")
+        part.resized(round(side * min(1, ratio)), round(side / max(1, ratio))).save(folder / f"photo-{number:03}.jpg")
     return folder
 
 
@@ -82,13 +107,14 @@ def timed(*words: object) -> float:
     return time.perf_counter() - began
 
 
-def batch(photos: Path, styles: Sequence[Path], output: Path) -> list[object]:
+def batch(photos: Path | Sequence[Path], styles: Sequence[Path], output: Path) -> list[object]:
     """Return the words of a batch."""
-    return ["batch", photos, *(word for style in styles for word in ("--style", style)), "-o", output, "--quiet"]
+    files = [photos] if isinstance(photos, Path) else photos
+    return ["batch", *files, *(word for style in styles for word in ("--style", style)), "-o", output, "--quiet"]
 
 
 def pictures(options: argparse.Namespace) -> Iterator[Row]:
-    """Time one batch, single commands for the same pictures, and a peer in a loop."""
+    """Time one batch, single commands for the same pictures, and neural-style-pt in a loop."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         photos = photographs(folder / "photos", options.photographs, 2 * options.size)
@@ -120,42 +146,117 @@ def pictures(options: argparse.Namespace) -> Iterator[Row]:
             "ratio": single / seconds,
             "equal bytes": equal,
         }
-        for peer in options.peer:
-            name, command = peer.split(": ", 1)
-            began = time.perf_counter()
-            for photo, style in pairs:
-                words = {"content": photo, "style": style, "size": options.size, "output": folder / "peer.png"}
-                subprocess.run(shlex.split(command.format(**words)), check=True, capture_output=True)
-            theirs = time.perf_counter() - began
-            yield {"what": name, **about, "seconds": round(theirs, 1), "ratio": theirs / seconds}
+        if options.peers:
+            theirs = _neural_style(options, pairs, folder)
+            yield {"what": "neural-style-pt in a loop", **about, "seconds": round(theirs, 1), "ratio": theirs / seconds}
+
+
+def _neural_style(options: argparse.Namespace, pairs: Sequence[tuple[Path, Path]], folder: Path) -> float:
+    """Return the seconds of neural-style-pt for all pictures, with as many evaluations as `--flags` says."""
+    python, weights = installed(options.peers.absolute()), save_weights(folder)
+    given = shlex.split(options.flags)
+    count = dict(zip(given[::2], given[1::2], strict=True)).get("--iterations", "500")
+    command = [python, Path(__file__).with_name("peer_paints.py"), "-gpu", "c", "-backend", "mkl", "-disable_check"]
+    command += ["-model_file", weights, "-image_size", options.size, "-num_iterations", count, "-init", "image"]
+    command += ["-print_iter", "0", "-save_iter", "0", "-output_image", folder / "peer.png"]
+    began = time.perf_counter()
+    for photo, style in pairs:
+        words = map(str, [*command, "-content_image", photo, "-style_image", style])
+        subprocess.run([*words], check=True, capture_output=True)
+    return time.perf_counter() - began
 
 
 def ray(options: argparse.Namespace) -> Iterator[Row]:
-    """Time two workers of one thread against one process with one thread, and with all."""
+    """Time two workers of one thread against one process with one thread, with all, and two without Ray."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         photos = photographs(folder / "photos", options.photographs, 2 * options.size)
         styles = paintings(folder, options.paintings, 2 * options.size)
         found: dict[str, float] = {}
+        common = ("--size", options.size, *shlex.split(options.flags))
         kinds = {
             "one process, one thread": ("--threads", 1),
             "one process, all threads": (),
             "two workers of one thread": ("--threads", 1, "--workers", 2),
+            "two processes of one thread without Ray, half of the photographs each": ("--threads", 1),
         }
         for number, (what, words) in enumerate(kinds.items()):
             output = folder / str(number)
-            seconds = timed(*batch(photos, styles, output), "--size", options.size, *shlex.split(options.flags), *words)
-            log = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
-            painting = sum(record["seconds"] for record in log)
+            parts = [photos] if number < len(kinds) - 1 else _halves(photos)
+            began = time.perf_counter()
+            places = [output / str(part) for part in range(len(parts))]
+            commands = [
+                [*IMPASTO, *batch(part, styles, place), *common, *words]
+                for part, place in zip(parts, places, strict=True)
+            ]
+            for process in [subprocess.Popen([*map(str, each)]) for each in commands]:
+                if process.wait():
+                    raise SystemExit(f"{what}: exit code {process.returncode}")
+            seconds = time.perf_counter() - began
+            logs = [each.read_text().splitlines() for each in output.glob("*/results.jsonl")]
+            painted = [json.loads(line)["seconds"] for log in logs for line in log]
             found[what] = seconds
+            alone = {path.name: path.read_bytes() for path in (folder / "0").rglob("*.png")}
             yield {
                 "what": what,
-                "pictures": len(log),
+                "pictures": len(painted),
                 "size": options.size,
+                "flags": options.flags,
                 "seconds": round(seconds, 1),
-                "seconds of painting, of all workers": round(painting, 1),
+                "seconds of painting, of all workers": round(sum(painted), 1),
+                "median seconds of a picture": round(statistics.median(painted), 2),
+                "longest": round(max(painted), 2),
                 "against one thread": found["one process, one thread"] / seconds,
+                "equal bytes": sum(alone[path.name] == path.read_bytes() for path in output.rglob("*.png")),
             }
+
+
+def _halves(photos: Path) -> list[list[Path]]:
+    """Divide the photographs of a folder into two lists with as many of each proportion."""
+    listed = sorted(photos.iterdir())
+    return [[photo for number, photo in enumerate(listed) if number // len(PROPORTIONS) % 2 == half] for half in (0, 1)]
+
+
+def targets(options: argparse.Namespace) -> Iterator[Row]:
+    """Paint in one process that has painted one picture before, with cached targets and without."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        photos = sorted(photographs(folder / "photos", options.photographs, 2 * options.size).iterdir())
+        styles = paintings(folder, options.paintings, 2 * options.size)
+        words = ("--size", options.size, *shlex.split(options.flags))
+        for what, is_cached in (("targets cached", True), ("targets measured for each picture", False)):
+            painter = Painter()
+            if not is_cached:
+                painter._resources = Resources(picture_bytes=PICTURE_BYTES)  # noqa: SLF001 (no option says so)
+            jobs = [
+                _job(photo, style, folder / what / f"{photo.stem}-{style.stem}.png", words)
+                for style in styles
+                for photo in photos
+            ]
+            first = [_job(photo, photos[0], folder / what / f"{photo.stem}.png", words) for photo in photos[:2]]
+            for _ in paint_many(first, workers=LocalWorkers(painter)):
+                pass
+            began, hits, misses = time.perf_counter(), painter.targets.hits, painter.targets.misses
+            states = Counter(outcome.state for outcome in paint_many(jobs, workers=LocalWorkers(painter)))
+            yield {
+                "what": what,
+                "pictures": states["done"],
+                "size": options.size,
+                "flags": options.flags,
+                "seconds": round(time.perf_counter() - began, 2),
+                "targets found": painter.targets.hits - hits,
+                "targets measured": painter.targets.misses - misses if is_cached else "not counted",
+            }
+
+
+def _job(photo: Path, style: Path, output: Path, words: Sequence[object]) -> Job:
+    """Return the job of options of the command."""
+    names = {
+        option.removeprefix("--").replace("-", "_"): value
+        for option, value in zip(words[::2], words[1::2], strict=True)
+    }
+    runtime = {name: names.pop(name) for name in Runtime.model_fields if name in names}
+    return Job(content=photo, styles=(StyleSource(picture=style),), settings=names, runtime=runtime, output=output)
 
 
 def kills(options: argparse.Namespace) -> Iterator[Row]:
@@ -303,29 +404,159 @@ class Idle:
 
 
 def empty(options: argparse.Namespace) -> Iterator[Row]:
-    """Send jobs that paint nothing through Ray, and measure the driver's memory."""
-    settings = Settings(size=256)
-    jobs = (
-        Job(content=f"photos/{n}.jpg", styles=(StyleSource(picture="a.jpg"),), settings=settings, output=f"out/{n}.png")
-        for n in range(options.jobs)
-    )
+    """Send jobs that paint nothing through Ray, and measure the memory of the driver and of Ray's own processes."""
     workers, process = RayWorkers(2, threads=1, make=Idle), psutil.Process()
-    began, held = 0.0, 0
-    for count, _ in enumerate(paint_many(jobs, workers=workers), start=1):
-        began = began or time.perf_counter()
+    began = used = 0.0
+    held = 0
+    peaks: list[float] = []
+    others: list[float] = []
+    for count, _ in enumerate(paint_many(_empty_jobs(options.jobs), workers=workers), start=1):
+        if not began:
+            began, used = time.perf_counter(), time.process_time()
         held = max(held, process.memory_info().rss)
+        if count % 1000 == 0:
+            peaks.append(round(held / 1e6, 1))
+            others.append(_held_by_ray(process))
         if count in {1000, options.jobs // 10, options.jobs // 2, options.jobs}:
-            seconds = time.perf_counter() - began
-            yield {"jobs": count, "jobs a second": round(count / seconds), "driver's peak MB": round(held / 1e6, 1)}
+            row = {
+                "jobs": count,
+                "jobs a second": round(count / (time.perf_counter() - began)),
+                "driver's processor ms a job": round((time.process_time() - used) / count * 1e3, 3),
+                "driver's peak MB": round(held / 1e6, 1),
+                "load": round(os.getloadavg()[0], 1),
+            }
+            if count == options.jobs:
+                row |= {"driver's peak MB by thousand": peaks, "MB of Ray's own processes by thousand": others}
+            yield row
+
+
+def _empty_jobs(count: int) -> Iterator[Job]:
+    settings = Settings(size=256)
+    for n in range(count):
+        yield Job(
+            content=f"photos/{n}.jpg", styles=(StyleSource(picture="a.jpg"),), settings=settings, output=f"out/{n}.png"
+        )
+
+
+def _held_by_ray(driver: psutil.Process) -> float:
+    """Return the MB of memory of Ray's server of the cluster and of the one of this machine."""
+    held = [
+        each.memory_info().rss for each in driver.children(recursive=True) if each.name() in {"gcs_server", "raylet"}
+    ]
+    return round(sum(held) / 1e6, 1)
+
+
+class Crowd:
+    """An actor that stands for many: it holds each job for some seconds, and paints nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def paint(self, job: Job, sent: object = None) -> tuple[Outcome, bytes]:  # noqa: ARG002
+        """Say after some seconds that the job is done."""
+        await asyncio.sleep(self._seconds)
+        return Outcome(job, "done"), b""
+
+    async def prepare(self, job: Job) -> None:
+        """Do nothing."""
+
+    async def progress(self) -> None:
+        """Know of no progress."""
+
+    async def cancel(self) -> None:
+        """Do nothing."""
+
+
+class CrowdedWorkers(RayWorkers):
+    """Workers of the driver's that all are one actor: it does for each job what it does with so many actors."""
+
+    seconds = 1.0
+    """How long each job takes."""
+
+    def _hire(self, worker: int) -> Any:
+        if worker:
+            return self._actors_in_place[0]
+        options = {"num_cpus": 1, "max_concurrency": 4 * self.count}
+        self._actors_in_place = [self._ray.remote(**options)(Crowd).remote(self.seconds)]
+        return self._actors_in_place[0]
+
+
+def crowd(options: argparse.Namespace) -> Iterator[Row]:
+    """Give jobs of some seconds to many workers, all in one actor, and measure what the driver does for a job."""
+    import ray as cluster  # noqa: PLC0415 (an extra)
+
+    process = psutil.Process()
+    cluster.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    for count in options.crowd:
+        CrowdedWorkers.seconds = options.crowd_seconds
+        workers = CrowdedWorkers(count, threads=1)
+        jobs = count * options.crowd_rounds
+        began, used, held = time.perf_counter(), time.process_time(), 0
+        for number, _ in enumerate(paint_many(_empty_jobs(jobs), workers=workers), start=1):
+            held = max(held, process.memory_info().rss) if number % 10 == 0 else held
+        seconds = time.perf_counter() - began
+        yield {
+            "workers": count,
+            "seconds of each job": options.crowd_seconds,
+            "jobs": jobs,
+            "jobs a second": round(jobs / seconds),
+            "most possible": round(count / options.crowd_seconds),
+            "driver's processor ms a job": round((time.process_time() - used) / jobs * 1e3, 3),
+            "driver's peak MB": round(held / 1e6, 1),
+            "load": round(os.getloadavg()[0], 1),
+        }
+    cluster.shutdown()
+
+
+def listing(options: argparse.Namespace) -> Iterator[Row]:
+    """Read a long manifest as before a start, log what comes of each job, and make the page of the results."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        lines = (job.model_dump_json(exclude_defaults=True) + "\n" for job in _empty_jobs(options.jobs))
+        with (folder / "jobs.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+        manifest, log = Manifest(folder / "jobs.jsonl", folder), folder / "results.jsonl"
+
+        def logged() -> None:
+            with closing(ResultLog(log)) as results:
+                for number, job in enumerate(_empty_jobs(options.jobs), start=1):
+                    results.write(Outcome(job, "done", "128 × 96, loss 1.2345e+04", 10.0, 12345.6, "1", number=number))
+
+        steps = {
+            "the manifest is read and names are compared": lambda: naming.refuse_clashes(manifest),
+            "outcomes are logged": logged,
+            "the page of the results is made": lambda: index.write(log, folder / "index.html"),
+        }
+        for what, step in steps.items():
+            before, began = resident_bytes(), time.perf_counter()
+            reset_peak()
+            step()
+            yield {
+                "what": what,
+                "jobs": options.jobs,
+                "seconds": round(time.perf_counter() - began, 2),
+                "peak MB more than before": round((peak_bytes() - before) / 1e6, 1),
+                "log MB": round(log.stat().st_size / 1e6, 1) if log.exists() else 0,
+            }
 
 
 def memory(options: argparse.Namespace) -> Iterator[Row]:
-    """Paint pictures of many shapes in one worker, and measure its memory."""
+    """Paint photographs of one camera in one worker, and measure its memory."""
+    yield from _held(options, PROPORTIONS)
+
+
+def mixture(options: argparse.Namespace) -> Iterator[Row]:
+    """Paint photographs that each have proportions of their own in one worker, and measure its memory."""
+    yield from _held(options, ())
+
+
+def _held(options: argparse.Namespace, proportions: Sequence[float]) -> Iterator[Row]:
+    """Yield the memory of a worker with the real network after some pictures, and how much of it are cached targets."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        photos = sorted(photographs(folder / "photos", options.pictures, 256).iterdir())
+        photos = sorted(photographs(folder / "photos", options.pictures, 256, proportions).iterdir())
         (style,) = paintings(folder, 1, 256)
-        settings = Settings(size=options.memory_size, iterations=4, tolerance=0)
+        settings = Settings(size=options.memory_size, iterations=2, tolerance=0)
         jobs = (
             Job(
                 content=photo,
@@ -335,16 +566,21 @@ def memory(options: argparse.Namespace) -> Iterator[Row]:
             )
             for photo in photos
         )
-        process, first = psutil.Process(), 0
-        for count, _ in enumerate(paint_many(jobs, workers=LocalWorkers(Painter(folder=folder / "hidden"))), start=1):
+        painter, first = Painter(folder=folder / "hidden"), None
+        for count, _ in enumerate(paint_many(jobs, workers=LocalWorkers(painter)), start=1):
             if count in {10, 50, 100, 200, options.pictures}:
-                held = process.memory_info().rss
-                first = first or held
+                held, targets = resident_bytes(), painter.targets.bytes
+                first = first or (held, held - targets)
                 yield {
                     "pictures": count,
                     "size": options.memory_size,
+                    "proportions": len(proportions) or "each its own",
                     "MB": round(held / 1e6, 1),
-                    "against 10": held / first,
+                    "against 10": round(held / first[0], 4),
+                    "MB of cached targets": round(targets / 1e6, 1),
+                    "against 10 without targets": round((held - targets) / first[1], 4),
+                    "targets found": painter.targets.hits,
+                    "targets measured": painter.targets.misses,
                 }
 
 
@@ -361,7 +597,18 @@ def tiny_network(folder: Path) -> Path:
     return folder / "tiny.safetensors"
 
 
-PARTS = {"pictures": pictures, "ray": ray, "kills": kills, "bad": bad, "empty": empty, "memory": memory}
+PARTS = {
+    "pictures": pictures,
+    "targets": targets,
+    "ray": ray,
+    "kills": kills,
+    "bad": bad,
+    "empty": empty,
+    "crowd": crowd,
+    "listing": listing,
+    "memory": memory,
+    "mixture": mixture,
+}
 
 
 def main() -> None:
@@ -370,15 +617,18 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", required=True)
     parser.add_argument("--photographs", type=int, default=20)
     parser.add_argument("--paintings", type=int, default=3)
-    parser.add_argument("--size", type=int, default=256, help="long side of the parts pictures and ray")
-    parser.add_argument("--flags", default="", help="options of impasto for the parts pictures and ray")
-    parser.add_argument("--peer", metavar="NAME: COMMAND", action="append", default=[])
+    parser.add_argument("--size", type=int, default=256, help="long side of the parts pictures, targets and ray")
+    parser.add_argument("--flags", default="", help="options of impasto for these parts, each with a value")
+    parser.add_argument("--peers", type=Path, help="environment of conventions.py, for a row of neural-style-pt")
     parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the part bad")
-    parser.add_argument("--jobs", type=int, default=100_000, help="of the part empty")
-    parser.add_argument("--pictures", type=int, default=300, help="of the part memory")
-    parser.add_argument("--memory-size", type=int, default=96, help="long side of the part memory")
+    parser.add_argument("--jobs", type=int, default=100_000, help="of the parts empty and listing")
+    parser.add_argument("--crowd", type=int, nargs="+", default=[10, 100, 1000], help="workers of the part crowd")
+    parser.add_argument("--crowd-seconds", type=float, default=10, help="seconds that a job takes there")
+    parser.add_argument("--crowd-rounds", type=int, default=3, help="jobs of each worker there")
+    parser.add_argument("--pictures", type=int, default=300, help="of the parts memory and mixture")
+    parser.add_argument("--memory-size", type=int, default=96, help="long side of the parts memory and mixture")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     write_rows(parser.parse_args(), PARTS)

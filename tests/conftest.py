@@ -1,6 +1,5 @@
 """What the tests share: a tiny seeded network, pictures, and the command run in this process."""
 
-import json
 import os
 import random
 import signal
@@ -14,6 +13,7 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
 import pytest
 import torch
 
+from common import THREADS
 from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
 from impasto.cli import main
 from impasto.objective.objective import Objective
@@ -21,9 +21,6 @@ from impasto.recipes.demo import landscape
 from tiny import tiny_weights
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
-
-THREADS = min(2, torch.get_num_threads())
-"""Of torch in each test: as many as this process has cores, and two at most."""
 
 LONG_MODULES = {"test_notebook.py"}
 """Modules of tests that one process has to run as a whole, for half a minute: they start first, so that no worker waits for
@@ -191,8 +188,3 @@ def files(tmp_path, picture):
     picture().save(tmp_path / "content.png")
     picture(72, 60, seed=1).save(tmp_path / "style.jpg")
     return tmp_path
-
-
-def note(path):
-    """Return the JSON note of a picture."""
-    return json.loads(Picture.open(path).note)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import note
+from common import note
 from impasto import Mask, Picture, Style
 from impasto.errors import PictureError
 from impasto.images import profiles

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from conftest import note
+from common import note
 from impasto import Picture, Runtime, Settings, paint_many
 from impasto.batch.local_workers import LocalWorkers
 from impasto.batch.painter import Painter

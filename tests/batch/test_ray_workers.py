@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from painters import Copying, Idle, Mortal, Slow, tiny
@@ -30,7 +31,7 @@ def _ray():
         paths = (str(TESTS), str(TESTS / "batch"), os.environ.get("PYTHONPATH", ""))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        joined(ray, "local", cpus=4)
+        joined(ray, "local", cpus=2)
         yield
         ray.shutdown()
 
@@ -83,6 +84,17 @@ def test_a_cancelled_scheduler_lets_the_actors_end():
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize(("count", "seconds"), [(2, 1), (1000, 10)])
+def test_questions_for_progress_are_bounded(count, seconds):
+    workers = object.__new__(RayWorkers)  # without actors
+    actor = SimpleNamespace(progress=SimpleNamespace(remote=object))
+    workers._jobs = {object(): worker for worker in range(count)}
+    workers._actors, workers._questions, workers._next_look = [actor] * count, {}, 0.0
+    workers._look()
+    assert len(workers._questions) == count
+    assert workers._next_look - time.monotonic() == pytest.approx(seconds, abs=0.5)
+
+
 def test_pictures_have_the_bytes_of_those_painted_here(files, tiny_network, picture):
     picture(seed=3).save(files / "other.png")
 
@@ -108,10 +120,11 @@ def test_files_are_sent_to_actors_that_do_not_see_them_and_pictures_come_back(fi
         Job(content=files / "content.png", styles=styles, output=files / "away/one.png"),
         Job(content=files / "missing.png", styles=styles, output=files / "away/two.png"),
         Job(content=files / "content.png", styles=styles, output=files / "style.jpg"),
+        Job(content=files / "content.png", styles=styles, settings={"weights": "own.pth"}, output=files / "four.png"),
     ]
     workers = RayWorkers(1, threads=1, make=Copying, sends_files=True)
     found = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
-    assert found == {1: ("done", several[0]), 2: ("failed", several[1]), 3: ("failed", several[2])}
+    assert found == {1: ("done", several[0]), **{n: ("failed", several[n - 1]) for n in (2, 3, 4)}}
     assert (files / "away/one.png").read_bytes() == (files / "content.png").read_bytes()
     assert not (files / "away/two.png").exists()
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from conftest import note
+from common import note
 from impasto import Picture
 from impasto.objective.objective import Objective
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from conftest import note
+from common import note
 from impasto import Picture, Settings
 from impasto.cli.flags import choose
 from impasto.errors import WriteError

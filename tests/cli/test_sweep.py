@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conftest import note
+from common import note
 from impasto import Picture
 from impasto.transfer.run import Run
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 import reference
-from conftest import note
+from common import note
 from impasto import Picture, Runtime, StyleTransfer
 from impasto.layers import LAYERS
 from impasto.planning.plan import Size

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import impasto
-from conftest import THREADS
+from common import THREADS
 from impasto import Runtime, Settings, StyleTransfer
 from impasto.objective.objective import Objective
 from impasto.optimizers import LBFGS

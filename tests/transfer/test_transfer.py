@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from conftest import note
+from common import note
 from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransfer, stylize
 from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample

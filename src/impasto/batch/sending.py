@@ -12,10 +12,13 @@ from impasto.errors import ImpastoError, InputError
 from impasto.jobs import outputs
 from impasto.jobs.job import Job
 
-__all__ = ["Courier", "renamed", "unpacked"]
+__all__ = ["Courier", "refuse_weights", "renamed", "unpacked"]
 
 MAX_FILES = 64
 """Files that stay in the store, beside those of jobs under way: so each painting is sent once."""
+
+NAMED_WEIGHTS = ("codebook", "torchvision")
+"""Weights that a machine has by itself, from the installed packages or a download."""
 
 
 class Courier:
@@ -41,6 +44,7 @@ class Courier:
 
         """
         try:
+            refuse_weights(job)
             if outputs.painted(job) in {"finished", "converged"}:
                 return {}, Outcome(job, "skipped", "painted before from equal settings and inputs")
             return {str(path): self._reference(path) for path in job.all_inputs}, None
@@ -74,6 +78,21 @@ class Courier:
         while len(self._sent) > MAX_FILES:
             self._sent.popitem(last=False)
         return self._sent[key]
+
+
+def refuse_weights(job: Job) -> None:
+    """Refuse a job whose weights are a file, which does not travel: each machine has the named ones by itself.
+
+    Raises:
+        InputError: the weights are a file.
+
+    """
+    weights = job.settings.weights
+    if weights not in NAMED_WEIGHTS:
+        raise InputError(
+            f"the weights {weights} do not travel with --send-files; take codebook or torchvision, or leave "
+            "--send-files out where all machines see the file."
+        )
 
 
 def renamed(sentence: str, copy: Job, job: Job) -> str:

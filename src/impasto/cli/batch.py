@@ -174,7 +174,7 @@ def _carry_out(jobs: Jobs, log: Path | None, *, watch: bool, crew: Crew, shown: 
         _print_forecast(forecast(jobs, crew.workers), as_json=shown.json)
         return
     tally, path = Tally(count), log or folder / "results.jsonl"
-    with closing(_hired(crew, folder, jobs.common.runtime.threads)) as workers, closing(ResultLog(path)) as results:
+    with closing(_hired(crew, folder, jobs.common)) as workers, closing(ResultLog(path)) as results:
         is_list = isinstance(jobs, Manifest) and not jobs.is_stream
         source = jobs.watched() if isinstance(jobs, Combination) and watch else jobs
         scheduler = Scheduler(source, workers, WINDOW if is_list else 1)
@@ -200,7 +200,7 @@ def _checked(jobs: Jobs, *, watch: bool) -> int | None:
     return None if watch else count
 
 
-def _hired(crew: Crew, folder: Path, threads: int) -> "Workers":
+def _hired(crew: Crew, folder: Path, common: Job) -> "Workers":
     """Return the workers that are asked for."""
     hidden = folder / ".impasto"
     if crew.workers == 1 and crew.ray is None:
@@ -210,8 +210,16 @@ def _hired(crew: Crew, folder: Path, threads: int) -> "Workers":
         return LocalWorkers(Painter(folder=hidden))
     from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
 
+    if crew.send_files:
+        from impasto.batch.sending import refuse_weights  # noqa: PLC0415 (where files are sent)
+
+        refuse_weights(common)
     return RayWorkers(
-        crew.workers, address=crew.ray or "local", threads=threads, folder=hidden, sends_files=crew.send_files
+        crew.workers,
+        address=crew.ray or "local",
+        threads=common.runtime.threads,
+        folder=hidden,
+        sends_files=crew.send_files,
     )
 
 
