@@ -4,16 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from impasto.batch import naming, selection
 from impasto.batch.selection import Photograph
 from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
 
-__all__ = ["Combination", "Pairing", "open_styles"]
+__all__ = ["Combination", "Pair", "Pairing", "open_styles"]
 
-Pairing = Literal["product", "order", "name", "blend"]
+Pair = Literal["order", "name"]
+"""How each photograph gets one painting: that of the same place in the order, or of the same name."""
+
+Pairing = Pair | Literal["product", "blend"]
 """Which painting a photograph is painted with: each one, that of the same place, that of the same name, or all."""
 
 _MASKS = ("keep", "focus", "initial")
@@ -50,7 +53,7 @@ class Combination:
         naming.check_pattern(self.pattern, naming.PATTERN_NAMES)
         for mask in (*(getattr(self.common, name) for name in _MASKS), *(style.region for style in self.styles)):
             naming.check_pattern("" if mask is None else str(mask), MASK_NAMES)
-        if self.is_watched and self.pairing in {"order", "name"}:
+        if self.is_watched and self.pairing in get_args(Pair):
             raise InputError("watch paints each new photograph with each painting; leave --pair out.")
         if self.pairing == "order" and len(self.photographs) != len(self.styles):
             raise InputError(

@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from impasto.batch import naming
-from impasto.batch.combination import Combination, Pairing, open_styles
+from impasto.batch.combination import Combination, Pair, Pairing, open_styles
 from impasto.batch.manifest import Manifest
 from impasto.batch.ordering import WINDOW
 from impasto.cli import display, signals
@@ -79,7 +79,7 @@ def batch(
     style: Annotated[list[str] | None, Parameter(negative="", metavar="PAINTING", group=GROUPS[BASICS])] = None,
     output: Output = None,
     name: Annotated[str, Parameter(metavar="PATTERN", group=GROUPS[BASICS])] = naming.DEFAULT_PATTERN,
-    pair: Annotated[Literal["order", "name"] | None, Parameter(group=GROUPS[BASICS])] = None,
+    pair: Annotated[Pair | None, Parameter(group=GROUPS[BASICS])] = None,
     blend: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
     manifest: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS])] = None,
     watch: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
