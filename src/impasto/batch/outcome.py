@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.jobs.job import Job
+from impasto.settings.choices import Ending
 
 if TYPE_CHECKING:
     from impasto.transfer.progress import Progress
 
 __all__ = ["Outcome", "State", "Tally"]
 
-State = Literal["done", "skipped", "failed", "stopped"]
-"""done: painted to the end; skipped: painted before, from equal settings and inputs; failed: the sentence says why;
-stopped: ended early, with a checkpoint."""
+State = Literal["skipped"] | Ending
+"""skipped: painted before, from equal settings and inputs."""
 
 
 @dataclass(frozen=True)

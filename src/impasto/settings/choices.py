@@ -13,6 +13,7 @@ __all__ = [
     "Command",
     "DistanceName",
     "Dtype",
+    "Ending",
     "HistoryDtype",
     "Init",
     "MaskSpread",
@@ -27,6 +28,9 @@ __all__ = [
     "Winograd",
     "one_of",
 ]
+
+Ending = Literal["done", "failed", "stopped"]
+"""How a job ended: painted to the end; not at all, and a sentence says why; or early, with its picture so far saved."""
 
 Init = Literal["content", "noise", "blank", "style"]
 """The image that a run starts from: the photograph, uniform noise, mid-gray, or the first style image."""

@@ -11,13 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from impasto.settings.choices import Ending
 from impasto.web.order import Order
 from impasto.web.store import MissingError, read_json, write_json
 
 __all__ = ["Entry", "State"]
 
-State = Literal["waiting", "painting", "paused", "stopped", "done", "failed"]
-"""stopped: ended early, and saved; paused: ended early, to continue later. Both can continue from the checkpoint."""
+State = Literal["waiting", "painting", "paused"] | Ending
+"""paused: ended early, to continue later. A paused or stopped job can continue from its checkpoint."""
 
 
 class Entry:
