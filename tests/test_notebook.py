@@ -32,7 +32,7 @@ def cells():
 
 
 @pytest.fixture(scope="module")
-def executed():
+def executed(coarse_landscape):
     """The names that all cells define, and what they print."""
     import matplotlib as mpl
 

@@ -123,7 +123,6 @@ def test_a_loop_is_compiled_once_and_then_loaded_without_numba(tmp_path):
     (stored,) = (tmp_path / "cache").rglob("*.o")
     stored.write_bytes(stored.read_bytes()[:-1])
     assert compute(caches, tmp_path / "work"), "a damaged file is not loaded"
-    assert not compute(caches, tmp_path / "work")
     assert list((tmp_path / "work").iterdir()) == []
 
 
