@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from threading import Event
 
@@ -35,6 +36,7 @@ def times(monkeypatch, tmp_path):
         "bfloat16 by lines": 1.0,
     }
     monkeypatch.setattr(files, "_caches", lambda: [tmp_path])
+    monkeypatch.setattr(autotune, "_is_idle", lambda _: True)
     autotune._answers.cache_clear()
     monkeypatch.setattr(autotune, "_prepare", lambda _, trial: lambda: str(trial))
     monkeypatch.setattr(autotune, "_time", lambda run: seconds[run()])
@@ -81,6 +83,19 @@ def test_what_was_cached_and_is_damaged_is_measured_again(times, tmp_path):
     stored.write_bytes(stored.read_bytes()[:-1])
     autotune._answers.cache_clear()
     assert (first, chosen()) == ("bfloat16 by lines", "float32 by lines")
+
+
+def test_what_was_measured_beside_other_programs_is_not_cached(times, monkeypatch):
+    monkeypatch.setattr(autotune, "_is_idle", lambda _: False)
+    first = chosen()
+    times["bfloat16 by lines"] = 9.0
+    assert chosen() == first
+    autotune._answers.cache_clear()
+    assert chosen() == "float32 by lines"
+
+
+def test_other_programs_are_seen_by_the_threads_that_the_system_runs():
+    assert not autotune._is_idle(1 + 2 * os.cpu_count())
 
 
 def test_another_processor_is_measured_by_itself(times, monkeypatch):

@@ -1,10 +1,12 @@
 """The choice of the fastest precision, algorithm and number of threads, by timing one convolution.
 
-Timings take a second, so the choices are cached on disk, by processor, number of threads and version of PyTorch.
+Timings take a second, so the choices are cached on disk, by processor, number of threads and version of PyTorch; but
+not those that were made while other programs computed.
 """
 
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -72,7 +74,7 @@ def fastest(device: torch.device, choices: Sequence[Choice], count: int) -> tupl
         best = next(choice for choice in choices if (choice.dtype == torch.bfloat16) == has_units)
         return best, f"{best}, since this GPU has {'' if has_units else 'no '}bfloat16 units"
     question = f"{device.type}, {count}: {', '.join(map(str, choices))}"
-    index, reason = cast("tuple[int, str]", _answer(question, lambda: _timed(device, choices, count)))
+    index, reason = cast("tuple[int, str]", _answer(question, count, lambda: _timed(device, choices, count)))
     return choices[index], reason
 
 
@@ -87,28 +89,49 @@ def fewest_threads(choice: Choice, count: int) -> int:
         The number of threads, from 1 to `count`.
 
     """
-    return _answer(f"threads, {count}: {choice}", lambda: _fewest_threads(choice, count))
+    return _answer(f"threads, {count}: {choice}", count, lambda: _fewest_threads(choice, count))
 
 
 def forget() -> None:
     """Forget what was measured, so that it is measured again when it is asked for."""
+    files.write_cached(_cache_name(), b"{}")
     _answers().clear()
 
 
-def _answer(question: str, measure: Callable[[], Any]) -> Any:
+def _answer(question: str, count: int, measure: Callable[[], Any]) -> Any:
     """Return what was measured before, in this process or in another one on such a machine, or measure it."""
     answers = _answers()
     if question not in answers:
+        was_idle = _is_idle(count)
         answers[question] = measure()
-        files.write_cached(_cache_name(), json.dumps(answers).encode())
+        if was_idle and _is_idle(count):
+            files.write_cached(_cache_name(), json.dumps({**_stored(), question: answers[question]}).encode())
     return answers[question]
 
 
 @cache
 def _answers() -> dict[str, Any]:
-    """Return the answers by question, as JSON has them."""
+    """Return the answers of this process by question, as JSON has them."""
+    return _stored()
+
+
+def _stored() -> dict[str, Any]:
+    """Return the answers on disk."""
     stored = files.read_cached(_cache_name())
     return {} if stored is None else json.loads(stored)
+
+
+def _is_idle(count: int) -> bool:
+    """Tell whether so many threads have processors of their own beside what other programs compute; True if unknown."""
+    with suppress(OSError, ValueError):
+        running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
+        states = [path.read_text(encoding="utf-8").rpartition(")")[2].split()[0] for path in _own_threads()]
+        return running - states.count("R") + count <= (os.cpu_count() or count)
+    return True
+
+
+def _own_threads() -> list[Path]:
+    return list(Path("/proc/self/task").glob("*/stat"))
 
 
 @cache
