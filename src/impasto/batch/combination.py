@@ -17,7 +17,7 @@ Pair = Literal["order", "name"]
 """How each photograph gets one painting: that of the same place in the order, or of the same name."""
 
 Pairing = Pair | Literal["product", "blend"]
-"""Which painting a photograph is painted with: each one, that of the same place, that of the same name, or all."""
+"""The paintings of a photograph: each in its own picture (product), one (order, name), or all in one (blend)."""
 
 _MASKS = ("keep", "focus", "initial")
 """The fields of a job that may be patterns with the name of the photograph."""

@@ -29,7 +29,7 @@ class LocalWorkers:
         self._progress: Progress | None = None
 
     def start(self, worker: int, job: Job) -> None:  # noqa: ARG002 (there is one)
-        """Let the worker paint a job."""
+        """Let the worker paint a job; `worker` is 0, since there is one."""
         self._painting, self._progress = self._painter.paint(job), None
 
     def prepare(self, worker: int, job: Job) -> None:  # noqa: ARG002

@@ -46,7 +46,16 @@ def check_pattern(pattern: str, names: Iterable[str]) -> str:
 
 
 def filled(pattern: str, words: Mapping[str, str]) -> str:
-    """Return a pattern with words in place of their names in braces."""
+    """Fill a pattern.
+
+    Args:
+        pattern: A checked pattern, such as `{content}-{style}.png`.
+        words: The word for each name that the pattern has in braces.
+
+    Returns:
+        The pattern with words in place of names.
+
+    """
     return _FIELD.sub(lambda found: words[found[1]], pattern)
 
 
