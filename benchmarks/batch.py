@@ -35,7 +35,7 @@ from conventions import installed, save_weights
 from record import peak_bytes, reset_peak, resident_bytes, write_rows
 from safetensors.torch import save_file
 
-from impasto import Job, Picture, Runtime, Settings, StyleSource, paint_many
+from impasto import Job, Picture, Runtime, Settings, StyleSource, paint_many, tune_process
 from impasto.batch import index, naming
 from impasto.batch.local_workers import LocalWorkers
 from impasto.batch.manifest import Manifest
@@ -652,6 +652,7 @@ def main() -> None:
     parser.add_argument("--memory-size", type=int, default=96, help="long side of the parts memory and mixture")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    tune_process()  # as the command does
     write_rows(parser.parse_args(), PARTS)
 
 

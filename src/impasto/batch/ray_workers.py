@@ -174,6 +174,10 @@ class RayWorkers:
 
 
 def _painter(folder: Path | None, name: str) -> Paints:
+    """Return the painter of an actor, in a process where torch holds as little memory as in that of the command."""
+    from impasto.machine.environment import tune_process  # noqa: PLC0415 (torch, which the driver does not need)
+
+    tune_process()
     from impasto.batch.painter import Painter  # noqa: PLC0415 (torch, which the driver does not need)
 
     return Painter(name, folder)

@@ -15,6 +15,10 @@ from impasto.transfer.target_cache import TargetCache
 
 __all__ = ["Resources"]
 
+MAX_PICTURES = 8
+"""Opened pictures that are cached at most: the photographs of two jobs, and six paintings. So small pictures do not
+accumulate until they reach the limit of bytes."""
+
 _Key = tuple[str, int, int, bool]
 """The path of a file, when it was changed, its size, and whether it may be large."""
 
@@ -25,8 +29,8 @@ class Resources:
     Args:
         load: A function that returns the weights of a name that `Settings.weights` accepts; it is called once a name.
         targets: The targets of style images; by default each run measures its own.
-        picture_bytes: The most bytes of opened pictures that are cached; those that were used least recently are
-            released first. 0: each session opens its own.
+        picture_bytes: The most bytes of opened pictures that are cached, of `MAX_PICTURES` at most; those that were
+            used least recently are released first. 0: each session opens its own.
 
     """
 
@@ -92,6 +96,8 @@ class Resources:
 
     def _release(self) -> None:
         """Release pictures that were not used for the longest time, until there is room for the others."""
+        while len(self._pictures) > MAX_PICTURES:
+            self._pictures.popitem(last=False)
         while len(self._pictures) > 1 and sum(map(_bytes, self._pictures.values())) > self._picture_bytes:
             self._pictures.popitem(last=False)
 
