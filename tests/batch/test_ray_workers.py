@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from painters import Copying, Idle, Mortal, Slow, tiny
+from safetensors.torch import save_file
 
 from impasto import Runtime, Settings, paint_many
 from impasto.batch.local_workers import LocalWorkers
@@ -17,6 +18,7 @@ from impasto.batch.painter import Painter
 from impasto.batch.scheduler import Scheduler
 from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
+from tiny import tiny_weights
 
 ray = pytest.importorskip("ray")
 from impasto.batch.ray_cluster import joined  # noqa: E402
@@ -120,13 +122,40 @@ def test_files_are_sent_to_actors_that_do_not_see_them_and_pictures_come_back(fi
         Job(content=files / "content.png", styles=styles, output=files / "away/one.png"),
         Job(content=files / "missing.png", styles=styles, output=files / "away/two.png"),
         Job(content=files / "content.png", styles=styles, output=files / "style.jpg"),
-        Job(content=files / "content.png", styles=styles, settings={"weights": "own.pth"}, output=files / "four.png"),
+        Job(content=files / "content.png", styles=styles, settings={"weights": "none.pth"}, output=files / "four.png"),
     ]
     workers = RayWorkers(1, threads=1, make=Copying, sends_files=True)
     found = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
     assert found == {1: ("done", several[0]), **{n: ("failed", several[n - 1]) for n in (2, 3, 4)}}
     assert (files / "away/one.png").read_bytes() == (files / "content.png").read_bytes()
     assert not (files / "away/two.png").exists()
+
+
+def test_a_file_of_weights_is_sent_once_and_paints_the_bytes_that_it_paints_here(files, picture):
+    picture(seed=3).save(files / "other.png")
+    layers = tiny_weights().tensors.items()
+    weights = {f"{name}.weight": weight for name, (weight, _) in layers}
+    biases = {f"{name}.bias": bias for name, (_, bias) in layers}
+    save_file({**weights, **biases}, files / "own.safetensors")
+
+    def job(name, content):
+        style = StyleSource(picture=files / "style.jpg")
+        own = {"weights": str(files / "own.safetensors")}
+        settings = Settings(size=64, first_size=0, iterations=4, tolerance=0, **own)
+        runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
+        return Job(content=files / content, styles=(style,), settings=settings, runtime=runtime, output=files / name)
+
+    workers = RayWorkers(1, threads=1, sends_files=True)
+    sent = [job("away/a.png", "content.png"), job("away/b.png", "other.png")]
+    assert [outcome.state for outcome in Scheduler(sent, workers)] == ["done", "done"]
+    folder = Path(ray.get(workers._actors[0].__ray_call__.remote(lambda actor: actor._weights.name)))
+    assert len(list(folder.iterdir())) == 1
+    workers.close()
+    assert not folder.exists()
+    here = [job("here/a.png", "content.png"), job("here/b.png", "other.png")]
+    assert [outcome.state for outcome in paint_many(here, workers=LocalWorkers(Painter()))] == ["done", "done"]
+    for name in ("a.png", "b.png"):
+        assert (files / "away" / name).read_bytes() == (files / "here" / name).read_bytes()
 
 
 def test_what_cannot_be_had_is_refused():

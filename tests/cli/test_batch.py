@@ -137,10 +137,6 @@ def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing
         (("--manifest", "none.jsonl"), "the manifest none.jsonl cannot be read"),
         (("--manifest", "b.png", "--watch"), "a manifest cannot be watched"),
         (("photos", "--style", "a.png", "-o", "out", "--workers", "-2"), "workers cannot be -2"),
-        (
-            ("photos", "--style", "a.png", "-o", "out", "--workers", "2", "--send-files", "--weights", "own.pth"),
-            "the weights own.pth do not travel with --send-files; take codebook or torchvision",
-        ),
         (("photos", "--style", "a.png", "-o", "out", "--fill"), "name the paper too"),
         (("photos", "--style", "a.png", "-o", "out", "--name", "{content}.xyz"), "ends in .xyz"),
     ],

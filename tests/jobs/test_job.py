@@ -112,9 +112,9 @@ def test_the_files_that_a_job_reads_are_known():
 
 
 def test_a_job_with_other_files_has_them_everywhere_and_its_own_outputs():
-    style = StyleSource(picture="a.png", mask="m.png#ff0000", region="r.png", weight=2)
+    style = StyleSource(picture="a.png", mask="./m.png#ff0000", region="r.png", weight=2)
     later = Job(content="c.png", styles=(style,), keep="r.png")
-    job = Job(content="c.png", styles=(style,), focus="m.png", output="o.png").changed(3, later)
+    job = Job(content="c.png", styles=(style,), focus="./m.png", output="o.png").changed(3, later)
     assert [str(path) for path in job.all_inputs] == ["c.png", "a.png", "m.png", "r.png"]
     other = job.with_files({"c.png": "x/c.png", "m.png": "x/m.png"})
     assert str(other.content) == str(other.changes[0].job.content) == "x/c.png"

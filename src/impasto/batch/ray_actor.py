@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from impasto.batch.outcome import Outcome
+from impasto.files import whole
 from impasto.jobs.job import Job
 from impasto.settings import Runtime
 
@@ -63,6 +64,8 @@ class Actor:
         self._painter = make(name)
         self._threads, self._memory = part.threads, _memory(part)
         self._progress: Progress | None = None
+        self._weights: TemporaryDirectory[str] | None = None
+        """The folder of copies of files of weights, for all jobs."""
 
     def paint(self, job: Job, sent: Mapping[str, Any] | None = None) -> tuple[Outcome, bytes]:
         """Paint a job with this worker's part of the machine.
@@ -78,14 +81,26 @@ class Actor:
         divided = job.replace(runtime=self._divided(job.runtime))
         if sent is None:
             return self._painted(divided), b""
-        from impasto.batch.sending import renamed, unpacked  # noqa: PLC0415 (where files are sent)
+        from impasto.batch.sending import renamed, unpacked, weight_files  # noqa: PLC0415 (where files are sent)
 
+        pictures = dict(sent)
+        weights = {str(path): self._stored(path, pictures.pop(str(path))) for path in weight_files(job)}
         with TemporaryDirectory(prefix="impasto-") as folder:
-            files = dict(zip(sent, importlib.import_module("ray").get([*sent.values()]), strict=True))
-            here = unpacked(divided, files, Path(folder))
+            files = dict(zip(pictures, importlib.import_module("ray").get([*pictures.values()]), strict=True))
+            here = unpacked(divided, files, Path(folder), weights)
             outcome = self._painted(here, job)
             picture = here.output.read_bytes() if outcome.state == "done" and here.output else b""
             return replace(outcome, job=job, sentence=renamed(outcome.sentence, here, job)), picture
+
+    def _stored(self, path: Path, reference: Any) -> str:
+        """Return the copy of a file of weights, which is fetched for the first job that reads it."""
+        self._weights = self._weights or TemporaryDirectory(prefix="impasto-weights-")
+        copy = Path(self._weights.name, reference.hex(), path.name)
+        if not copy.exists():
+            copy.parent.mkdir()
+            with whole(copy) as temporary:
+                temporary.write_bytes(importlib.import_module("ray").get(reference))
+        return str(copy)
 
     def _painted(self, job: Job, noted: Job | None = None) -> Outcome:
         """Paint a job, and hold its progress for those who ask."""
@@ -109,13 +124,18 @@ class Actor:
         """End the job early."""
         self._painter.cancel()
 
+    def end(self) -> None:
+        """Delete the files that were sent."""
+        if self._weights is not None:
+            self._weights.cleanup()
+
     def _divided(self, runtime: Runtime) -> Runtime:
         """Return how a job is computed with this worker's part of the machine, where the job leaves that open."""
         memory = self._memory if runtime.memory == "auto" else runtime.memory
         return runtime.replace(threads=runtime.threads or self._threads, memory=memory)
 
 
-for _name in ("prepare", "progress", "cancel"):
+for _name in ("prepare", "progress", "cancel", "end"):
     setattr(getattr(Actor, _name), "__ray_concurrency_group__", "control")  # noqa: B010 (what ray.method does)
 
 

@@ -32,6 +32,9 @@ QUESTIONS_A_SECOND = 100
 END_SECONDS = 30.0
 """The most seconds that workers have to save checkpoints when they are ended."""
 
+DELETE_SECONDS = 5.0
+"""The most seconds that workers have to delete the files that were sent to them."""
+
 
 class RayWorkers:
     """Actors of Ray that paint.
@@ -127,6 +130,9 @@ class RayWorkers:
         last = time.monotonic() + END_SECONDS
         while self._jobs and time.monotonic() < last:
             self.wait()
+        if self._courier is not None:
+            ends = [actor.end.remote() for actor in self._actors]
+            self._ray.wait(ends, num_returns=len(ends), timeout=DELETE_SECONDS)
         for actor in self._actors:
             self._ray.kill(actor)
         if self._owns_ray:

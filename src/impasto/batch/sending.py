@@ -12,10 +12,10 @@ from impasto.errors import ImpastoError, InputError
 from impasto.jobs import outputs
 from impasto.jobs.job import Job
 
-__all__ = ["Courier", "refuse_weights", "renamed", "unpacked"]
+__all__ = ["Courier", "renamed", "unpacked", "weight_files"]
 
 MAX_FILES = 64
-"""Files that stay in the store, beside those of jobs under way: so each painting is sent once."""
+"""Files that stay in the store after their jobs: so each painting and each file of weights is sent once."""
 
 NAMED_WEIGHTS = ("codebook", "torchvision")
 """Weights that a machine has by itself, from the installed packages or a download."""
@@ -44,10 +44,9 @@ class Courier:
 
         """
         try:
-            refuse_weights(job)
             if outputs.painted(job) in {"finished", "converged"}:
                 return {}, Outcome(job, "skipped", "painted before from equal settings and inputs")
-            return {str(path): self._reference(path) for path in job.all_inputs}, None
+            return {str(path): self._reference(path) for path in (*job.all_inputs, *weight_files(job))}, None
         except ImpastoError as error:
             return {}, Outcome(job, "failed", str(error))
 
@@ -80,41 +79,44 @@ class Courier:
         return self._sent[key]
 
 
-def refuse_weights(job: Job) -> None:
-    """Refuse a job whose weights are a file, which does not travel: each machine has the named ones by itself.
-
-    Raises:
-        InputError: the weights are a file.
-
-    """
-    weights = job.settings.weights
-    if weights not in NAMED_WEIGHTS:
-        raise InputError(
-            f"the weights {weights} do not travel with --send-files; take codebook or torchvision, or leave "
-            "--send-files out where all machines see the file."
-        )
+def weight_files(job: Job) -> list[Path]:
+    """List the files of weights that a job and its changes read, each once; each machine has the named weights."""
+    names = dict.fromkeys(each.settings.weights for each in (job, *(change.job for change in job.changes)))
+    return [Path(name) for name in names if name not in NAMED_WEIGHTS]
 
 
 def renamed(sentence: str, copy: Job, job: Job) -> str:
-    """Return a sentence about a copy of a job, with the job's own paths."""
-    for there, here in zip(copy.all_inputs, job.all_inputs, strict=True):
-        sentence = sentence.replace(str(there), str(here))
-    return sentence.replace(str(copy.output), str(job.output))
+    """Return a sentence about a copy of a job as a sentence about the job.
+
+    Args:
+        sentence: The sentence, with the paths of the copy.
+        copy: The job that reads and writes copies of the files.
+        job: The job.
+
+    Returns:
+        The sentence, with the paths of the job.
+
+    """
+    there, here = ((*each.all_inputs, *weight_files(each), each.output) for each in (copy, job))
+    for path, own in zip(there, here, strict=True):
+        sentence = sentence.replace(str(path), str(own))
+    return sentence
 
 
-def unpacked(job: Job, received: Mapping[str, bytes], folder: Path) -> Job:
+def unpacked(job: Job, received: Mapping[str, bytes], folder: Path, weights: Mapping[str, str] | None = None) -> Job:
     """Write files that were sent into a folder, and return the job that reads them and paints there.
 
     Args:
         job: The job, with the paths of the driver.
-        received: The bytes of its files, by these paths.
+        received: The bytes of its pictures and masks, by these paths.
         folder: The folder.
+        weights: The copies of its files of weights, by the paths of the driver.
 
     Returns:
-        The job, with paths in the folder.
+        The job, with the paths of the copies.
 
     """
-    names: dict[str, str] = {}
+    names = dict(weights or {})
     for number, (path, data) in enumerate(received.items()):
         target = folder / str(number) / Path(path).name
         files.make_folder(target.parent)

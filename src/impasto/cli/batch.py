@@ -210,10 +210,6 @@ def _hired(crew: Crew, folder: Path, common: Job) -> "Workers":
         return LocalWorkers(Painter(folder=hidden))
     from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
 
-    if crew.send_files:
-        from impasto.batch.sending import refuse_weights  # noqa: PLC0415 (where files are sent)
-
-        refuse_weights(common)
     return RayWorkers(
         crew.workers,
         address=crew.ray or "local",

@@ -297,7 +297,8 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
         return [_renamed(each, names) for each in cast("tuple[Any, ...]", value)]
     if isinstance(value, str | Path):
         path, _, color = str(value).rpartition("#")
-        return names.get(str(value)) or (f"{names[path]}#{color}" if path in names else value)
+        whole, before = str(Path(value)), str(Path(path))  # as in `Job.inputs`: ./a.png is a.png
+        return names.get(whole) or (f"{names[before]}#{color}" if before in names else value)
     return value
 
 

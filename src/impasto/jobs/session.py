@@ -279,8 +279,11 @@ class Session:
     def _note(self, job: Job, made: int) -> dict[str, Any]:
         """Return what checkpoints and the picture's metadata say of the job, and how many of its changes were made."""
         counts = {CHANGES_MADE: made, EVALUATIONS_BEFORE: self._before}
-        counted = {name: count for name, count in counts.items() if count}
-        return {**(self._noted or job).note, FINGERPRINT: fingerprint(job), **counted}
+        about: dict[str, Any] = {name: count for name, count in counts.items() if count}
+        if self._noted is not None and self.run is not None:
+            weights = self._noted.current(made).settings.weights
+            about["settings"] = {**self.run.painted.model_dump(), "weights": weights}
+        return {**(self._noted or job).note, FINGERPRINT: fingerprint(job), **about}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
