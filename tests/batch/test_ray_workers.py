@@ -177,6 +177,15 @@ def test_without_ray_several_workers_are_refused_in_a_sentence(monkeypatch):
         RayWorkers(2)
 
 
-def test_a_driver_of_actors_does_not_load_torch():
-    script = "import sys, impasto.batch.ray_workers, impasto.batch.scheduler, impasto.batch.manifest; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", script], check=True)
+def test_a_driver_of_actors_does_not_load_torch(files):
+    script = """
+import sys
+from pathlib import Path
+from impasto import StyleSource
+from impasto.batch import ray_workers, result_log, scheduler
+from impasto.batch.combination import Combination
+from impasto.cli.batch import _checked
+_checked(Combination(["content.png"], [StyleSource(picture="style.jpg")], Path("painted")), watch=False)
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=files, check=True)

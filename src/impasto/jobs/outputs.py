@@ -78,7 +78,7 @@ def check_formats(job: Job) -> None:
         InputError: a suffix is unknown, or its format cannot store the size or the bits of the picture.
 
     """
-    from impasto.images import check_suffix  # noqa: PLC0415 (torch)
+    from impasto.images import check_suffix  # noqa: PLC0415 (libvips)
     from impasto.transfer.loss_chart import check_plot  # noqa: PLC0415
 
     size = job.settings.size
