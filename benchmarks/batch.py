@@ -5,6 +5,7 @@
     scripts/bench batch --part kills --part bad --part empty --part crowd --part listing
     scripts/bench batch --part memory
     scripts/bench batch --part mixture
+    scripts/bench batch --part start
 
 The photographs are parts of the demo's photograph, the paintings those of the demo, turned. The parts kills and bad use
 a network of random weights with a sixteenth of VGG-19's channels, since they are not about speed.
@@ -12,6 +13,7 @@ a network of random weights with a sixteenth of VGG-19's channels, since they ar
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -210,6 +212,64 @@ def ray(options: argparse.Namespace) -> Iterator[Row]:
                 "against one thread": found["one process, one thread"] / seconds,
                 "equal bytes": sum(alone[path.name] == path.read_bytes() for path in output.rglob("*.png")),
             }
+
+
+def start(options: argparse.Namespace) -> Iterator[Row]:
+    """Time commands of two small pictures, which are mostly start and end, and the steps of Ray's start and end."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        photos, styles = photographs(folder / "photos", 1, 128), paintings(folder, 2, 128)
+        small = ("--size", 64, "--first-size", 0, "--iterations", 2, "--dtype", "float32", "--winograd", "off")
+        sources = {"": Path(__file__).parents[1] / "src", **({"before: ": options.before} if options.before else {})}
+        crews = {"one process": (), "two workers over Ray": ("--workers", 2)}
+        found: dict[str, list[float]] = {}
+        for number in range(options.rounds):  # in turn, so that other work on the machine slows all alike
+            for (name, source), (crew, words) in itertools.product(sources.items(), crews.items()):
+                output = folder / f"{number} {name}{crew}"
+                command = [*IMPASTO, *batch(photos, styles, output), *small, "--threads", 1, *words]
+                began = time.perf_counter()
+                subprocess.run([*map(str, command)], check=True, env={**os.environ, "PYTHONPATH": str(source)})
+                found.setdefault(f"{name}{crew}", []).append(time.perf_counter() - began)
+        for what, seconds in found.items():
+            yield {"what": what, "pictures": 2, **_spread(seconds)}
+        steps = [_steps() for _ in range(options.rounds)]
+        for what in steps[0]:
+            yield {"what": what, **_spread([each[what] for each in steps])}
+
+
+def _spread(seconds: Sequence[float]) -> Row:
+    """Return the median of seconds, the least and the most."""
+    least, most = round(min(seconds), 2), round(max(seconds), 2)
+    return {"seconds": round(statistics.median(seconds), 2), "least": least, "most": most}
+
+
+def _steps() -> dict[str, float]:
+    """Return the seconds of each step of Ray's start and end with two workers, in a process of its own."""
+    script = """
+import json, time
+began, seconds = time.perf_counter(), {}
+
+def passed(step):
+    global began
+    seconds[step] = time.perf_counter() - began
+    began = time.perf_counter()
+
+from impasto.batch import ray_workers
+from impasto.batch.ray_cluster import imported, joined
+ray = imported("local")
+passed("step: ray is imported")
+joined(ray, "local", 2)
+passed("step: Ray's own processes are started")
+workers = ray_workers.RayWorkers(2, threads=1)
+ray.get([actor.progress.remote() for actor in workers._actors])
+passed("step: two actors import torch and impasto")
+workers._owns_ray = True
+workers.close()
+passed("step: all processes are ended")
+print(json.dumps(seconds))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _halves(photos: Path) -> list[list[Path]]:
@@ -622,6 +682,7 @@ PARTS = {
     "pictures": pictures,
     "targets": targets,
     "ray": ray,
+    "start": start,
     "kills": kills,
     "bad": bad,
     "empty": empty,
@@ -641,6 +702,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="long side of the parts pictures, targets and ray")
     parser.add_argument("--flags", default="", help="options of impasto for these parts, each with a value")
     parser.add_argument("--peers", type=Path, help="environment of conventions.py, for a row of neural-style-pt")
+    parser.add_argument("--rounds", type=int, default=5, help="of the part start")
+    parser.add_argument("--before", type=Path, help="the folder src of another commit, for rows of the part start")
     parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the part bad")

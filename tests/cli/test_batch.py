@@ -162,7 +162,7 @@ def test_ctrl_c_ends_after_the_evaluation_and_the_same_command_goes_on(batch, ph
         patch.setattr(LocalWorkers, "wait", interrupted)
         code, _, err = batch(*words)
     assert code == 130
-    assert err.endswith("1 of 2 pictures: 1 painted, 1 ended early; start the same command again to go on.\n")
+    assert err.endswith("1 of 2 pictures: 1 painted, 1 ended early; start the same command again to continue.\n")
     assert [record["state"] for record in records()] == ["done", "stopped"]
     assert note("out/trip/two-a.png")["stopped"] == "unfinished"
     assert batch(*words)[0] == 0
@@ -186,4 +186,4 @@ def test_watching_goes_on_with_new_files_and_ctrl_c_says_how_to_go_on(photos):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "impasto: Interrupted: 3 pictures: 3 painted; start the same command again to go on.\n"
+    assert err == "impasto: Interrupted: 3 pictures: 3 painted; start the same command again to continue.\n"

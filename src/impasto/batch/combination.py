@@ -14,7 +14,7 @@ from impasto.jobs.job import Job, StyleSource
 __all__ = ["Combination", "Pair", "Pairing", "open_styles"]
 
 Pair = Literal["order", "name"]
-"""How each photograph gets one painting: that of the same place in the order, or of the same name."""
+"""How each photograph gets one painting: the painting at its place in the order, or the painting of its name."""
 
 Pairing = Pair | Literal["product", "blend"]
 """The paintings of a photograph: each in its own picture (product), one (order, name), or all in one (blend)."""
@@ -23,12 +23,13 @@ _MASKS = ("keep", "focus", "initial")
 """The fields of a job that may be patterns with the name of the photograph."""
 
 MASK_NAMES = ("name", "folder")
-"""The names that may stand in the patterns of masks: of the photograph, and of its folder below the one named."""
+"""The words in braces that patterns of masks may have: the name of the photograph, and its folder below the folder that
+was named."""
 
 
 @dataclass(frozen=True)
 class Combination:
-    """The jobs of photographs and paintings, painting by painting, so that the targets of one are used again.
+    """The jobs of photographs and paintings, painting by painting, so that the targets of a painting are used again.
 
     Raises:
         InputError: a name in braces is unknown, or pairs do not match.
@@ -40,7 +41,7 @@ class Combination:
     styles: Sequence[StyleSource]
     """The paintings; the region of each may be a pattern."""
     folder: Path
-    """The folder of the results; the folders below those of the photographs are mirrored in it."""
+    """The folder of the results; folders in which photographs are found are mirrored in it."""
     common: Job = field(default_factory=Job)
     """What all jobs have in common; its masks and first picture may be patterns, such as `masks/{name}.png`."""
     pattern: str = naming.DEFAULT_PATTERN

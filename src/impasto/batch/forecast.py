@@ -29,13 +29,13 @@ class Forecast:
     count: int
     """The number of all pictures."""
     painted: int
-    """The number of those that are painted already."""
+    """The number of pictures that are painted already."""
     refused: int
     """The number of jobs that cannot be read."""
     seconds: float
-    """The time of the others, in seconds."""
+    """The time that the other pictures take, in seconds."""
     bytes: float
-    """The most memory of a worker."""
+    """The most memory that a worker takes, in bytes."""
     machine: str
     """The device and the precision, in words."""
     workers: int
@@ -77,7 +77,7 @@ def forecast(jobs: Iterable[Item], workers: int, resources: Resources | None = N
 
 
 def _counted(jobs: Iterable[Item]) -> _Counts:
-    """Count all jobs, those that are painted, and those that cannot be used."""
+    """Count all jobs, the painted jobs, and the jobs that cannot be used."""
     count = painted = refused = 0
     for job in jobs:
         count += 1

@@ -29,11 +29,23 @@ class LocalWorkers:
         self._progress: Progress | None = None
 
     def start(self, worker: int, job: Job) -> None:  # noqa: ARG002 (there is one)
-        """Let the worker paint a job; `worker` is 0, since there is one."""
+        """Let the worker paint a job.
+
+        Args:
+            worker: 0, since there is one worker.
+            job: The job.
+
+        """
         self._painting, self._progress = self._painter.paint(job), None
 
     def prepare(self, worker: int, job: Job) -> None:  # noqa: ARG002
-        """Begin to open the photograph of the next job."""
+        """Begin to open the photograph of the next job in another thread.
+
+        Args:
+            worker: 0, since there is one worker.
+            job: The next job.
+
+        """
         self._painter.prepare(job)
 
     def wait(self) -> Sequence[Report]:

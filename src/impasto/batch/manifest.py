@@ -18,7 +18,7 @@ STANDARD_INPUT = Path("-")
 """The path that stands for standard input."""
 
 _MERGED = ("settings", "runtime")
-"""The fields of a line that are merged with those that all jobs have in common."""
+"""The fields of a line that are merged with the fields of the common job."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,14 @@ def paint_many(jobs: Iterable[Item], *, workers: Workers | int = 1) -> Iterator[
     """Paint many jobs, and yield what came of each as soon as it ends.
 
     Jobs are taken from their source only as workers become free, so the source may be a generator of any length. A job
-    that cannot be painted is an outcome with a sentence, and the others go on. Each picture that is there already, from
-    equal settings and inputs, is skipped. Breaking out of the loop ends the running jobs with checkpoints.
+    that cannot be painted is an outcome with a sentence, and the other jobs are painted. Each picture that is there
+    already, from equal settings and inputs, is skipped. Breaking out of the loop ends the running jobs with
+    checkpoints.
 
     Args:
         jobs: The jobs.
-        workers: 1 for this process; more for so many actors of Ray on this machine; or `Workers` of any kind.
+        workers: 1 paints in this process; a larger number is the number of actors of Ray that are started on this
+            machine; or `Workers` of any kind, which are closed at the end.
 
     Yields:
         The outcomes, in the order in which the jobs end.

@@ -33,6 +33,9 @@ def check_pattern(pattern: str, names: Iterable[str]) -> str:
         pattern: The pattern.
         names: The names that may stand in braces.
 
+    Returns:
+        The pattern.
+
     Raises:
         InputError: another word stands in braces.
 
@@ -124,6 +127,9 @@ def resolved(root: Path, folder: Path, name: str) -> Path:
         root: The folder of all results.
         folder: The folder below it.
         name: The name of the result, perhaps with folders.
+
+    Returns:
+        The path; its name is shortened to what the file system accepts.
 
     Raises:
         InputError: the name leads out of the folder.

@@ -33,7 +33,7 @@ _STATES: dict[str, State] = {"finished": "done", "converged": "done", "diverged"
 
 
 class Painter:
-    """Paints jobs one after another, and skips those that are painted.
+    """Paints jobs one after another, and skips jobs that are painted already.
 
     Args:
         name: The name of the worker.

@@ -19,14 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["Actor", "Paints", "Part", "cores"]
 
 FREE_FRACTION = 0.8
-"""The fraction of the free memory that all workers of a machine take together, as that of `machine.memory`."""
+"""The fraction of the free memory that all workers of a machine take together, equal to the one in `machine.memory`."""
 
 
 class Paints(Protocol):
     """What an actor holds: a `Painter`, or what stands for one."""
 
     def paint(self, job: Job, noted: Job | None = None) -> "Generator[Progress, None, Outcome]":
-        """Paint a job, and note another one in the metadata of the picture if its files are copies."""
+        """Paint a job.
+
+        Args:
+            job: The job.
+            noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
+
+        Returns:
+            A generator that yields the progress of each evaluation, and returns the outcome of the job.
+
+        """
         ...
 
     def prepare(self, job: Job) -> None:

@@ -88,7 +88,13 @@ class RayWorkers:
         """What came of jobs that were not sent."""
 
     def start(self, worker: int, job: Job) -> None:
-        """Let a worker that is free paint a job."""
+        """Let a worker that is free paint a job.
+
+        Args:
+            worker: The number of the worker, from 0.
+            job: The job. A job whose files cannot be sent is not started; `wait` then reports why.
+
+        """
         sent, outcome = (None, None) if self._courier is None else self._courier.collect(job)
         if outcome is None:
             self._jobs[self._actors[worker].paint.remote(job, sent)] = worker
@@ -96,7 +102,13 @@ class RayWorkers:
             self._reports.append(Report(worker, outcome))
 
     def prepare(self, worker: int, job: Job) -> None:
-        """Let a worker open the photograph of its next job, if it sees it."""
+        """Let a worker open the photograph of its next job; a worker to which files are sent does nothing.
+
+        Args:
+            worker: The number of the worker, from 0.
+            job: Its next job.
+
+        """
         if self._courier is None:
             self._actors[worker].prepare.remote(job)
 
@@ -180,7 +192,7 @@ class RayWorkers:
 
 
 def _painter(folder: Path | None, name: str) -> Paints:
-    """Return the painter of an actor, in a process where torch holds as little memory as in that of the command."""
+    """Return the painter of an actor; torch is set up in its process as the command sets it up."""
     from impasto.machine.environment import tune_process  # noqa: PLC0415 (torch, which the driver does not need)
 
     tune_process()

@@ -37,7 +37,7 @@ def select(
 
     Args:
         words: Files, folders and globs, in which `**` stands for any number of folders.
-        without: A folder whose files are left out: that of the results.
+        without: A folder whose files are left out: the folder of the results.
         may_be_empty: Whether a folder or a glob may hold no picture.
 
     Yields:

@@ -51,7 +51,16 @@ class Courier:
             return {}, Outcome(job, "failed", str(error))
 
     def deliver(self, outcome: Outcome, picture: bytes) -> Outcome:
-        """Write the picture of a job that is done, and return what came of the job then."""
+        """Write the picture of a job that is done.
+
+        Args:
+            outcome: The outcome of the job, as the worker reports it.
+            picture: The bytes of the picture's file; empty, if there is no picture to write.
+
+        Returns:
+            The outcome; a picture that could not be written is a job that failed.
+
+        """
         job = outcome.job
         if job.output is None or not picture:
             return outcome

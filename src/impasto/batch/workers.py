@@ -37,11 +37,23 @@ class Workers(Protocol):
         ...
 
     def start(self, worker: int, job: Job) -> None:
-        """Let a worker that is free paint a job."""
+        """Let a worker that is free paint a job.
+
+        Args:
+            worker: The number of the worker, from 0.
+            job: The job.
+
+        """
         ...
 
     def prepare(self, worker: int, job: Job) -> None:
-        """Tell a worker its next job, whose photograph it opens while it paints."""
+        """Tell a worker its next job, whose photograph it opens while it paints.
+
+        Args:
+            worker: The number of the worker, from 0.
+            job: Its next job.
+
+        """
         ...
 
     def wait(self) -> Sequence[Report]:

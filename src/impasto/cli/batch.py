@@ -105,15 +105,16 @@ def batch(
         impasto batch --manifest jobs.jsonl -o painted
 
     Args:
-        photos: Photographs, folders and globs. The folders below a folder are mirrored in that of the results.
+        photos: Photographs, folders and globs. Folders below a folder are mirrored in the folder of
+            the results.
         style: A painting, perhaps with its options, as `impasto paint` takes them: a.jpg,weight=2. A folder or a glob
             stands for each picture in it. Give --style several times for several paintings.
         output: The folder of the results; it is made if it is missing.
         name: The names of the results: {content}, {style}, {folder} and settings such as {size} stand for their values.
-        pair: Paint each photograph with one painting: that of the same place in the order, or of the same name.
+        pair: Paint each photograph with one painting: the one at its place in the order, or the one of its name.
         blend: Blend all paintings in each picture.
         manifest: A file of JSON lines, one job each, in place of photographs; - is standard input.
-        watch: Go on with photographs that appear, until Ctrl-C.
+        watch: Wait for photographs that appear and paint them, too, until Ctrl-C.
         log: The log of results, JSON lines. [default: results.jsonl in the folder of the results]
         keep: A mask of what stays of each photograph; {name} stands for its name: masks/{name}.png.
         focus: A mask of where each photograph counts more; {name} stands for its name.
@@ -155,7 +156,7 @@ def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None
 
 
 def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> None:
-    """Refuse photographs and paintings beside a manifest."""
+    """Refuse photographs and paintings that are given together with a manifest."""
     for given in (*photos, *(style or ())):
         raise InputError(f"{why}, so {given} cannot be used; leave it out, or leave --manifest out.")
 
@@ -241,6 +242,6 @@ def _conclude(tally: "Tally", log: Path, page: Path, shown: BatchWatch, signal: 
     elif not shown.quiet:
         display.say(f"{tally}. Results: {page}, log: {log}.")
     if signal:
-        raise signals.Interrupted(f"Interrupted: {tally}; start the same command again to go on.", signal)
+        raise signals.Interrupted(f"Interrupted: {tally}; start the same command again to continue.", signal)
     if tally["failed"]:
         raise RunError(f"{amount(tally['failed'], 'picture')} failed; {log} says why.")
