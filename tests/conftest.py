@@ -10,17 +10,24 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
     cores, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % len(cores) :: workers])
 
+import hypothesis
 import pytest
 import torch
 
 from common import THREADS
 from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
 from impasto.cli import main
+from impasto.kernels.cpu.compiled import compile_loops
+from impasto.machine.device import resolve
 from impasto.objective.objective import Objective
 from impasto.recipes.demo import landscape
+from impasto.transfer.cache import Cache
 from tiny import tiny_weights
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one takes its time
+hypothesis.settings.load_profile("any machine")
 
 LONG_MODULES = {"test_notebook.py"}
 """Modules of tests that one process has to run as a whole, for half a minute: they start first, so that no worker waits for
@@ -44,6 +51,14 @@ def pytest_addoption(parser):
         "--pictures", action="store_true", help="paint the pictures of docs/studio.md, on the real network"
     )
     parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of a test with many")
+
+
+def pytest_sessionstart(session):
+    """Compile the loops and time the kernels once, before the workers start: they and their processes find both on disk."""
+    if not worker and session.config.getoption("numprocesses", None):
+        compile_loops()
+        for threads in {1, torch.get_num_threads()}:
+            resolve(Runtime(device="cpu", threads=threads))
 
 
 def pytest_collection_modifyitems(config, items):
@@ -92,6 +107,15 @@ def weights():
 def codebook():
     """The real VGG-19 of the package that is installed: 80 MB, read once."""
     return load_weights()
+
+
+@pytest.fixture(scope="module")
+def shared_networks():
+    """Let all runs share their networks, whose filters take a second to pack."""
+    with pytest.MonkeyPatch.context() as patch:
+        shared = Cache()
+        patch.setattr("impasto.transfer.style_transfer.Cache", lambda: shared)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +183,7 @@ def tiny_network(monkeypatch, weights):
 
 
 @pytest.fixture
-def real_network(monkeypatch, codebook):
+def real_network(monkeypatch, codebook, shared_networks):
     """Let the command and the library take the real VGG-19 that was read once."""
 
     def shared(source="codebook", **more):

@@ -29,8 +29,8 @@ class Resources:
     Args:
         load: A function that returns the weights of a name that `Settings.weights` accepts; it is called once a name.
         targets: The targets of style images; by default each run measures its own.
-        picture_bytes: The most bytes of opened pictures that are cached, of `MAX_PICTURES` at most; those that were
-            used least recently are released first. 0: each session opens its own.
+        picture_bytes: The most bytes of opened pictures that are cached, of `MAX_PICTURES` at most; the least
+            recently used ones are released first. 0: each session opens its own.
 
     """
 
