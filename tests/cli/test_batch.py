@@ -67,6 +67,8 @@ def test_each_photograph_is_painted_with_each_painting_and_only_once(batch, phot
     code, out, _ = batch("photos", "--style", "a.png", "--style", "b.png,scale=2", "-o", "out")
     assert code == 0
     assert out.startswith("4 of 4 pictures: 4 there already.")
+    code, _, err = batch("photos/one.png", "--style", "a.png", "--content-weight", "9", "-o", "out")
+    assert (code, err.count("out/one-a.png"), err.count("exists already")) == (1, 1, 1)
 
 
 def test_a_bad_file_is_told_at_the_end_and_the_exit_code_is_1(batch, photos):

@@ -88,7 +88,7 @@ def _found(word: str, without: Path | None, *, may_be_empty: bool) -> Iterator[P
         yield Photograph(path)
         return
     if not path.is_dir() and not glob.has_magic(word):
-        raise InputError(f"there is no file or folder {word}; name photographs, folders or globs that exist.")
+        raise InputError(f"there is no file or folder {word}; name pictures, folders or globs that exist.")
     is_empty = not may_be_empty
     for photograph in _below(path, without) if path.is_dir() else _matching(word, without):
         is_empty = False

@@ -92,9 +92,9 @@ def _line(outcome: "Outcome", tally: "Tally") -> None:
 
 
 def _described(outcome: "Outcome") -> str:
-    """Name the result of a job, and say what came of it."""
-    name = "" if outcome.job.output is None else f"{outcome.job.output}: "
-    return f"{name}{outcome.sentence}"
+    """Name the result of a job, unless the sentence does, and say what came of it."""
+    name, sentence = str(outcome.job.output or ""), outcome.sentence
+    return f"{name}: {sentence}" if name and name not in sentence else sentence
 
 
 def _total(tally: "Tally", progress: "Mapping[int, Progress]") -> RenderableType:
