@@ -13,7 +13,6 @@ from impasto.errors import ImpastoError, InputError, OutOfMemoryError, PictureEr
 from impasto.images import Picture
 from impasto.machine import allocator
 from impasto.objective.stored_targets import StoredTargets
-from impasto.objective.tile_units import measured
 from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
@@ -27,7 +26,7 @@ from impasto.transfer.iteration import evaluations_at_once
 from impasto.transfer.progress import Progress, Stopped
 from impasto.transfer.result import Result
 from impasto.transfer.run_state import RunState
-from impasto.transfer.scene import Inputs, Scene
+from impasto.transfer.scene import Inputs
 from impasto.transfer.schedule import continued, in_time, schedule
 from impasto.transfer.setup import Setup
 from impasto.transfer.solver import Solver
@@ -70,7 +69,7 @@ class Run:
         gone = setup.machine.group.agreed(0.0 if began is None else time.perf_counter() - began)
         if checkpoint is None:
             setup = setup._replace(plan=in_time(setup.plan, setup.seconds - gone))
-        solver, stages = self._solver_of(setup), setup.plan.stages
+        solver, stages = Solver(setup, self._targets), setup.plan.stages
         at = solver.begin(stages[0]) if checkpoint is None else solver.resumed(checkpoint, stages)
         self._setup, self._descent = setup, Descent(solver, at)
         self._schedule = schedule(setup, setup.plan, at, gone)
@@ -83,14 +82,6 @@ class Run:
         """Evaluations of which each multiple ends with a report, even where several come between two; 0: any."""
         self.report_after = 0
         """Number of evaluations after which there is a report, too; 0: any."""
-
-    def _solver_of(self, setup: Setup) -> Solver:
-        """Return what evaluates and steps with a setup."""
-        own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
-        self._targets.measure_style = measured if own else setup.measure_style
-        scene = Scene(setup.inputs, setup.settings, setup.machine, self._targets)
-        network = scene.normalized(setup.network, setup.plan.stages[0])
-        return Solver(scene, setup.settings, setup.machine, network)
 
     @property
     def settings(self) -> Settings:
@@ -183,7 +174,7 @@ class Run:
         with out_of_memory_as("change the run"):
             setup = self._prepare(inputs, chosen)
             with setup.machine.computing():
-                solver = self._solver_of(setup)
+                solver = Solver(setup, self._targets)
                 best = self._at.best if picture is None else solver.scene.canvas_of(picture, setup.plan)
                 plan = continued(setup.plan, Size(best.shape[2], best.shape[1]))
                 with_curvature = picture is None and setup.has_curvature_of(self._setup)

@@ -12,6 +12,8 @@ from torch import Tensor
 from impasto.images import resample
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
+from impasto.objective.stored_targets import StoredTargets
+from impasto.objective.tile_units import measured
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
@@ -20,6 +22,7 @@ from impasto.transfer.checkpoint import Checkpoint
 from impasto.transfer.iteration import Iteration, iteration
 from impasto.transfer.run_state import RunState
 from impasto.transfer.scene import Scene
+from impasto.transfer.setup import Setup
 
 __all__ = ["Solver"]
 
@@ -34,18 +37,17 @@ class Solver:
     """Makes what a run computes with, and the states in which it begins, continues, goes back and is enlarged.
 
     Args:
-        scene: What the run paints from.
-        settings: What the picture will be.
-        machine: Where to compute.
-        network: The network on that machine.
+        setup: The pictures and settings, with their plan, network and machine.
+        targets: What was measured for the solver before this one; what this one measures is stored there.
 
     """
 
-    def __init__(self, scene: Scene, settings: Settings, machine: Machine, network: VGG19) -> None:
-        self.scene = scene
-        self.settings = settings
-        self.machine = machine
-        self.network = network
+    def __init__(self, setup: Setup, targets: StoredTargets) -> None:
+        own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
+        targets.measure_style = measured if own else setup.measure_style
+        self.settings, self.machine = setup.settings, setup.machine
+        self.scene = Scene(setup.inputs, setup.settings, setup.machine, targets)
+        self.network = self.scene.normalized(setup.network, setup.plan.stages[0])
 
     def begin(self, stage: Stage) -> RunState:
         """Return the state before the first evaluation of a run's first stage."""
