@@ -2,6 +2,7 @@
 
     scripts/bench seconds --part division --size 256 --pair PHOTOGRAPH PAINTING
     scripts/bench seconds --part budget --seconds 3 --seconds 10 --seconds 60 --pair PHOTOGRAPH PAINTING
+    scripts/bench seconds --part stages --stage 512 100 --stage 1024 60 --stage 2048 40 --keep FOLDER
 
 Each pair may be given several times; without one, the pairs are those of docs/pairs.md at half size.
 """
@@ -38,6 +39,12 @@ DIVISIONS = [
 
 WORKS = (10, 15, 20, 30, 40, 60)
 """The time of a run, in evaluations of its last stage."""
+
+MARKS = (1, 2, 3, 5, 8, 13, 22, 36, 60)
+"""Evaluations of a stage after which the part `stages` looks at the picture."""
+
+CROP_SIDE = 400
+"""Pixels along each side of the crops that it saves."""
 
 
 def division(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -98,7 +105,46 @@ def _name(paths: list[str]) -> str:
     return " in ".join(Path(path).stem for path in paths)
 
 
-PARTS = {"division": division, "budget": budget}
+def stages(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the least loss of each stage after some evaluations, and how far the picture is from the last one then."""
+    listed = dict(options.stage)
+    settings = Settings(size=max(listed), stages=listed, tolerance=0)
+    weights, runtime = load_weights(), Runtime(threads=options.threads)
+    for paths in options.pair:
+        run = StyleTransfer(settings, runtime, weights=weights).start(*map(Picture.open, paths))
+        seen: dict[int, dict[int, Picture]] = {}
+        for report in run:
+            if report.evaluation in {*MARKS, report.evaluations}:
+                seen.setdefault(report.stage, {})[report.evaluation] = run.preview()
+        for number, pictures in seen.items():
+            reports = [report for report in run.history if report.stage == number]
+            *_, last = pictures.values()
+            yield {
+                "pair": _name(paths),
+                "size": [last.width, last.height],
+                "evaluations": len(reports),
+                "loss": {count: min(report.loss for report in reports[:count]) for count in pictures},
+                "change": {count: _change(picture, last) for count, picture in pictures.items()},
+            }
+            for count, picture in pictures.items():
+                if options.keep is not None:
+                    name = f"{_name(paths)} {last.width} {count}.png".replace(" ", "-")
+                    _crop(picture).save(options.keep / name, overwrite=True)
+
+
+def _change(one: Picture, other: Picture) -> float:
+    """Return the mean difference of two pictures in gray levels, of 255."""
+    return round(255 * float((one.pixels - other.pixels).abs().mean()), 3)
+
+
+def _crop(picture: Picture) -> Picture:
+    """Return the square in the middle of a picture, for a look at 100 %."""
+    side = min(CROP_SIDE, picture.width, picture.height)
+    top, left = (picture.height - side) // 2, (picture.width - side) // 2
+    return Picture(picture.pixels[:, top : top + side, left : left + side].clone())
+
+
+PARTS = {"division": division, "budget": budget, "stages": stages}
 
 
 def main() -> None:
@@ -110,6 +156,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, action="append", help="budgets; 0 is a run without one")
     parser.add_argument("--times", type=int, default=1, help="runs of which the one of median time counts")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--stage", nargs=2, type=int, metavar=("SIDE", "COUNT"), action="append", default=[])
+    parser.add_argument("--keep", type=Path, help="an existing folder for crops of the part stages")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     options.pair = options.pair or PAIRS

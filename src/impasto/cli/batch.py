@@ -155,7 +155,7 @@ def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None
 
 
 def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> None:
-    """Refuse photographs and paintings beside a manifest."""
+    """Refuse photographs and paintings that are given together with a manifest."""
     for given in (*photos, *(style or ())):
         raise InputError(f"{why}, so {given} cannot be used; leave it out, or leave --manifest out.")
 

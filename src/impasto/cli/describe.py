@@ -80,7 +80,7 @@ def warm() -> None:
 def presets() -> None:
     """List the presets by look and by program, each with the flags that stand for it.
 
-    `--preset NAME` is short for the flags of a preset; flags that are given beside it come last.
+    `--preset NAME` is short for the flags of a preset; flags that are given with it come last.
     """
     console = Console(highlight=False, markup=False)
     for title, listed in (("Looks", LOOKS), ("Papers, programs and other commands", PROGRAMS)):

@@ -23,7 +23,7 @@ _MAX_WIDTH = 100
 """The most characters in a line: longer lines are hard to read."""
 
 _KINDS = {"STR": "TEXT", "INT": "NUMBER", "FLOAT": "NUMBER", "PATH": "FILE"}
-"""The words for kinds of values, by those that cyclopts uses."""
+"""The words for kinds of values, by the words that cyclopts uses."""
 
 _SHOWN_PANELS = frozenset({"Arguments", BASICS, "Commands"})
 """The headings of the short page."""

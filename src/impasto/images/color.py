@@ -142,7 +142,7 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
 def _of_same_rank(values: Tensor, counted: Tensor, target: Tensor, *, is_ordered: bool = False) -> Tensor:
     """Give each value, (H, W), what a target has at the same rank, (C, H, W).
 
-    Equal values have the middle of their ranks. `is_ordered` says that the target, (C, h, w), stands in its order.
+    Equal values have the middle of their ranks. `is_ordered` says that the target, (C, h, w), is sorted already.
     """
     theirs = target.flatten(1) if is_ordered else target.flatten(1).sort().values
     ordered, count = counted.flatten().sort().values, theirs.shape[1]

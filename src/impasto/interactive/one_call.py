@@ -80,7 +80,7 @@ def stylize(
 
 
 def _check(styles: tuple[object, ...], progress: object, changes: dict[str, object]) -> None:
-    """Refuse what stands in the wrong place."""
+    """Refuse arguments in the wrong place."""
     for name in ("style", "styles"):
         if name in changes:
             raise InputError(

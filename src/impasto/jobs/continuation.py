@@ -61,7 +61,7 @@ def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
 
     Args:
         output: The picture.
-        checkpoint: The file of the checkpoint; None: that beside the picture.
+        checkpoint: The file of the checkpoint; None: the one beside the picture.
 
     Raises:
         InputError: there is neither of them, or it does not say how it was painted.

@@ -1,4 +1,4 @@
-"""A hash of all that a picture depends on: the options of its job and the bytes of its files.
+"""A hash of everything that a picture depends on: the options of its job and the bytes of its files.
 
 A picture that has the same fingerprint in its metadata need not be painted again.
 """

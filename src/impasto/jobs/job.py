@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CHANGEABLE", "DATA_URI", "NOTED", "Change", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
-"""The first characters of a picture that stands in the JSON of a job in place of a path."""
+"""The first characters of a picture that is written into the JSON of a job instead of a path."""
 
 _STYLE_OPTIONS = ("weight", "scale", "mask", "region", "color", "color_match")
 """The options of a style that may follow its path."""
@@ -172,7 +172,7 @@ class Job(Options):
         return list(dict.fromkeys(path for job in (self, *(each.job for each in self.changes)) for path in job.inputs))
 
     def with_files(self, names: Mapping[str, str]) -> "Job":
-        """Return the job with other files in place of those that it reads.
+        """Return the job with other files instead of the ones it reads.
 
         Args:
             names: The paths of the other files, by the paths of the job's.
@@ -253,7 +253,7 @@ class Job(Options):
 
 
 IN_MEMORY = Path("(a picture in memory)")
-"""What stands in metadata in place of the path of a picture that has none."""
+"""What metadata say instead of the path of a picture that has none."""
 
 
 def _without_pictures(job: Job) -> Job:

@@ -25,7 +25,7 @@ class Resources:
     Args:
         load: A function that returns the weights of a name that `Settings.weights` accepts; it is called once a name.
         targets: The targets of style images; by default each run measures its own.
-        picture_bytes: The most bytes of opened pictures that are cached; those that were used least recently are
+        picture_bytes: The most bytes of opened pictures that are cached; the least recently used ones are
             released first. 0: each session opens its own.
 
     """

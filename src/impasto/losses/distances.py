@@ -25,7 +25,7 @@ class Distance(Protocol):
     """A distance of moments from the moments of a style."""
 
     has_mean: ClassVar[bool]
-    """Whether the distance depends on the mean beside the Gram matrix."""
+    """Whether the distance depends on the mean, too, not only on the Gram matrix."""
 
     @property
     def target(self) -> Tensor:
@@ -63,7 +63,7 @@ class Gram:
 class MeanAndDeviation:
     """mean((μ - μ*)²) + mean((σ - σ*)²), σ the standard deviation of each feature.
 
-    Galerne et al., *Scaling Painting Style Transfer*, 2024: beside the Gram matrix, for large images.
+    Galerne et al., *Scaling Painting Style Transfer*, 2024: in addition to the Gram matrix, for large images.
     """
 
     target: Tensor = field(repr=False)

@@ -106,9 +106,9 @@ class TotalVariationLoss(MeanLoss):
 class NinePointTotalVariationLoss(Loss):
     """2 · (mean(dx²) / 3 + mean(dy²) / 3 + mean(u²) / 12 + mean(v²) / 12), u and v the differences along diagonals.
 
-    Copies of the border's pixels lie beyond it, so there is one row and one column more of u and v than of pixels. A
-    pixel owns the difference to its upper left neighbor and that between its upper and its left neighbor; the pixels
-    of the last row and column own the differences beyond them as well.
+    Copies of the border's pixels continue the image beyond it, so there is one row and one column more of u and v than
+    of pixels. A pixel owns the difference to its upper left neighbor and the difference between its upper and its left
+    neighbor; the pixels of the last row and column own the differences beyond them as well.
     """
 
     weight: float = 1.0

@@ -1,7 +1,7 @@
 """The choice of the fastest precision, algorithm and number of threads, by timing one convolution.
 
-Timings take a second, so the choices are cached on disk, by processor, number of threads and version of PyTorch; but
-not those that were made while other programs computed.
+Timings take a second, so the choices are cached on disk, by processor, number of threads and version of PyTorch; unless
+other programs computed at the same time.
 """
 
 import hashlib
@@ -122,7 +122,7 @@ def _stored() -> dict[str, Any]:
 
 
 def _is_idle(count: int) -> bool:
-    """Tell whether so many threads have processors of their own beside what other programs compute; True if unknown."""
+    """Tell whether a number of threads have processors of their own while other programs compute; True if unknown."""
     with suppress(OSError, ValueError):
         running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
         states = [path.read_text(encoding="utf-8").rpartition(")")[2].split()[0] for path in _own_threads()]
@@ -136,7 +136,7 @@ def _own_threads() -> list[Path]:
 
 @cache
 def _cache_name() -> str:
-    """Return a name for all on which the timings depend, beside what is in the question."""
+    """Return a name for everything on which the timings depend that is not in the question."""
     parts = [version("impasto"), torch.__version__, platform.machine(), platform.processor(), *_processor()]
     return f"autotune/{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}.json"
 

@@ -150,7 +150,7 @@ def load_weights(
 
 
 def weights_of(given: object) -> Weights:
-    """Return weights as they are, or those that a text or path names.
+    """Return weights as they are, or the ones that a text or path names.
 
     Args:
         given: Weights, or whatever `load_weights` takes.

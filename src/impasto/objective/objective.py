@@ -143,7 +143,7 @@ class Objective:
             anchor: What the picture stays close to; None: nothing.
             tiling: How the image is divided.
             group: The processes among which the tiles are divided.
-            extra_losses: Losses beside the built-in ones.
+            extra_losses: Losses in addition to the built-in ones.
             targets: What was measured for the objective before; what this one measures is stored there.
 
         Returns:

@@ -11,7 +11,7 @@ Found = TypeVar("Found")
 
 
 class StoredTargets:
-    """Targets by what they were measured of; only those that the last objective needed stay.
+    """Targets by what they were measured of; only the ones that the last objective needed stay.
 
     A run that is changed hands them on: what another weight leaves as it was is not measured again.
     """

@@ -75,7 +75,7 @@ def units_of(
     margin: Margin = (0, 0),
     content: Tensor | None = None,
 ) -> Units:
-    """Return the units that a tile owns; of the pixels, those that it sees, and what it does not own counts 0.
+    """Return the units that a tile owns; of the pixels, the ones it sees, where what it does not own counts 0.
 
     Args:
         features: What the tile sees, by layer.

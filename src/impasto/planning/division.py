@@ -144,7 +144,7 @@ def _path(candidates: Sequence[Stage], current: int, final: int) -> list[Stage]:
 
 
 def _ends(count: int) -> list[float]:
-    """Return the fraction of the time at which each of so many stages ends."""
+    """Return the fraction of the time at which each stage ends."""
     return [(1 - FINAL_FRACTION) ** (count - 1 - number) for number in range(count)]
 
 

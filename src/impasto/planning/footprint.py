@@ -24,9 +24,9 @@ class StepFootprint(NamedTuple):
     retained: float
     """What stays until the step's backward pass; the output is among it where a loss looks at the layer."""
     backward: float
-    """What is alive in the step's backward pass, beside what is retained."""
+    """What is alive in the step's backward pass, in addition to what is retained."""
     scratch: float = 0.0
-    """What is alive in the step's forward pass, beside its input and output."""
+    """What is alive in the step's forward pass, in addition to its input and output."""
     retains_output: bool = False
     """Whether the output is among what is retained."""
 
@@ -93,7 +93,7 @@ class OptimizerFootprint(NamedTuple):
 
 
 class Footprint(NamedTuple):
-    """What a run takes: all that a planner has to know of the network, the losses and the optimizer."""
+    """What a run takes: everything that a planner has to know of the network, the losses and the optimizer."""
 
     layers: frozenset[str]
     """The layers that losses look at."""
@@ -107,7 +107,7 @@ class Footprint(NamedTuple):
     """The content image's features, by how they are stored; each process stores a part, but recomputes from all."""
     optimizer: OptimizerFootprint
     images: float
-    """Images that each process has at the peak, beside the optimizer's."""
+    """Images that each process has at the peak, in addition to the optimizer's."""
     mask: float
     """A mask of the picture, with its guides at all layers."""
     style: float
@@ -119,7 +119,7 @@ Caching = Literal["all", "small", "none"]
 
 
 class Overhead(NamedTuple):
-    """What an allocator takes beyond what it is asked for: `factor` times the need, and `bytes` beside."""
+    """What an allocator takes beyond what it is asked for: `factor` times the need, plus `bytes`."""
 
     factor: float = 1.0
     bytes: float = 0.0

@@ -25,7 +25,7 @@ _TILE_SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
 """Sides of tiles to choose from, in pixels; 0 is the whole image."""
 
 _HALVED_HISTORY_WORK = 0.06
-"""The fraction of work that half the history costs: so many more evaluations reach the same loss."""
+"""The fraction of work that half the history costs: the additional evaluations that reach the same loss."""
 
 _ROUNDING_WORK = 0.01
 """The fraction of work that a history in bfloat16 costs, and content targets in bfloat16."""
@@ -69,7 +69,7 @@ class Budget(NamedTuple):
         return (self.usable - self.baseline - least.bytes) / least.factor
 
     def with_available(self, available: float) -> "Budget":
-        """Change the limit so that there are so many bytes for the run itself."""
+        """Change the limit so that the run itself has a number of bytes."""
         return self._replace(limit=(self.baseline + self.overheads["none"].taken(available)) / _USABLE_FRACTION)
 
 
@@ -151,7 +151,7 @@ class _Fixed(NamedTuple):
     """The measuring of style images, when there is no gradient yet."""
 
     def bytes(self, retained_tiles: int) -> float:
-        """Return the peak where so many tiles are retained."""
+        """Return the peak where a number of tiles are retained."""
         return self.run + max(self.under_way + (retained_tiles - 1) * self.tile, self.stepping, self.measuring)
 
     def retained_tiles(self, available: float, tiles: float) -> int:
@@ -222,7 +222,7 @@ class _Problem(NamedTuple):
         remembered /= processes if optimizer.is_divided else 1
         content = footprint.targets[targets] / (1 if targets == "recomputed" else processes)
         tile, under_way = parts.largest * network.retained, parts.largest * network.peak
-        if targets == "recomputed":  # beside a tile's activations
+        if targets == "recomputed":  # in addition to a tile's activations
             under_way = max(under_way, tile + parts.largest * footprint.content.forward)
         return _Fixed(
             run=pixels * (footprint.images + remembered + content + footprint.mask * self.budget.masks),

@@ -120,7 +120,7 @@ class Plan(NamedTuple):
 
     @property
     def needed(self) -> float:
-        """Bytes that the run needs at the peak, beside what the process takes before."""
+        """Bytes that the run needs at the peak, in addition to what the process takes before."""
         return max(stage.layout.bytes for stage in self.stages)
 
     @property
@@ -166,7 +166,7 @@ def make_plan(
         styles: The sizes of the style images.
         footprint: What the parts of a run take in memory.
         budget: What there is to compute with.
-        scales: The styles' own scales, beside that of the settings; 1, if not given.
+        scales: The styles' own scales, in addition to that of the settings; 1, if not given.
         is_timed: Whether the stages are those from which a run with a budget of time chooses: `Plan.candidates`.
 
     Returns:

@@ -16,7 +16,7 @@ from impasto.layers import IMAGE, LAYERS, layer_named
 __all__ = ["BAND", "GPU_UNITS", "UNCUT", "Cuts", "Span", "Storage", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
 
 BAND = 1 << 22
-"""Units of a band, about: where a signal is computed in bands of rows, so many units are computed at a time."""
+"""Units of a band, about: the number computed at a time where a signal is computed in bands of rows."""
 
 GPU_UNITS = 2**31
 """Units that a signal on a GPU cannot reach: its kernels count them in 32 bits."""
@@ -73,7 +73,7 @@ class Span(NamedTuple):
         return slice(self.own_start // stride, self.own_stop // stride)
 
     def pixels(self, layer: str = IMAGE) -> int:
-        """Return how many pixels lie along the units of a layer that the tile computes."""
+        """Return how many pixels there are along the units of a layer that the tile computes."""
         units = self.seen(layer)
         return (units.stop - units.start) * layer_named(layer).stride
 

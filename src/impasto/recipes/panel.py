@@ -1,4 +1,4 @@
-"""A panel: one picture of a sheet, with all that it takes to paint it. Importing this module loads no torch."""
+"""A panel: one picture of a sheet, with everything needed to paint it. Importing this module loads no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Panel:
     settings: Settings
     """The options that the picture is painted with."""
     styles: "Sequence[Picture] | None" = field(default=None, repr=False)
-    """The paintings, blended in equal parts; None: those that all pictures of the sheet have in common."""
+    """The paintings, blended in equal parts; None: the paintings that all pictures of the sheet have in common."""
 
 
 Blocks: TypeAlias = "Sequence[Block[Panel | Picture]]"

@@ -111,7 +111,7 @@ def measure(
         runtime: The options of how to compute.
         keep: The mask of what stays of the photograph; the style does not count where it is white.
         focus: The mask of where the content counts more.
-        weights: The weights of VGG-19, in place of those that `settings.weights` names.
+        weights: The weights of VGG-19, instead of the ones that `settings.weights` names.
 
     Returns:
         The measures, all finite.

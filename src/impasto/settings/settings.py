@@ -275,7 +275,7 @@ class Settings(Options):
     min_change: float = option(
         0.0,
         "Expert: optimization",
-        f"A stage ends when {PLATEAU_WINDOW} evaluations change a preview of the picture by less than so many gray "
+        f"A stage ends when {PLATEAU_WINDOW} evaluations change a preview of the picture by less than this many gray "
         "levels on average; 0 means that this does not count.",
         ge=0,
         le=255,

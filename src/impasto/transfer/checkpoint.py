@@ -123,7 +123,7 @@ class _Position(NamedTuple):
 
 
 class CheckpointWriter:
-    """Saves the checkpoint of a run, at most every so many seconds.
+    """Saves the checkpoint of a run, at most once in a number of seconds.
 
     Of several processes each saves its own part, under a name with the number of evaluations; the first one's file is
     replaced last and says which parts belong to it, so that at any moment there is a whole set.
@@ -198,7 +198,7 @@ class CheckpointWriter:
             raise failure or WriteError("another process could not write its part of the checkpoint.")
 
     def _delete_parts(self, but: int | None) -> None:
-        """Delete this process's part of checkpoints, but for that after so many evaluations."""
+        """Delete this process's part of all checkpoints except the one after a number of evaluations."""
         if self._group.rank:
             wanted = None if but is None else _part(self.path, self._group.rank, but)
             for each in self.path.parent.glob(f"{glob.escape(self.path.name)}.{self._group.rank}-*"):

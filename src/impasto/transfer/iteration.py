@@ -107,10 +107,10 @@ Iterate = Callable[[Point, Callable[[], object]], Step]
 
 
 class Iteration(Protocol):
-    """Evaluate and step on so many times."""
+    """Evaluate and step on a number of times."""
 
     def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = ...) -> Readings:
-        """Evaluate and step on so many times.
+        """Evaluate and step on a number of times.
 
         Args:
             point: Where the stage stands; a step changes the optimizer's state in place.
@@ -207,7 +207,7 @@ class OneByOne:
         self.iterate = iterate
 
     def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
-        """Evaluate and step on so many times."""
+        """Evaluate and step on a number of times."""
         rows: list[Tensor] = []
         names = Names()
         for _ in range(count):
@@ -231,7 +231,7 @@ class Recorded:
     _recording: Recording | None = field(default=None, init=False)
 
     def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
-        """Evaluate and step on so many times; a GPU is ahead of what Python knows, so the steps begin at once."""
+        """Evaluate and step on a number of times; a GPU is ahead of what Python knows, so the steps begin at once."""
         about_to_step()
         rows: list[Tensor] = []
         names = Names()

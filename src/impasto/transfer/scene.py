@@ -42,7 +42,7 @@ class Inputs(NamedTuple):
     focus: Mask | None = None
     """Where the content counts more."""
     losses: Sequence[ExtraLoss] = ()
-    """Losses beside the built-in ones."""
+    """Losses in addition to the built-in ones."""
 
     @property
     def extra_layers(self) -> set[str]:
@@ -50,7 +50,7 @@ class Inputs(NamedTuple):
         return {loss.layer for loss in self.losses} - {IMAGE}
 
     def replaced(self, *, content: object, styles: object, keep: object, focus: object) -> "Inputs":
-        """Return the inputs with others in place of those that are given.
+        """Return the inputs with some of them replaced.
 
         Args:
             content: The photograph, or None for the same.

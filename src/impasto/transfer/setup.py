@@ -33,7 +33,7 @@ class Setup(NamedTuple):
     """The network on the machine."""
     machine: Machine
     replan: Callable[[float], Plan]
-    """Plans again with so many bytes beside what the process holds."""
+    """Plans again with a number of bytes in addition to what the process holds."""
     identify: Callable[[], Identity]
     """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
     needs: Callable[[], Needs]

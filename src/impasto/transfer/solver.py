@@ -115,7 +115,7 @@ class Solver:
         lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
 
         Args:
-            state: Where the run stands at the end of this stage or of one before.
+            state: The state of the run at the end of this stage or of one before.
             plan: The plan of the run.
             number: Of the stage that begins, from 0.
 

@@ -57,7 +57,7 @@ class StyleTransfer:
     Args:
         settings: What the pictures will be.
         runtime: How they are computed.
-        weights: VGG-19's weights, or whatever `load_weights` takes, in place of those that `settings.weights` names.
+        weights: VGG-19's weights, or whatever `load_weights` takes, instead of the ones that `settings.weights` names.
         extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`; or one alone.
         cache: Networks and targets of style images, which other transfers may share.
 
@@ -142,7 +142,7 @@ class StyleTransfer:
                 the painted picture and the content are mixed: half-gray is half of each.
             focus: Where the content counts more, such as a face: a `Mask`, or whatever `Mask.of` takes. Where it is
                 white, the content weight is multiplied by `settings.focus_weight`.
-            checkpoint: A file in which the run saves what it takes to go on, now and then as the runtime says, and by
+            checkpoint: A file in which the run saves what it needs to continue, as often as the runtime says, and by
                 `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
                 same precision, algorithm and threads, so that it ends in the same picture.
             note: The caller's values, as JSON has them, for the metadata of the picture and for each checkpoint;
@@ -264,7 +264,7 @@ class StyleTransfer:
         raise refusal or SpaceError("there is no plan.")
 
     def _plan(self, inputs: Inputs, machine: Machine, room: float | None = None) -> Plan:
-        """Plan a run in the memory that it may take, or with so many bytes beside what the process holds."""
+        """Plan a run in the memory that it may take, or in `room` bytes and what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
         needs = self._needs(inputs, machine)

@@ -30,7 +30,7 @@ ToDevice = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """A style image, and how it is used beside others.
+    """A style image, and how it is used together with others.
 
     The picture may be given as whatever `Picture.of` takes, the masks as whatever `Mask.of` takes.
 
@@ -47,7 +47,7 @@ class Style:
     mask: Mask | None = None
     """The part of the painting that counts; all of it, if not given."""
     region: Mask | None = None
-    """The part of the picture that the style paints; if not given, all that no other style's region claims."""
+    """The part of the picture that the style paints; if not given, everything that no other style's region claims."""
     color: Color | None = None
     """The colors of what the style paints, as `Settings.color` has them; if not given, those of the settings."""
     color_match: ColorMatch | None = None

@@ -1,7 +1,8 @@
 """The targets of style images that several runs share, in memory and on disk, by the content of what was measured.
 
 A target is the statistics of a style image at the size of a stage. Its key is a hash of the image and its mask, of the
-network, and of all that changes the last bits of the sums; so a cached target is the one that the run would measure.
+network, and of everything that changes the last bits of the sums; so a cached target is the one that the run would
+measure.
 """
 
 import hashlib
@@ -39,7 +40,7 @@ class TargetCache:
 
     Args:
         folder: Where targets are stored for other processes and later runs, or None for memory alone.
-        max_bytes: The most bytes in memory; those that were used least recently are released first.
+        max_bytes: The most bytes in memory; the least recently used targets are released first.
 
     """
 
@@ -92,7 +93,7 @@ class TargetCache:
                 _write_file(self._folder / f"{key}{_SUFFIX}", found)
 
     def _hold(self, key: str, found: _Statistics) -> None:
-        """Hold targets in memory, in place of those that were not used for the longest time."""
+        """Hold targets in memory, and release the least recently used ones."""
         with self._lock:
             self._found[key] = found
             self._found.move_to_end(key)

@@ -9,7 +9,7 @@ from impasto.web.store import write_text
 __all__ = ["read", "write"]
 
 _FOLDER = "{folder}"
-"""What stands in a record in place of the path of the folder."""
+"""What a record says instead of the path of the folder."""
 
 
 def write(job: Job, path: Path) -> None:

@@ -110,7 +110,7 @@ class Worker:
             self._session = None
 
     def _paint(self, folder: Path) -> dict[str, Any]:
-        """Paint one job, from where it stands, with the changes that were made and those that came."""
+        """Paint one job from its checkpoint, with the changes that were made and the ones that arrive."""
         session = self._session = self._begun(folder)
         if self._is_ended:
             session.cancel()

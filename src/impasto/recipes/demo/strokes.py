@@ -76,7 +76,7 @@ def plan_strokes(landscape: Landscape, detail: Array, layer: Layer, generator: G
         generator: The source of random numbers.
 
     Returns:
-        The strokes, without those that are too short for their width.
+        The strokes that are not too short for their width.
 
     """
     rows, columns = np.mgrid[-1 : 0.8 / layer.spacing + 1, -1 : 1 / layer.spacing + 1]
