@@ -103,7 +103,7 @@ class Plan(NamedTuple):
         return self.possible[-1].size
 
     def laid_out_as(self, other: "Plan") -> "Plan":
-        """Return another plan of the same sizes, which fit into memory in another way, with the stages of this one."""
+        """Return the stages of this plan with the layouts and limits of another plan, which has the same sizes."""
         fitted = {stage.size: stage for stage in other.possible}
         stages = (fitted[stage.size]._replace(evaluations=stage.evaluations) for stage in self.stages)
         return other._replace(stages=tuple(stages))

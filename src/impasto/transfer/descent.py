@@ -23,7 +23,7 @@ class Descent:
     """Where a run stands, and its evaluations and steps from there on.
 
     An evaluation changes nothing, so it can be interrupted at any place and done again. A step changes the optimizer's
-    state in place, so signals wait until the descent stands behind it.
+    state in place, so signals wait until the state of the run has the step in it.
 
     Args:
         solver: What evaluates and steps.
@@ -35,14 +35,14 @@ class Descent:
         self.solver, self.at = solver, at
         self._iterate: Iteration | None = None
         self._is_stepping = False
-        """Whether a step has begun behind which the descent does not stand yet."""
+        """Whether a step has begun that the state of the run does not have in it yet."""
 
     def evaluate(self, schedule: Schedule, count: int) -> None:
         """Evaluate and step in the stage under way.
 
         Args:
             schedule: The schedule of the run, which times and reports the evaluations.
-            count: Evaluations, at least 1; they end before that where they are of no use.
+            count: Evaluations, at least 1; after several in a row of no use, the rest do not count.
 
         """
         at, plan = self.at, schedule.plan
@@ -84,7 +84,7 @@ class Descent:
         self._iterate = None
 
     def _take(self, found: Readings, schedule: Schedule) -> None:
-        """Stand behind evaluations that were done, or at the best image again where one of them calls for it."""
+        """Count and report evaluations, and go back to the best image where several in a row are of no use."""
         image, optimizer, best, _ = found.point
         at, stage = self.at, schedule.plan.stages[self.at.stage]
         at = replace(at, image=image, optimizer=optimizer, best=best)

@@ -25,7 +25,7 @@ FINISHING_SECONDS = 0.05
 """Seconds from the last evaluation to the saved file, whatever the size: a small PNG file, and what a system does."""
 
 FINISHING_PACE = 0.3e-6
-"""Seconds per pixel from the last evaluation to the saved file, before it is measured: those of a PNG file."""
+"""Seconds per pixel from the last evaluation to the saved file, before it is measured: the time of a PNG file."""
 
 
 def schedule(setup: Setup, plan: Plan, state: RunState, gone: float = 0.0) -> "Schedule":
@@ -35,7 +35,7 @@ def schedule(setup: Setup, plan: Plan, state: RunState, gone: float = 0.0) -> "S
         setup: What the run is set up with, such as the seconds that it has.
         plan: The plan of the run.
         state: Where the run stands; a budget of time began with its last change.
-        gone: Seconds of the budget that are over beside those of the run, the same in all processes.
+        gone: Seconds of the budget that passed before the run began, the same in all processes.
 
     """
     if not setup.seconds:
@@ -107,7 +107,7 @@ class Schedule:
 
     @property
     def now(self) -> float:
-        """Seconds since the run began, without those in which it stood still."""
+        """Seconds since the run began, without pauses and forecasts."""
         return time.perf_counter() - self._began
 
     @property
@@ -120,7 +120,7 @@ class Schedule:
         self._began += seconds
 
     def update(self, state: RunState) -> None:
-        """Choose again which stages are painted from the one under way on: those that there is time for."""
+        """Choose the stages that there is time for again, from the current one on; without a budget, all are painted."""
         if self._budget is None:
             return
         candidates, stages, number = self.plan.candidates, self.plan.stages, state.stage
@@ -138,7 +138,7 @@ class Schedule:
         self.plan = self.plan._replace(stages=(*stages[:number], *following))
 
     def expect(self, seconds: float, state: RunState) -> float:
-        """Take up a forecast, and return the seconds that the run will take, or those that a budget leaves.
+        """Plan with a forecast, and return the seconds that the run will take, or the rest of its budget.
 
         Args:
             seconds: How long all stages of the plan would take.
@@ -153,7 +153,7 @@ class Schedule:
         return max(0.0, self._budget.ends - self.now)
 
     def expect_finishing(self, size: Size, seconds: float) -> None:
-        """Take up how long it takes to finish and save a picture.
+        """Plan with the time that it takes to finish and save a picture.
 
         Args:
             size: The size of the picture.
@@ -184,7 +184,7 @@ class Schedule:
         """Return the fraction of the run that is over, from 0 to 1, and the seconds that are left.
 
         Args:
-            number: The stage under way, from 0.
+            number: The current stage, from 0.
             evaluation: Evaluations of that stage that are done.
             seconds: The moment, in seconds since the run began.
 
@@ -203,12 +203,12 @@ class Schedule:
         return 1 - work / self.plan.work if self.plan.work else 1.0, left if self._pace.is_known else None
 
     def reported(self, state: RunState, reading: Reading, seconds: float) -> RunState:
-        """Return the state with the report of an evaluation, in which its remarks are said.
+        """Return the state with a report of its last evaluation, to which its remarks are moved.
 
         Args:
             state: Where the run stands after the evaluation.
             reading: What the evaluation found.
-            seconds: When it ended, in seconds since the run began.
+            seconds: When the evaluation ended, in seconds since the run began.
 
         """
         stage = self.plan.stages[state.stage]

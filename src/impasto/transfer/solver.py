@@ -10,13 +10,10 @@ import torch
 from torch import Tensor
 
 from impasto.images import resample
-from impasto.machine.device import Machine
-from impasto.network.vgg import VGG19
 from impasto.objective.stored_targets import StoredTargets
 from impasto.objective.tile_units import measured
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.planning.plan import Plan, Size, Stage
-from impasto.settings import Settings
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint
 from impasto.transfer.iteration import Iteration, iteration
