@@ -120,7 +120,7 @@ class Schedule:
         self._began += seconds
 
     def update(self, state: RunState) -> None:
-        """Choose the stages that there is time for again, from the current one on; without a budget, all are painted."""
+        """Choose the stages again, from the current one on, that a budget of time leaves time for."""
         if self._budget is None:
             return
         candidates, stages, number = self.plan.candidates, self.plan.stages, state.stage
