@@ -10,6 +10,7 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
     cores, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % len(cores) :: workers])
 
+import hypothesis
 import pytest
 import torch
 
@@ -20,9 +21,13 @@ from impasto.kernels.cpu.compiled import compile_loops
 from impasto.machine.device import resolve
 from impasto.objective.objective import Objective
 from impasto.recipes.demo import landscape
+from impasto.transfer.cache import Cache
 from tiny import tiny_weights
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one takes its time
+hypothesis.settings.load_profile("any machine")
 
 LONG_MODULES = {"test_notebook.py"}
 """Modules of tests that one process has to run as a whole, for half a minute: they start first, so that no worker waits for
@@ -105,6 +110,15 @@ def codebook():
 
 
 @pytest.fixture(scope="module")
+def shared_networks():
+    """Let all runs share their networks, whose filters take a second to pack."""
+    with pytest.MonkeyPatch.context() as patch:
+        shared = Cache()
+        patch.setattr("impasto.transfer.style_transfer.Cache", lambda: shared)
+        yield
+
+
+@pytest.fixture(scope="module")
 def coarse_landscape():
     """Compose the demo's painting on a grid of half the samples: the same code in a quarter of the time."""
     with pytest.MonkeyPatch.context() as patch:
@@ -169,7 +183,7 @@ def tiny_network(monkeypatch, weights):
 
 
 @pytest.fixture
-def real_network(monkeypatch, codebook):
+def real_network(monkeypatch, codebook, shared_networks):
     """Let the command and the library take the real VGG-19 that was read once."""
 
     def shared(source="codebook", **more):

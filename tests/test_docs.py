@@ -50,10 +50,16 @@ def workplace(tmp_path_factory, coarse_landscape):
 @pytest.mark.parametrize("block", examples("python"))
 def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    shorter = {"size=1024": "size=96", "size=256": "size=64", "iterations=40": "iterations=2", "seconds=3": "seconds=1"}
+    shorter = {
+        r"size=1024": "size=96",
+        r"size=256(?!, iterations)": "size=64, iterations=2",
+        r"size=256": "size=64",
+        r"iterations=\d+": "iterations=2",
+        r"seconds=3": "seconds=1",
+    }
     quick = block
     for words, others in shorter.items():
-        quick = quick.replace(words, others)
+        quick = re.sub(words, others, quick)
     exec(compile(quick, "docs", "exec"), {})
 
 

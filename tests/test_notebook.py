@@ -32,7 +32,7 @@ def cells():
 
 
 @pytest.fixture(scope="module")
-def executed(coarse_landscape):
+def executed(coarse_landscape, shared_networks):
     """The names that all cells define, and what they print."""
     import matplotlib as mpl
 

@@ -50,9 +50,9 @@ def test_what_stays_of_the_photograph_is_linear_in_the_gray_of_the_mask(transfer
 @pytest.mark.slow
 @pytest.mark.usefixtures("coarse_landscape")
 def test_a_face_at_half_gray_is_half_painted(codebook):
-    settings = Settings(size=144, iterations=8, tolerance=0)
+    settings = Settings(size=96, iterations=6, tolerance=0)
     maker = StyleTransfer(settings, Runtime(dtype="float32"), weights=codebook)
-    photograph, painting = Picture.open(demo.photograph()).resized(160, 188), Picture(demo.painting(160, seed=3))
+    photograph, painting = Picture.open(demo.photograph()).resized(96, 113), Picture(demo.painting(96, seed=3))
     assert_linear(differences(maker, photograph, painting, grays=(0, 128)))
 
 

@@ -394,7 +394,7 @@ def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, mon
 
 
 def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture, codebook):
-    settings = Settings(size=96, first_size=0, iterations=5, tolerance=0, color="content-luminance")
+    settings = Settings(size=96, first_size=0, iterations=3, tolerance=0, color="content-luminance")
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64"), weights=codebook)
     photograph = Picture.open(demo.photograph()).resized(48, 96)
     down, across = torch.meshgrid(torch.linspace(0, 2, 96), torch.linspace(0, 1, 48), indexing="ij")
