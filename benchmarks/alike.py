@@ -82,7 +82,8 @@ def _paint(
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype=dtype, **computed))
     run = transfer.start(_photograph(options.side), _styles(count, options.side))
     (stage,) = run.plan.stages
-    run.plan = run.plan._replace(stages=(stage._replace(layout=stage.layout._replace(tiling=tiling)),))
+    tiled = stage._replace(layout=stage.layout._replace(tiling=tiling))
+    run._schedule.plan = run.plan._replace(stages=(tiled,))  # noqa: SLF001
     return [run.preview().pixels * 255 for _ in run]
 
 

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ from impasto.batch.ray_workers import RayWorkers
 from impasto.batch.result_log import ResultLog
 from impasto.jobs.resources import Resources
 from impasto.layers import CONVOLUTIONS
+from impasto.losses import Statistic
+from impasto.objective.tile_units import Measurement
 from impasto.recipes import demo
 from impasto.transfer.target_cache import TargetCache
 
@@ -317,10 +319,10 @@ class Timed(TargetCache):
 
     seconds = 0.0
 
-    def measured(self, *images: Any, **more: Any) -> Any:
+    def measured(self, measurement: Measurement) -> Mapping[str, Statistic]:
         """Return targets, and add the time."""
         began = time.perf_counter()
-        found = super().measured(*images, **more)
+        found = super().measured(measurement)
         self.seconds += time.perf_counter() - began
         return found
 

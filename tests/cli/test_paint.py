@@ -265,7 +265,7 @@ def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words
 
 
 def test_every_evaluation_is_recorded_and_every_frame_saved_where_reports_are_rare(paint, files, monkeypatch):
-    monkeypatch.setattr("impasto.transfer.run.Run._on_gpu", True)
+    monkeypatch.setattr("impasto.transfer.run.evaluations_at_once", lambda *_: 16)
     code, said, _ = paint("--json", "--save-every", "4", "--iterations", "10", "--tolerance", "0")
     assert code == 0
     assert [json.loads(line)["evaluation"] for line in said.splitlines()] == list(range(1, 11))

@@ -50,6 +50,20 @@ def test_stages_that_are_listed_come_first_and_the_usual_ones_continue_them():
     assert stages(64) == [(64, 100)]
 
 
+def test_stages_that_are_painted_are_laid_out_in_less_memory_as_a_plan_with_all_candidates_is():
+    settings, small = Settings(size=1024, first_size=256), budget_of(600e6)
+    plan = make_plan(settings, PHOTO, [PAINTING], is_timed=True)
+    chosen = plan._replace(stages=tuple(stage._replace(evaluations=7) for stage in plan.candidates[1::2]))
+    other = make_plan(settings, PHOTO, [PAINTING], small, is_timed=True)
+    found = chosen.laid_out_as(other)
+    assert [(stage.size, stage.evaluations) for stage in found.stages] == [
+        (stage.size, 7) for stage in plan.candidates[1::2]
+    ]
+    assert [stage.layout for stage in found.stages] == [stage.layout for stage in other.candidates[1::2]]
+    assert found.bytes < chosen.bytes
+    assert found.candidates == other.candidates
+
+
 def test_a_styles_short_side_follows_the_pictures():
     (stage,) = make_plan(Settings(size=683, first_size=0), PHOTO, [PAINTING]).stages
     assert stage.size == (683, 512)

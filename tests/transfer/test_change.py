@@ -52,7 +52,7 @@ def test_the_loss_after_a_change_is_that_of_the_new_settings_for_the_picture_so_
     (first,) = evaluate(run, 1)
     fresh = StyleTransfer(SETTINGS.replace(**change), weights=weights).start(picture(seed=1), picture(seed=2))
     stage = fresh.plan.stages[-1]
-    objective = fresh._scene.objective(stage, fresh._solver.network)
+    objective = fresh._solver.scene.objective(stage, fresh._solver.network)
     assert first == pytest.approx(float(objective.evaluate(canvas).loss), rel=1e-5)
     rest = evaluate(run, 100)
     assert len(rest) == 11

@@ -317,7 +317,7 @@ def test_tensors_have_names_and_find_their_places():
 
 
 def test_a_run_that_goes_on_ends_where_the_picture_hardly_changes(start, monkeypatch):
-    monkeypatch.setattr("impasto.transfer.run.PLATEAU_WINDOW", 2)
+    monkeypatch.setattr("impasto.transfer.descent.PLATEAU_WINDOW", 2)
     changes = {"first_size": 0, "iterations": 20, "min_change": 12.0}
     whole, other = start(every=0, checkpoint="whole", **changes), start(**changes)
     for _ in whole:

@@ -79,7 +79,7 @@ def test_tiles_change_nothing_of_colors_by_region(transfer, colorful):
     run = maker.start(photograph, both(painting, SOFT))
     stage = run.plan.stages[0]
     tiled = stage._replace(layout=stage.layout._replace(tiling=Tiling(64)))
-    scene, network = run._scene, run._solver.network
+    scene, network = run._solver.scene, run._solver.network
     grain = torch.rand(3, 160, 160, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     image = 0.9 * scene.canvas(stage.size) + 0.01 * grain  # in flat areas rounding decides which unit a pooling takes
     whole, parts = (scene.objective(each, network).evaluate(image) for each in (stage, tiled))

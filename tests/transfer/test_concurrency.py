@@ -76,7 +76,7 @@ def test_runs_with_different_threads_each_compute_with_their_own(weights, pictur
             seen[threads].add(torch.get_num_threads())
             return iterate(*words)
 
-        run._iterate = watched
+        run._descent._iterate = watched
     for _ in zip(*runs.values(), strict=True):
         assert torch.get_num_threads() == 3
     assert seen == {1: {1}, 2: {2}}

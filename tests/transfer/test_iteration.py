@@ -29,8 +29,8 @@ def run(iterate, optimizer, image, counts=(5, 1, 4, 2)):
     point, losses = first(optimizer, image), []
     for count in counts:
         found = iterate(point, count)
-        assert len(found.losses) == len(found.terms) == count
-        losses += found.losses
+        assert len(found.each) == count
+        losses += [reading.loss for reading in found.each]
         point = found.point
     return losses, point.best.clone(), float(point.least)
 

@@ -114,9 +114,9 @@ def test_a_focus_is_changed_in_the_middle_of_a_run_and_stays_if_nothing_is_said_
     run = transfer(size=128, iterations=3, focus_weight=100).start(photograph, picture(seed=1), focus=focus)
     finish(run)
     run.change(iterations=2)
-    assert run._scene.inputs.focus is focus
+    assert run._solver.scene.inputs.focus is focus
     run.change(focus=False)
-    assert run._scene.inputs.focus is None
+    assert run._solver.scene.inputs.focus is None
     run.change(focus=ellipse(80, 80))
     assert finish(run).width == 128
-    assert run._scene.inputs.focus.weights.shape == (80, 80)
+    assert run._solver.scene.inputs.focus.weights.shape == (80, 80)

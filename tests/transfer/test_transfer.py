@@ -17,6 +17,7 @@ from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Plan
 from impasto.planning.tiles import Tiling
 from impasto.recipes import demo
+from impasto.transfer.iteration import evaluations_at_once
 
 
 def finish(run):
@@ -138,7 +139,8 @@ def test_progress_is_plain_numbers(transfer, picture):
 @pytest.fixture
 def as_on_a_gpu(monkeypatch):
     """Let several evaluations come between two reports."""
-    monkeypatch.setattr("impasto.transfer.run.Run._on_gpu", True)
+    cuda = torch.device("cuda")
+    monkeypatch.setattr("impasto.transfer.run.evaluations_at_once", lambda _, pixels: evaluations_at_once(cuda, pixels))
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +168,7 @@ def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as
 
 
 def test_on_a_gpu_large_images_are_reported_sooner(transfer, picture, as_on_a_gpu, monkeypatch):
-    monkeypatch.setattr("impasto.transfer.run.MAX_PIXELS_PER_REPORT", 3 * 64 * 48)
+    monkeypatch.setattr("impasto.transfer.iteration.MAX_PIXELS_PER_REPORT", 3 * 64 * 48)
     assert [len(run.history) for run in [transfer().start(picture(), picture(seed=1))] for _ in run] == [3, 6, 9, 10]
 
 
@@ -403,14 +405,14 @@ def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture
     for tiling in (Tiling(), Tiling(48, 2)):
         run = transfer.start(photograph, styles)
         (stage,) = run.plan.stages
-        run.plan = run.plan._replace(stages=(stage._replace(layout=stage.layout._replace(tiling=tiling)),))
+        run._schedule.plan = run.plan._replace(stages=(stage._replace(layout=stage.layout._replace(tiling=tiling)),))
         found.append(finish(run).picture.pixels)
     assert float((found[0] - photograph.pixels).abs().mean()) > 5 / 255
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-6)
 
 
 def test_a_stage_ends_when_the_picture_hardly_changes(transfer, picture, monkeypatch):
-    monkeypatch.setattr("impasto.transfer.run.PLATEAU_WINDOW", 4)
+    monkeypatch.setattr("impasto.transfer.descent.PLATEAU_WINDOW", 4)
     run = transfer(iterations=24).start(picture(), picture(seed=1))
     shown = [run.preview().pixels for report in run if report.evaluation % 4 == 0]
     changes = [255 * float((one - other).abs().mean()) for one, other in pairwise(shown)]

@@ -19,8 +19,9 @@ from impasto.network.weights import Weights
 from impasto.planning.plan import Plan, Size
 from impasto.recipes.panel import Panel
 from impasto.reports.contact_sheets import Block, draw, measure
-from impasto.transfer.progress import Clock, Progress
+from impasto.transfer.progress import Progress
 from impasto.transfer.result import Result
+from impasto.transfer.schedule import Schedule
 from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Sheet", "paint"]
@@ -202,7 +203,7 @@ class _Total:
 
     def __init__(self, plans: Sequence[Plan]) -> None:
         self._first_stages = list(accumulate((len(plan.stages) for plan in plans), initial=0))
-        self._clock = Clock(Plan(tuple(stage for plan in plans for stage in plan.stages)))
+        self._schedule = Schedule(Plan(tuple(stage for plan in plans for stage in plan.stages)))
 
     def progress(self, number: int, progress: Progress) -> Progress:
         """Return the progress of one run as a progress of all runs.
@@ -216,7 +217,7 @@ class _Total:
 
         """
         stage = self._first_stages[number] + progress.stage
-        (seconds,) = self._clock.tick(1)
-        fraction, left = self._clock.left(stage - 1, progress.evaluation, seconds)
+        (seconds,) = self._schedule.timed(self._schedule.plan.stages[stage - 1], 1)
+        fraction, left = self._schedule.left(stage - 1, progress.evaluation, seconds)
         changes = {"stage": stage, "stages": self._first_stages[-1], "fraction": fraction, "seconds_left": left}
         return replace(progress, seconds=seconds, **changes)

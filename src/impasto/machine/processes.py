@@ -18,6 +18,7 @@ from impasto.errors import RunError
 __all__ = ["ALONE", "Group", "join", "local_rank"]
 
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ class Group:
         """Tell whether any process wants something; all are told the same."""
         return wanted if self.size == 1 else float(self.sum(torch.tensor(float(wanted), device=self.device))) > 0
 
-    def agreed(self, number: int) -> int:
+    def agreed(self, number: Number) -> Number:
         """Return the number that the first process has; all are told the same."""
         if self.size == 1:
             return number
-        return int(self.sum(torch.tensor(number if self.rank == 0 else 0, device=self.device)))
+        mine = float(number) if self.rank == 0 else 0.0
+        return type(number)(self.sum(torch.tensor(mine, dtype=torch.float64, device=self.device)))
 
     def part(self, vector: Tensor) -> Tensor:
         """View this process's part of a vector, (N,)."""

@@ -1,17 +1,11 @@
 """What was measured of images for an objective, for the next objective that needs the same."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
-from torch import Tensor
-
-from impasto.images.digest import digest
-from impasto.losses.base import Measure
-from impasto.network.vgg import VGG19
 from impasto.objective.tile_units import MeasureImage, measured
-from impasto.planning.tiles import Tiling
 
-__all__ = ["StoredTargets", "target_key"]
+__all__ = ["StoredTargets"]
 
 Found = TypeVar("Found")
 
@@ -40,31 +34,10 @@ class StoredTargets:
         """Return the target of a key.
 
         Args:
-            key: What the target depends on: `target_key` makes it.
+            key: What the target depends on.
             measure: Measures the target, if it is not stored.
 
         """
         if key not in self._used:
             self._used[key] = self._before[key] if key in self._before else measure()
         return cast("Found", self._used[key])
-
-
-def target_key(
-    network: VGG19,
-    image: Tensor,
-    masks: Mapping[str, Tensor | None],
-    measure: Measure | None,
-    tiling: Tiling,
-) -> Hashable:
-    """Return what a target depends on.
-
-    Args:
-        network: The network.
-        image: The image that is measured, (3, H, W).
-        masks: The layers, each with the weight of each unit, (H, W); None: 1.
-        measure: What is summed up at each layer; None: the features themselves.
-        tiling: How the image is divided.
-
-    """
-    layers = tuple(sorted((layer, None if mask is None else digest(mask)) for layer, mask in masks.items()))
-    return network, digest(image), layers, measure, tiling

@@ -13,16 +13,18 @@ import torch
 from torch import Tensor
 
 from impasto.errors import InputError
+from impasto.images.digest import digest
 from impasto.images.guides import guide
 from impasto.layers import IMAGE
 from impasto.losses import Loss, RegionTarget, Statistic
 from impasto.losses.base import Measure
 from impasto.machine.processes import Group
 from impasto.network.vgg import VGG19
-from impasto.objective.stored_targets import StoredTargets, target_key
+from impasto.objective.stored_targets import StoredTargets
 from impasto.objective.tile_units import (
     ContentFeatures,
     MeasureImage,
+    Measurement,
     content_features,
     measured,
     owned_weights,
@@ -106,13 +108,13 @@ class StageSources:
         """The content image's features, at the layers of the losses that need them."""
         layers = {loss.layer for loss in self.losses if loss.needs_content}
         tiles, tiling = self.tiles(), self.tiling
-        key = target_key(self.network, self.content, dict.fromkeys(layers), None, tiling)
 
         def measure() -> ContentFeatures:
             image = wrapped(self.content, self.margin)
             return content_features(self.network, image, layers, tiles, self.wraps, storage=tiling.targets)
 
-        return self.targets.get((key, tuple(tiles)), measure)
+        key = self.network, digest(self.content), frozenset(layers), tuple(tiles), tiling
+        return self.targets.get(key, measure)
 
     def of_content(self, layer: str, measure: Measure) -> Tensor:
         """Return the normalized statistic of the content image.
@@ -125,7 +127,8 @@ class StageSources:
             A tensor of the shape of the statistic's total.
 
         """
-        return self._measured(self.content, {layer: None}, measure, self.tiling)[layer].mean
+        measurement = Measurement(self.network, self.content, {layer: None}, measure, self.tiling, self.group)
+        return self._measured(measurement, measured)[layer].mean
 
     def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
         """Return the targets of each region.
@@ -184,7 +187,8 @@ class StageSources:
         means: list[dict[str, Tensor]] = []
         for style in region.styles:
             masks = self._mask_weights(style.mask, areas, f"the mask of a style of {region.name}")
-            found = self._measured(style.pixels, masks, measure, tiling, self.targets.measure_style)
+            measurement = Measurement(self.network, style.pixels, masks, measure, tiling, self.group)
+            found = self._measured(measurement, self.targets.measure_style)
             means.append({layer: each.mean * (style.weight / total) for layer, each in found.items()})
         common = [layer for layer in areas if all(layer in each for each in means)]
         if not common:
@@ -192,19 +196,9 @@ class StageSources:
         blend = {layer: torch.stack([each[layer] for each in means]).sum(0) for layer in common}
         return {layer: RegionTarget(mean, areas[layer]) for layer, mean in blend.items()}
 
-    def _measured(
-        self,
-        image: Tensor,
-        masks: Mapping[str, Tensor | None],
-        measure: Measure,
-        tiling: Tiling,
-        measure_image: MeasureImage = measured,
-    ) -> Mapping[str, Statistic]:
+    def _measured(self, measurement: Measurement, measure_image: MeasureImage) -> Mapping[str, Statistic]:
         """Return the statistics of an image by layer, as they are stored or measured now."""
-        key = target_key(self.network, image, masks, measure, tiling)
-        return self.targets.get(
-            key, lambda: measure_image(self.network, image, masks, measure, tiling=tiling, group=self.group)
-        )
+        return self.targets.get(measurement.key, lambda: measure_image(measurement))
 
     def _mask_weights(self, area: Tensor | None, layers: Iterable[str], name: str) -> dict[str, Tensor | None]:
         """Return T² at the layers that see enough of an area, T the guidance channel (Gatys et al. 2017, equation 1).

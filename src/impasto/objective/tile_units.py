@@ -3,12 +3,13 @@
 It measures images in tiles and knows neither losses by name nor settings.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from impasto.images.digest import digest
 from impasto.layers import IMAGE, LAYERS, layer_named
 from impasto.losses.base import Measure, Statistic, Units
 from impasto.machine.processes import ALONE, Group
@@ -20,6 +21,7 @@ from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
 __all__ = [
     "ContentFeatures",
     "MeasureImage",
+    "Measurement",
     "content_features",
     "measured",
     "owned_weights",
@@ -171,29 +173,36 @@ def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
     return {"stored": units * feature, **rounded, "recomputed": IMAGE_BYTES}
 
 
-def measured(
-    network: VGG19,
-    image: Tensor,
-    masks: Mapping[str, Tensor | None],
-    measure: Measure,
-    *,
-    tiling: Tiling,
-    group: Group = ALONE,
-) -> dict[str, Statistic]:
-    """Sum up statistics of an image, in tiles.
+class Measurement(NamedTuple):
+    """What to sum up of an image, and how."""
 
-    Args:
-        network: VGG-19 on the image's device.
-        image: RGB in [0, 1], (3, H, W).
-        masks: The layers to measure, each with the weight of each unit, (H, W); None: 1.
-        measure: What to sum up at each layer.
-        tiling: How the image is divided.
-        group: The processes among which the tiles are divided.
+    network: VGG19
+    """The network on the image's device."""
+    image: Tensor
+    """RGB in [0, 1], (3, H, W)."""
+    masks: Mapping[str, Tensor | None]
+    """The layers to measure, each with the weight of each unit, (H, W); None: 1."""
+    measure: Measure
+    """What to sum up at each layer."""
+    tiling: Tiling
+    """How the image is divided."""
+    group: Group = ALONE
+    """The processes among which the tiles are divided."""
 
-    Returns:
-        The statistic of the whole image by layer.
+    @property
+    def key(self) -> Hashable:
+        """What the statistics depend on, within one run."""
+        masks = ((layer, None if mask is None else digest(mask)) for layer, mask in self.masks.items())
+        return self.network, digest(self.image), tuple(sorted(masks)), self.measure, self.tiling
 
-    """
+
+MeasureImage = Callable[[Measurement], Mapping[str, Statistic]]
+"""A function that returns the statistic of the whole image by layer: `measured`, or one that caches what it returns."""
+
+
+def measured(measurement: Measurement) -> Mapping[str, Statistic]:
+    """Sum up statistics of an image, in tiles, and return those of the whole image by layer."""
+    network, image, masks, measure, tiling, group = measurement
     layers = set(masks) - {IMAGE}
     tiles = tiling.tiles(image.shape[1], image.shape[2], layers)
     margin, wraps = tiling.margin(layers), wraps_of(tiling)
@@ -207,20 +216,3 @@ def measured(
             more = measure(units_of(features, tile, name, mask, margin=margin))
             found[name] = found[name] + more if name in found else more
     return {name: statistic.over(group.sum) for name, statistic in found.items()}
-
-
-class MeasureImage(Protocol):
-    """A function that sums up statistics of an image: `measured`, or one that caches what it returns."""
-
-    def __call__(
-        self,
-        network: VGG19,
-        image: Tensor,
-        masks: Mapping[str, Tensor | None],
-        measure: Measure,
-        *,
-        tiling: Tiling,
-        group: Group = ALONE,
-    ) -> Mapping[str, Statistic]:
-        """Return the statistic of the whole image by layer; the arguments are those of `measured`."""
-        ...

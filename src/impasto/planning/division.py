@@ -55,19 +55,24 @@ class Pace(NamedTuple):
     """The stage under way."""
     seconds: tuple[float, ...] = ()
     """The times of its latest evaluations, without the first, which also measures the targets."""
-    per_work: float = GUESSED_PACE
-    """Seconds per unit of work in the stage before, `OVERHEAD` included."""
+    per_work: float | None = None
+    """Seconds per unit of work in the stage before or by a forecast, `OVERHEAD` included; None: it is guessed."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any evaluation was timed."""
+        return bool(self.seconds) or self.per_work is not None
 
     def timed(self, stage: Stage, seconds: float) -> "Pace":
         """Return the pace with one more evaluation."""
         if self.stage is None or stage.size != self.stage.size:
-            return Pace(stage, (), self.of(stage) / (stage.work + OVERHEAD))
+            return Pace(stage, (), self.of(stage) / (stage.work + OVERHEAD) if self.is_known else None)
         return Pace(stage, (*self.seconds, seconds)[-TIMED_EVALUATIONS:], self.per_work)
 
     def of(self, stage: Stage) -> float:
         """Return the seconds that an evaluation of a stage will take."""
         if self.stage is None or not self.seconds:
-            return self.per_work * (stage.work + OVERHEAD)
+            return (self.per_work or GUESSED_PACE) * (stage.work + OVERHEAD)
         return median(self.seconds) * (stage.work + OVERHEAD) / (self.stage.work + OVERHEAD)
 
 

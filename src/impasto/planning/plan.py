@@ -93,6 +93,22 @@ class Plan(NamedTuple):
         return f"Plan({stages}; {self.bytes / 1e9:.2f} GB)"
 
     @property
+    def possible(self) -> tuple[Stage, ...]:
+        """The stages that the run may paint: in a run with a budget of time, those that it may choose from."""
+        return self.candidates or self.stages
+
+    @property
+    def asked_size(self) -> Size:
+        """The size that the settings ask for; a budget of time may be too short for it."""
+        return self.possible[-1].size
+
+    def laid_out_as(self, other: "Plan") -> "Plan":
+        """Return the stages of this plan with the layouts and limits of another plan, which has the same sizes."""
+        fitted = {stage.size: stage for stage in other.possible}
+        stages = (fitted[stage.size]._replace(evaluations=stage.evaluations) for stage in self.stages)
+        return other._replace(stages=tuple(stages))
+
+    @property
     def evaluations(self) -> int:
         """Evaluations of all stages together, at most."""
         return sum(stage.evaluations for stage in self.stages)

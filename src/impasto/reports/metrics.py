@@ -19,7 +19,7 @@ from impasto.losses import DISTANCES, ContentLoss, StyleLoss, moments_of
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
-from impasto.objective.tile_units import measured
+from impasto.objective.tile_units import Measurement, measured
 from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
@@ -168,7 +168,7 @@ def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling
     """
     everywhere: dict[str, Tensor | None] = dict.fromkeys(STYLE_LAYERS)
     image_moments, style_moments = (
-        measured(network, pixels, everywhere, moments_of, tiling=tiling or Tiling()) for pixels in (image, style)
+        measured(Measurement(network, pixels, everywhere, moments_of, tiling or Tiling())) for pixels in (image, style)
     )
     distances = {
         name: float(DISTANCES["wasserstein"](style_moments[name].mean).value(image_moments[name].mean))

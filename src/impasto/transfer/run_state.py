@@ -1,7 +1,7 @@
 """Where a run stands between two evaluations: with this a run goes on as if it had never ended."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -42,3 +42,9 @@ class RunState:
     """Evaluations before the last change of the run; 0: there was none."""
     history: tuple[Progress, ...] = ()
     """The reports of all evaluations."""
+    remarks: tuple[str, ...] = ()
+    """What the next report has to say: what went wrong since the last one, and what was done about it."""
+
+    def remarked(self, remark: str) -> "RunState":
+        """Return the state with one more remark for the next report."""
+        return replace(self, remarks=(*self.remarks, remark))

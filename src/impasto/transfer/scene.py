@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from impasto.images import Picture, srgb
+from impasto.images import Picture, resample, srgb
 from impasto.images.digest import digest
 from impasto.images.masks import Mask
 from impasto.layers import IMAGE
@@ -135,7 +135,7 @@ class Scene:
 
         """
         content, side = self.inputs.content, max(picture.width, picture.height)
-        sizes = [stage.size for stage in plan.stages if max(stage.size) == min(side, max(plan.stages[-1].size))]
+        sizes = [stage.size for stage in plan.possible if max(stage.size) == min(side, max(plan.asked_size))]
         return self.as_painted(picture, (sizes or [Size(content.width, content.height).with_long_side(side)])[0])
 
     def objective(self, stage: Stage, network: VGG19) -> Objective:
@@ -213,19 +213,23 @@ class Scene:
             found.append(kind.of_painting(image, coloring.counted(image, style.picture), theirs))
         return found
 
-    def picture(self, image: Tensor, note: str, dpi: float) -> Picture:
+    def picture(self, image: Tensor, note: str, dpi: float, long_side: int | None = None) -> Picture:
         """Return a painted image as a picture, with what the content's file says.
 
         Args:
             image: The image, (3, H, W).
             note: A text for the picture's metadata.
             dpi: Pixels per inch on paper; 0: those of the content.
+            long_side: The long side of the picture in pixels, at least 1; that of the image, if not given or if larger.
 
         Returns:
             The picture, in the colors and with the bits that the settings ask for.
 
         """
-        settings = self.settings
+        settings, size = self.settings, Size(image.shape[2], image.shape[1])
+        if long_side is not None and long_side < max(size):
+            width, height = (max(1, side) for side in size.with_long_side(long_side))
+            image = resample(image, height, width)
         return self.inputs.content.repainted(
             self._finished(image).clamp_(0, 1).float().cpu(),
             profile=self.profile,

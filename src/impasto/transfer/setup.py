@@ -14,6 +14,14 @@ from impasto.transfer.scene import Inputs
 
 __all__ = ["Setup"]
 
+_CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
+    *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight", "strength"),
+    *("size", "quality", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "min_change"),
+    "learning_rate",
+    *("profile", "bits", "dpi", "keep_position", "seed"),
+}
+"""The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
+
 
 class Setup(NamedTuple):
     """What a run is set up with; a change in the middle of a run replaces it whole."""
@@ -34,3 +42,8 @@ class Setup(NamedTuple):
     """The time that the run has, from the start of the program to the saved picture; 0: no limit."""
     measure_style: MeasureImage = measured
     """What measures style images, perhaps with a cache that runs share."""
+
+    def has_curvature_of(self, other: "Setup") -> bool:
+        """Tell whether the curvature that was measured with another setup is of use with this one."""
+        are_equal = (getattr(self.settings, name) == getattr(other.settings, name) for name in _CURVATURE_OPTIONS)
+        return all(are_equal) and self.inputs.identity() == other.inputs.identity()

@@ -1,6 +1,7 @@
 """What evaluates and steps in each stage of a run: an objective and an optimizer, on a machine with its network."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,39 +10,87 @@ import torch
 from torch import Tensor
 
 from impasto.images import resample
-from impasto.machine.device import Machine
-from impasto.network.vgg import VGG19
+from impasto.objective.stored_targets import StoredTargets
+from impasto.objective.tile_units import measured
 from impasto.optimizers import LBFGS, Adam, Optimizer
 from impasto.planning.plan import Plan, Size, Stage
-from impasto.settings import Settings
+from impasto.transfer import verdict
+from impasto.transfer.checkpoint import Checkpoint
 from impasto.transfer.iteration import Iteration, iteration
 from impasto.transfer.run_state import RunState
 from impasto.transfer.scene import Scene
+from impasto.transfer.setup import Setup
 
 __all__ = ["Solver"]
 
+EXACT_RESCUE = 2
+"""The rescue from which on a run computes in float32: the first may have been a matter of the step alone."""
+
+SEEN_SIDE = 256
+"""Pixels of the long side at which the picture is compared with itself, at most: what one sees of it on a page."""
+
 
 class Solver:
-    """Makes what a run computes with, and the states in which it begins, goes back and is enlarged.
+    """Makes what a run computes with, and the states in which it begins, continues, goes back and is enlarged.
 
     Args:
-        scene: What the run paints from.
-        settings: What the picture will be.
-        machine: Where to compute.
-        network: The network on that machine.
+        setup: The pictures and settings, with their plan, network and machine.
+        targets: What was measured for the solver before this one; what this one measures is stored there.
 
     """
 
-    def __init__(self, scene: Scene, settings: Settings, machine: Machine, network: VGG19) -> None:
-        self.scene = scene
-        self.settings = settings
-        self.machine = machine
-        self.network = network
+    def __init__(self, setup: Setup, targets: StoredTargets) -> None:
+        own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
+        targets.measure_style = measured if own else setup.measure_style
+        self.settings, self.machine = setup.settings, setup.machine
+        self.scene = Scene(setup.inputs, setup.settings, setup.machine, targets)
+        self.network = self.scene.normalized(setup.network, setup.plan.stages[0])
 
     def begin(self, stage: Stage) -> RunState:
         """Return the state before the first evaluation of a run's first stage."""
         canvas = self.scene.canvas(stage.size)
         return RunState(canvas, canvas, self.optimizer(stage, 0).init(canvas))
+
+    def resumed(self, checkpoint: Checkpoint, stages: Sequence[Stage]) -> RunState:
+        """Return where the run stood that saved a checkpoint, on this machine.
+
+        Args:
+            checkpoint: The checkpoint.
+            stages: The stages of the run's plan.
+
+        """
+        state = checkpoint.state(self.scene.to_device, lambda number, rescues: self.optimizer(stages[number], rescues))
+        if state.rescues >= EXACT_RESCUE:
+            self._compute_exactly()
+        return state
+
+    def rescued(self, state: RunState, stage: Stage, trouble: str) -> RunState:
+        """Return the best image with a new state of the optimizer and half the step, later in float32.
+
+        Args:
+            state: Where the run stands.
+            stage: The stage under way.
+            trouble: What is wrong with its evaluations, as `verdict.judged` says it.
+
+        Returns:
+            The state, with a remark about it.
+
+        """
+        number = state.rescues + 1
+        exactly = number >= EXACT_RESCUE and self._compute_exactly()
+        remark = (
+            f"the loss {trouble} in {verdict.FAILURES_TO_RESCUE} evaluations, so the best image is painted on with "
+            f"half the step{' and in float32' if exactly else ''} ({number} of {verdict.MAX_RESCUES})."
+        )
+        return self.from_best(replace(state, failures=0, rescues=number), stage).remarked(remark)
+
+    def compared(self, state: RunState) -> RunState:
+        """Return the state with a small copy of the best image, and how far it is from the one before."""
+        size = Size(state.best.shape[2], state.best.shape[1])
+        width, height = size.with_long_side(SEEN_SIDE) if max(size) > SEEN_SIDE else size
+        seen = resample(state.best, height, width).clamp(0, 1).clone()
+        change = math.inf if state.seen is None else 255 * float((seen - state.seen).abs().mean())
+        return replace(state, seen=seen, change=self.machine.group.agreed(change))
 
     def from_best(self, state: RunState, stage: Stage) -> RunState:
         """Return the state in which the best image is painted on, with a new state of the optimizer.
@@ -141,7 +190,7 @@ class Solver:
         history_dtype = torch.bfloat16 if layout.history_dtype == "bfloat16" else None
         return LBFGS(layout.history, rate, power, history_dtype, group=self.machine.group).shortened(factor)
 
-    def compute_exactly(self) -> bool:
+    def _compute_exactly(self) -> bool:
         """Compute features in float32 from now on, without Winograd's algorithm; return whether that is new."""
         machine = self.machine
         features = torch.promote_types(machine.features, torch.float32)

@@ -15,15 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from impasto.errors import CheckpointError, ImpastoError
 from impasto.images.digest import digest
 from impasto.losses.base import Measure, Statistic
-from impasto.machine.processes import ALONE, Group
-from impasto.network.vgg import VGG19
-from impasto.objective.tile_units import measured
-from impasto.planning.tiles import Tiling
+from impasto.objective.tile_units import Measurement, measured
 from impasto.transfer import checkpoint_file
 
 __all__ = ["TargetCache"]
@@ -65,38 +61,19 @@ class TargetCache:
         """The bytes of the targets in memory."""
         return sum(map(_bytes, self._found.values()))
 
-    def measured(
-        self,
-        network: VGG19,
-        image: Tensor,
-        masks: Mapping[str, Tensor | None],
-        measure: Measure,
-        *,
-        tiling: Tiling,
-        group: Group = ALONE,
-    ) -> _Statistics:
+    def measured(self, measurement: Measurement) -> _Statistics:
         """Return the statistics of an image as `tile_units.measured` does, from the cache if they are there.
 
-        Args:
-            network: VGG-19 on the image's device.
-            image: RGB in [0, 1], (3, H, W).
-            masks: The layers to measure, each with the weight of each unit, (H, W); None: 1.
-            measure: What to sum up at each layer; only the statistics of functions of a module are cached.
-            tiling: How the image is divided.
-            group: The processes among which the tiles are divided; those of several are not cached.
-
-        Returns:
-            The statistic of the whole image by layer.
-
+        They are not cached where several processes measure together, or by another function than one of a module.
         """
-        name = _name(measure)
-        if name is None or group.size > 1:
-            return measured(network, image, masks, measure, tiling=tiling, group=group)
-        key = _key(network, image, masks, name, tiling)
-        found = self._read(key, image.device)
+        name = _name(measurement.measure)
+        if name is None or measurement.group.size > 1:
+            return measured(measurement)
+        key = _key(measurement, name)
+        found = self._read(key, measurement.image.device)
         if found is None:
             self.misses += 1
-            found = measured(network, image, masks, measure, tiling=tiling)
+            found = measured(measurement)
             self._write(key, found)
         else:
             self.hits += 1
@@ -131,8 +108,9 @@ def _name(measure: Measure) -> str | None:
     return f"{module}.{name}" if getattr(sys.modules.get(module), name, None) is measure else None
 
 
-def _key(network: VGG19, image: Tensor, masks: Mapping[str, Tensor | None], name: str, tiling: Tiling) -> str:
+def _key(measurement: Measurement, name: str) -> str:
     """Return a hash of all on which statistics depend, to the last bit."""
+    network, image, masks, _, tiling, _ = measurement
     options = (network.weights.sha256, network.pooling, network.pooling_rescale, network.padding, network.winograd)
     exactly = (version("impasto"), torch.__version__, str(image.device), network.dtype, torch.get_num_threads())
     biases = (bias[None] for _, bias in network.weights.tensors.values())  # which tell networks apart

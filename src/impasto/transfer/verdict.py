@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from impasto.settings.limits import PLATEAU_WINDOW
 from impasto.transfer.progress import Stopped
 from impasto.transfer.run_state import RunState
 
-__all__ = ["FAILURES_TO_RESCUE", "MAX_RESCUES", "outcome", "trouble"]
+__all__ = ["FAILURES_TO_RESCUE", "MAX_RESCUES", "judged", "outcome"]
 
 FAILURES_TO_RESCUE = 3
 """Evaluations in a row of no use after which a run goes back to its best image: an optimizer mends one by itself."""
@@ -41,17 +42,25 @@ def outcome(state: RunState, evaluations: int, tolerance: float, min_change: flo
     return "diverged" if state.evaluation and math.isinf(state.bests[-1]) else "finished"
 
 
-def trouble(state: RunState, loss: float) -> str:
-    """Say what is wrong with an evaluation.
+def judged(state: RunState, loss: float) -> tuple[RunState, str]:
+    """Count one more evaluation.
 
     Args:
         state: Where the run stood before it.
         loss: What it found.
 
     Returns:
-        What follows "the loss" in a sentence; nothing, if the evaluation is of use.
+        The state after it, and what is wrong with it: what follows "the loss" in a sentence, or nothing.
 
     """
+    trouble, least = _trouble(state, loss), state.bests[-1]
+    bests = (*state.bests, min(loss, least) if math.isfinite(loss) else least)
+    failures = state.failures + 1 if trouble else 0
+    return replace(state, evaluation=state.evaluation + 1, failures=failures, bests=bests), trouble
+
+
+def _trouble(state: RunState, loss: float) -> str:
+    """Say what is wrong with an evaluation; nothing, if it is of use."""
     if not math.isfinite(loss):
         return "was not finite"
     if loss > DIVERGENCE_FACTOR * state.bests[-1]:
