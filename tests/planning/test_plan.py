@@ -62,6 +62,9 @@ def test_stages_that_are_painted_are_laid_out_in_less_memory_as_a_plan_with_all_
     assert [stage.layout for stage in found.stages] == [stage.layout for stage in other.candidates[1::2]]
     assert found.bytes < chosen.bytes
     assert found.candidates == other.candidates
+    untimed = make_plan(settings, PHOTO, [PAINTING], small)
+    with pytest.raises(PictureError, match="64 × 48 is not planned with these options"):
+        plan._replace(stages=plan.candidates).laid_out_as(untimed)
 
 
 def test_a_styles_short_side_follows_the_pictures():

@@ -103,8 +103,22 @@ class Plan(NamedTuple):
         return self.possible[-1].size
 
     def laid_out_as(self, other: "Plan") -> "Plan":
-        """Return the stages of this plan with the layouts and limits of another plan, which has the same sizes."""
+        """Return the stages of this plan with the layouts and limits of another plan.
+
+        Args:
+            other: A plan of the same pictures with less memory.
+
+        Returns:
+            The plan.
+
+        Raises:
+            PictureError: the other plan has not all sizes, such as one without a budget of time for a run that had one.
+
+        """
         fitted = {stage.size: stage for stage in other.possible}
+        missing = next((stage.size for stage in self.stages if stage.size not in fitted), None)
+        if missing is not None:
+            raise PictureError(f"a picture of {missing} is not planned with these options; give the first ones.")
         stages = (fitted[stage.size]._replace(evaluations=stage.evaluations) for stage in self.stages)
         return other._replace(stages=tuple(stages))
 
