@@ -151,7 +151,7 @@ def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
     if segments.has_gain_map:
         remarks.append("has a gain map for HDR screens; it is left out.")
     if segments.has_film:
-        remarks.append("has a short film in addition to the picture; it is left out.")
+        remarks.append("has a short film beside the picture; it is left out.")
     is_adobe = image.get_typeof("exif-data") and metadata.is_adobe_rgb(bytes(image.get("exif-data")))
     told = rgb_profile(*_ADOBE_RGB) if is_adobe else None
     return Loaded(file, image, Samples.of_image(image), told, segments.pictures, tuple(remarks))
