@@ -173,6 +173,15 @@ def _neural_style(options: argparse.Namespace, pairs: Sequence[tuple[Path, Path]
     return time.perf_counter() - began
 
 
+KINDS: dict[str, tuple[object, ...]] = {
+    "one process, one thread": ("--threads", 1),
+    "one process, all threads": (),
+    "two workers of one thread": ("--threads", 1, "--workers", 2),
+    "two processes of one thread without Ray, half of the photographs each": ("--threads", 1),
+}
+"""What the part ray compares, each with its options."""
+
+
 def ray(options: argparse.Namespace) -> Iterator[Row]:
     """Time two workers of one thread against one process with one thread, with all, and two without Ray."""
     with tempfile.TemporaryDirectory() as place:
@@ -181,15 +190,11 @@ def ray(options: argparse.Namespace) -> Iterator[Row]:
         styles = paintings(folder, options.paintings, 2 * options.size)
         found: dict[str, float] = {}
         common = ("--size", options.size, *shlex.split(options.flags))
-        kinds = {
-            "one process, one thread": ("--threads", 1),
-            "one process, all threads": (),
-            "two workers of one thread": ("--threads", 1, "--workers", 2),
-            "two processes of one thread without Ray, half of the photographs each": ("--threads", 1),
-        }
-        for number, (what, words) in enumerate(kinds.items()):
+        for number, (what, words) in enumerate(KINDS.items()):
+            if number not in {0, *options.kinds}:
+                continue
             output = folder / str(number)
-            parts = [photos] if number < len(kinds) - 1 else _halves(photos)
+            parts = [photos] if number < len(KINDS) - 1 else _halves(photos)
             began = time.perf_counter()
             places = [output / str(part) for part in range(len(parts))]
             commands = [
@@ -710,6 +715,9 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="the folder src of another commit, for rows of the part start")
     parser.add_argument(
         "--peer-pictures", type=int, default=12, help="pictures that it paints, about; the ratio is a picture's"
+    )
+    parser.add_argument(
+        "--kinds", type=int, nargs="+", default=[1, 2, 3], help="numbers of what the part ray compares with the first"
     )
     parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
