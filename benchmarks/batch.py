@@ -173,7 +173,7 @@ def _neural_style(options: argparse.Namespace, pairs: Sequence[tuple[Path, Path]
     return time.perf_counter() - began
 
 
-KINDS: dict[str, tuple[object, ...]] = {
+WAYS: dict[str, tuple[object, ...]] = {
     "one process, one thread": ("--threads", 1),
     "one process, all threads": (),
     "two workers of one thread": ("--threads", 1, "--workers", 2),
@@ -190,11 +190,11 @@ def ray(options: argparse.Namespace) -> Iterator[Row]:
         styles = paintings(folder, options.paintings, 2 * options.size)
         found: dict[str, float] = {}
         common = ("--size", options.size, *shlex.split(options.flags))
-        for number, (what, words) in enumerate(KINDS.items()):
-            if number not in {0, *options.kinds}:
+        for number, (what, words) in enumerate(WAYS.items()):
+            if number not in {0, *options.ways}:
                 continue
             output = folder / str(number)
-            parts = [photos] if number < len(KINDS) - 1 else _halves(photos)
+            parts = [photos] if number < len(WAYS) - 1 else _halves(photos)
             began = time.perf_counter()
             places = [output / str(part) for part in range(len(parts))]
             commands = [
@@ -717,7 +717,7 @@ def main() -> None:
         "--peer-pictures", type=int, default=12, help="pictures that it paints, about; the ratio is a picture's"
     )
     parser.add_argument(
-        "--kinds", type=int, nargs="+", default=[1, 2, 3], help="numbers of what the part ray compares with the first"
+        "--ways", type=int, nargs="+", default=[1, 2, 3], help="numbers of what the part ray compares with the first"
     )
     parser.add_argument("--kills", type=int, default=10, help="workers that are killed, and twice as many as drivers")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
