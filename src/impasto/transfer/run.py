@@ -158,6 +158,7 @@ class Run:
             focus: Another mask of where the content counts more; the same, if not given; `False` for none.
             initial: A picture to go on from in place of the picture so far, such as one that was changed by hand;
                 whatever `Picture.of` takes. It is painted at its own size first, or at the last size if it is larger.
+                `Settings.strength` still limits the distance from the picture that the run began with.
             changes: Options of `Settings` to change, such as `content_weight=1`.
 
         Raises:
