@@ -2,7 +2,7 @@
 
     scripts/bench seconds --part division --size 256 --pair PHOTOGRAPH PAINTING
     scripts/bench seconds --part budget --seconds 3 --seconds 10 --seconds 60 --pair PHOTOGRAPH PAINTING
-    scripts/bench seconds --part stages --stage 512 100 --stage 1024 60 --stage 2048 40 --keep FOLDER
+    scripts/bench seconds --part stages --keep FOLDER
 
 Each pair may be given several times; without one, the pairs are those of docs/pairs.md at half size.
 """
@@ -39,6 +39,9 @@ DIVISIONS = [
 
 WORKS = (10, 15, 20, 30, 40, 60)
 """The time of a run, in evaluations of its last stage."""
+
+STAGES = [(256, 100), (512, 60), (1024, 60), (2048, 36)]
+"""Long sides and evaluations of the part `stages`, if none are given."""
 
 MARKS = (1, 2, 3, 5, 8, 13, 22, 36, 60)
 """Evaluations of a stage after which the part `stages` looks at the picture."""
@@ -161,6 +164,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     options.pair = options.pair or PAIRS
+    options.stage = options.stage or STAGES
     options.seconds = options.seconds or [3.0, 10.0, 60.0]
     write_rows(options, PARTS)
 

@@ -17,8 +17,6 @@ import torch
 from common import THREADS
 from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
 from impasto.cli import main
-from impasto.kernels.cpu.compiled import compile_loops
-from impasto.machine.device import resolve
 from impasto.objective.objective import Objective
 from impasto.recipes.demo import landscape
 from impasto.transfer.cache import Cache
@@ -51,14 +49,6 @@ def pytest_addoption(parser):
         "--pictures", action="store_true", help="paint the pictures of docs/studio.md, on the real network"
     )
     parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of a test with many")
-
-
-def pytest_sessionstart(session):
-    """Compile the loops and time the kernels once, before the workers start: they and their processes find both on disk."""
-    if not worker and session.config.getoption("numprocesses", None):
-        compile_loops()
-        for threads in {1, torch.get_num_threads()}:
-            resolve(Runtime(device="cpu", threads=threads))
 
 
 def pytest_collection_modifyitems(config, items):

@@ -231,7 +231,7 @@ def objective_with_regions(padding, side, pooling="max"):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("padding", "side", "pooling"), [("replicate", 0, "max"), ("zeros", 0, "average"), ("reflect", 16, "l2")]
+    ("padding", "side", "pooling"), [("replicate", 0, "max"), ("zeros", 16, "average"), ("reflect", 16, "l2")]
 )
 def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side, pooling, monkeypatch):
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
