@@ -45,6 +45,15 @@ def test_it_is_in_force_where_no_tensor_was_made_before(before, in_force):
     assert said(before) == [in_force, "1", "64", in_force]
 
 
+@pytest.mark.slow
+def test_an_address_that_is_that_of_a_page_by_chance_does_not_count():
+    lines = ["import random, torch", "torch.zeros(3)", "import impasto", "held, chance = [], random.Random(0)"]
+    lines += ["def called():", "    held.append(torch.empty(chance.randrange(1, 1 << 16), dtype=torch.uint8))"]
+    lines += ["    return impasto.tune_process()", "print(sum(called() for _ in range(2000)))"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
+
+
 def test_what_the_environment_has_already_stays():
     found = said("", THP_MEM_ALLOC_ENABLE="0", ONEDNN_PRIMITIVE_CACHE_CAPACITY="7")
     assert found == ["False", "0", "7", "False"]

@@ -15,6 +15,9 @@ compiles for one shape (docs/notes/speed.md)."""
 _PROBE_BYTES = 8 << 20
 """The size of a tensor whose address tells whether torch asks for large pages: four of them."""
 
+_PROBES = 4
+"""Such tensors that are looked at together: the address of one alone may be that of a page by chance."""
+
 _PAGE_BYTES = 4096
 """The alignment of large tensors where torch asks for large pages; elsewhere it is 64 bytes."""
 
@@ -35,4 +38,5 @@ def tune_process() -> bool:
     os.environ.update({name: value for name, value in TORCH_ENVIRONMENT.items() if name not in os.environ})
     import torch  # noqa: PLC0415 (after the variables are set)
 
-    return torch.empty(_PROBE_BYTES, dtype=torch.uint8).data_ptr() % _PAGE_BYTES == 0
+    probes = [torch.empty(_PROBE_BYTES, dtype=torch.uint8) for _ in range(_PROBES)]
+    return all(probe.data_ptr() % _PAGE_BYTES == 0 for probe in probes)
