@@ -141,7 +141,7 @@ def test_a_preview_shows_the_finished_picture_at_the_end(command, files, tiny_ne
 
 
 def test_a_preview_that_cannot_be_written_does_not_end_the_run(command, files, tiny_network, monkeypatch):
-    monkeypatch.setattr("impasto.jobs.session.PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr("impasto.jobs.saving.PREVIEW_SECONDS", 0.0)
     save = Picture.save
 
     def full(self, path, **options):
