@@ -8,6 +8,7 @@ Each pair may be given several times; without one, the pairs are those of docs/p
 """
 
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -115,18 +116,19 @@ def stages(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     weights, runtime = load_weights(), Runtime(threads=options.threads)
     for paths in options.pair:
         run = StyleTransfer(settings, runtime, weights=weights).start(*map(Picture.open, paths))
-        seen: dict[int, dict[int, Picture]] = {}
-        for report in run:
-            if report.evaluation in {*MARKS, report.evaluations}:
-                seen.setdefault(report.stage, {})[report.evaluation] = run.preview()
-        for number, pictures in seen.items():
-            reports = [report for report in run.history if report.stage == number]
+        for _, reports in itertools.groupby(run, key=lambda report: report.stage):
+            losses: list[float] = []
+            pictures: dict[int, Picture] = {}
+            for report in reports:
+                losses.append(report.loss)
+                if report.evaluation in {*MARKS, report.evaluations}:
+                    pictures[report.evaluation] = run.preview()
             *_, last = pictures.values()
             yield {
                 "pair": _name(paths),
+                "stages": listed,
                 "size": [last.width, last.height],
-                "evaluations": len(reports),
-                "loss": {count: min(report.loss for report in reports[:count]) for count in pictures},
+                "loss": {count: min(losses[:count]) for count in pictures},
                 "change": {count: _change(picture, last) for count, picture in pictures.items()},
             }
             for count, picture in pictures.items():
