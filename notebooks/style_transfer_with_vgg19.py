@@ -327,7 +327,7 @@ for column, term in enumerate(("content", "style")):
     axis.plot(after, alone[:, column], f"C{column}:")
     axis.plot(after, second[:, column], f"C{column}-", linewidth=3, label=f"{term}: then L-BFGS")
 axis.axvline(EVALUATIONS + 0.5, color="gray", linewidth=0.8)
-axis.set(yscale="log", xlabel="evaluation", ylabel="loss, with its weight", title="dotted: Adam continues")
+axis.set(yscale="log", xlabel="evaluation", ylabel="loss, with its weight", title="dotted: Adam goes on")
 axis.set_ylim(bottom=float(second.min()) / 3)
 axis.legend()
 plt.show()
