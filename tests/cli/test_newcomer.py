@@ -55,7 +55,7 @@ def test_every_command_that_paints_names_its_own_output(command, files, tiny_net
 def test_a_second_try_with_another_weight_starts_a_new_run(command, files, tiny_network, monkeypatch):
     words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
     with monkeypatch.context() as patch:
-        patch.setattr("impasto.jobs.session.Session._save", lambda *_: [])
+        patch.setattr("impasto.jobs.saving.Saving.picture", lambda _: [])
         patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
         assert command(*words)[0] == 0
     assert (files / "out.png.checkpoint").exists()
