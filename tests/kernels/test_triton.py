@@ -198,9 +198,9 @@ def test_the_distance_from_the_content(dtype, channels, height, width):
 
 @pytest.mark.parametrize("is_view", [False, True])
 def test_gray_levels_out_of_range(is_view):
-    gray, into = 128 + 100 * random(3, 40, 1300), random(3, 40, 1300, seed=1)
+    gray, into = 128 + 100 * random(3, 6, 1300), random(3, 6, 1300, seed=1)
     if is_view:
-        gray, into = gray[:, 3:30, 5:], into[:, 3:30, 5:]
+        gray, into = gray[:, 1:5, 5:], into[:, 1:5, 5:]
     torch.testing.assert_close(
         triton_statistics.excess(gray).sum(), statistic_operators.excess(gray).sum(), rtol=1e-5, atol=0
     )
