@@ -48,7 +48,7 @@ def test_what_stays_of_the_photograph_is_linear_in_the_gray_of_the_mask(transfer
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("coarse_landscape")
+@pytest.mark.usefixtures("quick_painting")
 def test_a_face_at_half_gray_is_half_painted(codebook):
     settings = Settings(size=96, iterations=6, tolerance=0)
     maker = StyleTransfer(settings, Runtime(dtype="float32"), weights=codebook)
