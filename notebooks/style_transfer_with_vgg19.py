@@ -315,7 +315,7 @@ branch = target.detach().clone().requires_grad_()
 second, more = paint(target, torch.optim.LBFGS([target], max_iter=5), EVALUATIONS)
 
 # %% [markdown]
-# That is the method. To compare, Adam goes on from where L-BFGS began.
+# That is the method. To compare, Adam continues from where L-BFGS began.
 
 # %%
 alone, _ = paint(branch, torch.optim.Adam([branch], lr=0.02), EVALUATIONS)
@@ -395,8 +395,8 @@ row(
 assert loss_of_file(result.picture.pixels) < loss_of_file(by_hand)
 
 # %% [markdown]
-# The stop button pauses your own loop, and the next loop goes on. A stopped `stylize` returns the picture so far;
-# `for report in result.run` goes on.
+# The stop button pauses your own loop, and the next loop continues. A stopped `stylize` returns the picture so far;
+# `for report in result.run` continues.
 
 
 # %%

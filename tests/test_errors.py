@@ -62,7 +62,7 @@ STEPS = {
     "pack the filters": "transfer.network.prepare(['conv4_2', 'conv5_1'])",
     "plan": "transfer.plan(photograph, [painting])",
     "begin": "transfer.start(photograph, painting)",
-    "go on": "next(run)",
+    "continue": "next(run)",
     "open": "Picture.open(sys.argv[1])",
     "finish": "run.preview()",
     "measure": "measure(photograph, painting, photograph, runtime=runtime, weights=weights)",

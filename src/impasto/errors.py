@@ -83,7 +83,7 @@ class RunError(ImpastoError):
 
 
 class OutOfMemoryError(RunError):
-    """The system refused memory, and there was no way to go on with less."""
+    """The system refused memory, and there was no way to continue with less."""
 
 
 class WriteError(RunError):

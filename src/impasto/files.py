@@ -190,7 +190,7 @@ def read_cached(name: str) -> bytes | None:
 
 
 def write_cached(name: str, content: bytes) -> None:
-    """Store bytes under a name for later processes, beside the compiled Python code or in the user's cache folder.
+    """Store bytes under a name for later processes, with the compiled Python code or in the user's cache folder.
 
     Nothing is said where neither can be written: what is cached can be made again.
 

@@ -116,7 +116,7 @@ def test_an_interrupted_continuation_of_a_picture_continues(impasto, files, fail
             ("-o", "nothing.png"),
             "there is nothing to continue: neither nothing.png nor nothing.png.checkpoint is there",
         ),
-        (("-o", "content.png"), "content.png does not say what it was painted from, so nothing can continue it"),
+        (("-o", "content.png"), "content.png does not say what it was painted from, so it cannot be continued"),
         (("-o", "style.jpg"), "style.jpg does not say what it was painted from"),
     ],
 )

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from impasto import Picture, Runtime, Settings
-from impasto.reports.metrics import STYLE_LAYERS, Metrics
-from impasto.reports.metrics import measure as metrics_of
+from impasto.reports.metrics import STYLE_LAYERS, Metrics, measure as metrics_of
 
 
 @pytest.fixture

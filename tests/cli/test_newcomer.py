@@ -55,7 +55,7 @@ def test_every_command_that_paints_names_its_own_output(command, files, tiny_net
 def test_a_second_try_with_another_weight_starts_a_new_run(command, files, tiny_network, monkeypatch):
     words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
     with monkeypatch.context() as patch:
-        patch.setattr("impasto.jobs.session.Session._save", lambda *_: [])
+        patch.setattr("impasto.jobs.saving.Saving.picture", lambda _: [])
         patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
         assert command(*words)[0] == 0
     assert (files / "out.png.checkpoint").exists()
@@ -141,7 +141,7 @@ def test_a_preview_shows_the_finished_picture_at_the_end(command, files, tiny_ne
 
 
 def test_a_preview_that_cannot_be_written_does_not_end_the_run(command, files, tiny_network, monkeypatch):
-    monkeypatch.setattr("impasto.jobs.session.PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr("impasto.jobs.saving.PREVIEW_SECONDS", 0.0)
     save = Picture.save
 
     def full(self, path, **options):

@@ -186,7 +186,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_run(paint, files, monkeypat
 
 
 def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files, monkeypatch):
-    def at_once(session, run):
+    def at_once(session, run, saving):
         (files / "out.png").write_bytes(b"precious")
         yield from map(Evaluated, run)
 
@@ -205,7 +205,7 @@ def test_a_file_that_appears_in_its_place_is_left_and_the_run_kept(paint, files,
 def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
     (files / "lost").mkdir()
 
-    def at_once(session, run):
+    def at_once(session, run, saving):
         (files / "lost").rmdir()
         yield from map(Evaluated, run)
 

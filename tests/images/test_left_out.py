@@ -14,7 +14,7 @@ from impasto.images import Picture, read_note
 from pictures import colors, noise
 
 GAIN_MAP = "has a gain map for HDR screens; it is left out."
-FILM = "has a short film beside the picture; it is left out."
+FILM = "has a short film as well as the picture; the film is left out."
 NO_END = "has no end marker; every pixel was found, but it may have been cut short."
 
 

@@ -243,7 +243,7 @@ def test_ycbcr_is_converted_and_not_taken_for_rgb(tmp_path, reference):
         (page(samples(1, 2, 3, dtype=np.uint16), 2, bits=12), "holds samples of 12 bits"),
         (page(samples(1, dtype=np.uint16), 1, bits=14), "holds samples of 14 bits"),
         (page(samples(1, 2, 3), 2, t258=(3, [5, 6, 5])), "holds channels of different depth (5 and 6 bits)"),
-        (page(samples(1, 2), 3, (2,), t320=(3, [0] * 768)), "holds a palette with more channels beside it"),
+        (page(samples(1, 2), 3, (2,), t320=(3, [0] * 768)), "holds a palette with more channels"),
         (page(samples(1, 2, 3, 4, 5, 6), 5, t332=(3, [2])), "holds other inks than the four of print"),
         (page(samples(1, 2), 2), "holds 2 channels of 3"),
         (page(samples(1, 2, 3, dtype=np.uint16), 6, t530=(3, [1, 1])), "holds YCbCr colors of 16 bits"),

@@ -55,7 +55,7 @@ def test_a_loop_that_ends_early_shows_where_it_ended(quick, picture, shown):
         if report.evaluation == 2:
             break
     assert "40%" in shown[-1]
-    assert "stopped before the end; its run can go on" in shown[-1]
+    assert "stopped before the end; its run can continue" in shown[-1]
 
 
 def test_a_remark_is_shown_below_the_picture(quick, picture, shown, no_finite_loss):

@@ -14,8 +14,11 @@ from impasto.kernels.cuda import (
     history_operators,
     layer_operators,
     statistic_operators,
+    triton_first_layer,
     triton_history,
-    triton_layers,
+    triton_linear,
+    triton_pooling,
+    triton_relu,
     triton_statistics,
 )
 from impasto.kernels.cuda.frame import NO_FRAME, Frame
@@ -64,7 +67,7 @@ def assert_near(found, expected, dtype=torch.float32):
 def test_bias_relu_and_frame(dtype, channels, height, width, around):
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height, width)
-    found, bits = triton_layers.activate(raw, bias, frame)
+    found, bits = triton_relu.activate(raw, bias, frame)
     expected, expected_bits = layer_operators.activate(raw, bias, frame, True)
     assert_near(found, expected, dtype)
     assert torch.equal(bits, expected_bits)
@@ -77,14 +80,14 @@ def test_bias_relu_and_frame(dtype, channels, height, width, around):
 def test_pooling_and_its_backward_pass(dtype, channels, height, width, around, kind, scale):
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height // 2, width // 2)
-    found, choices = triton_layers.pool(raw, bias, kind, scale, frame)
+    found, choices = triton_pooling.pool(raw, bias, kind, scale, frame)
     expected, expected_choices = layer_operators.pool(raw, bias, kind, scale, frame, True)
     assert_near(found, expected, dtype)
     assert float((choices != expected_choices).float().mean()) < (
         0.03 if dtype == torch.bfloat16 else 1e-9
     )  # equal after rounding
     framed = random(*expected.shape, seed=2, dtype=dtype)
-    back = triton_layers.unpool(framed, frame, expected_choices, raw, bias, kind, scale, height, width)
+    back = triton_pooling.unpool(framed, frame, expected_choices, raw, bias, kind, scale, height, width)
     assert_near(
         back, layer_operators.unpool(framed, frame, expected_choices, raw, bias, kind, scale, height, width), dtype
     )
@@ -110,7 +113,7 @@ def test_the_backward_pass_of_a_frame_and_a_relu(dtype, channels, height, width,
         (None, frame, features, None, factor, content, True, shape, framed),
     ):
         *first, clears, shape, like = arguments
-        found = triton_layers.relu_backward(*first, clears=clears, shape=shape, like=like)
+        found = triton_relu.relu_backward(*first, clears=clears, shape=shape, like=like)
         assert_near(found, layer_operators.relu_backward(*arguments), dtype)
 
 
@@ -137,7 +140,7 @@ def test_the_backward_pass_of_a_gram_matrix(dtype, channels, height, width, arou
         (framed_gradient, frame, features, matrix, offset, weights[1:-1, 2:], box, True),
     ):
         *first, clears = arguments
-        assert_near(triton_layers.linear(*first, clears=clears), layer_operators.linear(*arguments), dtype)
+        assert_near(triton_linear.linear(*first, clears=clears), layer_operators.linear(*arguments), dtype)
 
 
 @DTYPES
@@ -152,16 +155,16 @@ def test_the_first_layer_and_its_backward_pass(dtype, around, channels):
     larger = random(3, 20, 30, seed=6)
     larger[:, 5:14, 7:18] = image
     assert torch.equal(
-        triton_layers.first_forward(larger[:, 5:14, 7:18], input_frame, scale, shift, weight, bias, frame),
-        triton_layers.first_forward(image, input_frame, scale, shift, weight, bias, frame),
+        triton_first_layer.first_forward(larger[:, 5:14, 7:18], input_frame, scale, shift, weight, bias, frame),
+        triton_first_layer.first_forward(image, input_frame, scale, shift, weight, bias, frame),
     )
-    found = triton_layers.first_forward(image, input_frame, scale, shift, weight, bias, frame)
+    found = triton_first_layer.first_forward(image, input_frame, scale, shift, weight, bias, frame)
     expected = layer_operators.first_forward(image, input_frame, scale, shift, weight.float(), bias.float(), frame).to(
         dtype
     )
     assert_near(found, expected, dtype)
     cotangent = random(1, channels, height, width, seed=1, dtype=dtype)
-    back = triton_layers.first_backward(cotangent, weight, scale, torch.float32)
+    back = triton_first_layer.first_backward(cotangent, weight, scale, torch.float32)
     expected_gradient = layer_operators.first_backward(cotangent.float(), weight.float(), scale, torch.float32)
     tolerance = (1e-3 if dtype == torch.float32 else 1e-2) * float(expected_gradient.abs().max())
     torch.testing.assert_close(back, expected_gradient, rtol=0, atol=tolerance)

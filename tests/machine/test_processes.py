@@ -55,7 +55,7 @@ def test_a_process_that_loses_another_one_says_so(tmp_path):
         time.sleep(0.1)
     os.kill(int(begun[1].read_text()), signal.SIGKILL)
     said = parent.communicate(timeout=120)[1]
-    assert "RunError: process 1 of 2 lost another one; the run cannot go on." in said
+    assert "RunError: process 1 of 2 lost another one; the run cannot continue." in said
 
 
 def test_a_share_is_of_neighbors_and_a_part_a_view():

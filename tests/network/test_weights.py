@@ -456,7 +456,7 @@ def test_a_cut_download_goes_on_where_it_stopped(server, cache, weights):
     steps = []
     with serving(server) as url:
         with pytest.raises(
-            DownloadError, match=rf"broke after 150000 of {len(server.content)} bytes; try again, it goes on"
+            DownloadError, match=rf"broke after 150000 of {len(server.content)} bytes; try again, it continues"
         ):
             download(url, cache)
         assert [path.name for path in cache.iterdir()] == ["vgg19-tiny.pth.part"]
@@ -548,7 +548,7 @@ def test_a_network_that_fails_is_told_by_its_inner_reason(cache, monkeypatch, in
 
     monkeypatch.setattr(urllib.request, "urlopen", fail)
     said = refused_download("http://example.invalid/vgg.pth", cache)
-    assert said == f"{words}; try again, it goes on where it stopped."
+    assert said == f"{words}; try again, it continues where it stopped."
 
 
 @pytest.mark.parametrize(

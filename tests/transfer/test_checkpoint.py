@@ -16,7 +16,7 @@ from impasto.transfer import checkpoint, checkpoint_file
 
 @pytest.fixture
 def start(weights, picture, tmp_path):
-    """Start a run with a checkpoint after every evaluation, or go on with it."""
+    """Start a run with a checkpoint after every evaluation, or continue with it."""
 
     def make(content=None, style=None, every=1e-9, runtime=None, checkpoint="run.checkpoint", note=None, **changes):
         settings = Settings(**{"size": 192, "first_size": 128, "iterations": 6, "tolerance": 0, **changes})
@@ -289,7 +289,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(start, tmp_pat
         history = list(run)
         with pytest.raises(WriteError, match="run.checkpoint could not be written"):
             run.save_checkpoint()
-    assert history[0].remark.endswith(". The run goes on without this checkpoint.")
+    assert history[0].remark.endswith(". The run continues without this checkpoint.")
     assert run.stopped == "finished"
     assert [path.name for path in tmp_path.iterdir()] == ["run.checkpoint"]
     assert (tmp_path / "run.checkpoint").read_bytes() == before

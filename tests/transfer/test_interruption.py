@@ -1,4 +1,4 @@
-"""A run that is interrupted at any place goes on: to the same bytes, or it says why not.
+"""A run that is interrupted at any place continues: to the same bytes, or it says why not.
 
 `pytest tests/transfer/test_interruption.py --interruptions 1000` for long.
 """
@@ -100,7 +100,7 @@ def test_a_run_whose_step_fails_goes_on_from_the_best_image_and_says_so(start, m
     with pytest.raises(KeyboardInterrupt):
         finish(run)
     best = run.preview().pixels
-    run.save_checkpoint()  # of a state to go on from
+    run.save_checkpoint()  # of a state to continue from
     progress = next(run)
     assert progress.loss == min(progress.loss for progress in run.history)  # of the best image, again
     assert torch.equal(run.preview().pixels, best)

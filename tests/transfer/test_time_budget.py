@@ -1,4 +1,4 @@
-"""A budget of time, on a clock that goes on with the work of evaluations and with nothing else."""
+"""A budget of time, on a clock that only the work of evaluations moves."""
 
 import json
 import math

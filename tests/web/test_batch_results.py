@@ -51,7 +51,7 @@ def test_results_are_jobs_that_are_done_with_copies_of_their_files(batch, tmp_pa
     assert one.preview
     assert two.file("result.jpg").read_bytes() == (pictures / "style.jpg").read_bytes()
     assert one.order.settings == {"size": 256}
-    assert record.read(one.folder / "run.json").content == one.folder / "inputs" / one.order.content  # it can go on
+    assert record.read(one.folder / "run.json").content == one.folder / "inputs" / one.order.content  # it can continue
     assert one.order.styles[0].scale == 2
     assert one.order.styles[0].region.endswith(".png#ff0000")
     assert all((one.folder / "inputs" / identifier).exists() for identifier in one.order.uploads)

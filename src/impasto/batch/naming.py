@@ -31,13 +31,13 @@ def check_pattern(pattern: str, names: Iterable[str]) -> str:
 
     Args:
         pattern: The pattern.
-        names: The names that may stand in braces.
+        names: The names that may be in braces.
 
     Returns:
         The pattern.
 
     Raises:
-        InputError: another word stands in braces.
+        InputError: another word is in braces.
 
     """
     known = list(names)
@@ -63,7 +63,7 @@ def filled(pattern: str, words: Mapping[str, str]) -> str:
 
 
 def words_of(job: Job) -> dict[str, str]:
-    """Return the words that stand in the name of a result: of its files, and of each setting that is text or a number.
+    """Return the words in the name of a result: of its files, and of each setting that is text or a number.
 
     Args:
         job: The job, with its content and styles.
@@ -78,7 +78,7 @@ def words_of(job: Job) -> dict[str, str]:
 
 
 PATTERN_NAMES = ("content", "style", "folder", *(name for name, value in Settings() if isinstance(value, _PLAIN)))
-"""The names that may stand in the pattern of results."""
+"""The names that may be in the pattern of results."""
 
 
 def _stem(source: object) -> str:

@@ -46,7 +46,7 @@ class RayWorkers:
         threads: Processor threads of each worker; 0 means an equal part of this machine's.
         folder: The folder that painters share.
         sends_files: Whether the files of each job travel to the actor, and its picture back, because the actors do not
-            see the folders of this machine. The job of an actor that died then begins anew.
+            see the folders of this machine. The job of an actor that died then begins again.
         make: Makes the painter of a worker from its name, in the actor; by default a `Painter`.
 
     Raises:

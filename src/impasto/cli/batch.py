@@ -15,7 +15,7 @@ from impasto.batch.combination import Combination, Pair, Pairing, open_styles
 from impasto.batch.manifest import Manifest
 from impasto.batch.ordering import WINDOW
 from impasto.cli import display, signals
-from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, begun, choose, given_flags
+from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, choose, given_flags, split_init
 from impasto.cli.help import BASICS
 from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
@@ -51,7 +51,14 @@ class BatchWatch:
     """Print how many pictures, how long and how much memory, and paint nothing."""
 
     def progress(self, scheduler: "Scheduler", workers: "Workers", tally: "Tally") -> "AbstractContextManager[Show]":
-        """Return the display of what comes of the jobs."""
+        """Return the display of what comes of the jobs.
+
+        Args:
+            scheduler: The scheduler whose jobs are shown.
+            workers: The workers that paint them.
+            tally: How many jobs there are, and what came of those that ended.
+
+        """
         from impasto.cli import batch_display  # noqa: PLC0415 (rich's tables, for this command only)
 
         if self.quiet:
@@ -128,7 +135,7 @@ def batch(
         flags: The options.
 
     """
-    flags, initial = begun(flags)
+    flags, initial = split_init(flags)
     chosen, runtime = choose(flags, preset, settings)
     check_paper(paper, fill=fill, flags=flags)
     masks = {"keep": keep, "focus": focus, "initial": initial and str(initial)}

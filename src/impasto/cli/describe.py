@@ -58,7 +58,7 @@ def info(
 def warm() -> None:
     """Compile what the first picture on this machine would otherwise wait for, such as in a container's image.
 
-    The compiled code and the timings are cached beside the package, or, where that folder cannot be written, in the
+    The compiled code and the timings are cached in the package, or, where that folder cannot be written, in the
     user's cache folder.
     """
     import torch  # noqa: PLC0415 (for this command only)

@@ -25,10 +25,10 @@ __all__ = [
     "MeasureFlags",
     "OutputFlags",
     "SweepFlags",
-    "begun",
     "choose",
     "given_flags",
     "noted_job",
+    "split_init",
 ]
 
 
@@ -109,7 +109,7 @@ def given_flags(flags: object) -> dict[str, Any]:
     return {} if flags is None else {name: value for name, value in vars(flags).items() if value is not None}
 
 
-def begun(flags: Any) -> tuple[Any, Path | None]:
+def split_init(flags: Any) -> tuple[Any, Path | None]:
     """Return the flags without the path of a picture at --init, and that path, if one is given there."""
     value = given_flags(flags).get("init")
     if value is None or value in get_args(Init) or not (Path(value).suffix or exists(value)):

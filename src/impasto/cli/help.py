@@ -17,7 +17,7 @@ BASICS = "Basics"
 """The heading of the options that the short page shows."""
 
 _MAX_LABEL = 30
-"""The most characters of an option's names beside its text; longer names have a line of their own."""
+"""The most characters of an option's names to the left of its text; longer names have a line of their own."""
 
 _MAX_WIDTH = 100
 """The most characters in a line: longer lines are hard to read."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import GROUPS, Flags, OutputFlags, begun, choose, given_flags, noted_job
+from impasto.cli.flags import GROUPS, Flags, OutputFlags, choose, given_flags, noted_job, split_init
 from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
@@ -80,7 +80,7 @@ def paint(
     named = latest_name if go_on else free_name
     output = output or named(content, *(style.picture for style in paintings))
     before = _continuation(output, files) if go_on else None
-    flags, initial = begun(flags)
+    flags, initial = split_init(flags)
     base = None if before is None else before.job.current().settings.replace(stages={})
     chosen, runtime = choose(flags, preset, settings, base)
     given = {"content": content, "styles": paintings, "keep": keep, "focus": focus, "print_size": paper, "fill": fill}
@@ -98,7 +98,7 @@ def paint(
 
 
 def _continuation(output: Path, files: OutputFlags) -> "Continuation":
-    """Return what a command with --continue goes on from."""
+    """Return what a command with --continue starts from."""
     from impasto.jobs.continuation import found  # noqa: PLC0415 (torch)
 
     return found(output, given_flags(files).get("checkpoint"))

@@ -72,7 +72,7 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1, paint
         job: What to paint.
         watch: What is shown.
         processes: The number of processes of this machine that divide the picture among them.
-        painted: The picture from which the last change of the job goes on.
+        painted: The picture from which the last change of the job continues.
 
     Raises:
         InputError: the job cannot be carried out as it is.

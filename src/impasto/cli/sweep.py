@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from impasto import files
 from impasto.cli import display
-from impasto.cli.flags import SweepFlags, begun, choose, given_flags
+from impasto.cli.flags import SweepFlags, choose, given_flags, split_init
 from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
 from impasto.cli.sheets import paint
@@ -62,7 +62,7 @@ def sweep(
         flags: The options.
 
     """
-    flags, initial = begun(flags)
+    flags, initial = split_init(flags)
     several = Sweep.parse(given_flags(flags))
     check_paper(paper, fill=fill, flags=flags)
     given: Any = flags

@@ -10,30 +10,8 @@ Files are read and written with libvips (measured against Pillow in docs/notes/i
 pillow-heif.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from impasto.images.picture import Picture
-    from impasto.images.profiles import srgb
-    from impasto.images.reading import MAX_PIXELS, read_note
-    from impasto.images.resampling import resample
-    from impasto.images.writing import check_suffix
-
-__all__ = ["MAX_PIXELS", "Picture", "check_suffix", "read_note", "resample", "srgb"]
-
-_HOMES = {
-    "MAX_PIXELS": "reading",
-    "Picture": "picture",
-    "check_suffix": "writing",
-    "read_note": "reading",
-    "resample": "resampling",
-    "srgb": "profiles",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a module only when one of its names is asked for: most of them need torch, `check_suffix` does not."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(  # pyright: ignore[reportUnknownVariableType]
+    __name__, __file__
+)

@@ -18,7 +18,7 @@ _VARIANCE_FLOOR = 1e-6
 """Added to variances of a color, which are 0 in gray and flat images; its root is a quarter of a gray level."""
 
 _MAX_TINT = 0.01
-"""Share of the largest variance up to which the second largest is noise: the colors of such an image lie on a line."""
+"""Share of the largest variance up to which the second largest is noise: the colors of such an image are on a line."""
 
 
 def gray(image: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def matched(image: Tensor, target: Tensor, matching: ColorMatch, counted: Tensor
 def _with_histogram(image: Tensor, counted: Tensor, target: Tensor) -> Tensor:
     """Give each value the one of the same rank in the target's channel.
 
-    Where the target's colors lie on a line, as those of a gray photograph do, the rank is that of the luminance and the
+    Where the target's colors are on a line, as those of a gray photograph do, the rank is that of the luminance and the
     color the whole one: ranks by channel would make colors of noise.
     """
     if not _is_monochrome(target):
@@ -95,7 +95,7 @@ def _with_histogram(image: Tensor, counted: Tensor, target: Tensor) -> Tensor:
 
 
 def _is_monochrome(image: Tensor) -> bool:
-    """Tell whether the colors of an image lie on a line but for noise."""
+    """Tell whether the colors of an image are on a line but for noise."""
     variances = cast("Tensor", torch.linalg.eigvalsh(_moments(image)[1]))
     return float(variances[1]) <= _MAX_TINT * float(variances[2])
 

@@ -38,5 +38,5 @@ def guide(weights: Tensor, layer: str, spread: MaskSpread, grow: int = 0) -> Ten
 
 
 def _dilated(weights: Tensor, reach: int) -> Tensor:
-    """Return the largest weight within `reach` units of each; nothing lies beyond the border."""
+    """Return the largest weight within `reach` units of each; beyond the border there is nothing."""
     return functional.max_pool2d(weights, 2 * reach + 1, stride=1, padding=reach) if reach else weights

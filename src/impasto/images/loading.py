@@ -151,7 +151,7 @@ def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
     if segments.has_gain_map:
         remarks.append("has a gain map for HDR screens; it is left out.")
     if segments.has_film:
-        remarks.append("has a short film beside the picture; it is left out.")
+        remarks.append("has a short film as well as the picture; the film is left out.")
     is_adobe = image.get_typeof("exif-data") and metadata.is_adobe_rgb(bytes(image.get("exif-data")))
     told = rgb_profile(*_ADOBE_RGB) if is_adobe else None
     return Loaded(file, image, Samples.of_image(image), told, segments.pictures, tuple(remarks))
@@ -216,7 +216,7 @@ def _left_out(samples: Samples) -> tuple[str, ...]:
     examples = "spot inks or masks" if samples.model == "cmyk" else "a scanner's infrared or masks"
     number = "a channel" if samples.unspecified == 1 else f"{samples.unspecified} channels"
     it = "it is" if samples.unspecified == 1 else "they are"
-    return (f"has {number} of unspecified meaning beside its colors, such as {examples}; {it} left out.",)
+    return (f"has {number} of unspecified meaning besides its colors, such as {examples}; {it} left out.",)
 
 
 _READERS: dict[str, Callable[[ImageFile, SizeCheck], Loaded]] = {

@@ -55,7 +55,7 @@ def embed(image: Any, profile: bytes | None) -> Any:
 
 
 def is_srgb(profile: bytes | None) -> bool:
-    """Tell whether a profile is sRGB's, by what it does to colors, for names lie."""
+    """Tell whether a profile is sRGB's, by what it does to colors: its name may be wrong."""
     if profile is None:
         return True
     shown = _shown(profile)

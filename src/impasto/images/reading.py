@@ -85,7 +85,7 @@ def decode(file: ImageFile, *, allow_large: bool) -> Decoded:
 
 
 def whitened(color: NDArray[Any], alpha: NDArray[Any], name: str) -> NDArray[Any]:
-    """Return colors that are white where nothing shows: what lies below is anything, and white is what was seen.
+    """Return colors that are white where nothing shows: the color below is arbitrary, and white is what was seen.
 
     Args:
         color: Samples, (3, H, W), which are changed.

@@ -125,7 +125,7 @@ class Page(NamedTuple):
             and not (is_lab and self.sample_format == _SIGNED),
             f"channels of different depth ({depths} bits)": len(set(self.bits)) > 1,
             f"samples of {depths} bits": self.bits[0] not in {8, 16} and not (is_gray and self.bits[0] in {1, 2, 4}),
-            "a palette with more channels beside it": self.photometric == PALETTE and self.channels > 1,
+            "a palette with more channels": self.photometric == PALETTE and self.channels > 1,
             "other inks than the four of print": self.photometric == INKS and self.inks != _INKS_OF_PRINT,
             f"{self.channels} channels of {self.colors}": self.channels < self.colors,
             "YCbCr colors of 16 bits": is_deep_ycbcr and self.compression != JPEG_COMPRESSION,

@@ -56,7 +56,7 @@ class LivePicture(AbstractContextManager["LivePicture"]):
 
     def __exit__(self, *_: object) -> None:
         if self._run.stopped == "unfinished":
-            self._remarks.append("stopped before the end; its run can go on")
+            self._remarks.append("stopped before the end; its run can continue")
         self._update()
 
     def _update(self) -> None:

@@ -27,7 +27,7 @@ class Interrupted(Result):
     """The picture so far of a call that was interrupted, and its run."""
 
     run: Run
-    """The run, to go on with: `for report in result.run`."""
+    """The run, to continue with: `for report in result.run`."""
 
 
 def stylize(
@@ -42,7 +42,7 @@ def stylize(
     """Paint a content image in the style of one or several others, in one call.
 
     At a prompt or in a notebook, Ctrl-C or the stop button ends the call after the evaluation under way. The result is
-    then the picture so far, and its `run` goes on where it stands. A second Ctrl-C, or the first in a script, raises
+    then the picture so far, and its `run` continues where it stands. A second Ctrl-C, or the first in a script, raises
     `KeyboardInterrupt`.
 
     Args:

@@ -49,8 +49,12 @@ def _display(run: Run) -> tuple[AbstractContextManager[object], Show]:
 def _bar() -> tuple[AbstractContextManager[object], Show]:
     """Return a bar on the terminal as a context, and what updates it."""
     from rich.console import Console  # noqa: PLC0415 (only where there is a terminal)
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress as Bar,
+        TaskProgressColumn,
+        TextColumn,
+    )
 
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rest]}")
     bar = Bar(*columns, console=Console(stderr=True))

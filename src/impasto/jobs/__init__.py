@@ -5,6 +5,7 @@
     events      the records that a session yields: plan, progress, preview, remark, saved, ended
     sources     opens the files that a job reads
     outputs     names and checks the files that a job writes
+    saving      writes them while the run paints, and when it ends
     sheets      labeled sheets of many pictures, painted one after another
 
 It knows no terminal, no browser and no cluster, prints nothing, and ends no process; the command does that. It may

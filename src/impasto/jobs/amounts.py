@@ -4,7 +4,16 @@ __all__ = ["amount", "clock", "duration"]
 
 
 def amount(number: int, noun: str) -> str:
-    """Write a number of things whose plural ends in s: 1 picture, 2 pictures."""
+    """Write a number of things: 1 picture, 2 pictures.
+
+    Args:
+        number: The number.
+        noun: The noun in the singular; its plural ends in s.
+
+    Returns:
+        The words.
+
+    """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

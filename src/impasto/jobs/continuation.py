@@ -1,4 +1,4 @@
-"""What a job goes on from: the checkpoint of a run that ended early, or a picture that was painted to its end.
+"""What a job continues from: the checkpoint of a run that ended early, or a picture that was painted to its end.
 
 It reads what impasto wrote in either, and paints nothing.
 """
@@ -26,7 +26,7 @@ EVALUATIONS_BEFORE = "evaluations before"
 
 
 class Continuation(NamedTuple):
-    """What a job goes on from."""
+    """What a job continues from."""
 
     job: Job
     """What was painted so far, with its changes; `Job.current` is what was painted last."""
@@ -47,21 +47,21 @@ class Continuation(NamedTuple):
 
         """
         own = {name: getattr(wanted, name) for name in ("runtime", "output", *_WRITTEN)}
-        begun = self.job.replace(**{**own, "overwrite": True})
-        if self.picture is None and begun.current().changeable == wanted.changeable:
-            return begun
-        return begun.changed(self.evaluations, wanted, through="" if self.picture is None else self.picture.suffix)
+        earlier = self.job.replace(**{**own, "overwrite": True})
+        if self.picture is None and earlier.current().changeable == wanted.changeable:
+            return earlier
+        return earlier.changed(self.evaluations, wanted, through="" if self.picture is None else self.picture.suffix)
 
 
 _WRITTEN = ("save_every", "preview", "plot", "checkpoint", "allow_large")
 
 
 def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
-    """Return what there is to go on from: the checkpoint, or else the picture.
+    """Return what there is to continue from: the checkpoint, or else the picture.
 
     Args:
         output: The picture.
-        checkpoint: The file of the checkpoint; None: the one beside the picture.
+        checkpoint: The file of the checkpoint; None: the one in the folder of the picture.
 
     Raises:
         InputError: there is neither of them, or it does not say how it was painted.
@@ -84,7 +84,7 @@ def _job(note: Mapping[str, Any], settings: object, path: Path) -> Job:
     """Return the job of a note, without the changes that were not made yet."""
     fields = note.get("job")
     if not isinstance(fields, dict) or not isinstance(settings, dict):
-        raise InputError(f"{path} does not say what it was painted from, so nothing can continue it; paint it anew.")
+        raise InputError(f"{path} does not say what it was painted from, so it cannot be continued; paint it again.")
     job = Job(**cast("dict[str, Any]", fields))
     job = job.replace(changes=job.changes[: int(note.get(CHANGES_MADE, 0))])
     return job if job.changes else job.replace(settings=Settings(**cast("dict[str, Any]", settings)))

@@ -1,4 +1,4 @@
-"""How often the worker of a job died: a job that no worker survives fails, and others go on from their checkpoints."""
+"""How often the worker of a job died: a job that no worker survives fails; others continue from their checkpoints."""
 
 from collections.abc import Hashable
 

@@ -19,7 +19,7 @@ __all__ = ["check_formats", "check_frames", "frame", "free_name", "latest_name",
 
 
 def free_name(first: Path, *others: str | Path) -> Path:
-    """Return the path of an output that nobody named: `photo-painting.png` beside the photograph.
+    """Return the path of an output that nobody named: `photo-painting.png` in the folder of the photograph.
 
     Args:
         first: The file whose folder and name the output gets.

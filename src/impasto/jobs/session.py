@@ -8,7 +8,6 @@ A session starts no thread. Requests (`cancel`, `pause`, `resume`) may come from
 the session obeys them after the current evaluation.
 """
 
-import io
 import math
 import threading
 import time
@@ -19,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from impasto import files, losses
-from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError, WriteError
+from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
 from impasto.jobs.amounts import amount, clock, duration
@@ -35,11 +34,11 @@ from impasto.jobs.events import (
     PreviewReady,
     Remarked,
     Resumed,
-    Saved,
 )
 from impasto.jobs.fingerprint import FINGERPRINT, fingerprint
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
+from impasto.jobs.saving import Saving, encoded
 from impasto.jobs.sources import Opened
 from impasto.machine.processes import ALONE
 from impasto.planning.plan import Plan
@@ -61,12 +60,6 @@ picture of 512 pixels at the defaults takes."""
 LARGE_CHECKPOINT_BYTES = 1e9
 """Bytes of a checkpoint from which on they are announced."""
 
-PREVIEW_SECONDS = 2.0
-"""The least seconds from one preview file to the next."""
-
-PREVIEW_TIME_FRACTION = 0.05
-"""The most of a run's time that preview files take."""
-
 
 class Session:
     """Carries a job out; iterate over its events.
@@ -79,8 +72,8 @@ class Session:
         preview_seconds: The least seconds from one `PreviewReady` to the next, of which there is one before the first
             evaluation and one after it; infinite for no `PreviewReady`.
         noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
-        painted: The picture that the job has painted before its last change, from which the run goes on, if there is no
-            checkpoint; None: the run begins at the beginning.
+        painted: The picture that the job has painted before its last change, from which the run continues if there is
+            no checkpoint; None: the run begins at the beginning.
         began: The `time.perf_counter()` from which `Runtime.seconds` count; None: when the first event is asked for.
 
     Raises:
@@ -113,7 +106,7 @@ class Session:
         self._began = began
         self._painted = painted
         self._before = 0
-        """Evaluations of the picture that the run goes on from."""
+        """Evaluations of the picture that the run continues from."""
         self._next_preview = 0.0
         self._wanted: SimpleQueue[Job] = SimpleQueue()
         self._made = 0
@@ -240,7 +233,7 @@ class Session:
         yield planned
 
     def _changed(self, run: Run) -> Iterator[Event]:
-        """Make the changes that are due by the job, and those that were asked for since the last evaluation."""
+        """Make the changes that are due by the job, and the changes asked for since the last evaluation."""
         count = self._before + len(run.history)
         while len(self.job.changes) > self._made and self.job.changes[self._made].after <= count:
             yield from self._change(run, self.job)
@@ -259,7 +252,7 @@ class Session:
         inputs = opened.inputs
         masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
         through = job.changes[self._made].through
-        initial = Picture.of(self._encoded(run.preview(), through)) if through else None
+        initial = Picture.of(encoded(run.preview(), through)) if through else None
         run.change(settings=opened.settings, content=inputs.content, styles=inputs.styles, initial=initial, **masks)
         self.job, self._made = job, self._made + 1
         run.note = self._note(job, self._made)
@@ -294,36 +287,38 @@ class Session:
 
     def _paint(self, run: Run) -> Iterator[Event]:
         """Paint to the end, and save the picture or the picture so far however painting ends."""
+        saving = Saving(self.job, run, self._group)
         try:
-            yield from self._evaluate(run)
+            yield from self._evaluate(run, saving)
         except RunError as error:  # another process was lost, or there was too little memory
-            self._save(run)
-            raise RunError(f"{error} {self._where()}".rstrip()) from error
+            saving.picture()
+            where = f" The picture so far is in {self.job.output}." if self.job.output else ""
+            raise RunError(f"{error}{where}") from error
         except BaseException:  # the caller failed or stopped iterating, or did not catch Ctrl-C
             if run.history and self._group.size == 1 and not self._is_cancelled.is_set():
                 with suppress(ImpastoError):
-                    self._save_early(run)
+                    saving.early()
             raise
         if run.stopped == "unfinished":
-            yield Ended("unfinished", self._save_early(run))
+            yield Ended("unfinished", saving.early())
             return
         self.job = self.job.painted(self._made, run.painted)
         run.note = self._note(self.job, self._made)
-        yield from self._save(run)
+        yield from saving.picture()
         run.delete_checkpoint()
         yield from map(Remarked, filter(None, [run.shortfall]))
         yield Ended(run.stopped, self._outcome(run))
 
-    def _evaluate(self, run: Run) -> Iterator[Event]:
+    def _evaluate(self, run: Run, saving: Saving) -> Iterator[Event]:
         """Yield the events of each evaluation, and make the changes of the job, until all is done."""
         run.report_at = self.job.save_every
         yield from self._changed(run)
-        yield from self._reports(run)
+        yield from self._reports(run, saving)
         while len(self.job.changes) > self._made and run.stopped != "unfinished":  # it ended before their time
             yield from self._change(run, self.job)
-            yield from self._reports(run)
+            yield from self._reports(run, saving)
 
-    def _reports(self, run: Run) -> Iterator[Event]:
+    def _reports(self, run: Run, saving: Saving) -> Iterator[Event]:
         """Yield the events of each evaluation until the run ends, or until one of its processes is cancelled."""
         job = self.job
         reported, next_ready = len(run.history), math.inf
@@ -332,13 +327,12 @@ class Session:
             next_ready = 0.0  # after the first evaluation, too
         for _ in run:
             if job.runtime.seconds:
-                self._time_finishing(run, run.history[reported])
+                self._time_finishing(run, run.history[reported], saving.suffix)
             for progress in run.history[reported:]:
                 yield Evaluated(progress)
             reported = len(run.history)
-            if job.save_every and reported % job.save_every == 0 and self._writes:
-                yield self._save_frame(run)
-            yield from self._save_preview(run)
+            yield from saving.frame()
+            yield from saving.preview()
             if time.monotonic() >= next_ready:
                 next_ready = time.monotonic() + self._preview_seconds
                 yield PreviewReady(reported)
@@ -352,99 +346,16 @@ class Session:
                 return
             yield from self._changed(run)
 
-    def _time_finishing(self, run: Run, progress: Progress) -> None:
+    @staticmethod
+    def _time_finishing(run: Run, progress: Progress, suffix: str | None) -> None:
         """Tell a run with a budget of time, as a stage before the last begins, how long finishing a picture takes."""
         if progress.evaluation > 1 or (run.stage == len(run.plan.stages) and progress.stage > 1):
             return
         began = time.perf_counter()
         picture = run.preview()
-        if self._writes:
-            self._encoded(picture, self._output().suffix)
+        if suffix is not None:
+            encoded(picture, suffix)
         run.finishes_in(time.perf_counter() - began)
-
-    @staticmethod
-    def _encoded(picture: Picture, suffix: str) -> bytes:
-        """Return the bytes of the file of a picture."""
-        file = io.BytesIO()
-        picture.save(file, format=suffix)
-        return file.getvalue()
-
-    @property
-    def _writes(self) -> bool:
-        """Whether this process is the one that writes files."""
-        return self._group.rank == 0 and self.job.output is not None
-
-    def _save_preview(self, run: Run) -> Iterator[Event]:
-        """Save the picture so far where the job wants a preview, if it is time; a failure ends only the previews."""
-        path, now = self.job.preview, time.monotonic()
-        if path is None or not self._writes or now < self._next_preview:
-            return
-        try:
-            run.save(path, overwrite=True)
-        except ImpastoError as error:
-            self._next_preview = math.inf
-            yield Remarked(f"there are no more previews: {error}")
-            return
-        cost = time.monotonic() - now
-        self._next_preview = now + max(PREVIEW_SECONDS, cost / PREVIEW_TIME_FRACTION)
-
-    def _save_frame(self, run: Run) -> Saved:
-        path = outputs.frame(self._output(), len(run.history))
-        run.save(path, overwrite=self.job.overwrite)
-        return Saved(path, "picture so far")
-
-    def _save(self, run: Run) -> list[Event]:
-        """Save the picture and the plot; if that fails, save at least a checkpoint."""
-        if not self._writes:
-            return []
-        job, output = self.job, self._output()
-        try:
-            run.save(output, overwrite=job.overwrite)
-        except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
-            raise WriteError(f"{error} {self._rescue(run)}") from error
-        events: list[Event] = [Saved(output, "picture")]
-        if self._next_preview < math.inf:
-            self._next_preview = 0.0  # the preview shows the end, too
-            events.extend(self._save_preview(run))
-        if job.plot is not None and run.history:
-            from impasto.transfer.loss_chart import plot_losses  # noqa: PLC0415 (half a second, only for plots)
-
-            plot_losses(run.history, job.plot, overwrite=job.overwrite)
-            events.append(Saved(job.plot, "plot"))
-        return events
-
-    def _save_early(self, run: Run) -> str:
-        """Save the picture so far and a checkpoint; return a sentence about both."""
-        try:
-            run.save_checkpoint()
-            later = f"start the same command again to continue from {self.job.checkpoint}"
-        except ImpastoError as error:
-            later = str(error).removesuffix(".")
-        self._save(run)
-        made = amount(len(run.history), "evaluation")
-        if self.job.output is None:
-            return f"Interrupted after {made}."
-        stage, stages = run.stage, len(run.plan.stages)
-        size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
-        return f"Interrupted after {made}; the picture so far ({size}) is {self.job.output}; {later}."
-
-    def _rescue(self, run: Run) -> str:
-        """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
-        try:
-            if self._group.size > 1:
-                return f"The last checkpoint is {self.job.checkpoint}."
-            run.save_checkpoint()
-        except ImpastoError as error:
-            return str(error)
-        return f"A checkpoint is in {self.job.checkpoint}; correct this and start the same command again."
-
-    def _where(self) -> str:
-        return "" if self.job.output is None else f"The picture so far is in {self.job.output}."
-
-    def _output(self) -> Path:
-        if self.job.output is None:
-            raise InputError("the job names no output.")
-        return self.job.output
 
     def _outcome(self, run: Run) -> str:
         """Describe the result of a run in one line."""

@@ -16,7 +16,7 @@ _PROBE_BYTES = 8 << 20
 """The size of a tensor whose address tells whether torch asks for large pages: four of them."""
 
 _PROBES = 4
-"""Such tensors that are looked at together: the address of one alone may be that of a page by chance."""
+"""The number of tensors whose addresses are looked at together: one alone may start at a page by chance."""
 
 _PAGE_BYTES = 4096
 """The alignment of large tensors where torch asks for large pages; elsewhere it is 64 bytes."""

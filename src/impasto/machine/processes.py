@@ -70,7 +70,9 @@ class Group:
         try:
             yield
         except RuntimeError as error:
-            raise RunError(f"process {self.rank + 1} of {self.size} lost another one; the run cannot go on.") from error
+            raise RunError(
+                f"process {self.rank + 1} of {self.size} lost another one; the run cannot continue."
+            ) from error
 
 
 ALONE = Group()

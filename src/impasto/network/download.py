@@ -68,7 +68,7 @@ def _is_there(target: Path) -> bool:
 def _failure(url: str, error: Exception) -> DownloadError:
     """Say what went wrong and what to do; a URLError wraps the system's own error, or words about the address."""
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    remedy = "try again, it goes on where it stopped"
+    remedy = "try again, it continues where it stopped"
     if isinstance(inner, OSError):  # asked first: a bad certificate is an OSError and a ValueError
         said = reason(inner)
     else:

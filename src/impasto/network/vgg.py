@@ -204,7 +204,7 @@ class VGG19:
             layers: Names such as conv4_2 (after its ReLU) or pool4.
             retain: Whether to retain what `pullback` needs.
             wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
-            cuts: Sides on which the image goes on: there is no padding there, and each convolution loses a unit. The
+            cuts: Sides on which the image continues: there is no padding there, and each convolution loses a unit. The
                 edge has to be where the poolings take the same fours as in the whole image.
 
         Returns:

@@ -134,7 +134,7 @@ def load_weights(
     Raises:
         WeightsError: a file is missing, damaged, not what its hash says, or holds no VGG-19.
         OutOfMemoryError: the system refused the memory for them.
-        DownloadError: the network failed; what has come stays in the cache, and the next call goes on from there.
+        DownloadError: the network failed; what has come stays in the cache, and the next call continues from there.
 
     """
     if not isinstance(cast("object", source), str | Path):

@@ -88,7 +88,13 @@ class Anchor(NamedTuple):
         return self.weight * 255**2 * (image - self.image).square().mean()
 
     def add_gradient(self, image: Tensor, into: Tensor) -> None:
-        """Add the derivative of `value` by the image in [0, 1] to a tensor, (3, H, W)."""
+        """Add the derivative of `value` by the image to a tensor.
+
+        Args:
+            image: RGB in [0, 1], (3, H, W).
+            into: The tensor to which the derivative is added, (3, H, W).
+
+        """
         into.add_(image - self.image, alpha=2 * self.weight * 255**2 / image.numel())
 
 

@@ -153,7 +153,7 @@ class StageSources:
             layer: A layer of the network.
 
         Returns:
-            1 outside the focus, `focus_weight` inside it, and what lies between them where it is gray, (H, W); None: 1
+            1 outside the focus, `focus_weight` inside it, and a value between them where it is gray, (H, W); None: 1
             everywhere.
 
         """

@@ -1,4 +1,4 @@
-"""How much memory an optimizer takes, from what each of them states beside its code."""
+"""How much memory an optimizer takes, from what each of them states next to its code."""
 
 from collections.abc import Mapping
 

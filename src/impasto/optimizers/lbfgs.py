@@ -35,7 +35,7 @@ _BEST_LENGTH_LIMITS = (0.1, 2.5)
 
 
 class LastPoint(NamedTuple):
-    """The last good point, from which a step was begun."""
+    """The last good point, from which a step started."""
 
     loss: Tensor
     gradient: Tensor
@@ -48,7 +48,7 @@ class LastPoint(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LBFGSState:
-    """The curvature pairs with the step that was begun, the point that it left, and how long the next one may be."""
+    """The curvature pairs with the step that was started, the point that it left, and how long the next one may be."""
 
     pairs: CurvaturePairs
     max_step: Tensor
@@ -104,7 +104,7 @@ class LBFGS:
             resample: Bring a (C, H, W) tensor to the other size.
 
         Returns:
-            The state, without a step that was begun.
+            The state, without a step that was started.
 
         """
         pairs = state.pairs.resampled(resample, self.history, self.history_dtype or state.max_step.dtype)

@@ -92,11 +92,11 @@ class CurvaturePairs:
         return replace(self, ages=self.ages.index_fill(0, row, -1))
 
     def step(self, dtype: torch.dtype) -> Tensor:
-        """Return a copy of the step that was begun, (N,), rounded to the dtype of the history."""
+        """Return a copy of the step that was started, (N,), rounded to the dtype of the history."""
         return self.steps.index_select(0, self.ages.argmin()[None])[0].to(dtype)
 
     def remember(self, step: Tensor, change: Tensor, gradient: Tensor) -> tuple[Self, Tensor]:
-        """Complete the pair of the step that was begun, if both are finite and less than a right angle apart.
+        """Complete the pair of the step that was started, if both are finite and less than a right angle apart.
 
         Most of the time goes into reading the rows, so the products of all rows with a gradient, which `direction`
         needs, are computed in the same pass.

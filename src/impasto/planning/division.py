@@ -64,7 +64,16 @@ class Pace(NamedTuple):
         return bool(self.seconds) or self.per_work is not None
 
     def timed(self, stage: Stage, seconds: float) -> "Pace":
-        """Return the pace with one more evaluation."""
+        """Return the pace with one more evaluation.
+
+        Args:
+            stage: The stage of the evaluation.
+            seconds: The time that it took.
+
+        Returns:
+            The pace.
+
+        """
         if self.stage is None or stage.size != self.stage.size:
             return Pace(stage, (), self.of(stage) / (stage.work + OVERHEAD) if self.is_known else None)
         return Pace(stage, (*self.seconds, seconds)[-TIMED_EVALUATIONS:], self.per_work)

@@ -1,4 +1,4 @@
-"""What the parts of a run take in memory, as numbers that each part states beside its code and the planner adds up.
+"""What the parts of a run take in memory, as numbers that each part states next to its code and the planner adds up.
 
 Numbers are bytes a pixel of the picture, or of what a tile sees, unless they say otherwise.
 """

@@ -1,4 +1,4 @@
-"""What a run saves to go on later: `Checkpoint` as it was read, and `CheckpointWriter`, which saves it now and then."""
+"""What a run saves to continue later: `Checkpoint` as it was read, and `CheckpointWriter`, which saves it at times."""
 
 import glob
 import math
@@ -41,7 +41,7 @@ class Checkpoint(NamedTuple):
 
         Args:
             path: The first process's file.
-            group: The processes that paint together; each but the first has a file of its own beside that one.
+            group: The processes that paint together; each but the first has a file of its own next to that one.
 
         Returns:
             The checkpoint of this process.
@@ -61,7 +61,7 @@ class Checkpoint(NamedTuple):
         return self.record.get("identity", {})
 
     def check(self, identity: Identity) -> None:
-        """Refuse to go on with another run.
+        """Refuse to continue with another run.
 
         Raises:
             OtherRunError: something differs; the message names each difference with its kind and both values.
@@ -130,7 +130,7 @@ class CheckpointWriter:
 
     Args:
         path: The file.
-        identity: What has to be equal for a run to go on from it.
+        identity: What has to be equal for a run to continue from it.
         every: Seconds from one checkpoint to the next, at least; 0: it saves only when it is told to.
         group: The processes that paint together.
 
@@ -186,7 +186,7 @@ class CheckpointWriter:
         self._delete_parts(but=None)
 
     def _together(self, mine: bool, path: Path, *content: Mapping[str, Any]) -> None:
-        """Write a file, where it is this process's turn; go on when all have, and fail if one did."""
+        """Write a file, where it is this process's turn; continue when all have, and fail if one did."""
         failure: ImpastoError | None = None
         try:
             if mine:

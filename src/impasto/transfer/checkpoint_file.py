@@ -86,7 +86,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: the file cannot be read, is no checkpoint, is one of another version, or is damaged.
 
     """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 (only where a run goes on)
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 (only where a run continues)
 
     about = _about(path)
     try:
@@ -194,7 +194,7 @@ def _tensor(path: Path, name: str) -> Tensor:
 
     It is a clone, since sums depend on where in memory a tensor begins, in their last bits.
     """
-    from safetensors import safe_open  # noqa: PLC0415 (only where a run goes on)
+    from safetensors import safe_open  # noqa: PLC0415 (only where a run continues)
 
     with cast("Any", safe_open(path, "pt")) as file:
         return cast("Tensor", file.get_tensor(name)).clone()

@@ -56,12 +56,25 @@ class Palette(NamedTuple):
 
 
 def coloring_of(style: Style, settings: Settings) -> Coloring:
-    """Return the kind of colors of a style, which is that of the settings where the style names none."""
+    """Return the kind of colors of a style.
+
+    Args:
+        style: The style.
+        settings: The color where the style names none.
+
+    Returns:
+        The kind of colors.
+
+    """
     return _coloring(style.color or settings.color, style.color_match or settings.color_match)
 
 
 def check(styles: Sequence[Style], settings: Settings) -> None:
     """Refuse styles that are blended in one region and whose colors are of different kinds.
+
+    Args:
+        styles: The styles of a run; one without a weight counts for nothing.
+        settings: The color of styles that name none.
 
     Raises:
         InputError: there are such styles; the message names both kinds.
@@ -106,7 +119,16 @@ def palettes(styles: Sequence[Style], settings: Settings, size: Size, to_device:
 
 
 def in_luminance(image: Tensor, found: Sequence[Palette]) -> Tensor:
-    """Return an image that is gray where only the luminance is painted, (3, H, W)."""
+    """Return an image that is gray where only the luminance is painted.
+
+    Args:
+        image: RGB, (3, H, W).
+        found: The palettes of the picture.
+
+    Returns:
+        The image, (3, H, W).
+
+    """
     for coloring, area in found:
         if coloring.color == "content-luminance":
             gray = color.gray(image)

@@ -1,4 +1,4 @@
-"""The evaluations and steps of a run, so that an exception at any place leaves a state to go on from.
+"""The evaluations and steps of a run, so that an exception at any place leaves a state to continue from.
 
 It knows where a run stands and what it did, and decides neither how often to evaluate nor when a stage has ended.
 """
@@ -67,7 +67,7 @@ class Descent:
         """Go back to the best image with a new state of the optimizer.
 
         Args:
-            stage: The stage under way, in which the descent goes on.
+            stage: The stage under way, in which the descent continues.
             remark: What the next report says about it.
 
         """
@@ -75,7 +75,13 @@ class Descent:
         self.at, self._is_stepping = self.solver.from_best(self.at, stage).remarked(remark), False
 
     def enlarge(self, plan: Plan, number: int) -> None:
-        """Bring the best image to the size of a stage, from 0, and go on there."""
+        """Bring the best image to the size of another stage, and continue there.
+
+        Args:
+            plan: The plan of the run.
+            number: The number of the stage in the plan, from 0.
+
+        """
         self.release()
         self.at = self.solver.enlarged(self.at, plan, number)
 

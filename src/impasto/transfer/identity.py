@@ -1,4 +1,4 @@
-"""What has to be equal for a run to go on from a checkpoint: options, inputs and machine, each value by its name."""
+"""What has to be equal for a run to continue from a checkpoint: options, inputs and machine, each value by its name."""
 
 import json
 import re

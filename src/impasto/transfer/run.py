@@ -47,7 +47,7 @@ class Run:
         setup: The pictures and settings, with their plan, network and machine.
         prepare: Return the setup of other pictures and settings.
         writer: What saves checkpoints, if there are to be any.
-        checkpoint: Where the run goes on, if it does.
+        checkpoint: Where the run continues, if it does.
         note: The caller's values for the metadata of the picture, as JSON has them.
         began: The `time.perf_counter()` from which a budget of time counts; None: now.
 
@@ -116,13 +116,13 @@ class Run:
     def __next__(self) -> Progress:
         """Evaluate until the next report.
 
-        An exception in between, such as that of Ctrl-C, leaves a state from which the next call goes on.
+        An exception in between, such as that of Ctrl-C, leaves a state from which the next call continues.
 
         Raises:
             OutOfMemoryError: the system refused memory, and no plan takes less.
 
         """
-        with out_of_memory_as("go on with the run"), self._solver.machine.computing():
+        with out_of_memory_as("continue with the run"), self._solver.machine.computing():
             while self.stopped == "unfinished":
                 self._schedule.update(self._at)
                 tolerances = self.settings.tolerance, self.settings.min_change
@@ -156,7 +156,7 @@ class Run:
             styles: Other style images, as `StyleTransfer.start` takes them; the same, if not given.
             keep: Another mask of what stays as the content is; the same, if not given; `False` for none.
             focus: Another mask of where the content counts more; the same, if not given; `False` for none.
-            initial: A picture to go on from in place of the picture so far, such as one that was changed by hand;
+            initial: A picture to continue from in place of the picture so far, such as one that was changed by hand;
                 whatever `Picture.of` takes. It is painted at its own size first, or at the last size if it is larger.
                 `Settings.strength` still limits the distance from the picture that the run began with.
             changes: Options of `Settings` to change, such as `content_weight=1`.
@@ -238,7 +238,7 @@ class Run:
     def preview(self, *, long_side: int | None = None) -> Picture:
         """Return the best picture so far, in the colors of the finished one, with what the content's file says.
 
-        It may be called from another thread while the run goes on; a small preview takes a few milliseconds.
+        It may be called from another thread while the run continues; a small preview takes a few milliseconds.
 
         Args:
             long_side: Its long side in pixels, at least 1; that of the stage under way, if not given or if larger.
@@ -326,7 +326,7 @@ class Run:
         return self._at.history[-1]
 
     def _end_stage(self, outcome: Stopped) -> None:
-        """Go on to the next stage, or end the run."""
+        """Continue to the next stage, or end the run."""
         last = len(self.plan.stages) - 1
         is_over = outcome == "diverged" or self._at.stage == last
         self._descent.enlarge(self.plan, last if is_over else self._at.stage + 1)
@@ -350,7 +350,7 @@ class Run:
         return min(most, self._stage.evaluations - at.evaluation)
 
     def _tighten(self, error: Exception) -> None:
-        """Plan with less memory and go on from the best image.
+        """Plan with less memory and continue from the best image.
 
         Raises:
             OutOfMemoryError: nothing smaller fits.
@@ -379,4 +379,4 @@ class Run:
             try:
                 self._writer.save(self._at, self.plan, self.note)
             except ImpastoError as error:
-                self._descent.at = self._at.remarked(f"{error} The run goes on without this checkpoint.")
+                self._descent.at = self._at.remarked(f"{error} The run continues without this checkpoint.")

@@ -1,4 +1,4 @@
-"""Where a run stands between two evaluations: with this a run goes on as if it had never ended."""
+"""Where a run stands between two evaluations: with this a run continues as if it had never ended."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ __all__ = ["RunState"]
 
 @dataclass(frozen=True, eq=False)
 class RunState:
-    """Where a run stands. A run replaces it whole, so an exception at any place leaves a state to go on from.
+    """Where a run stands. A run replaces it whole, so an exception at any place leaves a state to continue from.
 
     Only an optimizer changes its part in place, during a step.
     """

@@ -124,7 +124,7 @@ class Scene:
         return self.content(size) if self.begins_as_content else self._place(self.inputs.styles[0].picture, size)
 
     def canvas_of(self, picture: Picture, plan: Plan) -> Tensor:
-        """Return a picture as a run goes on from it: at its own size, or at the last size of a plan if that is smaller.
+        """Return a picture that a run continues from, at its size, or at the last size of a plan if that is smaller.
 
         Args:
             picture: A picture of the content's proportions, or about.

@@ -97,7 +97,7 @@ class Solver:
 
         Args:
             state: Where the run stands.
-            stage: The stage in which it goes on.
+            stage: The stage in which it continues.
 
         Returns:
             The state, with the same counts and reports.

@@ -143,7 +143,7 @@ class StyleTransfer:
             focus: Where the content counts more, such as a face: a `Mask`, or whatever `Mask.of` takes. Where it is
                 white, the content weight is multiplied by `settings.focus_weight`.
             checkpoint: A file in which the run saves what it needs to continue, as often as the runtime says, and by
-                `Run.save_checkpoint`. If it is there already, the run goes on from it, on the same plan and with the
+                `Run.save_checkpoint`. If it is there already, the run continues from it, on the same plan and with the
                 same precision, algorithm and threads, so that it ends in the same picture.
             note: The caller's values, as JSON has them, for the metadata of the picture and for each checkpoint;
                 `checkpoint.read_note` returns them.
@@ -183,7 +183,7 @@ class StyleTransfer:
         )
 
     def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None, began: float) -> Run:
-        """Begin a run, or go on with the one of a checkpoint."""
+        """Begin a run, or continue with the one of a checkpoint."""
         saved, writer = None, None
         if path is not None and files.exists(path):
             saved = Checkpoint.read(path, self.machine.group)
@@ -287,7 +287,7 @@ class StyleTransfer:
         return device.resolve(self.runtime.replace(**changes)) if changes else self.machine
 
     def _identity(self, inputs: Inputs, machine: Machine) -> Identity:
-        """Return what has to be equal for a run to go on in the same way."""
+        """Return what has to be equal for a run to continue in the same way."""
         return {
             "options": self.settings.model_dump(),
             "inputs": {**inputs.identity(), "weights file": self.weights.sha256},

@@ -33,7 +33,7 @@ def outcome(state: RunState, evaluations: int, tolerance: float, min_change: flo
         How the stage has ended; None: it has not.
 
     """
-    if state.failures == FAILURES_TO_RESCUE:  # and nothing helped: at rest where nothing is left to gain, or lost
+    if state.failures == FAILURES_TO_RESCUE:  # and nothing helped: nothing is left to gain, or the run is lost
         return "converged" if state.history[-1].loss == state.bests[-1] else "diverged"
     if _is_flat(state.bests, tolerance) or state.change < min_change:
         return "converged"

@@ -48,7 +48,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _opened(path: Path) -> dict[str, Any]:
-    """Open an upload, and write its small pictures beside it."""
+    """Open an upload, and write its small pictures next to it."""
     picture = Picture.open(path)
     for name, size in SIZES.items():
         factor = min(1.0, size / max(picture.width, picture.height))

@@ -217,7 +217,7 @@ class Studio:
             getattr(order, name) == getattr(entry.order, name) for name in fixed
         )
         if not is_fixed and (entry.folder / "run.json").exists():
-            raise InputError(f"{', '.join(fixed)} cannot change once a job is begun; order another picture.")
+            raise InputError(f"{', '.join(fixed)} cannot change once a job has started; order another picture.")
         self.store.take(entry.folder, order.uploads)
         entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
         entry.save()

@@ -111,7 +111,7 @@ class Worker:
 
     def _paint(self, folder: Path) -> dict[str, Any]:
         """Paint one job from its checkpoint, with the changes that were made and the ones that arrive."""
-        session = self._session = self._begun(folder)
+        session = self._session = self._session_of(folder)
         if self._is_ended:
             session.cancel()
         ended = {"state": "failed", "sentence": "the run ended without a result."}
@@ -134,22 +134,22 @@ class Worker:
                 self._lines.give({"event": event.as_dict()})
         return ended
 
-    def _begun(self, folder: Path) -> Session:
+    def _session_of(self, folder: Path) -> Session:
         """Return the session of a job: from its checkpoint, or from its picture if that is done, or from the beginning.
 
-        A job that is done and wanted again goes on from its picture with what is ordered now.
+        A job that is done and wanted again continues from its picture with what is ordered now.
         """
         path, checkpoint = folder / "run.json", folder / "run.checkpoint"
         latest = self._job(self._order)
         session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
         if not path.exists():
             record.write(latest, path)
-        begun = record.read(path)
+        earlier = record.read(path)
         if not checkpoint.exists() and latest.output is not None and latest.output.exists():
-            painted = found(latest.output)._replace(job=begun)
+            painted = found(latest.output)._replace(job=earlier)
             return session(painted.changed(latest), painted=painted.picture)
-        made = session(begun if checkpoint.exists() else latest)
-        if checkpoint.exists() and begun.current().changeable != latest.changeable:
+        made = session(earlier if checkpoint.exists() else latest)
+        if checkpoint.exists() and earlier.current().changeable != latest.changeable:
             made.change(latest)
         return made
 

@@ -62,6 +62,16 @@ class Frame(NamedTuple):
         """Whether the frame holds zeros on all sides."""
         return self == Frame(1, 1, 1, 1)
 
+    @property
+    def has_copies(self) -> bool:
+        """Whether the frame copies rows or columns of the signal."""
+        return any(edge >= 0 for edge in self[4:])
+
+    @property
+    def kernel_arguments(self) -> tuple[int, ...]:
+        """The numbers that kernels take: `above`, `left`, and the rows and columns that are copied."""
+        return (self.above, self.left, *self[4:])
+
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the size of a framed signal.
 

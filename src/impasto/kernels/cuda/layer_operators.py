@@ -64,9 +64,9 @@ def first_forward(
 
     """
     if dispatch.uses_triton(weight) and image.dtype == torch.float32:
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_first_layer  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.first_forward(image, Frame(*input_frame), scale, shift, weight, bias, Frame(*frame))
+        return triton_first_layer.first_forward(image, Frame(*input_frame), scale, shift, weight, bias, Frame(*frame))
     factor, summand = (torch.tensor(each, dtype=image.dtype)[:, None, None].to(image.device) for each in (scale, shift))
     signal = (image * factor + summand).to(weight.dtype)[None]
     output = functional.conv2d(Frame(*input_frame).pad(signal), weight, bias).relu_()
@@ -88,9 +88,9 @@ def first_backward(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dt
 
     """
     if dispatch.uses_triton(cotangent) and dtype == torch.float32:
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_first_layer  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.first_backward(cotangent, weight, scale, dtype)
+        return triton_first_layer.first_backward(cotangent, weight, scale, dtype)
     framed = functional.conv_transpose2d(cotangent, weight)[0].to(dtype)
     return (framed * torch.tensor(scale, dtype=dtype)[:, None, None].to(framed.device)).contiguous()
 
@@ -111,9 +111,9 @@ def activate(raw: Tensor, bias: Tensor, frame: Sequence[int], retain: bool) -> t
 
     """
     if dispatch.uses_triton(raw):
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_relu  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.activate(raw, bias, Frame(*frame))
+        return triton_relu.activate(raw, bias, Frame(*frame))
     output = _biased_relu(raw, bias)
     bits = _pack(output[0].permute(1, 2, 0) > 0) if retain else output.new_empty(0, dtype=torch.uint8)
     return Frame(*frame).pad(output), bits
@@ -145,9 +145,9 @@ def pool(
 
     """
     if dispatch.uses_triton(raw):
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_pooling  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.pool(raw, bias, kind, scale, Frame(*frame))
+        return triton_pooling.pool(raw, bias, kind, scale, Frame(*frame))
     quarters = _quarters(_biased_relu(raw, bias))  # (4, 1, C, H // 2, W // 2)
     if kind == "max":
         pooled = quarters.amax(0)
@@ -190,9 +190,9 @@ def unpool(
 
     """
     if dispatch.uses_triton(framed):
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_pooling  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.unpool(framed, Frame(*frame), choices, raw, bias, kind, scale, height, width)
+        return triton_pooling.unpool(framed, Frame(*frame), choices, raw, bias, kind, scale, height, width)
     gradient_by_pooled = Frame(*frame).fold(framed.clone()) * (1.0 if kind == "max" else scale)
     chosen = choices.permute(2, 0, 1)[None].int()
     gradient = torch.zeros((1, *framed.shape[1:2], height, width), dtype=framed.dtype, device=framed.device)
@@ -239,9 +239,9 @@ def relu_backward(
 
     """
     if dispatch.uses_triton(like):
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_relu  # noqa: PLC0415 (a GPU)
 
-        return triton_layers.relu_backward(
+        return triton_relu.relu_backward(
             framed, Frame(*frame), features, bits, factor, content, clears=clears, shape=shape, like=like
         )
     gradient = _folded_or_zeros(framed, frame, shape, like)
@@ -283,10 +283,10 @@ def linear(
 
     """
     if dispatch.uses_triton(features):
-        from impasto.kernels.cuda import triton_layers  # noqa: PLC0415 (a GPU)
+        from impasto.kernels.cuda import triton_linear  # noqa: PLC0415 (a GPU)
 
         box = None if bounds is None else (bounds[0], bounds[1], bounds[2], bounds[3])
-        return triton_layers.linear(framed, Frame(*frame), features, matrix, offset, weights, box, clears=clears)
+        return triton_linear.linear(framed, Frame(*frame), features, matrix, offset, weights, box, clears=clears)
     gradient = _folded_or_zeros(framed, frame, features.shape, features)
     first_row, last_row, first_column, last_column = bounds or (0, features.shape[2], 0, features.shape[3])
     units = slice(None), slice(first_row, last_row), slice(first_column, last_column)

@@ -1,12 +1,16 @@
 """Load a GPU's driver and Triton in the background, while the program imports its modules and opens pictures."""
 
 import threading
+from importlib import import_module
 
 import torch
 
 from impasto.kernels.cuda.dispatch import has_triton
 
 __all__ = ["preload"]
+
+_TRITON_MODULES = ("first_layer", "history", "linear", "pooling", "relu", "statistics")
+"""The modules of Triton kernels, without the `triton_` before their names."""
 
 
 def preload(device: str) -> None:
@@ -25,8 +29,7 @@ def _load() -> None:
     if has_triton():
         from triton.runtime import cache  # noqa: PLC0415 (a GPU)  # pyright: ignore[reportMissingTypeStubs]
 
-        from impasto.kernels.cuda import triton_history, triton_layers, triton_statistics  # noqa: PLC0415
-
-        del triton_history, triton_layers, triton_statistics
+        for name in _TRITON_MODULES:
+            import_module(f"impasto.kernels.cuda.triton_{name}")
         if hasattr(cache, "triton_key"):
             cache.triton_key()  # a hash of Triton's own files, which the first kernel needs

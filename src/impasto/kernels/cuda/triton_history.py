@@ -99,11 +99,9 @@ def _products(steps, changes, ages, gradient, partial, history, length, stride,
 
 
 @triton.jit
-def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss, moved, step_fraction, max_step,
-           step_weights, change_weights, scale_address, flags, order, history, min_cosine, first_scale_factor,
-           divergence_factor, max_step_limit, length_exponent, min_length, max_length, min_fraction, max_fraction,
-           rows: tl.constexpr):  # fmt: skip
-    row = tl.arange(0, rows)
+def _judge_step(sums, loss, last_loss, moved, step_fraction, max_step, divergence_factor, max_step_limit,
+                length_exponent, min_length, max_length, min_fraction, max_fraction):  # fmt: skip
+    """Store what the step that was taken says of the next one; return whether its loss is good."""
     loss_now, loss_before = tl.load(loss), tl.load(last_loss)
     is_good = loss_now <= divergence_factor * loss_before
     slope, slope_before = tl.load(sums), tl.load(sums + 1)
@@ -117,6 +115,12 @@ def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss
     tl.store(step_fraction, tl.minimum(tl.maximum(new_fraction, min_fraction), max_fraction))
     tl.store(max_step, tl.where(is_good, tl.minimum(2 * tl.load(max_step), max_step_limit), tl.load(moved) / 2))
     tl.store(last_loss, tl.where(is_good, loss_now, loss_before))
+    return is_good
+
+
+@triton.jit
+def _add_pair(sums, row_products, products, squares, lengths, ages, row, history, min_cosine):
+    """Store the products of the newest pair, if it is curved, in the row of the oldest; return the age of each row."""
     is_row = row < history
     age = tl.load(ages + row, mask=is_row, other=2**62)
     new_row = tl.argmin(age, 0)
@@ -128,13 +132,9 @@ def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss
     age = tl.where(row == new_row, tl.where(is_curved, newest + 1, 0), age)
     is_pair = age > 0
     tl.store(ages + row, age, mask=is_row)
-    to_step, along_steps = (
-        tl.load(row_products + row, mask=is_pair, other=0.0),
-        tl.load(row_products + history + row, mask=is_pair, other=0.0),
-    )
+    to_step = tl.load(row_products + row, mask=is_pair, other=0.0)
     to_change = tl.load(row_products + 2 * history + row, mask=is_pair, other=0.0)
     square = tl.load(row_products + 3 * history + row, mask=is_pair, other=0.0)
-    along_changes = tl.load(row_products + 4 * history + row, mask=is_pair, other=0.0)
     tl.store(products + new_row * history + row, tl.where(is_curved, to_change, 0.0), mask=is_row)
     tl.store(squares + new_row * history + row, tl.where(is_curved, square, 0.0), mask=is_row)
     tl.debug_barrier()
@@ -142,22 +142,51 @@ def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss
     tl.store(squares + row * history + new_row, tl.where(is_curved, square, 0.0), mask=is_row)
     tl.store(lengths + row, tl.where(is_curved, s_s, 0.0), mask=is_row & (row == new_row))
     tl.debug_barrier()
-    curvature = tl.load(products + row * history + row, mask=is_pair, other=1.0)
+    return age
+
+
+@triton.jit
+def _first_scale(squares, lengths, is_pair, row, history, first_scale_factor):
+    """Return the scale of the first inverse Hessian: |s| / |y| in a geometric mean of all pairs."""
     length = tl.load(lengths + row, mask=is_pair, other=1.0)
     norm = tl.load(squares + row * history + row, mask=is_pair, other=1.0)
     count = tl.sum(is_pair.to(tl.float64), 0)
     logs = tl.sum(tl.where(is_pair, tl.log(length) - tl.log(norm), 0.0), 0)
-    scale = tl.where(count > 0, first_scale_factor * tl.exp(logs / tl.maximum(2 * count, 1.0)), 1.0)
-    tl.store(scale_address, scale)
-    tl.store(flags, (count > 0).to(tl.int32))
-    tl.store(flags + 1, tl.where(is_good, 0, 1))
-    inverse = 1.0 / curvature
-    rank = tl.zeros((rows,), tl.int32)  # 0: the newest
+    return tl.where(count > 0, first_scale_factor * tl.exp(logs / tl.maximum(2 * count, 1.0)), 1.0)
+
+
+@triton.jit
+def _sort_pairs(ages, order, age, row, history):
+    """Store the row of each pair in `order`, the newest first; return the place of each row in it."""
+    rank = tl.zeros_like(row)
     for other_row in range(history):
         rank += (tl.load(ages + other_row) > age).to(tl.int32)
-    tl.store(order + rank, row, mask=is_pair)
+    tl.store(order + rank, row, mask=age > 0)
     tl.debug_barrier()
+    return rank
+
+
+@triton.jit
+def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss, moved, step_fraction, max_step,
+           step_weights, change_weights, scale_address, flags, order, history, min_cosine, first_scale_factor,
+           divergence_factor, max_step_limit, length_exponent, min_length, max_length, min_fraction, max_fraction,
+           rows: tl.constexpr):  # fmt: skip
+    row = tl.arange(0, rows)
+    is_row = row < history
+    is_good = _judge_step(sums, loss, last_loss, moved, step_fraction, max_step, divergence_factor, max_step_limit,
+                          length_exponent, min_length, max_length, min_fraction, max_fraction)  # fmt: skip
+    age = _add_pair(sums, row_products, products, squares, lengths, ages, row, history, min_cosine)
+    is_pair = age > 0
     pairs = tl.sum(is_pair.to(tl.int32), 0)
+    scale = _first_scale(squares, lengths, is_pair, row, history, first_scale_factor)
+    tl.store(scale_address, scale)
+    tl.store(flags, (pairs > 0).to(tl.int32))
+    tl.store(flags + 1, tl.where(is_good, 0, 1))
+    rank = _sort_pairs(ages, order, age, row, history)
+    along_steps = tl.load(row_products + history + row, mask=is_pair, other=0.0)
+    along_changes = tl.load(row_products + 4 * history + row, mask=is_pair, other=0.0)
+    curvature = tl.load(products + row * history + row, mask=is_pair, other=1.0)
+    inverse = 1.0 / curvature
     rest = along_steps
     by_change = tl.zeros((rows,), tl.float64)
     for pair_rank in range(pairs):  # R x = S g, the newest first

@@ -1,4 +1,4 @@
-// The gallery of all pictures, and the queue of those that wait.
+// The gallery of all pictures, and the queue of waiting ones.
 import { api } from "./api.js";
 import { $, button, h, toast, trying } from "./dom.js";
 import { loadDraft, showJob } from "./run.js";

@@ -137,14 +137,14 @@ async function paint() {
   if (made_) await showJob(made_.id, { loads: false });
 }
 
-// What the form has changed of the job, as the API takes it; the format of a file that is begun stays.
+// What the form has changed of the job, as the API takes it; the format of a file that was started stays.
 function differences() {
   const { format, runtime, ...changes } = order();
   const cleared = Object.fromEntries(Object.keys(job.order.settings ?? {}).map(name => [name, null]));
   return { ...changes, settings: { ...cleared, ...changes.settings } };
 }
 
-// Go on from the canvas of a job that has ended, with what was changed since.
+// Continue from the canvas of a job that has ended, with what was changed since.
 async function goOn() {
   const cleared = Object.fromEntries(Object.keys(job.order.runtime ?? {}).map(name => [name, null]));
   const again = job.state === "done" ? { runtime: { ...cleared, ...draft.runtime } } : {};

@@ -1,0 +1,150 @@
+"""The files of a run: previews and pictures so far while it paints, and the picture or what is left when it ends."""
+
+import io
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from impasto.errors import ImpastoError, InputError, WriteError
+from impasto.images import Picture
+from impasto.jobs import outputs
+from impasto.jobs.amounts import amount
+from impasto.jobs.events import Event, Remarked, Saved
+from impasto.jobs.job import Job
+from impasto.machine.processes import Group
+from impasto.transfer.run import Run
+
+__all__ = ["Saving", "encoded"]
+
+PREVIEW_SECONDS = 2.0
+"""The least seconds from one preview file to the next."""
+
+PREVIEW_TIME_FRACTION = 0.05
+"""The most of a run's time that preview files take."""
+
+
+def encoded(picture: Picture, suffix: str) -> bytes:
+    """Return the bytes of the file of a picture.
+
+    Args:
+        picture: The picture.
+        suffix: The suffix of its format, such as `.png`.
+
+    Returns:
+        The bytes.
+
+    """
+    file = io.BytesIO()
+    picture.save(file, format=suffix)
+    return file.getvalue()
+
+
+class Saving:
+    """Writes the files that a job names, from the pictures of its run; without an output it writes none.
+
+    Args:
+        job: The job.
+        run: The run that paints it.
+        group: The processes of the run, of which the first writes files.
+
+    """
+
+    def __init__(self, job: Job, run: Run, group: Group) -> None:
+        self._job = job
+        self._run = run
+        self._group = group
+        self._next_preview = 0.0
+
+    @property
+    def suffix(self) -> str | None:
+        """The suffix of the picture's file; None in a process that writes no files."""
+        return self._output().suffix if self._writes else None
+
+    def frame(self) -> Iterator[Event]:
+        """Save the picture so far, if it is due by the number of evaluations."""
+        job, made = self._job, len(self._run.history)
+        if job.save_every and made % job.save_every == 0 and self._writes:
+            path = outputs.frame(self._output(), made)
+            self._run.save(path, overwrite=job.overwrite)
+            yield Saved(path, "picture so far")
+
+    def preview(self) -> Iterator[Event]:
+        """Save the picture so far where the job wants a preview, if it is time; a failure ends only the previews."""
+        path, now = self._job.preview, time.monotonic()
+        if path is None or not self._writes or now < self._next_preview:
+            return
+        try:
+            self._run.save(path, overwrite=True)
+        except ImpastoError as error:
+            self._next_preview = math.inf
+            yield Remarked(f"there are no more previews: {error}")
+            return
+        cost = time.monotonic() - now
+        self._next_preview = now + max(PREVIEW_SECONDS, cost / PREVIEW_TIME_FRACTION)
+
+    def picture(self) -> list[Event]:
+        """Save the picture and the plot; if that fails, save at least a checkpoint.
+
+        Raises:
+            WriteError: the picture could not be saved; the sentence says where a checkpoint is.
+
+        """
+        if not self._writes:
+            return []
+        job, run, output = self._job, self._run, self._output()
+        try:
+            run.save(output, overwrite=job.overwrite)
+        except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
+            raise WriteError(f"{error} {self._rescue()}") from error
+        events: list[Event] = [Saved(output, "picture")]
+        if self._next_preview < math.inf:
+            self._next_preview = 0.0  # the preview shows the end, too
+            events.extend(self.preview())
+        if job.plot is not None and run.history:
+            from impasto.transfer.loss_chart import plot_losses  # noqa: PLC0415 (half a second, only for plots)
+
+            plot_losses(run.history, job.plot, overwrite=job.overwrite)
+            events.append(Saved(job.plot, "plot"))
+        return events
+
+    def early(self) -> str:
+        """Save the picture so far and a checkpoint; return a sentence about both.
+
+        Raises:
+            WriteError: the picture could not be saved.
+
+        """
+        run, output = self._run, self._job.output
+        try:
+            run.save_checkpoint()
+            later = f"start the same command again to continue from {self._job.checkpoint}"
+        except ImpastoError as error:
+            later = str(error).removesuffix(".")
+        self.picture()
+        made = amount(len(run.history), "evaluation")
+        if output is None:
+            return f"Interrupted after {made}."
+        stage, stages = run.stage, len(run.plan.stages)
+        size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
+        return f"Interrupted after {made}; the picture so far ({size}) is {output}; {later}."
+
+    @property
+    def _writes(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self._group.rank == 0 and self._job.output is not None
+
+    def _rescue(self) -> str:
+        """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
+        try:
+            if self._group.size > 1:
+                return f"The last checkpoint is {self._job.checkpoint}."
+            self._run.save_checkpoint()
+        except ImpastoError as error:
+            return str(error)
+        return f"A checkpoint is in {self._job.checkpoint}; correct this and start the same command again."
+
+    def _output(self) -> Path:
+        if self._job.output is None:
+            raise InputError("the job names no output.")
+        return self._job.output

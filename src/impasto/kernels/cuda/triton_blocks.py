@@ -1,0 +1,100 @@
+"""What the Triton kernels of the network's layers have in common: blocks, frames, and one compilation for all sizes.
+
+A program computes a block of positions × channels; positions are numbered row by row. Signals are (1, C, H, W) in
+channels_last, and may be views of a framed signal, so kernels take the stride of their rows. `above` to `last_column`
+are the numbers of a `Frame`. Offsets have 32 bits, so a signal has fewer than 2³¹ units. Sums are in float32. ReLUs
+are written so that NaN stays NaN.
+"""
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportMissingTypeStubs=false, reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalMemberAccess=false, reportReturnType=false
+
+import inspect
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+__all__ = [
+    "BLOCKS_PER_PROGRAM",
+    "BLOCK_POSITIONS",
+    "block_channels",
+    "empty_bytes",
+    "empty_signal",
+    "folded",
+    "kernel",
+    "origin",
+]
+
+BLOCK_POSITIONS, _BLOCK_CHANNELS = 64, 64
+"""The positions and channels of a block; a layer with fewer channels has smaller blocks."""
+
+BLOCKS_PER_PROGRAM = 4
+"""The blocks that a program computes one after the other if all need the same matrix, which it loads once."""
+
+_GEOMETRY = {
+    *("height", "width", "framed_height", "framed_width", "image_height", "image_width"),
+    *("image_row", "plane", "count", "above", "left", "first_row", "last_row", "first_column", "last_column"),
+    *("box_top", "box_bottom", "box_left", "box_right"),
+}
+"""The arguments of kernels whose values do not specialize a kernel, so that each is compiled once for all sizes."""
+
+
+def kernel(function):
+    """Compile a kernel once for all sizes."""
+    names = [name for name in inspect.signature(function).parameters if name in _GEOMETRY]
+    return triton.jit(do_not_specialize=names)(function)
+
+
+@triton.jit
+def origin(index, before, length, first, last):
+    """Return the row or column of a signal that a framed signal contains at an index; -1 for zeros."""
+    inner_index = tl.where(index < before, first, index - before)
+    return tl.where(index - before >= length, last, inner_index)
+
+
+@triton.jit
+def folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+            first_row, last_row, first_column, last_column, has_copies: tl.constexpr):  # fmt: skip
+    """Return the gradient by positions of a signal, from that by the framed signal, with its copies added."""
+    offsets = channel[None, :]
+    is_unit = valid[:, None] & (offsets < channels)
+    row, column = (y + above) * framed_row, (x + left) * channels
+    total = tl.load(framed + (row + column)[:, None] + offsets, mask=is_unit, other=0.0).to(tl.float32)
+    if has_copies:
+        is_copied = (y == first_row) | (y == last_row) | (x == first_column) | (x == last_column)
+        if tl.max(is_copied.to(tl.int32), 0) > 0:
+            over, under = is_unit & (y == first_row)[:, None], is_unit & (y == last_row)[:, None]
+            left_of, right_of = is_unit & (x == first_column)[:, None], is_unit & (x == last_column)[:, None]
+            top, bottom = row * 0, row * 0 + (height + above) * framed_row
+            start, end = column * 0, column * 0 + (width + left) * channels
+            total += tl.load(framed + (top + column)[:, None] + offsets, mask=over, other=0.0).to(tl.float32)
+            total += tl.load(framed + (bottom + column)[:, None] + offsets, mask=under, other=0.0).to(tl.float32)
+            total += tl.load(framed + (row + start)[:, None] + offsets, mask=left_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (row + end)[:, None] + offsets, mask=right_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (top + start)[:, None] + offsets, mask=over & left_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (top + end)[:, None] + offsets, mask=over & right_of, other=0.0).to(tl.float32)
+            total += tl.load(framed + (bottom + start)[:, None] + offsets, mask=under & left_of, other=0.0).to(
+                tl.float32
+            )
+            total += tl.load(framed + (bottom + end)[:, None] + offsets, mask=under & right_of, other=0.0).to(
+                tl.float32
+            )
+    return total
+
+
+def block_channels(channels: int, most: int = _BLOCK_CHANNELS, least: int = 16) -> int:
+    """Return the channels of a block: a power of 2 within limits."""
+    return max(least, min(most, triton.next_power_of_2(channels)))
+
+
+def empty_signal(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Return a tensor in channels_last, with the dtype and device of `like`."""
+    shape = (1, channels, height, width)
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+
+
+def empty_bytes(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Return a tensor of uint8, (H, W, C), on the device of `like`."""
+    return torch.empty((height, width, channels), dtype=torch.uint8, device=like.device)
