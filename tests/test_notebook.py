@@ -17,8 +17,8 @@ MAX_OWN_LINES = 70
 """Lines of code, without empty ones, that a reader writes in part one."""
 
 TEST_SIZES = {"SIZE": 64, "EVALUATIONS": 12}
-"""Values of the constants in the first cell with which all cells run here; in the notebook, whose outputs
-are committed, they are 128 and 40."""
+"""Values of the constants in the first cell with which all cells run here; in the notebook, whose outputs are committed,
+they are 128 and 40."""
 
 FEWER_EVALUATIONS = 5
 """The value of EVALUATIONS from the definition of `painted` on, with which the tutorial paints thirty pictures more."""
