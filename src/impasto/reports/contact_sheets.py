@@ -42,7 +42,7 @@ _DPI = 72
 """The dots per inch at which a typographic point is a pixel."""
 
 _MAX_LABELS = 64
-"""Drawn labels that are retained, since a sheet is drawn again after each of its pictures; one has 1 MB at most."""
+"""Drawn labels that are retained, since a sheet is drawn again after each of its pictures."""
 
 Align = Literal["left", "right"]
 Cell = TypeVar("Cell")
