@@ -1,8 +1,12 @@
 """What modules of tests import; they cannot import it from conftest.py, since there are two of them."""
 
+import itertools
 import json
+from collections.abc import Mapping
 
+import pytest
 import torch
+from allpairspy import AllPairs
 
 from impasto import Picture
 
@@ -13,3 +17,29 @@ THREADS = min(2, torch.get_num_threads())
 def note(path):
     """Return the JSON note of a picture."""
     return json.loads(Picture.open(path).note)
+
+
+def every_pair(*cases, **values):
+    """Test every pair of values of two parameters, in far fewer cases than all combinations of the parameters.
+
+    This is all-pairs testing: each value of a parameter meets each value of every other parameter in at least one case.
+    It finds a fault that needs one value, or two values together. It may miss a fault that needs three values together:
+    give such a combination as a case of its own.
+
+    Args:
+        cases: Combinations that are tested in any event: a tuple with the name of a value of each parameter, in order.
+        values: By parameter, its values by name; values in a list have the names that `str` gives them.
+
+    """
+    named = {
+        parameter: listed if isinstance(listed, Mapping) else {str(value): value for value in listed}
+        for parameter, listed in values.items()
+    }
+    combinations = [*cases, *map(tuple, AllPairs([list(names) for names in named.values()], previously_tested=cases))]
+    for (one, some), (other, more) in itertools.combinations(enumerate(named.values()), 2):
+        assert {(names[one], names[other]) for names in combinations} == set(itertools.product(some, more))
+    rows = [
+        pytest.param(*(listed[name] for listed, name in zip(named.values(), names, strict=True)), id="-".join(names))
+        for names in combinations
+    ]
+    return pytest.mark.parametrize(list(named), rows)

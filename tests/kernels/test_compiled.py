@@ -1,3 +1,4 @@
+import inspect
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import pytest
 import torch
 
 import impasto
+from common import every_pair
+from impasto import files
 from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.kernels.cpu.pooling import Pool
 from impasto.kernels.cpu.relu import clear_by_bits, clear_by_output
@@ -31,15 +34,12 @@ def with_loops():
         pytest.skip("no numba, or another OpenMP than GNU's")
 
 
-with_and_without_loops = pytest.mark.parametrize("loops", ["with_loops", "without_loops"])
-dtypes = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
-shapes = pytest.mark.parametrize("shape", [(64, 12, 20), (1, 2, 2), (7, 9, 5), (9, 4, 7), (24, 33, 2)], ids=str)
+LOOPS = {"with loops": "with_loops", "without loops": "without_loops"}
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+SHAPES = {f"{c}x{h}x{w}": (c, h, w) for c, h, w in ((64, 12, 20), (1, 2, 2), (7, 9, 5), (9, 4, 7), (24, 33, 2))}
 
 
-@with_and_without_loops
-@dtypes
-@shapes
-@pytest.mark.parametrize("threads", [1, 2])
+@every_pair(loops=LOOPS, dtype=DTYPES, shape=SHAPES, threads=[1, 2])
 def test_max_pooling_and_its_pullback_are_those_of_torch(loops, dtype, shape, threads, request):
     request.getfixturevalue(loops)
     torch.set_num_threads(threads)
@@ -56,10 +56,7 @@ def test_max_pooling_and_its_pullback_are_those_of_torch(loops, dtype, shape, th
     assert torch.equal(gradient.float(), leaf.grad * (signal > 0))
 
 
-@with_and_without_loops
-@dtypes
-@shapes
-@pytest.mark.parametrize("make_clear", [clear_by_bits, clear_by_output])
+@every_pair(loops=LOOPS, dtype=DTYPES, shape=SHAPES, make_clear={"bits": clear_by_bits, "output": clear_by_output})
 def test_the_backward_pass_of_a_relu(loops, dtype, shape, make_clear, request):
     request.getfixturevalue(loops)
     output, cotangent = signal_with_ties(shape, dtype).relu(), signal_with_ties(shape, dtype, seed=1)
@@ -73,10 +70,7 @@ def test_double_precision_and_other_layouts_have_no_loops(signal):
     assert not has_loops_for(signal, torch.channels_last)
 
 
-@with_and_without_loops
-@dtypes
-@pytest.mark.parametrize("length", [1, 8192, 20_001])
-@pytest.mark.parametrize("threads", [1, 2])
+@every_pair(loops=LOOPS, dtype=DTYPES, length=[1, 8192, 20_001], threads=[1, 2])
 def test_products_of_rows_and_weighted_sums_of_rows(loops, dtype, length, threads, request):
     request.getfixturevalue(loops)
     torch.set_num_threads(threads)
@@ -91,43 +85,70 @@ def test_products_of_rows_and_weighted_sums_of_rows(loops, dtype, length, thread
     torch.testing.assert_close(total, vectors[0] + weights @ matrix.float(), rtol=1e-4, atol=1e-4)
 
 
-COMPUTES = """
+def assert_clears():
+    from impasto.kernels.cpu.compiled import relu
+
+    values = torch.tensor([-1.0, 2.0]).reshape(1, 1, 1, 2).contiguous(memory_format=torch.channels_last)
+    cotangent = torch.ones_like(values)
+    relu.clear(cotangent, relu.pack(values))
+    assert cotangent.tolist() == [[[[0.0, 1.0]]]]
+
+
+@pytest.fixture
+def is_compiled(monkeypatch):
+    """Run a loop as a new process does, with some cache folders, and tell whether it is compiled."""
+    from impasto.kernels.cpu.compiled import machine_code
+
+    compiled, compile_loop = [], machine_code._compile
+    monkeypatch.setattr(machine_code, "_compile", lambda loop: compiled.append(loop) or compile_loop(loop))
+
+    def run(*caches):
+        monkeypatch.setattr(files, "_caches", lambda: caches)
+        machine_code._address.cache_clear()
+        compiled.clear()
+        assert_clears()
+        assert compiled in ([], ["relu.words"])
+        return bool(compiled)
+
+    return run
+
+
+LOADS = f"""
 import sys
+from pathlib import Path
 import torch
 from impasto import files
-from impasto.kernels.cpu.compiled import relu
-values = torch.tensor([-1.0, 2.0]).reshape(1, 1, 1, 2).contiguous(memory_format=torch.channels_last)
-cotangent = torch.ones_like(values)
-relu.clear(cotangent, relu.pack(values))
-assert cotangent.tolist() == [[[[0.0, 1.0]]]]
-print("numba" in sys.modules)
+files._caches = lambda: [Path(sys.argv[1])]
+{inspect.getsource(assert_clears)}
+assert_clears()
+assert "numba" not in sys.modules
 """
 
 
-def compute(caches, working_folder):
-    """Run a loop in a process of its own with these cache folders, and tell whether it was compiled there."""
-    script = COMPUTES.replace("import files", f"import files; files._caches = lambda: [*map(files.Path, {caches})]", 1)
+@pytest.mark.slow
+def test_a_loop_is_compiled_once_and_then_loaded_without_numba(is_compiled, tmp_path, monkeypatch):
+    cache, work = tmp_path / "cache", tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    assert is_compiled(cache)
+    assert not is_compiled(cache)
     environment = {**os.environ, "PYTHONPATH": str(Path(impasto.__file__).parents[1])}
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=working_folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS, cache], cwd=work, env=environment, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout == "True\n"
+    (stored,) = cache.rglob("*.o")
+    stored.write_bytes(bytes(32) + stored.read_bytes()[32:])  # which begins with its SHA-256
+    assert is_compiled(cache), "a damaged file is not loaded"
+    assert list(work.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_loop_is_compiled_once_and_then_loaded_without_numba(tmp_path):
-    (tmp_path / "work").mkdir()
-    caches = [str(tmp_path / "cache")]
-    assert compute(caches, tmp_path / "work")
-    assert not compute(caches, tmp_path / "work")
-    (stored,) = (tmp_path / "cache").rglob("*.o")
-    stored.write_bytes(stored.read_bytes()[:-1])
-    assert compute(caches, tmp_path / "work"), "a damaged file is not loaded"
-    assert list((tmp_path / "work").iterdir()) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("caches", [[], ["/proc/nothing"]], ids=["no home folder", "a folder that cannot be written"])
-def test_loops_are_compiled_where_nothing_can_be_cached(tmp_path, caches):
-    assert compute(caches, tmp_path)
+@pytest.mark.parametrize(
+    "caches", [[], [Path("/proc/nothing")]], ids=["no home folder", "a folder that cannot be written"]
+)
+def test_loops_are_compiled_where_nothing_can_be_cached(is_compiled, tmp_path, monkeypatch, caches):
+    monkeypatch.chdir(tmp_path)
+    assert is_compiled(*caches)
+    assert is_compiled(*caches)
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 pytest.importorskip("triton")
 
+from common import every_pair
 from impasto.kernels.borders import border
 from impasto.kernels.cuda import (
     history_operators,
@@ -31,8 +32,9 @@ from impasto.settings import Settings
 from tiny import tiny_weights
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
-SIZES = pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 7, 9), (128, 5, 6)])
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+EACH_DTYPE = pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+SHAPES = {f"{c}x{h}x{w}": (c, h, w) for c, h, w in ((64, 8, 10), (4, 7, 9), (128, 5, 6))}
 BORDERS = {
     "zeros": border("zeros"),
     "replicate": border("replicate"),
@@ -41,8 +43,7 @@ BORDERS = {
     "wrapped across": border("zeros", (False, True)),
     "cut": border("replicate", cuts=Cuts(True, False, False, True)),
 }
-EACH_BORDER = pytest.mark.parametrize("around", BORDERS.values(), ids=BORDERS)
-POOLINGS = pytest.mark.parametrize(("kind", "scale"), [("max", 1.0), ("average", 2.0), ("l2", 0.78)])
+POOLINGS = {"max": ("max", 1.0), "average": ("average", 2.0), "l2": ("l2", 0.78)}
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +62,9 @@ def assert_near(found, expected, dtype=torch.float32):
     torch.testing.assert_close(found.float(), expected.float(), rtol=tolerance, atol=tolerance)
 
 
-@DTYPES
-@SIZES
-@EACH_BORDER
-def test_bias_relu_and_frame(dtype, channels, height, width, around):
+@every_pair(dtype=DTYPES, shape=SHAPES, around=BORDERS)
+def test_bias_relu_and_frame(dtype, shape, around):
+    channels, height, width = shape
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height, width)
     found, bits = triton_relu.activate(raw, bias, frame)
@@ -73,11 +73,9 @@ def test_bias_relu_and_frame(dtype, channels, height, width, around):
     assert torch.equal(bits, expected_bits)
 
 
-@DTYPES
-@SIZES
-@EACH_BORDER
-@POOLINGS
-def test_pooling_and_its_backward_pass(dtype, channels, height, width, around, kind, scale):
+@every_pair(dtype=DTYPES, shape=SHAPES, around=BORDERS, pooling=POOLINGS)
+def test_pooling_and_its_backward_pass(dtype, shape, around, pooling):
+    (channels, height, width), (kind, scale) = shape, pooling
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height // 2, width // 2)
     found, choices = triton_pooling.pool(raw, bias, kind, scale, frame)
@@ -93,10 +91,9 @@ def test_pooling_and_its_backward_pass(dtype, channels, height, width, around, k
     )
 
 
-@DTYPES
-@SIZES
-@EACH_BORDER
-def test_the_backward_pass_of_a_frame_and_a_relu(dtype, channels, height, width, around):
+@every_pair(dtype=DTYPES, shape=SHAPES, around=BORDERS)
+def test_the_backward_pass_of_a_frame_and_a_relu(dtype, shape, around):
+    channels, height, width = shape
     frame = Frame.of(around, height, width)
     framed = random(1, channels, *frame.size(height, width), dtype=dtype)
     features, bits = layer_operators.activate(
@@ -117,10 +114,9 @@ def test_the_backward_pass_of_a_frame_and_a_relu(dtype, channels, height, width,
         assert_near(found, layer_operators.relu_backward(*arguments), dtype)
 
 
-@DTYPES
-@SIZES
-@EACH_BORDER
-def test_the_backward_pass_of_a_gram_matrix(dtype, channels, height, width, around):
+@every_pair(dtype=DTYPES, shape=SHAPES, around=BORDERS)
+def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around):
+    channels, height, width = shape
     frame = Frame.of(around, height, width)
     framed_gradient = random(1, channels, *frame.size(height, width), dtype=dtype)
     framed, _ = layer_operators.activate(
@@ -143,9 +139,7 @@ def test_the_backward_pass_of_a_gram_matrix(dtype, channels, height, width, arou
         assert_near(triton_linear.linear(*first, clears=clears), layer_operators.linear(*arguments), dtype)
 
 
-@DTYPES
-@EACH_BORDER
-@pytest.mark.parametrize("channels", [64, 4])
+@every_pair(dtype=DTYPES, around=BORDERS, channels=[64, 4])
 def test_the_first_layer_and_its_backward_pass(dtype, around, channels):
     image = random(3, 9, 11).abs()
     scale, shift = (255.0, 254.0, 253.0), (-123.0, -116.0, -103.0)
@@ -170,7 +164,7 @@ def test_the_first_layer_and_its_backward_pass(dtype, around, channels):
     torch.testing.assert_close(back, expected_gradient, rtol=0, atol=tolerance)
 
 
-@DTYPES
+@EACH_DTYPE
 @pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (160, 9, 7)])
 def test_moments(dtype, channels, height, width):
     frame = Frame.of(border("replicate"), height, width)
@@ -195,7 +189,7 @@ def test_the_distance_of_a_gram_matrix_and_its_slope(channels):
     torch.testing.assert_close(slope, derivative, rtol=1e-5, atol=1e-9)
 
 
-@DTYPES
+@EACH_DTYPE
 @pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (512, 3, 17)])
 def test_the_distance_from_the_content(dtype, channels, height, width):
     frame = Frame.of(border("replicate"), height, width)
@@ -207,9 +201,9 @@ def test_the_distance_from_the_content(dtype, channels, height, width):
 
 @pytest.mark.parametrize("is_view", [False, True])
 def test_gray_levels_out_of_range(is_view):
-    gray, into = 128 + 100 * random(3, 40, 1300), random(3, 40, 1300, seed=1)
+    gray, into = 128 + 100 * random(3, 6, 1300), random(3, 6, 1300, seed=1)
     if is_view:
-        gray, into = gray[:, 3:30, 5:], into[:, 3:30, 5:]
+        gray, into = gray[:, 1:5, 5:], into[:, 1:5, 5:]
     torch.testing.assert_close(
         triton_statistics.excess(gray).sum(), statistic_operators.excess(gray).sum(), rtol=1e-5, atol=0
     )
@@ -219,10 +213,14 @@ def test_gray_levels_out_of_range(is_view):
     torch.testing.assert_close(into, expected)
 
 
-def objective_with_regions(padding, side, pooling="max"):
+def objective_with_regions(padding, side, pooling, content_layer):
     """Return an objective with two regions, tiles and every kind of cotangent, and its content image."""
     settings = Settings(
-        padding=padding, pooling=pooling, style_loss="gram,moments:2", style_layers="conv1_1,conv2_1,pool2"
+        padding=padding,
+        pooling=pooling,
+        content_layers=content_layer,
+        style_loss="gram,moments:2",
+        style_layers="conv1_1,conv2_1,pool2",
     )
     network = VGG19(tiny_weights(), pooling, padding=padding).to(torch.device(DEVICE), torch.float32)
     content, one, other = (random(3, height, 24, seed=seed).sigmoid() for height, seed in ((28, 0), (16, 1), (20, 2)))
@@ -234,14 +232,15 @@ def objective_with_regions(padding, side, pooling="max"):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("padding", "side", "pooling"), [("replicate", 0, "max"), ("zeros", 16, "average"), ("reflect", 16, "l2")]
+    ("padding", "side", "pooling", "content_layer"),
+    [("replicate", 0, "max", "conv4_2"), ("zeros", 16, "average", "conv2_2"), ("reflect", 16, "l2", "conv2_2")],
 )
-def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side, pooling, monkeypatch):
+def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side, pooling, content_layer, monkeypatch):
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
     found = []
     for by_kernels in (True, False):
         monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
-        objective, content = objective_with_regions(padding, side, pooling)
+        objective, content = objective_with_regions(padding, side, pooling, content_layer)
         found.append(objective.evaluate(content * 1.3 - 0.1))
     for term, value in found[1].terms.items():
         torch.testing.assert_close(found[0].terms[term], value, rtol=1e-3, atol=0)
@@ -287,11 +286,16 @@ def scalars(*numbers):
     return [torch.tensor(number, device=DEVICE) for number in numbers]
 
 
-@DTYPES
-@pytest.mark.parametrize(("pairs", "length", "missing"), [(5, 1000, 0), (7, 500, 4), (70, 96, 3), (1, 60, 0)])
-@pytest.mark.parametrize("loss", [0.9, 2.0, float("nan")])
-def test_a_step_of_l_bfgs(dtype, pairs, length, missing, loss):
+HISTORIES = {
+    f"{pairs} pairs of {length}, {missing} missing": (pairs, length, missing)
+    for pairs, length, missing in ((5, 1000, 0), (7, 500, 4), (70, 96, 3), (1, 60, 0))
+}
+
+
+@every_pair(dtype=DTYPES, stored=HISTORIES, loss=[0.9, 2.0, float("nan")])
+def test_a_step_of_l_bfgs(dtype, stored, loss):
     """Each operator gets the results of the plain operator before it."""
+    pairs, length, missing = stored
     steps, changes, small, started_row = history(pairs, length, dtype, missing)
     last_gradient, image = random(length, seed=4), random(3, 1, length // 3 or 1, seed=8)
     gradient = last_gradient + steps[started_row].float() * 1.2 + 0.05 * random(length, seed=5)

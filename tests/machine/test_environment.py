@@ -3,57 +3,65 @@
 import os
 import subprocess
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
+import torch
+
+from impasto.machine.environment import TORCH_ENVIRONMENT, tune_process
 
 SCRIPT = """
 import os
-{before}
-import impasto
-print(impasto.tune_process(), os.environ["THP_MEM_ALLOC_ENABLE"], os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"])
-print(impasto.tune_process())
+{shared}
+for before in {befores}:
+    if not os.fork():
+        exec(before)
+        import impasto
+        print(impasto.tune_process(), os.environ["THP_MEM_ALLOC_ENABLE"], os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"])
+        print(impasto.tune_process(), flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0
 """
 
 
-def said(before, **environment):
+def said(*befores, shared="", **environment):
+    """Return what is printed after each of several beginnings: by processes that are forked after what they share."""
     clean = {
         name: value
         for name, value in os.environ.items()
         if name not in {"THP_MEM_ALLOC_ENABLE", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"}
     }
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(before=before)],
+        [sys.executable, "-c", SCRIPT.format(shared=shared, befores=befores)],
         env={**clean, **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout.split()
+    words = done.stdout.split()
+    return [words[first : first + 4] for first in range(0, len(words), 4)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such pages")
-@pytest.mark.parametrize(
-    ("before", "in_force"),
-    [
-        ("", "True"),
-        ("import torch", "True"),
-        ("from impasto import Picture, StyleTransfer, VGG19", "True"),
-        ("import torch; torch.zeros(3)", "False"),
-    ],
-)
-def test_it_is_in_force_where_no_tensor_was_made_before(before, in_force):
-    assert said(before) == [in_force, "1", "64", in_force]
+@pytest.mark.parametrize("before", ["", "from impasto import Picture, StyleTransfer, VGG19"])
+def test_it_is_in_force_where_torch_is_imported_by_it(before):
+    assert said(before) == [["True", "1", "64", "True"]]
 
 
-@pytest.mark.slow
-def test_an_address_that_is_that_of_a_page_by_chance_does_not_count():
-    lines = ["import random, torch", "torch.zeros(3)", "import impasto", "held, chance = [], random.Random(0)"]
-    lines += ["def called():", "    held.append(torch.empty(chance.randrange(1, 1 << 16), dtype=torch.uint8))"]
-    lines += ["    return impasto.tune_process()", "print(sum(called() for _ in range(2000)))"]
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
-    assert done.stdout == "0\n"
+@pytest.mark.parametrize("addresses", [[4096, 4160, 64, 192], [64, 4096, 8192, 12288], [4096, 8192, 12288, 64]])
+def test_an_address_that_is_that_of_a_page_by_chance_does_not_count(monkeypatch, addresses):
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: SimpleNamespace(data_ptr=partial(addresses.pop, 0)))
+    for name in TORCH_ENVIRONMENT:
+        monkeypatch.setenv(name, "1")
+    assert not tune_process()
 
 
-def test_what_the_environment_has_already_stays():
-    found = said("", THP_MEM_ALLOC_ENABLE="0", ONEDNN_PRIMITIVE_CACHE_CAPACITY="7")
-    assert found == ["False", "0", "7", "False"]
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such pages")
+def test_it_is_in_force_after_torch_was_imported_unless_a_tensor_was_made_before():
+    """What the environment has already stays."""
+    set_before = "os.environ.update(THP_MEM_ALLOC_ENABLE='0', ONEDNN_PRIMITIVE_CACHE_CAPACITY='7')"
+    found = said("", "torch.zeros(3)", set_before, shared="import torch")
+    assert found[0] == ["True", "1", "64", "True"]
+    assert found[1] == ["False", "1", "64", "False"]
+    assert found[2] == ["False", "0", "7", "False"]

@@ -5,13 +5,14 @@ import torch
 
 import reference
 import vgg_by_autograd
+from common import every_pair
 from impasto.errors import InputError
 from impasto.images.guides import guide
 from impasto.losses import TotalVariationLoss, moments
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Kept, Objective
 from impasto.objective.targets import Region, StyleImage
-from impasto.planning.tiles import Tiling
+from impasto.planning.tiles import Cuts, Tiling
 from impasto.settings import Settings, preset
 from vgg_by_autograd import nine_points
 
@@ -53,7 +54,8 @@ def build(network, *styles, **changes):
 
 
 def test_a_painting_larger_than_the_picture_is_measured_in_tiles_of_its_own(network, monkeypatch):
-    style, seen = image(600, 1100, seed=2), []
+    monkeypatch.setattr("impasto.objective.targets._MAX_STYLE_TILE", 128)
+    style, seen = image(150, 290, seed=2), []
     compute = VGG19.compute
 
     def watched(self, pixels, layers, **options):
@@ -62,7 +64,7 @@ def test_a_painting_larger_than_the_picture_is_measured_in_tiles_of_its_own(netw
 
     monkeypatch.setattr(VGG19, "compute", watched)
     found = build(network, (style, 1.0))
-    assert max(max(shape[1:]) for shape in seen) <= 512 + 2 * 70
+    assert max(max(shape[1:]) for shape in seen) <= 128 + 2 * 70
     monkeypatch.undo()
     features = network.forward(style, STYLE_LAYERS)
     for loss in found.losses:
@@ -155,21 +157,34 @@ def tiled(network, tiling, height, width, **changes):
     return Objective.build(Settings(**changes), network, content, styles, tiling=tiling).evaluate(point)
 
 
-@pytest.mark.parametrize(
-    "tiling", [Tiling(64), Tiling(64, 3), Tiling(96, 100), Tiling(96, 1, "recomputed"), Tiling(128, 0)]
-)
-@pytest.mark.parametrize("size", [(210, 173), (64, 330), (129, 128)])
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"tv_weight": 3.0, "range_weight": 10.0},
-        {"content_layers": "conv1_1,conv3_2", "style_layers": "conv1_2,pool2:3"},
-        {"style_layers": "pool5", "content_weight": 0.0},
-        {"style_layers": "conv1_1", "content_weight": 0.0, "tv_weight": 1.0},
-        {"style_loss": "gram,moments,covariance,wasserstein"},
-        {"tv_weight": 3.0, "tv_variation": "nine-point"},
-        {"tv_weight": 300.0, "tv_variation": "mean-absolute"},
-    ],
+@every_pair(
+    tiling={
+        "64": Tiling(64),
+        "64, three retained": Tiling(64, 3),
+        "96, all retained": Tiling(96, 100),
+        "96, recomputed": Tiling(96, 1, "recomputed"),
+        "128, none retained": Tiling(128, 0),
+    },
+    size=[(210, 173), (64, 330), (129, 128)],
+    changes={
+        "variation and range": {"tv_weight": 3.0, "range_weight": 10.0},
+        "layers": {"content_layers": "conv1_1,conv3_2", "style_layers": "conv1_2,pool2:3"},
+        "pool5": {"style_layers": "pool5", "content_weight": 0.0},
+        "conv1_1": {"style_layers": "conv1_1", "content_weight": 0.0, "tv_weight": 1.0},
+        "all distances": {"style_loss": "gram,moments,covariance,wasserstein"},
+        "nine points": {
+            "style_layers": "conv2_1",
+            "content_weight": 0.0,
+            "tv_weight": 3.0,
+            "tv_variation": "nine-point",
+        },
+        "mean absolute": {
+            "style_layers": "conv2_1",
+            "content_weight": 0.0,
+            "tv_weight": 300.0,
+            "tv_variation": "mean-absolute",
+        },
+    },
 )
 def test_tiles_change_nothing(network, once, tiling, size, changes):
     whole = once(lambda: tiled(network, Tiling(), *size, **changes), size, changes)
@@ -183,7 +198,9 @@ def test_tiles_change_nothing(network, once, tiling, size, changes):
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "replicate-first"])
 def test_tiles_change_nothing_for_any_pooling_and_padding(weights, pooling, padding):
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
-    whole, parts = (tiled(network, tiling, 215, 170) for tiling in (Tiling(), Tiling(64, 2)))
+    layers = {"content_layers": "conv3_2", "style_layers": "conv1_1,conv2_1,pool3"}
+    assert Cuts(*[True] * 4) in {tile.cuts for tile in Tiling(48).tiles(107, 138, ["pool3"])}
+    whole, parts = (tiled(network, tiling, 107, 138, **layers) for tiling in (Tiling(), Tiling(48, 2)))
     assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
     assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
 
@@ -243,20 +260,23 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
     assert float(found.loss) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("tiling", [Tiling(64), Tiling(96, 2), Tiling(64, 1, "recomputed")])
-@pytest.mark.parametrize("wraps", [(False, False), (True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("changes", [{"tv_weight": 3.0}, {"mask_spread": "inside", "style_loss": "gram,moments"}])
+@every_pair(
+    tiling={"64": Tiling(64), "96, two retained": Tiling(96, 2), "64, recomputed": Tiling(64, 1, "recomputed")},
+    wraps={"no seam": (False, False), "down": (True, False), "across": (False, True), "both": (True, True)},
+    changes={"variation": {"tv_weight": 3.0}, "inside": {"mask_spread": "inside", "style_loss": "gram,moments"}},
+)
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once, tiling, wraps, changes):
-    height, width = 160, 224
+    height, width = 112, 160
     content, point = image(height, width, seed=1), image(height, width) * 1.4 - 0.2
     kept, regions = Kept(shaded(height, width, seed=9), content), in_regions(height, width)
     focus = shaded(height, width, seed=10)
 
     def evaluated(tiling):
         divided = tiling._replace(wraps=wraps)
-        return Objective.build(
-            Settings(**changes), network, content, regions, kept=kept, focus=focus, tiling=divided
-        ).evaluate(point)
+        settings = Settings(style_layers="conv1_1,conv2_1,conv3_1,conv4_1", **changes)
+        return Objective.build(settings, network, content, regions, kept=kept, focus=focus, tiling=divided).evaluate(
+            point
+        )
 
     whole, parts = once(lambda: evaluated(Tiling()), wraps, changes), evaluated(tiling)
     assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)

@@ -8,10 +8,10 @@ from impasto.images.masks import Mask
 from impasto.transfer.styles import Style
 from pictures import profile
 
-BASE = {"size": 96, "first_size": 0, "iterations": 4, "tolerance": 0}
+BASE = {"size": 64, "first_size": 0, "iterations": 4, "tolerance": 0}
 
 SETTINGS = {
-    "size": {"size": 80},
+    "size": {"size": 48},
     "init": {"init": "noise"},
     "strength": {"strength": 0.5},
     "seed": {"seed": 1, "init": "noise"},
@@ -40,11 +40,11 @@ SETTINGS = {
     "normalize": {"normalize": True},
     "optimizer": {"optimizer": "adam"},
     "iterations": {"iterations": 3},
-    "first_size": {"first_size": 64, "size": 256, "iterations": 2},
-    "stages": {"stages": "96:3"},
-    "stage_ratio": {"stage_ratio": 2.0, "first_size": 64, "size": 256, "iterations": 2},
-    "tolerance": {"tolerance": 1.0, "iterations": 24},
-    "min_change": {"min_change": 255.0, "iterations": 44},
+    "first_size": {"first_size": 48, "size": 96, "iterations": 2},
+    "stages": {"stages": "64:3"},
+    "stage_ratio": {"stage_ratio": 2.0, "first_size": 48, "size": 96, "iterations": 2},
+    "tolerance": {"tolerance": 1.0, "iterations": 6},
+    "min_change": {"min_change": 255.0, "iterations": 6},
     "history": {"history": 1, "iterations": 5},
     "learning_rate": {"learning_rate": 0.5},
     "preconditioner": {"preconditioner": 0.0},
@@ -60,8 +60,8 @@ EXIF = {"ifd0-Artist": "someone", "ifd3-GPSLatitudeRef": "N"}
 
 def painted(weights, changes, photograph, style):
     """Return the plan, the number of evaluations and the picture: a region and a focus in its left half."""
-    mask = torch.zeros(160, 160)
-    mask[:, :80] = 1
+    mask = torch.zeros(80, 80)
+    mask[:, :40] = 1
     transfer = StyleTransfer(
         Settings(**{**BASE, **changes}), Runtime(device="cpu", dtype="float32", winograd="off"), weights=weights
     )
@@ -79,11 +79,18 @@ def contexts():
     return {}
 
 
+@pytest.fixture(autouse=True)
+def _small_first_stage_and_short_plateau(monkeypatch):
+    monkeypatch.setattr("impasto.planning.plan._MIN_FIRST_SIDE", 48)
+    monkeypatch.setattr("impasto.transfer.descent.PLATEAU_WINDOW", 2)
+    monkeypatch.setattr("impasto.transfer.verdict.PLATEAU_WINDOW", 2)
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_an_option_changes_what_it_says(weights, picture, contexts, name):
     changes, wide = SETTINGS[name], profile("p3") if name == "profile" else None
     context = {key: value for key, value in changes.items() if key != name}
-    photograph = Picture(picture(160, 160).samples, profile=wide, exif=EXIF, bits=8, dpi=None)
+    photograph = Picture(picture(80, 80).samples, profile=wide, exif=EXIF, bits=8, dpi=None)
     if (str(context), wide) not in contexts:
         contexts[str(context), wide] = painted(weights, context, photograph, picture(seed=1))
     changed = painted(weights, changes, photograph, picture(seed=1))

@@ -19,10 +19,10 @@ def start(weights, picture, tmp_path):
     """Start a run with a checkpoint after every evaluation, or continue with it."""
 
     def make(content=None, style=None, every=1e-9, runtime=None, checkpoint="run.checkpoint", note=None, **changes):
-        settings = Settings(**{"size": 192, "first_size": 128, "iterations": 6, "tolerance": 0, **changes})
+        settings = Settings(**{"size": 96, "first_size": 64, "iterations": 6, "tolerance": 0, **changes})
         runtime = runtime or Runtime(device="cpu", dtype="float32", winograd="off", threads=1, checkpoint_every=every)
         transfer = StyleTransfer(settings, runtime, weights=weights)
-        pictures = content or picture(200, 200), style or picture(seed=1)
+        pictures = content or picture(100, 100), style or picture(seed=1)
         return transfer.start(*pictures, checkpoint=tmp_path / checkpoint, note=note)
 
     return make
@@ -31,6 +31,11 @@ def start(weights, picture, tmp_path):
 @pytest.fixture(autouse=True)
 def _at_every_evaluation(monkeypatch):
     monkeypatch.setattr("impasto.transfer.checkpoint.CHECKPOINT_TIME_FRACTION", math.inf)
+
+
+@pytest.fixture(autouse=True)
+def _small_first_stage(monkeypatch):
+    monkeypatch.setattr("impasto.planning.plan._MIN_FIRST_SIDE", 64)
 
 
 STOPS = (1, 2, 5, 6, 7, 9, 10)
@@ -103,7 +108,7 @@ def test_a_finished_run_only_has_to_be_saved_again(start):
 
 
 def test_precision_and_threads_are_those_of_the_checkpoint(start, picture):
-    pictures = {"content": picture(200, 200), "style": picture(seed=1)}
+    pictures = {"content": picture(100, 100), "style": picture(seed=1)}
     start = partial(start, **pictures)
     run = start(runtime=Runtime(device="cpu", dtype="bfloat16", winograd="off", threads=1))
     next(run)
@@ -121,7 +126,7 @@ def test_precision_and_threads_are_those_of_the_checkpoint(start, picture):
         ({"style_weight": 7.0}, r"the option style_weight was 1000\.0 and is 7\.0; start as"),
         ({"style_layers": "conv2_1"}, r"the option style_layers was {.*} and is {\"conv2_1\": 1\.0};"),
         ({"content_weight": 7.0}, r"the option content_weight was 5\.0 and is 7\.0;"),
-        ({"content": Picture(torch.rand(3, 200, 200))}, "the input content was [0-9a-f]{12}… and is [0-9a-f]{12}…;"),
+        ({"content": Picture(torch.rand(3, 100, 100))}, "the input content was [0-9a-f]{12}… and is [0-9a-f]{12}…;"),
         ({"style": Picture(torch.rand(3, 64, 64))}, "the input style 1 was [0-9a-f]{12}… and is [0-9a-f]{12}…;"),
     ],
 )
@@ -238,7 +243,7 @@ def test_every_field_of_a_checkpoint_has_a_name(start, saved):
     assert record["identity"]["options"]["style_weight"] == 1000.0
     assert record["identity"]["inputs"]["style 1 weight"] == 1.0
     assert record["identity"]["machine"]["threads"] == 1
-    assert record["plan"]["stages"][0]["size"] == {"width": 128, "height": 128}
+    assert record["plan"]["stages"][0]["size"] == {"width": 64, "height": 64}
     assert record["plan"]["stages"][0]["layout"]["tiling"]["side"] == 0
     assert record["position"]["bests"][0] == "inf"  # there is no such number in JSON
     assert record["position"]["evaluation"] == 1

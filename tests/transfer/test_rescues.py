@@ -17,9 +17,9 @@ def start(weights, picture):
     """Start a run."""
 
     def make(content=None, runtime=None, **changes):
-        settings = Settings(**{"size": 192, "first_size": 128, "iterations": 6, "tolerance": 0, **changes})
+        settings = Settings(**{"size": 96, "first_size": 0, "iterations": 6, "tolerance": 0, **changes})
         transfer = StyleTransfer(settings, runtime or Runtime(device="cpu", dtype="float32"), weights=weights)
-        return transfer.start(content or picture(200, 200), picture(seed=1))
+        return transfer.start(content or picture(100, 100), picture(seed=1))
 
     return make
 
@@ -42,7 +42,7 @@ def nan(found):
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_run_goes_back_to_its_best_image_where_nothing_is_finite(start, monkeypatch, optimizer):
     spoil(monkeypatch, nan, lambda number: 8 <= number < 11)
-    run = start(optimizer=optimizer, first_size=0, iterations=25)
+    run = start(optimizer=optimizer, iterations=25)
     history = list(run)
     assert run.stopped == "finished"
     assert [progress.evaluation for progress in history if progress.remark] == [11]
@@ -56,7 +56,7 @@ def test_a_run_goes_back_to_its_best_image_where_nothing_is_finite(start, monkey
 
 def test_a_run_that_nothing_helps_ends_as_diverged_with_its_best_picture(start, monkeypatch):
     spoil(monkeypatch, nan, lambda number: number >= 5)
-    run = start(first_size=0, iterations=100)
+    run = start(iterations=100)
     history = list(run)
     assert run.stopped == "diverged"
     assert len(history) == 5 + 4 * 3
@@ -66,22 +66,22 @@ def test_a_run_that_nothing_helps_ends_as_diverged_with_its_best_picture(start, 
 
 def test_a_run_that_nothing_helps_goes_on_in_float32(start, monkeypatch):
     spoil(monkeypatch, nan, lambda number: number < 6)
-    run = start(runtime=Runtime(device="cpu", dtype="bfloat16"), first_size=0, iterations=20)
+    run = start(runtime=Runtime(device="cpu", dtype="bfloat16", winograd="lines", threads=1), iterations=20)
     history = list(run)
     assert "half the step and in float32 (2 of 3)" in history[5].remark
-    assert run._solver.machine.features == torch.float32
+    assert (run._solver.machine.features, run._solver.machine.winograd) == (torch.float32, "off")
     assert history[-1].loss < history[6].loss
 
 
 def test_a_loss_far_above_the_least_is_left(start, monkeypatch):
     spoil(monkeypatch, lambda found: replace(found, loss=found.loss * 100), lambda number: 8 <= number < 11)
-    history = list(start(optimizer="adam", first_size=0, iterations=20))
+    history = list(start(optimizer="adam", iterations=20))
     assert "the loss rose to" in history[10].remark
     assert history[-1].loss < history[7].loss
 
 
 def test_an_image_that_nothing_improves_is_the_end_and_no_failure(start, picture):
-    run = start(style_weight=0, first_size=0, iterations=100, content=picture(64, 64), size=64)
+    run = start(style_weight=0, iterations=100, content=picture(64, 64), size=64)
     history = list(run)
     assert run.stopped == "converged"
     assert len(history) < 20
@@ -98,7 +98,7 @@ def test_a_run_with_too_little_memory_is_planned_anew_and_goes_on(start, monkeyp
 
     monkeypatch.setattr(Objective, "evaluate", short)
     monkeypatch.setattr("impasto.transfer.run.SHORTAGE_FACTOR", 1.0)
-    run = start(first_size=0, iterations=20)
+    run = start(iterations=20)
     history = list(run)
     assert len(history) == 20
     assert history[4].remark.startswith("the memory did not suffice for ")

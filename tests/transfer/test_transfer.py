@@ -66,7 +66,7 @@ def test_the_saved_file_has_the_loss_of_the_run_because_gray_levels_stay_in_rang
     transfer, tmp_path, range_weight, holds
 ):
     content, style = texture(96, 128, seed=0), texture(48, 64, seed=1)
-    maker = transfer(iterations=60, size=128, range_weight=range_weight)
+    maker = transfer(iterations=30, size=128, range_weight=range_weight)
     run = maker.start(content, style)
     result = finish(run)
     result.picture.save(tmp_path / "out.png")
@@ -150,17 +150,17 @@ def alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("report_at", "reports"), [(0, [16, 32, 40]), (10, [10, 20, 30, 40]), (30, [16, 30, 40])])
+@pytest.mark.parametrize(("report_at", "reports"), [(0, [16, 20]), (10, [10, 20]), (18, [16, 18, 20])])
 def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as_on_a_gpu, alone, report_at, reports):
-    run = transfer(iterations=40).start(picture(), picture(seed=1))
+    run = transfer(iterations=20).start(picture(), picture(seed=1))
     run.report_at = report_at
     found = [(progress.evaluation, len(run.history)) for progress in run]
     assert found == [(count, count) for count in reports]
-    assert [progress.evaluation for progress in run.history] == list(range(1, 41))
+    assert [progress.evaluation for progress in run.history] == list(range(1, 21))
     seconds = [progress.seconds for progress in run.history]
     assert all(one < other for one, other in pairwise(seconds))
     if not alone:
-        alone.append(transfer(iterations=40).start(picture(), picture(seed=1)))
+        alone.append(transfer(iterations=20).start(picture(), picture(seed=1)))
         alone[0]._evaluations_to_report = lambda: 1
         list(alone[0])
     assert [progress.loss for progress in run.history] == [progress.loss for progress in alone[0].history]
@@ -213,7 +213,7 @@ def test_a_run_without_a_finite_loss_ends_as_diverged_with_its_start(transfer, p
     ],
 )
 def test_every_way_of_painting_lowers_its_loss(transfer, picture, changes):
-    result = finish(transfer(iterations=25, **changes).start(picture(), picture(seed=1)))
+    result = finish(transfer(iterations=12, **changes).start(picture(), picture(seed=1)))
     assert min(p.loss for p in result.history) < 0.7 * result.history[0].loss
 
 
@@ -305,14 +305,27 @@ def test_of_a_photograph_in_its_own_colors_only_the_luminance_is_painted(transfe
     assert (result - content.pixels).abs().max() > 0.03
 
 
+def color_difference(run):
+    """Return the difference of the mean colors of a picture and of its photograph, in the worst channel."""
+    content = run._solver.scene.inputs.content.pixels
+    return float((finish(run).picture.pixels.mean((1, 2)) - content.mean((1, 2))).abs().max())
+
+
+@pytest.fixture
+def of_other_colors():
+    """A photograph and a painting of which the mean colors differ."""
+    return colorful(), Picture(colorful(seed=1).pixels * torch.tensor([0.2, 0.5, 1.0])[:, None, None])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("matching", ["chol", "pca", "sym", "histogram"])
-def test_a_style_is_brought_to_the_photographs_colors_and_so_is_the_picture(transfer, matching):
-    content, style = colorful(), Picture(colorful(seed=1).pixels * torch.tensor([0.2, 0.5, 1.0])[:, None, None])
-    result = finish(transfer(size=96, color="content-match", color_match=matching).start(content, style)).picture.pixels
-    torch.testing.assert_close(result.mean((1, 2)), content.pixels.mean((1, 2)), rtol=0, atol=0.02)
-    plain = finish(transfer(size=96, iterations=30).start(content, style)).picture.pixels
-    assert (plain.mean((1, 2)) - content.pixels.mean((1, 2))).abs().max() > 0.05
+def test_a_style_is_brought_to_the_photographs_colors_and_so_is_the_picture(transfer, of_other_colors, matching):
+    run = transfer(color="content-match", color_match=matching).start(*of_other_colors)
+    assert color_difference(run) < 0.02
+
+
+def test_otherwise_the_picture_leaves_the_photographs_colors(transfer, of_other_colors):
+    assert color_difference(transfer().start(*of_other_colors)) > 0.05
 
 
 def test_what_is_kept_stays_as_the_photograph_is_at_every_stage(transfer, picture):
@@ -394,15 +407,15 @@ def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, mon
 
 
 def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture, codebook):
-    settings = Settings(size=96, first_size=0, iterations=3, tolerance=0, color="content-luminance")
+    settings = Settings(size=64, first_size=0, iterations=3, tolerance=0, color="content-luminance")
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64"), weights=codebook)
-    photograph = Picture.open(demo.photograph()).resized(48, 96)
-    down, across = torch.meshgrid(torch.linspace(0, 2, 96), torch.linspace(0, 1, 48), indexing="ij")
+    photograph = Picture.open(demo.photograph()).resized(32, 64)
+    down, across = torch.meshgrid(torch.linspace(0, 2, 64), torch.linspace(0, 1, 32), indexing="ij")
     hill, sun = down > 1.3 + 0.1 * torch.sin(7 * across), (down - 0.6).square() + (across - 0.4).square() < 0.1
     areas = [hill, sun & ~hill, ~(hill | sun)]
     styles = [Style(picture(seed=n), region=Mask(area.float())) for n, area in enumerate(areas)]
     found = []
-    for tiling in (Tiling(), Tiling(48, 2)):
+    for tiling in (Tiling(), Tiling(32, 2)):
         run = transfer.start(photograph, styles)
         (stage,) = run.plan.stages
         run._schedule.plan = run.plan._replace(stages=(stage._replace(layout=stage.layout._replace(tiling=tiling)),))
@@ -428,7 +441,7 @@ def test_the_picture_moves_less_from_where_it_starts_with_less_strength(transfer
     start = picture(64, 48, seed=7)
 
     def moved(strength):
-        run = transfer(strength=strength, iterations=30).start(picture(), picture(seed=1), initial=start)
+        run = transfer(strength=strength, iterations=15).start(picture(), picture(seed=1), initial=start)
         result = finish(run)
         assert ("distance from the start" in result.history[-1].terms) == (strength < 1)
         return float((result.picture.pixels - start.pixels).square().mean().sqrt())

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, chain, zip_longest
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
@@ -39,6 +40,9 @@ _LINE_SPACING = 1.2
 
 _DPI = 72
 """The dots per inch at which a typographic point is a pixel."""
+
+_MAX_LABELS = 64
+"""Drawn labels that are retained, since a sheet is drawn again after each of its pictures."""
 
 Align = Literal["left", "right"]
 Cell = TypeVar("Cell")
@@ -146,6 +150,7 @@ def _starts(lengths: Sequence[int], gap: int) -> list[int]:
     return list(accumulate((length + gap for length in lengths[:-1]), initial=0))
 
 
+@lru_cache(_MAX_LABELS)
 def _label(text: str, size: int, width: int, align: Align = "left") -> _Area:
     """Write a label in lines of at most `width` pixels, broken after spaces, commas and slashes where possible."""
     lines = [""]
@@ -158,6 +163,7 @@ def _label(text: str, size: int, width: int, align: Align = "left") -> _Area:
     return _text("\n".join(line.strip() for line in lines), size, _LABEL_GRAY, align)
 
 
+@lru_cache(_MAX_LABELS)
 def _text(text: str, size: int, gray: float, align: Align = "left") -> _Area:
     """Write a text on white."""
     canvas = _canvas(text, size, gray, align)
