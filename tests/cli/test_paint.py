@@ -120,7 +120,7 @@ def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, 
         "content_layers": {"conv2_2": 1.0, "conv4_2": 0.5}, "style_layers": {"conv1_1": 1.0, "pool2": 3.0},
         "style_loss": {"gram": 1.0, "moments": 10.0}, "style_scale": 0.75, "tv_weight": 0.25, "tv_variation": "absolute", "range_weight": 10.0, "weights": "codebook", "pooling": "average",
         "pooling_rescale": False, "padding": "reflect", "normalize": True, "optimizer": "adam", "iterations": 3,
-        "first_size": 40, "stage_ratio": 0.25, "stages": {"48": 2}, "tolerance": 0.5, "min_change": 0.5, "history": 9, "learning_rate": 2.5, "preconditioner": 0.25,
+        "first_size": 40, "stage_ratio": 0.25, "middle_iterations": 7, "stages": {"48": 2}, "tolerance": 0.5, "min_change": 0.5, "history": 9, "learning_rate": 2.5, "preconditioner": 0.25,
         "profile": "srgb", "bits": "8", "dpi": 150.0, "keep_position": True,
     }  # fmt: skip
     assert given.keys() == Settings.model_fields.keys()

@@ -26,8 +26,15 @@ def test_one_stage_where_the_first_size_is_0():
 
 
 def test_later_stages_have_fewer_evaluations():
-    stages = make_plan(Settings(size=1024, iterations=200, stage_ratio=0.5), PHOTO, [PAINTING]).stages
-    assert [stage.evaluations for stage in stages] == [200, 100, 50]
+    def evaluations(**changes):
+        stages = make_plan(Settings(size=2048, iterations=200, stage_ratio=0.5, **changes), PHOTO, [PAINTING]).stages
+        return [stage.evaluations for stage in stages]
+
+    assert evaluations(middle_iterations=200) == [200, 100, 50, 25]
+    assert evaluations(middle_iterations=60) == [200, 60, 50, 25]
+    assert evaluations() == [200, 20, 20, 25]
+    assert evaluations(first_size=1024) == [200, 100]
+    assert evaluations(first_size=0) == [200]
 
 
 def test_no_stage_is_skipped_unless_nothing_is_to_be_done():
@@ -45,7 +52,7 @@ def test_stages_that_are_listed_come_first_and_the_usual_ones_continue_them():
     assert stages(362) == [(128, 7), (362, 9)]
     assert stages(300) == [(128, 7), (300, 60)]
     assert stages(800) == [(128, 7), (362, 9), (800, 36)]
-    assert stages(1500) == [(128, 7), (362, 9), (724, 36), (1500, 22)]
+    assert stages(1500) == [(128, 7), (362, 9), (724, 20), (1500, 22)]
     assert stages(64) == [(64, 100)]
 
 

@@ -43,6 +43,7 @@ SETTINGS = {
     "first_size": {"first_size": 48, "size": 96, "iterations": 2},
     "stages": {"stages": "64:3"},
     "stage_ratio": {"stage_ratio": 2.0, "first_size": 48, "size": 96, "iterations": 2},
+    "middle_iterations": {"middle_iterations": 1, "first_size": 48, "size": 192, "iterations": 2},
     "tolerance": {"tolerance": 1.0, "iterations": 6},
     "min_change": {"min_change": 255.0, "iterations": 6},
     "history": {"history": 1, "iterations": 5},

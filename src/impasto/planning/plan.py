@@ -268,8 +268,10 @@ def _schedule(settings: Settings, final: Size) -> dict[int, int]:
     if last in listed:
         return listed
     sides = _steps(2 * max(listed), last) if listed else _long_sides(settings, final)
-    counts = (math.ceil(settings.iterations * settings.stage_ratio**index) for index in range(len(listed), 1000))
-    return {**listed, **dict(zip(sides, counts, strict=False))}
+    counts = [math.ceil(settings.iterations * settings.stage_ratio ** (len(listed) + n)) for n in range(len(sides))]
+    for number in range(0 if listed else 1, len(sides) - 1):
+        counts[number] = min(counts[number], settings.middle_iterations)
+    return {**listed, **dict(zip(sides, counts, strict=True))}
 
 
 def _long_sides(settings: Settings, final: Size) -> list[int]:

@@ -114,6 +114,7 @@ PROGRAMS: Mapping[str, Preset] = {
             "first_size": 128,
             "iterations": 1000,
             "stage_ratio": 0.5,
+            "middle_iterations": 1000,
             "tolerance": 0.0,
         },
     ),
@@ -126,6 +127,7 @@ PROGRAMS: Mapping[str, Preset] = {
             "first_size": 768,
             "iterations": 600,
             "stage_ratio": 1 / 3,
+            "middle_iterations": 600,
         },
     ),
     "pastiche": Preset(

@@ -35,9 +35,9 @@ _MEASURED: Collection[Command] = ("paint", "sweep", "measure")
 
 
 QUALITIES: Mapping[Quality, Mapping[str, float]] = {
-    "draft": {"iterations": 40, "min_change": 0.0},
-    "standard": {"iterations": 100, "min_change": 0.0},
-    "best": {"iterations": 600, "min_change": 1.5},
+    "draft": {"iterations": 40, "middle_iterations": 20, "min_change": 0.0},
+    "standard": {"iterations": 100, "middle_iterations": 20, "min_change": 0.0},
+    "best": {"iterations": 600, "middle_iterations": 600, "min_change": 1.5},
 }
 """The options that a quality stands for; docs/notes/optimizer.md has the measurements."""
 
@@ -258,11 +258,18 @@ class Settings(Options):
     stage_ratio: float = option(
         0.6, "Expert: optimization", "Evaluations of a stage divided by those of the stage before.", gt=0, le=100
     )
+    middle_iterations: int = option(
+        20,
+        "Expert: optimization",
+        "Evaluations of a stage between the first and the last, at most.",
+        ge=1,
+        le=MAX_EVALUATIONS,
+    )
     stages: StageEvaluations = option(
         {},
         "Expert: optimization",
-        "Long sides of stages with their evaluations, in place of first_size, iterations and stage_ratio; a picture "
-        "larger than the last of them continues as those say. --seconds records here what it painted.",
+        "Long sides of stages with their evaluations, in place of first_size, iterations and what follows from them; a "
+        "picture larger than the last of them continues as those say. --seconds records here what it painted.",
         commands=("paint",),
     )
     tolerance: float = option(

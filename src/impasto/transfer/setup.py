@@ -16,7 +16,8 @@ __all__ = ["Setup"]
 
 _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
     *("content_weight", "focus_weight", "style_weight", "tv_weight", "range_weight", "strength"),
-    *("size", "quality", "iterations", "first_size", "stage_ratio", "stages", "tolerance", "min_change"),
+    *("size", "quality", "iterations", "first_size", "stage_ratio", "middle_iterations", "stages"),
+    *("tolerance", "min_change"),
     "learning_rate",
     *("profile", "bits", "dpi", "keep_position", "seed"),
 }
