@@ -85,8 +85,8 @@ def matched(image: Tensor, target: Tensor, matching: ColorMatch, counted: Tensor
 def _with_histogram(image: Tensor, counted: Tensor, target: Tensor) -> Tensor:
     """Give each value the one of the same rank in the target's channel.
 
-    Where the target's colors are on a line, as those of a gray photograph do, the rank is that of the luminance and the
-    color the whole one: ranks by channel would make colors of noise.
+    Where the target's colors are on a line, as those of a gray photograph are, the rank is that of the luminance, and
+    the color is the whole one: ranks by channel would make colors of noise.
     """
     if not _is_monochrome(target):
         return torch.stack([_of_same_rank(a, b, c[None])[0] for a, b, c in zip(image, counted, target, strict=True)])

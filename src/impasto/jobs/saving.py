@@ -4,7 +4,6 @@ import io
 import math
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from impasto.errors import ImpastoError, InputError, WriteError
 from impasto.images import Picture
@@ -54,25 +53,27 @@ class Saving:
         self._job = job
         self._run = run
         self._group = group
+        self._output = job.output if group.rank == 0 else None
+        """The picture's file; None in a process that writes none."""
         self._next_preview = 0.0
 
     @property
     def suffix(self) -> str | None:
         """The suffix of the picture's file; None in a process that writes no files."""
-        return self._output().suffix if self._writes else None
+        return None if self._output is None else self._output.suffix
 
     def frame(self) -> Iterator[Event]:
         """Save the picture so far, if it is due by the number of evaluations."""
         job, made = self._job, len(self._run.history)
-        if job.save_every and made % job.save_every == 0 and self._writes:
-            path = outputs.frame(self._output(), made)
+        if self._output is not None and job.save_every and made % job.save_every == 0:
+            path = outputs.frame(self._output, made)
             self._run.save(path, overwrite=job.overwrite)
             yield Saved(path, "picture so far")
 
     def preview(self) -> Iterator[Event]:
         """Save the picture so far where the job wants a preview, if it is time; a failure ends only the previews."""
         path, now = self._job.preview, time.monotonic()
-        if path is None or not self._writes or now < self._next_preview:
+        if path is None or self._output is None or now < self._next_preview:
             return
         try:
             self._run.save(path, overwrite=True)
@@ -90,9 +91,9 @@ class Saving:
             WriteError: the picture could not be saved; the sentence says where a checkpoint is.
 
         """
-        if not self._writes:
+        job, run, output = self._job, self._run, self._output
+        if output is None:
             return []
-        job, run, output = self._job, self._run, self._output()
         try:
             run.save(output, overwrite=job.overwrite)
         except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
@@ -129,11 +130,6 @@ class Saving:
         size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
         return f"Interrupted after {made}; the picture so far ({size}) is {output}; {later}."
 
-    @property
-    def _writes(self) -> bool:
-        """Whether this process is the one that writes files."""
-        return self._group.rank == 0 and self._job.output is not None
-
     def _rescue(self) -> str:
         """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
         try:
@@ -143,8 +139,3 @@ class Saving:
         except ImpastoError as error:
             return str(error)
         return f"A checkpoint is in {self._job.checkpoint}; correct this and start the same command again."
-
-    def _output(self) -> Path:
-        if self._job.output is None:
-            raise InputError("the job names no output.")
-        return self._job.output
