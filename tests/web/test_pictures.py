@@ -62,7 +62,7 @@ def album(request, tmp_path):
     Picture(demo.painting(768)).save(tmp_path / "landscape.png")
     served = Served(tmp_path / "studio", script=Path(__file__).with_name("real_studio.py"))
     images = Path(__file__).parents[2] / "docs" / "images"
-    presets = ("own-colors", "bold-strokes", "poster")
+    presets = ("poster", "own-colors", "bold-strokes")
     yield Album(served, tmp_path / "portrait.jpg", tmp_path / "landscape.png", images, "", 1200, presets)
     served.close()
 
