@@ -19,6 +19,8 @@ from vgg_by_autograd import nine_points
 CPU, DOUBLE = torch.device("cpu"), torch.float64
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
+UP_TO_CONV4 = "conv1_1,conv2_1,conv3_1,conv4_1"
+
 
 def image(height=40, width=36, seed=0):
     return torch.rand(3, height, width, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed))
@@ -263,7 +265,11 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
 @every_pair(
     tiling={"64": Tiling(64), "96, two retained": Tiling(96, 2), "64, recomputed": Tiling(64, 1, "recomputed")},
     wraps={"no seam": (False, False), "down": (True, False), "across": (False, True), "both": (True, True)},
-    changes={"variation": {"tv_weight": 3.0}, "inside": {"mask_spread": "inside", "style_loss": "gram,moments"}},
+    changes={
+        "variation": {"style_layers": UP_TO_CONV4, "tv_weight": 3.0},
+        "inside": {"style_layers": UP_TO_CONV4, "mask_spread": "inside", "style_loss": "gram,moments"},
+        "a margin larger than a tile": {"style_layers": f"{UP_TO_CONV4},conv5_1"},
+    },
 )
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once, tiling, wraps, changes):
     height, width = 112, 160
@@ -273,10 +279,10 @@ def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once,
 
     def evaluated(tiling):
         divided = tiling._replace(wraps=wraps)
-        settings = Settings(style_layers="conv1_1,conv2_1,conv3_1,conv4_1", **changes)
-        return Objective.build(settings, network, content, regions, kept=kept, focus=focus, tiling=divided).evaluate(
-            point
+        objective = Objective.build(
+            Settings(**changes), network, content, regions, kept=kept, focus=focus, tiling=divided
         )
+        return objective.evaluate(point)
 
     whole, parts = once(lambda: evaluated(Tiling()), wraps, changes), evaluated(tiling)
     assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
