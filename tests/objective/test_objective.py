@@ -18,8 +18,7 @@ from vgg_by_autograd import nine_points
 
 CPU, DOUBLE = torch.device("cpu"), torch.float64
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-
-UP_TO_CONV4 = "conv1_1,conv2_1,conv3_1,conv4_1"
+UP_TO_CONV4 = ",".join(STYLE_LAYERS[:-1])
 
 
 def image(height=40, width=36, seed=0):
@@ -268,7 +267,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
     changes={
         "variation": {"style_layers": UP_TO_CONV4, "tv_weight": 3.0},
         "inside": {"style_layers": UP_TO_CONV4, "mask_spread": "inside", "style_loss": "gram,moments"},
-        "a margin larger than a tile": {"style_layers": f"{UP_TO_CONV4},conv5_1"},
+        "a margin larger than a tile": {"style_layers": ",".join(STYLE_LAYERS)},
     },
 )
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once, tiling, wraps, changes):
