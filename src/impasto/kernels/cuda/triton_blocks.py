@@ -49,7 +49,19 @@ def kernel(function):
 
 @triton.jit
 def origin(index, before, length, first, last):
-    """Return the row or column of a signal that a framed signal contains at an index; -1 for zeros."""
+    """Return the row or column of a signal that a framed signal contains at an index.
+
+    Args:
+        index: Rows or columns of the framed signal.
+        before: The number of rows or columns that the frame adds before the signal, 0 or 1.
+        length: The number of rows or columns of the signal.
+        first: The row or column that the frame copies before the signal; -1 for zeros.
+        last: The row or column that the frame copies after the signal; -1 for zeros.
+
+    Returns:
+        Rows or columns of the signal; -1 for zeros.
+
+    """
     inner_index = tl.where(index < before, first, index - before)
     return tl.where(index - before >= length, last, inner_index)
 
@@ -57,7 +69,30 @@ def origin(index, before, length, first, last):
 @triton.jit
 def folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
             first_row, last_row, first_column, last_column, has_copies: tl.constexpr):  # fmt: skip
-    """Return the gradient by positions of a signal, from that by the framed signal, with its copies added."""
+    """Return the gradient by positions of a signal, from that by the framed signal, with its copies added.
+
+    Args:
+        framed: The address of the gradient by the framed signal.
+        framed_row: The stride of its rows.
+        y: The rows of the positions.
+        x: The columns of the positions.
+        valid: Which positions are in the signal.
+        channel: The channels of the block.
+        channels: The number of channels of the signal.
+        above: The number of rows that the frame adds above, 0 or 1.
+        left: The number of columns that the frame adds on the left, 0 or 1.
+        height: The height of the signal, in units.
+        width: The width of the signal, in units.
+        first_row: The row that the frame copies above; -1 for none.
+        last_row: The row that the frame copies below; -1 for none.
+        first_column: The column that the frame copies on the left; -1 for none.
+        last_column: The column that the frame copies on the right; -1 for none.
+        has_copies: Whether the frame copies any row or column.
+
+    Returns:
+        The gradient, positions × channels, in float32.
+
+    """
     offsets = channel[None, :]
     is_unit = valid[:, None] & (offsets < channels)
     row, column = (y + above) * framed_row, (x + left) * channels
@@ -85,16 +120,48 @@ def folded(framed, framed_row, y, x, valid, channel, channels, above, left, heig
 
 
 def block_channels(channels: int, most: int = _BLOCK_CHANNELS, least: int = 16) -> int:
-    """Return the channels of a block: a power of 2 within limits."""
+    """Return the channels of a block: a power of 2.
+
+    Args:
+        channels: The number of channels of the layer.
+        most: The most channels of a block.
+        least: The least channels of a block.
+
+    Returns:
+        The number of channels.
+
+    """
     return max(least, min(most, triton.next_power_of_2(channels)))
 
 
 def empty_signal(like: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """Return a tensor in channels_last, with the dtype and device of `like`."""
+    """Return a signal whose values are not set, in channels_last.
+
+    Args:
+        like: A tensor with its dtype and device.
+        channels: The number of its channels.
+        height: Its height, in units.
+        width: Its width, in units.
+
+    Returns:
+        The signal, (1, C, H, W).
+
+    """
     shape = (1, channels, height, width)
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
 def empty_bytes(like: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """Return a tensor of uint8, (H, W, C), on the device of `like`."""
+    """Return bytes whose values are not set.
+
+    Args:
+        like: A tensor on their device.
+        channels: The number of bytes at each position.
+        height: The number of rows.
+        width: The number of columns.
+
+    Returns:
+        The bytes, (H, W, channels) of uint8.
+
+    """
     return torch.empty((height, width, channels), dtype=torch.uint8, device=like.device)
