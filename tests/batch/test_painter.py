@@ -78,7 +78,7 @@ def test_a_picture_says_how_its_run_stopped_and_from_what_it_was_painted(job):
     assert len(found["fingerprint"]) == 64
 
 
-def test_a_job_that_was_interrupted_goes_on_to_the_same_bytes(job, files):
+def test_a_job_that_was_interrupted_continues_to_the_same_bytes(job, files):
     paint(job("whole.png"))
     painter = Painter()
     workers = LocalWorkers(painter)
@@ -95,7 +95,7 @@ def test_a_job_that_was_interrupted_goes_on_to_the_same_bytes(job, files):
     assert outcome.state == "skipped"
 
 
-def test_breaking_out_saves_a_checkpoint_from_which_the_next_call_goes_on(job):
+def test_breaking_out_saves_a_checkpoint_from_which_the_next_call_continues(job):
     for _ in paint_many([job("first.png"), job()], workers=1):
         break
     workers = LocalWorkers()

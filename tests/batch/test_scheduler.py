@@ -81,7 +81,7 @@ def test_the_job_of_a_worker_that_died_is_painted_after_all():
     assert len(workers.started) == 9
 
 
-def test_a_job_that_no_worker_survives_fails_and_the_others_go_on():
+def test_a_job_that_no_worker_survives_fails_and_the_others_continue():
     outcomes = {outcome.number: outcome for outcome in Scheduler(jobs(4), Actors(deaths=["3.png"] * 3))}
     assert [outcomes[n].state for n in (1, 2, 3, 4)] == ["done", "done", "failed", "done"]
     assert outcomes[3].sentence == "the worker ended (signal 9) 3 times at this picture; try a smaller size."

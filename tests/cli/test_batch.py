@@ -150,7 +150,7 @@ def test_what_cannot_be_painted_is_refused_before_anything_is(batch, photos, wor
     assert not Path("out/results.jsonl").exists()
 
 
-def test_ctrl_c_ends_after_the_evaluation_and_the_same_command_goes_on(batch, photos, monkeypatch):
+def test_ctrl_c_ends_after_the_evaluation_and_the_same_command_continues(batch, photos, monkeypatch):
     words = ("photos", "--style", "a.png", "-o", "out")
     wait, waited = LocalWorkers.wait, []
 
@@ -172,7 +172,7 @@ def test_ctrl_c_ends_after_the_evaluation_and_the_same_command_goes_on(batch, ph
     assert note("out/trip/two-a.png")["stopped"] == "finished"
 
 
-def test_watching_goes_on_with_new_files_and_ctrl_c_says_how_to_go_on(photos):
+def test_watching_continues_with_new_files_and_ctrl_c_says_how_to_continue(photos):
     words = ("batch", "photos", "--style", "a.png", "-o", "out", "--watch", *QUICK)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", "")))}
     command = [sys.executable, str(TESTS / "tiny_command.py"), *words]

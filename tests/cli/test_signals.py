@@ -84,7 +84,7 @@ def after(process, count):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, paint, files, expected, pytestconfig):
+def test_killed_at_any_moment_a_run_continues_to_the_same_bytes(launch, paint, files, expected, pytestconfig):
     chance = random.Random(0)
     for _ in range(pytestconfig.getoption("--kills")):
         process = launch("--json", "--overwrite")
@@ -103,7 +103,7 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_bytes(launch, paint, fil
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_the_first_signal_saves_the_picture_and_what_it_takes_to_go_on(
+def test_the_first_signal_saves_the_picture_and_what_it_takes_to_continue(
     launch, paint, files, expected, number, pytestconfig
 ):
     chance = random.Random(int(number))
@@ -174,7 +174,7 @@ def test_no_checkpoint_is_left_where_none_is_wanted(launch, files):
 
 
 @pytest.mark.slow
-def test_several_processes_paint_one_picture_and_go_on_together(launch, files):
+def test_several_processes_paint_one_picture_and_continue_together(launch, files):
     together = {"size": 96, "iterations": 8}
     out, _ = end(launch("--processes", "2", output="together.png", **together))
     assert out.count("finished") == 1

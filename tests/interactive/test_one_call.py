@@ -66,7 +66,7 @@ def test_a_remark_is_shown_beside_the_progress(quick, picture, capsys, no_finite
     assert "so the best image is painted on" in capsys.readouterr().err
 
 
-def test_ctrl_c_at_a_prompt_ends_the_call_after_the_evaluation_and_its_run_goes_on(quick, picture, monkeypatch):
+def test_ctrl_c_at_a_prompt_ends_the_call_after_the_evaluation_and_its_run_continues(quick, picture, monkeypatch):
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     pictures = picture(), picture(72, 60, seed=1)
 

@@ -90,7 +90,7 @@ def test_pictures_written_into_json_are_painted(job, files):
     assert json.loads(again.note)["job"]["content"] == "(a picture in memory)"
 
 
-def test_a_cancelled_job_saves_the_picture_and_goes_on_to_the_same_bytes(job, files):
+def test_a_cancelled_job_saves_the_picture_and_continues_to_the_same_bytes(job, files):
     list(Session(job(output=files / "whole.png")))
     session = Session(job())
     for event in session:
@@ -105,7 +105,7 @@ def test_a_cancelled_job_saves_the_picture_and_goes_on_to_the_same_bytes(job, fi
     assert (files / "out.png").read_bytes() == (files / "whole.png").read_bytes()
 
 
-def test_a_paused_job_waits_until_it_may_go_on(job, files):
+def test_a_paused_job_waits_until_it_may_continue(job, files):
     session, said = Session(job()), []
     for event in session:
         said.append(event)
@@ -264,7 +264,7 @@ def test_a_change_while_painting_is_listed_in_the_job_which_then_paints_the_same
     assert (files / "first.png").read_bytes() == before
 
 
-def test_a_job_with_changes_goes_on_from_its_checkpoint_to_the_same_bytes(job, files):
+def test_a_job_with_changes_continues_from_its_checkpoint_to_the_same_bytes(job, files):
     changed = job(output=files / "whole.png").changed(2, job(settings=SETTINGS.replace(content_weight=0.5)))
     changed = changed.changed(5, job(settings=SETTINGS.replace(content_weight=2, style_scale=2)))
     list(Session(changed))
@@ -294,7 +294,7 @@ def test_a_change_that_cannot_be_painted_is_remarked_and_the_run_continues(job, 
     assert kinds(events).count("progress") == 6
 
 
-def test_previews_begin_before_the_first_evaluation_and_go_on_after_it(job):
+def test_previews_begin_before_the_first_evaluation_and_continue_after_it(job):
     session = Session(job(), preview_seconds=1000)
     seen = []
     for event in session:

@@ -149,7 +149,9 @@ def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
     at_once=[1, tiles.BAND],
     small_units=BOTH_WAYS_OF_A_BORDER,
 )
-def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, pooling, padding, at_once, monkeypatch):
+def test_of_an_image_that_continues_the_features_are_those_of_the_whole(
+    weights, pooling, padding, at_once, monkeypatch
+):
     monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", at_once)
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)

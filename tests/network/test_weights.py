@@ -451,7 +451,7 @@ def test_the_cache_is_the_users_unless_another_is_named(server, tmp_path, monkey
     assert (tmp_path / "home" / "impasto" / "vgg19-tiny.pth").exists()
 
 
-def test_a_cut_download_goes_on_where_it_stopped(server, cache, weights):
+def test_a_cut_download_continues_where_it_stopped(server, cache, weights):
     server.cut = 150_000
     steps = []
     with serving(server) as url:

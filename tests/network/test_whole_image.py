@@ -105,7 +105,7 @@ def test_a_run_on_a_gpu_falls_as_far_as_on_a_processor(picture):
 
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
-def test_of_an_image_that_goes_on_the_features_are_those_of_the_whole(weights, padding, fused):
+def test_of_an_image_that_continues_the_features_are_those_of_the_whole(weights, padding, fused):
     fused()
     network = VGG19(weights, padding=padding).to(CPU, DOUBLE)
     point, layers = image(137, 150), ["conv1_1", "conv2_1", "conv3_1", "conv4_1"]

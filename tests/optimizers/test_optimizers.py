@@ -175,7 +175,7 @@ def test_pairs_in_bfloat16_give_nearly_the_same_direction():
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam()], ids=["lbfgs", "adam"])
-def test_a_state_can_be_resampled_and_goes_on(optimizer):
+def test_a_state_can_be_resampled_and_continues(optimizer):
     _, state, _ = minimize(optimizer, Bowl(), torch.zeros(SHAPE, dtype=DOUBLE), 10)
     larger = optimizer.resampled(state, lambda tensor: resample(tensor, 24, 32))
 

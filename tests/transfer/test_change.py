@@ -169,7 +169,7 @@ def test_a_checkpoint_after_a_change_is_that_of_a_run_with_the_new_settings(star
         start("a.checkpoint")
 
 
-def test_a_run_goes_on_from_a_picture_that_was_changed_by_hand(start, picture):
+def test_a_run_continues_from_a_picture_that_was_changed_by_hand(start, picture):
     run = start(size=96)
     evaluate(run, 3)
     by_hand = picture(96, 72, seed=11)

@@ -70,7 +70,7 @@ def stopped(stopped_runs, start, tmp_path):
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"init": "noise", "normalize": True}], ids=str)
 @pytest.mark.parametrize("after", STOPS)
-def test_a_run_that_goes_on_ends_in_the_same_picture(stopped, start, tmp_path, changes, after):
+def test_a_run_that_continues_ends_in_the_same_picture(stopped, start, tmp_path, changes, after):
     whole, saved = stopped(changes)
     assert list(saved) == list(range(1, len(whole.history) + 1))
     (tmp_path / "run.checkpoint").write_bytes(saved[after])
@@ -84,7 +84,7 @@ def test_a_run_that_goes_on_ends_in_the_same_picture(stopped, start, tmp_path, c
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_that_was_killed_goes_on_from_what_was_saved_last(start):
+def test_a_run_that_was_killed_continues_from_what_was_saved_last(start):
     whole = start()
     expected = [progress.loss for progress in whole]
     whole.delete_checkpoint()
@@ -321,7 +321,7 @@ def test_tensors_have_names_and_find_their_places():
         filled(torch.ones(2), {"last": torch.ones(3)}, "last")
 
 
-def test_a_run_that_goes_on_ends_where_the_picture_hardly_changes(start, monkeypatch):
+def test_a_run_that_continues_ends_where_the_picture_hardly_changes(start, monkeypatch):
     monkeypatch.setattr("impasto.transfer.descent.PLATEAU_WINDOW", 2)
     changes = {"first_size": 0, "iterations": 20, "min_change": 12.0}
     whole, other = start(every=0, checkpoint="whole", **changes), start(**changes)

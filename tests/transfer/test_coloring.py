@@ -87,7 +87,7 @@ def test_tiles_change_nothing_of_colors_by_region(transfer, colorful):
     torch.testing.assert_close(parts.gradient, whole.gradient)
 
 
-def test_a_run_goes_on_with_its_colors_and_refuses_others(transfer, colorful, tmp_path):
+def test_a_run_continues_with_its_colors_and_refuses_others(transfer, colorful, tmp_path):
     photograph, painting = colorful
     maker, path = transfer(**SETTINGS), tmp_path / "run.checkpoint"
     whole = finish(maker.start(photograph, both(painting, SOFT)))

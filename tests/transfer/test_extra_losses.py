@@ -164,7 +164,7 @@ def test_what_cannot_work_is_refused_before_anything_is_computed(started):
         started(MeanHistogram(), styles=(), style_weight=0)
 
 
-def test_a_checkpoint_goes_on_with_the_same_losses_only(started, tmp_path):
+def test_a_checkpoint_continues_with_the_same_losses_only(started, tmp_path):
     path = tmp_path / "run.checkpoint"
     run = started(MeanHistogram(), checkpoint=path)
     next(run)
@@ -182,7 +182,7 @@ def test_a_checkpoint_goes_on_with_the_same_losses_only(started, tmp_path):
             started(*others, checkpoint=path)
 
 
-def test_a_run_without_extra_losses_does_not_go_on_with_one(started, tmp_path):
+def test_a_run_without_extra_losses_does_not_continue_with_one(started, tmp_path):
     path = tmp_path / "run.checkpoint"
     run = started(checkpoint=path)
     next(run)

@@ -81,7 +81,9 @@ def interrupted_once(monkeypatch, owner, name, at):
 
 
 @pytest.mark.parametrize("at", [1, 6])
-def test_a_run_that_is_interrupted_in_an_evaluation_goes_on_as_if_it_had_not_been(start, undisturbed, monkeypatch, at):
+def test_a_run_that_is_interrupted_in_an_evaluation_continues_as_if_it_had_not_been(
+    start, undisturbed, monkeypatch, at
+):
     expected, run = undisturbed(), start()
     interrupted_once(monkeypatch, Objective, "evaluate", at)
     with pytest.raises(KeyboardInterrupt):
@@ -94,7 +96,7 @@ def test_a_run_that_is_interrupted_in_an_evaluation_goes_on_as_if_it_had_not_bee
     assert not any(progress.remark for progress in result.history)
 
 
-def test_a_run_whose_step_fails_goes_on_from_the_best_image_and_says_so(start, monkeypatch, tmp_path):
+def test_a_run_whose_step_fails_continues_from_the_best_image_and_says_so(start, monkeypatch, tmp_path):
     run = start(checkpoint=tmp_path / "run.checkpoint")
     interrupted_once(monkeypatch, LBFGS, "_move", 4)
     with pytest.raises(KeyboardInterrupt):
@@ -198,7 +200,7 @@ def lines(run, at=None):
 
 
 @pytest.mark.slow
-def test_an_exception_at_any_line_of_a_step_leaves_a_run_that_goes_on_or_says_why_not(transfer, picture):
+def test_an_exception_at_any_line_of_a_step_leaves_a_run_that_continues_or_says_why_not(transfer, picture):
     """Also where no signal is raised: an error of the library at any line, that of a lack of memory among them."""
     made = transfer(size=48, first_size=0, iterations=4)
 

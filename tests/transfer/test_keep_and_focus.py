@@ -86,7 +86,7 @@ def test_the_picture_is_nearer_to_the_photograph_in_the_focus(transfer, picture)
     assert inside < 0.9 * outside
 
 
-def test_a_run_with_a_focus_goes_on_from_its_checkpoint_and_another_focus_does_not(transfer, picture, tmp_path):
+def test_a_run_with_a_focus_continues_from_its_checkpoint_and_another_focus_does_not(transfer, picture, tmp_path):
     photograph, painting = picture(160, 160), picture(seed=1)
     soft = ellipse(160, 160)
     maker, path = transfer(size=128, iterations=8, focus_weight=100), tmp_path / "run.checkpoint"

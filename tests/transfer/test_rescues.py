@@ -64,7 +64,7 @@ def test_a_run_that_nothing_helps_ends_as_diverged_with_its_best_picture(start, 
     assert bool(run.preview().pixels.isfinite().all())
 
 
-def test_a_run_that_nothing_helps_goes_on_in_float32(start, monkeypatch):
+def test_a_run_that_nothing_helps_continues_in_float32(start, monkeypatch):
     spoil(monkeypatch, nan, lambda number: number < 6)
     run = start(runtime=Runtime(device="cpu", dtype="bfloat16", winograd="lines", threads=1), iterations=20)
     history = list(run)
@@ -88,7 +88,7 @@ def test_an_image_that_nothing_improves_is_the_end_and_no_failure(start, picture
     assert history[-1].loss == 0
 
 
-def test_a_run_with_too_little_memory_is_planned_anew_and_goes_on(start, monkeypatch):
+def test_a_run_with_too_little_memory_is_planned_anew_and_continues(start, monkeypatch):
     evaluate, count = Objective.evaluate, itertools.count()
 
     def short(self, image):

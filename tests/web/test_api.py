@@ -89,7 +89,7 @@ def test_events_stream_from_the_start_or_after_the_last_one_that_was_seen(studio
     assert ids({"Last-Event-ID": str(count - 2)})[0] == [count - 1, count]
 
 
-def test_a_change_in_mid_run_goes_on_from_the_canvas_and_survives_a_killed_worker(studio, pictures):
+def test_a_change_in_mid_run_continues_from_the_canvas_and_survives_a_killed_worker(studio, pictures):
     identifier = studio.order(pictures, LONG, runtime={"checkpoint_every": 0.1})
     checkpoint = Path(studio.folder) / "jobs" / identifier / "run.checkpoint"
     studio.wait(identifier, "painting", until=lambda _: checkpoint.exists())
@@ -113,7 +113,9 @@ def test_a_change_in_mid_run_goes_on_from_the_canvas_and_survives_a_killed_worke
     assert note["job"]["changes"][0]["after"] >= 1
 
 
-def test_a_job_that_is_done_goes_on_from_its_picture_and_the_sequence_paints_the_same_again(studio, pictures, tmp_path):
+def test_a_job_that_is_done_continues_from_its_picture_and_the_sequence_paints_the_same_again(
+    studio, pictures, tmp_path
+):
     identifier = studio.order(pictures)
     studio.wait(identifier, "done")
     renamed = studio.client.patch(f"/api/jobs/{identifier}", json={"name": "Another name"})
@@ -150,7 +152,7 @@ def test_a_preview_comes_before_the_first_evaluation_and_after_it(studio, done):
     assert kinds[:4] == ["planned", "preview", "progress", "preview"]
 
 
-def test_a_paused_job_goes_on_from_its_checkpoint_with_what_was_changed_meanwhile(studio, pictures):
+def test_a_paused_job_continues_from_its_checkpoint_with_what_was_changed_meanwhile(studio, pictures):
     identifier = studio.order(pictures, LONG)
     studio.painting(identifier)
     studio.client.patch(f"/api/jobs/{identifier}", json={"state": "paused"})
@@ -198,7 +200,7 @@ def test_a_zip_holds_the_picture_the_inputs_and_the_order(studio, done):
     assert sum(name.endswith((".png", ".jpg")) for name in names) >= 4
 
 
-def test_a_larger_picture_goes_on_from_the_one_that_is_done(studio, done):
+def test_a_larger_picture_continues_from_the_one_that_is_done(studio, done):
     found = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "2x3in", "dpi": 50}).json()
     assert (found["width"], found["height"]) == (133, 100)
     assert found["sentence"].startswith("The print is 2.7 × 2 in at 50 pixels per inch")

@@ -110,7 +110,7 @@ def test_a_photograph_and_a_painting_become_a_picture_that_is_seen_at_once_and_d
     assert json.loads(read_note(own))["evaluations before"] == 8
 
 
-def test_a_reload_and_another_tab_show_the_run_that_goes_on(painting, open_page, studio):
+def test_a_reload_and_another_tab_show_the_run_that_continues(painting, open_page, studio):
     page, identifier = painting
     page.reload()
     page.wait_for_selector(PICTURE)
