@@ -245,7 +245,8 @@ class Settings(Options):
     iterations: int = option(
         100,
         "Expert: optimization",
-        "Evaluations of the objective at the first, smallest stage; later stages get fewer (stage_ratio).",
+        "Evaluations of the objective at the first, smallest stage; later stages get fewer (stage_ratio and "
+        "middle_iterations).",
         ge=0,
         le=MAX_EVALUATIONS,
     )
@@ -256,12 +257,17 @@ class Settings(Options):
         ge=0,
     )
     stage_ratio: float = option(
-        0.6, "Expert: optimization", "Evaluations of a stage divided by those of the stage before.", gt=0, le=100
+        0.6,
+        "Expert: optimization",
+        "Factor of the evaluations of a stage for each stage before it: of three stages the last has iterations times "
+        "its square.",
+        gt=0,
+        le=100,
     )
     middle_iterations: int = option(
         20,
         "Expert: optimization",
-        "Evaluations of a stage between the first and the last, at most.",
+        "Evaluations of a stage between the first and the last, at most, whatever stage_ratio says.",
         ge=1,
         le=MAX_EVALUATIONS,
     )
