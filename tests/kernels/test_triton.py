@@ -91,8 +91,13 @@ def test_pooling_and_its_backward_pass(dtype, shape, around, pooling):
     )
 
 
-@every_pair(dtype=DTYPES, shape=SHAPES, around=BORDERS)
-def test_the_backward_pass_of_a_frame_and_a_relu(dtype, shape, around):
+@every_pair(
+    dtype=DTYPES,
+    shape=SHAPES,
+    around=BORDERS,
+    given=["features", "bits", "content", "content without clearing", "no gradient"],
+)
+def test_the_backward_pass_of_a_frame_and_a_relu(dtype, shape, around, given):
     channels, height, width = shape
     frame = Frame.of(around, height, width)
     framed = random(1, channels, *frame.size(height, width), dtype=dtype)
@@ -101,21 +106,25 @@ def test_the_backward_pass_of_a_frame_and_a_relu(dtype, shape, around):
     )
     factor, content = torch.tensor(0.3, device=DEVICE), random(channels, height, width, seed=3, dtype=dtype)
     content = content.permute(1, 2, 0).contiguous().permute(2, 0, 1)
-    shape = features.shape
-    for arguments in (
-        (framed, frame, features, None, None, None, True, shape, framed),
-        (framed, frame, None, bits, None, None, True, shape, framed),
-        (framed, frame, features, None, factor, content, True, shape, framed),
-        (framed, frame, features, None, factor, content, False, shape, framed),
-        (None, frame, features, None, factor, content, True, shape, framed),
-    ):
-        *first, clears, shape, like = arguments
-        found = triton_relu.relu_backward(*first, clears=clears, shape=shape, like=like)
-        assert_near(found, layer_operators.relu_backward(*arguments), dtype)
+    first = {
+        "features": (framed, frame, features, None, None, None),
+        "bits": (framed, frame, None, bits, None, None),
+        "content": (framed, frame, features, None, factor, content),
+        "content without clearing": (framed, frame, features, None, factor, content),
+        "no gradient": (None, frame, features, None, factor, content),
+    }[given]
+    clears = given != "content without clearing"
+    found = triton_relu.relu_backward(*first, clears=clears, shape=features.shape, like=framed)
+    assert_near(found, layer_operators.relu_backward(*first, clears, features.shape, framed), dtype)
 
 
-@every_pair(dtype=DTYPES, shape=SHAPES, around=BORDERS)
-def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around):
+@every_pair(
+    dtype=DTYPES,
+    shape=SHAPES,
+    around=BORDERS,
+    given=["gradient", "no gradient", "offset without clearing", "weights", "weights in a box"],
+)
+def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around, given):
     channels, height, width = shape
     frame = Frame.of(around, height, width)
     framed_gradient = random(1, channels, *frame.size(height, width), dtype=dtype)
@@ -127,16 +136,23 @@ def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around):
     matrix, offset = moments[:, :channels], moments[:, channels]
     matrix = (matrix + matrix.T) / 2
     weights = random(height, width, seed=4).abs()
-    box = [1, height - 1, 2, width]
-    for arguments in (
-        (framed_gradient, frame, features, matrix, None, None, None, True),
-        (None, frame, features, matrix, None, None, None, True),
-        (framed_gradient, frame, features, matrix, offset, None, None, False),
-        (framed_gradient, frame, features, matrix, offset, weights, None, True),
-        (framed_gradient, frame, features, matrix, offset, weights[1:-1, 2:], box, True),
-    ):
-        *first, clears = arguments
-        assert_near(triton_linear.linear(*first, clears=clears), layer_operators.linear(*arguments), dtype)
+    first = {
+        "gradient": (framed_gradient, frame, features, matrix, None, None, None),
+        "no gradient": (None, frame, features, matrix, None, None, None),
+        "offset without clearing": (framed_gradient, frame, features, matrix, offset, None, None),
+        "weights": (framed_gradient, frame, features, matrix, offset, weights, None),
+        "weights in a box": (
+            framed_gradient,
+            frame,
+            features,
+            matrix,
+            offset,
+            weights[1:-1, 2:],
+            [1, height - 1, 2, width],
+        ),
+    }[given]
+    clears = given != "offset without clearing"
+    assert_near(triton_linear.linear(*first, clears=clears), layer_operators.linear(*first, clears), dtype)
 
 
 @every_pair(dtype=DTYPES, around=BORDERS, channels=[64, 4])
@@ -223,9 +239,9 @@ def objective_with_regions(padding, side, pooling, content_layer):
         style_layers="conv1_1,conv2_1,pool2",
     )
     network = VGG19(tiny_weights(), pooling, padding=padding).to(torch.device(DEVICE), torch.float32)
-    content, one, other = (random(3, height, 24, seed=seed).sigmoid() for height, seed in ((28, 0), (16, 1), (20, 2)))
-    area = torch.zeros(28, 24, device=DEVICE)
-    area[:, 12:] = 1
+    content, one, other = (random(3, height, 14, seed=seed).sigmoid() for height, seed in ((20, 0), (8, 1), (10, 2)))
+    area = torch.zeros(20, 14, device=DEVICE)
+    area[:, 7:] = 1
     regions = [Region([StyleImage(one)], area), Region([StyleImage(other)], 1 - area)]
     return Objective.build(settings, network, content, regions, tiling=Tiling(side)), content
 
