@@ -78,7 +78,7 @@ from impasto.reports.metrics import measure
 runtime = Runtime(device="cpu", dtype="float32", winograd="lines", threads=1)
 weights = load_weights()
 photograph, painting = (Picture(torch.rand(3, 800, 1000)) for _ in range(2))
-photograph.resized(5000, 4000).save(sys.argv[1])
+photograph.resized(2500, 2000).save(sys.argv[1])
 transfer = StyleTransfer(Settings(size=512, first_size=0), runtime, weights=weights)
 run = transfer.start(photograph, painting)
 _, hard = resource.getrlimit(resource.RLIMIT_AS)

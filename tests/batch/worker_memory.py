@@ -15,7 +15,7 @@ from impasto.machine import allocator
 
 
 def main(folder: Path) -> None:
-    """Paint 40 photographs of 40 sizes."""
+    """Paint 25 photographs of 25 sizes."""
     painter = _painter(folder / "hidden", "1")
     import torch
 
@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
     painter._resources.weights = lambda _: weights
     style = folder / "style.png"
     Picture(torch.rand(3, 80, 96)).save(style)
-    for number in range(1, 41):
+    for number in range(1, 26):
         content, output = folder / f"{number}.png", folder / f"painted-{number}.png"
         Picture(torch.rand(3, 480 + 4 * number, 640)).save(content)
         settings = {"size": 96, "first_size": 0, "iterations": 2, "tolerance": 0}
@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
         )
         for _ in painter.paint(job):
             pass
-        if number in {10, 40}:
+        if number in {10, 25}:
             allocator.release()
             sys.stdout.write(f"{output.exists()} {painter.targets.bytes} {psutil.Process().memory_info().rss}\n")
 
