@@ -35,15 +35,16 @@ def examples(language, pages=PAGES):
 def workplace(tmp_path_factory, quick_painting):
     """A folder with the files that the pages speak of, small, so that the real network is quick."""
     folder = tmp_path_factory.mktemp("workplace")
-    Picture.open(demo.photograph()).resized(96, 114).save(folder / "photo.jpg")
-    painting = demo.painting(128)
+    width, height = 72, 86
+    Picture.open(demo.photograph()).resized(width, height).save(folder / "photo.jpg")
+    painting = demo.painting(96)
     Picture(painting).save(folder / "painting.jpg")
     Picture(painting.flip(0)).save(folder / "other.jpg")
-    mask = torch.zeros(114, 96)
-    mask[:40] = 1
+    mask = torch.zeros(height, width)
+    mask[: height // 3] = 1
     Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")
     Picture(torch.stack((mask, 0 * mask, 0 * mask))).save(folder / "labels.png")
-    Picture((torch.arange(128) < 64).float().expand(3, 102, 128)).save(folder / "half.png")
+    Picture((torch.arange(96) < 48).float().expand(3, 76, 96)).save(folder / "half.png")
     (folder / "photos").mkdir()
     (folder / "photos" / "photo.jpg").hardlink_to(folder / "photo.jpg")
     return folder
@@ -53,9 +54,9 @@ def run_python(block, folder, monkeypatch):
     """Run a block, smaller and shorter than it says."""
     monkeypatch.chdir(folder)
     shorter = {
-        r"size=1024": "size=96",
-        r"size=256(?!, iterations)": "size=64, iterations=2",
-        r"size=256": "size=64",
+        r"size=1024": "size=72",
+        r"size=256(?!, iterations)": "size=48, iterations=2",
+        r"size=256": "size=48",
         r"iterations=\d+": "iterations=2",
         r"seconds=3": "seconds=1",
     }

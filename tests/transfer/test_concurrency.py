@@ -56,8 +56,8 @@ def test_two_runs_at_once_in_two_threads_paint_the_same_bytes_as_alone(weights, 
 @pytest.mark.slow
 def test_two_runs_of_the_real_network_at_once_paint_the_same_bytes_as_alone(codebook, picture):
     runtime = Runtime(device="cpu", dtype="float32", winograd="lines", threads=1)
-    transfer = StyleTransfer(Settings(size=64, first_size=0, iterations=3, tolerance=0), runtime, weights=codebook)
-    photograph, painting = Picture.open(demo.photograph()).resized(64, 76), picture(64, 51)
+    transfer = StyleTransfer(Settings(size=48, first_size=0, iterations=2, tolerance=0), runtime, weights=codebook)
+    photograph, painting = Picture.open(demo.photograph()).resized(48, 57), picture(48, 40)
     pictures = [(photograph, painting), (painting, photograph)]
     alone = [paint(transfer, *each) for each in pictures]
     both = at_once(*(lambda each=each: paint(transfer, *each) for each in pictures))
@@ -108,9 +108,9 @@ def test_fifty_runs_one_after_another_do_not_grow_the_process(weights, picture):
 
     def one(number):
         size = 48 + 8 * (number % 5)
-        run = maker(weights, iterations=3, size=size).start(picture(size, size), picture(seed=1))
+        run = maker(weights, iterations=2, size=size).start(picture(size, size), picture(seed=1))
         for progress in run:
-            if number % 3 == 0 and progress.evaluation == 2:
+            if number % 3 == 0 and progress.evaluation == 1:
                 break
         run.preview()
 
