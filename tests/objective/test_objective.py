@@ -166,7 +166,7 @@ def tiled(network, tiling, height, width, **changes):
         "96, recomputed": Tiling(96, 1, "recomputed"),
         "128, none retained": Tiling(128, 0),
     },
-    size=[(210, 173), (64, 330), (129, 128)],
+    size=[(150, 141), (64, 140), (97, 90)],
     changes={
         "variation and range": {"tv_weight": 3.0, "range_weight": 10.0},
         "layers": {"content_layers": "conv1_1,conv3_2", "style_layers": "conv1_2,pool2:3"},
@@ -271,7 +271,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
     },
 )
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once, tiling, wraps, changes):
-    height, width = 112, 160
+    height, width = 96, 144
     content, point = image(height, width, seed=1), image(height, width) * 1.4 - 0.2
     kept, regions = Kept(shaded(height, width, seed=9), content), in_regions(height, width)
     focus = shaded(height, width, seed=10)
