@@ -23,13 +23,18 @@ from impasto.optimizers import LBFGS
 HOME = str(Path(impasto.__file__).parent)
 
 
+@pytest.fixture(autouse=True)
+def _small_first_stage(monkeypatch):
+    monkeypatch.setattr("impasto.planning.plan._MIN_FIRST_SIDE", 64)
+
+
 @pytest.fixture
 def transfer(weights):
     """Make a StyleTransfer whose runs have two stages, unless told otherwise."""
 
     def make(**changes):
         settings = Settings(
-            **{"size": 184, "first_size": 128, "iterations": 6, "tolerance": 0, "tv_weight": 1.0, **changes}
+            **{"size": 92, "first_size": 64, "iterations": 6, "tolerance": 0, "tv_weight": 1.0, **changes}
         )
         runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
         return StyleTransfer(settings, runtime, weights=weights)
