@@ -1,32 +1,13 @@
-"""What the tests share: a tiny seeded network, pictures, and the command run in this process."""
+"""How the tests run: on which cores, in which order, and which of them with --quick. Their fixtures are in fixtures.py."""
 
+import gc
 import os
 import random
-import signal
-from contextlib import contextmanager
 
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
     # Let each worker, and the processes that it starts, compute on its own cores: before torch counts them.
     cores, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % len(cores) :: workers])
-
-import hypothesis
-import pytest
-import torch
-
-from common import THREADS
-from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
-from impasto.cli import main
-from impasto.objective.objective import Objective
-from impasto.recipes import demo
-from impasto.recipes.demo import landscape
-from impasto.transfer.cache import Cache
-from tiny import tiny_weights
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
-
-hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one takes its time
-hypothesis.settings.load_profile("any machine")
 
 LONG_MODULES = {"test_notebook.py"}
 """Modules of tests that one process has to run as a whole, for half a minute: they start first, so that no worker waits for
@@ -52,6 +33,12 @@ def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of a test with many")
 
 
+def pytest_configure(config):
+    """Load the fixtures where tests run: a process that only starts workers has no use for torch."""
+    if config.getoption("dist", "no") == "no":
+        config.pluginmanager.import_plugin("fixtures")
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out what --quick does: tests that are marked slow or load the real VGG-19, and most cases of a test."""
     items.sort(key=lambda item: item.path.name not in LONG_MODULES)
@@ -66,160 +53,6 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item in drawn]
 
 
-@pytest.fixture(autouse=True)
-def _threads(request):
-    torch.set_num_threads(2 if {"kernels", "machine"} & {*request.path.parts} else THREADS)  # which divide work
-
-
-@pytest.fixture
-def full_disk():
-    """Let no file become longer than some bytes, as if the disk were full."""
-    resource = pytest.importorskip("resource")
-
-    @contextmanager
-    def limited(length):
-        old = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (length, old[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, old)
-
-    return limited
-
-
-@pytest.fixture(scope="session")
-def weights():
-    """VGG-19 with a sixteenth of its channels, seeded."""
-    return tiny_weights()
-
-
-@pytest.fixture(scope="session")
-def codebook():
-    """The real VGG-19 of the package that is installed: 80 MB, read once."""
-    return load_weights()
-
-
-@pytest.fixture(scope="module")
-def shared_networks():
-    """Let all runs share their networks, whose filters take a second to pack."""
-    with pytest.MonkeyPatch.context() as patch:
-        shared = Cache()
-        patch.setattr("impasto.transfer.style_transfer.Cache", lambda: shared)
-        yield
-
-
-@pytest.fixture(scope="module")
-def coarse_landscape():
-    """Compose the demo's painting on a grid of half the samples: the same code in a quarter of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landscape, "GRID", landscape.GRID // 2)
-        yield
-
-
-@pytest.fixture(scope="module")
-def quick_painting(coarse_landscape):
-    """Paint the demo's painting with the widest brush only, which covers the canvas: in a fifth of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "LAYERS", demo.LAYERS[:1])
-        yield
-
-
-@pytest.fixture
-def picture():
-    """Make a smooth seeded picture of a given size."""
-
-    def make(width=64, height=48, seed=0):
-        noise = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(seed))
-        return Picture(torch.nn.functional.interpolate(noise[None], (height, width), mode="bilinear")[0])
-
-    return make
-
-
-@pytest.fixture
-def transfer(weights):
-    """Make a StyleTransfer on the tiny network, few evaluations at 64 pixels unless told otherwise."""
-
-    def make(**changes):
-        settings = Settings(**{"size": 64, "first_size": 0, "iterations": 10, "tolerance": 0, **changes})
-        return StyleTransfer(settings, Runtime(device="cpu", dtype="float32"), weights=weights)
-
-    return make
-
-
-@pytest.fixture
-def command(capsys):
-    """Run the command: (exit code, standard output, standard error)."""
-
-    def run(*words):
-        code = 0
-        try:
-            main([str(word) for word in words])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def no_finite_loss(monkeypatch):
-    """Make every loss not a number."""
-    evaluate = Objective.evaluate
-
-    def broken(self, image):
-        found = evaluate(self, image)
-        return type(found)(found.loss * float("nan"), found.terms, found.gradient)
-
-    monkeypatch.setattr(Objective, "evaluate", broken)
-
-
-@pytest.fixture
-def tiny_network(monkeypatch, weights):
-    """Let the command load the tiny network in place of VGG-19."""
-    monkeypatch.setattr("impasto.network.weights.load_weights", lambda *_, **__: weights)
-
-
-def load_everywhere(monkeypatch, default):
-    """Let the command and the library take some weights in place of those of the package."""
-
-    def shared(source="codebook", **more):
-        return default if source == "codebook" else load_weights(source, **more)
-
-    for module in ("network.weights", "network.vgg", "transfer.style_transfer"):
-        monkeypatch.setattr(f"impasto.{module}.load_weights", shared)
-
-
-@pytest.fixture
-def real_network(monkeypatch, codebook, shared_networks):
-    """Let the command and the library take the real VGG-19 that was read once."""
-
-    load_everywhere(monkeypatch, codebook)
-
-
-@pytest.fixture
-def tiny_network_everywhere(monkeypatch, weights):
-    """Let the command and the library take the tiny network in place of VGG-19."""
-    load_everywhere(monkeypatch, weights)
-
-
-@pytest.fixture
-def slow_download(monkeypatch, tiny_network, weights):
-    """Let the command download the tiny network as torchvision's, and report half of it."""
-
-    def slow(source, progress):
-        assert source == "torchvision"
-        if progress is not None:
-            progress(5_000_000, 10_000_000)
-        return weights
-
-    monkeypatch.setattr("impasto.network.weights.load_weights", slow)
-
-
-@pytest.fixture
-def files(tmp_path, picture):
-    """A content and a style image on disk, in a folder of their own."""
-    picture().save(tmp_path / "content.png")
-    picture(72, 60, seed=1).save(tmp_path / "style.jpg")
-    return tmp_path
+def pytest_collection_finish():
+    """Let the garbage collector pass over all that was imported."""
+    gc.freeze()
