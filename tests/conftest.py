@@ -1,4 +1,4 @@
-"""How the tests run: on which cores, in which order, and which of them with --quick. Their fixtures are in fixtures.py."""
+"""How the tests run: on which cores, in which order, and which of them with --quick. Their fixtures are in shared_fixtures.py."""
 
 import gc
 import os
@@ -36,7 +36,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Load the fixtures where tests run: a process that only starts workers has no use for torch."""
     if config.getoption("dist", "no") == "no":
-        config.pluginmanager.import_plugin("fixtures")
+        config.pluginmanager.import_plugin("shared_fixtures")
 
 
 def pytest_collection_modifyitems(config, items):
