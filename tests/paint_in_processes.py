@@ -1,7 +1,7 @@
 """Paint with the tiny network in several processes, and save what came of it: FOLDER CASES.
 
 The cases, in JSON, are painted one after another: a name, the number of processes, whether they go the way of a GPU, and
-the changed settings. Processes are forked from one that has imported torch, which takes longer than to paint.
+the changed settings. Processes are forked from this one, for to import torch takes longer than to paint.
 """
 
 import json
@@ -19,8 +19,8 @@ from tiny import tiny_weights
 
 
 def paint(changes, begun=None):
-    settings = Settings(**{"size": 192, "first_size": 96, "iterations": 12, "tolerance": 0, **changes})
-    content, style = (torch.rand(3, 144, 192, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    settings = Settings(**{"size": 96, "first_size": 0, "iterations": 6, "tolerance": 0, **changes})
+    content, style = (torch.rand(3, 72, 96, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64", threads=1), weights=tiny_weights())
     run, losses = transfer.start(Picture(content), Picture(style)), []
     for progress in run:

@@ -1,8 +1,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from common import note
 from impasto import Picture
 from impasto.batch.local_workers import LocalWorkers
 
-TESTS = Path(__file__).parents[1]
+SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
 QUICK = (
     "--size",
     "64",
@@ -172,20 +170,16 @@ def test_ctrl_c_ends_after_the_evaluation_and_the_same_command_continues(batch, 
     assert note("out/trip/two-a.png")["stopped"] == "finished"
 
 
-def test_watching_continues_with_new_files_and_ctrl_c_says_how_to_continue(photos):
+def test_watching_continues_with_new_files_and_ctrl_c_says_how_to_continue(fork_server, photos):
     words = ("batch", "photos", "--style", "a.png", "-o", "out", "--watch", *QUICK)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", "")))}
-    command = [sys.executable, str(TESTS / "tiny_command.py"), *words]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        assert process.stdout.readline().startswith("1 out/one-a.png")
-        assert process.stdout.readline().startswith("2 out/trip/two-a.png")
-        Picture.open("b.png").save("photos/new.png")
-        old = time.time() - 60
-        os.utime("photos/new.png", (old, old))
-        assert process.stdout.readline().startswith("3 out/new-a.png")
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+    process = fork_server.start(SCRIPT, *words, folder=photos)
+    assert process.stdout.readline().startswith("1 out/one-a.png")
+    assert process.stdout.readline().startswith("2 out/trip/two-a.png")
+    Picture.open("b.png").save("photos/new.png")
+    old = time.time() - 60
+    os.utime("photos/new.png", (old, old))
+    assert process.stdout.readline().startswith("3 out/new-a.png")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "impasto: Interrupted: 3 pictures: 3 painted; start the same command again to continue.\n"

@@ -1,14 +1,15 @@
 import importlib
 import json
+import math
 import os
 import re
 import resource
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 
@@ -18,9 +19,10 @@ from impasto.cli.flags import choose
 from impasto.errors import WriteError
 from impasto.jobs.events import Evaluated
 from impasto.objective.objective import Objective
+from impasto.recipes import demo
 from impasto.settings import PRESETS, Runtime
 
-COMMAND = (sys.executable, Path(__file__).parents[1] / "tiny_command.py")
+SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
 QUICK = (("--size", "64"), ("--first-size", "0"), ("--iterations", "4"), ("--dtype", "float32"))
 
 
@@ -90,10 +92,13 @@ def test_a_budget_of_time_ends_in_a_picture_at_its_end(paint, files):
     assert sum(note(files / "out.png")["settings"]["stages"].values()) >= 1
 
 
-def spent(script):
-    """Return the least processor time of three processes: a busy machine makes the clock say more."""
+def spent(script, enough=0):
+    """Return the least processor time of three processes, or that of the first one for which some time is enough.
+
+    A busy machine makes the clock say more, and other processes of this one make the processor slower.
+    """
     seconds = []
-    for _ in range(3):
+    while len(seconds) < 3 and min(seconds, default=math.inf) > enough:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -105,12 +110,16 @@ def spent(script):
 def test_help_answers_quickly_and_without_heavy_libraries():
     script = """
 import sys
+from functools import partial
 from pathlib import Path
 from impasto.cli import app
 app("paint --help", result_action="return_value")
 sys.exit(", ".join({"torch", "numpy", "numba", "pyvips"} & set(sys.modules)) or None)
 """
-    assert spent(script) < max(0.5, 6 * spent("import cyclopts, pydantic"))  # half a second; slow processors have more
+    taken = spent(script, enough=0.5)
+    assert taken <= 0.5 or taken < 6 * spent(
+        "import cyclopts, pydantic"
+    )  # slow processors have more than half a second
 
 
 def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
@@ -341,12 +350,13 @@ def test_info_shows_versions_device_threads_and_weights(command):
 
 
 @pytest.mark.slow
-def test_the_demo_needs_nothing_from_outside(command, files, tiny_network, quick_painting):
+def test_the_demo_needs_nothing_from_outside(command, files, tiny_network, quick_painting, monkeypatch):
+    monkeypatch.setattr(demo, "painting", partial(demo.painting, 320))
     code, out, _ = command("demo", "-o", files / "demo.png", "--painting", files / "painting.png", *sum(QUICK, ()))
     assert code == 0
     assert str(files / "demo.png") in out
     assert Picture.open(files / "demo.png").height == 64
-    assert Picture.open(files / "painting.png").width > 500
+    assert Picture.open(files / "painting.png").width == 320
 
 
 def test_a_dry_run_prints_the_plan_and_paints_nothing(paint, files):
@@ -380,17 +390,18 @@ def test_too_little_memory_is_said_in_a_sentence(paint, files):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
-def test_a_process_that_is_killed_ends_all_with_a_sentence(files, killed):
+def test_a_process_that_is_killed_ends_all_with_a_sentence(paint_in_several, files, killed):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "64", "--tolerance", "0"]
     words += ["--iterations", "5000", "--save-every", "2", "--json", "--processes", "2", "--first-size", "0"]
     words += ["--dtype", "float32", "--winograd", "off", "--threads", "1"]
-    run = subprocess.Popen([*COMMAND, "paint", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for _ in range(4):
-        run.stdout.readline()
-    children = sorted(psutil.Process(run.pid).children(), key=lambda child: child.create_time())
-    children[killed].kill()
-    _, err = run.communicate(timeout=120)
-    assert run.returncode == 1
+
+    def kill_after_four_evaluations(processes):
+        for _ in range(4):
+            processes[0].stdout.readline()
+        processes[killed].kill()
+
+    code, out, err, _ = paint_in_several(SCRIPT, "paint", *words, meanwhile=kill_after_four_evaluations)
+    assert (code, out) == (1, "")
     assert f"process {killed + 1} of 2 was ended by signal 9, so the others were stopped;" in err
     assert Picture.open(files / "out-00002.png").width == 64
     assert (files / "out.png").exists() == (killed == 1)  # the first one saves
@@ -403,12 +414,12 @@ def test_a_number_of_processes_below_1_is_refused(paint, files):
 
 
 @pytest.mark.slow
-def test_more_processes_than_the_picture_has_parts_are_refused_by_each(files):
+def test_more_processes_than_the_picture_has_parts_are_refused_by_each(paint_in_several, files):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "48", "--processes", "2"]
     words += ["--dtype", "float32", "--winograd", "off", "--threads", "1"]  # or each process times convolutions
-    done = subprocess.run([*COMMAND, "paint", *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.count("divided among 2 processes; start at most 1.") == 1
+    code, out, err, others = paint_in_several(SCRIPT, "paint", *words)
+    assert (code, out, err) == (2, "", "")
+    assert [said.count("divided among 2 processes; start at most 1.") for _, said in others] == [1, 0]
     assert not (files / "out.png").exists()
 
 

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import impasto
+from fork_server import ForkServer
 from impasto import Picture
 
 pytestmark = [
@@ -21,6 +21,9 @@ WORDS = (
     "content.png style.jpg -o out.png --plot losses.svg --size 64 --first-size 0 --iterations 2 --quiet "
     "--dtype float32 --threads 1"  # but a timing, which is cached on disk, decides on Winograd's algorithm
 )
+MODULES = ("torch", "cyclopts", "pydantic", "psutil", "llvmlite.binding")
+"""What takes long to import, and looks for no folder of the user."""
+
 NOBODY = 54_321
 """The number of a user whom the system does not know, as in a container."""
 
@@ -34,6 +37,23 @@ def as_user(number):
     if number is not None:
         return ["setpriv", "--reuid", str(number), "--regid", str(number), "--clear-groups", *READS_ALL]
     return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if IS_ROOT else []
+
+
+@pytest.fixture(scope="module")
+def servers():
+    """Return a process of a user, from which commands are forked."""
+    if IS_ROOT and not shutil.which("setpriv"):
+        pytest.skip("permissions do not bind root, and there is no setpriv to change that")
+    started = {}
+
+    def server(user):
+        if user not in started:
+            started[user] = ForkServer(*MODULES, before=as_user(user), environment={"PATH": os.environ["PATH"]})
+        return started[user]
+
+    yield server
+    for each in started.values():
+        each.close()
 
 
 def everything_in(*folders):
@@ -57,32 +77,24 @@ def place(files):
 
 
 @pytest.fixture
-def paint(place):
+def paint(place, servers):
     """Run a command in the folder of the pictures, and compare what is in the other folders before and after."""
 
     def run(command, *words, user=None, **environment):
-        if IS_ROOT and not shutil.which("setpriv"):
-            pytest.skip("permissions do not bind root, and there is no setpriv to change that")
         own = {"PATH": os.environ["PATH"], "TMPDIR": str(place["temporary"]), "PYTHONPATH": f"{SOURCE.parent}:{TESTS}"}
+        own |= {"PYTHONDONTWRITEBYTECODE": "1", **{name: str(value) for name, value in environment.items()}}
         others = [place[name] for name in ("home", "cache", "temporary")]
         before = everything_in(*others)
-        done = subprocess.run(
-            [*as_user(user), sys.executable, *command, "paint", *WORDS.split(), *words],
-            cwd=place["work"],
-            env={**own, "PYTHONDONTWRITEBYTECODE": "1", **{name: str(value) for name, value in environment.items()}},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        process = servers(user).start(*command, "paint", *WORDS.split(), *words, folder=place["work"], environment=own)
+        out, err = process.communicate(timeout=300)
         assert everything_in(*others).keys() == before.keys()
-        return done
+        return process.returncode, out, err
 
     return run
 
 
 def assert_painted(place, done):
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert done == (0, "", "")
     assert sorted(path.name for path in place["work"].iterdir()) == [
         "content.png",
         "losses.svg",
@@ -93,11 +105,7 @@ def assert_painted(place, done):
 
 
 TINY = (TESTS / "tiny_command.py",)
-WITHOUT_NUMBA = (
-    "-c",
-    "import runpy, sys; sys.modules['numba'] = None; sys.argv[0] = sys.argv.pop(1); runpy.run_path(sys.argv[0])",
-    TESTS / "tiny_command.py",
-)
+WITHOUT_NUMBA = (TESTS / "tiny_command_without_numba.py",)
 """Run the command where compiled loops that are not cached cannot be compiled, which takes seconds."""
 
 
@@ -139,8 +147,16 @@ def test_a_picture_is_painted_where_the_home_folder_may_not_be_opened(place, pai
 @pytest.mark.parametrize("closed", [0o500, 0o000])
 def test_weights_that_cannot_be_stored_are_refused_in_a_sentence(place, paint, closed):
     place["cache"].chmod(closed)
-    done = paint(("-m", "impasto"), "--weights", "torchvision", HOME=place["home"], XDG_CACHE_HOME=place["cache"])
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"cannot be stored in {place['cache'] / 'impasto'}: permission denied; set XDG_CACHE_HOME" in done.stderr
-    assert done.stderr.count("\n") == 1
+    code, out, err = paint(
+        ("-m", "impasto"),
+        "--weights",
+        "torchvision",
+        "--winograd",
+        "off",
+        HOME=place["home"],
+        XDG_CACHE_HOME=place["cache"],
+    )
+    assert (code, out) == (1, "")
+    assert f"cannot be stored in {place['cache'] / 'impasto'}: permission denied; set XDG_CACHE_HOME" in err
+    assert err.count("\n") == 1
     assert not (place["work"] / "out.png").exists()

@@ -45,14 +45,9 @@ def files(folder, picture):
 
 
 @pytest.fixture
-def launch(files):
-    """Start painting, in a process of its own."""
-
-    def start(*more, **changes):
-        command = [sys.executable, SCRIPT, *words(files, *more, **changes)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    return start
+def fork(files, fork_server):
+    """Start painting, in a process of its own that is forked."""
+    return lambda *more, **changes: fork_server.start(SCRIPT, *words(files, *more, **changes))
 
 
 @pytest.fixture
@@ -84,14 +79,14 @@ def after(process, count):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_a_run_continues_to_the_same_bytes(launch, paint, files, expected, pytestconfig):
+def test_killed_at_any_moment_a_run_continues_to_the_same_bytes(fork, paint, files, expected, pytestconfig):
     chance = random.Random(0)
     for _ in range(pytestconfig.getoption("--kills")):
-        process = launch("--json", "--overwrite")
+        process = fork("--json", "--overwrite")
         after(process, chance.randrange(1, EVALUATIONS - 2))
         time.sleep(chance.random() / 20)
         process.kill()
-        process.communicate()
+        process.communicate(timeout=300)
         assert not (files / "out.png").exists()
         assert paint()[0] == 0
         assert (files / "out.png").read_bytes() == expected
@@ -104,11 +99,11 @@ def test_killed_at_any_moment_a_run_continues_to_the_same_bytes(launch, paint, f
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_the_first_signal_saves_the_picture_and_what_it_takes_to_continue(
-    launch, paint, files, expected, number, pytestconfig
+    fork, paint, files, expected, number, pytestconfig
 ):
     chance = random.Random(int(number))
     for _ in range(pytestconfig.getoption("--kills") // 2):
-        process = launch("--json")
+        process = fork("--json")
         after(process, chance.randrange(1, EVALUATIONS - 5))
         process.send_signal(number)
         _, err = end(process, 128 + number)
@@ -125,8 +120,8 @@ def test_the_first_signal_saves_the_picture_and_what_it_takes_to_continue(
 
 
 @pytest.mark.slow
-def test_another_command_starts_a_new_run_and_sets_the_checkpoint_aside(launch, paint, files, expected):
-    process = launch("--json")
+def test_another_command_starts_a_new_run_and_sets_the_checkpoint_aside(fork, paint, files, expected):
+    process = fork("--json")
     after(process, 3)
     process.send_signal(signal.SIGINT)
     end(process, 130)
@@ -142,8 +137,8 @@ def test_another_command_starts_a_new_run_and_sets_the_checkpoint_aside(launch, 
 
 
 @pytest.mark.slow
-def test_a_lost_terminal_does_not_end_a_run(launch, files, expected):
-    process = launch("--json")
+def test_a_lost_terminal_does_not_end_a_run(fork, files, expected):
+    process = fork("--json")
     after(process, 3)
     process.send_signal(signal.SIGHUP)
     process.stdout.close()
@@ -165,26 +160,29 @@ def test_a_second_signal_ends_at_once():
 
 
 @pytest.mark.slow
-def test_no_checkpoint_is_left_where_none_is_wanted(launch, files):
-    process = launch("--json", every=0)
+def test_no_checkpoint_is_left_where_none_is_wanted(fork, files):
+    process = fork("--json", every=0)
     after(process, EVALUATIONS // 2)
     process.kill()
-    process.communicate()
+    process.communicate(timeout=300)
     assert not list(files.glob("*checkpoint*"))
 
 
 @pytest.mark.slow
-def test_several_processes_paint_one_picture_and_continue_together(launch, files):
+def test_several_processes_paint_one_picture_and_continue_together(paint_in_several, files):
     together = {"size": 96, "iterations": 8}
-    out, _ = end(launch("--processes", "2", output="together.png", **together))
-    assert out.count("finished") == 1
+    code, *said, others = paint_in_several(SCRIPT, *words(files, "--processes", "2", output="together.png", **together))
+    assert (code, said) == (0, ["", ""])
+    assert ["finished" in out for out, _ in others] == [True, False]
     assert Picture.open(files / "together.png").width == 96
-    process = launch("--json", "--processes", "2", **together)
+    started = [sys.executable, SCRIPT, *words(files, "--json", "--processes", "2", **together)]
+    process = subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     after(process, 4)
     process.send_signal(signal.SIGTERM)
     _, err = end(process, 143)
     assert "the picture so far (96 × 72, stage 1 of 1) is" in err
     assert len(list(files.glob("out.png.checkpoint*"))) == 2
-    end(launch("--processes", "2", **together))
+    code, *_, others = paint_in_several(SCRIPT, *words(files, "--processes", "2", **together))
+    assert (code, others[0][0].startswith("Continuing after ")) == (0, True)
     assert (files / "out.png").read_bytes() == (files / "together.png").read_bytes()
     assert not list(files.glob("*.checkpoint*"))

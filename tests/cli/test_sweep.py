@@ -1,3 +1,4 @@
+import itertools
 import re
 import shlex
 import subprocess
@@ -28,7 +29,7 @@ def quick(words):
 
 
 @pytest.fixture
-def sweep(command, files, tiny_network):
+def sweep(command, files, shared_networks, tiny_network):
     """Run `impasto sweep` on the tiny network in a folder with a content and a style image."""
 
     def run(*words, output="sheet.png"):
@@ -243,11 +244,12 @@ def interrupt_after(monkeypatch, evaluations):
 
 
 def test_ctrl_c_leaves_what_is_painted_so_far_on_the_sheet(sweep, files, monkeypatch):
-    sweep(*GRID, "--quiet", output="whole.png")
+    words = ("--style-scale", "0.5,1", "--style-weight", "10,1000", "--quiet")
+    sweep(*words, output="whole.png")
     interrupt_after(monkeypatch, 12)  # five for each picture: four evaluations, and the end
-    code, _, err = sweep(*GRID, "--folder", files / "parts", "--quiet")
+    code, _, err = sweep(*words, "--folder", files / "parts")
     assert code == 130
-    assert f"Interrupted after 2 of 6 pictures; the pictures so far are in {files / 'sheet.png'}." in err
+    assert f"Interrupted after 2 of 4 pictures; the pictures so far are in {files / 'sheet.png'}." in err
     whole, sheet = Picture.open(files / "whole.png"), Picture.open(files / "sheet.png")
     names = sorted(path.name for path in (files / "parts").iterdir())
     assert names == ["style_scale-0.5--style_weight-10.png", "style_scale-0.5--style_weight-1000.png"]
@@ -271,10 +273,18 @@ def test_pictures_that_diverge_are_named_at_the_end(sweep, files, no_finite_loss
     assert Picture.open(files / "sheet.png").width > 128
 
 
-@pytest.mark.parametrize("name", ["sweep", "figures"])
-def test_the_help_comes_without_torch(name):
-    script = f"import sys; from impasto.cli import app; app('{name} --help', result_action='return_value'); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0
+def test_the_help_comes_without_torch():
+    script = """
+import sys
+from impasto.cli import app
+for name in ("sweep", "figures"):
+    app(f"{name} --help", result_action="return_value")
+sys.exit("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "impasto sweep PHOTO" in done.stdout
+    assert "impasto figures PHOTO" in done.stdout
 
 
 def examples():
@@ -285,22 +295,49 @@ def examples():
                     yield pytest.param(words, id=" ".join(words))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("words", list(examples()))
-def test_the_commands_of_the_docs_run(words, command, files, tiny_network, monkeypatch):
+def quickened(words):
+    """Return the words of a command with other sizes and numbers of evaluations: in each list as many as before."""
+    given = dict(itertools.pairwise(words))
+    kept = [word for flag, word in itertools.pairwise(["", *words]) if not {flag, word} & {"--size", "--iterations"}]
+    sizes = ",".join(str(64 + 8 * n) for n, _ in enumerate(given.get("--size", "256").split(",")))
+    iterations = ",".join(str(1 + n) for n, _ in enumerate(given.get("--iterations", "300").split(",")))
+    return [*kept, "--size", sizes, "--iterations", iterations, "--winograd", "off", "--threads", "1"]
+
+
+@pytest.fixture
+def pictures(files, monkeypatch):
+    """The pictures that the documentation names, in the folder in which commands run."""
     monkeypatch.chdir(files)
     for name in ("photo.jpg", "painting.jpg", "other.jpg", "evening.jpg"):
         (files / name).write_bytes((files / "style.jpg").read_bytes())
     sky = torch.zeros(3, 60, 72)  # of the shape of the photograph
     sky[:, :25] = 1
     Picture(sky).save(files / "sky.png")
+    return files
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared_networks", "tiny_network")
+@pytest.mark.parametrize("words", [case for case in examples() if "--figure" not in case.values[0]])
+def test_the_commands_of_the_docs_run(words, command, pictures):
     assert words[0] == "impasto"
-    quickened = re.sub(r"(--size|--iterations) \d+(?=\s|$)", "", " ".join(words)).split()
-    flags = [
-        pair
-        for pair in (("--size", "64"), ("--iterations", "1"), ("--winograd", "off"), ("--threads", "1"))
-        if pair[0] not in quickened
-    ]
-    code, _, err = command(*quickened[1:], *sum(flags, ()), "--quiet")
+    code, _, err = command(*quickened(words[1:]), "--quiet")
     assert (code, err) == (0, "")
-    assert set(files.glob("**/*.png")) > {files / "content.png", files / "sky.png"}
+    assert set(pictures.glob("**/*.png")) > {pictures / "content.png", pictures / "sky.png"}
+
+
+@pytest.mark.usefixtures("pictures", "tiny_network")
+@pytest.mark.parametrize("words", [case for case in examples() if "--figure" in case.values[0]])
+def test_the_commands_of_the_docs_that_name_figures_lead_to_their_sheets(words, command, monkeypatch):
+    """All figures are painted by the command that names none."""
+    painted = []
+    monkeypatch.setattr("impasto.cli.experiments.paint", lambda _, sheets, **__: painted.extend(sheets))
+    assert words[0] == "impasto"
+    assert command(*words[1:]) == (0, "", "")
+    given = dict(itertools.pairwise(words))
+    numbers = [number for flag, number in itertools.pairwise(words) if flag == "--figure"]
+    assert [sheet.path.name for sheet in painted] == [f"figure-{number}.png" for number in numbers]
+    for sheet in painted:
+        for panel in sheet.panels:
+            assert panel.settings.size == int(given.get("--size", 256))
+            assert panel.settings.iterations == int(given.get("--iterations", 300))

@@ -1,14 +1,13 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
+from fork_server import painter
 from impasto.machine.processes import ALONE, Group
 from paint_in_processes import paint
 
@@ -19,16 +18,19 @@ CASES = {"lbfgs": (2, False, {}), "adam": (3, False, {"optimizer": "adam", "tv_w
 """How many processes paint, whether they go the way of a GPU, and the changed settings."""
 
 
-def start(folder, cases):
-    command = [sys.executable, SCRIPT, folder, json.dumps([(name, *case) for name, case in cases.items()])]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+@pytest.fixture(scope="module")
+def start():
+    """Start processes that paint cases in a folder; they are forked from one that has imported torch."""
+    return lambda folder, cases: painter().start(
+        SCRIPT, folder, json.dumps([(name, *case) for name, case in cases.items()])
+    )
 
 
 @pytest.fixture(scope="module")
-def painted(tmp_path_factory):
+def painted(tmp_path_factory, start):
     """A folder with what each process of each case has found."""
     folder = tmp_path_factory.mktemp("painted")
-    assert start(folder, CASES).communicate()[1] == ""
+    assert start(folder, CASES).communicate(timeout=300) == ("", "")
     return folder
 
 
@@ -47,14 +49,14 @@ def test_several_processes_paint_what_one_does(painted, name):
 
 
 @pytest.mark.slow
-def test_a_process_that_loses_another_one_says_so(tmp_path):
+def test_a_process_that_loses_another_one_says_so(tmp_path, start):
     parent = start(tmp_path, {"endless": (2, False, {"iterations": 100_000})})
     begun = [tmp_path / f"endless.{rank}.begun" for rank in range(2)]
     while not all(path.exists() and path.read_text() for path in begun):
         assert parent.poll() is None, "the processes ended before they began to paint"
-        time.sleep(0.1)
+        time.sleep(0.02)
     os.kill(int(begun[1].read_text()), signal.SIGKILL)
-    said = parent.communicate(timeout=120)[1]
+    _, said = parent.communicate(timeout=120)
     assert "RunError: process 1 of 2 lost another one; the run cannot continue." in said
 
 
