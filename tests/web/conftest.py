@@ -32,13 +32,17 @@ def studio(tmp_path_factory):
     served.close()
 
 
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The names of Chromium's program; the first is the same browser without its windows, and takes half the time."""
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium without a window."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
-        pytest.skip("there is no Chromium; on Debian: apt-get install chromium")
+        pytest.skip("there is no Chromium; on Debian: apt-get install chromium-headless-shell")
     with sync_api.sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield launched
