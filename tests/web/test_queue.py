@@ -26,6 +26,17 @@ def run(tmp_path, script, until):
     return asyncio.run(asyncio.wait_for(paint(), 60))
 
 
+def test_a_studio_closes_at_once_where_nothing_is_painted(tmp_path):
+    async def closed():
+        sleeper = (sys.executable, "-c", "import time; time.sleep(60)")
+        studio = Studio(Store(tmp_path, 1e9), worker=sleeper, reader=sleeper)
+        await studio.start()
+        await studio.uploads._reader.start()
+        await asyncio.wait_for(studio.close(), 20)
+
+    asyncio.run(closed())
+
+
 def test_a_job_that_ends_every_worker_fails_after_three_and_says_how(tmp_path):
     entry = run(tmp_path, "import sys; sys.stdin.readline(); sys.exit(3)", lambda entry: entry.state == "failed")
     assert entry.sentence == "the worker was ended with code 3 3 times at this picture; try a smaller size."
