@@ -1,6 +1,8 @@
 import asyncio
 import sys
 
+import pytest
+
 from impasto.web.order import Order
 from impasto.web.store import Store
 from impasto.web.studio import Studio
@@ -26,12 +28,17 @@ def run(tmp_path, script, until):
     return asyncio.run(asyncio.wait_for(paint(), 60))
 
 
-def test_a_studio_closes_at_once_where_nothing_is_painted(tmp_path):
+@pytest.mark.parametrize(
+    "script", ["import time; time.sleep(60)", ""], ids=["process that stays", "process that ended"]
+)
+def test_a_studio_closes_at_once_where_nothing_is_painted(tmp_path, script):
     async def closed():
-        sleeper = (sys.executable, "-c", "import time; time.sleep(60)")
-        studio = Studio(Store(tmp_path, 1e9), worker=sleeper, reader=sleeper)
+        command = (sys.executable, "-c", script)
+        studio = Studio(Store(tmp_path, 1e9), worker=command, reader=command)
         await studio.start()
         await studio.uploads._reader.start()
+        if not script:
+            await studio.uploads._reader._process.wait()
         await asyncio.wait_for(studio.close(), 20)
 
     asyncio.run(closed())
