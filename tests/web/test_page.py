@@ -391,14 +391,14 @@ def test_the_time_stands_in_front_is_kept_to_and_cannot_change_while_it_counts(o
     assert front[:5] == ["Size", "Content against style", "Stroke size", "Colors", "Time, in seconds"]
     assert page.get_attribute("#option-seconds", "placeholder") == "as long as it takes"
     fill(page, pictures)
-    page.fill("#option-seconds", "3")
+    page.fill("#option-seconds", "2")
     page.keyboard.press("Tab")
     page.wait_for_selector(".field.changed:has(#option-seconds) .reset")
     page.click("#go")
     identifier = job_of(page)
     page.wait_for_selector("#option-seconds:disabled")
     job = studio.wait(identifier, "done")
-    assert job["order"]["runtime"] == {"seconds": 3}
+    assert job["order"]["runtime"] == {"seconds": 2}
     assert json.loads(read_note(Path(studio.folder) / "jobs" / identifier / "result.png"))["settings"]["stages"]
     page.wait_for_selector("#go-on")
     assert page.is_enabled("#option-seconds")
