@@ -34,7 +34,8 @@ def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_and_a_closed_on
 
 def test_a_second_studio_on_the_same_folder_is_refused(tmp_path):
     first = serve("127.0.0.1", 0, tmp_path, quota=1e9)
-    done = subprocess.run([sys.executable, SCRIPT, tmp_path, "0"], capture_output=True, text=True, check=False)
+    second = [sys.executable, SCRIPT, tmp_path, "0", "127.0.0.1"]
+    done = subprocess.run(second, capture_output=True, text=True, check=False)
     first.listener.close()
     first.lock.release()
     assert done.returncode == 1
