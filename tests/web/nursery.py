@@ -1,4 +1,5 @@
-"""Start workers and readers of studios at once: they are forked from a process that has imported torch, which takes seconds.
+"""Start workers and readers of studios at once: they are forked from a process that has imported what they import, which
+takes seconds.
 
 SOCKET: be that process, until standard input ends. SOCKET SCRIPT ARGUMENT…: let it run a script, with the standard files of
 this process. The two end together and alike: if this one is killed, the other is, and its exit code or signal is passed on.
@@ -33,9 +34,8 @@ def nurse(address):
     listener.bind(address)
     listener.listen()
     print("listening", flush=True)
-    import numpy
-    import pydantic
-    import torch
+    import impasto.web.reader
+    import impasto.web.worker
 
     selector = selectors.DefaultSelector()
     for each in (sys.stdin, listener):
@@ -43,7 +43,7 @@ def nurse(address):
     while True:
         for key, _ in selector.select():
             if key.fileobj is sys.stdin:
-                return
+                os._exit(0)  # torch takes half a second to end
             if key.fileobj is listener:
                 connection = listener.accept()[0]
                 pid = forked(connection)
