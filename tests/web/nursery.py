@@ -5,6 +5,7 @@ SOCKET: be that process, until standard input ends. SOCKET SCRIPT ARGUMENT…: l
 this process. The two end together and alike: if this one is killed, the other is, and its exit code or signal is passed on.
 """
 
+import importlib
 import json
 import os
 import runpy
@@ -13,6 +14,9 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+
+MODULES = ("impasto.web.reader", "impasto.web.worker")
+"""What is imported before the forks: it starts no threads, which a fork would lose."""
 
 
 def main(address, *script):
@@ -33,10 +37,9 @@ def nurse(address):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
-    print("listening", flush=True)
-    import impasto.web.reader
-    import impasto.web.worker
-
+    os.write(sys.stdout.fileno(), b"listening\n")
+    for name in MODULES:
+        importlib.import_module(name)
     selector = selectors.DefaultSelector()
     for each in (sys.stdin, listener):
         selector.register(each, selectors.EVENT_READ)
