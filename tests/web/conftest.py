@@ -1,7 +1,10 @@
 """What the tests of the studio share."""
 
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from serving import Served
+from serving import ENVIRONMENT, Served
 
 from impasto import Picture
 
@@ -25,20 +28,40 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def studio(tmp_path_factory):
+def nursery():
+    """The socket of a process that starts those of studios, or None where there is no such process."""
+    if not hasattr(os, "pidfd_open"):  # outside Linux
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:  # of a short name, as a socket needs
+        address = f"{folder}/socket"
+        command = [sys.executable, Path(__file__).with_name("nursery.py"), address]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, **pipes, env=ENVIRONMENT, start_new_session=True) as process:
+            process.stdout.readline()
+            yield address
+            process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory, nursery):
     """A studio that tests share."""
-    served = Served(tmp_path_factory.mktemp("studio"))
+    served = Served(tmp_path_factory.mktemp("studio"), nursery)
     yield served
     served.close()
+
+
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The names of Chromium's program; the first is the same browser without its windows, and takes half the time."""
 
 
 @pytest.fixture(scope="module")
 def browser():
     """Chromium without a window."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
-        pytest.skip("there is no Chromium; on Debian: apt-get install chromium")
+        pytest.skip("there is no Chromium; on Debian: apt-get install chromium-headless-shell")
     with sync_api.sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield launched
@@ -46,9 +69,9 @@ def browser():
 
 
 @pytest.fixture
-def own_studio(tmp_path):
+def own_studio(tmp_path, nursery):
     """A studio of one test."""
-    served = Served(tmp_path / "studio")
+    served = Served(tmp_path / "studio", nursery)
     yield served
     if served.process.poll() is None:
         served.close()

@@ -17,17 +17,19 @@ SECONDS = 60
 """Of patience with machines that do other things at the same time."""
 
 
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
 class Served:
-    """A studio in a process, with a client; the script says on which network."""
+    """A studio in a process, with a client; the script says on which network, and a nursery starts its processes."""
 
-    def __init__(self, folder, host="127.0.0.1", port=0, script=SCRIPT):
-        self.folder, self.host, self.script = folder, host, script
-        self.start(port)
+    def __init__(self, folder, nursery=None, script=SCRIPT):
+        self.command = [sys.executable, script, folder, "0", "127.0.0.1", *([nursery] if nursery else [])]
+        self.folder = folder
+        self.start()
 
-    def start(self, port=0):
-        command = [sys.executable, self.script, self.folder, str(port), self.host]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
         self.link = self.process.stdout.readline().strip()
         self.port = httpx.URL(self.link).port
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS)

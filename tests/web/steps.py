@@ -55,7 +55,7 @@ def draw(page, *strokes):
     for x, y, to_x, to_y in strokes:
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         page.mouse.down()
-        page.mouse.move(box["x"] + to_x * box["width"], box["y"] + to_y * box["height"], steps=12)
+        page.mouse.move(box["x"] + to_x * box["width"], box["y"] + to_y * box["height"], steps=4)
         page.mouse.up()
 
 

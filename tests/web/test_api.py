@@ -205,14 +205,14 @@ def test_a_larger_picture_continues_from_the_one_that_is_done(studio, done):
     assert (found["width"], found["height"]) == (133, 100)
     assert found["sentence"].startswith("The print is 2.7 × 2 in at 50 pixels per inch")
     assert found["seconds"] > 0
-    predicted = studio.client.get(f"/api/jobs/{done}/forecast", params={"size": 640}).json()
-    answer = studio.client.post(f"/api/jobs/{done}/larger", json={"size": 640})
+    predicted = studio.client.get(f"/api/jobs/{done}/forecast", params={"size": 320}).json()
+    answer = studio.client.post(f"/api/jobs/{done}/larger", json={"size": 320})
     larger = answer.json()["id"]
     job = studio.wait(larger, "painting", until=lambda job: job["stages"])
-    assert job["stages"] == [{"width": 640, "height": 480, "evaluations": 50}]
+    assert job["stages"] == [{"width": 320, "height": 240, "evaluations": 50}]
     studio.client.delete(f"/api/jobs/{larger}")
     planned = next(each for each in studio.events(larger) if each["event"] == "planned")
-    assert predicted["bytes"] == pytest.approx(planned["bytes"], rel=0.1)
+    assert predicted["bytes"] == pytest.approx(planned["bytes"], rel=0.05)
     assert found["bytes"] < predicted["bytes"]
     studio.wait(larger, "stopped", "done")
     refused = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "huge"})

@@ -34,11 +34,24 @@ def batch(pictures, tmp_path, monkeypatch):
     return tmp_path / "out"
 
 
-def test_results_are_jobs_that_are_done_with_copies_of_their_files(batch, tmp_path, pictures):
+@pytest.fixture
+def refused(batch, tmp_path):
+    """Records of two results that the studio cannot order: with a file of weights, and without its files."""
+    lost = {**found(batch)[0], "time": "2020-01-01T00:00:00"}
+    lost["job"] = {**lost["job"], "settings": {"weights": "mine.pth"}}
+    return [lost, {**lost, "folder": str(tmp_path / "nowhere")}]
+
+
+def test_results_are_jobs_that_are_done_with_copies_of_their_files_and_the_others_are_left_out(
+    batch, refused, tmp_path, pictures
+):
     async def taken():
-        studio = Studio(Store(tmp_path / "studio", 1e9), batch=found(batch))
+        studio = Studio(Store(tmp_path / "studio", 1e9), batch=[*refused, *found(batch)])
         await studio._take_results()
         again = [await take(each, studio.store, studio.uploads) for each in found(batch / "results.jsonl")]
+        for each in refused:
+            with pytest.raises(InputError):
+                await take(each, studio.store, studio.uploads)
         await studio.uploads.close()
         return studio, again
 
@@ -57,17 +70,6 @@ def test_results_are_jobs_that_are_done_with_copies_of_their_files(batch, tmp_pa
     assert all((one.folder / "inputs" / identifier).exists() for identifier in one.order.uploads)
 
 
-def test_what_the_studio_cannot_order_is_left_out(batch, tmp_path):
-    lost = dict(found(batch)[0])
-    lost["job"] = {**lost["job"], "settings": {"weights": "mine.pth"}}
-    gone = {**lost, "folder": str(tmp_path / "nowhere")}
-
-    async def taken():
-        studio = Studio(Store(tmp_path / "studio", 1e9), batch=[lost, gone])
-        await studio._take_results()
-        await studio.uploads.close()
-        return studio.shown()
-
-    assert asyncio.run(taken()) == []
+def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(InputError, match="there are no results in"):
         found(tmp_path)

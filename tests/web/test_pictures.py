@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 import torch
 from serving import SECONDS, Served
-from steps import READY, choose, draw, paint, slide
+from steps import READY, choose, draw, job_of, paint, slide, until
 
 from impasto import Picture
 from impasto.recipes import demo
@@ -39,16 +39,19 @@ class Album(NamedTuple):
     photo: Path
     painting: Path
     images: Path
-    seconds: str
-    """The time of a picture; empty, it takes as long as it takes."""
+    seconds: tuple[str, str]
+    """The time of the first picture and that of each other one; empty, it takes as long as it takes."""
     patience: float
     """The most seconds of a picture."""
     presets: tuple[str, ...]
     """The presets of more pictures for the gallery."""
+    motion: str
+    """The motion of the page: reduce, or no-preference."""
 
     def shoot(self, page, name):
         """Save what a page shows."""
-        time.sleep(0.6)  # movements end
+        if self.motion != "reduce":
+            time.sleep(0.6)  # movements end
         page.screenshot(path=self.images / f"studio-{name}.jpg", type="jpeg", quality=82)
 
 
@@ -56,14 +59,16 @@ class Album(NamedTuple):
 def album(request, tmp_path):
     if not request.config.getoption("pictures"):
         pictures, studio = (request.getfixturevalue(name) for name in ("pictures", "studio"))
-        yield Album(studio, pictures / "content.png", pictures / "style.jpg", tmp_path, "3", SECONDS, ("poster",))
+        photo, painting, seconds, presets = pictures / "content.png", pictures / "style.jpg", ("2", "1"), ("poster",)
+        yield Album(studio, photo, painting, tmp_path, seconds, SECONDS, presets, "reduce")
         return
     shutil.copy(demo.photograph(), tmp_path / "portrait.jpg")
     Picture(demo.painting(768)).save(tmp_path / "landscape.png")
     served = Served(tmp_path / "studio", script=Path(__file__).with_name("real_studio.py"))
     images = Path(__file__).parents[2] / "docs" / "images"
     presets = ("poster", "own-colors", "bold-strokes")
-    yield Album(served, tmp_path / "portrait.jpg", tmp_path / "landscape.png", images, "", 1200, presets)
+    photo, painting = tmp_path / "portrait.jpg", tmp_path / "landscape.png"
+    yield Album(served, photo, painting, images, ("", ""), 1200, presets, "no-preference")
     served.close()
 
 
@@ -76,16 +81,21 @@ def strip(frames):
     return Picture(torch.cat([part for each in sized for part in (each, gap)][:-1], 2))
 
 
+def take(page, seconds):
+    """Say how long a picture may take."""
+    page.fill("#option-seconds", seconds)
+    page.keyboard.press("Tab")
+
+
 def test_the_pictures_of_the_docs_show_a_run_the_masks_the_gallery_the_dark_and_a_phone(browser, album):
-    page = browser.new_page(viewport=DESKTOP)
+    page = browser.new_page(viewport=DESKTOP, reduced_motion=album.motion)
     page.goto(album.studio.link)
     page.wait_for_selector(READY)
     choose(page, "#photograph", album.photo)
     choose(page, "#paintings", album.painting)
     page.wait_for_selector("#paintings img")
     page.select_option("#preset", "portrait")
-    page.fill("#option-seconds", album.seconds)
-    page.keyboard.press("Tab")
+    take(page, album.seconds[0])
     run = strip(paint(page, album.shoot, album.patience))
     run.save(album.images / "studio-strip.jpg", overwrite=True, quality=85)
     page.click("#look-compare")
@@ -96,17 +106,19 @@ def test_the_pictures_of_the_docs_show_a_run_the_masks_the_gallery_the_dark_and_
     album.shoot(page, "masks")
     page.click("#mask-cancel")
     slide(page, "size", 8)
+    take(page, album.seconds[1])
     for preset in album.presets:
         page.select_option("#preset", preset)
+        before = job_of(page)
         page.click("#go")
-        page.wait_for_selector("#pause")
+        until(page, "id => location.hash.slice(1) !== id", arg=before)
         page.wait_for_selector("#download", timeout=1000 * album.patience)
     page.click("#show-gallery")
     page.wait_for_selector(".card img")
     album.shoot(page, "gallery")
     others = {"dark": {"viewport": DESKTOP, "color_scheme": "dark"}, "phone": PHONE}
     for name, options in others.items():
-        other = browser.new_page(**options)
+        other = browser.new_page(**options, reduced_motion=album.motion)
         other.goto(page.url)
         other.wait_for_selector("#download")
         album.shoot(other, name)

@@ -1,6 +1,10 @@
 import asyncio
 import sys
 
+import pytest
+
+from impasto.web import app
+from impasto.web.entry import Entry
 from impasto.web.order import Order
 from impasto.web.store import Store
 from impasto.web.studio import Studio
@@ -24,6 +28,39 @@ def run(tmp_path, script, until):
         return entry
 
     return asyncio.run(asyncio.wait_for(paint(), 60))
+
+
+@pytest.mark.parametrize(
+    "script", ["import time; time.sleep(60)", ""], ids=["process that stays", "process that ended"]
+)
+def test_a_studio_closes_at_once_where_nothing_is_painted(tmp_path, script):
+    async def closed():
+        command = (sys.executable, "-c", script)
+        studio = Studio(Store(tmp_path, 1e9), worker=command, reader=command)
+        await studio.start()
+        await studio.uploads._reader.start()
+        if not script:
+            await studio.uploads._reader._process.wait()
+        await asyncio.wait_for(studio.close(), 20)
+
+    asyncio.run(closed())
+
+
+def test_a_stream_gives_a_change_of_the_state_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "STREAM_SECONDS", 60.0)
+    (tmp_path / "inputs").mkdir()
+
+    async def streamed():
+        entry = Entry(tmp_path, Order(styles=[{"picture": UPLOAD}]))
+        entry.move_to("waiting")
+        stream = app._stream(entry, 0)
+        first = await anext(stream)
+        next_one = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        entry.move_to("painting")
+        return first, await asyncio.wait_for(next_one, 20)
+
+    assert ['"waiting"' in each for each in asyncio.run(streamed())] == [True, False]
 
 
 def test_a_job_that_ends_every_worker_fails_after_three_and_says_how(tmp_path):

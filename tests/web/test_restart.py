@@ -1,7 +1,11 @@
 import signal
+import subprocess
+import sys
 
 import pytest
-from serving import LONG, QUICK
+from serving import LONG, QUICK, SCRIPT, SECONDS
+
+from impasto.web.server import serve
 
 pytestmark = pytest.mark.slow
 
@@ -28,12 +32,11 @@ def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_and_a_closed_on
     assert (own_studio.folder / "jobs" / running / "result.png").exists()
 
 
-def test_a_second_studio_on_the_same_folder_is_refused(own_studio):
-    import subprocess
-    import sys
-
-    from serving import SCRIPT
-
-    done = subprocess.run([sys.executable, SCRIPT, own_studio.folder, "0"], capture_output=True, text=True, check=False)
+def test_a_second_studio_on_the_same_folder_is_refused(tmp_path):
+    first = serve("127.0.0.1", 0, tmp_path, quota=1e9)
+    second = [sys.executable, SCRIPT, tmp_path, "0", "127.0.0.1"]
+    done = subprocess.run(second, capture_output=True, text=True, check=False, timeout=SECONDS)
+    first.listener.close()
+    first.lock.release()
     assert done.returncode == 1
     assert "another studio uses the folder" in done.stderr

@@ -1,14 +1,18 @@
-"""The studio on the tiny network, in a process of its own: FOLDER PORT [HOST]. It prints its link."""
+"""The studio on the tiny network, in a process of its own: FOLDER PORT HOST [NURSERY]. It prints its link."""
 
 import sys
 from pathlib import Path
 
+import impasto.web
 from impasto.web.server import serve
 
-TINY_WORKER = (sys.executable, str(Path(__file__).with_name("tiny_worker.py")))
+HERE = Path(__file__).parent
+SCRIPTS = {"worker": HERE / "tiny_worker.py", "reader": Path(impasto.web.__file__).with_name("reader.py")}
 
 if __name__ == "__main__":
-    host = sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1"
-    server = serve(host, int(sys.argv[2]), Path(sys.argv[1]), quota=1e9, worker=TINY_WORKER)
+    folder, port, host, *nursery = sys.argv[1:]
+    start = (str(HERE / "nursery.py"), *nursery) if nursery else ()
+    commands = {name: (sys.executable, *start, str(script)) for name, script in SCRIPTS.items()}
+    server = serve(host, int(port), Path(folder), quota=1e9, **commands)
     print(server.link, flush=True)
     server.run()

@@ -35,7 +35,7 @@ BEAT_SECONDS = 15.0
 """Seconds after which a stream without events sends a comment, so that a lost connection is noticed."""
 
 STREAM_SECONDS = 0.25
-"""Seconds from one look for new events to the next: many readers cost little."""
+"""Seconds from one look for new events to the next: many readers cost little. A change of the state is seen at once."""
 
 _BODY: dict[str, Any] = {"content": {"application/json": {"schema": Order.model_json_schema()}}}
 
@@ -282,7 +282,7 @@ async def _of_form(studio: Studio, request: Request) -> Order:
 
 
 async def _stream(entry: Entry, after: int) -> AsyncIterator[str]:
-    """Yield the events of a log after the one with a number, and look for more again and again."""
+    """Yield the events of a log after the one with a number, and look for more again and again, or at another state."""
     count = after if after <= len(entry.lines) else 0
     beat = 0.0
     while True:
@@ -291,7 +291,7 @@ async def _stream(entry: Entry, after: int) -> AsyncIterator[str]:
             numbered = zip(range(count + 1, count + len(lines) + 1), lines, strict=True)
             yield "".join(f"id: {number}\ndata: {line.decode()}\n\n" for number, line in numbered) or ": \n\n"
             count, beat = count + len(lines), time.monotonic() + BEAT_SECONDS
-        await asyncio.sleep(STREAM_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (readers take turns)
+        await entry.wait(STREAM_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (readers take turns)
 
 
 async def _converted(studio: Studio, entry: Entry, format_: str) -> Path:

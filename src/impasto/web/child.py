@@ -74,7 +74,8 @@ class Child:
         try:
             await asyncio.wait_for(process.wait(), seconds)
         except TimeoutError:
-            process.kill()
+            with suppress(ProcessLookupError):  # it has just ended
+                process.kill()
             await process.wait()
         return process.returncode
 

@@ -4,6 +4,7 @@ The log is a file with one JSON record a line; the number of a line is the id of
 and a small file say, so it survives the process.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ class Entry:
         self.preview = 0
         """The number of the latest preview; 0 if there is none."""
         self.lines: list[bytes] = []
+        self._news = asyncio.Event()
         with suppress(FileNotFoundError):
             for line in (folder / "events.jsonl").read_bytes().splitlines():
                 self._note(line)
@@ -69,6 +71,14 @@ class Entry:
         self.state, self.sentence = state, sentence
         self.save()
         self.log({"event": "state", "state": state, "sentence": sentence})
+        self._news.set()  # those who wait go on
+        self._news = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for another state, some seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
 
     def log(self, event: dict[str, Any]) -> None:
         """Append an event to the log."""

@@ -14,7 +14,7 @@ from impasto.web.entry import Entry, State
 __all__ = ["Queue"]
 
 END_SECONDS = 30.0
-"""Seconds that a worker has to save a checkpoint when the studio closes."""
+"""Seconds that a worker that paints has to save a checkpoint when the studio closes."""
 
 _ENDS: dict[str, State] = {"finished": "done", "converged": "done", "diverged": "failed", "failed": "failed"}
 """The state of a job by the reason why its run ended."""
@@ -46,11 +46,12 @@ class Queue:
         self._tasks = [asyncio.create_task(self._work(child)) for child in self._workers]
 
     async def close(self) -> None:
-        """Let the workers save checkpoints, and end them; their jobs wait for the next start."""
+        """Let the workers that paint save checkpoints, and end all; their jobs wait for the next start."""
         self._is_closing = True
         for identifier in self._painting:
             self._wishes.setdefault(identifier, "waiting")
-        await asyncio.gather(*(child.end(END_SECONDS) for child in self._workers))
+        painting = self._painting.values()
+        await asyncio.gather(*(child.end(END_SECONDS if child in painting else 0.0) for child in self._workers))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

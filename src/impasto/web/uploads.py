@@ -30,8 +30,8 @@ class Uploads:
         self._reading = asyncio.Lock()
 
     async def close(self) -> None:
-        """End the process that opens pictures."""
-        await self._reader.end(1)
+        """End the process that opens pictures; one that it is opening may still be finished."""
+        await self._reader.end(1.0 if self._reading.locked() else 0.0)
 
     def names(self, identifiers: Iterable[str]) -> dict[str, str]:
         """Return the names that uploads have for people, by their identifiers."""
