@@ -9,7 +9,7 @@ import pydantic
 import pytest
 from cyclopts.argument import _collection
 
-from fork_server import painter
+from forked import painter
 
 
 @pytest.fixture(scope="module", autouse=True)

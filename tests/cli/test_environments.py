@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fork_server import CLOSED
+from forked import CLOSED
 from impasto import Picture
 
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"

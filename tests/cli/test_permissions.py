@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import impasto
-from fork_server import ForkServer
+from forked import ForkServer
 from impasto import Picture
 
 pytestmark = [

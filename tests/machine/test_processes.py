@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fork_server import painter
+from forked import painter
 from impasto.machine.processes import ALONE, Group
 from paint_in_processes import paint
 

@@ -1,10 +1,7 @@
 """What the tests of the studio share."""
 
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from serving import ENVIRONMENT, Served
+from serving import Served
 
 from impasto import Picture
 
@@ -28,25 +25,9 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def nursery():
-    """The socket of a process that starts those of studios, or None where there is no such process."""
-    if not hasattr(os, "pidfd_open"):  # outside Linux
-        yield None
-        return
-    with tempfile.TemporaryDirectory() as folder:  # of a short name, as a socket needs
-        address = f"{folder}/socket"
-        command = [sys.executable, Path(__file__).with_name("nursery.py"), address]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(command, **pipes, env=ENVIRONMENT, start_new_session=True) as process:
-            process.stdout.readline()
-            yield address
-            process.stdin.close()
-
-
-@pytest.fixture(scope="session")
-def studio(tmp_path_factory, nursery):
+def studio(tmp_path_factory):
     """A studio that tests share."""
-    served = Served(tmp_path_factory.mktemp("studio"), nursery)
+    served = Served(tmp_path_factory.mktemp("studio"))
     yield served
     served.close()
 
@@ -69,9 +50,9 @@ def browser():
 
 
 @pytest.fixture
-def own_studio(tmp_path, nursery):
+def own_studio(tmp_path):
     """A studio of one test."""
-    served = Served(tmp_path / "studio", nursery)
+    served = Served(tmp_path / "studio")
     yield served
     if served.process.poll() is None:
         served.close()

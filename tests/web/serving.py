@@ -1,7 +1,6 @@
-"""A studio on the tiny network in a process of its own, a client for it, and pictures to upload."""
+"""A studio in a process of its own, on the tiny network if not told otherwise, and a client for it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,26 +9,39 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-SCRIPT = Path(__file__).with_name("tiny_studio.py")
+import forked
+
+HERE = Path(__file__).parent
 QUICK = {"size": 64, "first_size": 0, "iterations": 4, "tolerance": 0}
 LONG = {"size": 96, "first_size": 0, "iterations": 100_000, "tolerance": 0}
 SECONDS = 60
 """Of patience with machines that do other things at the same time."""
 
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+def tiny_studio(folder):
+    """Return the command of a studio on the tiny network, whose processes are forked from one that has imported torch."""
+    painter = forked.painter()
+    commands = {
+        "worker": painter.stand_in(HERE / "tiny_worker.py"),
+        "reader": painter.stand_in("-m", "impasto.web.reader"),
+    }
+    return [sys.executable, HERE / "serve_studio.py", folder, json.dumps(commands)]
+
+
+def real_studio(folder):
+    """Return the command of a studio on the real network."""
+    return [sys.executable, HERE / "serve_studio.py", folder, "{}"]
 
 
 class Served:
-    """A studio in a process, with a client; the script says on which network, and a nursery starts its processes."""
+    """A studio in a process, with a client."""
 
-    def __init__(self, folder, nursery=None, script=SCRIPT):
-        self.command = [sys.executable, script, folder, "0", "127.0.0.1", *([nursery] if nursery else [])]
-        self.folder = folder
+    def __init__(self, folder, studio=tiny_studio):
+        self.folder, self.command = folder, studio(folder)
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
         self.link = self.process.stdout.readline().strip()
         self.port = httpx.URL(self.link).port
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS)

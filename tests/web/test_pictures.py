@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from serving import SECONDS, Served
+from serving import SECONDS, Served, real_studio
 from steps import READY, choose, draw, job_of, paint, slide, until
 
 from impasto import Picture
@@ -64,7 +64,7 @@ def album(request, tmp_path):
         return
     shutil.copy(demo.photograph(), tmp_path / "portrait.jpg")
     Picture(demo.painting(768)).save(tmp_path / "landscape.png")
-    served = Served(tmp_path / "studio", script=Path(__file__).with_name("real_studio.py"))
+    served = Served(tmp_path / "studio", real_studio)
     images = Path(__file__).parents[2] / "docs" / "images"
     presets = ("poster", "own-colors", "bold-strokes")
     photo, painting = tmp_path / "portrait.jpg", tmp_path / "landscape.png"

@@ -1,9 +1,8 @@
 import signal
 import subprocess
-import sys
 
 import pytest
-from serving import LONG, QUICK, SCRIPT, SECONDS
+from serving import LONG, QUICK, SECONDS, tiny_studio
 
 from impasto.web.server import serve
 
@@ -34,8 +33,7 @@ def test_a_killed_studio_takes_up_its_queue_from_the_checkpoints_and_a_closed_on
 
 def test_a_second_studio_on_the_same_folder_is_refused(tmp_path):
     first = serve("127.0.0.1", 0, tmp_path, quota=1e9)
-    second = [sys.executable, SCRIPT, tmp_path, "0", "127.0.0.1"]
-    done = subprocess.run(second, capture_output=True, text=True, check=False, timeout=SECONDS)
+    done = subprocess.run(tiny_studio(tmp_path), capture_output=True, text=True, check=False, timeout=SECONDS)
     first.listener.close()
     first.lock.release()
     assert done.returncode == 1
