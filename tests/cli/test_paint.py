@@ -110,16 +110,12 @@ def spent(script, enough=0):
 def test_help_answers_quickly_and_without_heavy_libraries():
     script = """
 import sys
-from functools import partial
-from pathlib import Path
 from impasto.cli import app
 app("paint --help", result_action="return_value")
 sys.exit(", ".join({"torch", "numpy", "numba", "pyvips"} & set(sys.modules)) or None)
 """
     taken = spent(script, enough=0.5)
-    assert taken <= 0.5 or taken < 6 * spent(
-        "import cyclopts, pydantic"
-    )  # slow processors have more than half a second
+    assert taken <= 0.5 or taken < 6 * spent("import cyclopts, pydantic")  # slow processors take longer
 
 
 def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):

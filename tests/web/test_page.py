@@ -108,10 +108,10 @@ def test_a_photograph_and_a_painting_become_a_picture_that_is_seen_at_once_and_d
     page.keyboard.press("Home")
     assert page.eval_on_selector(".edge", "each => each.style.left") != before
     slide(page, "content_weight", 6)
-    page.click("#go-on")
-    page.wait_for_selector("#go-on", state="detached")
+    page.click("#continue")
+    page.wait_for_selector("#continue", state="detached")
     studio.wait(identifier, "done")
-    page.wait_for_selector("#go-on")
+    page.wait_for_selector("#continue")
     assert job_of(page) == identifier
     assert json.loads(read_note(own))["evaluations before"] == 8
 
@@ -400,7 +400,7 @@ def test_the_time_stands_in_front_is_kept_to_and_cannot_change_while_it_counts(o
     job = studio.wait(identifier, "done")
     assert job["order"]["runtime"] == {"seconds": 2}
     assert json.loads(read_note(Path(studio.folder) / "jobs" / identifier / "result.png"))["settings"]["stages"]
-    page.wait_for_selector("#go-on")
+    page.wait_for_selector("#continue")
     assert page.is_enabled("#option-seconds")
     page.fill("#option-seconds", "")
     page.keyboard.press("Tab")
@@ -518,6 +518,10 @@ def test_axe_finds_nothing_wrong_for_those_who_see_hear_or_move_less(open_page, 
     check()
 
 
+WIDTHS = (360, 390, 768)
+"""Widths of screens in pixels: phones and a tablet."""
+
+
 def test_nothing_is_wider_than_the_screen_in_any_font(open_page, pictures):
     page = open_page(WIDTHS[0], 800)
 
@@ -532,10 +536,6 @@ def test_nothing_is_wider_than_the_screen_in_any_font(open_page, pictures):
     check()
     page.click("#show-gallery")
     check()
-
-
-WIDTHS = (360, 390, 768)
-"""Widths of screens in pixels: phones and a tablet."""
 
 
 def test_a_sentence_of_the_server_is_shown_when_a_file_is_no_picture(open_page, tmp_path):

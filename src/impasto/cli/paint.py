@@ -36,7 +36,7 @@ def paint(
     preset: Annotated[str | None, _basic("NAME")] = None,
     settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
     processes: Annotated[int, Parameter(group=GROUPS["Expert: machine"])] = 1,
-    go_on: Annotated[bool, Parameter(name="--continue", negative="", group=GROUPS["Output"])] = False,
+    continues: Annotated[bool, Parameter(name="--continue", negative="", group=GROUPS["Output"])] = False,
     files: OutputFlags = None,
     watch: Watch | None = None,
     flags: Flags = None,
@@ -65,7 +65,7 @@ def paint(
         preset: A set of options that `impasto presets` lists.
         settings: Options from a JSON file, or from a picture that impasto painted.
         processes: Divide the picture among this many processes of this machine.
-        go_on: Paint on from OUTPUT, or from its checkpoint, with the options that are given now and the rest as before.
+        continues: Paint on from OUTPUT, or from its checkpoint, with the options that are given now and the rest as before.
         files: The flags of output files.
         watch: The flags of what is shown.
         flags: The options.
@@ -77,9 +77,9 @@ def paint(
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
     paintings = tuple(map(StyleSource.parse, styles))
-    named = latest_name if go_on else free_name
+    named = latest_name if continues else free_name
     output = output or named(content, *(style.picture for style in paintings))
-    before = _continuation(output, files) if go_on else None
+    before = _continuation(output, files) if continues else None
     flags, initial = split_init(flags)
     base = None if before is None else before.job.current().settings.replace(stages={})
     chosen, runtime = choose(flags, preset, settings, base)

@@ -49,7 +49,7 @@ class Entry:
         self.preview = 0
         """The number of the latest preview; 0 if there is none."""
         self.lines: list[bytes] = []
-        self._news = asyncio.Event()
+        self._state_changed = asyncio.Event()
         with suppress(FileNotFoundError):
             for line in (folder / "events.jsonl").read_bytes().splitlines():
                 self._note(line)
@@ -71,14 +71,14 @@ class Entry:
         self.state, self.sentence = state, sentence
         self.save()
         self.log({"event": "state", "state": state, "sentence": sentence})
-        self._news.set()  # those who wait go on
-        self._news = asyncio.Event()
+        self._state_changed.set()  # wakes those who wait
+        self._state_changed = asyncio.Event()
 
     async def wait(self, seconds: float) -> None:
         """Wait for another state, some seconds at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._news.wait()
+                await self._state_changed.wait()
 
     def log(self, event: dict[str, Any]) -> None:
         """Append an event to the log."""

@@ -100,8 +100,8 @@ function actions() {
   const made = [];
   if (state === "painting") made.push(button(text.pause, ask("paused"), { id: "pause" }));
   if (state === "paused") made.push(button(text.resume, ask("waiting"), { id: "resume" }));
-  if (state === "stopped" || (state === "failed" && job.progress)) made.push(button(text.resume, goOn, { id: "resume" }));
-  if (state === "done") made.push(button(text.goOn, goOn, { id: "go-on", title: text.goOnHelp }));
+  if (state === "stopped" || (state === "failed" && job.progress)) made.push(button(text.resume, continueRun, { id: "resume" }));
+  if (state === "done") made.push(button(text.continueRun, continueRun, { id: "continue", title: text.continueRunHelp }));
   if (ACTIVE.has(state)) made.push(button(text.stop, ask("stopped"), { id: "stop" }));
   if (job?.result && state !== "painting") {
     made.push(button(text.larger, () => askPrint(false), { id: "larger" }), button(`${text.print} …`, () => askPrint(true), { id: "print-button" }),
@@ -145,7 +145,7 @@ function differences() {
 }
 
 // Continue from the canvas of a job that has ended, with what was changed since.
-async function goOn() {
+async function continueRun() {
   const cleared = Object.fromEntries(Object.keys(job.order.runtime ?? {}).map(name => [name, null]));
   const again = job.state === "done" ? { runtime: { ...cleared, ...draft.runtime } } : {};
   const found = await trying(() => api.change(job.id, { ...differences(), ...again, state: "waiting" }));

@@ -18,7 +18,7 @@ export const text = {
   left: time => `${time} left`, stage: (one, all) => `stage ${one} of ${all}`, evaluation: n => `evaluation ${n}`,
   changed: "Changed. The picture continues from its canvas.", lost: "No connection to the studio. Trying again …",
   painted: "This picture was painted by impasto, and its settings are in it.", useSettings: "Use its settings",
-  anyTime: "as long as it takes", goOn: "Continue", goOnHelp: "Continues from this picture, with what you changed",
+  anyTime: "as long as it takes", continueRun: "Continue", continueRunHelp: "Continues from this picture, with what you changed",
   reset: "Reset", changedCount: n => `${n} changed`, defaultValue: value => `Back to ${value}`,
   preset: "Preset", format: "Format of the file", names: {
     size: "Size", content_weight: "Content against style", style_scale: "Stroke size", color: "Colors",
