@@ -2,6 +2,7 @@
 
 import signal
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -10,6 +11,7 @@ import torch
 from common import THREADS
 from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
 from impasto.cli import main
+from impasto.machine import autotune
 from impasto.objective.objective import Objective
 from impasto.recipes import demo
 from impasto.recipes.demo import landscape
@@ -25,6 +27,24 @@ hypothesis.settings.load_profile("any machine")
 @pytest.fixture(autouse=True)
 def _threads(request):
     torch.set_num_threads(2 if {"kernels", "machine"} & {*request.path.parts} else THREADS)  # which divide work
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _untimed():
+    """Let runs take what is simplest, where a timing would decide: it takes a second, and chance decides on a busy machine."""
+    simplest = SimpleNamespace(
+        fastest=lambda _, choices, __: (choices[0], f"{choices[0]}, without a timing"),
+        fewest_threads=lambda _, count: count,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("impasto.machine.device.autotune", simplest)
+        yield
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """Let a timing decide on precision, algorithm and threads, as for users."""
+    monkeypatch.setattr("impasto.machine.device.autotune", autotune)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def run_commands(workplace, command, monkeypatch):
     return run
 
 
-@pytest.mark.usefixtures("real_network")
+@pytest.mark.usefixtures("real_network", "timed")
 @pytest.mark.parametrize("block", examples("sh", PAGES[:1])[:1])
 def test_the_first_command_of_the_readme_runs_on_the_real_network(block, run_commands):
     run_commands(block)

@@ -25,7 +25,7 @@ def test_sums_are_float32_otherwise(dtype):
 
 
 @pytest.fixture
-def times(monkeypatch, tmp_path):
+def times(timed, monkeypatch, tmp_path):
     """Let trials take the seconds that a test says, by what they are, on a machine where nothing is cached."""
     seconds = {
         "float64": 9.0,
