@@ -19,7 +19,7 @@ QUICK_CASES = 1
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="runs that are killed, and as many that are interrupted")
-    parser.addoption("--interruptions", type=int, default=60, help="signals that raise at random moments of a run")
+    parser.addoption("--interruptions", type=int, default=40, help="signals that raise at random moments of a run")
     parser.addoption("--fuzz", type=int, default=60, help="mutated pictures, settings and checkpoints, each")
     parser.addoption(
         "--patience",
