@@ -65,7 +65,8 @@ def paint(
         preset: A set of options that `impasto presets` lists.
         settings: Options from a JSON file, or from a picture that impasto painted.
         processes: Divide the picture among this many processes of this machine.
-        continues: Paint on from OUTPUT, or from its checkpoint, with the options that are given now and the rest as before.
+        continues: Paint on from OUTPUT, or from its checkpoint, with the options that are given now and the rest as
+            before.
         files: The flags of output files.
         watch: The flags of what is shown.
         flags: The options.
