@@ -8,6 +8,8 @@ import torch
 from impasto import Picture
 from impasto.recipes import demo
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -159,6 +159,7 @@ def test_targets_in_memory_are_bounded_by_their_bytes(job, files):
     assert len(cache._found) == 1
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_worker_does_not_grow_with_the_sizes_of_photographs(tmp_path):
     tests = Path(__file__).parents[1]
     environment = {name: value for name, value in os.environ.items() if name not in TORCH_ENVIRONMENT}

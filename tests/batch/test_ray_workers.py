@@ -24,6 +24,8 @@ ray = pytest.importorskip("ray")
 from impasto.batch.ray_cluster import joined  # noqa: E402
 from impasto.batch.ray_workers import RayWorkers  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[1]
 
 

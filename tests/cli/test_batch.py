@@ -104,6 +104,7 @@ def test_a_manifest_is_painted_with_the_options_of_the_command(batch, photos):
     )
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing(batch, photos):
     code, out, _ = batch("photos", "--style", "a.png", "-o", "out", "--dry-run")
     assert code == 0
@@ -170,6 +171,7 @@ def test_ctrl_c_ends_after_the_evaluation_and_the_same_command_continues(batch, 
     assert note("out/trip/two-a.png")["stopped"] == "finished"
 
 
+@pytest.mark.slow
 def test_watching_continues_with_new_files_and_ctrl_c_says_how_to_continue(fork_server, photos):
     words = ("batch", "photos", "--style", "a.png", "-o", "out", "--watch", *QUICK)
     process = fork_server.start(SCRIPT, *words, folder=photos)

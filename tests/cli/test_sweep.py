@@ -116,6 +116,7 @@ def test_a_switch_takes_words_or_none(sweep, files):
     assert not any(settings["pooling_rescale"] for settings in found.values())
 
 
+@pytest.mark.slow
 def test_each_picture_is_the_one_that_paint_paints_and_the_weights_are_loaded_once(
     sweep, command, files, monkeypatch, weights
 ):

@@ -264,6 +264,7 @@ def test_a_change_while_painting_is_listed_in_the_job_which_then_paints_the_same
     assert (files / "first.png").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_job_with_changes_continues_from_its_checkpoint_to_the_same_bytes(job, files):
     changed = job(output=files / "whole.png").changed(2, job(settings=SETTINGS.replace(content_weight=0.5)))
     changed = changed.changed(5, job(settings=SETTINGS.replace(content_weight=2, style_scale=2)))

@@ -264,6 +264,7 @@ def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side,
     assert float((found[0].gradient - found[1].gradient).norm()) < 2e-3 * norm
 
 
+@pytest.mark.slow
 def test_steps_by_kernels_are_those_of_plain_operators(monkeypatch):
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
     found = []

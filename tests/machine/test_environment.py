@@ -11,6 +11,8 @@ import torch
 
 from impasto.machine.environment import TORCH_ENVIRONMENT, tune_process
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import os
 {shared}

@@ -228,6 +228,7 @@ def test_cfsd_rises_as_the_content_fades(numbers, picture):
     assert 0 < near < far
 
 
+@pytest.mark.slow
 def test_structure_is_compared_in_256_pixels_squared_at_most(numbers, network):
     content, result = Picture(noise(3, 256, 768)), Picture(noise(3, 256, 768))
     found = numbers(content=content, result=result).cfsd

@@ -12,6 +12,8 @@ from impasto import Picture, Runtime, Settings, StyleTransfer
 from impasto.machine import allocator
 from impasto.recipes import demo
 
+pytestmark = pytest.mark.slow
+
 
 def maker(weights, threads=1, **changes):
     settings = Settings(**{"size": 64, "first_size": 0, "iterations": 8, "tolerance": 0, **changes})

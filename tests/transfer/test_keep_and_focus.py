@@ -4,6 +4,8 @@ import torch
 from impasto import Mask, Picture, Runtime, Settings, StyleTransfer
 from impasto.recipes import demo
 
+pytestmark = pytest.mark.slow
+
 GRAYS = (0, 64, 128, 192, 255)
 
 TOLERANCE = 0.01

@@ -2,6 +2,8 @@ import pytest
 
 from impasto import plot_losses
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(transfer, picture):

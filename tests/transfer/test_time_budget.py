@@ -13,6 +13,8 @@ from impasto.errors import SettingsError
 from impasto.objective.objective import Objective
 from impasto.planning import division
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(size=128, first_size=128, tolerance=0)
 MIN_FINAL_EVALUATIONS, MIN_EVALUATIONS = 6, 2
 

@@ -349,6 +349,7 @@ def test_each_region_takes_its_own_style(transfer, picture):
     assert result[:, :, :24].mean() + 0.3 < result[:, :, 40:].mean()
 
 
+@pytest.mark.slow
 def test_tiles_paint_the_same_regions_in_the_same_picture(transfer, picture, monkeypatch):
 
     mask = Mask(torch.rand(6, 8, generator=torch.Generator().manual_seed(0)), "cloud.png")

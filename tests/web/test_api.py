@@ -19,6 +19,8 @@ from impasto.web import record
 from impasto.web.order import Order
 from tiny import tiny_weights
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def done(studio, pictures):

@@ -14,6 +14,8 @@ from impasto.web.results import found, take
 from impasto.web.store import Store
 from impasto.web.studio import Studio
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def batch(pictures, tmp_path, monkeypatch):

@@ -7,6 +7,8 @@ import pytest
 
 from impasto import Picture
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "api-http.md").read_text(encoding="utf-8")
 
 

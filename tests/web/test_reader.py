@@ -2,6 +2,7 @@ from impasto import Picture
 from impasto.web.reader import answer
 
 
+@pytest.mark.slow
 def test_the_demo_gives_a_photograph_and_a_painting_that_can_be_opened(tmp_path, quick_painting):
     paths = answer({"demo": str(tmp_path)})
     assert [*paths] == ["photograph", "painting"]

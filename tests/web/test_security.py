@@ -141,6 +141,7 @@ def test_links_in_the_folder_are_not_followed(client, tmp_path):
     assert b"secret" not in made.get("/api/zip").content
 
 
+@pytest.mark.slow
 def test_a_thousand_malformed_uploads_get_one_sentence_each_and_leave_nothing(client, tmp_path):
     made, chance = client(), random.Random(0)
     outside = {*tmp_path.rglob("*")}
