@@ -1,3 +1,5 @@
+import pytest
+
 from impasto import Picture
 from impasto.web.reader import answer
 
