@@ -1,7 +1,10 @@
 """What the tests share: a tiny seeded network, pictures, and the command run in this process."""
 
 import signal
+import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
@@ -45,6 +48,48 @@ def _untimed():
 def timed(monkeypatch):
     """Let a timing decide on precision, algorithm and threads, as for users."""
     monkeypatch.setattr("impasto.machine.device.autotune", autotune)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from impasto.files import whole
+with whole(sys.argv[1], overwrite=True, part_of=Path(sys.argv[2])) as temporary:
+    temporary.write_text("half")
+    print(temporary, flush=True)
+    sys.stdin.read()
+    temporary.write_text("all of it")
+"""
+
+
+@pytest.fixture
+def start_writer():
+    """Start a process that writes a file until its standard input ends: (the process, the path of the temporary file)."""
+    started = []
+
+    def start(path, part_of=None):
+        command = [sys.executable, "-c", WRITER, str(path), str(part_of or path)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return started[-1], Path(started[-1].stdout.readline().strip())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def killed(start_writer):
+    """Kill a process while it writes a file, and return the path of the temporary file that it leaves."""
+
+    def left(path, part_of=None):
+        process, temporary = start_writer(path, part_of)
+        process.kill()
+        process.wait()
+        assert temporary.read_text() == "half"
+        return temporary
+
+    return left
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 import os
+import platform
 
 import pytest
 
+from impasto import files
 from impasto.errors import InputError, WriteError
-from impasto.files import beside, check_output, exists, is_same, whole
+from impasto.files import beside, check_output, exists, is_same, remove_left, whole
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -39,6 +41,88 @@ def test_a_file_that_appeared_meanwhile_is_not_replaced(tmp_path):
         temporary.write_text("ours")
         path.write_text("theirs")
     assert path.read_text() == "theirs"
+
+
+def names(folder):
+    return {each.name for each in folder.iterdir()}
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_before_the_file_is_written_again(tmp_path, killed):
+    for name in ("a.png", "b", LONGEST):
+        killed(tmp_path / name)
+        other = killed(tmp_path / "another.png").name
+        with whole(tmp_path / name) as temporary:
+            assert names(tmp_path) == {other}  # so there is room for what is written
+            temporary.write_text("it")
+        assert names(tmp_path) == {name, other}
+        remove_left(tmp_path / "another.png")
+        assert names(tmp_path) == {name}
+        (tmp_path / name).unlink()
+
+
+def test_what_a_killed_process_left_is_found_through_a_link(tmp_path, killed):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "a.png").symlink_to("real/b.png")
+    killed(tmp_path / "a.png")
+    assert names(tmp_path / "real")
+    remove_left(tmp_path / "a.png")
+    assert not names(tmp_path / "real")
+    assert (tmp_path / "a.png").is_symlink()
+
+
+def test_processes_and_blocks_that_write_one_file_at_a_time_leave_each_other_alone(tmp_path, start_writer):
+    path = tmp_path / "a.txt"
+    process, theirs = start_writer(path)
+    with whole(path, overwrite=True) as outer:
+        outer.write_text("outer")
+        with whole(path, overwrite=True) as inner:
+            inner.write_text("inner")
+        assert names(tmp_path) == {"a.txt", outer.name, theirs.name}
+        remove_left(path)
+    assert path.read_text() == "outer"
+    assert names(tmp_path) == {"a.txt", theirs.name}
+    process.communicate("")
+    assert process.returncode == 0
+    assert path.read_text() == "all of it"
+    assert names(tmp_path) == {"a.txt"}
+
+
+def test_what_another_machine_writes_stays_until_nobody_has_written_to_it_for_an_hour(tmp_path, killed, monkeypatch):
+    left = killed(tmp_path / "a.txt")
+    monkeypatch.setattr(platform, "node", lambda: "another machine")
+    remove_left(tmp_path / "a.txt")
+    written = left.stat().st_mtime
+    os.utime(left, (written, written - files.LEFT_SECONDS + 60))
+    remove_left(tmp_path / "a.txt")
+    assert names(tmp_path) == {left.name}
+    os.utime(left, (written, written - files.LEFT_SECONDS - 1))
+    remove_left(tmp_path / "a.txt")
+    assert not names(tmp_path)
+
+
+def test_only_temporary_files_are_removed_and_errors_are_ignored(tmp_path, killed):
+    path = tmp_path / "a.txt"
+    left = killed(path).name
+    start, machine, process, token = left.removesuffix(".txt").rsplit("-", 3)
+    (tmp_path / left).unlink()
+    others = {f"{start}-notes.txt", f"{start}-{machine}-{process}-{token}0.txt", f"{start}-{machine}--{token}.txt",
+              f"{start}-{machine}-{'9' * 30}-{token}.txt", f"x{left}", start, f"{start}-"}  # fmt: skip
+    for name in others:
+        (tmp_path / name).write_text("not ours")
+    (tmp_path / left).mkdir()  # a file that cannot be removed
+    remove_left(path)
+    remove_left(tmp_path / "missing" / "a.txt")
+    with whole(path) as temporary:
+        temporary.write_text("it")
+    assert names(tmp_path) == {*others, left, "a.txt"}
+
+
+def test_a_cache_does_not_fill_up_with_what_killed_processes_left(tmp_path, killed, monkeypatch):
+    monkeypatch.setattr(files, "_caches", lambda: [tmp_path])
+    killed(tmp_path / "loop.o")
+    files.write_cached("loop.o", b"code")
+    assert names(tmp_path) == {"loop.o"}
+    assert files.read_cached("loop.o") == b"code"
 
 
 LONGEST = "星" * 83 + ".png"  # 253 bytes

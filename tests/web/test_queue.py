@@ -46,6 +46,23 @@ def test_a_studio_closes_at_once_where_nothing_is_painted(tmp_path, script):
     asyncio.run(closed())
 
 
+def test_a_studio_starts_by_removing_the_temporary_files_of_a_killed_one(tmp_path):
+    store = Store(tmp_path, 1e9)
+    kept = {tmp_path / "studio.lock", tmp_path / ".notes", tmp_path / ".mine.zip", tmp_path / f".{0:016}",
+            store.uploads / UPLOAD, store.uploads / ".DS_Store"}  # fmt: skip
+    left = {store.uploads / f".{0:016x}", tmp_path / f".{1:016x}.zip", store.uploads / f".impasto-{0:08}.json"}
+    for path in kept | left:
+        path.write_bytes(b"it")
+
+    async def started():
+        studio = Studio(store, worker=(sys.executable, "-c", ""))
+        await studio.start()
+        await studio.close()
+
+    asyncio.run(started())
+    assert {path for path in kept | left if path.exists()} == kept
+
+
 def test_a_stream_gives_a_change_of_the_state_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(app, "STREAM_SECONDS", 60.0)
     (tmp_path / "inputs").mkdir()

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from impasto.errors import ImpastoError, OtherRunError, WriteError
-from impasto.files import beside
+from impasto.files import beside, remove_left
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
@@ -180,7 +180,8 @@ class CheckpointWriter:
         self._cost = self._last - began
 
     def delete(self) -> None:
-        """Delete the checkpoint, which has served its purpose."""
+        """Delete the checkpoint, which has served its purpose, and what killed processes left of it."""
+        remove_left(self.path)
         if self._group.rank == 0:
             self.path.unlink(missing_ok=True)
         self._delete_parts(but=None)
@@ -190,7 +191,7 @@ class CheckpointWriter:
         failure: ImpastoError | None = None
         try:
             if mine:
-                checkpoint_file.write(path, *content)
+                checkpoint_file.write(path, *content, part_of=self.path)
         except ImpastoError as error:
             failure = error
         if self._group.any(wanted=failure is not None):

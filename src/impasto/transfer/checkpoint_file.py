@@ -49,7 +49,7 @@ class _Metadata(TypedDict):
 _Header = TypedDict("_Header", {"__metadata__": _Metadata})
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], *, part_of: Path | None = None) -> None:
     """Write or replace a checkpoint; no tensor is copied but from another device.
 
     Args:
@@ -57,6 +57,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) 
         tensors: By name; in float64, float32, bfloat16 or int64.
         record: Plain values, named tuples and mappings of them. Named tuples are written by the names of their fields,
             and numbers that are not finite as words.
+        part_of: The first process's file, if this is a part of its checkpoint: see `files.whole`.
 
     Raises:
         InputError: no file can be written there.
@@ -68,7 +69,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) 
     about = {"format": FORMAT, "version": str(FORMAT_VERSION), "record": text, "sha256": _UNKNOWN}
     header = json.dumps({"__metadata__": about, **dict(_places(ordered))}).encode()
     header += b" " * (-len(header) % 8)
-    with whole(path, overwrite=True) as temporary, temporary.open("wb") as file:
+    with whole(path, overwrite=True, part_of=part_of) as temporary, temporary.open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         found = hashlib.sha256(text.encode())
         for _, tensor in ordered:

@@ -12,6 +12,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ UPLOAD_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|heic|avif)"
 
 _JOB = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 _UPLOAD = re.compile(UPLOAD_PATTERN)
+
+_TEMPORARY = {"uploads": re.compile(r"\.[0-9a-f]{16}|\.impasto-.+"), ".": re.compile(r"\.[0-9a-f]{16}\.zip")}
+"""The form of temporary names, by folder: uploads that arrive, what is written of them, and zip files of jobs."""
 
 _MAGIC = {
     "png": rb"\x89PNG\r\n\x1a\n",
@@ -129,6 +133,14 @@ class Store:
             is_old = time.time() - path.stat().st_mtime > seconds
             if _UPLOAD.fullmatch(path.name) and path.name not in used and is_old:
                 self.forget(path.name)
+
+    def forget_unfinished(self) -> None:
+        """Delete the temporary files that a killed studio left; no other studio may be using the folder."""
+        for folder, pattern in _TEMPORARY.items():
+            for path in (self.root / folder).iterdir():
+                if pattern.fullmatch(path.name):
+                    with suppress(OSError):
+                        path.unlink()
 
     def new_job(self) -> Path:
         """Make the folder of a new job; its name begins with the time."""

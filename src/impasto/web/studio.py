@@ -71,6 +71,7 @@ class Studio:
 
     async def start(self) -> None:
         """Read the jobs of the folder, take up the queue, and start the workers."""
+        self.store.forget_unfinished()
         for folder in self.store.job_folders():
             with suppress(InputError):  # a folder without a whole order was never a job
                 self.entries[folder.name] = Entry(folder)
