@@ -30,6 +30,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--pictures", action="store_true", help="paint the pictures of docs/studio.md, on the real network"
     )
+    parser.addoption("--gpus", action="store_true", help="compile the Triton kernels for every kind of GPU")
     parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of a test with many")
 
 

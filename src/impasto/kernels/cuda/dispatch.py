@@ -1,12 +1,17 @@
 """The choice between kernels, by a tensor's device and precision."""
 
 import importlib.util
+from collections.abc import Collection
 from functools import cache
 
 import torch
 from torch import Tensor
 
 __all__ = ["has_triton", "is_fused", "uses_triton"]
+
+_CAPABILITIES = {torch.float32: (7, 0), torch.bfloat16: (8, 0)}
+"""The compute capability of the first GPUs that compute by Triton kernels, by precision: those that Triton supports and
+that have units for bfloat16. AMD's GPUs have numbers from 9 on."""
 
 
 def is_fused(tensor: Tensor) -> bool:
@@ -15,8 +20,15 @@ def is_fused(tensor: Tensor) -> bool:
 
 
 def uses_triton(tensor: Tensor) -> bool:
-    """Tell whether there are Triton kernels for a tensor: on a GPU of CUDA or ROCm, in float32 or bfloat16."""
-    return tensor.device.type == "cuda" and tensor.dtype in {torch.float32, torch.bfloat16} and has_triton()
+    """Tell whether Triton kernels compute with a tensor: on a GPU of CUDA or ROCm that has units for its precision."""
+    return tensor.device.type == "cuda" and has_triton() and tensor.dtype in _triton_dtypes(tensor.device)
+
+
+@cache
+def _triton_dtypes(device: torch.device) -> Collection[torch.dtype]:
+    """Return the precisions in which Triton kernels compute on a GPU."""
+    capability = torch.cuda.get_device_capability(device)
+    return {dtype for dtype, least in _CAPABILITIES.items() if capability >= least}
 
 
 @cache

@@ -25,6 +25,7 @@ __all__ = [
     "folded",
     "kernel",
     "origin",
+    "row_stride",
 ]
 
 BLOCK_POSITIONS, _BLOCK_CHANNELS = 64, 64
@@ -132,6 +133,11 @@ def block_channels(channels: int, most: int = _BLOCK_CHANNELS, least: int = 16) 
 
     """
     return max(least, min(most, triton.next_power_of_2(channels)))
+
+
+def row_stride(signal: Tensor | None) -> int:
+    """Return the stride of the rows of a signal, (..., H, W); 0 for None, whose kernel is compiled without it."""
+    return 0 if signal is None else signal.stride(-2)
 
 
 def empty_signal(like: Tensor, channels: int, height: int, width: int) -> Tensor:

@@ -27,6 +27,12 @@ _ROW_COLUMNS = 512
 _SOLVE_WARPS = 4
 """The warps of the program that computes with the small matrices."""
 
+_MIN_PADDED_ROWS = 64
+"""The least rows, with empty ones, of a program that computes with a number for each pair."""
+
+_kernel = triton.jit(do_not_specialize=["history"])
+"""Compile a kernel once for all numbers of pairs."""
+
 
 @triton.jit
 def _least_age_row(ages, history, rows: tl.constexpr):
@@ -35,7 +41,7 @@ def _least_age_row(ages, history, rows: tl.constexpr):
     return tl.argmin(tl.load(ages + row, mask=row < history, other=2**62), 0)
 
 
-@triton.jit
+@_kernel
 def _complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, partial, history, length, stride,
               divergence_factor, rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
     row_start = _least_age_row(ages, history, rows).to(tl.int64) * stride
@@ -65,7 +71,7 @@ def _complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, pa
     tl.store(partial_start + 4, tl.sum(y_y, 0))
 
 
-@triton.jit
+@_kernel
 def _products(steps, changes, ages, gradient, partial, history, length, stride,
               rows: tl.constexpr, columns: tl.constexpr, all_rows: tl.constexpr):  # fmt: skip
     new_start = _least_age_row(ages, history, all_rows).to(tl.int64) * stride
@@ -166,7 +172,7 @@ def _sort_pairs(ages, order, age, row, history):
     return rank
 
 
-@triton.jit
+@_kernel
 def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss, moved, step_fraction, max_step,
            step_weights, change_weights, scale_address, flags, order, history, min_cosine, first_scale_factor,
            divergence_factor, max_step_limit, length_exponent, min_length, max_length, min_fraction, max_fraction,
@@ -215,7 +221,7 @@ def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss
     tl.store(step_weights + row, by_step, mask=is_row)
 
 
-@triton.jit
+@_kernel
 def _combination(steps, changes, gradient, scale, step_weights, change_weights, direction, history, length, stride,
                  columns: tl.constexpr):  # fmt: skip
     column = tl.program_id(0) * columns + tl.arange(0, columns)
@@ -231,7 +237,7 @@ def _combination(steps, changes, gradient, scale, step_weights, change_weights, 
     tl.store(direction + column, total, mask=valid)
 
 
-@triton.jit
+@_kernel
 def _advance(direction, move, length_sum, image, last_image, steps, ages, step_fraction, max_step, flags, moved,
              next_image, history, length, stride, count, learning_rate, first_step,
              rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
@@ -257,8 +263,8 @@ def _advance(direction, move, length_sum, image, last_image, steps, ages, step_f
 
 
 def _padded_rows(history: int) -> int:
-    """Return the rows of a history as a power of 2, at least 16."""
-    return max(16, triton.next_power_of_2(history))
+    """Return the rows of a history as a power of 2, so large that the usual histories share their kernels."""
+    return max(_MIN_PADDED_ROWS, triton.next_power_of_2(history))
 
 
 def complete(

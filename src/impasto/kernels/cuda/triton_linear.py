@@ -9,7 +9,14 @@ import triton.language as tl
 from torch import Tensor
 
 from impasto.kernels.cuda.frame import Frame
-from impasto.kernels.cuda.triton_blocks import BLOCKS_PER_PROGRAM, block_channels, empty_signal, folded, kernel
+from impasto.kernels.cuda.triton_blocks import (
+    BLOCKS_PER_PROGRAM,
+    block_channels,
+    empty_signal,
+    folded,
+    kernel,
+    row_stride,
+)
 from impasto.kernels.cuda.triton_product import product
 
 __all__ = ["linear"]
@@ -123,22 +130,17 @@ def linear(
     positions = 128 if is_short and channels > block else 64
     grid = (triton.cdiv(height * width, positions * blocks), triton.cdiv(channels, block))
     gradient = empty_signal(features, channels, height, width)
-    framed_or_features = features if framed is None else framed
-    weights_or_features, offset_or_features = (
-        features if weights is None else weights,
-        features if offset is None else offset,
-    )
     _linear[grid](
-        framed_or_features,
-        framed_or_features.stride(2),
+        features if framed is None else framed,
+        row_stride(framed),
         features,
-        features.stride(2),
+        row_stride(features),
         matrix,
         matrix.stride(0),
-        offset_or_features,
-        offset_or_features.stride(0),
-        weights_or_features,
-        weights_or_features.stride(-2),
+        features if offset is None else offset,
+        0 if offset is None else offset.stride(0),
+        features if weights is None else weights,
+        row_stride(weights),
         gradient,
         height,
         width,

@@ -18,6 +18,7 @@ from impasto.kernels.cuda.triton_blocks import (
     folded,
     kernel,
     origin,
+    row_stride,
 )
 
 __all__ = ["activate", "relu_backward"]
@@ -150,16 +151,14 @@ def relu_backward(
     _, channels, height, width = shape
     gradient, block = empty_signal(like, channels, height, width), block_channels(channels)
     grid = (triton.cdiv(height * width, _RELU_POSITIONS), triton.cdiv(channels, block))
-    framed_or_like, features_or_like = like if framed is None else framed, like if features is None else features
-    content_or_like = like if content is None else content
     _relu_backward[grid](
-        framed_or_like,
-        framed_or_like.stride(2),
-        features_or_like,
-        features_or_like.stride(2),
+        like if framed is None else framed,
+        row_stride(framed),
+        like if features is None else features,
+        row_stride(features),
         like if bits is None else bits,
-        content_or_like,
-        content_or_like.stride(-2),
+        like if content is None else content,
+        row_stride(content),
         like if factor is None else factor,
         gradient,
         height,

@@ -12,12 +12,17 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from impasto.kernels.cuda.triton_product import product
+from impasto.kernels.cuda.triton_blocks import row_stride
+from impasto.kernels.cuda.triton_product import has_wide_products, product
 
 __all__ = ["add_excess", "excess", "gram_distance", "moments", "square_distance"]
 
-_BLOCK_POSITIONS = 128
-"""The positions whose products a program adds up in one step."""
+_BLOCK_POSITIONS, _MAX_BLOCK_POSITIONS = 32, 128
+"""The positions whose products a program adds up in one step; the most are for bfloat16 on Hopper and its successors.
+
+Elsewhere 128 positions do not fit into registers, and those of float32 not into the shared memory of consumer cards
+(docs/notes/gpu.md).
+"""
 
 _MOMENT_PROGRAMS = 264
 """The most programs that add up the products of a layer: two for each multiprocessor of an H100."""
@@ -104,7 +109,7 @@ def _out_of_range(gray):
     return tl.where(gray > 255.0, gray - 255.0, tl.where(gray >= 0.0, 0.0, gray))
 
 
-@triton.jit(do_not_specialize=["height", "width"])
+@triton.jit(do_not_specialize=["gray_plane", "gray_row", "height", "width"])
 def _excess(gray, gray_plane, gray_row, partial, height, width, block: tl.constexpr):
     row = tl.program_id(0)
     column = tl.program_id(1) * block + tl.arange(0, block)
@@ -113,7 +118,7 @@ def _excess(gray, gray_plane, gray_row, partial, height, width, block: tl.conste
     tl.store(partial + row * tl.num_programs(1) + tl.program_id(1), tl.sum(excess * excess, 0))
 
 
-@triton.jit(do_not_specialize=["height", "width"])
+@triton.jit(do_not_specialize=["gray_plane", "gray_row", "into_plane", "into_row", "height", "width"])
 def _add_excess(gray, gray_plane, gray_row, factor, into, into_plane, into_row, height, width, block: tl.constexpr):
     row = tl.program_id(0)
     column = tl.program_id(1) * block + tl.arange(0, block)
@@ -191,16 +196,16 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
     channels, height, width = features.shape
     block = max(16, min(128 if features.dtype == torch.bfloat16 else 64, triton.next_power_of_2(channels)))
     tiles = triton.cdiv(channels, block)
+    positions = _MAX_BLOCK_POSITIONS if features.dtype == torch.bfloat16 and has_wide_products() else _BLOCK_POSITIONS
     programs = max(1, min(_MOMENT_PROGRAMS // tiles**2, height * width // _MIN_PROGRAM_POSITIONS))
-    program_positions = triton.cdiv(triton.cdiv(height * width, programs), _BLOCK_POSITIONS) * _BLOCK_POSITIONS
+    program_positions = triton.cdiv(triton.cdiv(height * width, programs), positions) * positions
     programs = triton.cdiv(height * width, program_positions)
     partial = torch.empty((programs, channels, channels + 1), dtype=torch.float32, device=features.device)
-    weights_or_features = features if weights is None else weights
     _moments[tiles**2, programs](
         features,
         features.stride(1),
-        weights_or_features,
-        weights_or_features.stride(-2),
+        features if weights is None else weights,
+        row_stride(weights),
         partial,
         height,
         width,
@@ -210,7 +215,7 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
         has_weights=weights is not None,
         is_single=tiles == 1,
         precision="tf32x3",
-        positions=_BLOCK_POSITIONS,
+        positions=positions,
         block=block,
         num_warps=8,
     )

@@ -38,7 +38,9 @@ def warm_up(weight: Tensor, pool: Pool, padding: Padding, layers: Collection[str
         layers: The names of the layers that losses look at.
 
     """
-    tasks = {**_layer_tasks(weight, pool, padding, layers), **_history_tasks(weight)}
+    tasks = dict(_layer_tasks(weight, pool, padding, layers))
+    for side in (_SIDE, _SIDE - 1):
+        tasks |= _history_tasks(weight, side)
     torch.fft.irfft2(torch.fft.rfft2(torch.zeros(3, _SIDE, _SIDE, device=weight.device)))
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
         for done in [threads.submit(task) for task in tasks.values()]:
@@ -96,12 +98,21 @@ _MAX_BLOCK_CHANNELS = 128
 """The most channels of a kernel's block; layers with more channels use kernels with several blocks."""
 
 
-def _history_tasks(weight: Tensor) -> Mapping[object, Callable[[], object]]:
-    """Return functions that each load a kernel of L-BFGS, for curvature pairs in the precision of the features."""
-    pairs, length, device = 4, 3 * _SIDE**2, weight.device
+def _history_tasks(weight: Tensor, side: int) -> Mapping[object, Callable[[], object]]:
+    """Return functions that each load a kernel of L-BFGS, for images with a number of pixels along each side.
+
+    Args:
+        weight: A tensor on the device, in the precision of the curvature pairs.
+        side: The number of pixels; a kernel for lengths that are multiples of 16 reads memory in larger words.
+
+    Returns:
+        The functions by kernel and side.
+
+    """
+    pairs, length, device = 4, 3 * side**2, weight.device
     steps = torch.zeros(pairs, length, dtype=weight.dtype, device=device)
     vector, scalar = torch.zeros(length, device=device), torch.zeros((), device=device)
-    image, flags = vector.view(3, _SIDE, _SIDE), torch.zeros(2, dtype=torch.int32, device=device)
+    image, flags = vector.view(3, side, side), torch.zeros(2, dtype=torch.int32, device=device)
     ages = torch.zeros(pairs, dtype=torch.int64, device=device)
     small_matrix = torch.zeros(pairs, pairs, dtype=torch.float64, device=device)
     scale, row_products = small_matrix[0, 0], torch.zeros(5, pairs, dtype=torch.float64, device=device)
@@ -128,13 +139,13 @@ def _history_tasks(weight: Tensor) -> Mapping[object, Callable[[], object]]:
         return history_operators.advance(vector, image, scalar, image, image.clone(), *changed, *numbers, 1.0, 1.0)
 
     return {
-        "complete": _complete,
-        "products": lambda: history_operators.products(steps, steps, ages, vector),
+        ("complete", side): _complete,
+        ("products", side): lambda: history_operators.products(steps, steps, ages, vector),
         "solve": _solve,
-        "combination": lambda: history_operators.combination(
+        ("combination", side): lambda: history_operators.combination(
             steps, steps, vector, scale, small_matrix[0], small_matrix[0]
         ),
-        "advance": _advance,
+        ("advance", side): _advance,
     }
 
 
