@@ -166,3 +166,11 @@ def test_a_continued_picture_replaces_no_file_that_it_reads_now(impasto, files, 
     said = impasto("content.png", "new.png", *out, flag, "new.png", "--continue", "--iterations", "2", fails=True)
     assert "new.png cannot be written, since it is read as new.png" in said
     assert (files / "new.png").read_bytes() == before
+
+
+def test_a_repainted_picture_shows_the_progress_of_each_of_its_changes(impasto, files):
+    words = ("content.png", "style.jpg", "-o", "out.png")
+    impasto(*words, *QUICK)
+    impasto(*words, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32")
+    said = impasto("repaint", "out.png", "-o", "again.png", "--dtype", "float32")
+    assert said.count(" 20%") == said.count("100%") == 2
