@@ -180,9 +180,10 @@ def test_the_first_layer_and_its_backward_pass(dtype, around, channels):
     torch.testing.assert_close(back, expected_gradient, rtol=0, atol=tolerance)
 
 
-@EACH_DTYPE
-@pytest.mark.parametrize(("channels", "height", "width"), [(64, 8, 10), (4, 47, 39), (160, 9, 7)])
-def test_moments(dtype, channels, height, width):
+@every_pair(dtype=DTYPES, shape=[(64, 8, 10), (4, 47, 39), (160, 9, 7)], is_wide=[False, True])
+def test_moments(dtype, shape, is_wide, monkeypatch):
+    monkeypatch.setattr(triton_statistics, "has_wide_products", lambda: is_wide)
+    channels, height, width = shape
     frame = Frame.of(border("replicate"), height, width)
     framed, _ = layer_operators.activate(
         random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype), frame, False

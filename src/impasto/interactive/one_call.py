@@ -41,6 +41,9 @@ def stylize(
 ) -> Result:
     """Paint a content image in the style of one or several others, in one call.
 
+    Each call loads the network, which takes about a second. To paint many pictures, make one `StyleTransfer` and start
+    a run for each.
+
     At a prompt or in a notebook, Ctrl-C or the stop button ends the call after the evaluation under way. The result is
     then the picture so far, and its `run` continues where it stands. A second Ctrl-C, or the first in a script, raises
     `KeyboardInterrupt`.

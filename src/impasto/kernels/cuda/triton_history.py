@@ -12,8 +12,11 @@ from torch import Tensor
 
 __all__ = ["advance", "combination", "complete", "products", "solve"]
 
-_BLOCK_ROWS, _BLOCK_COLUMNS = 64, 128
-"""The rows and columns of a block of the history, whose products a program adds up in one step."""
+_BLOCK_ROWS, _BLOCK_COLUMNS, _MAX_BLOCK_COLUMNS = 64, 64, 128
+"""The rows and columns of a block of the history, whose products a program adds up in one step.
+
+The most columns fit into registers where rows are in bfloat16 and begin at multiples of 32 bytes (docs/notes/gpu.md).
+"""
 
 _PRODUCT_WARPS = 8
 """The warps of a program that adds up products."""
@@ -329,7 +332,9 @@ def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> 
 
     """
     history, length = steps.shape
-    programs = max(1, min(_PRODUCT_PROGRAMS, triton.cdiv(length, _BLOCK_COLUMNS)))
+    is_compact = steps.dtype == torch.bfloat16 and steps.stride(0) % 16 == 0
+    columns = _MAX_BLOCK_COLUMNS if is_compact else _BLOCK_COLUMNS
+    programs = max(1, min(_PRODUCT_PROGRAMS, triton.cdiv(length, columns)))
     partial = torch.empty((programs, 5, history), dtype=torch.float32, device=steps.device)
     _products[programs, triton.cdiv(history, _BLOCK_ROWS)](
         steps,
@@ -341,7 +346,7 @@ def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> 
         length,
         steps.stride(0),
         rows=_BLOCK_ROWS,
-        columns=_BLOCK_COLUMNS,
+        columns=columns,
         all_rows=_padded_rows(history),
         num_warps=_PRODUCT_WARPS,
     )
