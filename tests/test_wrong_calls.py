@@ -98,6 +98,12 @@ CALLS = [
     ("VGG19(W).to('cpu', torch.int8)", "InputError", "the network cannot compute in torch.int8; give a floating-point"),
     ("VGG19(W).to('cpu', 'float32')", "InputError", "the network cannot compute in float32; give a floating-point"),
     ("load_weights('nowhere.pth')", "WeightsError", "there is no weights file nowhere.pth; give codebook"),
+    ("Picture.of(torch.zeros(3, 40, 40).to_sparse())", "PictureError", "the tensor is sparse; give a dense tensor"),
+    (
+        "Picture.of(torch.zeros(3, 40, 40, device='meta'))",
+        "PictureError",
+        "the tensor has a shape, but no values; give",
+    ),
     ("gram(P)", "InputError", "features cannot be of type Picture; give a floating-point tensor (C, H, W)"),
     ("gram(torch.rand(3, 3))", "InputError", "features cannot be torch.float32 of shape (3, 3); give"),
     ("Job('photo.jpg')", "SettingsError", "'photo.jpg' has no name; give each option by its name, such as content="),

@@ -135,3 +135,42 @@ def test_an_option_for_a_repainted_picture_replaces_that_of_its_changes(impasto,
     sizes = [painted["settings"], painted["job"]["settings"], painted["job"]["changes"][0]["job"]["settings"]]
     assert [settings.get("size") for settings in sizes] == [48, 48, 48]
     assert json.loads(json.dumps(painted))["settings"]["content_weight"] == 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_continued_picture_replaces_its_plot_and_no_file_of_the_user(impasto, files, suffix):
+    ways = ("content.png", "style.jpg", "-o", "out.png")
+    impasto(*ways, *QUICK, "--plot", f"losses{suffix}", "--preview", "now.png")
+    before = (files / f"losses{suffix}").read_bytes()
+    impasto(*ways, "--continue", "--plot", f"losses{suffix}", "--preview", "now.png", "--quiet", "--iterations", "2")
+    assert (files / f"losses{suffix}").read_bytes() != before
+    theirs = files / f"theirs{suffix}"
+    theirs.write_bytes(b"drawn by hand")
+    said = impasto(*ways, "--continue", "--plot", theirs, "--iterations", "2", fails=True)
+    assert "exists already" in said
+    shutil.copy("content.png", "photo.png")
+    said = impasto(*ways, "--continue", "--preview", "photo.png", "--iterations", "2", fails=True)
+    assert "exists already" in said
+    assert theirs.read_bytes() == b"drawn by hand"
+    assert same("content.png", "photo.png")
+    impasto(*ways, "--continue", "--plot", theirs, "--overwrite", "--quiet", "--iterations", "2")
+    assert theirs.read_bytes() != b"drawn by hand"
+
+
+@pytest.mark.parametrize("flag", ["--preview", "-o"])
+def test_a_continued_picture_replaces_no_file_that_it_reads_now(impasto, files, flag):
+    impasto("content.png", "style.jpg", "-o", "out.png", *QUICK)
+    impasto("content.png", "style.jpg", "-o", "new.png", *QUICK)
+    before = (files / "new.png").read_bytes()
+    out = () if flag == "-o" else ("-o", "out.png")
+    said = impasto("content.png", "new.png", *out, flag, "new.png", "--continue", "--iterations", "2", fails=True)
+    assert "new.png cannot be written, since it is read as new.png" in said
+    assert (files / "new.png").read_bytes() == before
+
+
+def test_a_repainted_picture_shows_the_progress_of_each_of_its_changes(impasto, files):
+    words = ("content.png", "style.jpg", "-o", "out.png")
+    impasto(*words, *QUICK)
+    impasto(*words, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32")
+    said = impasto("repaint", "out.png", "-o", "again.png", "--dtype", "float32")
+    assert said.count(" 20%") == said.count("100%") == 2

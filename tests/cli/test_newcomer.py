@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import torch
 
 from impasto import Picture
+from impasto.jobs.job import IN_MEMORY
 from impasto.jobs.outputs import free_name
 
 QUICK = ("--size", "64", "--first-size", "0", "--iterations", "2", "--dtype", "float32", "--winograd", "off")
@@ -92,6 +94,40 @@ def test_a_picture_is_painted_again_from_its_own_metadata(command, files, tiny_n
     code, _, err = command("repaint", files / "out.png", "--size", "80", "-o", files / "large.png")
     assert code == 0, err
     assert Picture.open(files / "large.png").width == 80
+
+
+def test_a_picture_whose_files_are_gone_is_not_painted_again(command, files, tiny_network, monkeypatch):
+    monkeypatch.chdir(files)
+    Picture(torch.ones(3, 48, 64)).save("mask.png")
+    assert command("content.png", "style.jpg,region=mask.png#ffffff", "-o", "out.png", *QUICK)[0] == 0
+    (files / "mask.png").rename("moved.png")
+    code, _, err = command("repaint", "out.png")
+    assert code == 2
+    assert "out.png was painted from mask.png, which is not there; put it there again, go to the folder in which" in err
+    assert "or name other files: impasto PHOTO PAINTING --settings out.png.\n" in err
+
+
+@pytest.mark.parametrize("name", ["sky#1.png", "sky#ff0000", "a #1 folder/sky.png", "a #1 folder/sky.png#ffffff"])
+def test_the_path_of_a_mask_may_have_a_number_sign(command, files, tiny_network, monkeypatch, name):
+    monkeypatch.chdir(files)
+    (files / "a #1 folder").mkdir()
+    file = files / name.removesuffix("#ffffff")
+    Picture(torch.ones(3, 48, 64)).save("mask.png")
+    (files / "mask.png").rename(file)
+    code, _, err = command("content.png", f"style.jpg,region={name}", "-o", "out.png", *QUICK)
+    assert code == 0, err
+    assert command("repaint", "out.png")[0] == 0
+    code, _, err = command("content.png", f"style.jpg,region={name}", "-o", file, "--overwrite", *QUICK)
+    assert code == 2
+    assert "since it is read as" in err
+
+
+def test_a_picture_of_pictures_in_memory_is_not_painted_again(command, files):
+    note = json.dumps({"impasto": "0.2.0", "settings": {}, "job": {"content": str(IN_MEMORY)}})
+    Picture(Picture.open(files / "content.png").pixels, note=note).save(files / "old.png")
+    code, _, err = command("repaint", files / "old.png")
+    assert code == 2
+    assert "was painted from a picture in memory, which is in no file; name other files: impasto PHOTO" in err
 
 
 def test_a_picture_that_does_not_say_its_files_is_not_painted_again(command, files):

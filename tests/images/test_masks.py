@@ -20,6 +20,13 @@ def test_white_is_inside_and_gray_a_soft_edge(tmp_path):
     assert mask.name == str(tmp_path / "mask.png")
 
 
+def test_a_mask_is_as_precise_in_a_callers_autocast(tmp_path):
+    Picture(torch.linspace(0, 1, 5).expand(3, 4, 5)).save(tmp_path / "mask.png")
+    expected = Mask.open(tmp_path / "mask.png").weights
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(Mask.open(tmp_path / "mask.png").weights, expected)
+
+
 def test_a_color_of_an_image_of_labels_is_a_mask(tmp_path):
     labels = torch.zeros(3, 8, 8, dtype=torch.uint8)
     labels[0, :, :3] = 250

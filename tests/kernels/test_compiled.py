@@ -85,6 +85,18 @@ def test_products_of_rows_and_weighted_sums_of_rows(loops, dtype, length, thread
     torch.testing.assert_close(total, vectors[0] + weights @ matrix.float(), rtol=1e-4, atol=1e-4)
 
 
+def test_products_of_rows_are_the_same_where_tensors_are_in_float64_by_default():
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(7, 20_001, generator=generator).bfloat16()
+    vector = torch.randn(20_001, generator=generator)
+    expected = lbfgs_history._times(matrix, vector)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(lbfgs_history._times(matrix, vector), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def assert_clears():
     from impasto.kernels.cpu.compiled import relu
 

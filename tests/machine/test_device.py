@@ -153,6 +153,10 @@ def test_a_machine_computes_outside_of_the_callers_modes():
         assert not torch.zeros(1).is_inference()
     with torch.no_grad(), machine.computing():
         assert torch.is_grad_enabled()
+    with torch.autocast("cpu"), machine.computing():
+        assert not torch.is_autocast_enabled("cpu")
+    with torch.device("meta"), machine.computing():
+        assert torch.zeros(1).device == torch.device("cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

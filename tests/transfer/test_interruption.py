@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def transfer(weights):
 @pytest.fixture
 def start(transfer, picture):
     """Start a run of two stages."""
-    made = transfer()
-    return lambda **more: made.start(picture(96, 96), picture(seed=1), **more)
+    made, content, style = transfer(), picture(96, 96), picture(seed=1)
+    return lambda **more: made.start(content, style, **more)
 
 
 def finish(run):
@@ -233,7 +234,27 @@ def test_an_exception_at_any_line_of_a_step_leaves_a_run_that_continues_or_says_
     assert torch.get_num_threads() == THREADS
 
 
-@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+@contextmanager
+def float64_by_default():
+    """Make tensors in float64 where no precision is named, as some programs do."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def autocast():
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def another_device_by_default():
+    return torch.device("meta")
+
+
+@pytest.mark.parametrize(
+    "mode", [torch.inference_mode, torch.no_grad, autocast, another_device_by_default, float64_by_default]
+)
 @pytest.mark.parametrize("where", ["begun", "advanced", "both", "all"])
 def test_a_run_takes_no_notice_of_the_modes_of_pytorch_around_it(start, undisturbed, mode, where):
     expected = undisturbed()

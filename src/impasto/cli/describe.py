@@ -71,7 +71,7 @@ def warm() -> None:
 
     began = time.perf_counter()
     compile_loops()
-    gray = Picture(torch.full((3, 64, 64), 0.5))
+    gray = Picture(torch.full((3, 64, 64), 0.5, dtype=torch.float32))
     for _ in Session(Job(content=gray, styles=(StyleSource(picture=gray),), settings=Settings(size=64, iterations=2))):
         pass
     display.say(f"Ready after {time.perf_counter() - began:.1f} seconds; the next start is faster.")

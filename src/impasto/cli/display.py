@@ -71,13 +71,16 @@ def bar(*, detailed: bool = False) -> Generator[Show, None, None]:
 
 
 def _lines(*, detailed: bool) -> Show:
-    """Return a function that writes a line on standard error at each tenth of the work."""
-    written = -1
+    """Return a function that writes a line on standard error at each tenth of the work, and after each change of it."""
+    written, reached = -1, (0, 0)
 
     def show(report: "Report") -> None:
-        nonlocal written
+        nonlocal written, reached
         if report.remark:
             remark(report.remark)
+        before, reached = reached, (report.stage, report.evaluation)
+        if reached < before:  # a change began the stages again
+            written = -1
         tenth = math.floor(10 * report.fraction)
         if tenth > written:
             written = tenth

@@ -9,8 +9,8 @@ from impasto.cli.flags import GROUPS, Flags, OutputFlags, choose, given_flags, n
 from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
-from impasto.files import check_output
-from impasto.jobs.job import Change, Job, StyleSource
+from impasto.files import check_output, exists
+from impasto.jobs.job import IN_MEMORY, Change, Job, StyleSource
 from impasto.jobs.outputs import free_name, latest_name
 
 if TYPE_CHECKING:
@@ -243,6 +243,7 @@ def repaint(
     settings, runtime = choose(flags, source=picture)
     noted: dict[str, Any] = {"settings": settings, **noted_job(picture)}
     job = Job(**noted)
+    _check_there(job, picture)
     if job.changes:
         begins, _ = choose(flags, base=job.settings)
         job = job.replace(settings=begins, changes=[_changed(change, flags) for change in job.changes])
@@ -250,6 +251,17 @@ def repaint(
         job = job.replace(print_size=None)
     job = job.replace(runtime=runtime, output=output or free_name(picture, "again"), **given_flags(files))
     carry_out(job, watch)
+
+
+def _check_there(job: Job, picture: Path) -> None:
+    """Refuse a picture that was painted from a file that is not there, or from a picture in memory."""
+    missing = next((path for path in job.all_inputs if not exists(path)), None)
+    if missing is not None:
+        here = "" if missing == IN_MEMORY else "put it there again, go to the folder in which it was painted, or "
+        what = "a picture in memory, which is in no file" if missing == IN_MEMORY else f"{missing}, which is not there"
+        raise InputError(
+            f"{picture} was painted from {what}; {here}name other files: impasto PHOTO PAINTING --settings {picture}."
+        )
 
 
 def _changed(change: Change, flags: Flags) -> Change:

@@ -125,6 +125,9 @@ def _decode_tensor(tensor: Tensor) -> Decoded:
     shape = tuple(tensor.shape)
     if len(shape) != 3 or shape[0] not in {1, 3, 4} or 0 in shape:
         raise PictureError(f"the tensor has the shape {shape}; a picture takes (3, H, W), or with alpha (4, H, W).")
+    if tensor.is_meta or tensor.layout != torch.strided:
+        what = "has a shape, but no values" if tensor.is_meta else "is sparse"
+        raise PictureError(f"the tensor {what}; give a dense tensor (3, H, W) that holds its values.")
     if tensor.dtype in {torch.float16, torch.bfloat16, torch.float64}:
         tensor = tensor.float()
     if tensor.dtype not in {torch.uint8, torch.uint16, torch.float32}:

@@ -182,7 +182,8 @@ def _white_part(picture: Picture, name: str) -> Tensor:
 
     """
     pixels, opacity = picture.in_profile(None).pixels, picture.opacity
-    light = torch.einsum("c,chw->hw", pixels.new_tensor(_LUMA), pixels).clamp(0, 1)
+    with torch.autocast(pixels.device.type, enabled=False):  # a caller's would compute it in bfloat16
+        light = torch.einsum("c,chw->hw", pixels.new_tensor(_LUMA), pixels).clamp(0, 1)
     weights = light if opacity is None else light * opacity
     brightest = float(weights.max())
     if opacity is not None and brightest < _MIN_BRIGHTEST:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 from impasto import files
 from impasto.errors import InputError
 from impasto.images import read_note
+from impasto.jobs import outputs
 from impasto.jobs.job import Job
 from impasto.settings import Settings
 from impasto.transfer.checkpoint import saved_run
@@ -45,7 +46,11 @@ class Continuation(NamedTuple):
             What was painted so far, and what is wanted as a change after it; no change, if the checkpoint is that of a
             run that paints the same.
 
+        Raises:
+            InputError: the plot or the preview could not be written.
+
         """
+        outputs.check_plot_and_preview(wanted, continues=True)
         own = {name: getattr(wanted, name) for name in ("runtime", "output", *_WRITTEN)}
         earlier = self.job.replace(**{**own, "overwrite": True})
         if self.picture is None and earlier.current().changeable == wanted.changeable:

@@ -21,7 +21,7 @@ from impasto.settings.options import option
 if TYPE_CHECKING:
     from impasto.images import Picture
 
-__all__ = ["CHANGEABLE", "DATA_URI", "NOTED", "Change", "Job", "Source", "StyleSource"]
+__all__ = ["CHANGEABLE", "DATA_URI", "IN_MEMORY", "NOTED", "Change", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that is written into the JSON of a job instead of a path."""
@@ -157,7 +157,7 @@ class Job(Options):
     def inputs(self) -> list[Path]:
         """The files that the job reads."""
         masks = [mask for style in self.styles for mask in (style.mask, style.region)]
-        files = [Path(mask.rpartition("#")[0] or mask) for mask in (*masks, self.keep, self.focus) if mask is not None]
+        files = [_file_of(mask) for mask in (*masks, self.keep, self.focus) if mask is not None]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
@@ -302,6 +302,12 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
+def _file_of(mask: str) -> Path:
+    """Return the file of a mask: the path, without the color that may follow that of an image of labels."""
+    found = _LABEL.fullmatch(mask)
+    return Path(found[1] if found and not exists(mask) else mask)
+
+
 def _path(source: object) -> Path | None:
     return source if source is None or isinstance(source, Path) else IN_MEMORY
 
@@ -321,6 +327,7 @@ def _listed(names: list[str]) -> str:
 
 
 _BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS).replace('_', '[-_]')})=)")
+_LABEL = re.compile(r"(.+)#[0-9a-fA-F]{6}", re.DOTALL)
 _UNKNOWN = re.compile(r",([\w-]+)=")
 
 

@@ -15,7 +15,16 @@ from impasto.recipes.print_size import PrintSize
 if TYPE_CHECKING:
     from impasto.transfer.progress import Stopped
 
-__all__ = ["check_formats", "check_frames", "frame", "free_name", "latest_name", "painted", "prepared"]
+__all__ = [
+    "check_formats",
+    "check_frames",
+    "check_plot_and_preview",
+    "frame",
+    "free_name",
+    "latest_name",
+    "painted",
+    "prepared",
+]
 
 
 def free_name(first: Path, *others: str | Path) -> Path:
@@ -60,15 +69,30 @@ def prepared(job: Job) -> Job:
         return _without_output(job)
     output, checkpoint = job.output, job.checkpoint or files.beside(job.output, ".checkpoint")
     continues = not job.overwrite and files.exists(checkpoint) and _is_own(output)
-    job = job.replace(checkpoint=checkpoint, overwrite=job.overwrite or continues)
     _check_distinct({"picture": output, "plot": job.plot, "preview": job.preview, "checkpoint": checkpoint})
-    files.check_output(output, overwrite=job.overwrite, inputs=job.inputs)
-    files.check_output(checkpoint, overwrite=True, inputs=job.inputs)
+    files.check_output(output, overwrite=job.overwrite or continues, inputs=job.all_inputs)
+    files.check_output(checkpoint, overwrite=True, inputs=job.all_inputs)
+    check_plot_and_preview(job, continues=continues)
+    return job.replace(checkpoint=checkpoint, overwrite=job.overwrite or continues)
+
+
+def check_plot_and_preview(job: Job, *, continues: bool) -> None:
+    """Check that a plot and a preview can be written.
+
+    Args:
+        job: The job.
+        continues: Whether the job continues a run or a picture, whose plot is then replaced.
+
+    Raises:
+        InputError: a file could not be written, would replace a file that the job reads, or, without
+            `Job.overwrite`, one that impasto did not write.
+
+    """
     if job.plot is not None:
-        files.check_output(job.plot, overwrite=job.overwrite, inputs=job.inputs)
+        is_own = continues and _is_plot(job.plot)
+        files.check_output(job.plot, overwrite=job.overwrite or is_own, inputs=job.all_inputs)
     if job.preview is not None:
-        files.check_output(job.preview, overwrite=job.overwrite or _is_own(job.preview), inputs=job.inputs)
-    return job
+        files.check_output(job.preview, overwrite=job.overwrite or _is_own(job.preview), inputs=job.all_inputs)
 
 
 def check_formats(job: Job) -> None:
@@ -104,7 +128,7 @@ def check_frames(job: Job, evaluations: int) -> None:
 
     """
     for path in _frames(job, evaluations):
-        files.check_output(path, overwrite=job.overwrite, inputs=job.inputs)
+        files.check_output(path, overwrite=job.overwrite, inputs=job.all_inputs)
 
 
 def frame(output: Path, evaluations: int) -> Path:
@@ -169,6 +193,13 @@ def _check_distinct(named: dict[str, Path | None]) -> None:
     for (what, path), (other, same) in combinations(paths.items(), 2):
         if path == same:
             raise InputError(f"the {what} and the {other} cannot both be {named[what]}; give one of them another name.")
+
+
+def _is_plot(path: Path) -> bool:
+    """Return whether there is a plot of losses that impasto drew."""
+    from impasto.transfer.loss_chart import is_plot  # noqa: PLC0415 (torch)
+
+    return files.exists(path) and is_plot(path)
 
 
 def _is_own(output: Path) -> bool:

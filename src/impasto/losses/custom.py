@@ -109,8 +109,8 @@ class _Trial:
         shape = (channels, _TRIAL_SIDE, _TRIAL_SIDE)
         generator = torch.Generator().manual_seed(0)
         scale = 255 if loss.layer == IMAGE else 1
-        self.images = [torch.rand(shape, generator=generator).to(like) * scale for _ in range(3)]
-        self.weights = torch.rand(shape[1:], generator=generator).to(like)
+        self.images = [torch.rand(shape, generator=generator, dtype=torch.float32).to(like) * scale for _ in range(3)]
+        self.weights = torch.rand(shape[1:], generator=generator, dtype=torch.float32).to(like)
 
     def run(self) -> None:
         """Raise a LossError if the loss does not do what it has to do."""

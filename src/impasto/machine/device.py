@@ -5,7 +5,7 @@ PyTorch's modes those of the machine; after it they are the caller's again.
 """
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import torch
@@ -44,10 +44,9 @@ class Machine(NamedTuple):
         """Compute in a block with this machine's number of threads, and as PyTorch does outside of any of its modes.
 
         The number of threads belongs to the whole process, so it is set for the block and set back after it: two runs
-        with different numbers in one process each compute with their own. In a caller's `torch.inference_mode` or
-        `torch.no_grad`, tensors would be made that cannot be changed outside of it.
+        with different numbers in one process each compute with their own.
         """
-        with torch.inference_mode(mode=False), threads.set_for(self.threads):
+        with _outside_of_modes(self.device), threads.set_for(self.threads):
             yield
 
     def smaller(self) -> "Machine | None":
@@ -79,8 +78,14 @@ def resolve(runtime: Runtime) -> Machine:
         SettingsError: the device is unknown or not there, or cannot compute as asked.
 
     """
-    count = runtime.threads or threads.available()
     device = _device(runtime.device)
+    with _outside_of_modes(device):
+        return _resolved(runtime, device)
+
+
+def _resolved(runtime: Runtime, device: torch.device) -> Machine:
+    """Return the machine of a device that is there; what the options leave open is measured."""
+    count = runtime.threads or threads.available()
     group, choices = join(device), _choices(device, runtime)
     choice, reason = autotune.fastest(device, choices, count)
     agreed = choices[group.agreed(choices.index(choice))]  # or processes that time otherwise would plan otherwise
@@ -90,6 +95,24 @@ def resolve(runtime: Runtime) -> Machine:
         count = autotune.fewest_threads(choice, count)
     sums = torch.promote_types(choice.dtype, torch.float32)
     return Machine(device, choice.dtype, sums, choice.winograd, count, group, reason)
+
+
+@contextmanager
+def _outside_of_modes(device: torch.device) -> Generator[None, None, None]:
+    """Compute in a block as PyTorch does outside of any mode that the caller is in.
+
+    In `torch.inference_mode` and `torch.no_grad`, tensors would be made that cannot be changed outside of them;
+    `torch.autocast` would compute products in another precision than the machine's, in which losses overflow; and a
+    default device would be that of tensors that are made on the processor.
+    """
+    with ExitStack() as modes:
+        modes.enter_context(torch.inference_mode(mode=False))
+        for kind in {"cpu", device.type}:
+            if torch.is_autocast_enabled(kind):
+                modes.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            modes.enter_context(torch.device("cpu"))
+        yield
 
 
 def _device(name: str) -> torch.device:

@@ -174,7 +174,7 @@ class StageSources:
                 if more is not None:
                     found[number] = found[number] + more if number in found else more
         values = (self.losses[number].value(statistic.over(self.group.sum)) for number, statistic in found.items())
-        return float(sum(values, start=torch.zeros(())))
+        return float(sum(values, start=torch.zeros((), dtype=torch.float32)))
 
     def _of_region(self, region: Region, layers: Collection[str], measure: Measure) -> dict[str, RegionTarget]:
         """Return the weighted mean of the normalized statistics of a region's styles, by layer."""

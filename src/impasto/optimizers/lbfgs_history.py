@@ -167,7 +167,7 @@ class CurvaturePairs:
         is_pair = self.ages > 0
         logs = torch.where(is_pair, self.lengths.log() - self.squares.diagonal().log(), 0.0)
         mean = (logs.sum() / (2 * is_pair.sum()).clamp_min(1)).exp()
-        return torch.where(is_pair.any(), FIRST_SCALE_FACTOR, 1.0) * mean
+        return torch.where(is_pair.any(), FIRST_SCALE_FACTOR * mean, mean)
 
     def resampled(self, resample: Resample, history: int, dtype: torch.dtype) -> Self:
         """Return the newest pairs for the same image at another size.

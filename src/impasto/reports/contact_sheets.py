@@ -73,7 +73,7 @@ class Block(Generic[Cell]):
 def draw(blocks: Sequence[Block[Picture | Size]]) -> Picture:
     """Draw blocks one below another; a cell that is a size is left empty."""
     sheet = _sheet(blocks)
-    canvas = torch.ones(3, sheet.height, sheet.width)
+    canvas = torch.ones(3, sheet.height, sheet.width, dtype=torch.float32)
     for left, top, pixels in sheet.parts:
         canvas[:, top : top + pixels.shape[1], left : left + pixels.shape[2]] = pixels
     return Picture(canvas)

@@ -30,7 +30,7 @@ def forecast(solver: Solver, plan: Plan) -> float:
     """
     machine, settings = solver.machine, solver.settings
     side = GPU_SQUARE_SIDE if machine.device.type == "cuda" else SQUARE_SIDE
-    square = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
+    square = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
     square = square.to(machine.device, machine.sums)
     regions = [Region([StyleImage(square.flip(2))])]
     extra = solver.scene.inputs.losses

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PLOT_SUFFIXES", "HasHistory", "check_plot", "plot_losses"]
+__all__ = ["PLOT_SUFFIXES", "HasHistory", "check_plot", "is_plot", "plot_losses"]
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 """The suffixes of the files that a chart can be saved in."""
+
+_TITLE = "Losses of a run of impasto"
+"""The title in the metadata of the file of a chart."""
 
 
 class HasHistory(Protocol):
@@ -38,6 +41,14 @@ def check_plot(path: Path) -> None:
     """
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise InputError(f"a plot cannot be saved as {path}; its name must end in {', '.join(PLOT_SUFFIXES)}.")
+
+
+def is_plot(path: Path) -> bool:
+    """Return whether a file is a chart that `plot_losses` saved; False if it cannot be read."""
+    try:
+        return _TITLE.encode() in path.read_bytes()
+    except OSError:
+        return False
 
 
 def plot_losses(
@@ -64,7 +75,7 @@ def plot_losses(
     if path is not None:
         check_plot(files.check_output(path, overwrite=overwrite))
         with files.whole(path, overwrite=overwrite) as temporary:
-            figure.savefig(temporary)
+            figure.savefig(temporary, metadata={"Title": _TITLE})
     return figure
 
 

@@ -118,9 +118,10 @@ class Scene:
         if self.inputs.initial is not None:
             return self.as_painted(self.inputs.initial, size)
         if self.settings.init == "noise":
-            return self.to_device(torch.rand(shape, generator=torch.Generator().manual_seed(self.settings.seed)))
+            generator = torch.Generator().manual_seed(self.settings.seed)
+            return self.to_device(torch.rand(shape, generator=generator, dtype=torch.float32))
         if self.settings.init == "blank":
-            return self.to_device(torch.full(shape, 0.5))
+            return self.to_device(torch.full(shape, 0.5, dtype=torch.float32))
         return self.content(size) if self.begins_as_content else self._place(self.inputs.styles[0].picture, size)
 
     def canvas_of(self, picture: Picture, plan: Plan) -> Tensor:

@@ -84,9 +84,10 @@ class StyleTransfer:
         self.extra_losses = tuple(extra_losses) if isinstance(extra_losses, Sequence) else (extra_losses,)
         with out_of_memory_as("load the network"):
             self.machine = device.resolve(self.runtime)
-            self.weights = load_weights(self.settings.weights) if weights is None else weights_of(weights)
-            like = torch.empty(0).to(self.machine.device, self.machine.sums)
-            losses.check(self.extra_losses, self.weights.channels, like)
+            with self.machine.computing():
+                self.weights = load_weights(self.settings.weights) if weights is None else weights_of(weights)
+                like = torch.empty(0, device=self.machine.device, dtype=self.machine.sums)
+                losses.check(self.extra_losses, self.weights.channels, like)
         self._cache = cache or Cache()
 
     def __repr__(self) -> str:

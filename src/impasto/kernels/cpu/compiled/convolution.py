@@ -27,7 +27,7 @@ _SGEMM = ctypes.cast(ctypes.CDLL(str(next(LIBRARIES.glob("libtorch_cpu*")))).sge
 """The address of sgemm in torch's BLAS."""
 
 _workspace = threading.local()
-_EMPTY = torch.empty(0)
+_EMPTY = torch.empty(0, dtype=torch.float32)
 
 
 def convolve(
@@ -52,7 +52,7 @@ def convolve(
     _, inputs, outputs = filters.shape
     length = 36 * block * (inputs + outputs) + 72 * max(inputs, outputs) + BLAS_NUMBERS  # of each thread's memory
     workspace = _work_memory(threads * length)
-    floor_tensor = torch.tensor(floor)
+    floor_tensor = torch.tensor(floor, dtype=torch.float32)
     addresses = (each.data_ptr() for each in (signal, filters, bias, output, workspace, floor_tensor))
     sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, *zeros, tiles, block, length
     run_threads("convolution.tiles", _SGEMM, *addresses, *sizes)
@@ -61,5 +61,5 @@ def convolve(
 def _work_memory(length: int) -> Tensor:
     """Return memory for the transforms, the same at each call: allocating it takes longer than a transform."""
     if getattr(_workspace, "memory", _EMPTY).numel() < length:
-        _workspace.memory = torch.empty(length)
+        _workspace.memory = torch.empty(length, dtype=torch.float32)
     return _workspace.memory

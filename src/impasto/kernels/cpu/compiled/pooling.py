@@ -14,7 +14,7 @@ __all__ = ["CHOICES", "MAX_POOL", "UNPOOL", "choices", "max_pool", "unpool"]
 MAX_POOL, CHOICES, UNPOOL = range(3)
 """The operations of the loop."""
 
-_EMPTY = torch.empty(0)
+_EMPTY = torch.empty(0, dtype=torch.float32)
 
 
 def max_pool(signal: Tensor) -> Tensor:

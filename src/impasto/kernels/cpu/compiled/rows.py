@@ -33,7 +33,7 @@ def row_products(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
 
     """
     pieces = math.ceil(matrix.shape[1] / PIECE_COLUMNS)
-    sums = torch.empty(pieces, 3, len(matrix))
+    sums = torch.empty(pieces, 3, len(matrix), dtype=torch.float32)
     _run_operation(DOTS, matrix, vectors, sums)
     return sums.sum(0, dtype=torch.float64)[: len(vectors)]
 
