@@ -137,6 +137,22 @@ def test_an_option_for_a_repainted_picture_replaces_that_of_its_changes(impasto,
     assert json.loads(json.dumps(painted))["settings"]["content_weight"] == 1
 
 
+def test_a_picture_is_not_continued_with_another_file_in_the_place_of_one_that_it_was_painted_from(
+    impasto, files, picture
+):
+    words = ("content.png", "style.jpg", "-o", "out.png")
+    impasto(*words, *QUICK)
+    before = (files / "out.png").read_bytes()
+    picture(64, 48, seed=9).save(files / "content.png", overwrite=True)
+    said = impasto(*words, "--continue", "--content-weight", "1", fails=True)
+    assert said == (
+        "impasto: out.png was painted from another file content.png than the one that is here; put that there again, go "
+        "to the folder in which it was painted, or start from the picture as it is: --init out.png without --continue.\n"
+    )
+    assert (files / "out.png").read_bytes() == before
+    impasto(*words[:2], "-o", "new.png", "--init", "out.png", *QUICK)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_a_continued_picture_replaces_its_plot_and_no_file_of_the_user(impasto, files, suffix):
     ways = ("content.png", "style.jpg", "-o", "out.png")

@@ -1,10 +1,13 @@
 """What somebody does who has read nothing but the first lines of the README."""
 
+import hashlib
 import json
+import shutil
 
 import pytest
 import torch
 
+from common import note
 from impasto import Picture
 from impasto.jobs.job import IN_MEMORY
 from impasto.jobs.outputs import free_name
@@ -107,6 +110,41 @@ def test_a_picture_whose_files_are_gone_is_not_painted_again(command, files, tin
     assert "or name other files: impasto PHOTO PAINTING --settings out.png.\n" in err
 
 
+def test_a_picture_is_not_painted_again_from_another_file_of_the_same_name(
+    command, files, tiny_network, monkeypatch, picture
+):
+    monkeypatch.chdir(files)
+    assert command("content.png", "style.jpg", "-o", "out.png", *QUICK)[0] == 0
+    hashes = note(files / "out.png")["files"]
+    assert hashes == {
+        name: hashlib.sha256((files / name).read_bytes()).hexdigest()[:16] for name in ("content.png", "style.jpg")
+    }
+    (files / "sub").mkdir()
+    picture(64, 48, seed=9).save("sub/content.png")
+    shutil.copy("style.jpg", "sub/style.jpg")
+    monkeypatch.chdir(files / "sub")
+    code, _, err = command("repaint", "../out.png", *QUICK[4:])
+    assert code == 2
+    assert err == (
+        "impasto: ../out.png was painted from another file content.png than the one that is here; go to the folder in "
+        "which it was painted, or name the files: impasto PHOTO PAINTING --settings ../out.png.\n"
+    )
+    shutil.copy("../content.png", "content.png")
+    assert command("repaint", "../out.png", *QUICK[4:])[0] == 0, "the bytes count, not the folder"
+    assert Picture.open("../out-again.png").samples.equal(Picture.open("../out.png").samples)
+    assert note("../out-again.png")["files"] == hashes
+
+
+def test_a_picture_without_hashes_of_its_files_is_painted_again(command, files, tiny_network, monkeypatch):
+    monkeypatch.chdir(files)
+    job = {"content": "content.png", "styles": [{"picture": "style.jpg"}]}
+    for number, more in enumerate([{}, {"files": None}, {"files": [1]}, {"files": {"content.png": None}}]):
+        said = json.dumps({"impasto": "0.1.0", "settings": {}, "job": job, **more})
+        Picture(Picture.open("content.png").pixels, note=said).save(f"old{number}.png")
+        code, _, err = command("repaint", f"old{number}.png", *QUICK)
+        assert code == (2 if more.get("files") == {"content.png": None} else 0), err
+
+
 @pytest.mark.parametrize("name", ["sky#1.png", "sky#ff0000", "a #1 folder/sky.png", "a #1 folder/sky.png#ffffff"])
 def test_the_path_of_a_mask_may_have_a_number_sign(command, files, tiny_network, monkeypatch, name):
     monkeypatch.chdir(files)
@@ -123,8 +161,8 @@ def test_the_path_of_a_mask_may_have_a_number_sign(command, files, tiny_network,
 
 
 def test_a_picture_of_pictures_in_memory_is_not_painted_again(command, files):
-    note = json.dumps({"impasto": "0.2.0", "settings": {}, "job": {"content": str(IN_MEMORY)}})
-    Picture(Picture.open(files / "content.png").pixels, note=note).save(files / "old.png")
+    said = json.dumps({"impasto": "0.2.0", "settings": {}, "job": {"content": str(IN_MEMORY)}})
+    Picture(Picture.open(files / "content.png").pixels, note=said).save(files / "old.png")
     code, _, err = command("repaint", files / "old.png")
     assert code == 2
     assert "was painted from a picture in memory, which is in no file; name other files: impasto PHOTO" in err
@@ -135,8 +173,8 @@ def test_a_picture_that_does_not_say_its_files_is_not_painted_again(command, fil
     code, _, err = command("repaint", files / "plain.png")
     assert code == 2
     assert "holds no settings of impasto" in err
-    note = json.dumps({"impasto": "0.2.0", "settings": {}})
-    Picture(Picture.open(files / "content.png").pixels, note=note).save(files / "old.png")
+    said = json.dumps({"impasto": "0.2.0", "settings": {}})
+    Picture(Picture.open(files / "content.png").pixels, note=said).save(files / "old.png")
     code, _, err = command("repaint", files / "old.png")
     assert code == 2
     assert "does not say what it was painted from" in err

@@ -2,7 +2,7 @@ import pytest
 
 from impasto import Picture, Settings
 from impasto.errors import InputError
-from impasto.jobs.fingerprint import fingerprint
+from impasto.jobs.fingerprint import file_hashes, fingerprint, other_file
 from impasto.jobs.job import Job, StyleSource
 
 
@@ -50,3 +50,21 @@ def test_the_bytes_of_a_file_of_weights_count(job, files):
     before = fingerprint(own)
     (files / "mine.pth").write_bytes(b"other")
     assert fingerprint(own) != before
+
+
+def test_the_hashes_of_files_have_the_paths_of_the_job_that_the_metadata_name(job, files, picture):
+    changed = job.changed(5, job.replace(content=files / "style.jpg", keep=str(files / "content.png")))
+    copies = {}
+    for path in changed.all_inputs:
+        copies[str(path)] = str(path.with_name(f"copy-{path.name}"))
+        path.with_name(f"copy-{path.name}").write_bytes(path.read_bytes())
+    assert file_hashes(changed.with_files(copies), changed) == file_hashes(changed)
+    assert set(file_hashes(changed)) == {str(files / "content.png"), str(files / "style.jpg")}
+    assert file_hashes(job.replace(content=picture())) == {}
+    noted = file_hashes(changed)
+    assert other_file(changed, noted) is None
+    picture(seed=5).save(files / "content.png", overwrite=True)
+    assert other_file(changed, noted) == files / "content.png"
+    assert other_file(job, {}) is other_file(job, None) is None
+    (files / "content.png").unlink()
+    assert other_file(changed, noted) is None, "a file that is not there is not another one"

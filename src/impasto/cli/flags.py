@@ -12,6 +12,7 @@ from cyclopts import Group, Parameter
 from impasto.cli.help import BASICS
 from impasto.errors import SettingsError
 from impasto.files import exists
+from impasto.jobs.fingerprint import FILES
 from impasto.jobs.job import Job
 from impasto.settings import Option, Options, Runtime, Settings, preset
 from impasto.settings.choices import Command, Init
@@ -122,20 +123,28 @@ def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in model.model_fields}
 
 
-def noted_job(picture: Path) -> dict[str, Any]:
-    """Return the fields of the job in the metadata of a picture: the names of its files, and its print.
+def noted_job(picture: Path) -> tuple[dict[str, Any], object]:
+    """Return what the metadata of a picture say of its job.
+
+    Args:
+        picture: A picture that impasto painted.
+
+    Returns:
+        The fields of the job, such as the paths of its files, and what it holds of the hashes of these files, which
+        `other_file` reads.
 
     Raises:
         SettingsError: the metadata hold no job.
 
     """
-    job = _noted(picture).get("job")
+    note = _noted(picture)
+    job = note.get("job")
     if not isinstance(job, dict):
         raise SettingsError(
             f"{picture} does not say what it was painted from; name the files: impasto PHOTO PAINTING --settings "
             f"{picture}."
         )
-    return cast("dict[str, Any]", job)
+    return cast("dict[str, Any]", job), note.get(FILES)
 
 
 def _read(source: Path) -> Settings:

@@ -10,6 +10,7 @@ from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
 from impasto.files import check_output, exists
+from impasto.jobs.fingerprint import other_file
 from impasto.jobs.job import IN_MEMORY, Change, Job, StyleSource
 from impasto.jobs.outputs import free_name, latest_name
 
@@ -233,7 +234,8 @@ def repaint(
     was changed while it was painted, or continued, is painted with the same changes, and options replace theirs too.
 
     Args:
-        picture: A picture that `impasto` painted; the files that it was painted from must still be there.
+        picture: A picture that `impasto` painted; the files that it was painted from must still be there. Their paths
+            count from the folder in which it was painted.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PICTURE-again.png]
         files: The flags of output files.
         watch: The flags of what is shown.
@@ -241,9 +243,10 @@ def repaint(
 
     """
     settings, runtime = choose(flags, source=picture)
-    noted: dict[str, Any] = {"settings": settings, **noted_job(picture)}
+    fields, hashes = noted_job(picture)
+    noted: dict[str, Any] = {"settings": settings, **fields}
     job = Job(**noted)
-    _check_there(job, picture)
+    _check_there(job, hashes, picture)
     if job.changes:
         begins, _ = choose(flags, base=job.settings)
         job = job.replace(settings=begins, changes=[_changed(change, flags) for change in job.changes])
@@ -253,14 +256,20 @@ def repaint(
     carry_out(job, watch)
 
 
-def _check_there(job: Job, picture: Path) -> None:
-    """Refuse a picture that was painted from a file that is not there, or from a picture in memory."""
+def _check_there(job: Job, hashes: object, picture: Path) -> None:
+    """Refuse a picture painted from a file that is not there, from another file than that, or from one in memory."""
     missing = next((path for path in job.all_inputs if not exists(path)), None)
     if missing is not None:
         here = "" if missing == IN_MEMORY else "put it there again, go to the folder in which it was painted, or "
         what = "a picture in memory, which is in no file" if missing == IN_MEMORY else f"{missing}, which is not there"
         raise InputError(
             f"{picture} was painted from {what}; {here}name other files: impasto PHOTO PAINTING --settings {picture}."
+        )
+    other = other_file(job, hashes)
+    if other is not None:
+        raise InputError(
+            f"{picture} was painted from another file {other} than the one that is here; go to the folder in which it "
+            f"was painted, or name the files: impasto PHOTO PAINTING --settings {picture}."
         )
 
 

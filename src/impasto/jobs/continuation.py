@@ -13,6 +13,7 @@ from impasto import files
 from impasto.errors import InputError
 from impasto.images import read_note
 from impasto.jobs import outputs
+from impasto.jobs.fingerprint import FILES, other_file
 from impasto.jobs.job import Job
 from impasto.settings import Settings
 from impasto.transfer.checkpoint import saved_run
@@ -69,27 +70,34 @@ def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
         checkpoint: The file of the checkpoint; None: the one in the folder of the picture.
 
     Raises:
-        InputError: there is neither of them, or it does not say how it was painted.
+        InputError: there is neither of them, it does not say how it was painted, or there is another file of the name
+            of one that it was painted from.
 
     """
     path = Path(checkpoint) if checkpoint else files.beside(output, ".checkpoint")
     if files.exists(path):
         settings, note, count = saved_run(path)
-        return Continuation(_job(note, settings, path), count + int(note.get(EVALUATIONS_BEFORE, 0)), None)
+        return Continuation(_job(note, settings, path, output), count + int(note.get(EVALUATIONS_BEFORE, 0)), None)
     if not files.exists(output):
         raise InputError(f"there is nothing to continue: neither {output} nor {path} is there; leave out --continue.")
     note: Mapping[str, Any] = {}
     with suppress(ValueError):
         note = cast("Mapping[str, Any]", json.loads(read_note(output) or "{}"))
     count = int(note.get("evaluations", 0)) + int(note.get(EVALUATIONS_BEFORE, 0))
-    return Continuation(_job(note, note.get("settings"), output), count, output)
+    return Continuation(_job(note, note.get("settings"), output, output), count, output)
 
 
-def _job(note: Mapping[str, Any], settings: object, path: Path) -> Job:
+def _job(note: Mapping[str, Any], settings: object, path: Path, output: Path) -> Job:
     """Return the job of a note, without the changes that were not made yet."""
     fields = note.get("job")
     if not isinstance(fields, dict) or not isinstance(settings, dict):
         raise InputError(f"{path} does not say what it was painted from, so it cannot be continued; paint it again.")
     job = Job(**cast("dict[str, Any]", fields))
     job = job.replace(changes=job.changes[: int(note.get(CHANGES_MADE, 0))])
+    other = other_file(job, note.get(FILES))
+    if other is not None:
+        raise InputError(
+            f"{path} was painted from another file {other} than the one that is here; put that there again, go to the "
+            f"folder in which it was painted, or start from the picture as it is: --init {output} without --continue."
+        )
     return job if job.changes else job.replace(settings=Settings(**cast("dict[str, Any]", settings)))

@@ -1,21 +1,30 @@
-"""A hash of everything that a picture depends on: the options of its job and the bytes of its files.
+"""Hashes in the metadata of a picture: of everything that it depends on, and of each file that it was painted from.
 
-A picture that has the same fingerprint in its metadata need not be painted again.
+A picture that has the same fingerprint in its metadata need not be painted again. The hash of each file tells it from
+another file of the same name.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 from impasto.errors import InputError
-from impasto.files import reason
+from impasto.files import exists, reason
 from impasto.jobs.job import NOTED, Job
 
-__all__ = ["FINGERPRINT", "file_hash", "fingerprint"]
+__all__ = ["FILES", "FINGERPRINT", "file_hash", "file_hashes", "fingerprint", "other_file"]
 
 FINGERPRINT = "fingerprint"
 """The name of the hash in the metadata of a picture."""
+
+FILES = "files"
+"""The name in the metadata of a picture of the hashes of its files, by their paths."""
+
+HASH_DIGITS = 16
+"""Hexadecimal digits of the hash of a file in metadata: 64 bits, so that two files of one name differ in them."""
 
 MAX_HASHES = 1024
 """Files whose hashes are cached: the paintings of many jobs, and weights, which have 80 MB or more."""
@@ -41,6 +50,51 @@ def fingerprint(job: Job) -> str | None:
     hashed = job.with_files({str(path): file_hash(path) for path in files})
     options = {**hashed.model_dump(mode="json", include=NOTED), "seconds": job.runtime.seconds}
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
+
+
+def file_hashes(job: Job, noted: Job | None = None) -> dict[str, str]:
+    """Return the hashes of the pictures and masks that a job and its changes read.
+
+    Args:
+        job: The job.
+        noted: The job that the metadata name, if the files of `job` are copies of its files; None: `job` itself.
+
+    Returns:
+        `HASH_DIGITS` hexadecimal digits by the path of each file of `noted`; none for a job with a picture in memory.
+
+    Raises:
+        InputError: a file cannot be read.
+
+    """
+    if job.has_pictures:
+        return {}
+    pairs = zip(_inputs(noted or job), _inputs(job), strict=True)
+    return {str(name): file_hash(path)[:HASH_DIGITS] for name, path in pairs}
+
+
+def other_file(job: Job, noted: object) -> Path | None:
+    """Return the first file of a job in whose place there is another one.
+
+    Args:
+        job: The job that the metadata of a picture name.
+        noted: What the metadata hold of `file_hashes`; None, if the picture was painted before they held it. A file
+            without a hash is not compared.
+
+    Returns:
+        The path; None, if each file that is there is the one that the picture was painted from.
+
+    Raises:
+        InputError: a file cannot be read.
+
+    """
+    hashes: Mapping[Any, Any] = cast("Mapping[Any, Any]", noted) if isinstance(noted, Mapping) else {}
+    compared = (path for path in job.all_inputs if str(path) in hashes and exists(path))
+    return next((path for path in compared if file_hash(path)[:HASH_DIGITS] != hashes[str(path)]), None)
+
+
+def _inputs(job: Job) -> list[Path]:
+    """Return the files that a job and its changes read, one for each place at which the job names a file."""
+    return [path for each in (job, *(change.job for change in job.changes)) for path in each.inputs]
 
 
 def file_hash(path: Path) -> str:

@@ -35,7 +35,7 @@ from impasto.jobs.events import (
     Remarked,
     Resumed,
 )
-from impasto.jobs.fingerprint import FINGERPRINT, fingerprint
+from impasto.jobs.fingerprint import FILES, FINGERPRINT, file_hashes, fingerprint
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.saving import Saving, encoded
@@ -276,7 +276,8 @@ class Session:
         if self._noted is not None and self.run is not None:
             weights = self._noted.current(made).settings.weights
             about["settings"] = {**self.run.painted.model_dump(), "weights": weights}
-        return {**(self._noted or job).note, FINGERPRINT: fingerprint(job), **about}
+        hashes = {FILES: file_hashes(job, self._noted), FINGERPRINT: fingerprint(job)}
+        return {**(self._noted or job).note, **hashes, **about}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
