@@ -163,6 +163,10 @@ def test_a_file_of_weights_is_sent_once_and_paints_the_bytes_that_it_paints_here
 def test_what_cannot_be_had_is_refused():
     with pytest.raises(InputError, match="workers cannot be -1"):
         RayWorkers(-1)
+    with pytest.raises(InputError, match="workers cannot be 5000; on this machine it takes a number of at most"):
+        RayWorkers(5000)
+    with pytest.raises(InputError, match="threads cannot be 5000; on this machine it takes a number of at most"):
+        RayWorkers(1, threads=5000)
 
 
 def test_a_cluster_that_is_not_there_is_refused_at_once(monkeypatch):

@@ -138,6 +138,7 @@ def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing
         (("--manifest", "none.jsonl"), "the manifest none.jsonl cannot be read"),
         (("--manifest", "b.png", "--watch"), "a manifest cannot be watched"),
         (("photos", "--style", "a.png", "-o", "out", "--workers", "-2"), "workers cannot be -2"),
+        (("photos", "--style", "a.png", "-o", "out", "--workers", "4096"), "workers cannot be 4096; on this machine"),
         (("photos", "--style", "a.png", "-o", "out", "--fill"), "name the paper too"),
         (("photos", "--style", "a.png", "-o", "out", "--name", "{content}.xyz"), "ends in .xyz"),
     ],
@@ -146,6 +147,14 @@ def test_what_cannot_be_painted_is_refused_before_anything_is(batch, photos, wor
     code, _, err = batch(*words)
     assert code == 2
     assert said in err
+    assert not Path("out/results.jsonl").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_far_more_threads_than_cores_are_refused_before_anything_is_painted(command, photos, words):
+    code, out, err = command("batch", "photos", "--style", "a.png", "-o", "out", "--threads", "4096", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("impasto: threads cannot be 4096; on this machine it takes a number of at most ")
     assert not Path("out/results.jsonl").exists()
 
 

@@ -410,6 +410,19 @@ def test_a_number_of_processes_below_1_is_refused(paint, files):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["processes", "threads"])
+def test_far_more_processes_or_threads_than_cores_are_refused(paint, files, monkeypatch, name):
+    monkeypatch.setattr("impasto.settings.limits.cores", lambda: 2)
+    started = []
+    monkeypatch.setattr("impasto.cli.launcher.launch", started.append)
+    code, out, err = paint(f"--{name}", "9")
+    assert (code, out) == (2, "")
+    assert f"{name} cannot be 9; on this machine it takes a number of at most 8, 4 for each core.\n" in err
+    assert not (files / "out.png").exists()
+    assert paint(f"--{name}", "8")[0] == 0
+    assert started == ([8] if name == "processes" else [])
+
+
 def test_more_processes_than_the_picture_has_parts_are_refused_by_each(paint_in_several, files):
     words = [files / "content.png", files / "style.jpg", "-o", files / "out.png", "--size", "48", "--processes", "2"]
     words += ["--dtype", "float32", "--winograd", "off", "--threads", "1"]  # or each process times convolutions

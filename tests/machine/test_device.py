@@ -138,6 +138,15 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence(name):
     assert str(caught.value).endswith(".")
 
 
+def test_far_more_threads_than_cores_are_refused_unless_a_checkpoint_names_them(monkeypatch):
+    monkeypatch.setattr("impasto.settings.limits.cores", lambda: 2)
+    many = Runtime(device="cpu", dtype="float32", winograd="off", threads=9)
+    with pytest.raises(SettingsError, match=r"threads cannot be 9; .* at most 8, 4 for each core\.$"):
+        device.resolve(many)
+    assert device.resolve(many, resumed=True).threads == 9
+    assert device.resolve(many.replace(threads=8)).threads == 8
+
+
 def test_threads_are_set_while_a_machine_computes():
     machine = device.resolve(Runtime(device="cpu", dtype="float32", threads=1))
     assert (machine.threads, torch.get_num_threads()) == (1, 2)

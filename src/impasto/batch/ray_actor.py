@@ -12,11 +12,12 @@ from impasto.batch.outcome import Outcome
 from impasto.files import whole
 from impasto.jobs.job import Job
 from impasto.settings import Runtime
+from impasto.settings.limits import cores
 
 if TYPE_CHECKING:
     from impasto.transfer.progress import Progress
 
-__all__ = ["Actor", "Paints", "Part", "cores"]
+__all__ = ["Actor", "Paints", "Part"]
 
 FREE_FRACTION = 0.8
 """The fraction of the free memory that all workers of a machine take together, equal to the one in `machine.memory`."""
@@ -160,8 +161,3 @@ def _memory(part: Part) -> str:
 
     fraction = FREE_FRACTION * min(1.0, part.threads / cores())
     return f"{fraction * psutil.virtual_memory().available / 1e6:.0f}MB"
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.batch.ray_actor import Actor, Paints, Part, cores
+from impasto.batch.ray_actor import Actor, Paints, Part
 from impasto.batch.ray_cluster import imported, joined, last_line
 from impasto.batch.workers import WAIT_SECONDS, Report
 from impasto.errors import InputError, RunError
 from impasto.jobs.job import Job
+from impasto.settings.limits import check_per_core, cores
 
 if TYPE_CHECKING:
     from impasto.batch.sending import Courier
@@ -50,7 +51,8 @@ class RayWorkers:
         make: Makes the painter of a worker from its name, in the actor; by default a `Painter`.
 
     Raises:
-        InputError: Ray is not installed, the number of workers is negative, or the address cannot be reached.
+        InputError: Ray is not installed, the number of workers is negative, or far larger than that of the cores of
+            this machine, if they are started on it, or the address cannot be reached.
 
     """
 
@@ -66,6 +68,9 @@ class RayWorkers:
     ) -> None:
         if count < 0:
             raise InputError(f"workers cannot be {count}; it takes a whole number, at least 0.")
+        if address == "local":
+            check_per_core("workers", count)
+            check_per_core("threads", threads)
         self._ray = imported(address)
         self._make = make or partial(_painter, None if sends_files else folder)
         self._folder = None if sends_files else Path.cwd()

@@ -23,6 +23,7 @@ from impasto.errors import InputError, RunError
 from impasto.jobs import outputs
 from impasto.jobs.amounts import amount, duration
 from impasto.jobs.job import Job, StyleSource
+from impasto.settings.limits import check_per_core
 
 if TYPE_CHECKING:
     from impasto.batch.forecast import Forecast
@@ -170,6 +171,9 @@ def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> Non
 
 def _carry_out(jobs: Jobs, log: Path | None, *, watch: bool, crew: Crew, shown: BatchWatch) -> None:
     """Paint the jobs, show and log what comes of them, and make an index at the end."""
+    if crew.ray is None:
+        check_per_core("workers", crew.workers)
+        check_per_core("threads", jobs.common.runtime.threads)
     count, folder = _checked(jobs, watch=watch), jobs.folder
     from impasto.batch import index  # noqa: PLC0415
     from impasto.batch.outcome import Tally  # noqa: PLC0415

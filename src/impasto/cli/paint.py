@@ -13,6 +13,7 @@ from impasto.files import check_output, exists
 from impasto.jobs.fingerprint import other_file
 from impasto.jobs.job import IN_MEMORY, Change, Job, StyleSource
 from impasto.jobs.outputs import free_name, latest_name
+from impasto.settings.limits import check_per_core
 
 if TYPE_CHECKING:
     from impasto.jobs.continuation import Continuation
@@ -78,6 +79,7 @@ def paint(
     check_paper(paper, fill=fill, flags=flags)
     if processes < 1:
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
+    check_per_core("processes", processes)
     paintings = tuple(map(StyleSource.parse, styles))
     named = latest_name if continues else free_name
     output = output or named(content, *(style.picture for style in paintings))

@@ -17,6 +17,7 @@ from impasto.machine.autotune import Choice
 from impasto.machine.processes import ALONE, Group, join, local_rank
 from impasto.settings import Runtime
 from impasto.settings.choices import Winograd
+from impasto.settings.limits import check_per_core
 
 __all__ = ["Machine", "resolve"]
 
@@ -69,15 +70,21 @@ class Machine(NamedTuple):
         }
 
 
-def resolve(runtime: Runtime) -> Machine:
+def resolve(runtime: Runtime, *, resumed: bool = False) -> Machine:
     """Turn the options into a device, its precisions, algorithm and number of threads; meet other processes.
 
     What is not asked for is measured: precision and algorithm together, then the number of threads for both.
 
+    Args:
+        runtime: The options.
+        resumed: Whether the number of threads is that of a checkpoint, which a machine with more cores may have saved.
+
     Raises:
-        SettingsError: the device is unknown or not there, or cannot compute as asked.
+        SettingsError: the device is unknown or not there, or cannot compute as asked, or there are too many threads.
 
     """
+    if not resumed:
+        check_per_core("threads", runtime.threads)
     device = _device(runtime.device)
     with _outside_of_modes(device):
         return _resolved(runtime, device)

@@ -5,7 +5,6 @@ run sets its own number around what it computes, and sets the process's number a
 numbers in one process do not disturb each other, nor the program around them.
 """
 
-import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from weakref import WeakSet
 import torch
 
 from impasto.machine.processes import local_rank
+from impasto.settings.limits import cores
 
 __all__ = ["available", "set_for"]
 
@@ -36,9 +36,8 @@ _default = 1
 
 def available() -> int:
     """Return how many cores this process may use, an equal part of them each; torch does not know of containers."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     _, processes = local_rank()
-    return max(1, cores // processes)
+    return max(1, cores() // processes)
 
 
 @contextmanager

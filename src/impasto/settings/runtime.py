@@ -62,7 +62,7 @@ class Runtime(Options):
     threads: int = option(
         0,
         "Expert: machine",
-        "Number of processor threads; 0 means one for each core, or fewer if that is faster.",
+        "Number of processor threads, at most 4 for each core; 0 means one for each core, or fewer if that is faster.",
         ge=0,
         le=4096,
         commands=EVERY_COMMAND,

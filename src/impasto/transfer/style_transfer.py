@@ -285,7 +285,7 @@ class StyleTransfer:
         before = saved.identity.get("machine", {})
         left_open = [name for name, value in RESUMED_OPTIONS.items() if getattr(self.runtime, name) == value]
         changes = {name: before[name] for name in left_open if name in before}
-        return device.resolve(self.runtime.replace(**changes)) if changes else self.machine
+        return device.resolve(self.runtime.replace(**changes), resumed=True) if changes else self.machine
 
     def _identity(self, inputs: Inputs, machine: Machine) -> Identity:
         """Return what has to be equal for a run to continue in the same way."""
