@@ -160,13 +160,14 @@ def test_a_file_of_weights_is_sent_once_and_paints_the_bytes_that_it_paints_here
         assert (files / "away" / name).read_bytes() == (files / "here" / name).read_bytes()
 
 
-def test_what_cannot_be_had_is_refused():
+def test_what_cannot_be_had_is_refused(monkeypatch):
     with pytest.raises(InputError, match="workers cannot be -1"):
         RayWorkers(-1)
-    with pytest.raises(InputError, match="workers cannot be 5000; on this machine it takes a number of at most"):
-        RayWorkers(5000)
-    with pytest.raises(InputError, match="threads cannot be 5000; on this machine it takes a number of at most"):
-        RayWorkers(1, threads=5000)
+    monkeypatch.setattr("impasto.settings.limits.cores", lambda: 1)
+    with pytest.raises(InputError, match="workers cannot be 5; on this machine it takes a number of at most 4, 4 for"):
+        RayWorkers(5)
+    with pytest.raises(InputError, match="threads cannot be 5; on this machine it takes a number of at most 4, 4 for"):
+        RayWorkers(1, threads=5)
 
 
 def test_a_cluster_that_is_not_there_is_refused_at_once(monkeypatch):
