@@ -38,6 +38,18 @@ LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 
             {"style_loss": "gram,covariances"},
             "it takes gram, moments, covariance and wasserstein, perhaps with weights",
         ),
+        (
+            {"style_layers": "conv1_1:1,conv2_1,conv1_1:2"},
+            "^style_layers cannot be conv1_1:1,conv2_1,conv1_1:2; conv1_1 is named twice, so name it once.$",
+        ),
+        ({"content_layers": ["conv4_2", "conv4_2"]}, "; conv4_2 is named twice, so name it once.$"),
+        ({"style_loss": "gram gram:3"}, "^style_loss cannot be gram gram:3; gram is named twice, so name it once.$"),
+        ({"stages": "64:3,64:2"}, "^stages cannot be 64:3,64:2; 64 is named twice, so name it once.$"),
+        ({"stages": {"64": 3, 64: 2}}, "64 is named twice, so name it once.$"),
+        (
+            {"stages": "256,512"},
+            "^stages cannot be 256,512; it takes none, or long sides of at least 32 pixels with evaluations: 256:100,512:60",
+        ),
         ({"style_loss": "gram:0"}, "style_loss has no weight above 0"),
         ({"normalize": "perhaps"}, "it takes true or false"),
         ({"sise": 256}, "there is no option sise; size is the nearest"),
@@ -195,7 +207,8 @@ def test_stages_are_read_from_flags_and_json_and_written_as_flags():
     assert Settings.from_json(Settings(stages=stages).model_dump_json()).stages == stages
     assert Settings(stages="none").stages == Settings().stages == {}
     assert as_flags({"stages": Settings(stages=stages).stages}) == "--stages 128:7,512:30"
-    for bad in ("128:0", "16:5", "128:x", "a:3", 5, {128: 2.5}):
+    assert as_flags({"stages": {64: 1, 512: 30}}) == "--stages 64:1,512:30"
+    for bad in ("128:0", "16:5", "128:x", "a:3", 5, {128: 2.5}, "256,512", "256:3,512", [256, 512], {128: ""}):
         with pytest.raises(SettingsError, match="stages cannot be .*none, or long sides of at least 32 pixels"):
             Settings(stages=bad)
 

@@ -1,15 +1,18 @@
 """Options whose value is a set of names with weights, and stages with their evaluations."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
 
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from impasto.layers import LAYERS
 from impasto.settings.choices import DistanceName
 from impasto.settings.limits import MAX_EVALUATIONS, MIN_SIDE
+from impasto.settings.options import NAMED_TWICE
 
 __all__ = ["DistanceWeights", "LayerWeights", "StageEvaluations"]
 
@@ -33,6 +36,13 @@ class NamedNumbers(dict[Key, Number]):
         return NamedNumbers, (dict(self),)
 
 
+def _refuse_repeated(names: Sequence[object]) -> None:
+    """Refuse a name that is given twice, of which one value would be lost."""
+    repeated = next((name for name, count in Counter(names).items() if count > 1), None)
+    if repeated is not None:
+        raise PydanticCustomError(NAMED_TWICE, "{repeated}", {"repeated": str(repeated)})
+
+
 def _weights(value: object, names: Sequence[str]) -> object:
     """Read `"conv1_1,conv2_1:0.5"`, a list of such words or a mapping as `{name: weight}`, in the order of `names`."""
     if isinstance(value, str):
@@ -46,6 +56,7 @@ def _weights(value: object, names: Sequence[str]) -> object:
         raise ValueError("not names")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
     if not pairs or any(name not in names for name, _ in pairs):
         raise ValueError("not names")
+    _refuse_repeated([name for name, _ in pairs])
     return dict(sorted(pairs, key=lambda pair: names.index(pair[0])))
 
 
@@ -80,9 +91,12 @@ def _evaluations(value: object) -> object:
         pairs = list(cast("Mapping[Any, Any]", value).items())
     elif isinstance(value, Sequence):
         words = [str(word).partition(":") for word in cast("Sequence[object]", value)]
-        pairs = [(side, count or 1) for side, _, count in words]
+        pairs = [(side, count) for side, _, count in words]
     else:
         raise ValueError("not stages")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
+    if any(count == "" for _, count in pairs):
+        raise ValueError("a size without evaluations")
+    _refuse_repeated([int(side) for side, _ in pairs])
     return dict(sorted((int(side), count) for side, count in pairs))
 
 

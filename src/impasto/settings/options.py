@@ -17,11 +17,14 @@ from pydantic.fields import FieldInfo
 from impasto.errors import SettingsError
 from impasto.settings.choices import Command, one_of
 
-__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "given_options", "option"]
+__all__ = ["EVERY_COMMAND", "NAMED_TWICE", "Option", "Options", "as_flags", "given_options", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
 
+
+NAMED_TWICE = "named_twice"
+"""The type of the error of a value in which a name is given twice; its message is the name."""
 
 Kind = TypeVar("Kind", bound="Options")
 
@@ -143,6 +146,8 @@ class Options(BaseModel):
         if first["type"] == "missing":
             return f"{cls.owner}{name} is missing; it takes {_accepts(cls.model_fields[name])}."
         value = cast("Mapping[str, object]", error.errors()[0]).get("input")
+        if first["type"] == NAMED_TWICE:
+            return f"{cls.owner}{name} cannot be {_text(value)}; {first['msg']} is named twice, so name it once."
         return f"{cls.owner}{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
 
 
@@ -189,7 +194,8 @@ def _text(value: object, *, exact: bool = False) -> str:
     if isinstance(value, Mapping):
         numbers = cast("Mapping[object, float]", value) or {"none": 1.0}
         return ",".join(
-            str(name) if number == 1.0 else f"{name}:{_text(number, exact=exact)}" for name, number in numbers.items()
+            name if number == 1.0 and isinstance(name, str) else f"{name}:{_text(number, exact=exact)}"
+            for name, number in numbers.items()
         )
     if isinstance(value, bool):
         return "on" if value else "off"
