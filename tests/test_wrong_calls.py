@@ -6,6 +6,7 @@ import torch
 
 import impasto
 from impasto import ImpastoError
+from impasto.reports.metrics import measure
 
 CALLS = [
     (
@@ -113,6 +114,22 @@ CALLS = [
         "InputError",
         "the job has not started",
     ),
+    ("list(paint_many('x'))", "InputError", "the jobs cannot be 'x'; give a list of Job, or a generator of them."),
+    ("list(paint_many(3))", "InputError", "the jobs cannot be 3; give a list of Job"),
+    ("list(paint_many(Job()))", "InputError", "the jobs cannot be Job()"),
+    (
+        "list(paint_many([], workers='two'))",
+        "InputError",
+        "workers cannot be 'two'; it takes a whole number, at least 1",
+    ),
+    ("measure('missing.jpg', P, P)", "PictureError", "missing.jpg cannot be read: no such file or directory; give a"),
+    ("measure(P, 'missing.jpg', P)", "PictureError", "missing.jpg cannot be read"),
+    ("measure(P, P, 3)", "PictureError", "a picture cannot be made of int"),
+    ("measure(P, [P, P], P)", "InputError", "a picture is measured with one painting, and not with 2; give one."),
+    ("measure(P, P, P, 3)", "SettingsError", "settings cannot be 3; give Settings(size=…)."),
+    ("measure(P, P, P, runtime='cpu')", "SettingsError", "runtime cannot be 'cpu'; give Runtime(device=…)."),
+    ("measure(P, P, P, keep=3)", "PictureError", "a picture cannot be made of int"),
+    ("measure(P, P, P, weights=3)", "WeightsError", "weights cannot be 3; give codebook"),
     ("plot_losses(3)", "InputError", "3 has no losses to plot; give a run, its result, or its history."),
     ("plot_losses([1, 2])", "InputError", "[1, 2] has no losses to plot"),
     ("plot_losses(T.start(P, P), 3)", "InputError", "3 is not the path of a file; give a text or a pathlib.Path."),
@@ -123,7 +140,7 @@ CALLS = [
 @pytest.mark.parametrize(("call", "error", "said"), CALLS, ids=[call for call, *_ in CALLS])
 def test_a_wrong_call_is_answered_in_a_sentence(call, error, said, transfer, picture, weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {name: getattr(impasto, name) for name in impasto.__all__}
+    names = {"measure": measure, **{name: getattr(impasto, name) for name in impasto.__all__}}
     with pytest.raises(ImpastoError) as caught:
         eval(call, {**names, "P": picture(), "T": transfer(), "W": weights, "np": np, "torch": torch})
     assert type(caught.value).__name__ == error

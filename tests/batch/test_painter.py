@@ -228,3 +228,10 @@ def test_copies_of_the_files_are_painted_to_the_same_bytes_under_the_names_of_th
 def test_no_workers_are_refused():
     with pytest.raises(InputError, match="workers cannot be 0"):
         list(paint_many([], workers=0))
+
+
+def test_what_is_no_job_is_an_outcome_with_a_sentence_and_the_others_are_painted(job):
+    refused, done = paint_many(["x", job()])
+    assert (refused.number, refused.state) == (1, "failed")
+    assert refused.sentence == "'x' is no job; give Job(content=…, styles=[…])."
+    assert (done.number, done.state) == (2, "done")

@@ -330,3 +330,15 @@ def test_a_result_whose_sides_were_rounded_is_measured(numbers, picture):
 def test_a_picture_too_large_for_the_memory_is_refused(numbers):
     with pytest.raises(PictureError, match="does not fit into 0.1 GB"):
         numbers(runtime=EXACT.replace(memory="100MB"))
+
+
+def test_a_picture_is_measured_by_the_paths_of_files(picture, weights, tmp_path):
+    pictures = [picture(64, 48, seed=seed) for seed in range(3)]
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for each, path in zip(pictures, paths, strict=True):
+        each.save(path)
+    runtime = Runtime(device="cpu", threads=1)
+    found = measure(paths[0], str(paths[1]), paths[2], runtime=runtime, weights=weights, keep=paths[0])
+    content, style, result = map(Picture.open, paths)
+    expected = measure(content, [Style(style)], result, runtime=runtime, weights=weights, keep=Mask.open(paths[0]))
+    assert found == expected

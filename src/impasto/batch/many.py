@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from typing import cast
 
 from impasto.batch.ordering import Item
 from impasto.batch.outcome import Outcome
 from impasto.batch.scheduler import Scheduler
 from impasto.batch.workers import Workers
 from impasto.errors import InputError
+from impasto.jobs.job import Job
 
 __all__ = ["paint_many"]
 
@@ -29,9 +31,11 @@ def paint_many(jobs: Iterable[Item], *, workers: Workers | int = 1) -> Iterator[
         The outcomes, in the order in which the jobs end.
 
     Raises:
-        InputError: the number of workers is below 1, or Ray is not installed.
+        InputError: `jobs` is no list of jobs, the number of workers is below 1, or Ray is not installed.
 
     """
+    if isinstance(jobs, str | Job) or not isinstance(cast("object", jobs), Iterable):
+        raise InputError(f"the jobs cannot be {jobs!r:.80}; give a list of Job, or a generator of them.")
     with closing(_hired(workers)) as crew:
         yield from Scheduler(jobs, crew)
 
@@ -39,6 +43,8 @@ def paint_many(jobs: Iterable[Item], *, workers: Workers | int = 1) -> Iterator[
 def _hired(workers: Workers | int) -> Workers:
     """Return the workers that are asked for."""
     if not isinstance(workers, int):
+        if not hasattr(workers, "start"):
+            raise InputError(f"workers cannot be {workers!r:.80}; it takes a whole number, at least 1, or Workers.")
         return workers
     if workers < 1:
         raise InputError(f"workers cannot be {workers}; it takes a whole number, at least 1.")

@@ -43,7 +43,12 @@ def _numbered(items: Iterable[Item]) -> Iterator[Task]:
     number = 0
     for item in items:
         number += item is not None
-        yield Task(number, item)
+        yield Task(number, item if item is None or isinstance(item, InputError) else _job(item))
+
+
+def _job(item: object) -> Job | InputError:
+    """Return a job as it is, and an error in place of anything else."""
+    return item if isinstance(item, Job) else InputError(f"{item!r:.80} is no job; give Job(content=…, styles=[…]).")
 
 
 def _paintings(task: Task) -> tuple[str, ...]:

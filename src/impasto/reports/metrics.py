@@ -6,6 +6,7 @@ The loss is that of a run's last stage. The only network is the one that painted
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import log, prod, sqrt
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,9 +25,10 @@ from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
 from impasto.settings.limits import MIN_SIDE
+from impasto.settings.options import given_options
 from impasto.transfer.scene import Inputs, Scene
 from impasto.transfer.style_transfer import StyleTransfer
-from impasto.transfer.styles import Style
+from impasto.transfer.styles import listed
 
 __all__ = [
     "STYLE_LAYERS",
@@ -85,15 +87,15 @@ class Metrics:
 
 
 def measure(
-    content: Picture,
-    style: Style | Picture,
-    result: Picture,
+    content: object,
+    style: object,
+    result: object,
     settings: Settings | None = None,
     runtime: Runtime | None = None,
     *,
-    keep: Mask | None = None,
-    focus: Mask | None = None,
-    weights: Weights | None = None,
+    keep: object = None,
+    focus: object = None,
+    weights: Weights | str | Path | None = None,
 ) -> Metrics:
     """Measure a picture that was painted from a content and a style image, in float32 unless `runtime` has a dtype.
 
@@ -102,33 +104,42 @@ def measure(
     that were painted with different settings can be compared; for them, transparent pixels count as white.
 
     Args:
-        content: The photograph, of any size; it is resized to the result's size.
-        style: The painting, perhaps with a scale, a mask and a region; it is resized as in a run that paints a picture
-            of the result's size.
-        result: The painted picture, from impasto or another program; its short side has at least 32 pixels, and its
-            proportions differ from the content's by at most 5 %.
+        content: The photograph, of any size, a `Picture` or whatever `Picture.of` takes, such as a path; it is resized
+            to the result's size.
+        style: The painting, in any of those forms, or a `Style` with a scale, a mask and a region; it is resized as in
+            a run that paints a picture of the result's size.
+        result: The painted picture, in any of those forms, from impasto or another program; its short side has at least
+            32 pixels, and its proportions differ from the content's by at most 5 %.
         settings: The options of the objective; `size` is replaced by the size of the result.
         runtime: The options of how to compute.
-        keep: The mask of what stays of the photograph; the style does not count where it is white.
-        focus: The mask of where the content counts more.
+        keep: The mask of what stays of the photograph, a `Mask` or whatever `Mask.of` takes; the style does not count
+            where it is white.
+        focus: The mask of where the content counts more, in any of those forms.
         weights: The weights of VGG-19, instead of the ones that `settings.weights` names.
 
     Returns:
         The measures, all finite.
 
     Raises:
-        PictureError: a picture or a region is too small, the style is too thin, or the memory does not suffice.
-        InputError: the result does not have the content's shape, or the style has no weight.
+        PictureError: a picture cannot be read, a picture or a region is too small, the style is too thin, or the memory
+            does not suffice.
+        InputError: the result does not have the content's shape, the style has no weight, or there are several.
 
     """
+    content, result, paintings = Picture.of(content), Picture.of(result), listed(style)
+    if len(paintings) != 1:
+        raise InputError(f"a picture is measured with one painting, and not with {len(paintings)}; give one.")
+    painting = paintings[0]
+    masks = {
+        name: None if mask is None else Mask.of(mask, name=name) for name, mask in (("keep", keep), ("focus", focus))
+    }
     _check(content, result)
-    painting = Style(style) if isinstance(style, Picture) else style
-    chosen = (settings or Settings()).replace(size=max(result.width, result.height))
+    chosen = given_options(Settings, settings, "settings").replace(size=max(result.width, result.height))
     if chosen.style_weight and not painting.weight:
         raise InputError("the style has a weight of 0; give it a weight above 0, or a style_weight of 0.")
-    transfer = StyleTransfer(chosen, _exact(runtime or Runtime()), weights=weights)
+    transfer = StyleTransfer(chosen, _exact(given_options(Runtime, runtime, "runtime")), weights=weights)
     with out_of_memory_as("measure the picture"), transfer.machine.computing():
-        scene = _scene(Inputs(content, [painting], keep=keep, focus=focus), transfer, result)
+        scene = _scene(Inputs(content, [painting], **masks), transfer, result)
         plan, machine = _plan(scene.inputs, transfer, result), transfer.machine
         stage = plan.stages[-1]
         losses = _losses(scene, plan, transfer.network, result)
