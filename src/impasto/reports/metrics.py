@@ -130,16 +130,14 @@ def measure(
     if len(paintings) != 1:
         raise InputError(f"a picture is measured with one painting, and not with {len(paintings)}; give one.")
     painting = paintings[0]
-    masks = {
-        name: None if mask is None else Mask.of(mask, name=name) for name, mask in (("keep", keep), ("focus", focus))
-    }
+    masks = [None if mask is None else Mask.of(mask, name=name) for name, mask in (("keep", keep), ("focus", focus))]
     _check(content, result)
     chosen = given_options(Settings, settings, "settings").replace(size=max(result.width, result.height))
     if chosen.style_weight and not painting.weight:
         raise InputError("the style has a weight of 0; give it a weight above 0, or a style_weight of 0.")
     transfer = StyleTransfer(chosen, _exact(given_options(Runtime, runtime, "runtime")), weights=weights)
     with out_of_memory_as("measure the picture"), transfer.machine.computing():
-        scene = _scene(Inputs(content, [painting], **masks), transfer, result)
+        scene = _scene(Inputs(content, [painting], keep=masks[0], focus=masks[1]), transfer, result)
         plan, machine = _plan(scene.inputs, transfer, result), transfer.machine
         stage = plan.stages[-1]
         losses = _losses(scene, plan, transfer.network, result)
