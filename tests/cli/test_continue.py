@@ -184,6 +184,40 @@ def test_a_continued_picture_replaces_no_file_that_it_reads_now(impasto, files, 
     assert (files / "new.png").read_bytes() == before
 
 
+def test_a_continued_picture_replaces_its_pictures_so_far_and_no_file_of_the_user(impasto, files):
+    ways = ("content.png", "style.jpg", "-o", "out.png", "--save-every", "2", "--quiet")
+    impasto(*ways, *QUICK)
+    before = (files / "out-00002.png").read_bytes()
+    impasto(*ways, "--continue", "--content-weight", "1", "--dtype", "float32")
+    assert (files / "out-00002.png").read_bytes() != before
+    shutil.copy("content.png", "out-00004.png")
+    shutil.copy("content.png", "out-00003.png")
+    said = impasto(*ways, "--continue", "--content-weight", "2", fails=True)
+    assert "out-00004.png exists already" in said
+    assert (files / "out-00004.png").read_bytes() == (files / "content.png").read_bytes()
+    impasto(*ways, "--continue", "--content-weight", "2", "--overwrite", "--dtype", "float32")
+    assert (files / "out-00004.png").read_bytes() != (files / "content.png").read_bytes()
+    assert (files / "out-00003.png").read_bytes() == (files / "content.png").read_bytes()
+
+
+@pytest.mark.parametrize("words", [(), ("--continue",)])
+def test_a_run_that_continues_from_its_checkpoint_replaces_no_file_of_the_user(impasto, files, monkeypatch, words):
+    ways = ("content.png", "style.jpg", "-o", "out.png", "--save-every", "2", *QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.jobs.saving.Saving.picture", lambda _: [])
+        patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
+        impasto(*ways)
+    assert (files / "out.png.checkpoint").exists()
+    for name in ("out-00004.png", "out.png"):
+        shutil.copy("content.png", name)
+        said = impasto(*ways, *words, fails=True)
+        assert f"{name} exists already" in said
+        assert (files / name).read_bytes() == (files / "content.png").read_bytes()
+        (files / name).unlink()
+    impasto(*ways, *words)
+    assert (files / "out.png").exists()
+
+
 def test_a_repainted_picture_shows_the_progress_of_each_of_its_changes(impasto, files):
     words = ("content.png", "style.jpg", "-o", "out.png")
     impasto(*words, *QUICK)

@@ -103,8 +103,8 @@ class Painter:
             return Outcome(job, "skipped", "painted before from equal settings and inputs")
         if job.output is not None:
             files.make_folder(job.output.parent)
-        overwrite = job.overwrite or stopped is not None  # the picture so far of a run that ended early
-        with closing(Session(job.replace(overwrite=overwrite), resources=self._resources, noted=noted)) as session:
+        allowed = job if stopped is None else outputs.continued(job)  # the picture so far of a run that ended early
+        with closing(Session(allowed, resources=self._resources, noted=noted)) as session:
             self._session = session
             if self._is_cancelled.is_set():
                 session.cancel()

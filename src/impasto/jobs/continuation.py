@@ -48,12 +48,13 @@ class Continuation(NamedTuple):
             run that paints the same.
 
         Raises:
-            InputError: the plot or the preview could not be written.
+            InputError: the plot or the preview could not be written, or a picture so far would replace a file that
+                impasto did not paint.
 
         """
         outputs.check_plot_and_preview(wanted, continues=True)
         own = {name: getattr(wanted, name) for name in ("runtime", "output", *_WRITTEN)}
-        earlier = self.job.replace(**{**own, "overwrite": True})
+        earlier = outputs.continued(self.job.replace(**own, overwrite=wanted.overwrite))
         if self.picture is None and earlier.current().changeable == wanted.changeable:
             return earlier
         return earlier.changed(self.evaluations, wanted, through="" if self.picture is None else self.picture.suffix)

@@ -1,6 +1,7 @@
 """The files that a job writes: their names, and the checks that they can be written before any work begins."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import combinations, count, takewhile
 from pathlib import Path
@@ -19,12 +20,16 @@ __all__ = [
     "check_formats",
     "check_frames",
     "check_plot_and_preview",
+    "continued",
     "frame",
     "free_name",
     "latest_name",
     "painted",
     "prepared",
 ]
+
+_FRAME_NUMBER = re.compile(r"-(\d{5,8})$", re.ASCII)
+"""The end of the name of a picture so far: at least five digits."""
 
 
 def free_name(first: Path, *others: str | Path) -> Path:
@@ -58,7 +63,7 @@ def latest_name(first: Path, *others: str | Path) -> Path:
 def prepared(job: Job) -> Job:
     """Check the paths of the files that a job writes, and return the job with the path of its checkpoint.
 
-    Where there is a checkpoint, the picture so far of the run that saved it may be replaced, but no file that impasto
+    Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no file that impasto
     did not paint.
 
     Raises:
@@ -73,7 +78,23 @@ def prepared(job: Job) -> Job:
     files.check_output(output, overwrite=job.overwrite or continues, inputs=job.all_inputs)
     files.check_output(checkpoint, overwrite=True, inputs=job.all_inputs)
     check_plot_and_preview(job, continues=continues)
-    return job.replace(checkpoint=checkpoint, overwrite=job.overwrite or continues)
+    job = job.replace(checkpoint=checkpoint)
+    return continued(job) if continues else job
+
+
+def continued(job: Job) -> Job:
+    """Return the job that paints on, which may replace its picture and the pictures so far that impasto painted.
+
+    Args:
+        job: The job; `Job.overwrite` says whether it may replace any file.
+
+    Raises:
+        InputError: there is a file that impasto did not paint, which a picture so far would replace.
+
+    """
+    for path in _frames_there(job):
+        files.check_output(path, overwrite=job.overwrite or _is_own(path), inputs=job.all_inputs)
+    return job.replace(overwrite=job.overwrite or (job.output is not None and _is_own(job.output)))
 
 
 def check_plot_and_preview(job: Job, *, continues: bool) -> None:
@@ -177,6 +198,16 @@ def _frames(job: Job, evaluations: int) -> Iterator[Path]:
     if job.output is not None and job.save_every:
         for count in range(job.save_every, evaluations + 1, job.save_every):
             yield frame(job.output, count)
+
+
+def _frames_there(job: Job) -> Iterator[Path]:
+    """List the files that have the names of pictures so far, whatever painted them."""
+    if job.output is None or not job.save_every or not files.exists(job.output.parent):
+        return
+    for path in sorted(job.output.parent.iterdir()):
+        number = _FRAME_NUMBER.search(path.stem)
+        if number is not None and int(number[1]) % job.save_every == 0 and frame(job.output, int(number[1])) == path:
+            yield path
 
 
 def _without_output(job: Job) -> Job:
