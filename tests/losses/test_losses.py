@@ -94,7 +94,8 @@ class LargestResult(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         found = operation(*args, **(kwargs or {}))
-        self.units = max(self.units, found.numel() if isinstance(found, torch.Tensor) else 0)
+        if isinstance(found, torch.Tensor) and not operation.is_view:
+            self.units = max(self.units, found.numel())
         return found
 
 

@@ -57,7 +57,7 @@ class BatchWatch:
         Args:
             scheduler: The scheduler whose jobs are shown.
             workers: The workers that paint them.
-            tally: How many jobs there are, and what came of those that ended.
+            tally: The number of jobs, and how many ended in which way.
 
         """
         from impasto.cli import batch_display  # noqa: PLC0415 (rich's tables, for this command only)

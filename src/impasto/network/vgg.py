@@ -151,7 +151,9 @@ class VGG19:
             return
         weight, _ = self.weights.tensors["conv1_1"]
         features = self.compute(
-            torch.zeros(3, PREPARATION_SIDE, PREPARATION_SIDE, device=weight.device), layers, retain=True
+            torch.zeros(3, PREPARATION_SIDE, PREPARATION_SIDE, dtype=torch.float32, device=weight.device),
+            layers,
+            retain=True,
         )
         self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
 

@@ -123,8 +123,8 @@ def divided(
         is_first: Whether the stage under way is the first one of the run.
 
     Returns:
-        The stage under way and those that follow, each with the evaluations that there is time for, at least 1; those
-        that are done count in the first.
+        The stage under way and the following ones, each with the evaluations that there is time for, at least 1;
+        evaluations that are done count in the first.
 
     """
     for final in range(len(candidates) - 1, current, -1):

@@ -1,6 +1,6 @@
-"""What it takes to paint an image of some size, in memory and in work, and the cheapest layout that fits a budget.
+"""The memory and the work of painting an image of some size, and the cheapest layout that fits a budget.
 
-Pure arithmetic on sizes; no tensors. Beside the process and the pictures as they were opened, N pixels take
+Pure arithmetic on sizes; no tensors. In addition to the process and the pictures as they were opened, N pixels take
 
     N · (images + optimizer + content targets + masks)  +  tiles whose activations are retained  +  the tile under way
 

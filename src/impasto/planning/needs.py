@@ -1,10 +1,10 @@
-"""What a run takes at any size, as JSON: a process that has no network can plan other sizes of it."""
+"""The memory and time of a run at any size, as JSON: a process that has no network can plan other sizes of it."""
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from impasto.planning.division import Pace, beginning, divided
 from impasto.planning.footprint import Footprint
@@ -75,4 +75,4 @@ class Needs(NamedTuple):
 @cache
 def _adapter() -> "TypeAdapter[Needs]":
     """Return what writes and checks records of needs."""
-    return TypeAdapter(Needs)
+    return TypeAdapter(Needs, config=ConfigDict(ser_json_inf_nan="constants"))

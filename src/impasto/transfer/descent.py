@@ -35,7 +35,7 @@ class Descent:
         self.solver, self.at = solver, at
         self._iterate: Iteration | None = None
         self._is_stepping = False
-        """Whether a step has begun that the state of the run does not have in it yet."""
+        """Whether a step is under way, so that the state of the run does not contain it yet."""
 
     def evaluate(self, schedule: Schedule, count: int) -> None:
         """Evaluate and step in the stage under way.

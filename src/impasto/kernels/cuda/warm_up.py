@@ -41,7 +41,7 @@ def warm_up(weight: Tensor, pool: Pool, padding: Padding, layers: Collection[str
     tasks = dict(_layer_tasks(weight, pool, padding, layers))
     for side in (_SIDE, _SIDE - 1):
         tasks |= _history_tasks(weight, side)
-    torch.fft.irfft2(torch.fft.rfft2(torch.zeros(3, _SIDE, _SIDE, device=weight.device)))
+    torch.fft.irfft2(torch.fft.rfft2(_floats(weight, 3, _SIDE, _SIDE)))
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
         for done in [threads.submit(task) for task in tasks.values()]:
             done.result()
@@ -56,8 +56,8 @@ def _layer_tasks(
     width = len(weight)
     raw, bias, framed_signal = _signal(weight, width, _SIDE), weight.new_zeros(width), _signal(weight, width, _SIDE + 2)
     scale, filters = [1.0] * 3, weight.contiguous()
-    gray = torch.zeros(3, _SIDE, _SIDE, device=weight.device)
-    scalar = torch.zeros((), device=weight.device)
+    gray = _floats(weight, 3, _SIDE, _SIDE)
+    scalar = _floats(weight)
     bits = layer_operators.activate(raw, bias, NO_FRAME, True)[1]
     choices = _signal(weight, width, _SIDE // 2)[0].permute(1, 2, 0).to(torch.uint8)
     tasks: dict[object, Callable[[], object]] = {
@@ -78,7 +78,7 @@ def _layer_tasks(
         "excess": lambda: statistic_operators.excess(gray),
         "add excess": lambda: statistic_operators.add_excess(gray, scalar, gray.clone()),
     }
-    total = torch.zeros(width, width + 1, device=weight.device)
+    total = _floats(weight, width, width + 1)
     tasks["gram"] = lambda: statistic_operators.gram_distance(total, scalar, total, 1.0, weight.dtype)
     deepest = max(layers, key=list(LAYERS).index, default="")
     for name in layers:
@@ -111,7 +111,7 @@ def _history_tasks(weight: Tensor, side: int) -> Mapping[object, Callable[[], ob
     """
     pairs, length, device = 4, 3 * side**2, weight.device
     steps = torch.zeros(pairs, length, dtype=weight.dtype, device=device)
-    vector, scalar = torch.zeros(length, device=device), torch.zeros((), device=device)
+    vector, scalar = _floats(weight, length), _floats(weight)
     image, flags = vector.view(3, side, side), torch.zeros(2, dtype=torch.int32, device=device)
     ages = torch.zeros(pairs, dtype=torch.int64, device=device)
     small_matrix = torch.zeros(pairs, pairs, dtype=torch.float64, device=device)
@@ -153,3 +153,8 @@ def _signal(like: Tensor, channels: int, side: int) -> Tensor:
     """Return a square signal of zeros, with the dtype and device of `like`."""
     zeros = torch.zeros(1, channels, side, side, dtype=like.dtype, device=like.device)
     return zeros.contiguous(memory_format=torch.channels_last)
+
+
+def _floats(like: Tensor, *shape: int) -> Tensor:
+    """Return zeros in float32, whatever the default precision is, on the device of `like`."""
+    return torch.zeros(shape, dtype=torch.float32, device=like.device)
