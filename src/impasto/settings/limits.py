@@ -12,6 +12,7 @@ __all__ = [
     "MAX_PER_CORE",
     "MAX_STYLE_SCALE",
     "MIN_SIDE",
+    "NAMED_TWICE",
     "PLATEAU_WINDOW",
     "check_per_core",
     "cores",
@@ -39,6 +40,9 @@ CHECKPOINT_TIME_FRACTION = 0.05
 MAX_PER_CORE = 4
 """The most threads, processes or workers for each core that this process may use. More than one thread a core is slower
 already; thousands make an evaluation take minutes, and the machine stops answering."""
+
+NAMED_TWICE = "named_twice"
+"""The type of the error of a value in which a name is given twice; its message is the name."""
 
 
 def cores() -> int:

@@ -11,8 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from impasto.layers import LAYERS
 from impasto.settings.choices import DistanceName
-from impasto.settings.limits import MAX_EVALUATIONS, MIN_SIDE
-from impasto.settings.options import NAMED_TWICE
+from impasto.settings.limits import MAX_EVALUATIONS, MIN_SIDE, NAMED_TWICE
 
 __all__ = ["DistanceWeights", "LayerWeights", "StageEvaluations"]
 

@@ -16,15 +16,13 @@ from pydantic.fields import FieldInfo
 
 from impasto.errors import SettingsError
 from impasto.settings.choices import Command, one_of
+from impasto.settings.limits import NAMED_TWICE
 
-__all__ = ["EVERY_COMMAND", "NAMED_TWICE", "Option", "Options", "as_flags", "given_options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "given_options", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
 
-
-NAMED_TWICE = "named_twice"
-"""The type of the error of a value in which a name is given twice; its message is the name."""
 
 Kind = TypeVar("Kind", bound="Options")
 
