@@ -11,6 +11,7 @@ from impasto import Picture, Settings
 from impasto.errors import InputError, RunError, WriteError
 from impasto.images import read_note
 from impasto.jobs.events import Announced, Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
+from impasto.jobs.fingerprint import file_hashes
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
 from impasto.settings import Runtime
@@ -88,6 +89,18 @@ def test_pictures_written_into_json_are_painted(job, files):
     again, expected = (Picture.open(files / name) for name in ("again.png", "out.png"))
     assert torch.equal(again.samples, expected.samples)
     assert json.loads(again.note)["job"]["content"] == "(a picture in memory)"
+
+
+@pytest.mark.parametrize("do", ["delete", "change"])
+def test_files_that_are_deleted_or_changed_while_a_run_paints_lose_no_picture(job, do):
+    painted = job()
+    hashes = file_hashes(painted)
+    for event in Session(painted):
+        if isinstance(event, Evaluated):
+            for path in painted.all_inputs:
+                path.unlink(missing_ok=True) if do == "delete" else path.write_bytes(b"other")
+    assert event.stopped == "finished"
+    assert json.loads(read_note(painted.output))["files"] == hashes
 
 
 def test_a_cancelled_job_saves_the_picture_and_continues_to_the_same_bytes(job, files):

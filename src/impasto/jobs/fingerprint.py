@@ -30,11 +30,12 @@ MAX_HASHES = 1024
 """Files whose hashes are cached: the paintings of many jobs, and weights, which have 80 MB or more."""
 
 
-def fingerprint(job: Job) -> str | None:
+def fingerprint(job: Job, known: dict[Path, str] | None = None) -> str | None:
     """Return a hash of the options and the inputs of a job, wherever its files are and however it is computed.
 
     Args:
         job: The job.
+        known: The hashes of files when they were opened, by path; those of other files are added. By default none.
 
     Returns:
         64 hexadecimal digits; None for a job with a picture in memory.
@@ -47,17 +48,18 @@ def fingerprint(job: Job) -> str | None:
         return None
     weights = Path(job.settings.weights)
     files = [*job.all_inputs, *([weights] if weights.is_file() else [])]
-    hashed = job.with_files({str(path): file_hash(path) for path in files})
+    hashed = job.with_files({str(path): _hash_once(path, known) for path in files})
     options = {**hashed.model_dump(mode="json", include=NOTED), "seconds": job.runtime.seconds}
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
-def file_hashes(job: Job, noted: Job | None = None) -> dict[str, str]:
+def file_hashes(job: Job, noted: Job | None = None, known: dict[Path, str] | None = None) -> dict[str, str]:
     """Return the hashes of the pictures and masks that a job and its changes read.
 
     Args:
         job: The job.
         noted: The job that the metadata name, if the files of `job` are copies of its files; None: `job` itself.
+        known: The hashes of files when they were opened, by path; those of other files are added. By default none.
 
     Returns:
         `HASH_DIGITS` hexadecimal digits by the path of each file of `noted`; none for a job with a picture in memory.
@@ -69,7 +71,7 @@ def file_hashes(job: Job, noted: Job | None = None) -> dict[str, str]:
     if job.has_pictures:
         return {}
     pairs = zip(_inputs(noted or job), _inputs(job), strict=True)
-    return {str(name): file_hash(path)[:HASH_DIGITS] for name, path in pairs}
+    return {str(name): _hash_once(path, known)[:HASH_DIGITS] for name, path in pairs}
 
 
 def other_file(job: Job, noted: object) -> Path | None:
@@ -95,6 +97,15 @@ def other_file(job: Job, noted: object) -> Path | None:
 def _inputs(job: Job) -> list[Path]:
     """Return the files that a job and its changes read, one for each place at which the job names a file."""
     return [path for each in (job, *(change.job for change in job.changes)) for path in each.inputs]
+
+
+def _hash_once(path: Path, known: dict[Path, str] | None) -> str:
+    """Return the hash of a file; a file whose hash is known may have been changed or deleted since."""
+    if known is None:
+        return file_hash(path)
+    if path not in known:
+        known[path] = file_hash(path)
+    return known[path]
 
 
 def file_hash(path: Path) -> str:

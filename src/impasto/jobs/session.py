@@ -107,6 +107,8 @@ class Session:
         self._painted = painted
         self._before = 0
         """Evaluations of the picture that the run continues from."""
+        self._hashes: dict[Path, str] = {}
+        """The hashes of the files when they were opened, by path; later they may be changed or gone."""
         self._next_preview = 0.0
         self._wanted: SimpleQueue[Job] = SimpleQueue()
         self._made = 0
@@ -276,7 +278,7 @@ class Session:
         if self._noted is not None and self.run is not None:
             weights = self._noted.current(made).settings.weights
             about["settings"] = {**self.run.painted.model_dump(), "weights": weights}
-        hashes = {FILES: file_hashes(job, self._noted), FINGERPRINT: fingerprint(job)}
+        hashes = {FILES: file_hashes(job, self._noted, self._hashes), FINGERPRINT: fingerprint(job, self._hashes)}
         return {**(self._noted or job).note, **hashes, **about}
 
     def _cost(self, plan: Plan, seconds: float) -> str:
