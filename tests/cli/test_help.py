@@ -65,3 +65,12 @@ def test_the_process_ends_without_a_last_search_for_garbage():
     code += "from impasto.cli import main; main(['--version'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) > 1000
+
+
+def test_ctrl_c_while_modules_are_imported_ends_the_command_in_one_sentence():
+    interrupted = "import importlib.abc, runpy, sys\n"
+    interrupted += "class Interrupt(importlib.abc.MetaPathFinder):\n"
+    interrupted += "    def find_spec(self, name, *_):\n        if name == 'cyclopts': raise KeyboardInterrupt\n"
+    interrupted += "sys.meta_path.insert(0, Interrupt())\nrunpy.run_module('impasto', run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "impasto: Interrupted.\n")
