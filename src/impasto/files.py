@@ -30,6 +30,7 @@ __all__ = [
     "read_cached",
     "reason",
     "remove_left",
+    "split_label",
     "user_cache",
     "whole",
     "write_cached",
@@ -47,6 +48,9 @@ than it takes to flush the largest checkpoint to a slow disk."""
 
 _TEMPORARY = re.compile(r"\.impasto-[0-9a-f]{8}-([0-9a-f]{8})-([0-9]{1,9})-[0-9a-f]{8}(?:\..*)?", re.DOTALL)
 """The form of a temporary name: hashes of the names of the target and the machine, the process, and a random token."""
+
+_LABEL = re.compile(r"(.+)#([0-9a-fA-F]{6})", re.DOTALL)
+"""A path and the color of a label in an image of labels."""
 
 
 def reason(error: OSError) -> str:
@@ -81,6 +85,20 @@ def is_same(one: str | Path, other: str | Path) -> bool:
     with suppress(OSError, ValueError):
         return Path(one).samefile(other)
     return False
+
+
+def split_label(source: str) -> tuple[str, str | None]:
+    """Split the path of a mask from the color of a label that may follow it.
+
+    Args:
+        source: The path, or `FILE#rrggbb`.
+
+    Returns:
+        The path, and six lowercase digits; None for no color, also if there is a file of the whole name.
+
+    """
+    found = _LABEL.fullmatch(source)
+    return (found[1], found[2].lower()) if found and not exists(source) else (source, None)
 
 
 def beside(path: Path, ending: str, *, before_suffix: bool = False) -> Path:

@@ -5,7 +5,6 @@ Every mask passes one check here, so that none is silently empty. What a mask is
 the units of a layer is told in `guides`.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import PictureError
-from impasto.files import exists
+from impasto.files import split_label
 from impasto.images.formats import is_lossless
 from impasto.images.picture import Picture, middle
 from impasto.images.resampling import resample
@@ -86,7 +85,7 @@ class Mask:
             PictureError: the file cannot be read, nothing is inside, or nothing in it has that color.
 
         """
-        path, color = _split_label(str(source))
+        path, color = split_label(str(source))
         picture = Picture.open(path, allow_large=allow_large)
         if color is not None:
             return cls(_label(picture, color, path), str(source))
@@ -226,12 +225,6 @@ def _is_map_of_labels(path: str, pixels: Tensor) -> bool:
     with Path(path).open("rb") as file:
         is_as_drawn = is_lossless(file.read(16))
     return is_as_drawn and cast("Tensor", _packed(pixels).unique()).numel() <= _MAX_LABELS
-
-
-def _split_label(source: str) -> tuple[str, str | None]:
-    """Split a file's name from the color of a label."""
-    found = re.fullmatch(r"(.+)#([0-9a-fA-F]{6})", source)
-    return (found[1], found[2].lower()) if found and not exists(source) else (source, None)
 
 
 def _commonest(pixels: Tensor, *, dark: bool = True) -> Sequence[str]:

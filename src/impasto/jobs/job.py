@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from impasto.errors import InputError
-from impasto.files import exists
+from impasto.files import exists, split_label
 from impasto.settings import Options, Runtime, Settings
 from impasto.settings.choices import Color, ColorMatch, one_of
 from impasto.settings.limits import MAX_STYLE_SCALE
@@ -157,7 +157,7 @@ class Job(Options):
     def inputs(self) -> list[Path]:
         """The files that the job reads."""
         masks = [mask for style in self.styles for mask in (style.mask, style.region)]
-        files = [_file_of(mask) for mask in (*masks, self.keep, self.focus) if mask is not None]
+        files = [Path(split_label(mask)[0]) for mask in (*masks, self.keep, self.focus) if mask is not None]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
@@ -302,12 +302,6 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-def _file_of(mask: str) -> Path:
-    """Return the file of a mask: the path, without the color that may follow that of an image of labels."""
-    found = _LABEL.fullmatch(mask)
-    return Path(found[1] if found and not exists(mask) else mask)
-
-
 def _path(source: object) -> Path | None:
     return source if source is None or isinstance(source, Path) else IN_MEMORY
 
@@ -327,7 +321,6 @@ def _listed(names: list[str]) -> str:
 
 
 _BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS).replace('_', '[-_]')})=)")
-_LABEL = re.compile(r"(.+)#[0-9a-fA-F]{6}", re.DOTALL)
 _UNKNOWN = re.compile(r",([\w-]+)=")
 
 

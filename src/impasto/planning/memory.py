@@ -97,7 +97,7 @@ class Layout(NamedTuple):
 def cheapest(
     settings: Settings, height: int, width: int, footprint: Footprint, budget: Budget, *, longest: int
 ) -> Layout | None:
-    """Return the layout with the least work among those that fit.
+    """Return the layout that fits with the least work.
 
     Args:
         settings: The picture.

@@ -10,8 +10,8 @@ from torch import Tensor
 __all__ = ["has_triton", "is_fused", "uses_triton"]
 
 _CAPABILITIES = {torch.float32: (7, 0), torch.bfloat16: (8, 0)}
-"""The compute capability of the first GPUs that compute by Triton kernels, by precision: those that Triton supports and
-that have units for bfloat16. AMD's GPUs have numbers from 9 on."""
+"""The compute capability from which a GPU computes by Triton kernels, by precision: Triton supports 7.0 and later, and
+units for bfloat16 come with 8.0. AMD's GPUs have numbers from 9 on."""
 
 
 def is_fused(tensor: Tensor) -> bool:
