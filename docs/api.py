@@ -25,7 +25,7 @@ GROUPS = {
         "content_loss",
         "style_loss",
     ),
-    "Jobs": ("Job", "StyleSource", "Session", "paint_many", "Outcome"),
+    "Jobs and films": ("Job", "StyleSource", "Session", "paint_many", "Outcome", "Film", "FilmSession"),
     "Losses of a run": (
         "AutogradLoss",
         "Units",

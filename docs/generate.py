@@ -10,6 +10,7 @@ from rich.console import Console
 
 from impasto.cli import app
 from impasto.cli.help import HelpPage
+from impasto.film.film import Film
 from impasto.settings import PRESETS, Runtime, Settings
 from impasto.settings.options import as_flags
 
@@ -21,9 +22,9 @@ def options() -> str:
     """Tables of all options, by group, and of the presets."""
     parts = [
         NOTICE,
-        "# Options\n\nEvery option is a field of `Settings` or `Runtime`, a flag of the command and a JSON key.\n",
+        "# Options\n\nEvery option is a field of `Settings`, `Runtime` or `Film`, a flag of the command and a JSON key.\n",
     ]
-    for model in (Settings, Runtime):
+    for model in (Settings, Runtime, Film):
         group = ""
         for option in model.options():
             if option.group != group:
@@ -52,6 +53,7 @@ def command() -> str:
         ["reconstruct"],
         ["repaint"],
         ["batch"],
+        ["film"],
         ["sweep"],
         ["figures"],
         ["measure"],

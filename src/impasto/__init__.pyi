@@ -17,6 +17,8 @@ from .errors import (
     WeightsError as WeightsError,
     WriteError as WriteError,
 )
+from .film.film import Film as Film
+from .film.session import FilmSession as FilmSession
 from .images import Picture as Picture
 from .images.masks import Mask as Mask
 from .interactive.one_call import stylize as stylize

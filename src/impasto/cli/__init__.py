@@ -14,6 +14,7 @@ from impasto.cli import launcher
 from impasto.cli.batch import batch
 from impasto.cli.describe import info, presets, warm
 from impasto.cli.experiments import figures
+from impasto.cli.film import film
 from impasto.cli.help import HELP_ALL, HelpPage
 from impasto.cli.measure import measure
 from impasto.cli.paint import demo, paint, reconstruct, repaint, texture
@@ -52,6 +53,7 @@ for _command, _arguments in {
     reconstruct: "PHOTO",
     repaint: "PICTURE",
     batch: "PHOTO [PHOTO ...]",
+    film: "FILM PAINTING [PAINTING ...]",
     sweep: "PHOTO PAINTING [PAINTING ...]",
     figures: "PHOTO PAINTING",
     measure: "PHOTO PAINTING PICTURE",

@@ -12,6 +12,7 @@ from cyclopts import Group, Parameter
 from impasto.cli.help import BASICS
 from impasto.errors import SettingsError
 from impasto.files import exists
+from impasto.film.film import Film
 from impasto.jobs.fingerprint import FILES
 from impasto.jobs.job import Job
 from impasto.settings import Option, Options, Runtime, Settings, preset
@@ -21,6 +22,8 @@ __all__ = [
     "GROUPS",
     "BatchOutputFlags",
     "FiguresFlags",
+    "FilmFlags",
+    "FilmOutputFlags",
     "Flags",
     "InfoFlags",
     "MeasureFlags",
@@ -37,7 +40,9 @@ _OPTIONS = [option for model in (Settings, Runtime) for option in model.options(
 _OUTPUT = [option for option in Job.options() if option.group == "Output"]
 _ONE_FILE = {"preview", "plot", "checkpoint"}
 """Options that name one file, which many pictures cannot share."""
-_HEADINGS = dict.fromkeys((BASICS, "Watching", "Output", *(option.group for option in _OPTIONS)))
+_FILM = [*Film.options(), *(option for option in _OPTIONS if option.name not in {"seconds", "strength"})]
+_FILM_OUTPUT = [option for option in _OUTPUT if option.name in {"overwrite", "preview", "allow_large"}]
+_HEADINGS = dict.fromkeys((BASICS, "Film", "Watching", "Output", *(option.group for option in _OPTIONS)))
 GROUPS = {name: Group(name, sort_key=order) for order, name in enumerate(_HEADINGS, start=1)}
 """The headings of help, in their order."""
 
@@ -67,16 +72,20 @@ def _flags(command: Command, options: Sequence[Option] = _OPTIONS, *, several: b
 
 
 if TYPE_CHECKING:
-    Flags = OutputFlags = BatchOutputFlags = SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
+    Flags = OutputFlags = BatchOutputFlags = FilmFlags = FilmOutputFlags = object | None
+    SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
 else:
     Flags = _flags("paint")
     OutputFlags = _flags("paint", _OUTPUT)
     BatchOutputFlags = _flags("paint", [option for option in _OUTPUT if option.name not in _ONE_FILE])
+    FilmFlags = _flags("paint", _FILM)
+    FilmOutputFlags = _flags("paint", _FILM_OUTPUT)
     SweepFlags = _flags("sweep", several=True)
     MeasureFlags = _flags("measure")
     FiguresFlags = _flags("figures")
     InfoFlags = _flags("info")
-"""The flags of each command; `Flags` and `OutputFlags` are the flags of all commands that paint one picture."""
+"""The flags of each command; `Flags` and `OutputFlags` are the flags of all commands that paint one picture, and
+`FilmFlags` have the options of a `Film`, too."""
 
 
 def choose(

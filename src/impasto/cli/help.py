@@ -25,7 +25,7 @@ _MAX_WIDTH = 100
 _KINDS = {"STR": "TEXT", "INT": "NUMBER", "FLOAT": "NUMBER", "PATH": "FILE"}
 """The words for kinds of values, by the words that cyclopts uses."""
 
-_SHOWN_PANELS = frozenset({"Arguments", BASICS, "Commands"})
+_SHOWN_PANELS = frozenset({"Arguments", BASICS, "Film", "Commands"})
 """The headings of the short page."""
 
 

@@ -1,6 +1,6 @@
 """Durations and amounts in words."""
 
-__all__ = ["amount", "clock", "duration"]
+__all__ = ["amount", "clock", "cost", "duration"]
 
 
 def amount(number: int, noun: str) -> str:
@@ -31,3 +31,15 @@ def duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return amount(round(seconds / 60), "minute")
     return f"{seconds / 3600:.1f} hours"
+
+
+def cost(seconds: float, memory: float, also: str = "") -> str:
+    """Say how long something takes, and how much memory.
+
+    Args:
+        seconds: The time, in seconds.
+        memory: The memory, in bytes.
+        also: What it takes besides, as the end of the sentence.
+
+    """
+    return f"This takes about {duration(seconds)} and {memory / 1e9:.1f} GB of memory{also}."

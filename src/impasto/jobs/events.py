@@ -114,7 +114,7 @@ class Saved(Event):
 
     path: Path
     """The path of the file."""
-    what: Literal["picture", "picture so far", "plot", "sheet"]
+    what: Literal["picture", "picture so far", "plot", "sheet", "film"]
     """The content of the file."""
     size: str = ""
     """The width × height of a sheet in pixels; empty for other files."""

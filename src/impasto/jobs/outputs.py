@@ -32,12 +32,14 @@ _FRAME_NUMBER = re.compile(r"-(\d{5,8})$", re.ASCII)
 """The end of the name of a picture so far: at least five digits."""
 
 
-def free_name(first: Path, *others: str | Path) -> Path:
+def free_name(first: Path, *others: str | Path, suffix: str = ".png", unfinished: str = ".checkpoint") -> Path:
     """Return the path of an output that nobody named: `photo-painting.png` in the folder of the photograph.
 
     Args:
         first: The file whose folder and name the output gets.
         others: Files, or words, whose names follow.
+        suffix: The suffix of the output.
+        unfinished: The ending of the name of what is beside an output as long as it is not finished.
 
     Returns:
         A path at which there is no file, or the picture so far of a run that ended early: if the name is taken, the
@@ -46,8 +48,8 @@ def free_name(first: Path, *others: str | Path) -> Path:
     """
     name = "-".join([first.stem, *(Path(other).stem for other in others)])
     for number in count(1):
-        path = files.beside(first.with_name(name), f"-{number}.png" if number > 1 else ".png")
-        if not files.exists(path) or files.exists(files.beside(path, ".checkpoint")):
+        path = files.beside(first.with_name(name), f"-{number}{suffix}" if number > 1 else suffix)
+        if not files.exists(path) or files.exists(files.beside(path, unfinished)):
             return path
     raise AssertionError
 

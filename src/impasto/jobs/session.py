@@ -21,7 +21,7 @@ from impasto import files, losses
 from impasto.errors import CheckpointError, ImpastoError, InputError, OtherRunError, RunError
 from impasto.images import Picture
 from impasto.jobs import outputs, sources
-from impasto.jobs.amounts import amount, clock, duration
+from impasto.jobs.amounts import amount, clock, cost
 from impasto.jobs.continuation import CHANGES_MADE, EVALUATIONS_BEFORE
 from impasto.jobs.events import (
     Announced,
@@ -283,10 +283,10 @@ class Session:
 
     def _cost(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
-        said = f"This takes about {duration(seconds)} and {plan.bytes / 1e9:.1f} GB of memory"
+        disk = ""
         if self.job.checkpoint and self.job.runtime.checkpoint_every and plan.checkpoint_bytes > LARGE_CHECKPOINT_BYTES:
-            said += f", and checkpoints of up to {plan.checkpoint_bytes / 1e9:.1f} GB until it is done"
-        return f"{said}."
+            disk = f", and checkpoints of up to {plan.checkpoint_bytes / 1e9:.1f} GB until it is done"
+        return cost(seconds, plan.bytes, disk)
 
     def _paint(self, run: Run) -> Iterator[Event]:
         """Paint to the end, and save the picture or the picture so far however painting ends."""

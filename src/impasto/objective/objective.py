@@ -15,6 +15,7 @@ from impasto.errors import InputError
 from impasto.kernels.cotangents import Cotangent, InTile
 from impasto.layers import IMAGE
 from impasto.losses import TERMS, ExtraLoss, Loss, Statistic, Units
+from impasto.losses.base import weighted
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
 from impasto.objective.stored_targets import StoredTargets
@@ -76,6 +77,8 @@ class Anchor(NamedTuple):
     """(3, H, W), in [0, 1]."""
     strength: float
     """Above 0 and below 1: about the fraction of its way that the picture goes."""
+    weights: Tensor | None = None
+    """How much each pixel's distance counts, in [0, 1], (H, W); None: 1 everywhere."""
     weight: float = 0.0
     """The weight of the mean squared difference in gray levels; `Objective.build` finds it."""
 
@@ -84,8 +87,8 @@ class Anchor(NamedTuple):
         return self._replace(weight=ANCHOR_SCALE * unit * (1 / self.strength**2 - 1) / 3)
 
     def value(self, image: Tensor) -> Tensor:
-        """Return weight · mean((x - a)²), a scalar, for gray levels x of an image and a of the anchor."""
-        return self.weight * 255**2 * (image - self.image).square().mean()
+        """Return weight · mean(w (x - a)²), a scalar, for gray levels x of an image and a of the anchor."""
+        return self.weight * 255**2 * weighted((image - self.image).square(), self.weights).mean()
 
     def add_gradient(self, image: Tensor, into: Tensor) -> None:
         """Add the derivative of `value` by the image to a tensor.
@@ -95,7 +98,8 @@ class Anchor(NamedTuple):
             into: The tensor to which the derivative is added, (3, H, W).
 
         """
-        into.add_(image - self.image, alpha=2 * self.weight * 255**2 / image.numel())
+        difference = weighted(image - self.image, self.weights)
+        into.add_(difference, alpha=2 * self.weight * 255**2 / image.numel())
 
 
 @dataclass(frozen=True, eq=False)

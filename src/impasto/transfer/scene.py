@@ -154,20 +154,27 @@ class Scene:
         seen = Mask.of_opacity(self.inputs.content)
         found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
         kept = None if keep is None else Kept(self.to_device(keep.white(*stage.size)), content)
-        focus, strength = self.inputs.focus, self.settings.strength
+        focus = self.inputs.focus
         return Objective.build(
             self.settings,
             network,
             content,
             found,
             kept=kept,
-            anchor=Anchor(self.canvas(stage.size), strength) if strength < 1 else None,
+            anchor=self._anchor(stage.size) if self.settings.strength < 1 else None,
             focus=None if focus is None else self.to_device(focus.resized(*stage.size)),
             tiling=stage.layout.tiling,
             group=self.machine.group,
             extra_losses=self.inputs.losses,
             targets=self.targets,
         )
+
+    def _anchor(self, size: Size) -> Anchor:
+        """Return what the picture stays close to; where a given picture is transparent it is free."""
+        initial = self.inputs.initial
+        opaque = None if initial is None else Mask.of_opacity(initial)
+        weights = None if opaque is None else self.to_device(opaque.resized(*size))
+        return Anchor(self.canvas(size), self.settings.strength, weights)
 
     def normalized(self, network: VGG19, stage: Stage) -> VGG19:
         """Rescale a network over the images of a stage, if the settings say so.

@@ -277,6 +277,7 @@ class StyleTransfer:
         """Return what a run takes at any size, and the memory that there is now."""
         masks = {style.region for style in inputs.styles}
         masks |= {inputs.keep, inputs.focus, Mask.of_opacity(inputs.content)}
+        masks |= set() if inputs.initial is None else {Mask.of_opacity(inputs.initial)}
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         return Needs(footprint(self.settings, self._network_on(machine), inputs.losses), budget)
 

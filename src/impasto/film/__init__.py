@@ -1,0 +1,11 @@
+"""Films: a job for each frame, which follows the frame before it, so that the painting moves with what is shown.
+
+    film        `Film` as data: a job, which part of the film is painted, and how closely frames follow each other
+    video       reads a film file: its frames as pictures, and the time of each
+    motion      the optical flow between two frames, and a painted frame moved along it
+    frames      the folder of the painted frames, from which an interrupted film continues
+    encoding    writes a film file from painted frames, with the sound of the original
+    session     `FilmSession`, which carries a film out and yields events
+
+It may import `jobs` and the packages below it.
+"""

@@ -1,0 +1,174 @@
+"""Writes a film file from painted frames, at the times of the original's frames and with its sound, as it is.
+
+PyAV, of the extra `film`, has the encoders: H.264 for .mp4, .mov and .mkv files, VP9 for .webm files. The colors are
+those of HDTV (ITU-R BT.709), and a frame with an odd side loses a row or a column of pixels.
+"""
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from impasto import files
+from impasto.errors import InputError, WriteError
+from impasto.film.film import SUFFIXES
+from impasto.film.video import Video, library, reading
+from impasto.images import Picture
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["encode", "note"]
+
+
+class _Codec(NamedTuple):
+    """An encoder, and how it is to encode."""
+
+    name: str
+    options: dict[str, str]
+
+
+_H264 = _Codec("libx264", {"crf": "17", "preset": "medium"})
+_VP9 = _Codec("libvpx-vp9", {"crf": "24", "b": "0", "cpu-used": "2", "row-mt": "1"})
+
+_CODECS = dict.fromkeys(SUFFIXES, _H264) | {".webm": _VP9}
+"""The encoder of each kind of film file."""
+
+_BT709, _LIMITED_RANGE = 1, 1
+"""What the stream says of its colors, as in ITU-T H.273: primaries, curve and matrix of HDTV, from 16 to 235."""
+
+
+def note(path: Path) -> dict[str, Any]:
+    """Return what the metadata of a film file say, or nothing if impasto did not write it."""
+    try:
+        with reading(path) as container:
+            comment = container.metadata.get("comment") or container.metadata.get("COMMENT") or "{}"
+        found: Any = json.loads(comment)
+    except (InputError, ValueError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) and "impasto" in found else {}
+
+
+def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, overwrite: bool) -> list[str]:
+    """Write a film file, whole or not at all.
+
+    Args:
+        video: The film that was painted.
+        frames: The files of the painted frames, from the first one on; fewer than the film has end it earlier.
+        output: The file.
+        about: A text for its metadata.
+        overwrite: Whether an existing file is replaced.
+
+    Returns:
+        Sentences about sound that is left out.
+
+    Raises:
+        InputError: no file may be written there.
+        WriteError: the file could not be written.
+
+    """
+    av = library()
+    try:
+        with (
+            files.whole(output, overwrite=overwrite) as temporary,
+            av.open(str(video.path), metadata_errors="replace") as original,
+            av.open(str(temporary), "w") as container,
+        ):
+            container.metadata["comment"] = about
+            stream = _stream(container, video, Picture.open(frames[0]))
+            sound, remarks = _sound(original, container)
+            origin = None if video.is_whole else video.times[0] * video.time_base
+            for path, time in zip(frames, video.times, strict=False):
+                frame = av.VideoFrame.from_ndarray(_samples(Picture.open(path), stream), format="rgb24")
+                frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+                frame.time_base = video.time_base
+                frame.pts = time - (0 if video.is_whole else video.times[0])
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+            _copy(original, container, sound, origin, _end(video, len(frames)))
+    except (av.FFmpegError, ValueError) as error:
+        raise WriteError(f"{output} could not be written: {str(error).lower()}; nothing was left there.") from error
+    return remarks
+
+
+def _stream(container: "OutputContainer", video: Video, first: Picture) -> "VideoStream":
+    """Add a stream of pictures of the size of the first frame, less an odd row or column."""
+    codec = _CODECS[Path(container.name).suffix.lower()]
+    count, seconds = len(video.times), float((video.times[-1] - video.times[0]) * video.time_base)
+    rate = Fraction((count - 1) / seconds).limit_denominator(1001) if seconds else Fraction(25)
+    stream = cast("VideoStream", container.add_stream(codec.name, rate=rate, options=codec.options))
+    stream.width, stream.height = first.width - first.width % 2, first.height - first.height % 2
+    stream.pix_fmt = "yuv420p"
+    context: Any = stream.codec_context
+    context.time_base = video.time_base
+    context.sample_aspect_ratio = video.pixel_ratio
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = _LIMITED_RANGE
+    return stream
+
+
+def _samples(picture: Picture, stream: "VideoStream") -> "np.ndarray[Any, Any]":
+    """Return a frame's samples of the size of a stream, uint8, (H, W, 3)."""
+    levels = (picture.pixels * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
+    return np.ascontiguousarray(levels[: stream.height, : stream.width].numpy())
+
+
+def _sound(original: "InputContainer", container: "OutputContainer") -> tuple[dict[int, Any], list[str]]:
+    """Add the sound of the original, by the numbers of its streams; say what the kind of file cannot hold."""
+    streams: dict[int, Any] = {}
+    remarks: list[str] = []
+    for each in original.streams.audio:
+        name = each.codec_context.name
+        if name in container.supported_codecs:
+            streams[each.index] = container.add_stream_from_template(each)
+        else:
+            kind = Path(container.name).suffix
+            remarks.append(f"the sound, {name}, does not fit into a {kind} file and is left out; choose an .mkv file.")
+    return streams, remarks
+
+
+def _end(video: Video, painted: int) -> Fraction | None:
+    """Return when the sound ends, in seconds of the original; None: with it."""
+    if painted < len(video.times):
+        return video.times[painted] * video.time_base
+    if video.is_whole:
+        return None
+    step = (video.times[-1] - video.times[0]) / max(1, len(video.times) - 1)
+    return Fraction(video.times[-1] + step) * video.time_base
+
+
+def _copy(
+    original: "InputContainer",
+    container: "OutputContainer",
+    sound: dict[int, Any],
+    origin: Fraction | None,
+    end: Fraction | None,
+) -> None:
+    """Copy the packets of sound, as they are.
+
+    Args:
+        original: The file that they are read from.
+        container: The file that they are written to.
+        sound: The streams that they are written to, by the number of the one that they are read from.
+        origin: When the film begins, in seconds of the original; None: sound begins with it, and may begin before it.
+        end: When the film ends, in seconds of the original; None: sound ends with it.
+
+    """
+    if not sound:
+        return
+    original.seek(0)
+    for packet in original.demux(*(original.streams[index] for index in sound)):
+        if packet.dts is None or packet.pts is None:
+            continue
+        base = packet.time_base
+        time = packet.pts * base
+        if (origin is not None and time < origin) or (end is not None and time >= end):
+            continue
+        packet.pts -= round((origin or 0) / base)
+        packet.dts -= round((origin or 0) / base)
+        packet.stream = sound[packet.stream.index]
+        container.mux(packet)

@@ -1,0 +1,140 @@
+"""A film as data: the job that paints each frame, which part is painted, and how closely frames follow each other."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator
+
+from impasto.errors import InputError
+from impasto.jobs.fingerprint import fingerprint
+from impasto.jobs.job import Job
+from impasto.settings import Options, Runtime, Settings
+from impasto.settings.choices import one_of
+from impasto.settings.limits import MAX_EVALUATIONS
+from impasto.settings.options import option
+
+__all__ = ["SUFFIXES", "Film"]
+
+SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
+"""The kinds of film files that are written."""
+
+FOLLOWING_FRACTION = 0.2
+"""Evaluations of a frame that follows another, as a fraction of `Settings.iterations`, if the film does not say."""
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
+
+
+def _seconds(value: object) -> object:
+    """Read `1:05` or `1:02:03.5` as seconds."""
+    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    hours, minutes, seconds = found.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds)
+
+
+_TIME = "seconds or a time such as 1:05, at least 0"
+
+
+_OF_ONE_PICTURE = ("initial", "print_size", "fill", "changes", "save_every", "plot", "checkpoint")
+"""The fields of a job that mean nothing in a film."""
+
+
+def _accepted(job: Job) -> Job:
+    """Refuse a job that names no film, or no file for the painted one."""
+    if not isinstance(job.content, Path) or job.output is None:
+        raise ValueError("no file")
+    return job
+
+
+class Film(Options):
+    """A film to paint. Frozen; equal films paint equal frames.
+
+    Each frame is painted by `job`. The first one starts as a picture of its own does; each later one starts from the
+    painted frame before it, moved along the optical flow, and stays close to it by `steadiness` wherever the flow can
+    be followed (Ruder, Dosovitskiy and Brox, *Artistic Style Transfer for Videos*, GCPR 2016, sections 4.1 and 4.2).
+    After a cut a frame starts afresh.
+
+    Raises:
+        SettingsError: an option's name or value is not accepted; the message is one sentence.
+
+    """
+
+    title: ClassVar[str] = "the film"
+
+    job: Annotated[Job, AfterValidator(_accepted), "a job with the film's path as its content, and with an output"]
+    """The job of each frame: its content is the file of the film, and its output the file of the painted one."""
+    start: Annotated[float, BeforeValidator(_seconds)] = option(
+        0.0, "Film", "Where in the film painting begins.", _TIME, ge=0
+    )
+    end: Annotated[float | None, BeforeValidator(_seconds)] = option(
+        None, "Film", "Where in the film painting ends; by default at its end.", _TIME, gt=0
+    )
+    fps: float | None = option(
+        None, "Film", "Frames to paint for each second, at most; by default all of them.", "a number, above 0", gt=0
+    )
+    steadiness: float = option(
+        0.7,
+        "Film",
+        "How closely each frame follows the one before: near 1 the strokes move with what is shown, at 0 they flicker.",
+        ge=0,
+        le=0.95,
+    )
+    frame_iterations: int = option(
+        0,
+        "Film",
+        "Evaluations of each frame that follows another; 0 means a fifth of iterations.",
+        ge=0,
+        le=MAX_EVALUATIONS,
+    )
+    save_frames: bool = option(False, "Film", "Leave the painted frames, PNG files, in the folder OUTPUT.frames.")
+
+    @property
+    def source(self) -> Path:
+        """The file of the film."""
+        return Path(self.job.content)
+
+    @property
+    def output(self) -> Path:
+        """The file of the painted film."""
+        return self.job.output or Path()
+
+    @property
+    def following(self) -> Settings:
+        """The settings of a frame that follows another: one stage, which starts from the frame before."""
+        settings = self.job.settings
+        count = self.frame_iterations or max(1, round(FOLLOWING_FRACTION * settings.iterations))
+        return settings.replace(stages={settings.size: count}, strength=1 - self.steadiness)
+
+    def check(self) -> None:
+        """Refuse options of the job that mean nothing in a film, and a kind of file that is not written.
+
+        Raises:
+            InputError: there is such an option, or the output has an unknown suffix.
+
+        """
+        job = self.job
+        if self.output.suffix.lower() not in SUFFIXES:
+            raise InputError(f"{self.output} cannot be written as a film; its name must end in {one_of(SUFFIXES)}.")
+        for name in _OF_ONE_PICTURE:
+            if getattr(job, name):
+                raise InputError(f"{name} is for one picture, and cannot be used in a film; leave it out.")
+        if job.runtime.seconds != Runtime().seconds:
+            raise InputError("seconds limits the time of one picture, and cannot be used in a film; leave it out.")
+        if job.settings.strength != 1:
+            raise InputError("strength cannot be used in a film; steadiness says how closely a frame follows another.")
+        if self.end is not None and self.end <= self.start:
+            raise InputError(f"end cannot be {self.end:g} where start is {self.start:g}; give a later time.")
+
+    def fingerprint(self) -> str:
+        """Return a hash of all that the painted frames depend on, the file of the film included.
+
+        Raises:
+            InputError: a file cannot be read.
+
+        """
+        options = self.model_dump(mode="json", exclude={"job", "save_frames"})
+        return hashlib.sha256(json.dumps([fingerprint(self.job), options], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,106 @@
+"""The folder of a film's painted frames, `OUTPUT.frames`: an interrupted film continues from the frames in it."""
+
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from impasto import files
+from impasto.errors import InputError
+
+__all__ = ["Frames"]
+
+_IDENTITY = "film.txt"
+"""The file in the folder that holds the fingerprint of the film whose frames these are."""
+
+
+class Frames:
+    """The painted frames of one film.
+
+    Args:
+        output: The file of the painted film.
+        fingerprint: What `Film.fingerprint` says.
+
+    """
+
+    def __init__(self, output: Path, fingerprint: str) -> None:
+        self.folder = files.beside(output, ".frames")
+        self._fingerprint = fingerprint
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there are frames of the same film, from which it continues."""
+        return _identity(self.folder) == self._fingerprint
+
+    def path(self, number: int) -> Path:
+        """Return the file of a frame, counted from 0."""
+        return self.folder / f"{number + 1:06}.png"
+
+    def is_painted(self, number: int) -> bool:
+        """Return whether a frame is painted to its end: a frame that was interrupted has a checkpoint."""
+        path = self.path(number)
+        return files.exists(path) and not files.exists(files.beside(path, ".checkpoint"))
+
+    def painted(self, count: int) -> Sequence[Path]:
+        """Return the files of the frames that are painted without a gap from the first one on, of `count` at most."""
+        paths: list[Path] = []
+        for number in range(count):
+            if not self.is_painted(number):
+                break
+            paths.append(self.path(number))
+        return paths
+
+    def check(self) -> None:
+        """Refuse a folder, or a file in its place, that impasto did not make.
+
+        Raises:
+            InputError: there is one.
+
+        """
+        if files.exists(self.folder) and _identity(self.folder) is None and any(_listed(self.folder)):
+            raise InputError(
+                f"{self.folder} is there already and holds no frames of impasto; move it away, or name another output."
+            )
+
+    def begin(self) -> Path | None:
+        """Make the folder; frames of another film are set aside.
+
+        Returns:
+            The folder in which the frames of another film are now, if there were any.
+
+        Raises:
+            WriteError: the system refused.
+
+        """
+        aside = None
+        if not self.is_begun and files.exists(self.folder):
+            aside = files.beside(self.folder, ".old")
+            if files.exists(aside):
+                shutil.rmtree(aside)
+            self.folder.replace(aside)
+        files.make_folder(self.folder)
+        if aside is not None or not self.is_begun:
+            with files.whole(self.folder / _IDENTITY, overwrite=True) as temporary:
+                temporary.write_text(self._fingerprint, encoding="ascii")
+        return aside
+
+    def delete(self) -> None:
+        """Delete the painted frames, and the folder if nothing else is in it."""
+        for path in _listed(self.folder):
+            if path.name == _IDENTITY or (path.suffix == ".png" and path.stem.isdigit()):
+                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+
+def _identity(folder: Path) -> str | None:
+    """Return the fingerprint of the film whose frames are in a folder; None, if it is no such folder."""
+    try:
+        return (folder / _IDENTITY).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return None
+
+
+def _listed(folder: Path) -> Sequence[Path]:
+    """Return what is in a folder; a file in place of a folder is listed itself."""
+    return sorted(folder.iterdir()) if folder.is_dir() else [folder]

@@ -1,0 +1,114 @@
+"""How a painted frame moves with the film: optical flow both ways, where it can be trusted, and the moved frame.
+
+OpenCV, of the extra `film`, computes the flow (Kroeger et al., *Fast Optical Flow using Dense Inverse Search*, ECCV
+2016). A pixel is followed where the flows forward and backward agree (Sundaram, Brox and Keutzer, *Dense Point
+Trajectories by GPU-accelerated Large Displacement Optical Flow*, ECCV 2010, equation 5), and where the moved frame of
+the film looks like the frame.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from impasto.errors import InputError
+from impasto.images import Picture
+
+__all__ = ["followed", "library"]
+
+RELATIVE_TOLERANCE, TOLERANCE = 0.01, 0.5
+"""The squared distance in pixels by which flows may disagree: a fraction of their squared lengths, and a constant."""
+
+MAX_DIFFERENCE = 24.0
+"""The mean difference of a pixel's channels, in gray levels, from which on it is not the one that is followed."""
+
+MIN_FOLLOWED_FRACTION = 0.3
+"""The fraction of the pixels that can be followed, below which there is a cut."""
+
+Array = NDArray[Any]
+
+
+def library() -> Any:
+    """Import OpenCV.
+
+    Raises:
+        InputError: it is not installed.
+
+    """
+    try:
+        import cv2  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise InputError("films need impasto's extra film; run pip install impasto[film].") from None
+    return cv2
+
+
+def followed(painted: Picture, before: Picture, now: Picture) -> Picture | None:
+    """Return a painted frame, moved to where its content is in the next frame.
+
+    Args:
+        painted: The painted frame, of any size.
+        before: The frame of the film that it was painted from, of its proportions.
+        now: The next frame of the film.
+
+    Returns:
+        A picture of the size of `painted`, transparent where it cannot be followed; None after a cut.
+
+    Raises:
+        InputError: OpenCV is not installed.
+
+    """
+    old, new = (_levels(frame.resized(painted.width, painted.height)) for frame in (before, now))
+    back, forth = _flow(new, old), _flow(old, new)
+    trusted = _agree(back, forth) & _alike(_moved(old, back), new)
+    if trusted.mean() < MIN_FOLLOWED_FRACTION:
+        return None
+    moved = _moved(painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)  # (H, W, 3)
+    alpha = torch.from_numpy(trusted.astype(np.float32))
+    return Picture(torch.from_numpy(np.ascontiguousarray(moved.transpose(2, 0, 1))), alpha=alpha)
+
+
+def _levels(picture: Picture) -> Array:
+    """Return the gray levels of a picture, uint8, (H, W, 3)."""
+    levels = (picture.pixels * 255).round().clamp(0, 255).byte()
+    return np.ascontiguousarray(levels.permute(1, 2, 0).numpy())
+
+
+def _flow(one: Array, other: Array) -> Array:
+    """Return where each pixel of one image is in the other, as a difference of x and y in pixels, (H, W, 2)."""
+    cv2 = library()
+    gray = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (one, other)]
+    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*gray, None)
+
+
+def _moved(image: Array, flow: Array) -> Array:
+    """Return the values that an image has where a flow leads, float32, (H, W, channels).
+
+    Lanczos' kernel keeps more of the strokes' detail than a cubic one, so that fewer evaluations have to paint it again
+    (docs/notes/films.md).
+    """
+    cv2 = library()
+    x, y = _ends(flow)
+    return cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _ends(flow: Array) -> tuple[Array, Array]:
+    """Return x and y of where a flow leads from each pixel, each (H, W)."""
+    height, width = flow.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    return x + flow[..., 0], y + flow[..., 1]
+
+
+def _agree(back: Array, forth: Array) -> Array:
+    """Return where the flow back, and the flow forth from where it leads, return to the same pixel, (H, W)."""
+    cv2 = library()
+    (x, y), (height, width) = _ends(back), back.shape[:2]
+    is_inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    answer = cv2.remap(forth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lengths = (back**2).sum(-1) + (answer**2).sum(-1)
+    return is_inside & (((back + answer) ** 2).sum(-1) <= RELATIVE_TOLERANCE * lengths + TOLERANCE)
+
+
+def _alike(moved: Array, now: Array) -> Array:
+    """Return where the moved frame of the film looks like the next one, (H, W)."""
+    return np.abs(moved - now).mean(-1) <= MAX_DIFFERENCE

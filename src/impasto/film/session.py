@@ -1,0 +1,221 @@
+"""A session carries a film out: it yields events, and saves the film however it ends.
+
+    session = FilmSession(film)
+    for event in session:
+        print(event.as_dict())
+
+Each frame is painted by a session of its own. A session starts no thread; `cancel` may come from any thread or from a
+signal handler, and is obeyed after the current evaluation.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from importlib.metadata import version
+from typing import cast
+
+from impasto import files
+from impasto.errors import InputError
+from impasto.film import encoding, motion
+from impasto.film.film import Film
+from impasto.film.frames import Frames
+from impasto.film.video import Video
+from impasto.images import Picture
+from impasto.jobs.amounts import amount, cost
+from impasto.jobs.events import Announced, Ended, Evaluated, Event, Painted, Planned, Remarked, Saved
+from impasto.jobs.job import Job
+from impasto.jobs.resources import Resources
+from impasto.jobs.session import Session
+from impasto.planning.plan import Plan
+from impasto.settings import Settings
+from impasto.transfer.progress import Progress
+from impasto.transfer.target_cache import TargetCache
+
+__all__ = ["FilmSession"]
+
+PICTURE_BYTES = 256e6
+"""The most bytes of paintings that stay opened from one frame to the next."""
+
+
+class FilmSession:
+    """Carries a film out; iterate over its events.
+
+    The events are those of `Session`, of which `Planned` comes once, with the seconds of the whole film; `Evaluated`
+    counts frames as stages; and `Painted` comes after each frame.
+
+    Args:
+        film: The film.
+        resources: What the session shares with others: weights, networks, targets and opened pictures.
+
+    Raises:
+        InputError: the film cannot be painted as it is, or a file could not be written.
+
+    """
+
+    def __init__(self, film: Film, *, resources: Resources | None = None) -> None:
+        if not isinstance(cast("object", film), Film):
+            raise InputError(f"a session of a film cannot carry out {film!r:.80}; give a Film.")
+        film.check()
+        motion.library()
+        self.film = film
+        self._frames = Frames(film.output, film.fingerprint())
+        self._frames.check()
+        is_own = self._frames.is_begun and (not files.exists(film.output) or bool(encoding.note(film.output)))
+        self._overwrite = film.job.overwrite or is_own
+        files.check_output(film.output, overwrite=self._overwrite, inputs=film.job.all_inputs)
+        self._resources = resources or Resources(targets=TargetCache(), picture_bytes=PICTURE_BYTES)
+        self._session: Session | None = None
+        self._is_cancelled = threading.Event()
+        self._events = self._carry_out()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def cancel(self) -> None:
+        """End the film early: the film of the frames so far is saved, and the last event is `Ended`."""
+        self._is_cancelled.set()
+        if self._session is not None:
+            self._session.cancel()
+
+    def close(self) -> None:
+        """End the session; the painted frames stay in their folder, and no more events come."""
+        self._events.close()
+
+    def _carry_out(self) -> Generator[Event, None, None]:
+        film = self.film
+        video = Video.open(film.source, start=film.start, end=film.end, fps=film.fps)
+        yield from map(Remarked, video.remarks)
+        count, done = len(video.times), len(self._frames.painted(len(video.times)))
+        yield Announced(f"Painting {amount(count, 'frame')} of {film.job.description}.")
+        if done:
+            yield Announced(f"Continuing after {amount(done, 'frame')}, from {self._frames.folder}.")
+        pace = _Pace(count, done)
+        yield from self._planned(next(iter(video)), pace)
+        aside = self._frames.begin()
+        if aside is not None:
+            yield Remarked(f"this is a new film, and the frames of the other one are now in {aside}.")
+        yield from self._paint(video, pace)
+        yield from self._save(video)
+
+    def _planned(self, first: Picture, pace: "_Pace") -> Iterator[Event]:
+        """Plan the first frame, and tell what the film takes; nothing is written."""
+        job = self.film.job.replace(content=first, output=None, preview=None)
+        with closing(Session(job, resources=self._resources, forecasts=True)) as session:
+            for event in session:
+                if isinstance(event, Remarked):
+                    yield event
+                elif isinstance(event, Planned):
+                    seconds = (event.seconds or 0.0) * pace.plan(event.plan, self.film.following) / event.plan.work
+                    yield Announced(cost(seconds, event.plan.bytes))
+                    yield Planned(event.plan, seconds)
+                    return
+
+    def _paint(self, video: Video, pace: "_Pace") -> Iterator[Event]:
+        """Paint the frames that are not painted yet, each from the frame before it."""
+        painted: Picture | None = None
+        before: Picture | None = None
+        for number, frame in enumerate(video):
+            initial = None if painted is None or before is None else motion.followed(painted, before, frame)
+            if not self._frames.is_painted(number):
+                yield from self._paint_frame(self._job(number, frame, initial), pace)
+                if self._is_cancelled.is_set():
+                    return
+            painted, before = Picture.open(self._frames.path(number)), frame
+
+    def _job(self, number: int, frame: Picture, initial: Picture | None) -> Job:
+        """Return the job of a frame: one that follows another starts from it, and has a single stage."""
+        settings = self.film.job.settings if initial is None else self.film.following
+        output = self._frames.path(number)
+        return self.film.job.replace(
+            content=frame, initial=initial, settings=settings, output=output, checkpoint=None, overwrite=True
+        )
+
+    def _paint_frame(self, job: Job, pace: "_Pace") -> Iterator[Event]:
+        """Paint a frame, or what is left of it."""
+        with closing(Session(job, resources=self._resources)) as session:
+            self._session = session
+            if self._is_cancelled.is_set():
+                session.cancel()
+            for event in session:
+                if session.run is None:
+                    continue
+                if isinstance(event, Evaluated):
+                    yield Evaluated(pace.progress(event.progress, session.run.plan, len(session.run.history)))
+                elif isinstance(event, Ended) and event.stopped != "unfinished":
+                    pace.add(session.run.plan)
+                    yield Painted(pace.painted, pace.count, job.output.name if job.output else "", event.sentence)
+
+    def _save(self, video: Video) -> Iterator[Event]:
+        """Write the film of the frames so far, and tell how it ended."""
+        film, output, count = self.film, self.film.output, len(video.times)
+        frames = self._frames.painted(count)
+        again = f"start the same command again to continue from {self._frames.folder}"
+        if not frames:
+            yield Ended("unfinished", f"Interrupted before the first frame was painted; {again}.")
+            return
+        about = {"impasto": version("impasto"), **film.job.note, "settings": film.job.settings.model_dump()}
+        about["film"] = film.model_dump(mode="json", exclude={"job"})
+        text, overwrite = json.dumps(about), self._overwrite
+        yield from map(Remarked, encoding.encode(video, frames, output, about=text, overwrite=overwrite))
+        yield Saved(output, "film")
+        if len(frames) < count:
+            yield Ended("unfinished", f"Interrupted after {len(frames)} of {count} frames; they are {output}; {again}.")
+            return
+        size = Picture.open(frames[0])
+        if not film.save_frames:
+            self._frames.delete()
+        yield Ended("finished", f"{amount(count, 'frame')}, {size.width} × {size.height}")
+
+
+class _Pace:
+    """How much of a film's work is done, and how long the rest takes. Work is counted in evaluated pixels."""
+
+    def __init__(self, count: int, painted: int) -> None:
+        self.count, self.painted = count, painted
+        self._frame_work = 0.0
+        """The work of a frame that follows another."""
+        self._done = 0.0
+        self._began = time.perf_counter()
+
+    def plan(self, first: Plan, following: Settings) -> float:
+        """Return the work of the frames that are left.
+
+        Args:
+            first: The plan of the first frame.
+            following: The settings of a frame that follows another.
+
+        """
+        self._frame_work = first.stages[-1].work * sum(following.stages.values())
+        left = (self.count - self.painted) * self._frame_work
+        return left if self.painted else left - self._frame_work + first.work
+
+    def add(self, plan: Plan) -> None:
+        """Count a frame that is painted."""
+        self._done += plan.work
+        self.painted += 1
+
+    def progress(self, progress: Progress, plan: Plan, evaluations: int) -> Progress:
+        """Return the progress of a frame as that of the film, with frames as stages.
+
+        Args:
+            progress: The progress of the frame.
+            plan: Its plan.
+            evaluations: The evaluations of the frame so far.
+
+        Returns:
+            The progress, with the fraction, the seconds and the seconds left of the film since the session began.
+
+        """
+        done, seconds = self._done + progress.fraction * plan.work, time.perf_counter() - self._began
+        following = (self.count - self.painted - 1) * self._frame_work
+        fraction = done / (self._done + plan.work + following)
+        left = seconds * (1 - fraction) / fraction if fraction else None
+        changes = {"stage": self.painted + 1, "stages": self.count, "evaluation": evaluations}
+        changes |= {"evaluations": plan.evaluations, "seconds": seconds, "fraction": fraction, "seconds_left": left}
+        return replace(progress, **changes)

@@ -1,0 +1,204 @@
+"""A film file: its frames as pictures, upright and in sRGB, and the time of each. PyAV, the extra `film`, reads it."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from impasto.errors import InputError, PictureError
+from impasto.files import exists
+from impasto.images import Picture
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["Video", "library", "reading"]
+
+_UNSPECIFIED = 2
+"""The color space of a frame that names none, as in ITU-T H.273."""
+
+_HD_WIDTH, _HD_HEIGHT = 1280, 576
+"""Pixels from which on the colors of a film that names no color space are those of HDTV (ITU-R BT.709), as players
+assume."""
+
+_HDR_CURVES = {16: "PQ", 18: "HLG"}
+"""The transfer curves of HDR films, as in ITU-T H.273."""
+
+
+def library() -> Any:
+    """Import PyAV.
+
+    Raises:
+        InputError: it is not installed.
+
+    """
+    try:
+        import av  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise InputError("films need impasto's extra film; run pip install impasto[film].") from None
+    return av
+
+
+@contextmanager
+def reading(path: Path) -> Generator["InputContainer", None, None]:
+    """Open a film file for reading.
+
+    Args:
+        path: The file.
+
+    Yields:
+        PyAV's container.
+
+    Raises:
+        PictureError: it is missing, damaged, or no film.
+
+    """
+    av = library()
+    if not exists(path):
+        raise PictureError(f"there is no file {path}; name a film that is there.")
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            yield container
+    except (av.FFmpegError, UnicodeError) as error:
+        said = str(getattr(error, "strerror", "") or error).lower()
+        raise PictureError(
+            f"{path} cannot be read as a film: {said}; give an MP4, MOV, MKV, WebM or AVI file that plays."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Video:
+    """The frames of a film file that are to be painted. Iterate over them for pictures, which are read one by one."""
+
+    path: Path
+    """The file."""
+    times: tuple[int, ...]
+    """When each frame is shown, in units of `time_base`."""
+    time_base: Fraction
+    """The unit of times, in seconds."""
+    width: int
+    """The width of an upright frame, in pixels."""
+    height: int
+    """The height of an upright frame, in pixels."""
+    pixel_ratio: Fraction
+    """The width of a pixel of an upright frame, divided by its height."""
+    is_whole: bool
+    """Whether the film begins with the first frame of the file, and ends with the last one."""
+    remarks: tuple[str, ...] = ()
+    """What of the file is left out, in sentences."""
+
+    @classmethod
+    def open(cls, path: Path, *, start: float = 0.0, end: float | None = None, fps: float | None = None) -> "Video":
+        """Read a film file once to its end and choose frames: a damaged one is found before anything is painted.
+
+        Args:
+            path: The file.
+            start: Seconds from the first frame of the file to the first one that is chosen.
+            end: Seconds from the first frame at which the chosen ones end; None: the end of the file.
+            fps: Frames for each second, at most; None: all.
+
+        Raises:
+            PictureError: the file is no film, is damaged, or has no frame in that time.
+            InputError: PyAV is not installed.
+
+        """
+        with reading(path) as container:
+            stream = _stream(container, path)
+            base = stream.time_base or Fraction(1, 1000)
+            times: list[int] = []
+            first: VideoFrame | None = None
+            for frame in container.decode(stream):
+                first = first or frame
+                times.append(_time(frame, len(times), stream))
+            if first is None or len(times) < 2:
+                raise PictureError(
+                    f"{path} holds no film, but one picture at most; paint it with impasto PHOTO PAINTING."
+                )
+            chosen = _chosen(times, base, start, end, fps)
+            if not chosen:
+                raise PictureError(
+                    f"{path} has no frame from {start:g} seconds on; it takes {float((times[-1] - times[0]) * base):g} "
+                    "seconds, so give an earlier start."
+                )
+            turned, ratio = first.rotation % 180 != 0, Fraction(stream.sample_aspect_ratio or 1)
+            sides = (first.height, first.width) if turned else (first.width, first.height)
+            is_whole = chosen[0] == times[0] and end is None
+            return cls(path, chosen, base, *sides, 1 / ratio if turned else ratio, is_whole, _remarks(first, container))
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Read the chosen frames, one by one.
+
+        Raises:
+            PictureError: the file cannot be read any more.
+
+        """
+        chosen = set(self.times)
+        with reading(self.path) as container:
+            stream = _stream(container, self.path)
+            for number, frame in enumerate(container.decode(stream)):
+                time = _time(frame, number, stream)
+                if time in chosen:
+                    chosen.remove(time)
+                    yield _picture(frame)
+                if not chosen:
+                    return
+
+
+def _stream(container: "InputContainer", path: Path) -> "VideoStream":
+    """Return the stream of moving pictures; covers and the like have a single picture."""
+    if not container.streams.video:
+        raise PictureError(f"{path} holds no film, but sound or something else; give a film.")
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _time(frame: "VideoFrame", number: int, stream: "VideoStream") -> int:
+    """Return when a frame is shown, in units of the stream's time base; a file that does not say has a steady rate."""
+    if frame.pts is not None:
+        return frame.pts
+    return round(number / ((stream.average_rate or Fraction(25)) * (stream.time_base or Fraction(1, 1000))))
+
+
+def _chosen(times: list[int], base: Fraction, start: float, end: float | None, fps: float | None) -> tuple[int, ...]:
+    """Return the times of the frames in a part of a film, at most so many for each second."""
+    origin = times[0]
+    due, chosen = 0.0, list[int]()
+    for time in sorted(set(times)):
+        seconds = float((time - origin) * base)
+        if seconds < start - 1e-6 or (end is not None and seconds >= end - 1e-6):
+            continue
+        if fps is None or (seconds - start) * fps >= due - 1e-3:
+            chosen.append(time)
+            due = (int((seconds - start) * fps + 1e-3) + 1) if fps else 0.0
+    return tuple(chosen)
+
+
+def _picture(frame: "VideoFrame") -> Picture:
+    """Return a frame as a picture, upright."""
+    is_hd = frame.width >= _HD_WIDTH or frame.height > _HD_HEIGHT
+    named = frame.colorspace != _UNSPECIFIED
+    space = None if named else "ITU709" if is_hd else "ITU601"
+    samples = frame.reformat(format="rgb24", src_colorspace=space).to_ndarray()  # (H, W, 3)
+    upright = np.rot90(samples, round(frame.rotation / 90))
+    return Picture(torch.from_numpy(np.ascontiguousarray(upright.transpose(2, 0, 1))))
+
+
+def _remarks(first: "VideoFrame", container: "InputContainer") -> tuple[str, ...]:
+    """Say what of a film is left out."""
+    remarks: list[str] = []
+    if first.color_trc in _HDR_CURVES:
+        remarks.append(
+            f"the film is in HDR ({_HDR_CURVES[first.color_trc]}) and is painted as if it were not, so its colors are "
+            "pale; convert it to SDR first."
+        )
+    if container.streams.subtitles:
+        remarks.append("the film has subtitles; they are left out.")
+    return tuple(remarks)

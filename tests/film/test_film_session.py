@@ -1,0 +1,243 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from films import heard, moving, read, write
+from impasto import InputError, Picture
+from impasto.film import encoding
+from impasto.film.film import Film
+from impasto.film.session import FilmSession
+from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, Remarked
+
+
+def paint(film, stop_after=None):
+    """Carry a film out, and cancel it after some events; return its events."""
+    session, events = FilmSession(film), []
+    for event in session:
+        events.append(event)
+        if stop_after is not None and sum(isinstance(each, stop_after[0]) for each in events) == stop_after[1]:
+            session.cancel()
+    return events
+
+
+def sentences(events, kind):
+    return [event.sentence for event in events if isinstance(event, kind)]
+
+
+def test_a_film_is_painted_frame_by_frame_with_its_times_and_sound(film, clip):
+    a_film = film()
+    events = paint(a_film)
+    frames, times = read(a_film.output)
+    assert frames.shape == (4, 42, 64, 3), "a row is lost where the height is odd"
+    assert times == read(clip)[1]
+    assert heard(a_film.output) == heard(clip)
+    announced, cost = sentences(events, Announced)
+    assert announced == "Painting 4 frames of clip.mp4 in the style of style.png."
+    assert cost.startswith("This takes about ")
+    assert [event.number for event in events if isinstance(event, Painted)] == [1, 2, 3, 4]
+    assert sentences(events, Ended) == ["4 frames, 64 × 43"]
+    assert sum(isinstance(event, Evaluated) for event in events) == 5 + 3 * 3
+    [planned] = [event for event in events if isinstance(event, Planned)]
+    assert planned.seconds > 0
+    assert not a_film.output.with_name("out.mp4.frames").exists()
+    about = encoding.note(a_film.output)
+    assert (about["film"]["steadiness"], about["settings"]["size"]) == (0.7, 64)
+    assert about["job"]["content"] == str(clip)
+
+
+def test_progress_counts_frames_and_grows_to_the_end(film):
+    progress = [event.progress for event in paint(film()) if isinstance(event, Evaluated)]
+    assert [(each.stage, each.evaluation) for each in progress[3:7]] == [(1, 4), (1, 5), (2, 1), (2, 2)]
+    assert all(one.fraction < other.fraction for one, other in pairwise(progress))
+    assert progress[-1].fraction == pytest.approx(1)
+    assert progress[-1].seconds_left == pytest.approx(0)
+
+
+def test_strokes_move_with_the_film(film, clip):
+    write(clip, moving(4, step=3))  # 2 pixels a frame at the size of the painting
+
+    def change(steadiness):
+        a_film = film(steadiness=steadiness, settings={"init": "noise"}, frame_iterations=15, overwrite=True)
+        paint(a_film)
+        frames = read(a_film.output)[0].astype(float)
+        return np.mean([np.abs(other[:, 4:-8] - one[:, 6:-6]) for one, other in pairwise(frames)])
+
+    assert change(0.9) < 0.7 * change(0.0)
+
+
+def test_a_film_that_was_interrupted_continues_to_the_same_frames(film, frames_of):
+    whole, parts = film("whole.mp4", save_frames=True), film("parts.mp4", save_frames=True)
+    paint(whole)
+    events = paint(parts, stop_after=(Evaluated, 7))
+    assert isinstance(events[-1], Ended)
+    assert events[-1].stopped == "unfinished"
+    assert (
+        f"Interrupted after 1 of 4 frames; they are {parts.output}; start the same command again" in events[-1].sentence
+    )
+    assert len(read(parts.output)[0]) == 1
+    assert max(heard(parts.output)[0]) < 0.2 < max(heard(whole.output)[0])
+    assert len(frames_of(parts)) == 2, "one of them is a picture so far"
+    events = paint(parts)
+    assert f"Continuing after 1 frame, from {parts.output}.frames." in sentences(events, Announced)
+    assert sum(isinstance(event, Evaluated) for event in events) == 1 + 3 + 3
+    assert frames_of(parts) == frames_of(whole)
+    assert np.array_equal(read(parts.output)[0], read(whole.output)[0])
+
+
+def test_a_film_that_was_stopped_before_its_first_frame_leaves_no_file(film):
+    a_film = film()
+    events = paint(a_film, stop_after=(Planned, 1))
+    assert "Interrupted before the first frame was painted" in events[-1].sentence
+    assert not a_film.output.exists()
+    assert paint(a_film)[-1].stopped == "finished"
+
+
+def test_leaving_the_loop_loses_no_frame(film, frames_of):
+    a_film = film()
+    session = FilmSession(a_film)
+    for event in session:
+        if isinstance(event, Painted) and event.number == 2:
+            break
+    session.close()
+    assert not a_film.output.exists()
+    assert len(frames_of(a_film)) == 2
+    assert f"Continuing after 2 frames, from {a_film.output}.frames." in sentences(paint(a_film), Announced)
+
+
+def test_frames_of_other_options_are_set_aside(film, frames_of):
+    paint(film(), stop_after=(Painted, 2))
+    before = frames_of(film())
+    other = film(settings={"content_weight": 50}, overwrite=True)
+    [remark] = sentences(paint(other), Remarked)
+    assert remark == f"this is a new film, and the frames of the other one are now in {other.output}.frames.old."
+    aside = sorted(other.output.with_name("out.mp4.frames.old").glob("*.png"))
+    assert {path.name: Picture.open(path).samples.numpy().tobytes() for path in aside} == before
+    assert all(
+        film().fingerprint() != film(**change).fingerprint()
+        for change in (
+            {"fps": 5},
+            {"start": 0.1},
+            {"end": 0.2},
+            {"steadiness": 0.5},
+            {"frame_iterations": 4},
+            {"settings": {"seed": 1}},
+        )
+    )
+    assert film().fingerprint() == film("other.mp4", save_frames=True).fingerprint()
+
+
+def test_a_frame_after_a_cut_starts_as_the_first_one_does(film, clip):
+    frames = [*moving(2), *(255 - frame for frame in moving(2, seed=9))]
+    write(clip, frames)
+    events = paint(film())
+    counts = [
+        sum(each.progress.stage == number for each in events if isinstance(each, Evaluated)) for number in (1, 2, 3, 4)
+    ]
+    assert counts == [5, 3, 5, 3]
+
+
+def test_a_part_of_a_film_begins_at_zero_and_has_its_part_of_the_sound(film, clip):
+    write(clip, moving(20), sound=True)
+    a_film = film(start=0.5, end=0.9, fps=5)
+    paint(a_film)
+    times = read(a_film.output)[1]
+    assert times == pytest.approx([0, 0.2])
+    at, packets = heard(a_film.output)
+    all_packets = heard(clip)[1]
+    assert set(packets) <= set(all_packets)
+    assert -0.2 < min(at) < 0.15
+    assert 0.2 < max(at) < 0.45
+    assert all_packets.index(packets[0]) > 0
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv", ".webm"])
+def test_other_kinds_of_files(film, clip, suffix):
+    a_film = film(f"out{suffix}")
+    events = paint(a_film)
+    times, before = read(a_film.output)[1], read(clip)[1]
+    late = times[0] - before[0]
+    assert times == pytest.approx([time + late for time in before], abs=2e-3)
+    if suffix == ".webm":
+        assert sentences(events, Remarked) == [
+            "the sound, aac, does not fit into a .webm file and is left out; choose an .mkv file."
+        ]
+    else:
+        assert heard(a_film.output)[1] == heard(clip)[1]
+        assert heard(a_film.output)[0][0] - late == pytest.approx(heard(clip)[0][0], abs=2e-3), "in time with the film"
+    assert encoding.note(a_film.output)["film"]["save_frames"] is False
+
+
+def test_a_film_file_shows_the_painted_frames(film):
+    a_film = film(save_frames=True)
+    paint(a_film)
+    painted = [Picture.open(path) for path in sorted(a_film.output.with_name("out.mp4.frames").glob("*.png"))]
+
+    def coarse(samples):
+        return samples.astype(float)[:40].reshape(10, 4, 16, 4, 3).mean((1, 3))  # the file has a color for 2 × 2 pixels
+
+    for found, picture in zip(read(a_film.output)[0], painted, strict=True):
+        difference = np.abs(coarse(found) - coarse((picture.pixels * 255).permute(1, 2, 0).numpy()))
+        assert difference.mean() < 6
+        assert np.abs(coarse(found) - coarse((painted[0].pixels * 255).flip(2).permute(1, 2, 0).numpy())).mean() > 12
+
+
+def test_a_film_that_is_there_is_not_replaced(film, clip):
+    (clip.parent / "out.mp4").write_bytes(clip.read_bytes())
+    with pytest.raises(InputError, match=r"out\.mp4 exists already"):
+        FilmSession(film())
+    paint(film("begun.mp4"), stop_after=(Painted, 1))
+    (clip.parent / "begun.mp4").write_bytes(clip.read_bytes())
+    with pytest.raises(InputError, match=r"begun\.mp4 exists already"):
+        FilmSession(film("begun.mp4"))
+    with pytest.raises(InputError, match=r"clip\.mp4 cannot be written, since it is read"):
+        FilmSession(film("clip.mp4", overwrite=True))
+
+
+def test_a_folder_of_somebody_else_is_left_alone(film, clip):
+    folder = clip.parent / "out.mp4.frames"
+    folder.mkdir()
+    (folder / "000001.png").write_text("mine")
+    with pytest.raises(InputError, match=r"out\.mp4\.frames is there already and holds no frames of impasto"):
+        FilmSession(film())
+    (folder / "000001.png").rename(folder / "mine.png")
+    (folder / "film.txt").write_text(film().fingerprint())
+    assert paint(film())[-1].stopped == "finished"
+    assert [path.name for path in folder.iterdir()] == ["mine.png"]
+
+
+def test_what_means_nothing_in_a_film_is_refused(film, clip):
+    job = film().job
+    refused = {
+        "plot is for one picture": {"job": job.replace(plot=clip.with_name("plot.png"))},
+        "print_size is for one picture": {"job": job.replace(print_size="30x40cm")},
+        "initial is for one picture": {"job": job.replace(initial=clip.with_name("style.png"))},
+        "seconds limits the time of one picture": {"job": job.replace(runtime=job.runtime.replace(seconds=5))},
+        "strength cannot be used in a film": {"settings": {"strength": 0.5}},
+        "end cannot be 1 where start is 2": {"start": 2, "end": 1},
+        r"out\.avi cannot be written as a film; its name must end in \.mp4, \.mov, \.mkv or \.webm": {
+            "output": "out.avi"
+        },
+        "job cannot be .*; it takes a job with the film's path as its content, and with an output": {
+            "job": job.replace(output=None)
+        },
+        "steadiness cannot be 1; it takes a number, at least 0 and at most 0.95": {"steadiness": 1},
+        "start cannot be soon; it takes seconds or a time such as 1:05, at least 0": {"start": "soon"},
+    }
+    for words, changes in refused.items():
+        with pytest.raises(InputError, match=words):
+            FilmSession(Film(**changes) if "job" in changes else film(**changes))
+    with pytest.raises(InputError, match="cannot carry out 'clip.mp4'; give a Film"):
+        FilmSession("clip.mp4")
+
+
+def test_times_may_be_written_as_a_clock_shows_them(film):
+    assert (film(start="1:05").start, film(end="1:02:03.5").end, film(start="7").start) == (65, 3723.5, 7)
+
+
+def test_a_film_is_json(film):
+    a_film = film(end=3)
+    again = type(a_film).from_json(a_film.model_dump_json())
+    assert again == a_film
+    assert json.loads(a_film.model_dump_json())["end"] == 3
