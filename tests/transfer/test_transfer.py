@@ -1,7 +1,7 @@
 import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import pytest
@@ -452,9 +452,21 @@ def test_the_picture_moves_less_from_where_it_starts_with_less_strength(transfer
     assert little < 0.5 * half
 
 
-def test_the_pull_to_the_start_has_the_gradient_of_its_value(picture):
+def test_the_picture_is_free_where_what_it_starts_from_is_transparent(transfer, picture):
+    start = picture(64, 48, seed=7)
+    alpha = torch.ones(48, 64)
+    alpha[:, 32:] = 0
+    run = transfer(strength=0.05, iterations=15).start(picture(), picture(seed=1), initial=replace(start, alpha=alpha))
+    assert torch.equal(run.preview().pixels[:, :, :24], start.pixels[:, :, :24])
+    moved = (finish(run).picture.pixels - start.pixels).square().mean((0, 1)).sqrt()
+    assert moved[:24].mean() < 0.3 * moved[40:].mean()
+
+
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_the_pull_to_the_start_has_the_gradient_of_its_value(picture, has_weights):
     image, start = (picture(12, 9, seed=seed).pixels.double().requires_grad_() for seed in (1, 2))
-    anchor = Anchor(start.detach(), 0.5).weighed(1e6)
+    weights = picture(12, 9, seed=3).pixels[0].double() if has_weights else None
+    anchor = Anchor(start.detach(), 0.5, weights).weighed(1e6)
     (expected,) = torch.autograd.grad(anchor.value(image), image)
     found = torch.zeros_like(expected)
     anchor.add_gradient(image.detach(), found)

@@ -89,8 +89,16 @@ def film(
     paintings = tuple(map(StyleSource.parse, styles))
     suffix = source.suffix.lower() if source.suffix.lower() in SUFFIXES else SUFFIXES[0]
     output = output or free_name(source, *(style.picture for style in paintings), suffix=suffix, unfinished=".frames")
-    given = {**given_flags(files), "settings": chosen, "runtime": runtime, "output": output}
-    job = Job(content=source, styles=paintings, keep=keep, focus=focus, **given)
+    job = Job(
+        content=source,
+        styles=paintings,
+        keep=keep,
+        focus=focus,
+        settings=chosen,
+        runtime=runtime,
+        output=output,
+        **given_flags(files),
+    )
     part = {name: value for name, value in given_flags(flags).items() if name in Film.model_fields}
     _carry_out(Film(job=job, **part), watch or FilmWatch())
 

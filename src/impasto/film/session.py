@@ -182,6 +182,8 @@ class _Pace:
         """The work of a frame that follows another."""
         self._done = 0.0
         self._began = time.perf_counter()
+        self._first: tuple[float, float] | None = None
+        """Seconds and work at the first evaluation, before which everything is loaded."""
 
     def plan(self, first: Plan, following: Settings) -> float:
         """Return the work of the frames that are left.
@@ -214,8 +216,9 @@ class _Pace:
         """
         done, seconds = self._done + progress.fraction * plan.work, time.perf_counter() - self._began
         following = (self.count - self.painted - 1) * self._frame_work
-        fraction = done / (self._done + plan.work + following)
-        left = seconds * (1 - fraction) / fraction if fraction else None
+        whole = self._done + plan.work + following
+        first_seconds, first_done = self._first = self._first or (seconds, done)
+        left = (seconds - first_seconds) / (done - first_done) * (whole - done) if done > first_done else None
         changes = {"stage": self.painted + 1, "stages": self.count, "evaluation": evaluations}
-        changes |= {"evaluations": plan.evaluations, "seconds": seconds, "fraction": fraction, "seconds_left": left}
-        return replace(progress, **changes)
+        changes |= {"evaluations": plan.evaluations, "seconds": seconds, "seconds_left": left}
+        return replace(progress, fraction=done / whole, **changes)

@@ -110,7 +110,7 @@ class Settings(Options):
         1.0,
         "Picture",
         "How far the picture may move from the picture that painting starts from: 1 as far as it likes, 0.5 about half "
-        "as far, 0.1 hardly.",
+        "as far, 0.1 hardly. Where the picture at --init is transparent, it does not count.",
         gt=0,
         le=1,
     )
