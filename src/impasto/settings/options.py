@@ -58,7 +58,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    def __init__(self, *unnamed: object, **values: Any) -> None:
+    def __init__(self, /, *unnamed: object, **values: Any) -> None:
         if unnamed:
             name = next(iter(type(self).model_fields))
             raise SettingsError(
@@ -110,7 +110,7 @@ class Options(BaseModel):
             raise SettingsError(f'{cls.title} cannot be read: give a JSON object, such as {{"size": 1024}}.')
         return cls(**cast("dict[str, Any]", values))
 
-    def replace(self, **changes: object) -> Self:
+    def replace(self, /, **changes: object) -> Self:
         """Return a copy with changed options; all options are checked again.
 
         Raises:
