@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from impasto.settings import Runtime, Settings
+from impasto.settings import PRESETS, Runtime, Settings
+from impasto.settings.options import as_text
 
 OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
 
@@ -54,6 +55,25 @@ def test_the_complete_page_has_every_option_with_its_help_and_expert_options_las
     experts = [heading.startswith("Expert") for heading in headings[:-2]]
     assert experts == sorted(experts)
     assert any(experts)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [("paint", "default"), ("demo", "portrait"), ("texture", "texture"), ("reconstruct", "reconstruction")],
+)
+def test_the_defaults_of_a_command_are_those_of_its_preset(help_of, name, preset):
+    text = "".join("".join(help_of(name, "--help-all")).split())
+    for option in Settings.options():
+        value = PRESETS[preset].changes.get(option.name)
+        default = option.default if value is None else as_text(value)
+        words = re.escape("".join(option.help.split()))
+        assert re.search(rf"{words}\[[^]]*default:{re.escape(default)}\]", text), option.name
+
+
+def test_the_help_of_repaint_names_no_settings_since_those_of_the_picture_count(help_of):
+    text = " ".join(" ".join(help_of("repaint", "--help-all")).split())
+    assert "in pixels. [a whole number, at least 32] --content-weight" in text
+    assert "[]" not in text
 
 
 def test_without_words_the_command_says_how_it_is_used(help_of):
