@@ -70,7 +70,15 @@ def test_a_second_try_with_another_weight_starts_a_new_run(command, files, tiny_
     assert "Continuing" not in out
     assert (files / "out.png").exists()
     assert not (files / "out.png.checkpoint").exists()
-    assert (files / "out.png.checkpoint.old").exists()
+    aside, finished = files / "out.png.checkpoint.old", (files / "out.png").read_bytes()
+    code, _, err = command(*words, "--checkpoint", aside)
+    assert code == 2
+    assert "out.png exists already" in err
+    assert (files / "out.png").read_bytes() == finished
+    assert aside.exists()
+    code, out, _ = command(*words, "-o", files / "earlier.png", "--checkpoint", aside)
+    assert code == 0
+    assert "Continuing after 2 evaluations" in out
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_a_file_that_is_none_is_refused(command, files, tiny_network):
