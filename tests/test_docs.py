@@ -17,8 +17,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ON_THE_REAL_NETWORK = {"README.md", "by-hand.md", "measure.md", "weights.md"}
 """The pages whose Python runs on the real network; that of the others says nothing about it."""
 
-OTHER_COMMANDS = {"sweep", "figures", "measure", "info", "presets", "warm"}
-"""The commands that do not paint one picture."""
+OTHER_COMMANDS = {"measure", "info", "presets", "warm"}
+"""The commands that do not paint."""
+
+SMALL = {"size": 64, "iterations": 1, "seconds": 1}
+"""The values of options that the tests give in place of those of the pages, so that they are quick."""
 
 
 def blocks(page, language):
@@ -47,6 +50,8 @@ def workplace(tmp_path_factory, quick_painting):
     Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")
     Picture(torch.stack((mask, 0 * mask, 0 * mask))).save(folder / "labels.png")
     Picture((torch.arange(96) < 48).float().expand(3, 76, 96)).save(folder / "half.png")
+    for name, like in (("a", "painting"), ("b", "other"), ("evening", "other")):
+        (folder / f"{name}.jpg").hardlink_to(folder / f"{like}.jpg")
     (folder / "photos").mkdir()
     (folder / "photos" / "photo.jpg").hardlink_to(folder / "photo.jpg")
     return folder
@@ -80,6 +85,12 @@ def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
     run_python(block, workplace, monkeypatch)
 
 
+def smaller(match):
+    """Return an option with as many values as in the page, but small ones."""
+    least, count = SMALL[match[1]], match[2].count(",") + 1
+    return f"--{match[1]} {','.join(str(least * number) for number in range(1, count + 1))}"
+
+
 @pytest.fixture
 def run_commands(workplace, command, monkeypatch):
     """Run each line of a block, smaller and shorter than it says."""
@@ -87,7 +98,7 @@ def run_commands(workplace, command, monkeypatch):
     def run(block):
         monkeypatch.chdir(workplace)
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(re.sub(r"--size \d+", "", re.sub(r"--seconds \d+", "--seconds 1", line)), comments=True)
+            words = shlex.split(re.sub(rf"--({'|'.join(SMALL)}) ([\d,]+)", smaller, line), comments=True)
             if not words:
                 continue
             if words[0].startswith("scripts/"):
@@ -96,10 +107,11 @@ def run_commands(workplace, command, monkeypatch):
             if words[0] == ".":
                 continue
             assert words[0] == "impasto", line
-            extra = [] if words[1] in OTHER_COMMANDS else ["--iterations", "2", "--quiet"]
-            if extra and "--print" not in words:  # which is a size, too
-                extra += ["--size", "64"]
-            code, _, said = command(*words[1:], *extra)
+            if words[1] not in OTHER_COMMANDS:
+                words += ["--quiet"]
+                words += [] if "--iterations" in words else ["--iterations", "2"]
+                words += [] if {"--size", "--print"} & {*words} else ["--size", "64"]
+            code, _, said = command(*words[1:])
             assert code == 0, f"{line}\n{said}"
 
     return run
@@ -115,6 +127,14 @@ def test_the_first_command_of_the_readme_runs_on_the_real_network(block, run_com
 @pytest.mark.parametrize("block", examples("sh")[1:])
 def test_the_commands_of_the_docs_run(block, run_commands):
     run_commands(block)
+
+
+@pytest.mark.usefixtures("tiny_network")
+@pytest.mark.parametrize("block", examples("json"))
+def test_the_manifests_of_the_docs_are_painted(block, run_commands, workplace):
+    (workplace / "jobs.jsonl").write_text(re.sub(r'"size": \d+', '"size": 64', block))
+    run_commands("impasto batch --manifest jobs.jsonl -o from-a-manifest")
+    assert len(list((workplace / "from-a-manifest").glob("*.png"))) == len(block.splitlines())
 
 
 @pytest.mark.slow
