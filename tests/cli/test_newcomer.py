@@ -57,16 +57,24 @@ def test_every_command_that_paints_names_its_own_output(command, files, tiny_net
     assert (files / "content-sweep.png").exists()
 
 
-def test_a_second_try_with_another_weight_starts_a_new_run(command, files, tiny_network, monkeypatch):
+@pytest.fixture
+def left(command, files, tiny_network, monkeypatch):
+    """Leave the checkpoint of a run, and return the words of its command."""
     words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
     with monkeypatch.context() as patch:
         patch.setattr("impasto.jobs.saving.Saving.picture", lambda _: [])
         patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
         assert command(*words)[0] == 0
     assert (files / "out.png.checkpoint").exists()
+    return words
+
+
+def test_a_second_try_with_another_weight_starts_a_new_run(command, files, left):
+    words = left
     code, out, err = command(*words, "--content-weight", "1")
     assert code == 0
-    assert "this is a new run, and the checkpoint of the other one is now" in err
+    assert "is the checkpoint of another run: the option content_weight was 5.0 and is 1.0; " in err
+    assert "; this is a new run, and that checkpoint is now" in err
     assert "Continuing" not in out
     assert (files / "out.png").exists()
     assert not (files / "out.png.checkpoint").exists()
@@ -81,8 +89,16 @@ def test_a_second_try_with_another_weight_starts_a_new_run(command, files, tiny_
     assert "Continuing after 2 evaluations" in out
 
 
-def test_a_damaged_checkpoint_is_set_aside_and_a_file_that_is_none_is_refused(command, files, tiny_network):
-    words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
+def test_a_damaged_checkpoint_is_set_aside_and_a_file_that_is_none_is_refused(command, files, left):
+    words, checkpoint = left, files / "out.png.checkpoint"
+    damaged = bytearray(checkpoint.read_bytes())
+    damaged[-1] ^= 1
+    checkpoint.write_bytes(damaged)
+    code, _, err = command(*words)
+    assert code == 0
+    assert f"out.png.checkpoint is damaged: it is not as it was written; this is a new run, and that checkpoint is now {checkpoint}.old.\n" in err
+    assert (files / "out.png.checkpoint.old").read_bytes() == damaged
+    (files / "out.png").unlink()
     (files / "out.png.checkpoint").write_bytes(b"precious, and not ours")
     code, _, err = command(*words)
     assert code == 2
