@@ -20,6 +20,9 @@ ON_THE_REAL_NETWORK = {"README.md", "by-hand.md", "measure.md", "weights.md"}
 OTHER_COMMANDS = {"measure", "info", "presets", "warm"}
 """The commands that do not paint."""
 
+OTHER_FLAGS = {"--quick", "--pictures", "--part", "--jobs", "--extra-index-url"}
+"""Flags in the text of pages that are those of pytest, of `scripts/bench` and of pip."""
+
 SMALL = {"size": 64, "iterations": 1, "seconds": 1}
 """The values of options that the tests give in place of those of the pages, so that they are quick."""
 
@@ -137,9 +140,29 @@ def test_the_manifests_of_the_docs_are_painted(block, run_commands, workplace):
     assert len(list((workplace / "from-a-manifest").glob("*.png"))) == len(block.splitlines())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def anchors(page):
+    """Return the names of a page's headings in links."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            path, _, anchor = target.partition("#")
+            assert (page.parent / path).exists(), target
+            assert not anchor or anchor in anchors(page.parent / path if path else page), target
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.name)
+def test_flags_in_the_text_are_flags_of_the_command(page):
+    flags = set(re.findall(r"--[a-z][a-z-]+", (ROOT / "docs" / "command.md").read_text(encoding="utf-8")))
+    prose = re.sub(
+        r"```.*?```|^    .*$|`[^`]*(?:pip|pytest|scripts/)[^`]*`",
+        "",
+        page.read_text(encoding="utf-8"),
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)) <= flags | OTHER_FLAGS

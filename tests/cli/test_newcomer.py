@@ -96,7 +96,10 @@ def test_a_damaged_checkpoint_is_set_aside_and_a_file_that_is_none_is_refused(co
     checkpoint.write_bytes(damaged)
     code, _, err = command(*words)
     assert code == 0
-    assert f"out.png.checkpoint is damaged: it is not as it was written; this is a new run, and that checkpoint is now {checkpoint}.old.\n" in err
+    assert (
+        f"out.png.checkpoint is damaged: it is not as it was written; this is a new run, and that checkpoint is now {checkpoint}.old.\n"
+        in err
+    )
     assert (files / "out.png.checkpoint.old").read_bytes() == damaged
     (files / "out.png").unlink()
     (files / "out.png.checkpoint").write_bytes(b"precious, and not ours")
