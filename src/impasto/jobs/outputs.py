@@ -63,8 +63,8 @@ def latest_name(first: Path, *others: str | Path) -> Path:
 def prepared(job: Job) -> Job:
     """Check the paths of the files that a job writes, and return the job with the path of its checkpoint.
 
-    Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no finished picture of
-    another job, and no file that impasto did not paint.
+    Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no finished picture
+    of another job, and no file that impasto did not paint.
 
     Raises:
         InputError: a file could not be written, would replace a file that the job reads, or has the name of another.
