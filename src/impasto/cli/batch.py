@@ -89,9 +89,7 @@ def batch(
     name: Annotated[str, Parameter(metavar="PATTERN", group=GROUPS[BASICS])] = naming.DEFAULT_PATTERN,
     pair: Annotated[Pair | None, Parameter(group=GROUPS[BASICS])] = None,
     blend: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
-    manifest: Annotated[
-        Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS], allow_leading_hyphen=True)
-    ] = None,
+    manifest: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS], allow_leading_hyphen=True)] = None,
     watch: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
     log: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS["Output"])] = None,
     keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
