@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from impasto.cli import app
 from impasto.settings import PRESETS, Runtime, Settings
 from impasto.settings.options import as_text
 
+COMMANDS = [name for name in app if not name.startswith("-")]
 OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
 
 
@@ -34,15 +36,25 @@ def test_the_short_page_fits_on_a_screen_with_ten_options_and_three_examples(hel
 
 
 @pytest.mark.parametrize("page", ["--help", "--help-all"])
-@pytest.mark.parametrize(
-    "name", [(), ("paint",), ("texture",), ("sweep",), ("measure",), ("repaint",), ("demo",), ("studio",)]
-)
+@pytest.mark.parametrize("name", [(), *((name,) for name in COMMANDS)], ids=" ".join)
 def test_values_have_the_kind_of_a_person_and_lines_fit_the_terminal(help_of, name, page):
     lines = help_of(*name, page)
     text = "\n".join(lines)
     assert max(map(len, lines)) <= 80
     assert not re.search(r"\b(STR|INT|ARGS|PATH)\b", text)
     assert "object at" not in text
+    assert not re.search(r"default: (True|False|None|\d+\.0\])", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"), [("figures", "--folder"), ("sweep", "--folder"), ("measure", "--json"), ("info", "--retune")]
+)
+def test_the_short_page_has_the_flags_that_only_this_command_has(help_of, name, flag):
+    assert any(line.startswith(f"  {flag}") for line in help_of(name, "--help"))
+
+
+def test_a_usage_names_the_flag_without_which_there_is_nothing_to_do(help_of):
+    assert help_of("figures", "--help")[0] == "Usage: impasto figures PHOTO PAINTING --folder FOLDER [OPTIONS]"
 
 
 def test_the_complete_page_has_every_option_with_its_help_and_expert_options_last(help_of):
