@@ -89,6 +89,22 @@ def test_a_second_try_with_another_weight_starts_a_new_run(command, files, left)
     assert "Continuing after 2 evaluations" in out
 
 
+def test_a_run_that_was_killed_between_its_picture_and_the_end_of_its_checkpoint_continues(
+    command, files, tiny_network, monkeypatch
+):
+    words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
+        assert command(*words)[0] == 0
+    before = (files / "out.png").read_bytes()
+    assert command(*words, "--seed", "5")[0] == 2
+    assert (files / "out.png").read_bytes() == before
+    code, out, _ = command(*words)
+    assert code == 0
+    assert out.startswith("Continuing after 2 evaluations")
+    assert (files / "out.png").read_bytes() == before
+
+
 def test_a_damaged_checkpoint_is_set_aside_and_a_file_that_is_none_is_refused(command, files, left):
     words, checkpoint = left, files / "out.png.checkpoint"
     damaged = bytearray(checkpoint.read_bytes())
