@@ -130,8 +130,10 @@ def _properties(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _methods(node: ast.ClassDef, name: str) -> Iterator[str]:
-    """Describe the methods of a class; of `Settings` those of its base too."""
-    for each in [*_own(node), *(_own(_node(Options)) if name == "Settings" else [])]:
+    """Describe the methods of a class; of `Settings` those of its base too, if it has none of the same name."""
+    own = _own(node)
+    base = _own(_node(Options)) if name == "Settings" else []
+    for each in [*own, *(method for method in base if method.name not in {of_its_own.name for of_its_own in own})]:
         if not _is(each, "property", "cached_property"):
             yield f"#### {name}.{each.name}\n"
             yield from _function(each, f"{name if _is(each, 'classmethod') else ''}.{each.name}")

@@ -9,7 +9,7 @@ import floors
 from rich.console import Console
 
 from impasto.cli import app
-from impasto.cli.help import HelpPage
+from impasto.cli.help import BASICS, HelpPage
 from impasto.film.film import Film
 from impasto.settings import PRESETS, Runtime, Settings
 from impasto.settings.options import as_flags
@@ -26,7 +26,7 @@ def options() -> str:
     ]
     for model in (Settings, Runtime, Film):
         group = ""
-        for option in model.options():
+        for option in sorted(model.options(), key=lambda option: option.group != BASICS):
             if option.group != group:
                 group = option.group
                 parts.append(

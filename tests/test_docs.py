@@ -17,8 +17,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ON_THE_REAL_NETWORK = {"README.md", "by-hand.md", "measure.md", "weights.md"}
 """The pages whose Python runs on the real network; that of the others says nothing about it."""
 
-OTHER_COMMANDS = {"sweep", "figures", "measure", "info", "presets", "warm"}
-"""The commands that do not paint one picture."""
+OTHER_COMMANDS = {"measure", "info", "presets", "warm"}
+"""The commands that do not paint."""
+
+OTHER_FLAGS = {"--quick", "--pictures", "--part", "--jobs", "--extra-index-url"}
+"""Flags in the text of pages that are those of pytest, of `scripts/bench` and of pip."""
+
+SMALL = {"size": 64, "iterations": 1, "seconds": 1}
+"""The values of options that the tests give in place of those of the pages, so that they are quick."""
 
 
 def blocks(page, language):
@@ -47,6 +53,8 @@ def workplace(tmp_path_factory, quick_painting):
     Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")
     Picture(torch.stack((mask, 0 * mask, 0 * mask))).save(folder / "labels.png")
     Picture((torch.arange(96) < 48).float().expand(3, 76, 96)).save(folder / "half.png")
+    for name, like in (("a", "painting"), ("b", "other"), ("evening", "other")):
+        (folder / f"{name}.jpg").hardlink_to(folder / f"{like}.jpg")
     (folder / "photos").mkdir()
     (folder / "photos" / "photo.jpg").hardlink_to(folder / "photo.jpg")
     return folder
@@ -80,6 +88,12 @@ def test_the_python_of_the_docs_runs(block, workplace, monkeypatch):
     run_python(block, workplace, monkeypatch)
 
 
+def smaller(match):
+    """Return an option with as many values as in the page, but small ones."""
+    least, count = SMALL[match[1]], match[2].count(",") + 1
+    return f"--{match[1]} {','.join(str(least * number) for number in range(1, count + 1))}"
+
+
 @pytest.fixture
 def run_commands(workplace, command, monkeypatch):
     """Run each line of a block, smaller and shorter than it says."""
@@ -87,7 +101,7 @@ def run_commands(workplace, command, monkeypatch):
     def run(block):
         monkeypatch.chdir(workplace)
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(re.sub(r"--size \d+", "", re.sub(r"--seconds \d+", "--seconds 1", line)), comments=True)
+            words = shlex.split(re.sub(rf"--({'|'.join(SMALL)}) ([\d,]+)", smaller, line), comments=True)
             if not words:
                 continue
             if words[0].startswith("scripts/"):
@@ -96,10 +110,11 @@ def run_commands(workplace, command, monkeypatch):
             if words[0] == ".":
                 continue
             assert words[0] == "impasto", line
-            extra = [] if words[1] in OTHER_COMMANDS else ["--iterations", "2", "--quiet"]
-            if extra and "--print" not in words:  # which is a size, too
-                extra += ["--size", "64"]
-            code, _, said = command(*words[1:], *extra)
+            if words[1] not in OTHER_COMMANDS:
+                words += ["--quiet"]
+                words += [] if "--iterations" in words else ["--iterations", "2"]
+                words += [] if {"--size", "--print"} & {*words} else ["--size", "64"]
+            code, _, said = command(*words[1:])
             assert code == 0, f"{line}\n{said}"
 
     return run
@@ -117,9 +132,37 @@ def test_the_commands_of_the_docs_run(block, run_commands):
     run_commands(block)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("tiny_network")
+@pytest.mark.parametrize("block", examples("json"))
+def test_the_manifests_of_the_docs_are_painted(block, run_commands, workplace):
+    (workplace / "jobs.jsonl").write_text(re.sub(r'"size": \d+', '"size": 64', block))
+    run_commands("impasto batch --manifest jobs.jsonl -o from-a-manifest")
+    assert len(list((workplace / "from-a-manifest").glob("*.png"))) == len(block.splitlines())
+
+
+def anchors(page):
+    """Return the names of a page's headings in links."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            path, _, anchor = target.partition("#")
+            assert (page.parent / path).exists(), target
+            assert not anchor or anchor in anchors(page.parent / path if path else page), target
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.name)
+def test_flags_in_the_text_are_flags_of_the_command(page):
+    flags = set(re.findall(r"--[a-z][a-z-]+", (ROOT / "docs" / "command.md").read_text(encoding="utf-8")))
+    prose = re.sub(
+        r"```.*?```|^    .*$|`[^`]*(?:pip|pytest|scripts/)[^`]*`",
+        "",
+        page.read_text(encoding="utf-8"),
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)) <= flags | OTHER_FLAGS

@@ -1,7 +1,12 @@
 """The web service of docs/service.md, on the tiny network: bytes in, previews, cancel, bytes out."""
 
 import io
+import json
 import re
+import shlex
+import shutil
+import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -89,3 +94,30 @@ def test_an_upload_itself_is_refused_in_a_sentence():
         PictureError, match="is read asynchronously; give its .file, or the bytes that `await` returns."
     ):
         Picture.open(fastapi.UploadFile(io.BytesIO(b"text")))
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_the_commands_of_the_page_order_look_and_cancel(weights, monkeypatch, picture, tmp_path):
+    uvicorn = pytest.importorskip("uvicorn")
+    server = uvicorn.Server(uvicorn.Config(client(weights, monkeypatch, 1000).app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        for number, name in enumerate(("photo.jpg", "painting.jpg")):
+            picture(seed=number).save(tmp_path / name)
+
+        def run(command, name=""):
+            words = shlex.split(command.replace("localhost:8000", f"127.0.0.1:{port}").replace("NAME", name))
+            return subprocess.run([*words, "-sf"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+        order, look, cancel = re.findall(r"^    (curl .*)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        name = json.loads(run(order))["name"]
+        assert re.search(r"^progress: \d+%", run(look, name), flags=re.MULTILINE)
+        assert Picture.open(tmp_path / "look.jpg").width == 64
+        run(cancel, name)
+        wait_until(lambda: "progress: unfinished" in run(look, name))
+    finally:
+        server.should_exit = True
+        thread.join()

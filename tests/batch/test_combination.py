@@ -51,6 +51,9 @@ def test_names_hold_settings_and_folders(photos):
     common = Job(settings=Settings(size=256, style_weight=1e3, color="content-match"))
     jobs = combine("a.png", common=common, pattern="{style}/{folder}_{content}-{size}-{style_weight}-{color}.jpg")
     assert outputs(jobs)[2] == "out/trip/a/trip_one-256-1000-content-match.jpg"
+    assert outputs(combine("a.png", pattern="{folder}/{content}.jpg"))[:1] == ["out/one.jpg"], (
+        "it is in no folder below"
+    )
 
 
 def test_all_paintings_are_blended_or_paired_by_order_or_by_name(photos):

@@ -55,6 +55,14 @@ def test_pictures_have_the_bytes_of_those_that_are_painted_alone(job, files, pic
     assert not list((folder / "locks").iterdir())
 
 
+def test_a_picture_at_the_output_of_a_job_with_pictures_in_memory_is_not_taken_for_its_own(job, picture):
+    first = job(content=picture(seed=1))
+    assert paint(first)[0].state == "done"
+    (outcome,) = paint(first.replace(content=picture(seed=2)))
+    assert outcome.state == "failed"
+    assert "out.png exists already" in outcome.sentence
+
+
 def test_a_picture_from_equal_settings_and_files_is_not_painted_again(job, files, picture):
     paint(job())
     before = job().output.stat().st_mtime_ns
@@ -112,7 +120,9 @@ def test_bad_files_fail_with_a_sentence_and_the_others_are_painted(job, files, m
     bad = job("bad.png", content=files / "text.png")
     missing = job("missing.png", keep=str(files / "none.png"))
     wrong = job("wrong.xyz")
-    found = {outcome.job.output.name: outcome for outcome in paint(bad, missing, job(), wrong)}
+    painter = Painter(folder=files / "hidden")
+    found = {outcome.job.output.name: outcome for outcome in paint(bad, missing, job(), wrong, painter=painter)}
+    assert not list((files / "hidden" / "locks").iterdir())
     states = {name: outcome.state for name, outcome in found.items()}
     assert states == {"bad.png": "failed", "missing.png": "failed", "out.png": "done", "wrong.xyz": "failed"}
     assert "text.png is not a picture" in found["bad.png"].sentence

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import signal
@@ -104,6 +105,14 @@ def test_a_manifest_is_painted_with_the_options_of_the_command(batch, photos):
     )
 
 
+def test_a_manifest_comes_through_a_pipe(batch, photos, monkeypatch):
+    job = {"content": "photos/one.png", "styles": [{"picture": "a.png"}], "output": "x.png"}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(job)))
+    code, out, err = batch("--manifest", "-", "-o", "out")
+    assert (code, err) == (0, "")
+    assert "out/x.png: 64 × " in out
+
+
 @pytest.mark.slow
 def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing(batch, photos):
     code, out, _ = batch("photos", "--style", "a.png", "-o", "out", "--dry-run")
@@ -135,6 +144,7 @@ def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing
         (("photos", "--style", "a.png", "-o", "out", "--pair", "name"), "no painting has the name of"),
         (("photos", "--style", "a.png", "-o", "out", "--pair", "order", "--watch"), "leave --pair out"),
         (("photos", "--manifest", "jobs.jsonl"), "so photos cannot be used"),
+        (("--manifest", "-o", "out"), "the manifest cannot be -o"),
         (("--manifest", "none.jsonl"), "the manifest none.jsonl cannot be read"),
         (("--manifest", "b.png", "--watch"), "a manifest cannot be watched"),
         (("photos", "--style", "a.png", "-o", "out", "--workers", "-2"), "workers cannot be -2"),

@@ -6,8 +6,11 @@ import sys
 
 import pytest
 
-from impasto.settings import Runtime, Settings
+from impasto.cli import app
+from impasto.settings import PRESETS, Runtime, Settings
+from impasto.settings.options import as_text
 
+COMMANDS = [name for name in app if not name.startswith("-")]
 OPTIONS = [option for model in (Settings, Runtime) for option in model.options()]
 
 
@@ -33,15 +36,25 @@ def test_the_short_page_fits_on_a_screen_with_ten_options_and_three_examples(hel
 
 
 @pytest.mark.parametrize("page", ["--help", "--help-all"])
-@pytest.mark.parametrize(
-    "name", [(), ("paint",), ("texture",), ("sweep",), ("measure",), ("repaint",), ("demo",), ("studio",)]
-)
+@pytest.mark.parametrize("name", [(), *((name,) for name in COMMANDS)], ids=" ".join)
 def test_values_have_the_kind_of_a_person_and_lines_fit_the_terminal(help_of, name, page):
     lines = help_of(*name, page)
     text = "\n".join(lines)
     assert max(map(len, lines)) <= 80
     assert not re.search(r"\b(STR|INT|ARGS|PATH)\b", text)
     assert "object at" not in text
+    assert not re.search(r"default: (True|False|None|\d+\.0\])", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"), [("figures", "--folder"), ("sweep", "--folder"), ("measure", "--json"), ("info", "--retune")]
+)
+def test_the_short_page_has_the_flags_that_only_this_command_has(help_of, name, flag):
+    assert any(line.startswith(f"  {flag}") for line in help_of(name, "--help"))
+
+
+def test_a_usage_names_the_flag_without_which_there_is_nothing_to_do(help_of):
+    assert help_of("figures", "--help")[0] == "Usage: impasto figures PHOTO PAINTING --folder FOLDER [OPTIONS]"
 
 
 def test_the_complete_page_has_every_option_with_its_help_and_expert_options_last(help_of):
@@ -54,6 +67,25 @@ def test_the_complete_page_has_every_option_with_its_help_and_expert_options_las
     experts = [heading.startswith("Expert") for heading in headings[:-2]]
     assert experts == sorted(experts)
     assert any(experts)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [("paint", "default"), ("demo", "portrait"), ("texture", "texture"), ("reconstruct", "reconstruction")],
+)
+def test_the_defaults_of_a_command_are_those_of_its_preset(help_of, name, preset):
+    text = "".join("".join(help_of(name, "--help-all")).split())
+    for option in Settings.options():
+        value = PRESETS[preset].changes.get(option.name)
+        default = option.default if value is None else as_text(value)
+        words = re.escape("".join(option.help.split()))
+        assert re.search(rf"{words}\[[^]]*default:{re.escape(default)}\]", text), option.name
+
+
+def test_the_help_of_repaint_names_no_settings_since_those_of_the_picture_count(help_of):
+    text = " ".join(" ".join(help_of("repaint", "--help-all")).split())
+    assert "in pixels. [a whole number, at least 32] --content-weight" in text
+    assert "[]" not in text
 
 
 def test_without_words_the_command_says_how_it_is_used(help_of):

@@ -57,24 +57,67 @@ def test_every_command_that_paints_names_its_own_output(command, files, tiny_net
     assert (files / "content-sweep.png").exists()
 
 
-def test_a_second_try_with_another_weight_starts_a_new_run(command, files, tiny_network, monkeypatch):
+@pytest.fixture
+def left(command, files, tiny_network, monkeypatch):
+    """Leave the checkpoint of a run, and return the words of its command."""
     words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
     with monkeypatch.context() as patch:
         patch.setattr("impasto.jobs.saving.Saving.picture", lambda _: [])
         patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
         assert command(*words)[0] == 0
     assert (files / "out.png.checkpoint").exists()
+    return words
+
+
+def test_a_second_try_with_another_weight_starts_a_new_run(command, files, left):
+    words = left
     code, out, err = command(*words, "--content-weight", "1")
     assert code == 0
-    assert "this is a new run, and the checkpoint of the other one is now" in err
+    assert "is the checkpoint of another run: the option content_weight was 5.0 and is 1.0; " in err
+    assert "; this is a new run, and that checkpoint is now" in err
     assert "Continuing" not in out
     assert (files / "out.png").exists()
     assert not (files / "out.png.checkpoint").exists()
-    assert (files / "out.png.checkpoint.old").exists()
+    aside, finished = files / "out.png.checkpoint.old", (files / "out.png").read_bytes()
+    code, _, err = command(*words, "--checkpoint", aside)
+    assert code == 2
+    assert "out.png exists already" in err
+    assert (files / "out.png").read_bytes() == finished
+    assert aside.exists()
+    code, out, _ = command(*words, "-o", files / "earlier.png", "--checkpoint", aside)
+    assert code == 0
+    assert "Continuing after 2 evaluations" in out
 
 
-def test_a_damaged_checkpoint_is_set_aside_and_a_file_that_is_none_is_refused(command, files, tiny_network):
+def test_a_run_that_was_killed_between_its_picture_and_the_end_of_its_checkpoint_continues(
+    command, files, tiny_network, monkeypatch
+):
     words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
+        assert command(*words)[0] == 0
+    before = (files / "out.png").read_bytes()
+    assert command(*words, "--seed", "5")[0] == 2
+    assert (files / "out.png").read_bytes() == before
+    code, out, _ = command(*words)
+    assert code == 0
+    assert out.startswith("Continuing after 2 evaluations")
+    assert (files / "out.png").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_a_file_that_is_none_is_refused(command, files, left):
+    words, checkpoint = left, files / "out.png.checkpoint"
+    damaged = bytearray(checkpoint.read_bytes())
+    damaged[-1] ^= 1
+    checkpoint.write_bytes(damaged)
+    code, _, err = command(*words)
+    assert code == 0
+    assert (
+        f"out.png.checkpoint is damaged: it is not as it was written; this is a new run, and that checkpoint is now {checkpoint}.old.\n"
+        in err
+    )
+    assert (files / "out.png.checkpoint.old").read_bytes() == damaged
+    (files / "out.png").unlink()
     (files / "out.png.checkpoint").write_bytes(b"precious, and not ours")
     code, _, err = command(*words)
     assert code == 2

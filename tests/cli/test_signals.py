@@ -127,7 +127,7 @@ def test_another_command_starts_a_new_run_and_sets_the_checkpoint_aside(fork, pa
     before = (files / "out.png.checkpoint").read_bytes()
     code, out, err = paint("--style-weight", "7")
     assert code == 0
-    assert f"the checkpoint of the other one is now {files / 'out.png.checkpoint.old'}.\n" in err
+    assert f"this is a new run, and that checkpoint is now {files / 'out.png.checkpoint.old'}.\n" in err
     assert "Continuing" not in out
     assert (files / "out.png.checkpoint.old").read_bytes() == before
     (files / "out.png").unlink()

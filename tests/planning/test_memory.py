@@ -106,3 +106,7 @@ def test_processes_share_work_history_and_targets_but_not_images():
     assert shared.work == pytest.approx(0.5 * seen / sum(layer.macs * 1024 for layer in layers))
     assert shared.work < 0.5 * 1.05
     assert 0.5 < shared.bytes / alone.bytes < 0.6
+
+
+def test_an_image_that_alone_is_larger_than_the_memory_is_refused_at_once():
+    assert layout(10**12, 16) is None

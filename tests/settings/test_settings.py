@@ -54,6 +54,7 @@ LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 
         ({"normalize": "perhaps"}, "it takes true or false"),
         ({"sise": 256}, "there is no option sise; size is the nearest"),
         ({"zzz": 1}, "there is no option zzz; the options are size"),
+        ({"self": 1}, "there is no option self; size is the nearest"),
         ({"content_weight": 0, "style_weight": 0}, "cannot both be 0"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+import pyvips
 import torch
 from serving import LONG, QUICK
 
@@ -219,6 +220,34 @@ def test_a_larger_picture_continues_from_the_one_that_is_done(studio, done):
     studio.wait(larger, "stopped", "done")
     refused = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "huge"})
     assert refused.json()["error"].startswith("print cannot be huge;")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"size": 10**21}, {"size": -5}, {"print_size": "30x40cm", "dpi": "nan"}, {"print_size": f"{10**400}x4cm"}],
+    ids=lambda each: str(each)[:30],
+)
+def test_a_forecast_of_what_no_machine_paints_is_refused(studio, done, asked):
+    answer = studio.client.get(f"/api/jobs/{done}/forecast", params=asked)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error"}
+
+
+def test_a_picture_is_called_by_its_latest_name(studio, pictures, tmp_path):
+    for name in ("first.png", "second.png"):
+        (tmp_path / name).write_bytes((pictures / "content.png").read_bytes())
+        info = studio.upload(tmp_path / name)
+    assert studio.client.get(f"/api/uploads/{info['id']}/info").json()["name"] == "second.png"
+    studio.upload(pictures / "content.png")
+
+
+def test_a_gif_is_taken_and_what_is_said_of_it_names_no_folder(studio, tmp_path):
+    frames = pyvips.Image.xyz(64, 96)[1].bandjoin([0, 0]).cast("uchar").copy(interpretation="srgb").copy()
+    frames.set_type(pyvips.GValue.gint_type, "page-height", 48)
+    frames.write_to_file(str(tmp_path / "a.gif"))
+    info = studio.upload(tmp_path / "a.gif")
+    assert info["id"].endswith(".gif")
+    assert info["remarks"] == ["the picture has 2 frames or pages; the first is taken."]
 
 
 def test_a_picture_that_impasto_painted_brings_its_settings(studio, done, tmp_path):

@@ -191,13 +191,14 @@ def test_files_are_dropped_anywhere_and_pictures_are_pasted(open_page, pictures,
     assert page.locator("#photograph.over").count() == 1
     drag("drop", "#photograph", pictures / "content.png", pictures / "style.jpg")
     page.wait_for_selector("#photograph:not(.over) img")
-    drag("drop", "#paintings", pictures / "style.jpg")
     page.wait_for_selector("#paintings img")
+    drag("drop", "#paintings", pictures / "style.jpg")
+    until(page, "document.querySelectorAll('#paintings img').length === 2")
     page.click("#photograph .remove")
     drag("drop", "#canvas", pictures / "content.png", pictures / "style.jpg")
-    until(page, "document.querySelectorAll('#paintings img').length === 2")
-    drag("drop", "#form", pictures / "style.jpg")
     until(page, "document.querySelectorAll('#paintings img').length === 3")
+    drag("drop", "#form", pictures / "style.jpg")
+    until(page, "document.querySelectorAll('#paintings img').length === 4")
     drag("drop", "#canvas", tmp_path / "text.png")
     page.wait_for_selector("text=the file is not a picture")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -205,13 +206,17 @@ def test_files_are_dropped_anywhere_and_pictures_are_pasted(open_page, pictures,
         canvas.getContext('2d').fillRect(0, 0, 64, 48);
         await navigator.clipboard.write([new ClipboardItem({ 'image/png': await canvas.convertToBlob() })]); }""")
     page.keyboard.press("Control+v")
-    until(page, "document.querySelectorAll('#paintings img').length === 4")
+    until(page, "document.querySelectorAll('#paintings img').length === 5")
     page.click("#photograph .chip")
     page.wait_for_selector("#masks[open] canvas")
     page.keyboard.press("Control+v")
     drag("drop", "#masks", pictures / "style.jpg")
     page.keyboard.press("Escape")
-    assert page.locator("#paintings img").count() == 4
+    assert page.locator("#paintings img").count() == 5
+    page.evaluate("""() => { const folder = { name: 'folder', slice: () => ({ arrayBuffer: () => Promise.reject() }) };
+        const drop = new Event('drop', { bubbles: true, cancelable: true });
+        document.body.dispatchEvent(Object.assign(drop, { dataTransfer: { files: [folder] } })); }""")
+    page.wait_for_selector("text=folder cannot be read; give files, not folders.")
     open_page.forget()
 
 
@@ -522,8 +527,10 @@ WIDTHS = (360, 390, 768)
 """Widths of screens in pixels: phones and a tablet."""
 
 
-def test_nothing_is_wider_than_the_screen_in_any_font(open_page, pictures):
+def test_nothing_is_wider_than_the_screen_in_any_font(open_page, pictures, tmp_path):
     page = open_page(WIDTHS[0], 800)
+    long_name = tmp_path / f"{'A long name ' * 12}{'x' * 60}.png"
+    long_name.write_bytes((pictures / "content.png").read_bytes())
 
     def check():
         for width in WIDTHS:
@@ -531,11 +538,165 @@ def test_nothing_is_wider_than_the_screen_in_any_font(open_page, pictures):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
     fill(page, pictures)
+    choose(page, "#paintings", long_name)
+    until(page, "document.querySelectorAll('#paintings img').length === 2")
     page.eval_on_selector_all("*", "all => all.forEach(each => { each.style.letterSpacing = '.12em'; })")  # WCAG 1.4.12
     page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
     check()
     page.click("#show-gallery")
     check()
+
+
+def test_pages_that_show_the_same_job_follow_each_other(painting, open_page, studio):
+    page, identifier = painting
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("#pause")
+    slide(page, "content_weight", 6)
+    until(other, "Math.round(document.getElementById('option-content_weight').value) === 6")
+    slide(other, "style_scale", 1)
+    settings = studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("style_scale") == 2)
+    assert settings["order"]["settings"]["content_weight"] == 64
+    until(page, "document.getElementById('option-style_scale').value === '1'")
+
+
+def test_a_change_is_of_the_job_that_was_shown_when_it_was_made(painting, open_page, studio, pictures):
+    page, identifier = painting
+    other = studio.order(pictures, LONG)
+    studio.client.patch(f"/api/jobs/{other}", json={"state": "paused"})
+    slide(page, "content_weight", 6)
+    page.evaluate("id => { location.hash = id; }", other)
+    page.wait_for_selector("#resume")
+    studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("content_weight") == 64)
+    assert "content_weight" not in studio.job(other)["order"]["settings"]
+    studio.client.patch(f"/api/jobs/{other}", json={"state": "stopped"})
+
+
+def test_what_was_prepared_is_there_after_a_reload_and_after_a_look_at_another_picture(painting, pictures, tmp_path):
+    page, _ = painting
+    page.click("#new")
+    (tmp_path / "prepared.png").write_bytes((pictures / "content.png").read_bytes())
+    choose(page, "#paintings", tmp_path / "prepared.png")
+    page.wait_for_selector("#paintings img[alt='prepared.png']")
+    page.reload()
+    page.wait_for_selector("#go")
+    assert page.locator("#paintings img[alt='prepared.png']").count() == 1
+    page.click("#show-gallery")
+    page.locator(".card .open").first.click()
+    page.click("text=Bring it back")
+    page.wait_for_selector("#paintings img[alt='prepared.png']")
+    page.wait_for_selector("#go")
+
+
+def test_pictures_that_are_gone_leave_the_page(open_page, studio, pictures):
+    page = open_page()
+    fill(page, pictures)
+    page.evaluate("""() => { const draft = JSON.parse(localStorage.getItem('impasto-draft'));
+        draft.content.id = '0'.repeat(24) + '.png';
+        draft.keep = draft.content.id;
+        localStorage.setItem('impasto-draft', JSON.stringify(draft)); }""")
+    page.reload()
+    page.wait_for_selector("text=no longer in the studio")
+    page.wait_for_selector("#photograph .drop")
+    assert page.locator("#paintings img").count() == 1
+    page.evaluate("localStorage.setItem('impasto-draft', 'no JSON')")
+    page.reload()
+    page.wait_for_selector("#paintings .drop")
+    open_page.forget("status of 404")
+
+
+def test_masks_survive_escape_and_a_photograph_of_another_shape(open_page, pictures):
+    page = open_page()
+    fill(page, pictures)
+    page.click("#photograph .chip")
+    page.wait_for_selector("#masks[open] canvas")
+    page.click("#mask-save")
+    assert page.evaluate("""() => { const box = document.querySelector('.toast').getBoundingClientRect();
+        const hit = document.elementsFromPoint(box.x + 5, box.y + 5);
+        return document.querySelector('#toasts').matches(':popover-open') && box.width > 0 && hit.length > 0; }""")
+    draw(page, (0.3, 0.3, 0.7, 0.7))
+    shade = page.evaluate(SHADE)
+    page.keyboard.press("Escape")
+    page.click("text=Bring it back")
+    page.wait_for_selector("#masks[open] canvas")
+    assert page.evaluate(SHADE) == shade
+    page.click("#mask-save")
+    page.wait_for_selector("#photograph .chip.used")
+    page.click("#photograph .remove")
+    choose(page, "#photograph", pictures / "style.jpg")
+    page.wait_for_selector("#photograph .chip:not(.used)")
+    page.click(".toast:has-text('another shape') >> text=Bring it back")
+    page.wait_for_selector("#photograph .chip.used")
+
+
+def test_what_is_pressed_after_a_number_was_typed_is_pressed_and_an_emptied_number_is_the_default(open_page):
+    page = open_page()
+    page.eval_on_selector_all("#form details", "all => all.forEach(each => { each.open = true; })")
+    page.fill("#option-iterations", "7")
+    page.hover("#option-normalize")
+    page.mouse.down()
+    page.mouse.up()
+    until(page, "document.getElementById('option-normalize').checked")
+    assert page.input_value("#option-iterations") == "7"
+    expert(page, "iterations", "")
+    until(page, "document.getElementById('option-iterations').value === '100'")
+
+
+def test_the_gallery_follows_its_pictures_and_the_page_leaves_one_that_was_deleted(painting, studio):
+    page, identifier = painting
+    page.click("#show-gallery")
+    card = page.locator(".card").first
+    assert "painting" in card.inner_text()
+    studio.client.patch(f"/api/jobs/{identifier}", json={"state": "paused"})
+    until(page, "document.querySelector('.card .facts').textContent.startsWith('paused')")
+    card.locator("button:has-text('Delete')").click()
+    page.wait_for_selector(".toast:has-text('Deleted.')")
+    page.click("#show-paint")
+    page.wait_for_selector("#go")
+    refused = studio.client.patch(f"/api/jobs/{identifier}", json={"state": "waiting"})
+    assert (refused.status_code, "restore it first" in refused.text) == (404, True)
+    studio.client.post(f"/api/jobs/{identifier}/restore")
+
+
+def test_a_change_without_a_connection_is_sent_when_there_is_one_again(painting, open_page, studio):
+    page, identifier = painting
+    page.context.set_offline(True)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # the page opens a stream
+    page.wait_for_selector("#status.bad:has-text('No connection to the studio. Trying again')")
+    slide(page, "content_weight", 6)
+    page.wait_for_selector(".toast:has-text('No connection to the studio.')")
+    page.context.set_offline(False)
+    studio.wait(identifier, "painting", until=lambda job: job["order"]["settings"].get("content_weight") == 64)
+    page.wait_for_selector("#status:not(.bad):has-text('evaluation')")
+    open_page.forget("ERR_INTERNET_DISCONNECTED")
+
+
+def test_a_preview_that_cannot_be_loaded_leaves_the_last_one(painting, open_page):
+    page, _ = painting
+    refused = []
+    page.route("**/preview?*", lambda route: (refused.append(route), route.abort()))
+    while len(refused) < 3:
+        page.wait_for_timeout(100)
+    assert page.eval_on_selector(PICTURE, "each => each.complete && each.naturalWidth > 0")
+    page.unroute_all(behavior="ignoreErrors")
+    open_page.forget("ERR_FAILED")
+
+
+def test_a_page_that_is_not_seen_holds_no_connection(painting, studio):
+    page, _ = painting
+    streams = []
+    page.on("request", lambda request: streams.append(request) if request.url.endswith("/events") else None)
+    page.on("requestfailed", lambda request: streams.remove(request) if request in streams else None)
+    look = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(look, False)
+    until(page, "document.getElementById('status').textContent.includes('evaluation')")
+    assert len(streams) == 1
+    page.evaluate(look, True)
+    page.wait_for_timeout(500)
+    assert streams == []
+    page.evaluate(look, False)
+    page.wait_for_timeout(500)
+    assert len(streams) == 1
 
 
 def test_a_sentence_of_the_server_is_shown_when_a_file_is_no_picture(open_page, tmp_path):

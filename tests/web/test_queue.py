@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from impasto.errors import WriteError
 from impasto.web import app
 from impasto.web.entry import Entry
 from impasto.web.order import Order
@@ -84,6 +85,80 @@ def test_a_job_that_ends_every_worker_fails_after_three_and_says_how(tmp_path):
     entry = run(tmp_path, "import sys; sys.stdin.readline(); sys.exit(3)", lambda entry: entry.state == "failed")
     assert entry.sentence == "the worker was ended with code 3 3 times at this picture; try a smaller size."
     assert sum(b"restarted" in line for line in entry.lines) == 2
+
+
+def full(*_):
+    """Refuse to write, as a full disk does."""
+    raise WriteError("the disk is full.")
+
+
+FAILS_ALWAYS = """
+import sys
+for _ in sys.stdin:
+    print('{"event": {"event": "announced", "sentence": "Begun."}}', flush=True)
+    print('{"ended": {"state": "failed", "sentence": "it did not work."}}', flush=True)"""
+
+
+def test_a_full_disk_ends_no_worker_and_loses_no_order_silently(tmp_path, monkeypatch):
+    def order(studio):
+        return studio.add(Order(styles=[{"picture": UPLOAD}]))
+
+    async def ended(entry):
+        while entry.state != "failed":
+            await asyncio.sleep(0.02)
+        return entry.sentence
+
+    async def paint():
+        studio = Studio(store, devices=("x",), worker=(sys.executable, "-c", FAILS_ALWAYS))
+        await studio.start()
+        first = order(studio)
+        (first.folder / "events.jsonl").unlink()
+        (first.folder / "events.jsonl").mkdir()  # so that nothing can be appended
+        with monkeypatch.context() as patched:
+            patched.setattr("impasto.web.entry.write_json", full)
+            with pytest.raises(WriteError):
+                order(studio)
+            assert [*studio.entries.values()] == [first]
+            assert [*store.jobs.iterdir()] == [first.folder]
+            assert await ended(first) == "it did not work."
+            with pytest.raises(WriteError):
+                studio.change(first.id, {"name": "another"})
+            assert first.title == "My painting"
+            studio.delete(first.id)
+            assert not first.folder.exists()
+        assert await ended(order(studio)) == "it did not work."
+        await studio.close()
+
+    store = Store(tmp_path, 1e9)
+    (store.uploads / UPLOAD).write_bytes(b"picture")
+    (store.uploads / UPLOAD).with_suffix(".json").write_text('{"name": "My painting.png"}')
+    asyncio.run(asyncio.wait_for(paint(), 60))
+
+
+def test_a_job_that_was_deleted_while_it_was_painted_waits_when_it_is_restored_after_a_crash(tmp_path):
+    async def paint(script, act):
+        studio = Studio(Store(tmp_path, 1e9), devices=("x",), worker=(sys.executable, "-c", script))
+        await studio.start()
+        found = await act(studio)
+        await studio.close()
+        return found
+
+    async def begin(studio):
+        (studio.store.uploads / UPLOAD).write_bytes(b"picture")
+        entry = studio.add(Order(styles=[{"picture": UPLOAD}]))
+        entry.move_to("painting")
+        entry.deleted = 1e12
+        entry.save()
+        return entry.id
+
+    async def restore(studio):
+        await asyncio.sleep(0.2)  # the worker waits for a job
+        entry = studio.restore(name)
+        while entry.state != "failed":
+            await asyncio.sleep(0.02)
+
+    name = asyncio.run(asyncio.wait_for(paint("", begin), 60))
+    asyncio.run(asyncio.wait_for(paint(FAILS_ALWAYS, restore), 60))
 
 
 def test_what_a_worker_says_names_pictures_and_no_folder(tmp_path):

@@ -1,6 +1,9 @@
 import random
 import socket
 import sys
+import time
+import zipfile
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -10,7 +13,7 @@ from impasto.web.app import create
 from impasto.web.order import Order
 from impasto.web.security import Guard
 from impasto.web.server import serve
-from impasto.web.store import Store
+from impasto.web.store import Store, zipped
 from impasto.web.studio import Studio
 
 HERE = "127.0.0.1:8000"
@@ -163,6 +166,102 @@ def test_a_thousand_malformed_uploads_get_one_sentence_each_and_leave_nothing(cl
         assert set(answer.json()) == {"error"}
         assert "\n" not in answer.json()["error"]
     assert {*tmp_path.rglob("*")} == outside
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"name": "\\ud800", %s}', b'{"self": 1, %s}', b'{"settings": {"self": 1}, %s}', b'{"preset": "\\ud800", %s}'],
+)
+def test_names_that_no_answer_can_hold_and_names_of_python_are_refused(client, tmp_path, body):
+    made = client()
+    order = body % f'"styles": [{{"picture": "{upload(tmp_path, 1)}"}}]'.encode()
+    answer = made.post("/api/jobs", content=order)
+    assert (answer.status_code, set(answer.json())) == (400, {"error"})
+    assert made.get("/api/jobs").json() == []
+
+
+def test_what_is_not_there_is_said_in_a_sentence(client):
+    made = client()
+    said = "there is no GET /nothing; /docs lists what there is."
+    assert (made.get("/nothing").json(), made.get("/nothing").status_code) == ({"error": said}, 404)
+    assert made.put("/api/jobs").json()["error"].startswith("there is no PUT /api/jobs;")
+
+
+def test_a_file_that_the_system_refuses_to_write_is_said_in_a_sentence(client, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    made, sentence = (
+        client(),
+        "the studio cannot use its folder: no space left on device; make room on the disk, and try again.",
+    )
+    monkeypatch.setattr("impasto.web.app.zipped", full)
+    answer = made.get("/api/zip")
+    assert (answer.status_code, answer.json()) == (507, {"error": sentence})
+    assert not [*(tmp_path / "studio").glob(".*.zip")]
+
+
+KINDS = [
+    (b"%PDF-1.7", "the file is a PDF file, which impasto does not read; give a PNG"),
+    (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "the file is a drawing (SVG), which impasto does not read;"),
+    (b"hello", "the file is not a picture; give a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC file."),
+    (b"", "the file is not a picture;"),
+]
+
+
+@pytest.mark.parametrize(("data", "sentence"), KINDS)
+def test_a_file_that_is_no_picture_is_called_what_it_is(client, data, sentence):
+    answer = client().post("/api/uploads", files={"file": ("a.jpg", data)})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(sentence)
+
+
+def test_a_form_with_unknown_parts_is_refused(client):
+    picture = ("a.png", b"\x89PNG\r\n\x1a\n")
+    for files, data, sentence in (
+        ({"job": ("job.json", b"{}")}, {}, "a form has no file 'job';"),
+        ({"style": picture}, {"jobs": "{}"}, "a form has no text 'jobs'; give job, which is JSON."),
+    ):
+        assert client().post("/api/jobs", files=files, data=data).json()["error"].startswith(sentence)
+
+
+def test_an_upload_that_is_broken_off_is_no_error_of_the_studio(own_studio, capfd):
+    with socket.create_connection(("127.0.0.1", own_studio.port)) as connection:
+        connection.sendall(
+            f"PATCH /api/jobs/x HTTP/1.1\r\nHost: 127.0.0.1:{own_studio.port}\r\nContent-Length: 100\r\n\r\n{{".encode()
+        )
+        time.sleep(0.3)
+    assert own_studio.client.get("/api/jobs").json() == []
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_studio_that_closes_ends_streams_without_an_error(own_studio, pictures, capfd):
+    identifier = own_studio.order(pictures)
+    own_studio.wait(identifier, "done")
+    with own_studio.client.stream("GET", f"/api/jobs/{identifier}/events") as events:
+        next(events.iter_lines())
+        own_studio.process.terminate()
+        own_studio.process.wait(60)
+    own_studio.process.stdout.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_two_studios_of_one_machine_have_a_cookie_each(client):
+    made = client(hosts=(), token="secret")
+    assert "impasto-token-8000=secret;" in made.get("/?token=secret").headers["set-cookie"]
+
+
+def test_the_space_is_measured_and_zip_files_are_made_while_files_come_and_go(tmp_path, monkeypatch):
+    store = Store(tmp_path, 1e9)
+    job = store.new_job()
+    for name in ("picture.png", "gone.png", ".impasto-00000000.jpg"):
+        (job / name).write_bytes(b"12345")
+    listed = [*job.rglob("*")]
+    (job / "gone.png").unlink()
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(listed))
+    assert not store.is_full()
+    zipped(tmp_path / "all.zip", [job])
+    assert [Path(name).name for name in zipfile.ZipFile(tmp_path / "all.zip").namelist()] == ["picture.png"]
 
 
 def test_a_picture_that_ends_its_reader_is_refused_and_deleted(client, tmp_path):

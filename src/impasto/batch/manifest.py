@@ -12,7 +12,7 @@ from impasto.errors import InputError
 from impasto.files import reason
 from impasto.jobs.job import Job
 
-__all__ = ["Manifest"]
+__all__ = ["STANDARD_INPUT", "Manifest"]
 
 STANDARD_INPUT = Path("-")
 """The path that stands for standard input."""

@@ -53,13 +53,14 @@ def filled(pattern: str, words: Mapping[str, str]) -> str:
 
     Args:
         pattern: A checked pattern, such as `{content}-{style}.png`.
-        words: The word for each name that the pattern has in braces.
+        words: The word for each name that the pattern has in braces; empty for a folder if there is none.
 
     Returns:
         The pattern with words in place of names.
 
     """
-    return _FIELD.sub(lambda found: words[found[1]], pattern)
+    name = _FIELD.sub(lambda found: words[found[1]], pattern)
+    return name if pattern.startswith("/") else name.lstrip("/")
 
 
 def words_of(job: Job) -> dict[str, str]:

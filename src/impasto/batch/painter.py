@@ -128,5 +128,7 @@ def _locked(path: Path) -> Generator[None, None, None]:
     may then be in the block together, but both of them find the picture painted, or the file that cannot be used.
     """
     with FileLock(path):
-        yield
-        path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

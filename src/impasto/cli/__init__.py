@@ -15,7 +15,8 @@ from impasto.cli.batch import batch
 from impasto.cli.describe import info, presets, warm
 from impasto.cli.experiments import figures
 from impasto.cli.film import film
-from impasto.cli.help import HELP_ALL, HelpPage
+from impasto.cli.flags import GROUPS
+from impasto.cli.help import BASICS, HELP_ALL, HelpPage
 from impasto.cli.measure import measure
 from impasto.cli.paint import demo, paint, reconstruct, repaint, texture
 from impasto.cli.signals import Interrupted
@@ -40,6 +41,7 @@ app = App(
     help_format="plaintext",
     help_formatter=HelpPage(),
     group_commands=Group("Commands", sort_key=99),
+    group_parameters=GROUPS[BASICS],
     help_epilogue=_WITHOUT_DOCSTRINGS if sys.flags.optimize > 1 else _MORE_HELP,
     default_parameter=Parameter(allow_repeating=True),  # scripts append flags: the last value counts
     suppress_keyboard_interrupt=False,  # `main` prints a sentence
@@ -55,7 +57,7 @@ for _command, _arguments in {
     batch: "PHOTO [PHOTO ...]",
     film: "FILM PAINTING [PAINTING ...]",
     sweep: "PHOTO PAINTING [PAINTING ...]",
-    figures: "PHOTO PAINTING",
+    figures: "PHOTO PAINTING --folder FOLDER",
     measure: "PHOTO PAINTING PICTURE",
     info: "",
     presets: "",

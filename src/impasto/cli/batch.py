@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from impasto.batch import naming
 from impasto.batch.combination import Combination, Pair, Pairing, open_styles
-from impasto.batch.manifest import Manifest
+from impasto.batch.manifest import STANDARD_INPUT, Manifest
 from impasto.batch.ordering import WINDOW
 from impasto.cli import display, signals
 from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, choose, given_flags, split_init
@@ -89,7 +89,7 @@ def batch(
     name: Annotated[str, Parameter(metavar="PATTERN", group=GROUPS[BASICS])] = naming.DEFAULT_PATTERN,
     pair: Annotated[Pair | None, Parameter(group=GROUPS[BASICS])] = None,
     blend: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
-    manifest: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS])] = None,
+    manifest: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS], allow_leading_hyphen=True)] = None,
     watch: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
     log: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS["Output"])] = None,
     keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
@@ -142,6 +142,7 @@ def batch(
     masks = {"keep": keep, "focus": focus, "initial": initial and str(initial)}
     common = Job(settings=chosen, runtime=runtime, print_size=paper, fill=fill, **masks, **given_flags(files))
     if manifest is not None:
+        _check_manifest(manifest)
         _refuse(photos, style, "a manifest says what is painted")
         jobs: Jobs = Manifest(manifest, output or Path(), common, name)
     else:
@@ -161,6 +162,15 @@ def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None
     if not opened:
         raise InputError(f"there is no painting; name one: impasto batch {photos[0]} --style a.jpg -o {output}.")
     return opened
+
+
+def _check_manifest(manifest: Path) -> None:
+    """Refuse a flag in the place of the manifest, which may begin with a hyphen as standard input does."""
+    if manifest != STANDARD_INPUT and str(manifest).startswith("-"):
+        raise InputError(
+            f"the manifest cannot be {manifest}; name a file of JSON lines, ./{manifest} if that is its name, or - for "
+            "standard input."
+        )
 
 
 def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> None:

@@ -37,7 +37,7 @@ def figures(
     Each figure is a labeled sheet, FOLDER/figure-1.png, and its pictures are in FOLDER/figure-1.
 
     Args:
-        content: The photograph: a PNG, JPEG, WebP or TIFF file.
+        content: The photograph: a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.
         style: The painting.
         folder: Where to save the figures.
         figure: The number of a figure of the paper: 1, 3, 4, 5, 6 or 7; all figures, if none is named.

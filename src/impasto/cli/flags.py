@@ -15,12 +15,14 @@ from impasto.files import exists
 from impasto.film.film import Film
 from impasto.jobs.fingerprint import FILES
 from impasto.jobs.job import Job
-from impasto.settings import Option, Options, Runtime, Settings, preset
+from impasto.settings import PRESETS, Option, Options, Runtime, Settings, preset
 from impasto.settings.choices import Command, Init
+from impasto.settings.options import as_text
 
 __all__ = [
     "GROUPS",
     "BatchOutputFlags",
+    "DemoFlags",
     "FiguresFlags",
     "FilmFlags",
     "FilmOutputFlags",
@@ -28,7 +30,10 @@ __all__ = [
     "InfoFlags",
     "MeasureFlags",
     "OutputFlags",
+    "ReconstructFlags",
+    "RepaintFlags",
     "SweepFlags",
+    "TextureFlags",
     "choose",
     "given_flags",
     "noted_job",
@@ -50,7 +55,8 @@ GROUPS = {name: Group(name, sort_key=order) for order, name in enumerate(_HEADIN
 def _field(option: Option, *, several: bool) -> tuple[str, Any, Any]:
     """Return the name, type and default of the flag of an option."""
     notes = ("" if option.is_switch else option.accepts, option.default and f"default: {option.default}")
-    help = f"{option.help} [{'; '.join(filter(None, notes))}]"  # noqa: A001
+    note = "; ".join(filter(None, notes))
+    help = f"{option.help} [{note}]" if note else option.help  # noqa: A001
     kind: Any = (bool | str | None if several else bool | None) if option.is_switch else str | None
     return (
         option.name,
@@ -71,11 +77,22 @@ def _flags(command: Command, options: Sequence[Option] = _OPTIONS, *, several: b
     return Annotated[given | None, Parameter(name="*")]
 
 
+def _options_of(name: str) -> Sequence[Option]:
+    """Return the options with the defaults that they have in a preset."""
+    changes = PRESETS[name].changes
+    return [each._replace(default=as_text(changes[each.name])) if each.name in changes else each for each in _OPTIONS]
+
+
 if TYPE_CHECKING:
     Flags = OutputFlags = BatchOutputFlags = FilmFlags = FilmOutputFlags = object | None
     SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
+    DemoFlags = TextureFlags = ReconstructFlags = RepaintFlags = object | None
 else:
     Flags = _flags("paint")
+    DemoFlags = _flags("paint", _options_of("portrait"))
+    TextureFlags = _flags("paint", _options_of("texture"))
+    ReconstructFlags = _flags("paint", _options_of("reconstruction"))
+    RepaintFlags = _flags("paint", [*(each._replace(default="") for each in Settings.options()), *Runtime.options()])
     OutputFlags = _flags("paint", _OUTPUT)
     BatchOutputFlags = _flags("paint", [option for option in _OUTPUT if option.name not in _ONE_FILE])
     FilmFlags = _flags("paint", _FILM)
@@ -84,8 +101,9 @@ else:
     MeasureFlags = _flags("measure")
     FiguresFlags = _flags("figures")
     InfoFlags = _flags("info")
-"""The flags of each command; `Flags` and `OutputFlags` are the flags of all commands that paint one picture, and
-`FilmFlags` have the options of a `Film`, too."""
+    Flags = OutputFlags = BatchOutputFlags = FilmFlags = FilmOutputFlags = object | None
+    SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
+    DemoFlags = TextureFlags = ReconstructFlags = RepaintFlags = object | None
 
 
 def choose(

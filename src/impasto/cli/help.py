@@ -98,13 +98,16 @@ def _text(source: object, console: "Console") -> str:
 
 def _label(entry: "HelpEntry") -> str:
     """Return the names of an entry and the kind of its value."""
-    labels = entry.copy(metavar=_KINDS.get(entry.metavar or "", entry.metavar)).display_labels_with_metavar
+    kind = (entry.metavar or "").removesuffix("...")
+    metavar = _KINDS.get(kind, kind) + (entry.metavar or "")[len(kind) :]
+    labels = entry.copy(metavar=metavar or None).display_labels_with_metavar
     return "  " + ", ".join(labels)
 
 
 def _notes(entry: "HelpEntry") -> str:
     """Return the default of an entry whose text does not name it."""
-    return "" if entry.default in {None, "None", "False"} else f" [default: {entry.default}]"
+    default = {"True": "on", "False": "None"}.get(str(entry.default), str(entry.default))
+    return "" if default == "None" else f" [default: {default.removesuffix('.0')}]"
 
 
 def _lines(label: str, text: str, width: int) -> Sequence[str]:

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import GROUPS, Flags, OutputFlags, choose, given_flags, noted_job, split_init
+from impasto.cli.flags import (
+    GROUPS,
+    DemoFlags,
+    Flags,
+    OutputFlags,
+    ReconstructFlags,
+    RepaintFlags,
+    TextureFlags,
+    choose,
+    given_flags,
+    noted_job,
+    split_init,
+)
 from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
@@ -132,7 +144,7 @@ def demo(
     painting: Annotated[Path | None, _basic("FILE")] = None,
     files: OutputFlags = None,
     watch: Watch | None = None,
-    flags: Flags = None,
+    flags: DemoFlags = None,
 ) -> None:
     """Paint matplotlib's sample photograph, by the preset portrait, in the style of a painting by impasto itself.
 
@@ -167,7 +179,7 @@ def texture(
     shape: Annotated[str, _basic("W:H")] = "1:1",
     files: OutputFlags = None,
     watch: Watch | None = None,
-    flags: Flags = None,
+    flags: TextureFlags = None,
 ) -> None:
     """Paint a texture of any size in the style of a sample, from noise and without a photograph.
 
@@ -200,7 +212,7 @@ def reconstruct(
     output: Output = None,
     files: OutputFlags = None,
     watch: Watch | None = None,
-    flags: Flags = None,
+    flags: ReconstructFlags = None,
 ) -> None:
     """Paint PHOTO from its features at --content-layers alone, without a style: the preset reconstruction.
 
@@ -228,7 +240,7 @@ def repaint(
     output: Output = None,
     files: OutputFlags = None,
     watch: Watch | None = None,
-    flags: Flags = None,
+    flags: RepaintFlags = None,
 ) -> None:
     """Paint PICTURE again, which impasto painted, from the settings and the names of files in its metadata.
 

@@ -44,7 +44,7 @@ def sweep(
     sheet, the values of the second across; each combination of further options has its own block.
 
     Args:
-        content: The photograph: a PNG, JPEG, WebP or TIFF file.
+        content: The photograph: a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.
         style: The painting, perhaps with its options, as `impasto paint` takes them: a.jpg,scale=2,region=sky.png.
         styles: More paintings, blended or in regions.
         output: Where to save the sheet: a .png, .jpg, .webp or .tif file. [default: PHOTO-sweep.png beside the

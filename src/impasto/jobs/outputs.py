@@ -65,8 +65,8 @@ def latest_name(first: Path, *others: str | Path) -> Path:
 def prepared(job: Job) -> Job:
     """Check the paths of the files that a job writes, and return the job with the path of its checkpoint.
 
-    Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no file that impasto
-    did not paint.
+    Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no finished picture
+    of another job, and no file that impasto did not paint.
 
     Raises:
         InputError: a file could not be written, would replace a file that the job reads, or has the name of another.
@@ -75,7 +75,7 @@ def prepared(job: Job) -> Job:
     if job.output is None:
         return _without_output(job)
     output, checkpoint = job.output, job.checkpoint or files.beside(job.output, ".checkpoint")
-    continues = not job.overwrite and files.exists(checkpoint) and _is_own(output)
+    continues = not job.overwrite and files.exists(checkpoint) and _is_so_far(job)
     _check_distinct({"picture": output, "plot": job.plot, "preview": job.preview, "checkpoint": checkpoint})
     files.check_output(output, overwrite=job.overwrite or continues, inputs=job.all_inputs)
     files.check_output(checkpoint, overwrite=True, inputs=job.all_inputs)
@@ -182,7 +182,7 @@ def painted(job: Job) -> "Stopped | None":
 
     """
     note = _note(job.output) if job.output is not None and files.exists(job.output) else {}
-    return note.get("stopped") if FINGERPRINT in note and note[FINGERPRINT] == fingerprint(job) else None
+    return note.get("stopped") if note.get(FINGERPRINT) is not None and note[FINGERPRINT] == fingerprint(job) else None
 
 
 def _note(output: Path) -> dict[str, Any]:
@@ -233,6 +233,12 @@ def _is_plot(path: Path) -> bool:
     from impasto.transfer.loss_chart import is_plot  # noqa: PLC0415 (torch)
 
     return files.exists(path) and is_plot(path)
+
+
+def _is_so_far(job: Job) -> bool:
+    """Return whether there is no picture yet, or one so far, or one that the job itself has finished."""
+    output = cast("Path", job.output)
+    return not files.exists(output) or _note(output).get("stopped") == "unfinished" or painted(job) is not None
 
 
 def _is_own(output: Path) -> bool:

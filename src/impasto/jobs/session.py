@@ -180,14 +180,15 @@ class Session:
         job = self.job
         self._began = time.perf_counter() if self._began is None else self._began
         self._made, self._before = self._made_before(job)
+        why = "another process cannot continue from its checkpoint"
         try:
             started = self._start()
-        except OtherRunError:
-            started = None
+        except OtherRunError as error:
+            started, why = None, str(error).partition("; ")[0]
         if self._group.any(wanted=started is None) and job.checkpoint is not None:
             started = None  # the run of this process, too, if another process has none
             aside = set_aside(job.checkpoint, self._group)
-            yield Remarked(f"this is a new run, and the checkpoint of the other one is now {aside}.")
+            yield Remarked(f"{why}; this is a new run, and that checkpoint is now {aside}.")
             self._made = self._before = 0
         opened, run = started or self._start()
         self.run = run

@@ -234,7 +234,7 @@ class VGG19:
         """Return the gradient by the image of Σ ⟨cotangent, features⟩, (3, H, W), in the image's dtype.
 
         Args:
-            features: What `forward` returned with `retain`; this call uses them up and releases each layer that it has
+            features: What `compute` returned with `retain`; this call uses them up and releases each layer that it has
                 passed.
             cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
                 shape, in place: so none is in memory besides the gradient that it is a part of.

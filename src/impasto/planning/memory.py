@@ -111,6 +111,8 @@ def cheapest(
         The layout, or None where nothing fits.
 
     """
+    if height * width * footprint.images > budget.available:
+        return None  # at once: listing the tiles of such an image may take minutes
     problem = _Problem(settings, height, width, footprint, budget, max(1, min(settings.history, longest)))
     found = (
         problem.layout(tiling, parts, history)

@@ -11,7 +11,7 @@ DEFAULT_DPI = 300.0
 """Pixels per inch of a print if no other number is given; print shops ask for this number."""
 
 _INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
-_PATTERN = re.compile(r"(\d+(?:\.\d+)?) ?[x×] ?(\d+(?:\.\d+)?) ?(in|cm|mm)")
+_PATTERN = re.compile(r"(\d{1,9}(?:\.\d+)?) ?[x×] ?(\d{1,9}(?:\.\d+)?) ?(in|cm|mm)")
 
 _MIN_PIXELS, _MAX_PIXELS = 32, 1_000_000
 """The bounds of the long side, in pixels."""

@@ -18,7 +18,7 @@ from impasto.errors import SettingsError
 from impasto.settings.choices import Command, one_of
 from impasto.settings.limits import NAMED_TWICE
 
-__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "given_options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "as_text", "given_options", "option"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
@@ -58,7 +58,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    def __init__(self, *unnamed: object, **values: Any) -> None:
+    def __init__(self, /, *unnamed: object, **values: Any) -> None:
         if unnamed:
             name = next(iter(type(self).model_fields))
             raise SettingsError(
@@ -80,7 +80,7 @@ class Options(BaseModel):
                 name=name,
                 group=tags["group"],
                 help=field.description or "",
-                default="" if field.default is None else _text(field.default),
+                default="" if field.default is None else as_text(field.default),
                 accepts=_accepts(field),
                 is_switch=field.annotation is bool,
                 metavar=_metavar(field),
@@ -110,7 +110,7 @@ class Options(BaseModel):
             raise SettingsError(f'{cls.title} cannot be read: give a JSON object, such as {{"size": 1024}}.')
         return cls(**cast("dict[str, Any]", values))
 
-    def replace(self, **changes: object) -> Self:
+    def replace(self, /, **changes: object) -> Self:
         """Return a copy with changed options; all options are checked again.
 
         Raises:
@@ -145,8 +145,8 @@ class Options(BaseModel):
             return f"{cls.owner}{name} is missing; it takes {_accepts(cls.model_fields[name])}."
         value = cast("Mapping[str, object]", error.errors()[0]).get("input")
         if first["type"] == NAMED_TWICE:
-            return f"{cls.owner}{name} cannot be {_text(value)}; {first['msg']} is named twice, so name it once."
-        return f"{cls.owner}{name} cannot be {_text(value)}; it takes {_accepts(cls.model_fields[name])}."
+            return f"{cls.owner}{name} cannot be {as_text(value)}; {first['msg']} is named twice, so name it once."
+        return f"{cls.owner}{name} cannot be {as_text(value)}; it takes {_accepts(cls.model_fields[name])}."
 
 
 def given_options(kind: type[Kind], given: object, name: str) -> Kind:
@@ -183,16 +183,25 @@ def as_flags(changes: Mapping[str, object]) -> str:
     for name, value in changes.items():
         flag = name.replace("_", "-")
         is_switch = isinstance(value, bool)
-        words += [f"--{'' if value else 'no-'}{flag}"] if is_switch else [f"--{flag}", _text(value, exact=True)]
+        words += [f"--{'' if value else 'no-'}{flag}"] if is_switch else [f"--{flag}", as_text(value, exact=True)]
     return " ".join(words)
 
 
-def _text(value: object, *, exact: bool = False) -> str:
-    """Write a value in the form of a flag, numbers with six digits, or with all of them where they are exact."""
+def as_text(value: object, *, exact: bool = False) -> str:
+    """Write a value in the form of a flag.
+
+    Args:
+        value: The value of an option.
+        exact: Whether numbers have all of their digits, and not six.
+
+    Returns:
+        `1024`, `on`, or `conv1_1,conv2_1:0.5`.
+
+    """
     if isinstance(value, Mapping):
         numbers = cast("Mapping[object, float]", value) or {"none": 1.0}
         return ",".join(
-            name if number == 1.0 and isinstance(name, str) else f"{name}:{_text(number, exact=exact)}"
+            name if number == 1.0 and isinstance(name, str) else f"{name}:{as_text(number, exact=exact)}"
             for name, number in numbers.items()
         )
     if isinstance(value, bool):
@@ -227,7 +236,7 @@ def _accepts(field: FieldInfo) -> str:
     kind = names.get(cast("type", field.annotation), "text")
     words = {Ge: "at least", Gt: "above", Le: "at most"}
     limits = [
-        f"{word} {_text(getattr(item, kind_of.__name__.lower()))}"
+        f"{word} {as_text(getattr(item, kind_of.__name__.lower()))}"
         for item in field.metadata
         for kind_of, word in words.items()
         if isinstance(item, kind_of)

@@ -309,7 +309,7 @@ class Settings(Options):
         le=2,
     )
 
-    def replace(self, **changes: object) -> Self:
+    def replace(self, /, **changes: object) -> Self:
         """Return a copy with changed options; a quality also replaces the options that it stands for.
 
         Raises:

@@ -6,19 +6,21 @@ import random
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, WriteError
+from impasto.files import reason
 from impasto.web.entry import Entry
 from impasto.web.form import described
 from impasto.web.larger import forecast, larger
@@ -37,6 +39,9 @@ BEAT_SECONDS = 15.0
 STREAM_SECONDS = 0.25
 """Seconds from one look for new events to the next: many readers cost little. A change of the state is seen at once."""
 
+MAX_SIDE = 1_000_000
+"""The longest side of a larger picture that is forecast, in pixels."""
+
 _BODY: dict[str, Any] = {"content": {"application/json": {"schema": Order.model_json_schema()}}}
 
 
@@ -52,6 +57,9 @@ def create(studio: Studio) -> FastAPI:
     app = FastAPI(title="impasto studio", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_exception_handler(ImpastoError, _sentence)
     app.add_exception_handler(HTTPException, _sentence)
+    app.add_exception_handler(OSError, _disk_error)
+    app.add_exception_handler(WriteError, _disk_error)
+    app.add_exception_handler(ClientDisconnect, _nothing)
     app.add_exception_handler(Exception, _own_error)
     app.add_exception_handler(RequestValidationError, _sentence)
     app.include_router(_pages())
@@ -62,15 +70,32 @@ def create(studio: Studio) -> FastAPI:
     return app
 
 
-async def _sentence(_: Request, error: Exception) -> Response:
+async def _sentence(request: Request, error: Exception) -> Response:
     """Answer with one sentence."""
     if isinstance(error, HTTPException):
-        return JSONResponse({"error": f"{error.detail[:1].lower()}{error.detail[1:].rstrip('.')}."}, error.status_code)
+        route = f"{request.method[:20]} {request.url.path[:60]}"
+        said = f"{error.detail[:1].lower()}{error.detail[1:].rstrip('.')}."
+        missing = f"there is no {route}; /docs lists what there is."
+        return JSONResponse({"error": missing if error.status_code in {404, 405} else said}, error.status_code)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         return JSONResponse({"error": f"{first['loc'][-1]} is not accepted: {first['msg'].lower()}."}, 400)
     status = 404 if isinstance(error, MissingError) else 507 if isinstance(error, FullError) else 400
     return JSONResponse({"error": " ".join(str(error).split())}, status)
+
+
+async def _disk_error(_: Request, error: Exception) -> Response:
+    """Answer to a request for which the system refused to read or write a file."""
+    cause = error.__cause__ or error
+    why = reason(cause) if isinstance(cause, OSError) else str(cause).rstrip(".")
+    return JSONResponse(
+        {"error": f"the studio cannot use its folder: {why}; make room on the disk, and try again."}, 507
+    )
+
+
+async def _nothing(_: Request, __: Exception) -> Response:
+    """Answer to a request that its sender gave up: nobody reads this."""
+    return Response(status_code=400)
 
 
 async def _own_error(_: Request, error: Exception) -> Response:
@@ -148,7 +173,7 @@ def _jobs(studio: Studio) -> APIRouter:
         """Order a picture: JSON with the ids of uploads, or multipart with `content`, `style` (several) and `job`."""
         if request.headers.get("content-type", "").startswith("multipart/"):
             return studio.add(await _of_form(studio, request)).summary()
-        return studio.add(Order.from_json(await request.body())).summary()
+        return studio.add(Order(**_object(await request.body()))).summary()
 
     @router.get("/{identifier}")
     async def job(identifier: str) -> dict[str, Any]:
@@ -179,7 +204,12 @@ def _runs(studio: Studio) -> APIRouter:
 
     @router.get("/{identifier}/forecast")
     async def predict(
-        identifier: str, size: int = 0, print_size: str = "", dpi: float = 0.0, *, fill: bool = False
+        identifier: str,
+        size: Annotated[int, Query(ge=0, le=MAX_SIDE)] = 0,
+        print_size: str = "",
+        dpi: Annotated[float, Query(ge=0, le=4800)] = 0.0,
+        *,
+        fill: bool = False,
     ) -> dict[str, Any]:
         """Say what a larger picture of a job would take: pixels, and seconds at the pace of the job."""
         return forecast(studio.entry(identifier), studio.store, size, print_size, dpi, fill=fill)
@@ -194,7 +224,9 @@ def _runs(studio: Studio) -> APIRouter:
         """Stream the events of a job, all from its start or those after `Last-Event-ID`."""
         last = request.headers.get("last-event-id", "0")
         after = int(last) if last.isascii() and last.isdigit() and len(last) < 12 else 0
-        return StreamingResponse(_stream(studio.entry(identifier), after), media_type="text/event-stream")
+        return StreamingResponse(
+            _stream(studio.entry(identifier), after, lambda: studio.is_closing), media_type="text/event-stream"
+        )
 
     return router
 
@@ -247,6 +279,7 @@ def _object(body: bytes) -> dict[str, Any]:
     """Return the JSON object that a request holds."""
     try:
         found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair could not be answered with
     except (ValueError, RecursionError):
         raise InputError("the request is not JSON.") from None
     if not isinstance(found, dict):
@@ -270,10 +303,13 @@ async def _of_form(studio: Studio, request: Request) -> Order:
     """Return the order of a form with files."""
     ids: dict[str, list[str]] = {}
     async with request.form(max_files=20, max_fields=20) as form:
-        fields = _object(str(form.get("job") or "{}").encode())
         files = [(name, file) for name, file in form.multi_items() if isinstance(file, UploadFile)]
+        texts = {name: text for name, text in form.multi_items() if isinstance(text, str)}
         if unknown := {name for name, _ in files} - {"content", "style", "keep", "initial"}:
             raise InputError(f"a form has no file {min(unknown)[:60]!r}; give content, style, keep or initial.")
+        if unknown := texts.keys() - {"job"}:
+            raise InputError(f"a form has no text {min(unknown)[:60]!r}; give job, which is JSON.")
+        fields = _object(texts.get("job", "{}").encode())
         for name, file in files:
             ids.setdefault(name, []).append((await _taken(studio, file))["id"])
     given: dict[str, Any] = {name: each[0] for name, each in ids.items() if name != "style"}
@@ -281,11 +317,11 @@ async def _of_form(studio: Studio, request: Request) -> Order:
     return Order(**{**given, **fields})
 
 
-async def _stream(entry: Entry, after: int) -> AsyncIterator[str]:
+async def _stream(entry: Entry, after: int, is_closing: Callable[[], bool] = lambda: False) -> AsyncIterator[str]:
     """Yield the events of a log after the one with a number, and look for more again and again, or at another state."""
     count = after if after <= len(entry.lines) else 0
     beat = 0.0
-    while True:
+    while not is_closing():
         lines = entry.lines[count:]
         if lines or time.monotonic() > beat:
             numbered = zip(range(count + 1, count + len(lines) + 1), lines, strict=True)
@@ -312,5 +348,9 @@ async def _converted(studio: Studio, entry: Entry, format_: str) -> Path:
 async def _zip(studio: Studio, folders: Iterable[Path], name: str) -> Response:
     """Return the files of jobs as one file, which is deleted when it is sent."""
     target = studio.store.root / f".{secrets.token_hex(8)}.zip"
-    await asyncio.to_thread(zipped, target, folders)
+    try:
+        await asyncio.to_thread(zipped, target, folders)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
     return FileResponse(target, filename=f"{name}.zip", background=BackgroundTask(target.unlink))

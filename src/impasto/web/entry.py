@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from impasto.errors import WriteError
 from impasto.settings.choices import Ending
 from impasto.web.order import Order
 from impasto.web.store import MissingError, read_json, write_json
@@ -69,7 +70,8 @@ class Entry:
 
         """
         self.state, self.sentence = state, sentence
-        self.save()
+        with suppress(WriteError):  # a full disk: the state is what it is, and the next change is saved again
+            self.save()
         self.log({"event": "state", "state": state, "sentence": sentence})
         self._state_changed.set()  # wakes those who wait
         self._state_changed = asyncio.Event()
@@ -81,9 +83,9 @@ class Entry:
                 await self._state_changed.wait()
 
     def log(self, event: dict[str, Any]) -> None:
-        """Append an event to the log."""
+        """Append an event to the log; where the disk is full, only those who listen now hear of it."""
         line = json.dumps(event, allow_nan=False, default=str).encode() if _is_finite(event) else b"{}"
-        with (self.folder / "events.jsonl").open("ab") as file:
+        with suppress(OSError), (self.folder / "events.jsonl").open("ab") as file:
             file.write(line + b"\n")
         self._note(line)
 

@@ -69,7 +69,7 @@ class Order(Options):
     name: str = option("", "Picture", "What the gallery calls the picture.", "text of at most 200 letters")
     content: Annotated[str | None, AfterValidator(lambda value: value and _uploaded(value)), _ACCEPTS] = None
     """The photograph; without one, a texture is painted."""
-    styles: tuple[StyleOrder, ...] = ()
+    styles: Annotated[tuple[StyleOrder, ...], 'a list of paintings, each as {"picture": ID}'] = ()
     """The paintings."""
     initial: Annotated[str | None, AfterValidator(lambda value: value and _uploaded(value)), _ACCEPTS] = None
     """The picture that painting starts from."""
@@ -82,9 +82,9 @@ class Order(Options):
     fill: bool = Job.model_fields["fill"]  # pyright: ignore[reportAssignmentType]
     preset: str = option("default", "Basics", "A named set of changes to the settings, on which the settings build.")
     format: Format = option("png", "File", "The format of the file.")
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Annotated[dict[str, Any], 'an object of options, such as {"size": 1024}'] = Field(default_factory=dict)
     """The options of what the picture will be that differ from the preset's."""
-    runtime: dict[str, Any] = Field(default_factory=dict)
+    runtime: Annotated[dict[str, Any], 'an object of options, such as {"seconds": 30}'] = Field(default_factory=dict)
     """The options of how the picture is computed that differ from the defaults."""
 
     @model_validator(mode="after")

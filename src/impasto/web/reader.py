@@ -64,8 +64,8 @@ def _settings(note: str | None) -> dict[str, Any] | None:
         found = json.loads(note or "{}")
     except ValueError:
         return None
-    is_own = isinstance(found, dict) and "impasto" in found
-    return cast("dict[str, Any]", found).get("settings") if is_own else None
+    settings = cast("dict[str, Any]", found).get("settings") if isinstance(found, dict) and "impasto" in found else None
+    return cast("dict[str, Any]", settings) if isinstance(settings, dict) else None
 
 
 def _demo(folder: Path) -> dict[str, Any]:

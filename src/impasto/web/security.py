@@ -31,7 +31,8 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
-_COOKIE = "impasto-token"
+_COOKIE = "impasto-token-{}"
+"""The name of the cookie of the token, with the port: browsers give cookies to all ports of a host."""
 
 MAX_JSON_BYTES = 1_000_000
 """The most bytes of a request that is not an upload."""
@@ -65,7 +66,7 @@ class Guard:
         if refusal is not None:
             await _refuse(send, *refusal)
         elif given and self._token:
-            await _redirect(send, scope["path"], self._token)
+            await _redirect(send, scope["path"], f"{_cookie(scope)}={self._token}")
         else:
             await self._pass(scope, receive, send, limit)
 
@@ -78,7 +79,7 @@ class Guard:
             return 403, "the request comes from the page of another site."
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and headers.get("sec-fetch-mode") != "navigate":
             return 403, "the request comes from the page of another site."
-        if self._token and not any(_is_same(self._token, each) for each in (given, *_tokens(headers))):
+        if self._token and not any(_is_same(self._token, each) for each in (given, *_tokens(headers, _cookie(scope)))):
             return 401, "the token is missing; open the link that impasto studio printed."
         if "\0" in scope["path"] or ".." in scope["path"].split("/"):
             return 400, "the path is not accepted."
@@ -118,10 +119,15 @@ def _too_large(limit: int) -> tuple[int, str]:
     return 413, f"the request has more than {limit / 1e6:g} MB, which is the most that this studio takes."
 
 
-def _tokens(headers: Headers) -> tuple[str, str]:
+def _cookie(scope: Scope) -> str:
+    """Return the name of the cookie of the token of this server."""
+    return _COOKIE.format((scope.get("server") or ("", 0))[1])
+
+
+def _tokens(headers: Headers, name: str) -> tuple[str, str]:
     """Return the tokens of a request: that of its cookie and that of its authorization."""
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         cookie = None
     return cookie.value if cookie else "", headers.get("authorization", "").removeprefix("Bearer ")
@@ -136,10 +142,10 @@ async def _refuse(send: Send, status: int, sentence: str) -> None:
     await _answer(send, status, {"Content-Type": "application/json", **_HEADERS}, body)
 
 
-async def _redirect(send: Send, path: str, token: str) -> None:
+async def _redirect(send: Send, path: str, cookie: str) -> None:
     """Send the browser to the same page without the token in its address, and give it the cookie."""
-    cookie = f"{_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
-    await _answer(send, 303, {"Location": "/" + path.lstrip("/"), "Set-Cookie": cookie, **_HEADERS}, b"")
+    limited = f"{cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
+    await _answer(send, 303, {"Location": "/" + path.lstrip("/"), "Set-Cookie": limited, **_HEADERS}, b"")
 
 
 async def _answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:

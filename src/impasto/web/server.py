@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 import uvicorn
@@ -39,13 +40,27 @@ class Server(NamedTuple):
     listener: socket.socket
     lock: FileLock
     """Held as long as the server is, so that no other one uses the folder."""
+    studio: Studio
 
     def run(self) -> None:
         """Serve until a signal ends it; the workers then save checkpoints."""
         config = uvicorn.Config(
             self.app, log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False
         )
-        uvicorn.Server(config).run([self.listener])
+        _Uvicorn(config, self.studio).run([self.listener])
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, which tells the studio that it closes before it waits for the answers under way."""
+
+    def __init__(self, config: uvicorn.Config, studio: Studio) -> None:
+        super().__init__(config)
+        self._studio = studio
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to close at a signal."""
+        self._studio.is_closing = True
+        super().handle_exit(sig, frame)
 
 
 def serve(
@@ -95,7 +110,7 @@ def serve(
     studio = Studio(store, devices=devices, worker=worker, reader=reader, batch=records)
     guard = Guard(create(studio), hosts=hosts, token=token, max_bytes=MAX_UPLOAD_BYTES)
     shown = socket.gethostname() if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
-    return Server(f"http://{shown}:{port}/" + (f"?token={token}" if token else ""), guard, listener, lock)
+    return Server(f"http://{shown}:{port}/" + (f"?token={token}" if token else ""), guard, listener, lock, studio)
 
 
 def open_browser(link: str) -> None:

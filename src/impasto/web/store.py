@@ -9,6 +9,7 @@ import math
 import re
 import secrets
 import shutil
+import stat
 import time
 import zipfile
 from collections.abc import Collection, Iterable
@@ -18,10 +19,11 @@ from typing import Any
 
 from impasto.errors import InputError, RunError
 from impasto.files import whole
+from impasto.images.formats import loader_of, unread_kind
 
 __all__ = ["UPLOAD_PATTERN", "FullError", "MissingError", "Store", "read_json", "write_json", "write_text", "zipped"]
 
-UPLOAD_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|heic|avif)"
+UPLOAD_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|gif|heic|avif)"
 """The form of the identifier of an upload: a part of the SHA-256 of its bytes, and its format."""
 
 _JOB = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
@@ -30,15 +32,16 @@ _UPLOAD = re.compile(UPLOAD_PATTERN)
 _TEMPORARY = {"uploads": re.compile(r"\.[0-9a-f]{16}|\.impasto-.+"), ".": re.compile(r"\.[0-9a-f]{16}\.zip")}
 """The form of temporary names, by folder: uploads that arrive, what is written of them, and zip files of jobs."""
 
-_MAGIC = {
-    "png": rb"\x89PNG\r\n\x1a\n",
-    "jpg": rb"\xff\xd8\xff",
-    "webp": rb"RIFF.{4}WEBP",
-    "tif": rb"(?:II[*+]\x00|MM\x00[*+])",
-    "avif": rb".{4}ftyp(?:avif|avis)",
-    "heic": rb".{4}ftyp(?:heic|heix|heim|heis|hevc|mif1|msf1)",
+_FORMATS = {
+    "pngload_source": "png",
+    "jpegload_source": "jpg",
+    "webpload_source": "webp",
+    "tiffload_source": "tif",
+    "gifload_source": "gif",
+    "heifload_source": "avif",
+    "heif": "heic",
 }
-"""The first bytes of a picture, by its format."""
+"""The format of an upload by what opens it."""
 
 SIZE_SECONDS = 5.0
 """The seconds for which the size of the folder is not measured again while it is below the quota."""
@@ -106,13 +109,15 @@ class Store:
 
         """
         with source.open("rb") as file:
-            head = file.read(16)
+            start = file.read(256)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:24]
-        format_ = next((name for name, magic in _MAGIC.items() if re.match(magic, head, re.DOTALL)), None)
-        if format_ is None:
-            raise InputError("the file is not a picture; give a PNG, JPEG, WebP, TIFF, AVIF or HEIC file.")
-        path = self.uploads / f"{digest}.{format_}"
+        loader = loader_of(start)
+        if loader is None:
+            kind = unread_kind(start)
+            what = f"the file is {kind}, which impasto does not read" if kind else "the file is not a picture"
+            raise InputError(f"{what}; give a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC file.")
+        path = self.uploads / f"{digest}.{_FORMATS[loader]}"
         source.replace(path)
         return path
 
@@ -183,7 +188,7 @@ class Store:
 
 
 def zipped(target: Path, folders: Iterable[Path]) -> None:
-    """Write the files of jobs into a zip file; checkpoints and logs are left out.
+    """Write the files of jobs into a zip file; checkpoints, logs and what is half written are left out.
 
     Args:
         target: The zip file.
@@ -193,8 +198,10 @@ def zipped(target: Path, folders: Iterable[Path]) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for folder in folders:
             for path in sorted(folder.rglob("*")):
-                if path.is_file() and not path.is_symlink() and path.suffix not in {".checkpoint", ".lock", ".jsonl"}:
-                    archive.write(path, path.relative_to(folder.parent))
+                is_left_out = path.suffix in {".checkpoint", ".lock", ".jsonl"} or path.name.startswith(".impasto-")
+                with suppress(FileNotFoundError):  # the worker has removed it
+                    if path.is_file() and not path.is_symlink() and not is_left_out:
+                        archive.write(path, path.relative_to(folder.parent))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -232,7 +239,8 @@ def _bytes_below(folder: Path) -> float:
     """Return the bytes of all files below a folder; a hard link counts once."""
     found: dict[int, int] = {}
     for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            status = path.stat()
-            found[status.st_ino] = status.st_size
+        with suppress(FileNotFoundError):  # a worker has replaced or removed it
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                found[status.st_ino] = status.st_size
     return float(sum(found.values()))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from impasto.errors import InputError
+from impasto.errors import InputError, WriteError
 from impasto.web import results
 from impasto.web.entry import Entry, State
 from impasto.web.order import Order
@@ -62,6 +62,8 @@ class Studio:
         reader: Sequence[str] = READER,
         batch: Sequence[Mapping[str, Any]] = (),
     ) -> None:
+        self.is_closing = False
+        """Whether the server is to end: streams of events end, too."""
         self._batch = batch
         self._taking: asyncio.Task[None] | None = None
         self.store = store
@@ -130,9 +132,15 @@ class Studio:
         for identifier in order.uploads:
             self.store.upload(identifier)
         folder = self.store.new_job()
-        self.store.take(folder, order.uploads)
-        entry = self.entries[folder.name] = Entry(folder, order)
-        entry.names = self.uploads.names(order.uploads)
+        try:
+            self.store.take(folder, order.uploads)
+            entry = Entry(folder, order)
+            entry.names = self.uploads.names(order.uploads)
+            entry.save()
+        except Exception:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self.entries[folder.name] = entry
         entry.move_to("waiting")
         self._queue.wake()
         return entry
@@ -173,10 +181,13 @@ class Studio:
             The job.
 
         Raises:
-            InputError: a change is not accepted; then nothing is changed.
+            InputError: a change is not accepted, or the job was deleted; then nothing is changed.
+            WriteError: the disk is full; then what is painted is not changed.
 
         """
         entry, fields = self.entry(identifier), dict(changes)
+        if entry.deleted:
+            raise MissingError(f"the job {identifier} was deleted; restore it first.")
         state, position = fields.pop("state", None), fields.pop("position", None)
         if state is not None and state not in _NEXT[entry.state]:
             accepted = " or ".join(_NEXT[entry.state]) or "no other state; order another picture"
@@ -196,18 +207,22 @@ class Studio:
         return entry
 
     def delete(self, identifier: str) -> None:
-        """Delete a job, so that it can still be restored for a day."""
+        """Delete a job, so that it can still be restored for a day; where the disk is full, delete its files."""
         entry = self.entry(identifier)
         if entry.state in {"waiting", "painting", "paused"}:
             self._queue.ask(entry, "stopped")
         entry.deleted = time.time()
-        entry.save()
+        try:
+            entry.save()
+        except WriteError:
+            self._clean(0.0, UNUSED_SECONDS)
 
     def restore(self, identifier: str) -> Entry:
         """Undo that a job was deleted."""
         entry = self.entry(identifier)
         entry.deleted = 0.0
         entry.save()
+        self._queue.wake()  # a job that was painted when the studio was killed waits
         return entry
 
     def _reorder(self, entry: Entry, order: Order) -> bool:
@@ -219,8 +234,16 @@ class Studio:
         )
         if not is_fixed and (entry.folder / "run.json").exists():
             raise InputError(f"{', '.join(fixed)} cannot change once a job has started; order another picture.")
+        is_same = order == entry.order
         self.store.take(entry.folder, order.uploads)
+        before = entry.order, entry.names
         entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
-        entry.save()
+        try:
+            entry.save()
+        except WriteError:
+            entry.order, entry.names = before
+            raise
+        if not is_same:
+            entry.log({"event": "ordered"})  # other pages that show the job read it again
         self._queue.change(entry)
         return is_wanted

@@ -53,14 +53,18 @@ class Uploads:
         """
         path = await asyncio.to_thread(self._store.received, source)
         record = path.with_suffix(".json")
-        if not record.exists():
+        if record.exists():
+            found = read_json(record)
+        else:
             found = await self.read({"open": str(path)})
             if "error" in found:
                 self._store.forget(path.name)
-                raise InputError(found["error"].replace(str(path), "the picture").replace(path.name, "the picture"))
-            write_json(record, {"id": path.name, "name": name[:200], **found})
+                raise InputError(_said(found["error"], path))
+            found["remarks"] = [_said(remark, path) for remark in found.get("remarks", ())]
+        known = {**found, "id": path.name, "name": name[:200]}
+        write_json(record, known)  # the latest name is the one that people know
         path.touch()
-        return {**self._store.info(path.name), "name": name[:200]}
+        return known
 
     async def read(self, message: dict[str, Any]) -> dict[str, Any]:
         """Ask the process that opens pictures; one that crashes or takes too long is ended, and the next gets its turn.
@@ -101,3 +105,8 @@ class Uploads:
         found = {name: await self.opened(Path(path), Path(path).name) for name, path in paths.items()}
         write_json(record, {name: each["id"] for name, each in found.items()})
         return found
+
+
+def _said(sentence: str, path: Path) -> str:
+    """Return a sentence on an upload that names no path of this machine."""
+    return sentence.replace(str(path), "the picture").replace(path.name, "the picture")

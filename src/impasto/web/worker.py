@@ -111,7 +111,10 @@ class Worker:
 
     def _paint(self, folder: Path) -> dict[str, Any]:
         """Paint one job from its checkpoint, with the changes that were made and the ones that arrive."""
-        session = self._session = self._session_of(folder)
+        order = self._order
+        session = self._session = self._session_of(folder, order)
+        if self._order is not order:  # a change came before there was a session that could take it
+            session.change(self._job(self._order))
         if self._is_ended:
             session.cancel()
         ended = {"state": "failed", "sentence": "the run ended without a result."}
@@ -134,13 +137,13 @@ class Worker:
                 self._lines.give({"event": event.as_dict()})
         return ended
 
-    def _session_of(self, folder: Path) -> Session:
+    def _session_of(self, folder: Path, order: dict[str, Any]) -> Session:
         """Return the session of a job: from its checkpoint, or from its picture if that is done, or from the beginning.
 
         A job that is done and wanted again continues from its picture with what is ordered now.
         """
         path, checkpoint = folder / "run.json", folder / "run.checkpoint"
-        latest = self._job(self._order)
+        latest = self._job(order)
         session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
         if not path.exists():
             record.write(latest, path)

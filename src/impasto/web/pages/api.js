@@ -9,7 +9,7 @@ async function ask(method, path, body) {
   } catch { throw new Error(text.lost); }
   if (answer.status === 204) return null;
   const found = await answer.json().catch(() => ({ error: text.lost }));
-  if (!answer.ok) throw new Error(found.error);
+  if (!answer.ok) throw Object.assign(new Error(found.error), { status: answer.status });
   return found;
 }
 

@@ -1,4 +1,6 @@
 // Make elements, show short messages.
+const WAIT_MILLISECONDS = 400;
+
 export const $ = id => document.getElementById(id);
 
 export function h(tag, attributes = {}, ...children) {
@@ -19,8 +21,19 @@ export function button(label, action, attributes = {}) {
 export function toast(sentence, label, action) {
   const box = h("div", { className: "toast" }, sentence);
   if (action) box.append(button(label, () => { box.remove(); action(); }));
-  document.getElementById("toasts").append(box);
+  const toasts = $("toasts");
+  toasts.append(box);
+  if (document.querySelector("dialog[open]")) toasts.hidePopover?.(); // shown again, it lies above the dialog
+  if (!toasts.matches(":popover-open")) toasts.showPopover?.();
   setTimeout(() => box.remove(), action ? 10000 : 6000);
+  return box;
+}
+
+// Say what the page is waiting for, if it takes a while.
+export async function waiting(sentence, promise) {
+  let box = null;
+  const timer = setTimeout(() => { box = toast(sentence); }, WAIT_MILLISECONDS);
+  try { return await promise; } finally { clearTimeout(timer); box?.remove(); }
 }
 
 // Run something that the server may refuse; show its sentence.

@@ -3,15 +3,34 @@ const KEY = "impasto-draft";
 const EMPTY = { content: null, styles: [], keep: null, focus: null, settings: {}, runtime: {}, preset: "default", format: "png" };
 const listeners = [];
 
-export const draft = { ...structuredClone(EMPTY), ...JSON.parse(localStorage.getItem(KEY) || "{}") };
+// What the browser has stored; nothing, where it stores nothing or something else.
+function stored() {
+  try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; }
+}
+
+export const draft = { ...structuredClone(EMPTY), ...stored() };
 
 export function onDraft(listener) { listeners.push(listener); }
 
 // Note a change. `what` is "pictures", "masks", "weights" or "settings".
 export function changed(what) {
-  localStorage.setItem(KEY, JSON.stringify(draft));
+  draft.isOwn = true;
+  store();
   for (const listener of listeners) listener(what);
 }
+
+function store() {
+  try { localStorage.setItem(KEY, JSON.stringify(draft)); } catch { /* the draft lives as long as the page */ }
+}
+
+// Note that a job has all that the draft holds.
+export function ordered() {
+  draft.isOwn = false;
+  store();
+}
+
+// Whether the draft holds pictures with something that no job has.
+export const isOwn = () => Boolean(draft.isOwn && (draft.content || draft.styles.length));
 
 // The order of the draft, as the API takes it.
 export function order() {
@@ -27,6 +46,7 @@ export function load(found, infos) {
     settings: found.settings ?? {}, runtime: found.runtime ?? {}, preset: found.preset ?? "default", format: found.format ?? "png",
   });
   changed("pictures");
+  ordered();
 }
 
 export const newStyle = info => ({ info, weight: 1, scale: 1, mask: null, region: null, color: null });

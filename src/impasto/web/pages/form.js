@@ -8,8 +8,9 @@ const SLIDERS = {
   content_weight: { min: Math.log2(0.2), max: Math.log2(200), show: value => value },
   style_scale: { min: -2, max: 2, show: text.times },
 };
+const PRESS_MILLISECONDS = 500; // lists of choices do not say when the button comes up
 const FRONT = ["size", "content_weight", "style_scale", "color", "seconds"];
-let schema, isTimeLocked = false;
+let schema, isTimeLocked = false, isPressed = false, isStale = false;
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const presetChanges = () => schema.presets.find(each => each.name === draft.preset)?.changes ?? {};
@@ -65,7 +66,7 @@ function entry(option, id) {
   const isNumber = option.kind !== "string";
   return h("input", {
     id, type: isNumber ? "number" : "text", value: value(option), min: option.min, max: option.max, step: option.kind === "integer" ? 1 : "any",
-    onchange: event => { if (event.target.reportValidity()) set(option, isNumber ? Number(event.target.value) : event.target.value); },
+    onchange: ({ target }) => { if (target.reportValidity()) set(option, !isNumber ? target.value : target.value === "" ? base(option) : Number(target.value)); },
   });
 }
 
@@ -97,7 +98,10 @@ function group(name, options, open) {
   return body;
 }
 
+// Draw the form; while a button of the mouse is down, later: what is pressed has to be there when it comes up.
 function render() {
+  isStale = isPressed;
+  if (isPressed) return;
   const open = new Set([...$("form").querySelectorAll("details[open]")].map(each => each.dataset.group));
   const focused = document.activeElement?.id;
   const groups = Map.groupBy ? Map.groupBy(schema.settings, option => option.group) : schema.settings.reduce((map, option) => map.set(option.group, [...(map.get(option.group) ?? []), option]), new Map());
@@ -122,6 +126,9 @@ export function lockTime(isLocked) {
 export async function startForm(options) {
   schema = options;
   $("form").addEventListener("submit", event => event.preventDefault());
+  const release = () => { isPressed = false; if (isStale) render(); };
+  $("form").addEventListener("pointerdown", () => { isPressed = true; setTimeout(release, PRESS_MILLISECONDS); }, true);
+  for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => setTimeout(release), true);
   onDraft(what => { if (what !== "weights" && what !== "masks") render(); });
   render();
 }

@@ -1,6 +1,7 @@
 // Start the page: words, pictures, form, the job of the address or the one that is painted.
 import { api } from "./api.js";
 import { $, trying } from "./dom.js";
+import { isOwn } from "./draft.js";
 import { startForm } from "./form.js";
 import { renderGallery, startGallery } from "./gallery.js";
 import { showJob, startRun } from "./run.js";
@@ -21,12 +22,12 @@ fillWords(document);
 $("show-paint").addEventListener("click", () => openTab("paint"));
 $("show-gallery").addEventListener("click", () => openTab("gallery"));
 $("skip").addEventListener("click", event => { event.preventDefault(); document.querySelector(event.target.hash).focus(); }); // the address names the job
-startSources();
+await startSources();
 startRun();
 const options = await trying(api.options);
 if (options) startForm(options);
 const jobs = await startGallery();
-const wanted = location.hash.slice(1) || jobs.find(job => job.state === "painting")?.id;
+const wanted = location.hash.slice(1) || (isOwn() ? null : jobs.find(job => job.state === "painting")?.id);
 if (wanted) await showJob(wanted);
 window.addEventListener("hashchange", () => showJob(location.hash.slice(1) || null));
 document.documentElement.dataset.ready = "yes";

@@ -38,6 +38,9 @@ function loaded(source) {
   });
 }
 
+// A mask that was uploaded; of a file that browsers do not show, what the studio shows of it.
+const loadedMask = id => loaded(`/api/uploads/${id}`).catch(() => loaded(shown(id.split("#")[0])));
+
 class Editor {
   constructor(target) {
     this.target = target;
@@ -52,6 +55,7 @@ class Editor {
     this.hasPen = false;
     this.isFresh = false; // what the pointer that is down has painted can be taken back
     this.at = null;
+    this.isDone = false; // saved or removed
   }
 
   async open() {
@@ -64,10 +68,20 @@ class Editor {
     this.mask = new MaskCanvas(width, height);
     this.size = Math.round(Math.max(width, height) / 12);
     await this.#readOthers(width, height);
-    if (idOf(this.target)) this.mask.read(await loaded(`/api/uploads/${idOf(this.target)}`));
+    if (idOf(this.target)) this.mask.read(await loadedMask(idOf(this.target)));
     this.#build();
+    const nodes = [...$("masks").childNodes];
+    $("masks").onclose = () => { if (!this.isDone && this.mask.past.length) toast(text.maskClosed, text.bringBack, () => this.#reopen(nodes)); };
     $("masks").showModal();
     this.fit();
+    this.surface.focus();
+  }
+
+  // Show again what was closed by mistake.
+  #reopen(nodes) {
+    editor = this;
+    $("masks").replaceChildren(...nodes);
+    $("masks").showModal();
     this.surface.focus();
   }
 
@@ -76,7 +90,7 @@ class Editor {
     const beside = targets().filter(each => !isSame(each, this.target) && idOf(each) && (each.kind === "mask") === (this.target.kind === "mask") && (each.kind !== "mask" || each.number === this.target.number));
     this.others = await Promise.all(beside.map(async each => {
       const mask = new MaskCanvas(width, height);
-      mask.read(await loaded(`/api/uploads/${idOf(each)}`));
+      mask.read(await loadedMask(idOf(each)));
       return { mask, color: colorOf(each) };
     }));
   }
@@ -102,7 +116,7 @@ class Editor {
     const range = (name, label, min, max, step) => h("label", {}, label, h("input", {
       id: `mask-${name}`, type: "range", min, max, step, value: this[name], oninput: event => { this[name] = Number(event.target.value); this.draw(); },
     }));
-    const reuse = h("select", { id: "mask-reuse", "aria-label": text.reuse, onchange: event => this.#take(`/api/uploads/${event.target.value}`) },
+    const reuse = h("select", { id: "mask-reuse", "aria-label": text.reuse, onchange: event => { if (event.target.value) this.#take(event.target.value); } },
       h("option", { value: "" }, `${text.reuse} ${text.reuseNone}`), targets().filter(each => idOf(each) && !isSame(each, this.target)).map(each => h("option", { value: idOf(each) }, nameOf(each))));
     return h("div", { className: "tools", role: "group", "aria-label": text.tools },
       h("div", { className: "group" }, tool("brush"), tool("eraser"), tool("fill")),
@@ -110,12 +124,12 @@ class Editor {
       range("opacity", text.opacity, 0.1, 1, 0.05), range("tolerance", text.tolerance, 2, 120, 1),
       h("div", { className: "group" }, act("undo", () => this.mask.undo()), act("redo", () => this.mask.redo()), act("invert", change(() => this.mask.invert())), act("all", change(() => this.mask.all())), act("clear", change(() => this.mask.clear()))),
       h("div", { className: "group" }, act("zoomIn", () => this.zoomBy(1.5)), act("zoomOut", () => this.zoomBy(1 / 1.5)), act("fit", () => this.fit())),
-      h("div", { className: "group" }, button(text.upload, () => pick("image/*", false, ([file]) => trying(async () => this.#take(`/api/uploads/${(await api.upload(file)).id}`))), { id: "mask-upload" }),
-        button(text.download, () => this.download(), { id: "mask-download" }), idOf(this.target) && button(text.drop, () => { store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
+      h("div", { className: "group" }, button(text.upload, () => pick("image/*", false, ([file]) => trying(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
+        button(text.download, () => this.download(), { id: "mask-download" }), idOf(this.target) && button(text.drop, () => { this.isDone = true; store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
   }
 
-  async #take(source) {
-    const image = await trying(() => loaded(source));
+  async #take(id) {
+    const image = await trying(() => loadedMask(id));
     if (!image) return;
     this.mask.begin();
     this.mask.read(image);
@@ -212,11 +226,12 @@ class Editor {
   }
 
   #key(event) {
-    const isCommand = event.ctrlKey || event.metaKey;
+    const isCommand = event.ctrlKey || event.metaKey, key = event.key.toLowerCase();
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const center = this.key ?? { x: this.mask.width / 2, y: this.mask.height / 2 };
-    if (isCommand && event.key.toLowerCase() === "z") event.shiftKey ? this.mask.redo() : this.mask.undo();
-    else if (isCommand && event.key.toLowerCase() === "y") this.mask.redo();
+    if (isCommand && key === "z") event.shiftKey ? this.mask.redo() : this.mask.undo();
+    else if (isCommand && key === "y") this.mask.redo();
+    else if (isCommand) return; // the browser's own, such as a search
     else if (event.key in arrows) {
       const [x, y] = arrows[event.key], step = this.size / 4;
       this.key = { x: Math.min(this.mask.width, Math.max(0, center.x + x * step)), y: Math.min(this.mask.height, Math.max(0, center.y + y * step)) };
@@ -226,9 +241,9 @@ class Editor {
       else this.mask.spot(center.x, center.y, this.size / 2, this.soft, this.tool === "eraser");
       this.key = center;
     } else if (event.key === "[" || event.key === "]") this.size = Math.max(2, this.size * (event.key === "]" ? 1.2 : 1 / 1.2));
-    else if (event.key === "b") this.choose("brush");
-    else if (event.key === "e") this.choose("eraser");
-    else if (event.key === "f") this.choose("fill");
+    else if (key === "b") this.choose("brush");
+    else if (key === "e") this.choose("eraser");
+    else if (key === "f") this.choose("fill");
     else return;
     event.preventDefault();
     $("mask-size").value = this.size;
@@ -290,6 +305,7 @@ class Editor {
     if (this.mask.isEmpty) { toast(text.emptyMask); return; }
     const info = await api.upload(await this.mask.png(), `${nameOf(this.target)}.png`);
     store(this.target, info.id);
+    this.isDone = true;
     $("masks").close();
   }
 

@@ -1,7 +1,7 @@
 // The job that the page shows: it is ordered, watched, paused, changed while it is painted, and enlarged.
 import { api, shown } from "./api.js";
 import { $, button, h, toast, trying } from "./dom.js";
-import { draft, load, onDraft, order } from "./draft.js";
+import { changed, draft, isOwn, load, onDraft, order, ordered } from "./draft.js";
 import { lockTime } from "./form.js";
 import { plot } from "./plot.js";
 import { duration, text } from "./text.js";
@@ -9,19 +9,27 @@ import { show } from "./view.js";
 
 const CHANGE_MILLISECONDS = 500;
 const ACTIVE = new Set(["waiting", "painting", "paused"]);
-let job = null, stream = null, losses = [], timer = 0, preview = 0, drawn = 0, isLoading = false;
+let job = null, stream = null, losses = [], timer = 0, preview = 0, drawn = 0, loading = 0, sending = 0, turn = 0;
+let isLost = false, isUnsent = false; // the connection; a change that it did not carry
 
 export const current = () => job;
 
 // Show a job, or with null what is to be painted next.
 export async function showJob(id, { loads = true } = {}) {
+  if (timer) send(); // the last change of the job that was shown
+  turn += 1;
+  const mine = turn;
+  const found = id ? await trying(() => api.job(id)) ?? null : null;
+  if (mine !== turn) return; // another job is shown by now
   stream?.close();
-  job = id ? await trying(() => api.job(id)) ?? null : null;
+  isLost = isUnsent = false;
+  job = found;
   losses = [];
   preview = job?.preview ?? 0;
   $("log").replaceChildren();
   history.replaceState(null, "", job ? `#${job.id}` : location.pathname);
   if (job && loads) await loadDraft(job);
+  if (mine !== turn) return;
   if (job) watch(job.id);
   render();
 }
@@ -30,25 +38,50 @@ export async function showJob(id, { loads = true } = {}) {
 export async function loadDraft(from) {
   const { content, initial, styles = [], ...rest } = from.order;
   const ids = [content, ...styles.map(style => style.picture)].filter(Boolean);
-  const infos = await trying(async () => Object.fromEntries(await Promise.all(ids.map(async id => [id, await api.info(id)]))));
-  if (!infos) return;
-  isLoading = true;
-  load({ content, styles, ...rest }, infos);
-  isLoading = false;
+  const mine = turn;
+  loading += 1;
+  try {
+    const infos = await trying(async () => Object.fromEntries(await Promise.all(ids.map(async id => [id, await api.info(id)]))));
+    if (!infos || mine !== turn) return;
+    const before = isOwn() ? structuredClone(draft) : null;
+    load({ content, styles, ...rest }, infos);
+    if (before) toast(text.replaced, text.bringBack, () => bringBack(before));
+  } finally { loading -= 1; }
+}
+
+async function bringBack(before) {
+  await showJob(null);
+  Object.assign(draft, before);
+  changed("pictures");
 }
 
 function watch(id) {
   stream = new EventSource(`/api/jobs/${id}/events`);
   const known = job.events;
   stream.onmessage = ({ data, lastEventId }) => { take(JSON.parse(data), Number(lastEventId) > known); schedule(); };
-  stream.onerror = () => { if (job?.id === id && ACTIVE.has(job.state)) status(text.lost, true); };
-  stream.onopen = () => schedule();
+  stream.onerror = () => { isLost = true; schedule(); };
+  stream.onopen = () => {
+    isLost = false;
+    if (isUnsent) send();
+    schedule();
+  };
+}
+
+// A page that is not seen holds no stream: a browser has six connections to a server, for all of its tabs.
+function followWhileSeen() {
+  stream?.close();
+  if (document.hidden || !job) return;
+  losses = [];
+  $("log").replaceChildren();
+  watch(job.id);
+  refresh();
 }
 
 // Take one event into account; a new one is also said aloud, unlike those from before the page was opened.
 function take(event, isNew) {
   switch (event.event) {
     case "state": refresh(); break;
+    case "ordered": if (isNew) refresh(); break;
     case "progress": losses.push(event.loss); job.progress = event; if (event.remark) note(event.remark); break;
     case "planned": job.stages = event.stages; break;
     case "preview": preview += 1; break;
@@ -65,7 +98,11 @@ function refresh() {
   asked = setTimeout(async () => {
     const id = job?.id;
     const found = id && await trying(() => api.job(id));
-    if (found && job?.id === id) { job = found; schedule(); }
+    if (!found || job?.id !== id) return;
+    const isChanged = JSON.stringify(found.order) !== JSON.stringify(job.order); // by another page
+    job = found;
+    schedule();
+    if (isChanged && ACTIVE.has(job.state) && !timer && !sending) await loadDraft(job);
   }, 60);
 }
 
@@ -95,7 +132,7 @@ function words() {
 }
 
 function actions() {
-  const ask = state => () => trying(async () => { job = await api.change(job.id, { state }); render(); });
+  const ask = state => () => trying(async () => { await put(job.id, { state }); render(); });
   const state = job?.state;
   const made = [];
   if (state === "painting") made.push(button(text.pause, ask("paused"), { id: "pause" }));
@@ -123,7 +160,8 @@ function render() {
   }
   document.body.classList.toggle("has-run", Boolean(job));
   lockTime(ACTIVE.has(job?.state));
-  status(words(), job?.state === "failed");
+  if (isLost && ACTIVE.has(job?.state)) status(`${text.lost} ${text.tryingAgain}`, true);
+  else status(words(), job?.state === "failed");
   $("progress").hidden = job?.state !== "painting";
   $("progress").value = job?.progress?.fraction ?? 0;
   if ($("drawer").open) plot(losses);
@@ -134,7 +172,18 @@ function render() {
 
 async function paint() {
   const made_ = await trying(() => api.order(order()));
-  if (made_) await showJob(made_.id, { loads: false });
+  if (!made_) return;
+  ordered();
+  await showJob(made_.id, { loads: false });
+}
+
+// Change a job; what the studio then says of it counts unless another one is shown by now.
+async function put(id, changes) {
+  sending += 1;
+  try {
+    const found = await api.change(id, changes);
+    if (job?.id === id) job = found;
+  } finally { sending -= 1; }
 }
 
 // What the form has changed of the job, as the API takes it; the format of a file that was started stays.
@@ -148,9 +197,9 @@ function differences() {
 async function continueRun() {
   const cleared = Object.fromEntries(Object.keys(job.order.runtime ?? {}).map(name => [name, null]));
   const again = job.state === "done" ? { runtime: { ...cleared, ...draft.runtime } } : {};
-  const found = await trying(() => api.change(job.id, { ...differences(), ...again, state: "waiting" }));
-  if (!found) return;
-  job = found;
+  const isDone = await trying(async () => { await put(job.id, { ...differences(), ...again, state: "waiting" }); return true; });
+  if (!isDone) return;
+  ordered();
   losses = [];
   render();
 }
@@ -158,11 +207,23 @@ async function continueRun() {
 // Change the job that is painted when the form changes.
 function follow(what) {
   render();
-  if (!job || isLoading || !ACTIVE.has(job.state)) return;
+  if (!job || loading || !ACTIVE.has(job.state)) return;
   clearTimeout(timer);
-  timer = setTimeout(() => trying(async () => {
-    if (draft.content && draft.styles.length) job = await api.change(job.id, differences());
-  }), CHANGE_MILLISECONDS);
+  timer = setTimeout(send, CHANGE_MILLISECONDS);
+}
+
+// Send what was changed of the job that is shown; a picture that was taken away is waited for.
+function send() {
+  clearTimeout(timer);
+  timer = 0;
+  isUnsent = false;
+  const isWhole = (draft.content || !job.order.content) && (draft.styles.length || !job.order.styles?.length);
+  if (!isWhole) return;
+  const { id } = job;
+  put(id, differences()).then(ordered, error => {
+    isUnsent = !error.status && job?.id === id;
+    toast(error.message);
+  });
 }
 
 function askPrint(isPrint) {
@@ -172,12 +233,17 @@ function askPrint(isPrint) {
   const fill = h("input", { id: "fill", type: "checkbox" });
   const size = h("input", { id: "long-side", type: "number", value: 2 * Math.max(job.progress?.width ?? 512, job.progress?.height ?? 512), min: 64, max: 20000 });
   const wanted = () => isPrint ? { print_size: paper.value, dpi: Number(dpi.value), fill: fill.checked } : { size: Number(size.value) };
+  let asking = 0;
   const predict = async () => {
+    asking += 1;
+    const mine = asking;
+    go.disabled = true;
     try {
       const found = await api.forecast(job.id, wanted());
+      if (mine !== asking) return; // the answer to an earlier question
       said.textContent = `${found.sentence} ${text.takes(found.width, found.height, found.seconds && duration(found.seconds), found.bytes && found.bytes / 1e9)}`;
       go.disabled = false;
-    } catch (error) { said.textContent = error.message; go.disabled = true; }
+    } catch (error) { if (mine === asking) said.textContent = error.message; }
   };
   const go = button(text.order, async () => {
     const made_ = await trying(() => api.larger(job.id, wanted()));
@@ -194,6 +260,7 @@ function askPrint(isPrint) {
 
 export function startRun() {
   onDraft(follow);
+  document.addEventListener("visibilitychange", followWhileSeen);
   $("drawer").addEventListener("toggle", () => plot(losses));
   render();
 }

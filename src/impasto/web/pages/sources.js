@@ -1,32 +1,57 @@
 // The photograph and the paintings, with their thumbnails, weights, stroke sizes and masks.
 import { api, thumbnail } from "./api.js";
-import { $, button, droppable, h, pick, toast, trying } from "./dom.js";
+import { $, button, droppable, h, pick, toast, trying, waiting } from "./dom.js";
 import { changed, draft, newStyle, onDraft } from "./draft.js";
 import { colorOf, idOf, nameOf, openMasks } from "./masks.js";
 import { text } from "./text.js";
 
 const ACCEPT = "image/*,.tif,.tiff,.heic,.heif,.avif";
+let former = null; // the photograph that was taken away last
 
-// Upload files; the first one is the photograph if there is none, the others are paintings.
+// Upload files; the first one is the photograph if there is none or it is asked for, the others are paintings.
 export async function take(files, kind) {
-  for (const file of files) {
-    const info = await trying(() => api.upload(file));
+  for (const [number, file] of files.entries()) {
+    const isFile = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+    if (!isFile) { toast(text.unreadable(file.name)); continue; }
+    const info = await trying(() => waiting(text.opening(file.name), api.upload(file)));
     if (!info) continue;
     for (const remark of info.remarks ?? []) toast(remark);
     if (info.settings) toast(text.painted, text.useSettings, () => { useSettings(info.settings); });
-    if (kind === "content" || (!kind && !draft.content)) setContent(info);
+    if ((kind === "content" && number === 0) || (!kind && !draft.content)) setContent(info);
     else draft.styles.push(newStyle(info));
     changed("pictures");
   }
 }
 
 function setContent(info) {
-  const old = draft.content;
+  const old = draft.content ?? former;
   draft.content = info;
-  if (old && old.width / old.height !== info.width / info.height) {
-    draft.keep = draft.focus = null;
-    for (const style of draft.styles) style.region = null;
+  if (!old || old.width / old.height === info.width / info.height) return;
+  const { keep, focus } = draft, regions = draft.styles.map(style => [style, style.region]);
+  if (!keep && !focus && regions.every(([, region]) => !region)) return;
+  draft.keep = draft.focus = null;
+  for (const style of draft.styles) style.region = null;
+  toast(text.masksGone, text.bringBack, () => {
+    Object.assign(draft, { content: old, keep, focus });
+    for (const [style, region] of regions) style.region = region;
+    changed("pictures");
+  });
+}
+
+// Leave out of the draft what the studio no longer has.
+async function forgetMissing() {
+  const isMissing = async id => api.info(id.split("#")[0]).then(() => false, error => error.status === 404);
+  let isChanged = false;
+  const clear = async (owner, name) => { if (owner[name] && await isMissing(owner[name])) { owner[name] = null; isChanged = true; } };
+  if (draft.content && await isMissing(draft.content.id)) { draft.content = null; isChanged = true; }
+  for (const style of [...draft.styles]) {
+    if (await isMissing(style.info.id)) { draft.styles.splice(draft.styles.indexOf(style), 1); isChanged = true; }
+    for (const name of ["region", "mask"]) await clear(style, name);
   }
+  for (const name of ["keep", "focus"]) await clear(draft, name);
+  if (!isChanged) return;
+  toast(text.gone);
+  changed("pictures");
 }
 
 async function useSettings(settings) {
@@ -75,7 +100,7 @@ function colors(style, set) {
 }
 
 function photographCard() {
-  const remove = () => { draft.content = null; changed("pictures"); };
+  const remove = () => { former = draft.content; draft.content = null; changed("pictures"); };
   const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(text.focus, { kind: "focus" }));
   return card(draft.content, remove, chips);
 }
@@ -108,10 +133,10 @@ async function tryDemo() {
   changed("pictures");
 }
 
-export function startSources() {
+export async function startSources() {
   onDraft(what => { if (what !== "weights" && what !== "settings") render(); });
   $("demo").addEventListener("click", tryDemo);
-  droppable($("photograph"), files => take(files.slice(0, 1), "content"));
+  droppable($("photograph"), files => take(files, "content"));
   droppable($("paintings"), files => take(files, "style"));
   droppable($("canvas"), files => take(files));
   document.addEventListener("paste", event => { if (!document.querySelector("dialog[open]")) take([...event.clipboardData.files].filter(file => file.type.startsWith("image/"))); });
@@ -121,4 +146,5 @@ export function startSources() {
     if (!document.querySelector("dialog[open]")) take([...event.dataTransfer.files]);
   });
   render();
+  await forgetMissing();
 }

@@ -3,6 +3,7 @@ import { $, button, h } from "./dom.js";
 import { text } from "./text.js";
 
 const LOOKS = ["picture", "compare", "side", "actual"];
+const NEEDS_BOTH = new Set(["compare", "side"]);
 let look = "picture";
 let place = 50;
 let pictures = { before: null, after: null, full: null };
@@ -55,9 +56,9 @@ function render() {
     $("canvas").replaceChildren(h("div", { className: "hint" }, h("strong", {}, text.hintTitle), text.hint));
     return;
   }
-  const looks = h("div", { className: "looks", role: "group", "aria-label": text.looks }, LOOKS.map(name =>
+  const looks = h("div", { className: "looks", role: "group", "aria-label": text.looks }, LOOKS.filter(name => before || !NEEDS_BOTH.has(name)).map(name =>
     button(text[name], () => { look = name; render(); focusLook(name); }, { id: `look-${name}`, "aria-pressed": String(look === name) })));
-  $("canvas").replaceChildren(body(), ...(after && before ? [looks] : []));
+  $("canvas").replaceChildren(body(), ...(after ? [looks] : []));
 }
 
 function focusLook(name) { $(`look-${name}`)?.focus(); }
@@ -68,8 +69,8 @@ export async function show(next) {
   if (is && $("canvas").firstChild) return;
   const onlyAfter = pictures.after && next.after && next.before === pictures.before;
   pictures = next;
-  if (next.after) await new Promise(done => { const probe = new Image(); probe.onload = probe.onerror = done; probe.src = next.after; });
-  if (pictures !== next) return;
+  const isThere = !next.after || await new Promise(done => { const probe = new Image(); probe.onload = () => done(true); probe.onerror = () => done(false); probe.src = next.after; });
+  if (pictures !== next || (onlyAfter && !isThere)) return;
   const shown = $("canvas").querySelector(`img[alt="${text.after}"]`);
   if (onlyAfter && shown) shown.src = look === "actual" ? next.full : next.after;
   else render();
