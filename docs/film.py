@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from impasto import Film, FilmSession, Job, Picture, Settings, StyleSource, StyleTransfer
-from impasto.film.motion import followed
+from impasto.film.motion import Motion
 from impasto.film.video import Video
 
 STRIP = Path(__file__).parent / "images" / "film.jpg"
@@ -26,7 +26,7 @@ def flicker(painted: list[Picture], frames: list[Picture]) -> float:
     """Return the root of the mean squared difference, in gray levels, of painted frames from the moved ones before them."""
     squares = []
     for (before, now), (old, new) in zip(pairwise(painted), pairwise(frames), strict=True):
-        moved = followed(before, old, new)
+        moved = Motion().followed(before, old, new)
         if moved is not None and moved.alpha is not None:
             squares.append((255 * (moved.pixels - now.pixels)[:, moved.alpha > 0]).square().mean())
     return float(torch.stack(squares).mean().sqrt())
@@ -62,13 +62,17 @@ def main() -> None:
     transfer = StyleTransfer(settings)
     alone = [transfer.start(frame, asked.painting) for frame in frames[last]]
     apart = [(list(run), run.preview())[1] for run in alone]
-    print(f"flicker in gray levels: film {flicker(painted[last], frames[last]):.1f} of all {flicker(painted, frames):.1f}")
+    print(
+        f"flicker in gray levels: film {flicker(painted[last], frames[last]):.1f} of all {flicker(painted, frames):.1f}"
+    )
     print(f"each frame alone {flicker(apart, frames[last]):.1f}")
     print(f"the film itself {flicker([f.resized(painted[0].width, painted[0].height) for f in frames], frames):.1f}")
     size = painted[0].width, painted[0].height
     rows = [row(pictures, *size) for pictures in (frames[last], apart, painted[last])]
     gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
-    Picture.of(np.concatenate([part for each in rows for part in (each, gap)][:-1])).save(STRIP, overwrite=True, quality=85)
+    Picture.of(np.concatenate([part for each in rows for part in (each, gap)][:-1])).save(
+        STRIP, overwrite=True, quality=85
+    )
 
 
 if __name__ == "__main__":

@@ -101,9 +101,8 @@ else:
     MeasureFlags = _flags("measure")
     FiguresFlags = _flags("figures")
     InfoFlags = _flags("info")
-    Flags = OutputFlags = BatchOutputFlags = FilmFlags = FilmOutputFlags = object | None
-    SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
-    DemoFlags = TextureFlags = ReconstructFlags = RepaintFlags = object | None
+"""The flags of each command; those of a preset's command show its defaults. `Flags` and `OutputFlags` are the flags of
+all commands that paint one picture, and `FilmFlags` have the options of a `Film`, too."""
 
 
 def choose(

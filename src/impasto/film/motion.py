@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from impasto.errors import InputError
 from impasto.images import Picture
 
-__all__ = ["followed", "library"]
+__all__ = ["Motion", "library"]
 
 RELATIVE_TOLERANCE, TOLERANCE = 0.01, 0.5
 """The squared distance in pixels by which flows may disagree: a fraction of their squared lengths, and a constant."""
@@ -25,6 +25,14 @@ MAX_DIFFERENCE = 24.0
 
 MIN_FOLLOWED_FRACTION = 0.3
 """The fraction of the pixels that can be followed, below which there is a cut."""
+
+FREE_FRAMES = 4
+"""Frames in which a pixel is painted until it is held as firmly as the others."""
+
+STROKE_FRACTION = 1 / 64
+"""The width of a stroke, as a fraction of the long side: what is finer than it is taken from the painting."""
+
+_MIN_SPREAD = 1 / 255
 
 Array = NDArray[Any]
 
@@ -43,29 +51,65 @@ def library() -> Any:
     return cv2
 
 
-def followed(painted: Picture, before: Picture, now: Picture) -> Picture | None:
-    """Return a painted frame, moved to where its content is in the next frame.
+class Motion:
+    """Moves painted frames along with the film, and counts in how many frames each of their pixels was painted.
+
+    What comes into sight starts with the colors of the frame, matched with those of the painting, and the strokes of
+    what was there before. It is held to this start only after it was painted in some frames.
+    """
+
+    def __init__(self) -> None:
+        self._ages: Array | None = None
+        """In how many frames each pixel was painted, (H, W); None: often enough."""
+
+    def followed(self, painted: Picture, before: Picture, now: Picture) -> Picture | None:
+        """Return what the next frame starts from: the painted one, moved to where its content is now.
+
+        Args:
+            painted: The painted frame, of any size.
+            before: The frame of the film that it was painted from, of its proportions.
+            now: The next frame of the film.
+
+        Returns:
+            A picture of the size of `painted`, the more opaque the more firmly a pixel is held; None after a cut.
+
+        Raises:
+            InputError: OpenCV is not installed.
+
+        """
+        old, new = (_levels(frame.resized(painted.width, painted.height)) for frame in (before, now))
+        back, forth = _flow(new, old), _flow(old, new)
+        trusted = _agree(back, forth) & _alike(_moved(old, back), new)
+        if trusted.mean() < MIN_FOLLOWED_FRACTION:
+            self._ages = None
+            return None
+        ages = np.full(trusted.shape, FREE_FRAMES, np.float32) if self._ages is None else _moved(self._ages, back)
+        alpha = trusted * (ages / FREE_FRAMES).clip(0, 1)
+        self._ages = np.where(trusted, ages, 0) + 1
+        moved = _moved(painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)  # (H, W, 3)
+        start = np.where(trusted[..., None], moved, _begun(new / np.float32(255), moved, trusted))
+        samples = torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))
+        return Picture(samples, alpha=torch.from_numpy(alpha.astype(np.float32)))
+
+
+def _begun(now: Array, moved: Array, trusted: Array) -> Array:
+    """Return a frame in the colors of a painting, with the strokes of what was painted there before.
 
     Args:
-        painted: The painted frame, of any size.
-        before: The frame of the film that it was painted from, of its proportions.
-        now: The next frame of the film.
+        now: The frame, in [0, 1], (H, W, 3).
+        moved: The painted frame before it, moved along the flow, (H, W, 3).
+        trusted: Where both show the same, (H, W).
 
     Returns:
-        A picture of the size of `painted`, transparent where it cannot be followed; None after a cut.
-
-    Raises:
-        InputError: OpenCV is not installed.
+        A start for what cannot be followed, in [0, 1], (H, W, 3).
 
     """
-    old, new = (_levels(frame.resized(painted.width, painted.height)) for frame in (before, now))
-    back, forth = _flow(new, old), _flow(old, new)
-    trusted = _agree(back, forth) & _alike(_moved(old, back), new)
-    if trusted.mean() < MIN_FOLLOWED_FRACTION:
-        return None
-    moved = _moved(painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)  # (H, W, 3)
-    alpha = torch.from_numpy(trusted.astype(np.float32))
-    return Picture(torch.from_numpy(np.ascontiguousarray(moved.transpose(2, 0, 1))), alpha=alpha)
+    cv2 = library()
+    ours, theirs = now[trusted], moved[trusted]
+    spread = theirs.std(0) / np.maximum(ours.std(0), _MIN_SPREAD)
+    matched = ((now - ours.mean(0)) * spread + theirs.mean(0)).clip(0, 1)
+    forms, strokes = (cv2.GaussianBlur(each, (0, 0), max(now.shape) * STROKE_FRACTION) for each in (matched, moved))
+    return (forms + moved - strokes).clip(0, 1).astype(np.float32)
 
 
 def _levels(picture: Picture) -> Array:

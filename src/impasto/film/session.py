@@ -19,9 +19,10 @@ from typing import cast
 
 from impasto import files
 from impasto.errors import InputError
-from impasto.film import encoding, motion
+from impasto.film import encoding
 from impasto.film.film import Film
 from impasto.film.frames import Frames
+from impasto.film.motion import Motion, library
 from impasto.film.video import Video
 from impasto.images import Picture
 from impasto.jobs.amounts import amount, cost
@@ -59,7 +60,7 @@ class FilmSession:
         if not isinstance(cast("object", film), Film):
             raise InputError(f"a session of a film cannot carry out {film!r:.80}; give a Film.")
         film.check()
-        motion.library()
+        library()
         self.film = film
         self._frames = Frames(film.output, film.fingerprint())
         self._frames.check()
@@ -120,6 +121,7 @@ class FilmSession:
         """Paint the frames that are not painted yet, each from the frame before it."""
         painted: Picture | None = None
         before: Picture | None = None
+        motion = Motion()
         for number, frame in enumerate(video):
             initial = None if painted is None or before is None else motion.followed(painted, before, frame)
             if not self._frames.is_painted(number):
