@@ -14,8 +14,9 @@ import numpy as np
 
 from impasto import files
 from impasto.errors import InputError, WriteError
+from impasto.film.extra import library
 from impasto.film.film import SUFFIXES
-from impasto.film.video import Video, library, reading
+from impasto.film.video import Video, reading
 from impasto.images import Picture
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, ov
         WriteError: the file could not be written.
 
     """
-    av = library()
+    av = library("av")
     try:
         with (
             files.whole(output, overwrite=overwrite) as temporary,

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from impasto.errors import InputError
+from impasto.film.extra import library
 from impasto.images import Picture
 
-__all__ = ["Motion", "library"]
+__all__ = ["Motion"]
 
 RELATIVE_TOLERANCE, TOLERANCE = 0.01, 0.5
 """The squared distance in pixels by which flows may disagree: a fraction of their squared lengths, and a constant."""
@@ -35,20 +35,6 @@ STROKE_FRACTION = 1 / 64
 _MIN_SPREAD = 1 / 255
 
 Array = NDArray[Any]
-
-
-def library() -> Any:
-    """Import OpenCV.
-
-    Raises:
-        InputError: it is not installed.
-
-    """
-    try:
-        import cv2  # noqa: PLC0415 (an extra)
-    except ImportError:
-        raise InputError("films need impasto's extra film; run pip install impasto[film].") from None
-    return cv2
 
 
 class Motion:
@@ -85,7 +71,7 @@ class Motion:
             return None
         ages = np.full(trusted.shape, FREE_FRAMES, np.float32) if self._ages is None else _moved(self._ages, back)
         alpha = trusted * (ages / FREE_FRAMES).clip(0, 1)
-        self._ages = np.where(trusted, ages, 0) + 1
+        self._ages = np.minimum(np.where(trusted, ages, 0) + 1, FREE_FRAMES)
         moved = _moved(painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)  # (H, W, 3)
         start = np.where(trusted[..., None], moved, _begun(new / np.float32(255), moved, trusted))
         samples = torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))
@@ -104,7 +90,7 @@ def _begun(now: Array, moved: Array, trusted: Array) -> Array:
         A start for what cannot be followed, in [0, 1], (H, W, 3).
 
     """
-    cv2 = library()
+    cv2 = library("cv2")
     ours, theirs = now[trusted], moved[trusted]
     spread = theirs.std(0) / np.maximum(ours.std(0), _MIN_SPREAD)
     matched = ((now - ours.mean(0)) * spread + theirs.mean(0)).clip(0, 1)
@@ -120,7 +106,7 @@ def _levels(picture: Picture) -> Array:
 
 def _flow(one: Array, other: Array) -> Array:
     """Return where each pixel of one image is in the other, as a difference of x and y in pixels, (H, W, 2)."""
-    cv2 = library()
+    cv2 = library("cv2")
     gray = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (one, other)]
     return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*gray, None)
 
@@ -131,7 +117,7 @@ def _moved(image: Array, flow: Array) -> Array:
     Lanczos' kernel keeps more of the strokes' detail than a cubic one, so that fewer evaluations have to paint it again
     (docs/notes/films.md).
     """
-    cv2 = library()
+    cv2 = library("cv2")
     x, y = _ends(flow)
     return cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
 
@@ -145,7 +131,7 @@ def _ends(flow: Array) -> tuple[Array, Array]:
 
 def _agree(back: Array, forth: Array) -> Array:
     """Return where the flow back, and the flow forth from where it leads, return to the same pixel, (H, W)."""
-    cv2 = library()
+    cv2 = library("cv2")
     (x, y), (height, width) = _ends(back), back.shape[:2]
     is_inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     answer = cv2.remap(forth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -20,9 +20,10 @@ from typing import cast
 from impasto import files
 from impasto.errors import InputError
 from impasto.film import encoding
+from impasto.film.extra import library
 from impasto.film.film import Film
 from impasto.film.frames import Frames
-from impasto.film.motion import Motion, library
+from impasto.film.motion import Motion
 from impasto.film.video import Video
 from impasto.images import Picture
 from impasto.jobs.amounts import amount, cost
@@ -60,7 +61,7 @@ class FilmSession:
         if not isinstance(cast("object", film), Film):
             raise InputError(f"a session of a film cannot carry out {film!r:.80}; give a Film.")
         film.check()
-        library()
+        library("cv2")
         self.film = film
         self._frames = Frames(film.output, film.fingerprint())
         self._frames.check()

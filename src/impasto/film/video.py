@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from impasto.errors import InputError, PictureError
+from impasto.errors import PictureError
 from impasto.files import exists
+from impasto.film.extra import library
 from impasto.images import Picture
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-__all__ = ["Video", "library", "reading"]
+__all__ = ["Video", "reading"]
 
 _UNSPECIFIED = 2
 """The color space of a frame that names none, as in ITU-T H.273."""
@@ -30,20 +31,6 @@ assume."""
 
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
 """The transfer curves of HDR films, as in ITU-T H.273."""
-
-
-def library() -> Any:
-    """Import PyAV.
-
-    Raises:
-        InputError: it is not installed.
-
-    """
-    try:
-        import av  # noqa: PLC0415 (an extra)
-    except ImportError:
-        raise InputError("films need impasto's extra film; run pip install impasto[film].") from None
-    return av
 
 
 @contextmanager
@@ -60,7 +47,7 @@ def reading(path: Path) -> Generator["InputContainer", None, None]:
         PictureError: it is missing, damaged, or no film.
 
     """
-    av = library()
+    av = library("av")
     if not exists(path):
         raise PictureError(f"there is no file {path}; name a film that is there.")
     try:
