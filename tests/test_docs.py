@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from films import moving, write
 from impasto import Picture
 from impasto.recipes import demo
 
@@ -55,6 +56,7 @@ def workplace(tmp_path_factory, quick_painting):
     Picture((torch.arange(96) < 48).float().expand(3, 76, 96)).save(folder / "half.png")
     for name, like in (("a", "painting"), ("b", "other"), ("evening", "other")):
         (folder / f"{name}.jpg").hardlink_to(folder / f"{like}.jpg")
+    write(folder / "clip.mp4", moving(3, width=64, height=48))
     (folder / "photos").mkdir()
     (folder / "photos" / "photo.jpg").hardlink_to(folder / "photo.jpg")
     return folder

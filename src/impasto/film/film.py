@@ -21,7 +21,7 @@ __all__ = ["SUFFIXES", "Film"]
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 """The kinds of film files that are written."""
 
-FOLLOWING_FRACTION = 0.2
+FOLLOWING_FRACTION = 0.3
 """Evaluations of a frame that follows another, as a fraction of `Settings.iterations`, if the film does not say."""
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
@@ -86,7 +86,7 @@ class Film(Options):
     frame_iterations: int = option(
         0,
         "Film",
-        "Evaluations of each frame that follows another; 0 means a fifth of iterations.",
+        "Evaluations of each frame that follows another; 0 means 0.3 times iterations.",
         ge=0,
         le=MAX_EVALUATIONS,
     )
