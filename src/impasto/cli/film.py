@@ -59,9 +59,9 @@ def film(
 ) -> None:
     """Paint FILM, a video, in the style of PAINTING, frame by frame, so that the strokes move with what is shown.
 
-    Ten seconds of a film, 12 frames a second, 384 pixels wide; and how long all of it takes:
+    Ten seconds of a film, 384 pixels wide; and how long all of it takes:
 
-        impasto film clip.mp4 painting.jpg --start 0:05 --end 0:15 --fps 12 --size 384
+        impasto film clip.mp4 painting.jpg --start 0:05 --end 0:15 --size 384
         impasto film clip.mp4 painting.jpg --dry-run
 
     Ctrl-C saves the film of the frames so far; the same command continues it. The sound stays as it is.
