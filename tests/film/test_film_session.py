@@ -110,7 +110,9 @@ def test_frames_of_other_options_are_set_aside(film, frames_of):
     paint(film(), stop_after=(Painted, 2))
     before = frames_of(film())
     other = film(settings={"content_weight": 50}, overwrite=True)
-    [remark] = sentences(paint(other), Remarked)
+    events = paint(other)
+    assert not any("Continuing" in each for each in sentences(events, Announced)), "they are those of another film"
+    [remark] = sentences(events, Remarked)
     assert remark == f"this is a new film, and the frames of the other one are now in {other.output}.frames.old."
     aside = sorted(other.output.with_name("out.mp4.frames.old").glob("*.png"))
     assert {path.name: Picture.open(path).samples.numpy().tobytes() for path in aside} == before
@@ -183,6 +185,13 @@ def test_a_film_file_shows_the_painted_frames(film):
         assert np.abs(coarse(found) - coarse((painted[0].pixels * 255).flip(2).permute(1, 2, 0).numpy())).mean() > 12
 
 
+def test_a_frame_whose_loss_is_not_finite_is_said(film, no_finite_loss):
+    events = paint(film(settings={"iterations": 1}, end=0.2))
+    assert all("the loss was not finite" in each for each in sentences(events, Remarked))
+    assert len(sentences(events, Remarked)) == 2
+    assert events[-1].stopped == "finished"
+
+
 def test_a_film_that_is_there_is_not_replaced(film, clip):
     (clip.parent / "out.mp4").write_bytes(clip.read_bytes())
     with pytest.raises(InputError, match=r"out\.mp4 exists already"):
@@ -203,6 +212,8 @@ def test_a_folder_of_somebody_else_is_left_alone(film, clip):
         FilmSession(film())
     (folder / "000001.png").rename(folder / "mine.png")
     (folder / "film.txt").write_text(film().fingerprint())
+    (folder / "000001.png.checkpoint.old").touch()
+    (folder / ".impasto-00000000-00000000-1-00000000.png").touch()
     assert paint(film())[-1].stopped == "finished"
     assert [path.name for path in folder.iterdir()] == ["mine.png"]
 
@@ -230,6 +241,13 @@ def test_what_means_nothing_in_a_film_is_refused(film, clip):
             FilmSession(Film(**changes) if "job" in changes else film(**changes))
     with pytest.raises(InputError, match="cannot carry out 'clip.mp4'; give a Film"):
         FilmSession("clip.mp4")
+
+
+def test_frames_have_the_size_of_the_last_stage_of_the_first_one(film):
+    assert dict(film().following.stages) == {64: 3}
+    assert dict(film(settings={"iterations": 100}, frame_iterations=0).following.stages) == {64: 30}
+    assert dict(film(settings={"stages": {48: 2, 96: 1}}).following.stages) == {96: 3}
+    assert film(steadiness=0.6).following.strength == pytest.approx(0.4)
 
 
 def test_times_may_be_written_as_a_clock_shows_them(film):

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from impasto import files
@@ -43,12 +44,8 @@ class Frames:
 
     def painted(self, count: int) -> Sequence[Path]:
         """Return the files of the frames that are painted without a gap from the first one on, of `count` at most."""
-        paths: list[Path] = []
-        for number in range(count):
-            if not self.is_painted(number):
-                break
-            paths.append(self.path(number))
-        return paths
+        painted = takewhile(self.is_painted, range(count)) if self.is_begun else ()
+        return [self.path(number) for number in painted]
 
     def check(self) -> None:
         """Refuse a folder, or a file in its place, that impasto did not make.
@@ -85,9 +82,10 @@ class Frames:
         return aside
 
     def delete(self) -> None:
-        """Delete the painted frames, and the folder if nothing else is in it."""
+        """Delete the painted frames and what their runs left, and the folder if nothing else is in it."""
         for path in _listed(self.folder):
-            if path.name == _IDENTITY or (path.suffix == ".png" and path.stem.isdigit()):
+            name = path.name.partition(".")[0]
+            if path.name == _IDENTITY or name.isdigit() or path.name.startswith(".impasto-"):
                 path.unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()

@@ -152,6 +152,8 @@ class FilmSession:
                     yield Evaluated(pace.progress(event.progress, session.run.plan, len(session.run.history)))
                 elif isinstance(event, Ended) and event.stopped != "unfinished":
                     pace.add(session.run.plan)
+                    if event.stopped == "diverged":
+                        yield Remarked(event.sentence)
                     yield Painted(pace.painted, pace.count, job.output.name if job.output else "", event.sentence)
 
     def _save(self, video: Video) -> Iterator[Event]:
