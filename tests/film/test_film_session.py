@@ -243,10 +243,10 @@ def test_what_means_nothing_in_a_film_is_refused(film, clip):
         FilmSession("clip.mp4")
 
 
-def test_frames_have_the_size_of_the_last_stage_of_the_first_one(film):
+def test_a_frame_that_follows_another_has_one_stage_of_the_size_of_the_film(film):
     assert dict(film().following.stages) == {64: 3}
     assert dict(film(settings={"iterations": 100}, frame_iterations=0).following.stages) == {64: 30}
-    assert dict(film(settings={"stages": {48: 2, 96: 1}}).following.stages) == {96: 3}
+    assert dict(film(settings={"stages": {48: 2, 96: 1}}).following.stages) == {64: 3}
     assert film(steadiness=0.6).following.strength == pytest.approx(0.4)
 
 

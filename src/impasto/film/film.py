@@ -107,8 +107,7 @@ class Film(Options):
         """The settings of a frame that follows another: one stage, which starts from the frame before."""
         settings = self.job.settings
         count = self.frame_iterations or max(1, round(FOLLOWING_FRACTION * settings.iterations))
-        side = max(settings.stages, default=settings.size)
-        return settings.replace(stages={side: count}, strength=1 - self.steadiness)
+        return settings.replace(stages={settings.size: count}, strength=1 - self.steadiness)
 
     def check(self) -> None:
         """Refuse options of the job that mean nothing in a film, and a kind of file that is not written.
