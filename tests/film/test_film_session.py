@@ -1,14 +1,16 @@
 import json
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 
-from films import heard, moving, read, write
+from films import heard, moving, read, smooth, write
 from impasto import InputError, Picture
 from impasto.film import encoding
 from impasto.film.film import Film
 from impasto.film.session import FilmSession
+from impasto.film.video import Video
 from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, Remarked
 
 
@@ -190,6 +192,18 @@ def test_a_frame_whose_loss_is_not_finite_is_said(film, no_finite_loss):
     assert all("the loss was not finite" in each for each in sentences(events, Remarked))
     assert len(sentences(events, Remarked)) == 2
     assert events[-1].stopped == "finished"
+
+
+def test_pictures_and_sound_of_the_same_time_are_near_each_other_in_the_file(tmp_path, picture):
+    frames = [smooth(32, 32)] * 75
+    clip = write(tmp_path / "long.mp4", frames, rate=5, sound=True)  # longer than the 10 s that FFmpeg waits for sound
+    picture(32, 32).save(tmp_path / "frame.png")
+    encoding.encode(Video.open(clip), [tmp_path / "frame.png"] * 75, tmp_path / "out.mp4", about="{}", overwrite=False)
+    latest = {"video": 0.0, "audio": 0.0}
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        for packet in sorted((each for each in container.demux() if each.dts is not None), key=lambda each: each.pos):
+            latest[packet.stream.type] = float(packet.dts * packet.time_base)
+            assert abs(latest["video"] - latest["audio"]) < 2
 
 
 def test_a_film_that_is_there_is_not_replaced(film, clip):

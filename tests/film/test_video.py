@@ -6,6 +6,7 @@ import pytest
 
 from films import moving, smooth, write
 from impasto.errors import PictureError
+from impasto.film import video
 from impasto.film.video import Video
 
 
@@ -37,6 +38,13 @@ def test_a_part_and_a_lower_rate_are_chosen_by_time(tmp_path):
     assert Video.open(path, start=0.5).is_whole is Video.open(path, end=0.5).is_whole is False
 
 
+def test_no_frame_is_read_after_the_end(tmp_path, monkeypatch):
+    path, seen = write(tmp_path / "a.mp4", moving(40)), []
+    monkeypatch.setattr(video, "_time", lambda frame, *_: seen.append(frame.pts) or frame.pts)
+    assert len(Video.open(path, end=0.5).times) == 5
+    assert len(seen) == 6
+
+
 def test_frames_of_unequal_length_keep_their_times(tmp_path):
     video = Video.open(write(tmp_path / "a.mkv", moving(4), times=[0, 40, 400, 420]))
     assert [round(float(time * video.time_base), 3) for time in video.times] == [0, 0.04, 0.4, 0.42]
@@ -48,8 +56,8 @@ def test_a_film_that_players_turn_is_upright(tmp_path, turned):
     [picture, *_] = Video.open(path := write(tmp_path / "a.mp4", [frame] * 2, turned=turned))
     upright = np.rot90(frame, turned // 90)
     assert np.abs(levels(picture) - upright).mean() < 4
-    video = Video.open(path)
-    assert (video.height, video.width) == upright.shape[:2]
+    turned_film = Video.open(path)
+    assert (turned_film.height, turned_film.width) == upright.shape[:2]
 
 
 @pytest.mark.parametrize(

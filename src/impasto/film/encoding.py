@@ -5,8 +5,10 @@ those of HDTV (ITU-R BT.709), and a frame with an odd side loses a row or a colu
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -20,6 +22,7 @@ from impasto.film.video import Video, reading
 from impasto.images import Picture
 
 if TYPE_CHECKING:
+    from av import Packet
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
 
@@ -82,15 +85,10 @@ def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, ov
             container.metadata["comment"] = about
             stream = _stream(container, video, Picture.open(frames[0]))
             sound, remarks = _sound(original, container)
-            origin = None if video.is_whole else video.times[0] * video.time_base
-            for path, time in zip(frames, video.times, strict=False):
-                frame = av.VideoFrame.from_ndarray(_samples(Picture.open(path), stream), format="rgb24")
-                frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-                frame.time_base = video.time_base
-                frame.pts = time - (0 if video.is_whole else video.times[0])
-                container.mux(stream.encode(frame))
+            shown, heard = _shown(video, frames, stream), _heard(original, sound, video, _end(video, len(frames)))
+            for _, packets in merge(shown, heard, key=itemgetter(0)):
+                container.mux(packets)
             container.mux(stream.encode())
-            _copy(original, container, sound, origin, _end(video, len(frames)))
     except (av.FFmpegError, ValueError) as error:
         raise WriteError(f"{output} could not be written: {str(error).lower()}; nothing was left there.") from error
     return remarks
@@ -112,10 +110,17 @@ def _stream(container: "OutputContainer", video: Video, first: Picture) -> "Vide
     return stream
 
 
-def _samples(picture: Picture, stream: "VideoStream") -> "np.ndarray[Any, Any]":
-    """Return a frame's samples of the size of a stream, uint8, (H, W, 3)."""
-    levels = (picture.pixels * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
-    return np.ascontiguousarray(levels[: stream.height, : stream.width].numpy())
+def _shown(
+    video: Video, frames: Sequence[Path], stream: "VideoStream"
+) -> Iterator[tuple[Fraction, "Sequence[Packet[Any]]"]]:
+    """Encode the painted frames; yield when each is shown, in seconds of the original, and packets."""
+    av, first = library("av"), 0 if video.is_whole else video.times[0]
+    for path, time in zip(frames, video.times, strict=False):
+        levels = (Picture.open(path).pixels * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
+        samples = np.ascontiguousarray(levels[: stream.height, : stream.width].numpy())  # (H, W, 3)
+        frame = av.VideoFrame.from_ndarray(samples, format="rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
+        frame.time_base, frame.pts = video.time_base, time - first
+        yield time * video.time_base, stream.encode(frame)
 
 
 def _sound(original: "InputContainer", container: "OutputContainer") -> tuple[dict[int, Any], list[str]]:
@@ -142,34 +147,32 @@ def _end(video: Video, painted: int) -> Fraction | None:
     return Fraction(video.times[-1] + step) * video.time_base
 
 
-def _copy(
-    original: "InputContainer",
-    container: "OutputContainer",
-    sound: dict[int, Any],
-    origin: Fraction | None,
-    end: Fraction | None,
-) -> None:
-    """Copy the packets of sound, as they are.
+def _heard(
+    original: "InputContainer", sound: Mapping[int, Any], video: Video, end: Fraction | None
+) -> Iterator[tuple[Fraction, "Packet[Any]"]]:
+    """Read the packets of sound, and let them begin with the film; sound of a whole film may begin before it.
 
     Args:
         original: The file that they are read from.
-        container: The file that they are written to.
         sound: The streams that they are written to, by the number of the one that they are read from.
-        origin: When the film begins, in seconds of the original; None: sound begins with it, and may begin before it.
+        video: The film that was painted.
         end: When the film ends, in seconds of the original; None: sound ends with it.
+
+    Yields:
+        When a packet is heard, in seconds of the original, and the packet.
 
     """
     if not sound:
         return
-    original.seek(0)
+    origin = Fraction(0) if video.is_whole else video.times[0] * video.time_base
     for packet in original.demux(*(original.streams[index] for index in sound)):
         if packet.dts is None or packet.pts is None:
             continue
         base = packet.time_base
         time = packet.pts * base
-        if (origin is not None and time < origin) or (end is not None and time >= end):
+        if (time < origin and not video.is_whole) or (end is not None and time >= end):
             continue
-        packet.pts -= round((origin or 0) / base)
-        packet.dts -= round((origin or 0) / base)
+        packet.pts -= round(origin / base)
+        packet.dts -= round(origin / base)
         packet.stream = sound[packet.stream.index]
-        container.mux(packet)
+        yield time, packet

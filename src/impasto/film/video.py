@@ -83,7 +83,7 @@ class Video:
 
     @classmethod
     def open(cls, path: Path, *, start: float = 0.0, end: float | None = None, fps: float | None = None) -> "Video":
-        """Read a film file once to its end and choose frames: a damaged one is found before anything is painted.
+        """Read a film file once to `end` and choose frames: a damaged one is found before anything is painted.
 
         Args:
             path: The file.
@@ -104,6 +104,8 @@ class Video:
             for frame in container.decode(stream):
                 first = first or frame
                 times.append(_time(frame, len(times), stream))
+                if end is not None and (times[-1] - times[0]) * base >= end:
+                    break
             if first is None or len(times) < 2:
                 raise PictureError(
                     f"{path} holds no film, but one picture at most; paint it with impasto PHOTO PAINTING."
