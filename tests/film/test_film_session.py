@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from films import heard, moving, read, smooth, write
-from impasto import InputError, Picture
+from impasto import InputError, Picture, WriteError
 from impasto.film import encoding
 from impasto.film.film import Film
 from impasto.film.session import FilmSession
@@ -130,6 +130,22 @@ def test_frames_of_other_options_are_set_aside(film, frames_of):
         )
     )
     assert film().fingerprint() == film("other.mp4", save_frames=True).fingerprint()
+
+
+def test_frames_that_cannot_be_set_aside_end_in_a_sentence(film, monkeypatch):
+    paint(film(), stop_after=(Painted, 1))
+
+    def refused(path, target):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.replace", refused)
+    with pytest.raises(WriteError, match=r"the folder .*out\.mp4\.frames could not be renamed: permission denied\."):
+        paint(film(steadiness=0.1, overwrite=True))
+
+
+def test_an_empty_folder_is_used(film):
+    film().output.with_name("out.mp4.frames").mkdir()
+    assert sentences(paint(film()), Remarked) == []
 
 
 def test_a_frame_after_a_cut_starts_as_the_first_one_does(film, clip):

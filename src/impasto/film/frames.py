@@ -7,7 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from impasto import files
-from impasto.errors import InputError
+from impasto.errors import InputError, WriteError
 
 __all__ = ["Frames"]
 
@@ -69,16 +69,23 @@ class Frames:
             WriteError: the system refused.
 
         """
-        aside = None
-        if not self.is_begun and files.exists(self.folder):
-            aside = files.beside(self.folder, ".old")
+        if self.is_begun:
+            return None
+        aside = self._set_aside() if _identity(self.folder) is not None else None
+        files.make_folder(self.folder)
+        with files.whole(self.folder / _IDENTITY, overwrite=True) as temporary:
+            temporary.write_text(self._fingerprint, encoding="ascii")
+        return aside
+
+    def _set_aside(self) -> Path:
+        """Rename the folder of another film; frames that were set aside before are replaced."""
+        aside = files.beside(self.folder, ".old")
+        try:
             if files.exists(aside):
                 shutil.rmtree(aside)
             self.folder.replace(aside)
-        files.make_folder(self.folder)
-        if aside is not None or not self.is_begun:
-            with files.whole(self.folder / _IDENTITY, overwrite=True) as temporary:
-                temporary.write_text(self._fingerprint, encoding="ascii")
+        except OSError as error:
+            raise WriteError(f"the folder {self.folder} could not be renamed: {files.reason(error)}.") from error
         return aside
 
     def delete(self) -> None:
