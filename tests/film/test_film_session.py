@@ -12,6 +12,7 @@ from impasto.film.film import Film
 from impasto.film.session import FilmSession
 from impasto.film.video import Video
 from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, Remarked
+from impasto.jobs.job import StyleSource
 
 
 def paint(film, stop_after=None):
@@ -254,7 +255,9 @@ def test_what_means_nothing_in_a_film_is_refused(film, clip):
         "plot is for one picture": {"job": job.replace(plot=clip.with_name("plot.png"))},
         "print_size is for one picture": {"job": job.replace(print_size="30x40cm")},
         "initial is for one picture": {"job": job.replace(initial=clip.with_name("style.png"))},
-        "seconds limits the time of one picture": {"job": job.replace(runtime=job.runtime.replace(seconds=5))},
+        "seconds cannot be used in a film: it limits the time of one picture": {
+            "job": job.replace(runtime=job.runtime.replace(seconds=5))
+        },
         "strength cannot be used in a film": {"settings": {"strength": 0.5}},
         "end cannot be 1 where start is 2": {"start": 2, "end": 1},
         r"out\.avi cannot be written as a film; its name must end in \.mp4, \.mov, \.mkv or \.webm": {
@@ -282,6 +285,25 @@ def test_a_frame_that_follows_another_has_one_stage_of_the_size_of_the_film(film
 
 def test_times_may_be_written_as_a_clock_shows_them(film):
     assert (film(start="1:05").start, film(end="1:02:03.5").end, film(start="7").start) == (65, 3723.5, 7)
+
+
+def test_the_hash_of_a_film_depends_on_paintings_in_memory(film, picture):
+    def painted_like(seed):
+        job = film().job
+        styles = (StyleSource(picture=picture(seed=seed)),)
+        return Film(job=job.replace(styles=styles)).fingerprint()
+
+    assert painted_like(1) == painted_like(1) != painted_like(2)
+
+
+def test_a_film_that_is_deleted_while_it_is_painted_is_saved_without_sound(film, clip):
+    a_film, events = film(), []
+    for event in FilmSession(a_film):
+        events.append(event)
+        if isinstance(event, Painted) and event.number == 2:
+            clip.unlink()
+    assert len(read(a_film.output)[0]) == 4
+    assert sentences(events, Remarked) == [f"{clip} is not there any more, so the painted film has no sound."]
 
 
 def test_a_film_is_json(film):

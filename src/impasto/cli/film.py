@@ -106,11 +106,8 @@ def film(
 def _carry_out(film: Film, watch: FilmWatch) -> None:
     """Paint a film, and print its progress and its result."""
     from impasto.film.session import FilmSession  # noqa: PLC0415 (torch)
-    from impasto.jobs.resources import Resources  # noqa: PLC0415
-    from impasto.transfer.target_cache import TargetCache  # noqa: PLC0415
 
-    resources = Resources(lambda name: load_weights(name, shown=watch.talks), targets=TargetCache())
-    session = FilmSession(film, resources=resources)
+    session = FilmSession(film, load=lambda name: load_weights(name, shown=watch.talks))
     with signals.graceful(session.cancel) as received, closing(session):
         ended = _show(session, watch)
         if ended is not None and ended.stopped == "unfinished":

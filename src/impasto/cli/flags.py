@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from impasto.cli.help import BASICS
 from impasto.errors import SettingsError
 from impasto.files import exists
-from impasto.film.film import Film
+from impasto.film.film import UNUSED_OPTIONS, Film
 from impasto.jobs.fingerprint import FILES
 from impasto.jobs.job import Job
 from impasto.settings import PRESETS, Option, Options, Runtime, Settings, preset
@@ -45,7 +45,7 @@ _OPTIONS = [option for model in (Settings, Runtime) for option in model.options(
 _OUTPUT = [option for option in Job.options() if option.group == "Output"]
 _ONE_FILE = {"preview", "plot", "checkpoint"}
 """Options that name one file, which many pictures cannot share."""
-_FILM = [*Film.options(), *(option for option in _OPTIONS if option.name not in {"seconds", "strength"})]
+_FILM = [*Film.options(), *(option for option in _OPTIONS if option.name not in UNUSED_OPTIONS)]
 _FILM_OUTPUT = [option for option in _OUTPUT if option.name in {"overwrite", "preview", "allow_large"}]
 _HEADINGS = dict.fromkeys((BASICS, "Film", "Watching", "Output", *(option.group for option in _OPTIONS)))
 GROUPS = {name: Group(name, sort_key=order) for order, name in enumerate(_HEADINGS, start=1)}

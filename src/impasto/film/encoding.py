@@ -6,6 +6,7 @@ those of HDTV (ITU-R BT.709), and a frame with an odd side loses a row or a colu
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from fractions import Fraction
 from heapq import merge
 from operator import itemgetter
@@ -79,12 +80,12 @@ def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, ov
     try:
         with (
             files.whole(output, overwrite=overwrite) as temporary,
-            av.open(str(video.path), metadata_errors="replace") as original,
+            av.open(str(video.path)) if files.exists(video.path) else nullcontext() as original,
             av.open(str(temporary), "w") as container,
         ):
             container.metadata["comment"] = about
             stream = _stream(container, video, Picture.open(frames[0]))
-            sound, remarks = _sound(original, container)
+            sound, remarks = _sound(original, container, video)
             shown, heard = _shown(video, frames, stream), _heard(original, sound, video, _end(video, len(frames)))
             for _, packets in merge(shown, heard, key=itemgetter(0)):
                 container.mux(packets)
@@ -114,18 +115,22 @@ def _shown(
     video: Video, frames: Sequence[Path], stream: "VideoStream"
 ) -> Iterator[tuple[Fraction, "Sequence[Packet[Any]]"]]:
     """Encode the painted frames; yield when each is shown, in seconds of the original, and packets."""
-    av, first = library("av"), 0 if video.is_whole else video.times[0]
+    av = library("av")
     for path, time in zip(frames, video.times, strict=False):
         levels = (Picture.open(path).pixels * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
         samples = np.ascontiguousarray(levels[: stream.height, : stream.width].numpy())  # (H, W, 3)
         frame = av.VideoFrame.from_ndarray(samples, format="rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
-        frame.time_base, frame.pts = video.time_base, time - first
+        frame.time_base, frame.pts = video.time_base, time - video.origin
         yield time * video.time_base, stream.encode(frame)
 
 
-def _sound(original: "InputContainer", container: "OutputContainer") -> tuple[dict[int, Any], list[str]]:
-    """Add the sound of the original, by the numbers of its streams; say what the kind of file cannot hold."""
+def _sound(
+    original: "InputContainer | None", container: "OutputContainer", video: Video
+) -> tuple[dict[int, Any], list[str]]:
+    """Add the sound of the original, by the numbers of its streams; say what is left out."""
     streams: dict[int, Any] = {}
+    if original is None:
+        return streams, [f"{video.path} is not there any more, so the painted film has no sound."]
     remarks: list[str] = []
     for each in original.streams.audio:
         name = each.codec_context.name
@@ -148,12 +153,12 @@ def _end(video: Video, painted: int) -> Fraction | None:
 
 
 def _heard(
-    original: "InputContainer", sound: Mapping[int, Any], video: Video, end: Fraction | None
+    original: "InputContainer | None", sound: Mapping[int, Any], video: Video, end: Fraction | None
 ) -> Iterator[tuple[Fraction, "Packet[Any]"]]:
     """Read the packets of sound, and let them begin with the film; sound of a whole film may begin before it.
 
     Args:
-        original: The file that they are read from.
+        original: The file that they are read from; None, if it is gone.
         sound: The streams that they are written to, by the number of the one that they are read from.
         video: The film that was painted.
         end: When the film ends, in seconds of the original; None: sound ends with it.
@@ -162,9 +167,9 @@ def _heard(
         When a packet is heard, in seconds of the original, and the packet.
 
     """
-    if not sound:
+    if original is None or not sound:
         return
-    origin = Fraction(0) if video.is_whole else video.times[0] * video.time_base
+    origin = video.origin * video.time_base
     for packet in original.demux(*(original.streams[index] for index in sound)):
         if packet.dts is None or packet.pts is None:
             continue

@@ -9,20 +9,26 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BeforeValidator
 
 from impasto.errors import InputError
-from impasto.jobs.fingerprint import fingerprint
-from impasto.jobs.job import Job
-from impasto.settings import Options, Runtime, Settings
+from impasto.jobs.fingerprint import file_hash, fingerprint
+from impasto.jobs.job import NOTED, Job
+from impasto.settings import Options, Settings
 from impasto.settings.choices import one_of
 from impasto.settings.limits import MAX_EVALUATIONS
 from impasto.settings.options import option
 
-__all__ = ["SUFFIXES", "Film"]
+__all__ = ["SUFFIXES", "UNUSED_OPTIONS", "Film"]
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 """The kinds of film files that are written."""
 
 FOLLOWING_FRACTION = 0.3
 """Evaluations of a frame that follows another, as a fraction of `Settings.iterations`, if the film does not say."""
+
+UNUSED_OPTIONS = {
+    "seconds": "it limits the time of one picture",
+    "strength": "steadiness says how closely a frame follows another",
+}
+"""The options that a film does not have, and why."""
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
@@ -37,7 +43,7 @@ def _seconds(value: object) -> object:
 
 
 _TIME = "seconds or a time such as 1:05, at least 0"
-
+"""What `start` and `end` accept."""
 
 _OF_ONE_PICTURE = ("initial", "print_size", "fill", "changes", "save_every", "plot", "checkpoint")
 """The fields of a job that mean nothing in a film."""
@@ -86,7 +92,7 @@ class Film(Options):
     frame_iterations: int = option(
         0,
         "Film",
-        "Evaluations of each frame that follows another; 0 means 0.3 times iterations.",
+        f"Evaluations of each frame that follows another; 0 means {FOLLOWING_FRACTION:g} times iterations.",
         ge=0,
         le=MAX_EVALUATIONS,
     )
@@ -122,19 +128,23 @@ class Film(Options):
         for name in _OF_ONE_PICTURE:
             if getattr(job, name):
                 raise InputError(f"{name} is for one picture, and cannot be used in a film; leave it out.")
-        if job.runtime.seconds != Runtime().seconds:
-            raise InputError("seconds limits the time of one picture, and cannot be used in a film; leave it out.")
-        if job.settings.strength != 1:
-            raise InputError("strength cannot be used in a film; steadiness says how closely a frame follows another.")
+        for options in (job.settings, job.runtime):
+            for name in UNUSED_OPTIONS.keys() & set(type(options).model_fields):
+                if getattr(options, name) != getattr(type(options)(), name):
+                    raise InputError(f"{name} cannot be used in a film: {UNUSED_OPTIONS[name]}; leave it out.")
         if self.end is not None and self.end <= self.start:
             raise InputError(f"end cannot be {self.end:g} where start is {self.start:g}; give a later time.")
 
     def fingerprint(self) -> str:
-        """Return a hash of all that the painted frames depend on, the file of the film included.
+        """Return a hash of what the painted frames depend on, such as the file of the film.
 
         Raises:
             InputError: a file cannot be read.
 
         """
+        job = fingerprint(self.job) or [  # of a job with pictures in memory, too
+            *map(file_hash, self.job.all_inputs),
+            self.job.model_dump(mode="json", include=NOTED),
+        ]
         options = self.model_dump(mode="json", exclude={"job", "save_frames"})
-        return hashlib.sha256(json.dumps([fingerprint(self.job), options], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([job, options], sort_keys=True).encode()).hexdigest()

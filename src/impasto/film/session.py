@@ -11,7 +11,7 @@ signal handler, and is obeyed after the current evaluation.
 import json
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
@@ -31,6 +31,7 @@ from impasto.jobs.events import Announced, Ended, Evaluated, Event, Painted, Pla
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
+from impasto.network.weights import Weights
 from impasto.planning.plan import Plan
 from impasto.settings import Settings
 from impasto.transfer.progress import Progress
@@ -50,14 +51,14 @@ class FilmSession:
 
     Args:
         film: The film.
-        resources: What the session shares with others: weights, networks, targets and opened pictures.
+        load: A function that returns the weights of a name that `Settings.weights` accepts.
 
     Raises:
         InputError: the film cannot be painted as it is, or a file could not be written.
 
     """
 
-    def __init__(self, film: Film, *, resources: Resources | None = None) -> None:
+    def __init__(self, film: Film, *, load: Callable[[str], Weights] | None = None) -> None:
         if not isinstance(cast("object", film), Film):
             raise InputError(f"a session of a film cannot carry out {film!r:.80}; give a Film.")
         film.check()
@@ -68,7 +69,7 @@ class FilmSession:
         is_own = self._frames.is_begun and (not files.exists(film.output) or bool(encoding.note(film.output)))
         self._overwrite = film.job.overwrite or is_own
         files.check_output(film.output, overwrite=self._overwrite, inputs=film.job.all_inputs)
-        self._resources = resources or Resources(targets=TargetCache(), picture_bytes=PICTURE_BYTES)
+        self._resources = Resources(load, targets=TargetCache(), picture_bytes=PICTURE_BYTES)
         self._session: Session | None = None
         self._is_cancelled = threading.Event()
         self._events = self._carry_out()

@@ -121,6 +121,11 @@ class Video:
             is_whole = chosen[0] == times[0] and end is None
             return cls(path, chosen, base, *sides, 1 / ratio if turned else ratio, is_whole, _remarks(first, container))
 
+    @property
+    def origin(self) -> int:
+        """The time, in units of `time_base`, that is 0 in the painted film; a whole film keeps its times."""
+        return 0 if self.is_whole else self.times[0]
+
     def __iter__(self) -> Iterator[Picture]:
         """Read the chosen frames, one by one.
 
@@ -157,7 +162,7 @@ def _time(frame: "VideoFrame", number: int, stream: "VideoStream") -> int:
 
 
 def _chosen(times: list[int], base: Fraction, start: float, end: float | None, fps: float | None) -> tuple[int, ...]:
-    """Return the times of the frames in a part of a film, at most so many for each second."""
+    """Return the times of the frames in a part of a film, at most `fps` of them for each second."""
     origin = times[0]
     due, chosen = 0.0, list[int]()
     for time in sorted(set(times)):
