@@ -149,6 +149,15 @@ def test_an_empty_folder_is_used(film):
     assert sentences(paint(film()), Remarked) == []
 
 
+def test_a_frame_that_follows_another_is_brought_to_size_once(film, clip, monkeypatch):
+    frames = [*moving(2), *(255 - frame for frame in moving(2, seed=9))]
+    write(clip, frames)
+    contents, original = [], FilmSession._job
+    monkeypatch.setattr(FilmSession, "_job", lambda self, *given: contents.append(given[1]) or original(self, *given))
+    paint(film())
+    assert [(content.width, content.height) for content in contents] == [(96, 64), (64, 43), (96, 64), (64, 43)]
+
+
 def test_a_frame_after_a_cut_starts_as_the_first_one_does(film, clip):
     frames = [*moving(2), *(255 - frame for frame in moving(2, seed=9))]
     write(clip, frames)

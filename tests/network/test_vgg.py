@@ -269,3 +269,17 @@ def test_the_image_is_left_as_it_is(weights):
     features = network.compute(given, ["conv1_1"], retain=True)
     network.pullback(features, {"conv1_1": [lambda found, into: into.add_(found)]})
     assert torch.equal(given, image().float())
+
+
+def test_a_network_is_made_ready_once_for_each_layer(weights, monkeypatch):
+    network, prepared = VGG19(weights), []
+    compute = VGG19.compute
+
+    def spy(self, image, layers, **more):
+        prepared.append(set(layers))
+        return compute(self, image, layers, **more)
+
+    monkeypatch.setattr(VGG19, "compute", spy)
+    for layers in (["conv2_1", "conv3_1"], ["conv3_1"], ["conv4_1", "conv3_1"], ["conv2_1", "conv4_1"]):
+        network.prepare(layers)
+    assert prepared == [{"conv2_1", "conv3_1"}, {"conv4_1", "conv3_1"}]

@@ -500,3 +500,25 @@ def test_a_small_preview_from_another_thread_has_the_colors_of_the_picture(trans
     assert run.preview(long_side=1000).width == 128
     with pytest.raises(InputError, match="a preview cannot have a long side of 0"):
         run.preview(long_side=0)
+
+
+def test_runs_share_a_painting_at_its_last_size(transfer, picture, monkeypatch):
+    resized, painting, photograph = [], picture(90, 70, seed=1), picture(80, 60)
+    original = Picture.resized
+
+    def spy(self, *size):
+        resized.append(self)
+        return original(self, *size)
+
+    def painted(paints):
+        return finish(paints.start(photograph, painting)).picture.samples
+
+    monkeypatch.setattr(Picture, "resized", spy)
+    paints = transfer()
+    first = painted(paints)
+    assert torch.equal(painted(paints), first)
+    assert resized.count(painting) == 1
+    larger = StyleTransfer(
+        paints.settings.replace(size=80), paints.runtime, weights=paints.weights, cache=paints._cache
+    )
+    assert torch.equal(painted(larger), painted(transfer(size=80)))

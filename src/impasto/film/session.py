@@ -125,12 +125,17 @@ class FilmSession:
         before: Picture | None = None
         motion = Motion()
         for number, frame in enumerate(video):
-            initial = None if painted is None or before is None else motion.followed(painted, before, frame)
+            content, initial = frame, None
+            if painted is not None and before is not None:
+                small = frame.resized(painted.width, painted.height)
+                initial = motion.followed(painted, before, small)
+                content = frame if initial is None else small
             if not self._frames.is_painted(number):
-                yield from self._paint_frame(self._job(number, frame, initial), pace)
+                yield from self._paint_frame(self._job(number, content, initial), pace)
                 if self._is_cancelled.is_set():
                     return
-            painted, before = Picture.open(self._frames.path(number)), frame
+            painted = Picture.open(self._frames.path(number))
+            before = content.resized(painted.width, painted.height)
 
     def _job(self, number: int, frame: Picture, initial: Picture | None) -> Job:
         """Return the job of a frame: one that follows another starts from it, and has a single stage."""

@@ -145,17 +145,16 @@ class VGG19:
         return stated(self.pooling, layers, self.dtype.itemsize)
 
     def prepare(self, layers: Collection[str]) -> None:
-        """Make ready what takes seconds and up to 700 MB, which is done at the first use otherwise."""
+        """Make ready, once, what takes seconds and up to 700 MB, which is done at the first use otherwise."""
+        if self._prepared.issuperset(layers):
+            return
         if self.is_fused:
             self._fused.prepare(layers)
-            return
-        weight, _ = self.weights.tensors["conv1_1"]
-        features = self.compute(
-            torch.zeros(3, PREPARATION_SIDE, PREPARATION_SIDE, dtype=torch.float32, device=weight.device),
-            layers,
-            retain=True,
-        )
-        self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
+        else:
+            image = torch.zeros(3, PREPARATION_SIDE, PREPARATION_SIDE, dtype=torch.float32, device=self.device)
+            features = self.compute(image, layers, retain=True)
+            self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
+        self._prepared.update(layers)
 
     @overload
     def forward(self, image: object, layers: str) -> Tensor: ...  # pyright: ignore[reportOverlappingOverload] (a text is a collection of texts)
@@ -308,6 +307,11 @@ class VGG19:
     @cached_property
     def _convolutions(self) -> Mapping[str, Convolution]:
         return {name: Convolution(weight, bias, self.winograd) for name, (weight, bias) in self.weights.tensors.items()}
+
+    @cached_property
+    def _prepared(self) -> set[str]:
+        """The layers for which the network is ready."""
+        return set()
 
     @cached_property
     def _fused(self) -> FusedNetwork:

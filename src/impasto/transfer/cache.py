@@ -1,4 +1,4 @@
-"""What several runs of a process share: networks on machines, and the targets of style images."""
+"""What several runs of a process share: networks on machines, small pictures, and the targets of style images."""
 
 import threading
 from collections import OrderedDict
@@ -8,6 +8,7 @@ from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
 from impasto.objective.tile_units import MeasureImage, measured
 from impasto.settings import Settings
+from impasto.transfer.scene import SmallPictures
 from impasto.transfer.target_cache import TargetCache
 
 __all__ = ["Cache"]
@@ -19,7 +20,7 @@ _Key = tuple[Weights, object, Machine]
 
 
 class Cache:
-    """Networks and targets that runs share, in one thread or in several.
+    """Networks, small pictures and targets that runs share, in one thread or in several.
 
     Args:
         targets: The targets of style images; by default none are cached.
@@ -29,6 +30,8 @@ class Cache:
     def __init__(self, targets: TargetCache | None = None) -> None:
         self.measure_style: MeasureImage = measured if targets is None else targets.measured
         """What measures style images."""
+        self.small = SmallPictures()
+        """Pictures at their last size, where that was small."""
         self._networks: OrderedDict[_Key, VGG19] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -23,11 +24,13 @@ from impasto.transfer import coloring
 from impasto.transfer.coloring import Palette, palettes
 from impasto.transfer.styles import Style, listed, regions
 
-__all__ = ["Inputs", "Scene"]
+__all__ = ["Inputs", "Scene", "SmallPictures"]
 
+SmallPictures = WeakKeyDictionary[Picture, tuple[object, Tensor]]
+"""Images by the picture that they were made from, each with what else it was made for, such as its size."""
 
 STORED_SIDE = 1024
-"""Pixels of the long side of a picture whose content is stored for the next one, at most: 8 MB."""
+"""Pixels of the long side of a picture that is stored at its last size, at most: 8 MB."""
 
 
 class Inputs(NamedTuple):
@@ -94,8 +97,8 @@ class Scene:
     machine: Machine
     targets: StoredTargets = field(default_factory=StoredTargets)
     """What was measured of the pictures for the objective of the stage under way."""
-    small: dict[Size, Tensor] = field(default_factory=dict[Size, Tensor])
-    """The content at the size of the latest small picture."""
+    small: SmallPictures = field(default_factory=SmallPictures)
+    """Pictures at their last size, where that was small, for the next preview and for the next run of the process."""
 
     @property
     def profile(self) -> bytes | None:
@@ -256,22 +259,11 @@ class Scene:
         keep, size = self.inputs.keep, Size(image.shape[2], image.shape[1])
         if keep is None and all(kind.color == "style" for kind, _ in self._palettes(size)):
             return image.clone()
-        content = self._content_of(size)
+        content = self._place(self.inputs.content, size)
         image = coloring.finished(image.clone(), content, self.inputs.content, self._palettes(size))
         if keep is None:
             return image
         return image.clamp(0, 1).lerp(content, self.to_device(keep.resized(*size).maximum(keep.white(*size))))
-
-    def _content_of(self, size: Size) -> Tensor:
-        """Return the content in its own colors; that of the last small size is stored for the next preview."""
-        if max(size) > STORED_SIDE:
-            return self._place(self.inputs.content, size)
-        stored = self.small.get(size)  # another thread may replace it at any time
-        if stored is None:
-            stored = self._place(self.inputs.content, size)
-            self.small.clear()
-            self.small[size] = stored
-        return stored
 
     def _palettes(self, size: Size) -> list[Palette]:
         """Return the kinds of colors of the picture, and where each of them is at a size."""
@@ -279,7 +271,13 @@ class Scene:
 
     def _place(self, picture: Picture, size: Size) -> Tensor:
         """Bring a picture to a size, to the colors of the run's profile and to the device, (3, H, W)."""
-        return self.to_device(picture.resized(size.width, size.height).in_profile(self.profile).pixels)
+        key = size, self.profile, self.machine.device, self.machine.sums
+        before, image = self.small.get(picture, (None, None))  # another thread may replace it at any time
+        if image is None or before != key:
+            image = self.to_device(picture.resized(size.width, size.height).in_profile(self.profile).pixels)
+            if max(size) <= STORED_SIDE:
+                self.small[picture] = key, image
+        return image.clone()
 
     def to_device(self, tensor: Tensor) -> Tensor:
         """Bring a tensor to the device, in the precision of images and contiguous in memory."""

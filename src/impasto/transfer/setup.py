@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
-from impasto.objective.tile_units import MeasureImage, measured
 from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan
 from impasto.settings import Settings
+from impasto.transfer.cache import Cache
 from impasto.transfer.identity import Identity
 from impasto.transfer.scene import Inputs
 
@@ -39,10 +39,10 @@ class Setup(NamedTuple):
     """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
     needs: Callable[[], Needs]
     """Returns what the run takes at any size, and the memory that there is now."""
+    cache: Cache
+    """Networks, small pictures and targets that runs share."""
     seconds: float = 0.0
     """The time that the run has, from the start of the program to the saved picture; 0: no limit."""
-    measure_style: MeasureImage = measured
-    """What measures style images, perhaps with a cache that runs share."""
 
     def has_curvature_of(self, other: "Setup") -> bool:
         """Tell whether the curvature that was measured with another setup is of use with this one."""

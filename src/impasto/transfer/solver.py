@@ -41,9 +41,9 @@ class Solver:
 
     def __init__(self, setup: Setup, targets: StoredTargets) -> None:
         own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
-        targets.measure_style = measured if own else setup.measure_style
+        targets.measure_style = measured if own else setup.cache.measure_style
         self.settings, self.machine = setup.settings, setup.machine
-        self.scene = Scene(setup.inputs, setup.settings, setup.machine, targets)
+        self.scene = Scene(setup.inputs, setup.settings, setup.machine, targets, setup.cache.small)
         self.network = self.scene.normalized(setup.network, setup.plan.stages[0])
 
     def begin(self, stage: Stage) -> RunState:

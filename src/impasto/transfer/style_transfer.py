@@ -222,7 +222,7 @@ class StyleTransfer:
             identify=lambda: self._identity(inputs, machine),
             needs=partial(self._needs, inputs, machine),
             seconds=self.runtime.seconds,
-            measure_style=self._cache.measure_style,
+            cache=self._cache,
         )
 
     def _check(self, inputs: Inputs) -> None:
