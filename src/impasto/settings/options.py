@@ -122,7 +122,11 @@ class Options(BaseModel):
     def __repr__(self) -> str:
         """Return the options that differ from their defaults, as code that makes the same object."""
         fields = type(self).model_fields
-        changed = {name: value for name, value in self if value != fields[name].get_default(call_default_factory=True)}
+        changed = {
+            name: value
+            for name, value in self
+            if value != fields[name].get_default(call_default_factory=True, validated_data={})
+        }
         listed = ", ".join(f"{name}={value!r}" for name, value in changed.items())
         others = f"all {len(fields)} options" if not changed else f"the other {len(fields) - len(changed)} options"
         return f"{type(self).__name__}({listed})  # {others} have their defaults"
