@@ -20,7 +20,7 @@ def moving(count, width=96, height=64, step=2, seed=0):
     return [np.ascontiguousarray(wide[:, step * n : step * n + width]) for n in range(count)]
 
 
-def write(path, frames, rate=10, sound=False, turned=0, codec="libx264", times=None, **colors):
+def write(path, frames, rate=10, sound=False, turned=0, codec="libx264", times=None, options=None, **colors):
     """Write frames as a film, with a tone if there is to be sound.
 
     Args:
@@ -30,12 +30,13 @@ def write(path, frames, rate=10, sound=False, turned=0, codec="libx264", times=N
         sound: Whether there is a tone, as long as the frames.
         turned: Degrees counterclockwise by which a player turns the film.
         codec: The encoder.
+        options: Those of the encoder; None: such that H.264 loses little.
         times: When each frame is shown, in thousandths of a second; None: at the rate.
         colors: What the stream says of its colors, by PyAV's names.
 
     """
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, options={"crf": "8"} if codec == "libx264" else {})
+        stream = container.add_stream(codec, rate=rate, options=options or ({"crf": "8"} if codec == "libx264" else {}))
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv444p"  # so that each pixel has its own color
         if times is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from films import moving, smooth, write
 from impasto.errors import PictureError
-from impasto.film import video
+from impasto.film.decoding import Decoder
 from impasto.film.video import Video
 
 
@@ -40,7 +40,7 @@ def test_a_part_and_a_lower_rate_are_chosen_by_time(tmp_path):
 
 def test_no_frame_is_read_after_the_end(tmp_path, monkeypatch):
     path, seen = write(tmp_path / "a.mp4", moving(40)), []
-    monkeypatch.setattr(video, "_time", lambda frame, *_: seen.append(frame.pts) or frame.pts)
+    monkeypatch.setattr(Decoder, "_time", lambda _, frame: seen.append(frame.pts) or frame.pts)
     assert len(Video.open(path, end=0.5).times) == 5
     assert len(seen) == 6
 
@@ -89,6 +89,9 @@ def test_a_film_in_hd_that_says_nothing_has_the_colors_of_hd(tmp_path):
 def test_what_is_left_out_is_said(tmp_path):
     [remark] = Video.open(write(tmp_path / "a.mp4", moving(2), color_trc=16, color_primaries=9, colorspace=9)).remarks
     assert "HDR (PQ)" in remark
+    lines = {"x264-params": "interlaced=1"}
+    [remark] = Video.open(write(tmp_path / "b.mkv", moving(2), options=lines)).remarks
+    assert remark == "the film is interlaced, and its edges have combs where it moves; deinterlace it first."
 
 
 def test_what_is_no_film_is_refused_in_a_sentence(tmp_path, picture):

@@ -1,6 +1,7 @@
 """Films: a job for each frame, which follows the frame before it, so that the painting moves with what is shown.
 
     film        `Film` as data: a job, which part of the film is painted, and how closely frames follow each other
+    decoding    decodes a film file, around what is damaged
     video       reads a film file: its frames as pictures, and the time of each
     motion      the optical flow between two frames, and a painted frame moved along it
     frames      the folder of the painted frames, from which an interrupted film continues

@@ -1,6 +1,6 @@
 """A film file: its frames as pictures, upright and in sRGB, and the time of each. PyAV, the extra `film`, reads it."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +12,7 @@ import torch
 
 from impasto.errors import PictureError
 from impasto.files import exists
+from impasto.film.decoding import Decoder
 from impasto.film.extra import library
 from impasto.images import Picture
 
@@ -83,7 +84,7 @@ class Video:
 
     @classmethod
     def open(cls, path: Path, *, start: float = 0.0, end: float | None = None, fps: float | None = None) -> "Video":
-        """Read a film file once to `end` and choose frames: a damaged one is found before anything is painted.
+        """Read a film file once to `end` and choose frames: what is damaged is known before anything is painted.
 
         Args:
             path: The file.
@@ -92,23 +93,26 @@ class Video:
             fps: Frames for each second, at most; None: all.
 
         Raises:
-            PictureError: the file is no film, is damaged, or has no frame in that time.
+            PictureError: the file is no film, is too damaged, has no frame in that time, or frames of several sizes.
             InputError: PyAV is not installed.
 
         """
         with reading(path) as container:
             stream = _stream(container, path)
             base = stream.time_base or Fraction(1, 1000)
-            times: list[int] = []
+            decoder, sizes = Decoder(container, stream), dict[int, tuple[int, int]]()
             first: VideoFrame | None = None
-            for frame in container.decode(stream):
+            for time, frame in decoder:
                 first = first or frame
-                times.append(_time(frame, len(times), stream))
-                if end is not None and (times[-1] - times[0]) * base >= end:
+                sizes[time] = frame.width, frame.height
+                if end is not None and (time - next(iter(sizes))) * base >= end:
                     break
+            times = list(sizes)
             if first is None or len(times) < 2:
                 raise PictureError(
-                    f"{path} holds no film, but one picture at most; paint it with impasto PHOTO PAINTING."
+                    f"{path} is damaged, and no film can be read from it; give a film that plays."
+                    if decoder.is_damaged
+                    else f"{path} holds no film, but one picture at most; paint it with impasto PHOTO PAINTING."
                 )
             chosen = _chosen(times, base, start, end, fps)
             if not chosen:
@@ -116,10 +120,12 @@ class Video:
                     f"{path} has no frame from {start:g} seconds on; it takes {float((times[-1] - times[0]) * base):g} "
                     "seconds, so give an earlier start."
                 )
+            width, height = _size(path, {time: sizes[time] for time in chosen}, (base, times[0]))
             turned, ratio = first.rotation % 180 != 0, Fraction(stream.sample_aspect_ratio or 1)
-            sides = (first.height, first.width) if turned else (first.width, first.height)
+            sides = (height, width) if turned else (width, height)
             is_whole = chosen[0] == times[0] and end is None
-            return cls(path, chosen, base, *sides, 1 / ratio if turned else ratio, is_whole, _remarks(first, container))
+            remarks = *_remarks(first, container), *decoder.remarks()
+            return cls(path, chosen, base, *sides, 1 / ratio if turned else ratio, is_whole, remarks)
 
     @property
     def origin(self) -> int:
@@ -135,14 +141,13 @@ class Video:
         """
         chosen = set(self.times)
         with reading(self.path) as container:
-            stream = _stream(container, self.path)
-            for number, frame in enumerate(container.decode(stream)):
-                time = _time(frame, number, stream)
+            for time, frame in Decoder(container, _stream(container, self.path)):
                 if time in chosen:
                     chosen.remove(time)
                     yield _picture(frame)
                 if not chosen:
                     return
+        raise PictureError(f"{self.path} was changed while it was read; start the same command again.")
 
 
 def _stream(container: "InputContainer", path: Path) -> "VideoStream":
@@ -152,13 +157,6 @@ def _stream(container: "InputContainer", path: Path) -> "VideoStream":
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     return stream
-
-
-def _time(frame: "VideoFrame", number: int, stream: "VideoStream") -> int:
-    """Return when a frame is shown, in units of the stream's time base; a file that does not say has a steady rate."""
-    if frame.pts is not None:
-        return frame.pts
-    return round(number / ((stream.average_rate or Fraction(25)) * (stream.time_base or Fraction(1, 1000))))
 
 
 def _chosen(times: list[int], base: Fraction, start: float, end: float | None, fps: float | None) -> tuple[int, ...]:
@@ -173,6 +171,19 @@ def _chosen(times: list[int], base: Fraction, start: float, end: float | None, f
             chosen.append(time)
             due = (int((seconds - start) * fps + 1e-3) + 1) if fps else 0.0
     return tuple(chosen)
+
+
+def _size(path: Path, sizes: Mapping[int, tuple[int, int]], clock: tuple[Fraction, int]) -> tuple[int, int]:
+    """Return the width and height that all frames have, by their times; the clock has its unit and its 0."""
+    (base, origin), (_, size) = clock, next(iter(sizes.items()))
+    other = next((time for time, each in sizes.items() if each != size), None)
+    if other is None:
+        return size
+    (width, height), (its_width, its_height) = size, sizes[other]
+    raise PictureError(
+        f"{path} has frames of {width} × {height} pixels, and from {float((other - origin) * base):g} seconds on of "
+        f"{its_width} × {its_height}; paint it in parts, by end and start."
+    )
 
 
 def _picture(frame: "VideoFrame") -> Picture:
@@ -193,6 +204,8 @@ def _remarks(first: "VideoFrame", container: "InputContainer") -> tuple[str, ...
             f"the film is in HDR ({_HDR_CURVES[first.color_trc]}) and is painted as if it were not, so its colors are "
             "pale; convert it to SDR first."
         )
+    if first.interlaced_frame:
+        remarks.append("the film is interlaced, and its edges have combs where it moves; deinterlace it first.")
     if container.streams.subtitles:
         remarks.append("the film has subtitles; they are left out.")
     return tuple(remarks)

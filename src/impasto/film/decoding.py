@@ -1,0 +1,119 @@
+"""Decodes the frames of a film file in the order of their times, around what is damaged, and counts what is missing."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from statistics import median_low
+from typing import TYPE_CHECKING, Any, cast
+
+from impasto.film.extra import library
+from impasto.jobs.amounts import amount
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["Decoder"]
+
+MIN_REGULAR_FRACTION = 0.9
+"""The fraction of the steps from frame to frame that are alike in a film of a steady rate, at least."""
+
+STEP_TOLERANCE = 0.1
+"""The fraction by which a step may differ from another that it is like: the times of .mkv files are thousandths."""
+
+LONG_PAUSE = 0.5
+"""Seconds without a frame that are said in a film that shows no other damage: a steady camera may leave out some."""
+
+MAX_EARLY_SECONDS = 0.5
+"""Seconds by which a whole file may end before the time that it states."""
+
+
+class Decoder:
+    """Decodes a film; iterate over it once for the time of each frame, in units of the stream, and the frame.
+
+    What cannot be decoded is left out, and so is a frame that comes after one of a later time.
+
+    Args:
+        container: The film file.
+        stream: The stream of moving pictures.
+
+    """
+
+    def __init__(self, container: "InputContainer", stream: "VideoStream") -> None:
+        self._container, self._stream = container, stream
+        self._base = stream.time_base or Fraction(1, 1000)
+        self._steps: list[int] = []
+        self._count, self._unread, self._partly, self._discarded = 0, 0, 0, 0
+        self._end = 0.0
+        self._is_ended = False
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something could not be decoded so far, or only in part."""
+        return self._unread + self._partly > 0
+
+    def __iter__(self) -> "Iterator[tuple[int, VideoFrame]]":
+        last: int | None = None
+        for packet in self._container.demux():
+            self._end = max(self._end, _end(packet))
+            for frame in self._decoded(packet) if packet.stream.index == self._stream.index else ():
+                time = self._time(frame)
+                if last is not None and time <= last:
+                    self._unread += 1
+                    continue
+                self._steps += [] if last is None else [time - last]
+                self._count, last = self._count + 1, time
+                self._partly += frame.is_corrupt
+                yield time, frame
+        self._is_ended = True
+
+    def _decoded(self, packet: "Packet[Any]") -> "Sequence[VideoFrame]":
+        """Return the frames that a packet completes; none, if it cannot be decoded."""
+        self._discarded += packet.is_discard
+        try:
+            return cast("Sequence[VideoFrame]", packet.decode())
+        except library("av").InvalidDataError:
+            self._unread += 1
+            return ()
+
+    def _time(self, frame: "VideoFrame") -> int:
+        """Return when a frame is shown; a file that does not say has a steady rate."""
+        if frame.pts is not None:
+            return frame.pts
+        return round(self._count / ((self._stream.average_rate or Fraction(25)) * self._base))
+
+    def remarks(self) -> list[str]:
+        """Say what of the frames so far could not be read, and where a file was cut off."""
+        lost, partly, found = self._lost(), self._partly, list[str]()
+        faults = [f"about {amount(lost, 'frame')} could not be read"] if lost else []
+        faults += [f"{amount(partly, 'frame')} could be read in part"] if partly else []
+        if self.is_damaged:
+            found.append(f"the film is damaged: {' and '.join(faults)}; all that could be read is painted.")
+        elif lost:
+            found.append(f"the film stands still for a while, or is damaged: by its times, {lost} frames are missing.")
+        stated = (self._container.duration or 0) / 1e6
+        is_stated = "matroska" in self._container.format.name  # by its head, where others are estimated or fail
+        if self._is_ended and is_stated and stated - self._end > MAX_EARLY_SECONDS:
+            found.append(f"the film was cut off: of its {stated:.1f} seconds it has {self._end:.1f}.")
+        return found
+
+    def _lost(self) -> int:
+        """Return about how many frames are missing."""
+        stated = self._stream.frames - self._discarded - self._count if self._is_ended and self.is_damaged else 0
+        return max(stated, self._unread, self._left_out())
+
+    def _left_out(self) -> int:
+        """Return how many frames are missing between others, in a film of a steady rate."""
+        step = median_low(self._steps) if self._steps else 0
+        alike = sum(abs(each - step) <= 1 + STEP_TOLERANCE * step for each in self._steps)
+        if not alike or alike < MIN_REGULAR_FRACTION * len(self._steps):
+            return 0
+        least = 0.0 if self.is_damaged else LONG_PAUSE / float(self._base)
+        return sum(round(each / step) - 1 for each in self._steps if each > max(step, least))
+
+
+def _end(packet: "Packet[Any]") -> float:
+    """Return when what a packet holds ends, in seconds; 0, if it does not say."""
+    if packet.pts is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
