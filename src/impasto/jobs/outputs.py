@@ -46,20 +46,22 @@ def free_name(first: Path, *others: str | Path, suffix: str = ".png", unfinished
         path gets a number.
 
     """
-    name = "-".join([first.stem, *(Path(other).stem for other in others)])
-    for number in count(1):
-        path = files.beside(first.with_name(name), f"-{number}{suffix}" if number > 1 else suffix)
-        if not files.exists(path) or files.exists(files.beside(path, unfinished)):
-            return path
-    raise AssertionError
+    paths = _names(first, *others, suffix=suffix)
+    return next(path for path in paths if not files.exists(path) or files.exists(files.beside(path, unfinished)))
 
 
 def latest_name(first: Path, *others: str | Path) -> Path:
     """Return the path that `free_name` gave last: that of the newest picture of these names, or the first name."""
-    name = "-".join([first.stem, *(Path(other).stem for other in others)])
-    paths = (files.beside(first.with_name(name), f"-{number}.png" if number > 1 else ".png") for number in count(1))
-    there = list(takewhile(lambda path: files.exists(path) or files.exists(files.beside(path, ".checkpoint")), paths))
-    return there[-1] if there else files.beside(first.with_name(name), ".png")
+    paths = _names(first, *others, suffix=".png")
+    there = takewhile(lambda path: files.exists(path) or files.exists(files.beside(path, ".checkpoint")), paths)
+    return [next(_names(first, *others, suffix=".png")), *there][-1]
+
+
+def _names(first: Path, *others: str | Path, suffix: str) -> Iterator[Path]:
+    """Yield the paths that an output of these names may have, from the one without a number on."""
+    path = first.with_name("-".join([first.stem, *(Path(other).stem for other in others)]))
+    for number in count(1):
+        yield files.beside(path, f"-{number}{suffix}" if number > 1 else suffix)
 
 
 def prepared(job: Job) -> Job:
