@@ -7,6 +7,7 @@ import pytest
 
 from films import moving, smooth, write
 from impasto.errors import PictureError
+from impasto.film.decoding import Decoder
 from impasto.film.video import Video
 
 
@@ -53,6 +54,13 @@ def test_a_frame_that_cannot_be_read_is_left_out_and_said(tmp_path, name):
         "the film is damaged: about 2 frames could not be read; all that could be read is painted.",
     )
     assert Video.open(path, end=0.3).remarks == ()
+
+
+def test_what_is_before_a_part_is_not_missing_in_it(tmp_path):
+    path = write(tmp_path / "a.mp4", moving(60), codec="libvpx-vp9", options={"g": "9"})
+    [remark] = Video.open(zeroed(path, [50]), start=4).remarks
+    assert "damaged: about 1 frame could not be read; all" in remark
+    assert Video.open(path, start=2.5, end=4).remarks == ()
 
 
 def test_frames_that_could_be_read_in_part_are_counted(tmp_path):
@@ -132,3 +140,26 @@ def test_a_film_that_changed_since_it_was_opened_ends_in_a_sentence(tmp_path):
     write(tmp_path / "a.mkv", moving(4))
     with pytest.raises(PictureError, match=r"a\.mkv was changed while it was read; start the same command again"):
         list(video)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.mov", "a.webm", "a.avi", "a.ts"])
+@pytest.mark.parametrize("late", [-8, 0, 30])
+def test_a_part_is_the_same_whether_what_comes_before_is_decoded_or_not(tmp_path, monkeypatch, name, late):
+    times = [100 * (number + late) for number in range(60)]
+    options = {"g": "9", "bf": "3", "x264-params": "open-gop=1"} if name[-4:] != "webm" else {"g": "9"}
+    codec = "libvpx-vp9" if name == "a.webm" else "libx264"
+    path = write(tmp_path / name, moving(60), codec=codec, times=None if name == "a.avi" else times, options=options)
+    decoded, original = [], Decoder._time
+    monkeypatch.setattr(Decoder, "_time", lambda self, frame: decoded.append(frame) or original(self, frame))
+
+    def read(start):
+        video = Video.open(path, start=start)
+        return video.times, video.remarks, [picture.samples.numpy().tobytes() for picture in video]
+
+    starts = (0, 1.05, 2.5, 3.2, 4.0, 5.1)
+    found = [read(start) for start in starts]
+    few = len(decoded)
+    decoded.clear()
+    monkeypatch.setattr(Decoder, "skip", lambda *_: None)
+    assert [read(start) for start in starts] == found
+    assert (few < len(decoded)) is (name not in {"a.avi", "a.ts"})

@@ -28,6 +28,14 @@ MAX_EARLY_SECONDS = 0.5
 """Seconds by which a whole file may end before the time that it states."""
 
 
+INDEXED_FORMATS = ("mp4", "matroska")
+"""The formats in which a jump to a key frame leads to the same frames as reading from the beginning does: .mp4, .mov,
+.mkv and .webm. In .ts and .mpg files it does not (docs/notes/films.md)."""
+
+SEEK_MARGIN = 2.0
+"""Seconds that are decoded in vain after a jump, at most: a key frame is shown up to 16 frames after it is decoded."""
+
+
 class Decoder:
     """Decodes a film; iterate over it once for the time of each frame, in units of the stream, and the frame.
 
@@ -42,27 +50,34 @@ class Decoder:
     def __init__(self, container: "InputContainer", stream: "VideoStream") -> None:
         self._container, self._stream = container, stream
         self._base = stream.time_base or Fraction(1, 1000)
+        self._last: int | None = None
         self._steps: list[int] = []
         self._count, self._unread, self._partly, self._discarded = 0, 0, 0, 0
         self._end = 0.0
-        self._is_ended = False
+        self._is_whole, self._is_ended = True, False
 
     @property
     def is_damaged(self) -> bool:
         """Whether something could not be decoded so far, or only in part."""
         return self._unread + self._partly > 0
 
+    def skip(self, time: int) -> None:
+        """Go to a key frame before a time, in units of the stream, if the file has an index of them."""
+        early = time - round(SEEK_MARGIN / self._base)
+        if early > (self._stream.start_time or 0) and set(INDEXED_FORMATS) & {*self._container.format.name.split(",")}:
+            self._container.seek(early, stream=self._stream)
+            self._last, self._is_whole = None, False
+
     def __iter__(self) -> "Iterator[tuple[int, VideoFrame]]":
-        last: int | None = None
         for packet in self._container.demux():
             self._end = max(self._end, _end(packet))
             for frame in self._decoded(packet) if packet.stream.index == self._stream.index else ():
                 time = self._time(frame)
-                if last is not None and time <= last:
+                if self._last is not None and time <= self._last:
                     self._unread += 1
                     continue
-                self._steps += [] if last is None else [time - last]
-                self._count, last = self._count + 1, time
+                self._steps += [] if self._last is None else [time - self._last]
+                self._count, self._last = self._count + 1, time
                 self._partly += frame.is_corrupt
                 yield time, frame
         self._is_ended = True
@@ -99,7 +114,8 @@ class Decoder:
 
     def _lost(self) -> int:
         """Return about how many frames are missing."""
-        stated = self._stream.frames - self._discarded - self._count if self._is_ended and self.is_damaged else 0
+        is_counted = self._is_whole and self._is_ended and self.is_damaged
+        stated = self._stream.frames - self._discarded - self._count if is_counted else 0
         return max(stated, self._unread, self._left_out())
 
     def _left_out(self) -> int:

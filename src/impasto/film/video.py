@@ -71,6 +71,8 @@ class Video:
     """When each frame is shown, in units of `time_base`."""
     time_base: Fraction
     """The unit of times, in seconds."""
+    begin: int
+    """The time of the file from which on frames were chosen, in units of `time_base`."""
     width: int
     """The width of an upright frame, in pixels."""
     height: int
@@ -84,7 +86,7 @@ class Video:
 
     @classmethod
     def open(cls, path: Path, *, start: float = 0.0, end: float | None = None, fps: float | None = None) -> "Video":
-        """Read a film file once to `end` and choose frames: what is damaged is known before anything is painted.
+        """Read a part of a film file once and choose frames: what is damaged is known before anything is painted.
 
         Args:
             path: The file.
@@ -102,9 +104,13 @@ class Video:
             base = stream.time_base or Fraction(1, 1000)
             decoder, sizes = Decoder(container, stream), dict[int, tuple[int, int]]()
             first: VideoFrame | None = None
+            begin = 0
             for time, frame in decoder:
-                first = first or frame
                 sizes[time] = frame.width, frame.height
+                if first is None:
+                    first = frame
+                    begin = time + int(start / base)
+                    decoder.skip(begin)
                 if end is not None and (time - next(iter(sizes))) * base >= end:
                     break
             times = list(sizes)
@@ -125,7 +131,7 @@ class Video:
             sides = (height, width) if turned else (width, height)
             is_whole = chosen[0] == times[0] and end is None
             remarks = *_remarks(first, container), *decoder.remarks()
-            return cls(path, chosen, base, *sides, 1 / ratio if turned else ratio, is_whole, remarks)
+            return cls(path, chosen, base, begin, *sides, 1 / ratio if turned else ratio, is_whole, remarks)
 
     @property
     def origin(self) -> int:
@@ -141,7 +147,9 @@ class Video:
         """
         chosen = set(self.times)
         with reading(self.path) as container:
-            for time, frame in Decoder(container, _stream(container, self.path)):
+            decoder = Decoder(container, _stream(container, self.path))
+            decoder.skip(self.begin)
+            for time, frame in decoder:
                 if time in chosen:
                     chosen.remove(time)
                     yield _picture(frame)
