@@ -1,7 +1,7 @@
 // Start the page: words, pictures, form, the job of the address or the one that is painted.
 import { api } from "./api.js";
 import { $, trying } from "./dom.js";
-import { isOwn } from "./draft.js";
+import { isOwn, setUnused } from "./draft.js";
 import { startForm } from "./form.js";
 import { renderGallery, startGallery } from "./gallery.js";
 import { showJob, startRun } from "./run.js";
@@ -25,7 +25,7 @@ $("skip").addEventListener("click", event => { event.preventDefault(); document.
 await startSources();
 startRun();
 const options = await trying(api.options);
-if (options) startForm(options);
+if (options) { setUnused(options.unused_in_film); startForm(options); }
 const jobs = await startGallery();
 const wanted = location.hash.slice(1) || (isOwn() ? null : jobs.find(job => job.state === "painting")?.id);
 if (wanted) await showJob(wanted);
