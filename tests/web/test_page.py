@@ -703,5 +703,5 @@ def test_a_sentence_of_the_server_is_shown_when_a_file_is_no_picture(open_page, 
     (tmp_path / "text.png").write_text("no picture")
     page = open_page()
     choose(page, "#photograph", tmp_path / "text.png")
-    page.wait_for_selector("text=the file is not a picture; give a PNG")
+    page.wait_for_selector("text=the file is not a picture or film; give a PNG")
     open_page.forget()
