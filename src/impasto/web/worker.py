@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from impasto.errors import ImpastoError, InputError, sentence_of
+from impasto.errors import ImpastoError, sentence_of
 from impasto.film.session import FilmSession
 from impasto.images import Picture
 from impasto.jobs.continuation import found
@@ -148,7 +148,7 @@ class Worker:
         ended = {"state": "failed", "sentence": "the run ended without a result."}
         for event in events:
             if isinstance(event, PreviewReady | Ended):
-                with suppress(InputError):  # a film whose frames were all painted before has no preview
+                with suppress(ImpastoError):  # a full disk; or a film whose frames were all painted before
                     self._save_preview(session.preview())
             if isinstance(event, Ended):
                 self._lines.give({"event": {"event": "preview"}})

@@ -15,7 +15,7 @@ let isLost = false, isUnsent = false, isSaid = false; // the connection; a chang
 export const current = () => job;
 
 // Show a job, or with null what is to be painted next.
-export async function showJob(id, { loads = true } = {}) {
+export async function showJob(id, { loads = true, isFirst = false } = {}) {
   if (timer) send(); // the last change of the job that was shown
   turn += 1;
   const mine = turn;
@@ -27,7 +27,10 @@ export async function showJob(id, { loads = true } = {}) {
   losses = [];
   preview = job?.preview ?? 0;
   $("log").replaceChildren();
-  history.replaceState(null, "", job ? `#${job.id}` : location.pathname);
+  if ($("gallery").hidden && location.hash.slice(1) !== (job?.id ?? "")) {
+    const isNew = !isFirst && (job || !id); // Back does not lead to a job that there is not
+    history[isNew ? "pushState" : "replaceState"](null, "", job ? `#${job.id}` : location.pathname);
+  }
   if (job && loads) await loadDraft(job);
   if (mine !== turn) return;
   if (job) watch(job.id);
