@@ -91,7 +91,7 @@ def test_a_job_that_ends_every_worker_fails_after_three_and_says_how(tmp_path):
     assert sum(b"restarted" in line for line in entry.lines) == 2
 
 
-def full(*_):
+def full(*_, **__):
     """Refuse to write, as a full disk does."""
     raise WriteError("the disk is full.")
 
