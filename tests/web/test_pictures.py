@@ -112,7 +112,7 @@ def test_a_picture_of_the_docs_shows_a_film_while_it_is_painted(browser, album, 
     page.fill("#option-fps", "10")
     slide(page, "size", album.film_size)
     page.click("#go")
-    page.wait_for_selector("#status:has-text('frame 4')", timeout=1000 * album.patience)
+    page.wait_for_selector("#status:has-text('frame 2')", timeout=1000 * album.patience)
     album.shoot(page, "film")
     page.click("#stop")
     page.wait_for_selector("#canvas video", timeout=1000 * album.patience)
