@@ -13,7 +13,7 @@ import torch
 from impasto.errors import PictureError
 from impasto.files import exists
 from impasto.film.extra import library
-from impasto.images import Picture
+from impasto.images import MAX_PIXELS, Picture
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -184,6 +184,11 @@ def _stream(container: "InputContainer", path: Path) -> "VideoStream":
     if not container.streams.video:
         raise PictureError(f"{path} holds no film, but sound or something else; give a film.")
     stream = container.streams.video[0]
+    if stream.width * stream.height > MAX_PIXELS:
+        raise PictureError(
+            f"{path} has frames of {stream.width} × {stream.height} pixels, more than {MAX_PIXELS // 1_000_000} million; "
+            "scale the film down first."
+        )
     stream.thread_type = "AUTO"
     return stream
 
