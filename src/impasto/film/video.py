@@ -186,8 +186,8 @@ def _stream(container: "InputContainer", path: Path) -> "VideoStream":
     stream = container.streams.video[0]
     if stream.width * stream.height > MAX_PIXELS:
         raise PictureError(
-            f"{path} has frames of {stream.width} × {stream.height} pixels, more than {MAX_PIXELS // 1_000_000} million; "
-            "scale the film down first."
+            f"{path} has frames of {stream.width} × {stream.height} pixels, more than {MAX_PIXELS // 1_000_000} "
+            "million; scale the film down first."
         )
     stream.thread_type = "AUTO"
     return stream
