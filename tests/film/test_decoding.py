@@ -8,7 +8,7 @@ import pytest
 from films import moving, smooth, write
 from impasto.errors import PictureError
 from impasto.film.decoding import Decoder
-from impasto.film.video import Video
+from impasto.film.video import Video, beginning
 
 
 def packets_of(path):
@@ -54,6 +54,13 @@ def test_a_frame_that_cannot_be_read_is_left_out_and_said(tmp_path, name):
         "the film is damaged: about 2 frames could not be read; all that could be read is painted.",
     )
     assert Video.open(path, end=0.3).remarks == ()
+
+
+def test_a_film_begins_with_the_first_frame_that_can_be_read(tmp_path):
+    frames = moving(5, step=12)
+    path = zeroed(write(tmp_path / "a.mkv", frames, codec="libvpx-vp9", options={"g": "1"}), [0])
+    first = (beginning(path).picture.pixels * 255).permute(1, 2, 0).numpy()
+    assert abs(first - frames[1]).mean() < abs(first - frames[0]).mean() / 2
 
 
 def test_what_is_before_a_part_is_not_missing_in_it(tmp_path):
