@@ -175,6 +175,22 @@ def test_a_run_that_fails_saves_the_picture_and_says_where(job, files, monkeypat
     assert (files / "out.png").exists()
 
 
+def test_a_run_that_fails_says_so_where_the_picture_cannot_be_saved_either(job, files, monkeypatch):
+    session = Session(job())
+    next(event for event in session if isinstance(event, Evaluated))
+
+    def fail(_):
+        (files / "out.png").write_text("another's")
+        raise RunError("the memory did not suffice.")
+
+    monkeypatch.setattr("impasto.transfer.run.Run.__next__", fail)
+    said = (
+        r"the memory did not suffice\. The picture so far could not be saved: .*out\.png exists .* A checkpoint is in "
+    )
+    with pytest.raises(RunError, match=said):
+        list(session)
+
+
 def test_a_picture_that_cannot_be_saved_leaves_a_checkpoint(job, files, monkeypatch):
     def full(*_, **__):
         raise WriteError("out.png could not be written: no space left on device.")

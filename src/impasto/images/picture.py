@@ -73,6 +73,8 @@ class Picture:
     """Free text that travels in the file; impasto stores the JSON of its settings there."""
     remarks: tuple[str, ...] = ()
     """What of the file was left out of the picture, in sentences."""
+    title: str = "a picture in memory"
+    """What people are told that it is: `Painting photo.jpg in the style of a picture in memory.`"""
 
     def __post_init__(self) -> None:
         for name, each in (("samples", self.samples), ("alpha", self.alpha)):

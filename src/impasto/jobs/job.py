@@ -306,9 +306,11 @@ def _path(source: object) -> Path | None:
     return source if source is None or isinstance(source, Path) else IN_MEMORY
 
 
-def _name(source: object) -> str:
-    """Return the name of a source for people, without its folder."""
-    return source.name if isinstance(source, Path) else "a picture in memory"
+def _name(source: "str | Path | Picture") -> str:
+    """Return what people are told that a source is: its name without its folder, or the title of a picture."""
+    if isinstance(source, Path):
+        return source.name
+    return "a picture in memory" if isinstance(source, str) else source.title
 
 
 def _described(style: StyleSource) -> str:

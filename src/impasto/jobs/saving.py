@@ -4,7 +4,12 @@ import io
 import math
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import cast
 
+from impasto import files
 from impasto.errors import ImpastoError, InputError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs
@@ -85,10 +90,10 @@ class Saving:
         self._next_preview = now + max(PREVIEW_SECONDS, cost / PREVIEW_TIME_FRACTION)
 
     def picture(self) -> list[Event]:
-        """Save the picture and the plot; if that fails, save at least a checkpoint.
+        """Save the picture and the plot; if that fails, save a checkpoint, or else the picture in a temporary folder.
 
         Raises:
-            WriteError: the picture could not be saved; the sentence says where a checkpoint is.
+            WriteError: the picture could not be saved at the output; the sentence says what was saved instead.
 
         """
         job, run, output = self._job, self._run, self._output
@@ -97,7 +102,7 @@ class Saving:
         try:
             run.save(output, overwrite=job.overwrite)
         except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
-            raise WriteError(f"{error} {self._rescue()}") from error
+            raise WriteError(f"{error} {self._saved_instead()}") from error
         events: list[Event] = [Saved(output, "picture")]
         if self._next_preview < math.inf:
             self._next_preview = 0.0  # the preview shows the end, too
@@ -130,12 +135,35 @@ class Saving:
         size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
         return f"Interrupted after {made}; the picture so far ({size}) is {output}; {later}."
 
-    def _rescue(self) -> str:
-        """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
+    def after_failure(self) -> str:
+        """Save the picture so far of a run that failed; return a sentence about it, empty if there is no output."""
         try:
-            if self._group.size > 1:
-                return f"The last checkpoint is {self._job.checkpoint}."
-            self._run.save_checkpoint()
-        except ImpastoError as error:
-            return str(error)
-        return f"A checkpoint is in {self._job.checkpoint}; correct this and start the same command again."
+            self.picture()
+        except WriteError as error:
+            return f"The picture so far could not be saved: {error}"
+        return f"The picture so far is in {self._job.output}." if self._job.output else ""
+
+    def _saved_instead(self) -> str:
+        """Save a checkpoint, or else the picture in a temporary folder; return a sentence about what was saved."""
+        checkpoint = self._job.checkpoint
+        with suppress(ImpastoError):
+            if self._group.size == 1:
+                self._run.save_checkpoint()
+                return f"A checkpoint is in {checkpoint}; correct this and start the same command again."
+            if checkpoint is not None and files.exists(checkpoint):  # all processes together would save another
+                return f"The last checkpoint is {checkpoint}."
+        try:
+            return f"The picture is in {self._save_in_temporary_folder()}."
+        except (ImpastoError, OSError) as error:
+            return f"Nothing could be saved instead: {error}"
+
+    def _save_in_temporary_folder(self) -> Path:
+        """Save the picture in a new folder among the system's temporary ones, and return its path."""
+        folder = Path(mkdtemp(prefix="impasto-"))
+        path = folder / cast("Path", self._output).name
+        try:
+            self._run.save(path)
+        finally:
+            if not path.exists():
+                folder.rmdir()
+        return path

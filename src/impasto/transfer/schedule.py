@@ -226,7 +226,7 @@ class Schedule:
             seconds=seconds,
             fraction=fraction,
             seconds_left=left,
-            remark=" ".join(state.remarks),
+            remark="\n".join(state.remarks),
         )
         return replace(state, history=(*state.history, report), remarks=())
 
