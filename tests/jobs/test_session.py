@@ -3,13 +3,14 @@
 import json
 import re
 import threading
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from impasto import Picture, Settings
 from impasto.errors import InputError, RunError, WriteError
-from impasto.images import read_note
+from impasto.images import read_note, reading
 from impasto.jobs.events import Announced, Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
 from impasto.jobs.fingerprint import file_hashes
 from impasto.jobs.job import Job, StyleSource
@@ -101,6 +102,15 @@ def test_files_that_are_deleted_or_changed_while_a_run_paints_lose_no_picture(jo
                 path.unlink(missing_ok=True) if do == "delete" else path.write_bytes(b"other")
     assert event.stopped == "finished"
     assert json.loads(read_note(painted.output))["files"] == hashes
+
+
+def test_the_metadata_of_a_picture_that_is_continued_are_read_once(job, files, monkeypatch):
+    session = Session(job())
+    next(event for event in session if isinstance(event, Evaluated))
+    session.close()
+    monkeypatch.setattr(reading, "_note", Mock(wraps=reading._note))
+    assert Session(job()).job.overwrite
+    reading._note.assert_called_once()
 
 
 def test_a_cancelled_job_saves_the_picture_and_continues_to_the_same_bytes(job, files):

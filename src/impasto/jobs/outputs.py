@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations, count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -81,14 +81,18 @@ def prepared(job: Job) -> Job:
     files.check_output(checkpoint, overwrite=True, inputs=job.all_inputs)
     check_plot_and_preview(job, continues=continues)
     job = job.replace(checkpoint=checkpoint)
-    return continued(job) if continues else job
+    return continued(job, is_own=True) if continues else job
 
 
-def continued(job: Job) -> Job:
+def continued(job: Job, *, is_own: bool | None = None) -> Job:
     """Return the job that paints on, which may replace its picture and the pictures so far that impasto painted.
 
     Args:
         job: The job; `Job.overwrite` says whether it may replace any file.
+        is_own: Whether impasto painted the picture at its output, or there is none yet; None: look at its metadata.
+
+    Returns:
+        The job, with `Job.overwrite` where its picture may be replaced.
 
     Raises:
         InputError: there is a file that impasto did not paint, which a picture so far would replace.
@@ -96,7 +100,9 @@ def continued(job: Job) -> Job:
     """
     for path in _frames_there(job):
         files.check_output(path, overwrite=job.overwrite or _is_own(path), inputs=job.all_inputs)
-    return job.replace(overwrite=job.overwrite or (job.output is not None and _is_own(job.output)))
+    if is_own is None:
+        is_own = job.output is not None and _is_own(job.output)
+    return job.replace(overwrite=job.overwrite or is_own)
 
 
 def check_plot_and_preview(job: Job, *, continues: bool) -> None:
@@ -182,7 +188,12 @@ def painted(job: Job) -> "Stopped | None":
 
     """
     note = _note(job.output) if job.output is not None and files.exists(job.output) else {}
-    return note.get("stopped") if note.get(FINGERPRINT) is not None and note[FINGERPRINT] == fingerprint(job) else None
+    return note.get("stopped") if _is_of(job, note) else None
+
+
+def _is_of(job: Job, note: Mapping[str, Any]) -> bool:
+    """Return whether a picture with a note in its metadata was painted from the settings and inputs of a job."""
+    return note.get(FINGERPRINT) is not None and note[FINGERPRINT] == fingerprint(job)
 
 
 def _note(output: Path) -> dict[str, Any]:
@@ -238,7 +249,10 @@ def _is_plot(path: Path) -> bool:
 def _is_so_far(job: Job) -> bool:
     """Return whether there is no picture yet, or one so far, or one that the job itself has finished."""
     output = cast("Path", job.output)
-    return not files.exists(output) or _note(output).get("stopped") == "unfinished" or painted(job) is not None
+    if not files.exists(output):
+        return True
+    note = _note(output)
+    return note.get("stopped") == "unfinished" or _is_of(job, note)
 
 
 def _is_own(output: Path) -> bool:
