@@ -19,6 +19,7 @@ from impasto import Picture, Settings
 from impasto.cli.flags import choose
 from impasto.errors import WriteError
 from impasto.jobs.events import Evaluated
+from impasto.jobs.saving import Saving
 from impasto.objective.objective import Objective
 from impasto.recipes import demo
 from impasto.settings import PRESETS, Runtime
@@ -226,6 +227,23 @@ def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
     (saved,) = files.glob("impasto-*/out.png")
     assert err.endswith(f"name another for out.png. The picture is in {saved}.\n")
     assert note(saved)["stopped"] == "finished"
+
+
+def test_a_folder_that_is_lost_before_a_picture_so_far_is_said_with_where_the_picture_is(paint, files, monkeypatch):
+    (files / "lost").mkdir()
+    frame = Saving.frame
+
+    def at_once(saving):
+        (files / "lost").rmdir()
+        return frame(saving)
+
+    monkeypatch.setattr(Saving, "frame", at_once)
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    code, _, err = paint("--quiet", "--save-every", "1", output="lost/out.png")
+    (saved,) = files.glob("impasto-*/out.png")
+    assert code == 1
+    assert "name another for out-00001.png. The picture so far could not be saved: " in err
+    assert err.endswith(f"name another for out.png. The picture is in {saved}.\n")
 
 
 def test_a_picture_that_can_be_saved_nowhere_is_said_in_a_sentence(paint, files, monkeypatch):

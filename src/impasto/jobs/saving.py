@@ -16,6 +16,7 @@ from impasto.jobs import outputs
 from impasto.jobs.amounts import amount
 from impasto.jobs.events import Event, Remarked, Saved
 from impasto.jobs.job import Job
+from impasto.machine.interruption import deferred_signals
 from impasto.machine.processes import Group
 from impasto.transfer.run import Run
 
@@ -68,11 +69,19 @@ class Saving:
         return None if self._output is None else self._output.suffix
 
     def frame(self) -> Iterator[Event]:
-        """Save the picture so far, if it is due by the number of evaluations."""
+        """Save the picture so far, if it is due by the number of evaluations.
+
+        Raises:
+            WriteError: it could not be saved.
+
+        """
         job, made = self._job, len(self._run.history)
         if self._output is not None and job.save_every and made % job.save_every == 0:
             path = outputs.frame(self._output, made)
-            self._run.save(path, overwrite=job.overwrite)
+            try:
+                self._run.save(path, overwrite=job.overwrite)
+            except InputError as error:  # its path was checked before the run began
+                raise WriteError(str(error)) from error
             yield Saved(path, "picture so far")
 
     def preview(self) -> Iterator[Event]:
@@ -99,10 +108,11 @@ class Saving:
         job, run, output = self._job, self._run, self._output
         if output is None:
             return []
-        try:
-            run.save(output, overwrite=job.overwrite)
-        except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
-            raise WriteError(f"{error} {self._saved_instead()}") from error
+        with deferred_signals():  # until there is a picture or a checkpoint
+            try:
+                run.save(output, overwrite=job.overwrite)
+            except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
+                raise WriteError(f"{error} {self._saved_instead()}") from error
         events: list[Event] = [Saved(output, "picture")]
         if self._next_preview < math.inf:
             self._next_preview = 0.0  # the preview shows the end, too
@@ -123,7 +133,8 @@ class Saving:
         """
         run, output = self._run, self._job.output
         try:
-            run.save_checkpoint()
+            with deferred_signals():
+                run.save_checkpoint()
             later = f"start the same command again to continue from {self._job.checkpoint}"
         except ImpastoError as error:
             later = str(error).removesuffix(".")

@@ -4,6 +4,7 @@ import glob
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -180,11 +181,15 @@ class CheckpointWriter:
         self._cost = self._last - began
 
     def delete(self) -> None:
-        """Delete the checkpoint, which has served its purpose, and what killed processes left of it."""
+        """Delete the checkpoint, which has served its purpose, and what killed processes left of it.
+
+        A checkpoint in a folder that has become read-only stays: the next run finds that it is at its end.
+        """
         remove_left(self.path)
-        if self._group.rank == 0:
-            self.path.unlink(missing_ok=True)
-        self._delete_parts(but=None)
+        with suppress(OSError):
+            if self._group.rank == 0:
+                self.path.unlink(missing_ok=True)
+            self._delete_parts(but=None)
 
     def _together(self, mine: bool, path: Path, *content: Mapping[str, Any]) -> None:
         """Write a file, where it is this process's turn; continue when all have, and fail if one did."""
