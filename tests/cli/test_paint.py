@@ -246,6 +246,18 @@ def test_a_folder_that_is_lost_before_a_picture_so_far_is_said_with_where_the_pi
     assert err.endswith(f"name another for out.png. The picture is in {saved}.\n")
 
 
+def test_a_plot_that_cannot_be_saved_is_said_with_where_the_picture_is(paint, files, monkeypatch):
+    def at_once(session, run, saving):
+        (files / "losses.svg").mkdir()
+        yield from map(Evaluated, run)
+
+    monkeypatch.setattr("impasto.jobs.session.Session._evaluate", at_once)
+    code, _, err = paint("--quiet", "--plot", files / "losses.svg")
+    assert code == 1
+    assert "losses.svg is a folder; " in err
+    assert err.endswith(f" The picture is in {files / 'out.png'}.\n")
+
+
 def test_a_picture_that_can_be_saved_nowhere_is_said_in_a_sentence(paint, files, monkeypatch):
     def full(*_, **__):
         raise WriteError("the disk is full.")

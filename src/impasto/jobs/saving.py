@@ -102,7 +102,7 @@ class Saving:
         """Save the picture and the plot; if that fails, save a checkpoint, or else the picture in a temporary folder.
 
         Raises:
-            WriteError: the picture could not be saved at the output; the sentence says what was saved instead.
+            WriteError: the picture could not be saved at the output, or the plot; the sentence says what was saved.
 
         """
         job, run, output = self._job, self._run, self._output
@@ -120,7 +120,10 @@ class Saving:
         if job.plot is not None and run.history:
             from impasto.transfer.loss_chart import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
-            plot_losses(run.history, job.plot, overwrite=job.overwrite)
+            try:
+                plot_losses(run.history, job.plot, overwrite=job.overwrite)
+            except (InputError, WriteError) as error:
+                raise WriteError(f"{error} The picture is in {output}.") from error
             events.append(Saved(job.plot, "plot"))
         return events
 
