@@ -71,6 +71,9 @@ def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
         output: The picture.
         checkpoint: The file of the checkpoint; None: the one in the folder of the picture.
 
+    Returns:
+        What was painted so far, and where it is.
+
     Raises:
         InputError: there is neither of them, it does not say how it was painted, or there is another file of the name
             of one that it was painted from.

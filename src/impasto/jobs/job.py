@@ -86,6 +86,12 @@ class StyleSource(Options):
 
         The path of an existing file may hold such words. A name may have a hyphen, as a flag has: `color-match`.
 
+        Args:
+            text: The path of a painting, and its options behind commas.
+
+        Returns:
+            The style.
+
         Raises:
             InputError: an option of the style is unknown, given twice, or its value is not accepted.
 
@@ -176,6 +182,9 @@ class Job(Options):
 
         Args:
             names: The paths of the other files, by the paths of the job's.
+
+        Returns:
+            The job.
 
         """
         return type(self)(**_renamed(self.model_dump(), names))

@@ -68,6 +68,12 @@ def prepared(job: Job) -> Job:
     Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no finished picture
     of another job, and no file that impasto did not paint.
 
+    Args:
+        job: The job.
+
+    Returns:
+        The job with `Job.checkpoint`, and with `Job.overwrite` where it continues a run.
+
     Raises:
         InputError: a file could not be written, would replace a file that the job reads, or has the name of another.
 
@@ -126,6 +132,9 @@ def check_plot_and_preview(job: Job, *, continues: bool) -> None:
 
 def check_formats(job: Job) -> None:
     """Check that the formats of the files, which their suffixes name, can store the picture and the plot.
+
+    Args:
+        job: The job.
 
     Raises:
         InputError: a suffix is unknown, or its format cannot store the size or the bits of the picture.

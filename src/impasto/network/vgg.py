@@ -237,7 +237,10 @@ class VGG19:
             features: What `compute` returned with `retain`; this call uses them up and releases each layer that it has
                 passed.
             cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
-                shape, in place: so none is in memory besides the gradient that it is a part of.
+                shape, in place: so no cotangent takes memory of its own, in addition to the gradient.
+
+        Returns:
+            The gradient, (3, H, W).
 
         """
         if features.passed:

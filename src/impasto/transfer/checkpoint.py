@@ -64,6 +64,9 @@ class Checkpoint(NamedTuple):
     def check(self, identity: Identity) -> None:
         """Refuse to continue with another run.
 
+        Args:
+            identity: The identity of the run that is started.
+
         Raises:
             OtherRunError: something differs; the message names each difference with its kind and both values.
 
@@ -234,6 +237,12 @@ def set_aside(path: Path, group: Group) -> Path:
 def read_note(path: str | Path) -> Mapping[str, Any] | None:
     """Return the caller's values that a checkpoint carries, or None, without reading its tensors.
 
+    Args:
+        path: The file of a checkpoint.
+
+    Returns:
+        The values; None, if the run was given none.
+
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.
 
@@ -243,6 +252,12 @@ def read_note(path: str | Path) -> Mapping[str, Any] | None:
 
 def saved_run(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], int]:
     """Return the settings of the run that saved a checkpoint, its note, and its evaluations so far.
+
+    Args:
+        path: The file of a checkpoint.
+
+    Returns:
+        The settings by name, the note, and the number of evaluations.
 
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.
