@@ -11,7 +11,7 @@ from impasto.film import encoding
 from impasto.film.film import Film
 from impasto.film.session import FilmSession
 from impasto.film.video import Video
-from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, Remarked
+from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, PreviewReady, Remarked
 from impasto.jobs.job import StyleSource
 
 
@@ -56,6 +56,22 @@ def test_progress_counts_frames_and_grows_to_the_end(film):
     assert all(one.fraction < other.fraction for one, other in pairwise(progress))
     assert progress[-1].fraction == pytest.approx(1)
     assert progress[-1].seconds_left == pytest.approx(0)
+
+
+def test_previews_show_the_frame_that_is_painted_and_no_more_often_than_is_asked_for(film):
+    session = FilmSession(film(), preview_seconds=0)
+    with pytest.raises(InputError, match="there is no preview yet"):
+        session.preview()
+    kinds, shown = [], []
+    for event in session:
+        kinds.append(event.kind)
+        if isinstance(event, PreviewReady):
+            shown.append(session.preview())
+    assert kinds.count("preview") == kinds.count("progress") + 4, "one before the first evaluation of each frame"
+    assert {(each.width, each.height) for each in shown} == {(64, 43)}
+    assert not shown[0].pixels.equal(shown[-1].pixels)
+    events = FilmSession(film("seldom.mp4"), preview_seconds=1e6)
+    assert sum(isinstance(event, PreviewReady) for event in events) == 1
 
 
 def test_strokes_move_with_the_film(film, clip):

@@ -86,6 +86,16 @@ def test_a_film_in_hd_that_says_nothing_has_the_colors_of_hd(tmp_path):
     assert np.abs(levels(picture) - frame).max() <= 4
 
 
+def test_a_film_whose_frames_are_too_large_is_refused_before_one_is_read(tmp_path, monkeypatch):
+    path = write(tmp_path / "large.mp4", moving(3))
+    monkeypatch.setattr(video, "MAX_PIXELS", 96 * 64)
+    assert video.beginning(path).picture.width == 96
+    monkeypatch.setattr(video, "MAX_PIXELS", 96 * 64 - 1)
+    for read in (Video.open, video.beginning):
+        with pytest.raises(PictureError, match="has frames of 96 × 64 pixels, more than 0 million; scale the film"):
+            read(path)
+
+
 def test_what_is_left_out_is_said(tmp_path):
     [remark] = Video.open(write(tmp_path / "a.mp4", moving(2), color_trc=16, color_primaries=9, colorspace=9)).remarks
     assert "HDR (PQ)" in remark

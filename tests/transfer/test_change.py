@@ -133,7 +133,8 @@ def test_a_run_that_is_done_continues_at_a_larger_size_in_the_stages_that_are_la
 def test_a_change_that_cannot_be_leaves_the_run_as_it_was(start):
     run, alike = start(), start()
     evaluate(run, 4)
-    for bad in ({"content_weight": -1}, {"styles": []}, {"keep": torch.zeros(3)}, {"sise": 3}):
+    white = Mask(torch.ones(48, 64))
+    for bad in ({"content_weight": -1}, {"styles": []}, {"keep": torch.zeros(3)}, {"keep": white}, {"sise": 3}):
         with pytest.raises(InputError):
             run.change(**bad)
     assert evaluate(run, 100) == evaluate(alike, 12)[4:]

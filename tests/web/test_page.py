@@ -207,12 +207,16 @@ def test_files_are_dropped_anywhere_and_pictures_are_pasted(open_page, pictures,
         await navigator.clipboard.write([new ClipboardItem({ 'image/png': await canvas.convertToBlob() })]); }""")
     page.keyboard.press("Control+v")
     until(page, "document.querySelectorAll('#paintings img').length === 5")
+    page.click("#show-gallery")
+    drag("drop", "body", pictures / "style.jpg")
+    page.wait_for_selector("#paint:not([hidden])")
+    until(page, "document.querySelectorAll('#paintings img').length === 6")
     page.click("#photograph .chip")
     page.wait_for_selector("#masks[open] canvas")
     page.keyboard.press("Control+v")
     drag("drop", "#masks", pictures / "style.jpg")
     page.keyboard.press("Escape")
-    assert page.locator("#paintings img").count() == 5
+    assert page.locator("#paintings img").count() == 6
     page.evaluate("""() => { const folder = { name: 'folder', slice: () => ({ arrayBuffer: () => Promise.reject() }) };
         const drop = new Event('drop', { bubbles: true, cancelable: true });
         document.body.dispatchEvent(Object.assign(drop, { dataTransfer: { files: [folder] } })); }""")
@@ -375,14 +379,48 @@ def test_the_gallery_shows_opens_deletes_and_restores_pictures(open_page, studio
     open_page.forget()
 
 
+def test_back_and_forward_go_through_the_jobs_and_the_gallery_that_were_seen(open_page, studio, pictures):
+    first, second = (studio.order(pictures, name=name) for name in ("Larch", "Maple"))
+    studio.wait(second, "done")
+    page = open_page()
+
+    def shows(job):
+        until(page, "id => location.hash.slice(1) === id", arg=job)
+        page.wait_for_selector("#download" if job else "#go")
+        assert page.locator("#paint").is_visible()
+
+    for name in ("Larch", "Maple"):
+        page.click("#show-gallery")
+        page.locator(".card", has_text=name).first.get_by_role("button", name="Open").click()
+        shows(first if name == "Larch" else second)
+    page.go_back()
+    page.wait_for_selector("#gallery .card")
+    assert not page.locator("#paint").is_visible()
+    page.go_back()
+    shows(first)
+    page.go_back()
+    page.go_back()
+    shows("")
+    page.go_forward()
+    page.reload()
+    page.wait_for_selector("#gallery .card")
+    page.go_forward()
+    shows(first)
+    page.goto(studio.link + "#20260101-000000-abcdef")
+    page.wait_for_selector(".toast:has-text('there is no job')")
+    page.go_back()
+    shows(first)
+    open_page.forget("status of 404")
+
+
 def test_the_queue_can_be_ordered_and_cancelled(open_page, studio, pictures):
     long = studio.order(pictures, LONG)
-    first, second = (studio.order(pictures, name=name) for name in ("First", "Second"))
+    first, second = (studio.order(pictures, name=name) for name in ("Larch", "Maple"))
     page = open_page()
     page.click("#show-queue")
     page.click("[aria-label='Earlier: Second']")
     until(page, "[...document.querySelectorAll('.queue-item')][1].textContent.startsWith('Second')")
-    for name in ("First", "Second"):
+    for name in ("Larch", "Maple"):
         page.click(f"[aria-label='Cancel: {name}']")
     until(page, "document.querySelectorAll('.queue-item').length === 1")
     assert {studio.job(each)["state"] for each in (first, second)} == {"stopped"}
@@ -703,5 +741,5 @@ def test_a_sentence_of_the_server_is_shown_when_a_file_is_no_picture(open_page, 
     (tmp_path / "text.png").write_text("no picture")
     page = open_page()
     choose(page, "#photograph", tmp_path / "text.png")
-    page.wait_for_selector("text=the file is not a picture; give a PNG")
+    page.wait_for_selector("text=the file is not a picture or film; give a PNG")
     open_page.forget()

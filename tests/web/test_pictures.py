@@ -12,6 +12,7 @@ import torch
 from serving import SECONDS, Served, real_studio
 from steps import READY, choose, draw, job_of, paint, slide, until
 
+import films
 from impasto import Picture
 from impasto.recipes import demo
 
@@ -21,6 +22,8 @@ DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 STRIP_FRAMES, STRIP_HEIGHT, STRIP_GAP = 6, 300, 6
 """The frames of the strip of a run, their height and the gap between them in pixels."""
+
+FILM_FRAMES = 6
 
 SKY = [
     (0.62, 0.12, 0.95, 0.12),
@@ -45,6 +48,8 @@ class Album(NamedTuple):
     """The most seconds of a picture."""
     presets: tuple[str, ...]
     """The presets of more pictures for the gallery."""
+    film_size: int
+    """The long side of the film, as its logarithm to base 2."""
     motion: str
     """The motion of the page: reduce, or no-preference."""
 
@@ -60,7 +65,7 @@ def album(request, tmp_path):
     if not request.config.getoption("pictures"):
         pictures, studio = (request.getfixturevalue(name) for name in ("pictures", "studio"))
         photo, painting, seconds, presets = pictures / "content.png", pictures / "style.jpg", ("2", "1"), ("poster",)
-        yield Album(studio, photo, painting, tmp_path, seconds, SECONDS, presets, "reduce")
+        yield Album(studio, photo, painting, tmp_path, seconds, SECONDS, presets, 7, "reduce")
         return
     shutil.copy(demo.photograph(), tmp_path / "portrait.jpg")
     Picture(demo.painting(768)).save(tmp_path / "landscape.png")
@@ -68,7 +73,7 @@ def album(request, tmp_path):
     images = Path(__file__).parents[2] / "docs" / "images"
     presets = ("poster", "own-colors", "bold-strokes")
     photo, painting = tmp_path / "portrait.jpg", tmp_path / "landscape.png"
-    yield Album(served, photo, painting, images, ("", ""), 1200, presets, "no-preference")
+    yield Album(served, photo, painting, images, ("", ""), 1200, presets, 8, "no-preference")
     served.close()
 
 
@@ -85,6 +90,35 @@ def take(page, seconds):
     """Say how long a picture may take."""
     page.fill("#option-seconds", seconds)
     page.keyboard.press("Tab")
+
+
+def pan(photo, path):
+    """Write a film of a camera that moves down over the upper part of a photograph."""
+    levels = (Picture.open(photo).pixels * 255).byte().permute(1, 2, 0).numpy()  # (H, W, 3)
+    height, width = (side - side % 2 for side in levels.shape[:2])
+    step, shown = max(1, height // 50), 2 * (height // 3)
+    frames = [levels[step * n : step * n + shown, :width].copy() for n in range(FILM_FRAMES)]
+    return films.write(path, frames)
+
+
+def test_a_picture_of_the_docs_shows_a_film_while_it_is_painted(browser, album, tmp_path):
+    page = browser.new_page(viewport=DESKTOP, reduced_motion=album.motion)
+    page.goto(album.studio.link)
+    page.wait_for_selector(READY)
+    choose(page, "#photograph", pan(album.photo, tmp_path / "hopper.mp4"))
+    page.wait_for_selector("#photograph img")
+    choose(page, "#paintings", album.painting)
+    page.wait_for_selector("#paintings img")
+    page.fill("#option-fps", "10")
+    slide(page, "size", album.film_size)
+    page.click("#go")
+    page.wait_for_selector("#status:has-text('frame 2')", timeout=1000 * album.patience)
+    album.shoot(page, "film")
+    page.click("#stop")
+    page.wait_for_selector("#canvas video", timeout=1000 * album.patience)
+    page.close()
+    shot = Picture.open(album.images / "studio-film.jpg")
+    assert (shot.width, shot.height) == (DESKTOP["width"], DESKTOP["height"])
 
 
 def test_the_pictures_of_the_docs_show_a_run_the_masks_the_gallery_the_dark_and_a_phone(browser, album):

@@ -1,14 +1,18 @@
 import asyncio
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from impasto import Picture
 from impasto.errors import WriteError
+from impasto.jobs.events import Ended, PreviewReady
 from impasto.web import app
 from impasto.web.entry import Entry
 from impasto.web.order import Order
 from impasto.web.store import Store
 from impasto.web.studio import Studio
+from impasto.web.worker import Worker
 
 UPLOAD = f"{0:024}.png"
 
@@ -87,7 +91,7 @@ def test_a_job_that_ends_every_worker_fails_after_three_and_says_how(tmp_path):
     assert sum(b"restarted" in line for line in entry.lines) == 2
 
 
-def full(*_):
+def full(*_, **__):
     """Refuse to write, as a full disk does."""
     raise WriteError("the disk is full.")
 
@@ -133,6 +137,17 @@ def test_a_full_disk_ends_no_worker_and_loses_no_order_silently(tmp_path, monkey
     (store.uploads / UPLOAD).write_bytes(b"picture")
     (store.uploads / UPLOAD).with_suffix(".json").write_text('{"name": "My painting.png"}')
     asyncio.run(asyncio.wait_for(paint(), 60))
+
+
+def test_a_preview_that_cannot_be_written_ends_no_job(tmp_path, monkeypatch, picture):
+    said = []
+    worker = Worker.__new__(Worker)  # its streams are those of the process
+    worker._lines, worker._folder = SimpleNamespace(give=said.append), tmp_path
+    monkeypatch.setattr(Picture, "save", full)
+    events = [PreviewReady(0), Ended("finished", "64 × 48")]
+    ended = worker._told(SimpleNamespace(preview=picture), events)
+    assert ended == {"state": "finished", "sentence": "64 × 48"}
+    assert [each["event"]["event"] for each in said] == ["preview", "preview", "ended"]
 
 
 def test_a_job_that_was_deleted_while_it_was_painted_waits_when_it_is_restored_after_a_crash(tmp_path):

@@ -204,8 +204,12 @@ def test_a_file_that_the_system_refuses_to_write_is_said_in_a_sentence(client, t
 KINDS = [
     (b"%PDF-1.7", "the file is a PDF file, which impasto does not read; give a PNG"),
     (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "the file is a drawing (SVG), which impasto does not read;"),
-    (b"hello", "the file is not a picture; give a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC file."),
-    (b"", "the file is not a picture;"),
+    (
+        b"hello",
+        "the file is not a picture or film; give a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC picture, or an MP4, MOV, "
+        "WebM, MKV or AVI film.",
+    ),
+    (b"", "the file is not a picture or film;"),
 ]
 
 

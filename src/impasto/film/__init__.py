@@ -5,6 +5,7 @@
     motion      the optical flow between two frames, and a painted frame moved along it
     frames      the folder of the painted frames, from which an interrupted film continues
     encoding    writes a film file from painted frames, with the sound of the original
+    formats     kinds of film files by their first bytes
     extra       the libraries of the extra `film`
     session     `FilmSession`, which carries a film out and yields events
 

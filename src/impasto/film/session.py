@@ -9,6 +9,7 @@ signal handler, and is obeyed after the current evaluation.
 """
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -27,7 +28,7 @@ from impasto.film.motion import Motion
 from impasto.film.video import Video
 from impasto.images import Picture
 from impasto.jobs.amounts import amount, cost
-from impasto.jobs.events import Announced, Ended, Evaluated, Event, Painted, Planned, Remarked, Saved
+from impasto.jobs.events import Announced, Ended, Evaluated, Event, Painted, Planned, PreviewReady, Remarked, Saved
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
@@ -52,13 +53,16 @@ class FilmSession:
     Args:
         film: The film.
         load: A function that returns the weights of a name that `Settings.weights` accepts.
+        preview_seconds: The least seconds from one `PreviewReady` to the next; infinite for none.
 
     Raises:
         InputError: the film cannot be painted as it is, or a file could not be written.
 
     """
 
-    def __init__(self, film: Film, *, load: Callable[[str], Weights] | None = None) -> None:
+    def __init__(
+        self, film: Film, *, load: Callable[[str], Weights] | None = None, preview_seconds: float = math.inf
+    ) -> None:
         if not isinstance(cast("object", film), Film):
             raise InputError(f"a session of a film cannot carry out {film!r:.80}; give a Film.")
         film.check()
@@ -70,6 +74,7 @@ class FilmSession:
         self._overwrite = film.job.overwrite or is_own
         files.check_output(film.output, overwrite=self._overwrite, inputs=film.job.all_inputs)
         self._resources = Resources(load, targets=TargetCache(), picture_bytes=PICTURE_BYTES)
+        self._preview_seconds, self._next_preview = preview_seconds, 0.0
         self._session: Session | None = None
         self._is_cancelled = threading.Event()
         self._events = self._carry_out()
@@ -85,6 +90,17 @@ class FilmSession:
         self._is_cancelled.set()
         if self._session is not None:
             self._session.cancel()
+
+    def preview(self) -> Picture:
+        """Return the frame that is being painted, so far; call it after a `PreviewReady`, before the next event.
+
+        Raises:
+            InputError: no frame has been planned yet.
+
+        """
+        if self._session is None:
+            raise InputError("there is no preview yet: the session has planned no frame; take its events first.")
+        return self._session.preview()
 
     def close(self) -> None:
         """End the session; the painted frames stay in their folder, and no more events come."""
@@ -142,14 +158,18 @@ class FilmSession:
 
     def _paint_frame(self, job: Job, pace: "_Pace") -> Iterator[Event]:
         """Paint a frame, or what is left of it."""
-        with closing(Session(job, resources=self._resources)) as session:
+        preview_seconds = self._preview_seconds
+        with closing(Session(job, resources=self._resources, preview_seconds=preview_seconds)) as session:
             self._session = session
             if self._is_cancelled.is_set():
                 session.cancel()
             for event in session:
                 if session.run is None:
                     continue
-                if isinstance(event, Evaluated):
+                if isinstance(event, PreviewReady) and time.monotonic() >= self._next_preview:
+                    self._next_preview = time.monotonic() + self._preview_seconds
+                    yield event
+                elif isinstance(event, Evaluated):
                     yield Evaluated(pace.progress(event.progress, session.run.plan, len(session.run.history)))
                 elif isinstance(event, Ended) and event.stopped != "unfinished":
                     pace.add(session.run.plan)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -13,14 +13,14 @@ import torch
 from impasto.errors import PictureError
 from impasto.files import exists
 from impasto.film.extra import library
-from impasto.images import Picture
+from impasto.images import MAX_PIXELS, Picture
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-__all__ = ["Video", "reading"]
+__all__ = ["Beginning", "Video", "beginning", "reading"]
 
 _UNSPECIFIED = 2
 """The color space of a frame that names none, as in ITU-T H.273."""
@@ -58,6 +58,40 @@ def reading(path: Path) -> Generator["InputContainer", None, None]:
         raise PictureError(
             f"{path} cannot be read as a film: {said}; give an MP4, MOV, MKV, WebM or AVI file that plays."
         ) from error
+
+
+class Beginning(NamedTuple):
+    """What is known of a film before all of it is read."""
+
+    picture: Picture
+    """The first frame, upright."""
+    seconds: float | None
+    """How long the film is, as the file says; None if it does not."""
+    fps: float | None
+    """Frames for each second on average, as the file says; None if it does not."""
+    remarks: tuple[str, ...]
+    """What of the file is left out, in sentences."""
+
+
+def beginning(path: Path) -> Beginning:
+    """Read the first frame of a film file and what the file says of itself, which takes as long for any film.
+
+    Args:
+        path: The file.
+
+    Raises:
+        PictureError: the file is no film, or its first frame is damaged.
+        InputError: PyAV is not installed.
+
+    """
+    with reading(path) as container:
+        stream = _stream(container, path)
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise PictureError(f"{path} holds no frame; give a film that plays.")
+        seconds = container.duration / 1e6 if container.duration else None
+        fps = float(stream.average_rate) if stream.average_rate else None
+        return Beginning(_picture(first), seconds, fps, _remarks(first, container))
 
 
 @dataclass(frozen=True)
@@ -150,6 +184,11 @@ def _stream(container: "InputContainer", path: Path) -> "VideoStream":
     if not container.streams.video:
         raise PictureError(f"{path} holds no film, but sound or something else; give a film.")
     stream = container.streams.video[0]
+    if stream.width * stream.height > MAX_PIXELS:
+        raise PictureError(
+            f"{path} has frames of {stream.width} × {stream.height} pixels, more than {MAX_PIXELS // 1_000_000} "
+            "million; scale the film down first."
+        )
     stream.thread_type = "AUTO"
     return stream
 

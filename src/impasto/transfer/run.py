@@ -180,6 +180,7 @@ class Run:
                 plan = continued(setup.plan, Size(best.shape[2], best.shape[1]))
                 with_curvature = picture is None and setup.has_curvature_of(self._setup)
                 at = solver.changed(replace(self._at, best=best), plan, with_curvature=with_curvature)
+                solver.scene.regions(plan.stages[at.stage])  # one that is too small is refused
                 self._setup, self._descent, self._schedule = setup, Descent(solver, at), schedule(setup, plan, at)
         if self._writer is not None:
             self._writer.identity = setup.identify()

@@ -17,6 +17,7 @@ from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Anchor, Kept, Objective
 from impasto.objective.stored_targets import StoredTargets
+from impasto.objective.targets import Region
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
 from impasto.transfer import coloring
@@ -151,15 +152,13 @@ class Scene:
 
         """
         content, keep = self.content(stage.size), self.inputs.keep
-        seen = Mask.of_opacity(self.inputs.content)
-        found = regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
         kept = None if keep is None else Kept(self.to_device(keep.white(*stage.size)), content)
         focus = self.inputs.focus
         return Objective.build(
             self.settings,
             network,
             content,
-            found,
+            self.regions(stage),
             kept=kept,
             anchor=self._anchor(stage.size) if self.settings.strength < 1 else None,
             focus=None if focus is None else self.to_device(focus.resized(*stage.size)),
@@ -168,6 +167,16 @@ class Scene:
             extra_losses=self.inputs.losses,
             targets=self.targets,
         )
+
+    def regions(self, stage: Stage) -> list[Region]:
+        """Return the regions of a stage, with their styles and masks on the machine.
+
+        Raises:
+            PictureError: a region is too small, or a mask is of another shape than what it masks.
+
+        """
+        keep, seen = self.inputs.keep, Mask.of_opacity(self.inputs.content)
+        return regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
 
     def _anchor(self, size: Size) -> Anchor:
         """Return what the picture stays close to; where a given picture is transparent it is free."""

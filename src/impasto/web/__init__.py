@@ -6,16 +6,16 @@
     studio      all jobs: how they are ordered, changed, deleted and restored
     larger      larger pictures and prints, which continue from one that is painted
     queue       the jobs that wait, and the workers that paint them
-    uploads     the pictures that are uploaded, and the process that opens them
+    uploads     the pictures and films that are uploaded, and the process that opens them
     entry       one job: its state, its log of events, its files
     order       what is asked for, as JSON: a job whose files are uploads
     store       the folder of the studio: uploads, jobs, space
     form        the options as data, of which the page makes its form
     child       a process that takes and gives lines of JSON
-    worker      such a process: it paints jobs
-    reader      such a process: it opens the pictures that were uploaded
+    worker      such a process: it paints pictures and films
+    reader      such a process: it opens what was uploaded
     pages/      HTML, CSS and ES modules, as the browser gets them
 
 The process that serves never loads torch, never opens a picture and never computes. All state is in files, so that a
-reload, a restart or a process that was killed loses nothing. It may import `jobs` and the packages below it.
+reload, a restart or a process that was killed loses nothing. It may import `batch`, `film` and the packages below them.
 """

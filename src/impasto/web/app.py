@@ -134,7 +134,7 @@ def _uploads(studio: Studio) -> APIRouter:
 
     @router.post("/uploads", status_code=201, openapi_extra={"requestBody": _FILE})
     async def upload(request: Request) -> dict[str, Any]:
-        """Take a picture or a mask: multipart with a `file`. Its `id` stands for it in jobs."""
+        """Take a picture, a film or a mask: multipart with a `file`. Its `id` stands for it in jobs."""
         async with request.form(max_files=1, max_fields=1) as form:
             found = [each for each in form.values() if isinstance(each, UploadFile)]
             if not found:
@@ -148,12 +148,12 @@ def _uploads(studio: Studio) -> APIRouter:
 
     @router.get("/uploads/{identifier}/info")
     async def info(identifier: str) -> dict[str, Any]:
-        """Return the name and size of an upload, and the settings that it was painted with, if impasto painted it."""
+        """Return name and size of an upload, length and rate of a film, and the settings if impasto painted it."""
         return studio.store.info(identifier)
 
     @router.get("/uploads/{identifier}/{size}")
     async def small(identifier: str, size: Literal["thumbnail", "view"]) -> Response:
-        """Return a JPEG of an upload, upright and in sRGB or its own profile: of 480 or of 1600 pixels at most."""
+        """Return a JPEG of an upload, or of the first frame of a film, upright: of 480 or of 1600 pixels at most."""
         return FileResponse(studio.store.upload(identifier).with_suffix(f".{size}.jpg"), headers=_FOREVER)
 
     return router
@@ -170,7 +170,7 @@ def _jobs(studio: Studio) -> APIRouter:
 
     @router.post("", status_code=201, openapi_extra={"requestBody": _BODY})
     async def order(request: Request) -> dict[str, Any]:
-        """Order a picture: JSON with the ids of uploads, or multipart with `content`, `style` (several) and `job`."""
+        """Order a picture or film: JSON with ids of uploads, or multipart with `content`, `style`s and `job`."""
         if request.headers.get("content-type", "").startswith("multipart/"):
             return studio.add(await _of_form(studio, request)).summary()
         return studio.add(Order(**_object(await request.body()))).summary()
@@ -245,9 +245,9 @@ def _files(studio: Studio) -> APIRouter:
 
     @router.get("/jobs/{identifier}/result")
     async def result(identifier: str, format: str = "") -> Response:  # noqa: A002
-        """Return the picture at its full size, as it was saved or in another format: png, jpg, webp or tif."""
+        """Return the picture at its full size, or the film; a picture also in another format: png, jpg, webp or tif."""
         entry = studio.entry(identifier)
-        path = await _converted(studio, entry, format or entry.order.format)
+        path = await _converted(studio, entry, format)
         return FileResponse(path, filename=f"{entry.title or 'impasto'}{path.suffix}")
 
     @router.get("/jobs/{identifier}/zip")
@@ -331,10 +331,12 @@ async def _stream(entry: Entry, after: int, is_closing: Callable[[], bool] = lam
 
 
 async def _converted(studio: Studio, entry: Entry, format_: str) -> Path:
-    """Return the picture of a job in a format, in which it is written at the first call."""
-    path = entry.file(entry.result)
-    if format_ == entry.order.format:
+    """Return the result of a job in a format, in which a picture is written at the first call; empty: as it is."""
+    path = entry.file(entry.order.result)
+    if format_ in {"", path.suffix[1:]}:
         return path
+    if entry.order.is_film:
+        raise InputError(f"format cannot be {format_[:20]!r}; this film is there as {path.suffix[1:]} only.")
     if format_ not in FORMATS:
         raise InputError(f"format cannot be {format_[:20]!r}; it takes {', '.join(FORMATS)}.")
     target = entry.folder / f"converted.{format_}"

@@ -102,9 +102,14 @@ class Entry:
         return path
 
     @property
-    def result(self) -> str:
-        """The name of the file of the picture."""
-        return f"result.{self.order.format}"
+    def is_fixed(self) -> bool:
+        """Whether what is painted cannot change any more: a film that has begun is painted to its end as it is."""
+        return self.order.is_film and (self.has_begun or self.state == "painting")
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a worker has begun with the job."""
+        return (self.folder / "run.json").exists()
 
     @property
     def title(self) -> str:
@@ -116,7 +121,7 @@ class Entry:
 
     def summary(self) -> dict[str, Any]:
         """Return the job as the API gives it."""
-        has_result = (self.folder / self.result).is_file()
+        has_result = (self.folder / self.order.result).is_file()
         return {
             "id": self.id,
             "state": self.state,
@@ -128,6 +133,8 @@ class Entry:
             "progress": self.progress,
             "stages": self.stages,
             "preview": self.preview,
+            "is_film": self.order.is_film,
+            "is_fixed": self.is_fixed,
             "events": len(self.lines),
             "result": f"/api/jobs/{self.id}/result" if has_result and self.state != "painting" else None,
         }

@@ -3,21 +3,24 @@
 from collections.abc import Iterator
 from typing import Any
 
+from impasto.film.film import UNUSED_OPTIONS, Film
 from impasto.settings import PRESETS, Options, Runtime, Settings
 from impasto.web.order import FORMATS, StyleOrder
 
 __all__ = ["described"]
 
-_HIDDEN = {"weights", "device", "checkpoint_every", "threads", "memory"}
+_HIDDEN = {"weights", "device", "checkpoint_every", "threads", "memory", "save_frames"}
 """Options that the one decides who started the studio, not the one who opens its page."""
 
 
 def described() -> dict[str, Any]:
-    """Return the options of settings, runtime and styles, the presets, and the formats of a picture."""
+    """Return the options of settings, runtime, styles and films, the presets, and the formats of a picture."""
     return {
         "settings": list(_fields(Settings)),
         "runtime": list(_fields(Runtime)),
         "style": list(_fields(StyleOrder)),
+        "film": list(_fields(Film)),
+        "unused_in_film": list(UNUSED_OPTIONS),
         "presets": [
             {"name": name, "help": preset.help, "changes": dict(preset.changes)}
             for name, preset in PRESETS.items()

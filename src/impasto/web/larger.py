@@ -81,7 +81,7 @@ async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Orde
         raise InputError(f"there is no option {min(unknown)}; the options are size, print_size, dpi and fill.")
     _check(entry, wanted.get("print_size"))
     copy = studio.store.uploads / f".{secrets.token_hex(8)}"
-    shutil.copyfile(entry.file(entry.result), copy)
+    shutil.copyfile(entry.file(entry.order.result), copy)
     initial = (await studio.uploads.opened(copy, f"{entry.title}.{entry.order.format}"))["id"]
     size = {} if wanted.get("print_size") else {"size": wanted.get("size") or 2 * entry.order.chosen.size}
     settings = {**size, **_ONE_STAGE, "init": "content", "dpi": wanted.get("dpi") or 0.0}
@@ -91,8 +91,10 @@ async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Orde
 
 
 def _check(entry: Entry, print_size: object) -> None:
-    """Refuse a larger picture of a job that has no picture yet, or whose size is that of its paper."""
-    entry.file(entry.result)
+    """Refuse a larger picture of a film, of a job that has no picture yet, or whose size is that of its paper."""
+    if entry.order.is_film:
+        raise InputError("a film has no larger picture that continues from it; order the film with a larger size.")
+    entry.file(entry.order.result)
     if entry.order.print_size and not print_size:
         raise InputError("the picture has the size of its paper; ask for a print on a larger paper or with more dots.")
 

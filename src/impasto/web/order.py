@@ -10,12 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from impasto.film.film import Film
 from impasto.jobs.job import Job, StyleSource
 from impasto.recipes.print_size import PrintSize
 from impasto.settings import Options, Runtime, Settings, preset
 from impasto.settings.choices import Color, ColorMatch
 from impasto.settings.options import option
-from impasto.web.store import UPLOAD_PATTERN
+from impasto.web.store import FILM_PATTERN, PICTURE_PATTERN
 
 __all__ = ["Format", "Order", "StyleOrder"]
 
@@ -25,25 +26,24 @@ Format = Literal["png", "jpg", "webp", "tif"]
 CHECKPOINT_SECONDS = 5.0
 """The least seconds from one checkpoint to the next, where an order does not say: a page is closed at any moment."""
 
-_PICTURE = re.compile(UPLOAD_PATTERN)
-_MASK = re.compile(rf"(?:{UPLOAD_PATTERN})(?:#[0-9a-fA-F]{{6}})?")
+
+def _fits(pattern: str) -> AfterValidator:
+    """Return a validator that accepts None and what a pattern matches."""
+
+    def accepted(value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(pattern, value):
+            raise ValueError("not an upload")
+        return value
+
+    return AfterValidator(accepted)
 
 
-def _uploaded(value: str) -> str:
-    if not _PICTURE.fullmatch(value):
-        raise ValueError("not an upload")
-    return value
-
-
-def _mask(value: str | None) -> str | None:
-    if value is not None and not _MASK.fullmatch(value):
-        raise ValueError("not an upload")
-    return value
-
-
-_ACCEPTS = "the id of an upload"
-_Picture = Annotated[str, AfterValidator(_uploaded), _ACCEPTS]
-_Mask = Annotated[str | None, AfterValidator(_mask), f"{_ACCEPTS}, or id#rrggbb for one color of it"]
+_ACCEPTS = "the id of an upload that is a picture"
+_Picture = Annotated[str, _fits(PICTURE_PATTERN), _ACCEPTS]
+_Content = Annotated[str | None, _fits(f"{PICTURE_PATTERN}|{FILM_PATTERN}"), "the id of an upload"]
+_Mask = Annotated[
+    str | None, _fits(f"(?:{PICTURE_PATTERN})(?:#[0-9a-fA-F]{{6}})?"), f"{_ACCEPTS}, or id#rrggbb for one color of it"
+]
 
 
 class StyleOrder(Options):
@@ -67,11 +67,11 @@ class Order(Options):
     title: ClassVar[str] = "the job"
 
     name: str = option("", "Picture", "What the gallery calls the picture.", "text of at most 200 letters")
-    content: Annotated[str | None, AfterValidator(lambda value: value and _uploaded(value)), _ACCEPTS] = None
-    """The photograph; without one, a texture is painted."""
+    content: _Content = None
+    """The photograph, or a film; without one, a texture is painted."""
     styles: Annotated[tuple[StyleOrder, ...], 'a list of paintings, each as {"picture": ID}'] = ()
     """The paintings."""
-    initial: Annotated[str | None, AfterValidator(lambda value: value and _uploaded(value)), _ACCEPTS] = None
+    initial: _Picture | None = None
     """The picture that painting starts from."""
     keep: _Mask = None
     """A mask of what stays as it is in the photograph."""
@@ -82,6 +82,10 @@ class Order(Options):
     fill: bool = Job.model_fields["fill"]  # pyright: ignore[reportAssignmentType]
     preset: str = option("default", "Basics", "A named set of changes to the settings, on which the settings build.")
     format: Format = option("png", "File", "The format of the file.")
+    film: Annotated[dict[str, Any], 'an object of options, such as {"start": 5, "end": 15}'] = Field(
+        default_factory=dict
+    )
+    """The options of the film that differ from the defaults, where the content is one."""
     settings: Annotated[dict[str, Any], 'an object of options, such as {"size": 1024}'] = Field(default_factory=dict)
     """The options of what the picture will be that differ from the preset's."""
     runtime: Annotated[dict[str, Any], 'an object of options, such as {"seconds": 30}'] = Field(default_factory=dict)
@@ -98,8 +102,22 @@ class Order(Options):
             PrintSize.parse(self.print_size, self.chosen.dpi)
         if len(self.name) > 200:
             raise ValueError("name is too long; it takes at most 200 letters.")
+        self._check_film()
         _ = self._runtime()
         return self
+
+    def _check_film(self) -> None:
+        """Refuse options of a film without one, and what a film does not have."""
+        if self.is_film:
+            if not self.styles:
+                raise ValueError("there is no painting for the style of the film; give one.")
+            if self.format != "png":
+                raise ValueError("format is for pictures, and cannot be used in a film; leave it out.")
+            if "job" in self.film:
+                raise ValueError("there is no option job in film; give its options as settings and runtime.")
+            self.as_film(Path()).check()
+        elif self.film:
+            raise ValueError("film is for a film, and cannot be used where the content is a picture; leave it out.")
 
     @cached_property
     def written(self) -> dict[str, Any]:
@@ -116,6 +134,18 @@ class Order(Options):
         return Runtime(device=device, checkpoint_every=CHECKPOINT_SECONDS).replace(**self.runtime)
 
     @property
+    def is_film(self) -> bool:
+        """Whether a film is painted."""
+        return self.content is not None and re.fullmatch(FILM_PATTERN, self.content) is not None
+
+    @property
+    def result(self) -> str:
+        """The name of the file of the picture or film: one that browsers play."""
+        if self.is_film:
+            return "result.webm" if str(self.content).endswith(".webm") else "result.mp4"
+        return f"result.{self.format}"
+
+    @property
     def uploads(self) -> list[str]:
         """The identifiers of the pictures and masks of the order, each once."""
         masks = (self.keep, self.focus, *(mask for style in self.styles for mask in (style.mask, style.region)))
@@ -123,7 +153,7 @@ class Order(Options):
         return list(dict.fromkeys(each.partition("#")[0] for each in found if each is not None))
 
     def job(self, folder: Path, device: str = "auto") -> Job:
-        """Return the job that paints the order.
+        """Return the job that paints the order, or each frame of its film.
 
         Args:
             folder: The folder of the job, with its inputs.
@@ -159,20 +189,31 @@ class Order(Options):
             fill=self.fill,
             settings=self.chosen,
             runtime=self._runtime(device),
-            output=folder / f"result.{self.format}",
-            checkpoint=folder / "run.checkpoint",
+            output=folder / self.result,
+            checkpoint=None if self.is_film else folder / "run.checkpoint",
             overwrite=True,
         )
 
+    def as_film(self, folder: Path, device: str = "auto") -> Film:
+        """Return the film that is painted, where the content is one.
+
+        Args:
+            folder: The folder of the job, with its inputs.
+            device: The device that computes, where the order does not name one.
+
+        """
+        values: dict[str, Any] = {**self.film, "job": self.job(folder, device)}
+        return Film(**values)
+
     def changed(self, changes: dict[str, Any]) -> Self:
-        """Return the order with changes; settings and runtime are merged, and a setting that is null is set back.
+        """Return the order with changes; settings, runtime and film are merged, and an option that is null is set back.
 
         Raises:
             SettingsError: a name or a value is not accepted.
 
         """
         merged = dict(changes)
-        for name in ("settings", "runtime"):
+        for name in ("settings", "runtime", "film"):
             if isinstance(changes.get(name), dict):
                 values = {**getattr(self, name), **changes[name]}
                 merged[name] = {key: value for key, value in values.items() if value is not None}

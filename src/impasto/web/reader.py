@@ -1,4 +1,4 @@
-"""The process that opens uploaded pictures: their size, a thumbnail, and the settings that are written in them.
+"""The process that opens uploads: the size of a picture or film, a thumbnail, and the settings that are written in it.
 
 A file that crashes or exhausts a decoder ends this process and no other. It also makes the demo's pictures.
 It is started as `python -m impasto.web.reader`.
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from impasto.errors import ImpastoError
+from impasto.film.encoding import note
+from impasto.film.formats import FILM_FORMATS
+from impasto.film.video import beginning
 from impasto.images import Picture, read_note
 from impasto.recipes import demo
 from impasto.web.child import Lines
@@ -49,13 +52,21 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
 
 def _opened(path: Path) -> dict[str, Any]:
     """Open an upload, and write its small pictures next to it."""
+    if path.suffix[1:] in FILM_FORMATS:
+        first = beginning(path)
+        about = {"film": {"seconds": first.seconds, "fps": first.fps}, "remarks": list(first.remarks)}
+        return {**_shown(first.picture, path), **about, "settings": note(path).get("settings")}
     picture = Picture.open(path)
+    return {**_shown(picture, path), "remarks": list(picture.remarks), "settings": _settings(read_note(path))}
+
+
+def _shown(picture: Picture, path: Path) -> dict[str, Any]:
+    """Write the small pictures of an upload next to it; return its width and height."""
     for name, size in SIZES.items():
         factor = min(1.0, size / max(picture.width, picture.height))
         sides = [max(1, round(side * factor)) for side in (picture.width, picture.height)]
         picture.resized(*sides).save(path.with_suffix(f".{name}.jpg"), overwrite=True, quality=85)
-    found = {"width": picture.width, "height": picture.height, "remarks": list(picture.remarks)}
-    return {**found, "settings": _settings(read_note(path))}
+    return {"width": picture.width, "height": picture.height}
 
 
 def _settings(note: str | None) -> dict[str, Any] | None:

@@ -25,8 +25,8 @@ from impasto.web.studio import READER, WORKER, Studio
 
 __all__ = ["Server", "open_browser", "serve"]
 
-MAX_UPLOAD_BYTES = 250_000_000
-"""The most bytes of an upload: a picture of 16 bits and 40 million pixels."""
+MAX_UPLOAD_BYTES = 1_000_000_000
+"""The most bytes of an upload, of which films take the most: two minutes in 4K from a phone, or more."""
 
 BROWSER_SECONDS = 0.7
 """Seconds after which the browser is opened: the server answers by then."""

@@ -19,15 +19,29 @@ from typing import Any
 
 from impasto.errors import InputError, RunError
 from impasto.files import whole
+from impasto.film.formats import FILM_FORMATS, format_of
 from impasto.images.formats import loader_of, unread_kind
 
-__all__ = ["UPLOAD_PATTERN", "FullError", "MissingError", "Store", "read_json", "write_json", "write_text", "zipped"]
+__all__ = [
+    "FILM_PATTERN",
+    "PICTURE_PATTERN",
+    "FullError",
+    "MissingError",
+    "Store",
+    "read_json",
+    "write_json",
+    "write_text",
+    "zipped",
+]
 
-UPLOAD_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|gif|heic|avif)"
-"""The form of the identifier of an upload: a part of the SHA-256 of its bytes, and its format."""
+PICTURE_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|gif|heic|avif)"
+"""The form of the identifier of an uploaded picture: a part of the SHA-256 of its bytes, and its format."""
+
+FILM_PATTERN = rf"[0-9a-f]{{24}}\.(?:{'|'.join(FILM_FORMATS)})"
+"""The form of the identifier of an uploaded film."""
 
 _JOB = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
-_UPLOAD = re.compile(UPLOAD_PATTERN)
+_UPLOAD = re.compile(f"{PICTURE_PATTERN}|{FILM_PATTERN}")
 
 _TEMPORARY = {"uploads": re.compile(r"\.[0-9a-f]{16}|\.impasto-.+"), ".": re.compile(r"\.[0-9a-f]{16}\.zip")}
 """The form of temporary names, by folder: uploads that arrive, what is written of them, and zip files of jobs."""
@@ -105,7 +119,7 @@ class Store:
         """Move a file that was uploaded into the folder, under the identifier of its bytes; return its path.
 
         Raises:
-            InputError: the file does not begin as a picture does.
+            InputError: the file does not begin as a picture or a film does.
 
         """
         with source.open("rb") as file:
@@ -113,11 +127,13 @@ class Store:
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:24]
         loader = loader_of(start)
-        if loader is None:
+        found = format_of(start) if loader is None else _FORMATS[loader]
+        if found is None:
             kind = unread_kind(start)
-            what = f"the file is {kind}, which impasto does not read" if kind else "the file is not a picture"
-            raise InputError(f"{what}; give a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC file.")
-        path = self.uploads / f"{digest}.{_FORMATS[loader]}"
+            what = f"the file is {kind}, which impasto does not read" if kind else "the file is not a picture or film"
+            accepted = "a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC picture, or an MP4, MOV, WebM, MKV or AVI film"
+            raise InputError(f"{what}; give {accepted}.")
+        path = self.uploads / f"{digest}.{found}"
         source.replace(path)
         return path
 

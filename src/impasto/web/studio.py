@@ -228,12 +228,15 @@ class Studio:
     def _reorder(self, entry: Entry, order: Order) -> bool:
         """Change what a job paints, which continues from its canvas; return whether more than its name is changed."""
         is_wanted = order.changed({"name": ""}) != entry.order.changed({"name": ""})
-        fixed = ("initial", "shape", "format", *(() if entry.state == "done" else ("runtime",)))
-        is_fixed = (order.content is None) == (entry.order.content is None) and all(
-            getattr(order, name) == getattr(entry.order, name) for name in fixed
-        )
-        if not is_fixed and (entry.folder / "run.json").exists():
-            raise InputError(f"{', '.join(fixed)} cannot change once a job has started; order another picture.")
+        if is_wanted and entry.is_fixed:
+            raise InputError("a film that has begun is painted to its end as it was ordered; order another film.")
+        names = ("initial", "shape", "format", *(() if entry.state == "done" else ("runtime",)))
+
+        def fixed(each: Order) -> tuple[object, ...]:
+            return each.content is None, each.is_film, *(getattr(each, name) for name in names)
+
+        if entry.has_begun and fixed(order) != fixed(entry.order):
+            raise InputError(f"{', '.join(names)} cannot change once a job has started; order another picture.")
         is_same = order == entry.order
         self.store.take(entry.folder, order.uploads)
         before = entry.order, entry.names

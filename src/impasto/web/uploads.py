@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError
+from impasto.film.formats import FILM_FORMATS
 from impasto.web.child import Child
 from impasto.web.store import Store, read_json, write_json
 
@@ -109,4 +110,5 @@ class Uploads:
 
 def _said(sentence: str, path: Path) -> str:
     """Return a sentence on an upload that names no path of this machine."""
-    return sentence.replace(str(path), "the picture").replace(path.name, "the picture")
+    what = "the file" if path.suffix[1:] in FILM_FORMATS else "the picture"
+    return sentence.replace(str(path), what).replace(path.name, what)

@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import traceback
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import Any
 from filelock import FileLock
 
 from impasto.errors import ImpastoError, sentence_of
+from impasto.film.session import FilmSession
 from impasto.images import Picture
 from impasto.jobs.continuation import found
-from impasto.jobs.events import Changed, Ended, Evaluated, Planned, PreviewReady, Saved
+from impasto.jobs.events import Changed, Ended, Evaluated, Event, Planned, PreviewReady, Saved
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
@@ -56,7 +58,7 @@ class Worker:
         self._device = device
         self._lines = Lines()
         self._orders: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._session: Session | None = None
+        self._session: Session | FilmSession | None = None
         self._folder = Path()
         self._order: dict[str, Any] = {}
         """What is wanted of the current job; a change may come before there is a session."""
@@ -81,7 +83,7 @@ class Worker:
         if message["do"] == "paint":
             self._is_ended = False
             self._orders.put(message)
-        elif self._session is not None:
+        elif isinstance(self._session, Session):  # a film that has begun does not change
             self._session.change(self._job(self._order))
 
     def _finish(self) -> None:
@@ -101,7 +103,7 @@ class Worker:
         self._folder = folder
         try:
             with FileLock(folder / "worker.lock"):  # a worker that its server left behind may still save a checkpoint
-                return self._paint(folder)
+                return self._paint_film(folder) if Order(**self._order).is_film else self._paint(folder)
         except Exception as error:  # the next job gets its chance
             if not isinstance(error, ImpastoError):
                 traceback.print_exc()
@@ -109,31 +111,50 @@ class Worker:
         finally:
             self._session = None
 
+    def _paint_film(self, folder: Path) -> dict[str, Any]:
+        """Paint a film, or what is left of it."""
+        film = Order(**self._order).as_film(folder, self._device)
+        record.write(film.job, folder / "run.json")
+        session = self._session = FilmSession(film, load=self._resources.weights, preview_seconds=PREVIEW_SECONDS)
+        if self._is_ended:
+            session.cancel()
+        return self._told(session, session)
+
     def _paint(self, folder: Path) -> dict[str, Any]:
-        """Paint one job from its checkpoint, with the changes that were made and the ones that arrive."""
+        """Paint one picture from its checkpoint, with the changes that were made and the ones that arrive."""
         order = self._order
         session = self._session = self._session_of(folder, order)
         if self._order is not order:  # a change came before there was a session that could take it
             session.change(self._job(self._order))
         if self._is_ended:
             session.cancel()
-        ended = {"state": "failed", "sentence": "the run ended without a result."}
+        return self._told(session, self._recorded(session))
+
+    def _recorded(self, session: Session) -> Iterator[Event]:
+        """Yield the events of a picture; record its job and its needs, from which it continues and is forecast."""
         is_first = True
         for event in session:
-            if isinstance(event, PreviewReady | Ended):
-                self._save_preview(session.preview())
             if isinstance(event, Changed | Ended):
-                record.write(session.job, folder / "run.json")
+                record.write(session.job, self._folder / "run.json")
             if session.run is not None and is_first and isinstance(event, Planned):
-                write_json(folder / "needs.json", session.run.needs().as_dict())
+                write_json(self._folder / "needs.json", session.run.needs().as_dict())
             if session.run is not None and is_first and isinstance(event, Evaluated):
                 is_first = False
                 self._secure(session.run, session.job)
+            yield event
+
+    def _told(self, session: Session | FilmSession, events: Iterable[Event]) -> dict[str, Any]:
+        """Give the events of a session, with the picture so far, to the end; return how it ended."""
+        ended = {"state": "failed", "sentence": "the run ended without a result."}
+        for event in events:
+            if isinstance(event, PreviewReady | Ended):
+                with suppress(ImpastoError):  # a full disk; or a film whose frames were all painted before
+                    self._save_preview(session.preview())
             if isinstance(event, Ended):
                 self._lines.give({"event": {"event": "preview"}})
                 self._lines.give({"event": {"event": event.kind, "stopped": event.stopped}})
                 ended = {"state": event.stopped, "sentence": event.sentence}
-            if not isinstance(event, Saved | Ended):
+            elif not isinstance(event, Saved):
                 self._lines.give({"event": event.as_dict()})
         return ended
 

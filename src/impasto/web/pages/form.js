@@ -1,6 +1,6 @@
 // The form of the settings, made from the options that the server describes.
 import { $, button, h } from "./dom.js";
-import { changed, draft, onDraft } from "./draft.js";
+import { changed, draft, isFilm, isUnused, onDraft } from "./draft.js";
 import { text } from "./text.js";
 
 const SLIDERS = {
@@ -9,12 +9,13 @@ const SLIDERS = {
   style_scale: { min: -2, max: 2, show: text.times },
 };
 const PRESS_MILLISECONDS = 500; // lists of choices do not say when the button comes up
+const PLAIN = new Set(["start", "end", "fps"]); // options whose names say all
 const FRONT = ["size", "content_weight", "style_scale", "color", "seconds"];
 let schema, isTimeLocked = false, isPressed = false, isStale = false;
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const presetChanges = () => schema.presets.find(each => each.name === draft.preset)?.changes ?? {};
-const chosen = option => schema.runtime.includes(option) ? draft.runtime : draft.settings;
+const chosen = option => schema.film.includes(option) ? draft.film : schema.runtime.includes(option) ? draft.runtime : draft.settings;
 const base = option => presetChanges()[option.name] ?? option.default;
 const value = option => chosen(option)[option.name] ?? base(option);
 const label = option => text.names[option.name] ?? option.name.replaceAll("_", " ").replace(/^./, first => first.toUpperCase());
@@ -41,7 +42,7 @@ function range(option, id) {
 // Seconds; the empty field stands for 0, which is no limit.
 function time(option, id) {
   return h("input", {
-    id, type: "number", min: 1, step: "any", placeholder: text.anyTime, value: value(option) || "", disabled: isTimeLocked,
+    id, type: "number", min: 1, step: "any", placeholder: text.unset.seconds, value: value(option) || "", disabled: isTimeLocked,
     onchange: event => { if (event.target.reportValidity()) set(option, Number(event.target.value)); },
   });
 }
@@ -65,7 +66,7 @@ function entry(option, id) {
   }
   const isNumber = option.kind !== "string";
   return h("input", {
-    id, type: isNumber ? "number" : "text", value: value(option), min: option.min, max: option.max, step: option.kind === "integer" ? 1 : "any",
+    id, type: isNumber ? "number" : "text", value: value(option), placeholder: text.unset[option.name] ?? "", min: option.min, max: option.max, step: option.kind === "integer" ? 1 : "any",
     onchange: ({ target }) => { if (target.reportValidity()) set(option, !isNumber ? target.value : target.value === "" ? base(option) : Number(target.value)); },
   });
 }
@@ -75,13 +76,13 @@ function field(option) {
   const isChanged = option.name in chosen(option);
   const title = h("span", {}, label(option));
   const reset = isChanged && button(text.reset, () => { delete chosen(option)[option.name]; changed("settings"); },
-    { className: "link reset", title: text.defaultValue(option.name === "seconds" ? text.anyTime : typeof base(option) === "object" ? written(base(option)) : base(option)), "aria-label": `${text.reset}: ${label(option)}` });
-  const help = h("small", { id: `${id}-help` }, option.help);
+    { className: "link reset", title: text.defaultValue(text.unset[option.name] ?? (typeof base(option) === "object" ? written(base(option)) : base(option))), "aria-label": `${text.reset}: ${label(option)}` });
+  const help = option.group === "Basics" || PLAIN.has(option.name) ? null : h("small", { id: `${id}-help` }, option.help);
   const className = isChanged ? "field changed" : "field";
   if (option.name === "color") return h("fieldset", { className }, h("legend", {}, title, reset), segments(option));
   const [input, output] = option.name in SLIDERS ? range(option, id) : [option.name === "seconds" ? time(option, id) : entry(option, id)];
-  input.setAttribute("aria-describedby", help.id);
-  return h("div", { className }, h("label", { htmlFor: id }, title, output), input, option.group === "Basics" ? null : help, reset);
+  if (help) input.setAttribute("aria-describedby", help.id);
+  return h("div", { className }, h("label", { htmlFor: id }, title, output), input, help, reset);
 }
 
 function choices(id, name, listed, current, take) {
@@ -106,13 +107,14 @@ function render() {
   const focused = document.activeElement?.id;
   const groups = Map.groupBy ? Map.groupBy(schema.settings, option => option.group) : schema.settings.reduce((map, option) => map.set(option.group, [...(map.get(option.group) ?? []), option]), new Map());
   const { Basics: _, ...rest } = Object.fromEntries(groups);
-  const front = FRONT.map(name => [...schema.settings, ...schema.runtime].find(option => option.name === name));
+  const front = FRONT.map(name => [...schema.settings, ...schema.runtime].find(option => option.name === name)).filter(option => !isUnused(option.name));
   const preset = choices("preset", text.preset, schema.presets, draft.preset, name => { draft.preset = name; changed("settings"); });
   const help = schema.presets.find(each => each.name === draft.preset)?.help;
   preset.append(h("small", {}, help));
   const format = choices("format", text.format, schema.formats.map(name => ({ name })), draft.format, name => { draft.format = name; changed("settings"); });
-  const folded = Object.entries(rest).map(([name, options]) => group(name, options, open.has(name)));
-  $("form").replaceChildren(...front.map(field), preset, ...folded, format);
+  const folded = Object.entries(rest).map(([name, options]) => group(name, options.filter(option => !isUnused(option.name)), open.has(name)));
+  const film = isFilm() ? [group(text.film, schema.film, open.has(text.film) || !$("form").querySelector(`[data-group="${text.film}"]`))] : [];
+  $("form").replaceChildren(...film, ...front.map(field), preset, ...folded, ...(isFilm() ? [] : [format]));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 

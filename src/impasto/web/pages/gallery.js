@@ -12,7 +12,7 @@ const busy = () => [...jobs.filter(job => job.state === "painting"), ...waiting(
 
 function card(job) {
   const open = () => { openTab(); showJob(job.id); };
-  const facts = [text.states[job.state], job.order.preset, job.progress ? `${job.progress.width} × ${job.progress.height}` : null, ...Object.entries(job.order.settings ?? {}).slice(0, 4).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? "…" : value}`)];
+  const facts = [text.states[job.state], job.is_film ? text.film : null, job.order.preset, job.progress ? `${job.progress.width} × ${job.progress.height}` : null, ...Object.entries(job.order.settings ?? {}).slice(0, 4).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? "…" : value}`)];
   const picture = job.preview ? h("img", { src: `/api/jobs/${job.id}/preview?${job.preview}`, alt: "", loading: "lazy" }) : null;
   return h("figure", { className: "card" },
     button(picture ?? "", open, { className: "open", "aria-label": `${text.open} ${job.title}` }),

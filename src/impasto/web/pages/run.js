@@ -10,24 +10,27 @@ import { show } from "./view.js";
 const CHANGE_MILLISECONDS = 500;
 const ACTIVE = new Set(["waiting", "painting", "paused"]);
 let job = null, stream = null, losses = [], timer = 0, preview = 0, drawn = 0, loading = 0, sending = 0, turn = 0;
-let isLost = false, isUnsent = false; // the connection; a change that it did not carry
+let isLost = false, isUnsent = false, isSaid = false; // the connection; a change that it did not carry; that a film does not change
 
 export const current = () => job;
 
 // Show a job, or with null what is to be painted next.
-export async function showJob(id, { loads = true } = {}) {
+export async function showJob(id, { loads = true, isFirst = false } = {}) {
   if (timer) send(); // the last change of the job that was shown
   turn += 1;
   const mine = turn;
   const found = id ? await trying(() => api.job(id)) ?? null : null;
   if (mine !== turn) return; // another job is shown by now
   stream?.close();
-  isLost = isUnsent = false;
+  isLost = isUnsent = isSaid = false;
   job = found;
   losses = [];
   preview = job?.preview ?? 0;
   $("log").replaceChildren();
-  history.replaceState(null, "", job ? `#${job.id}` : location.pathname);
+  if ($("gallery").hidden && location.hash.slice(1) !== (job?.id ?? "")) {
+    const isNew = !isFirst && (job || !id); // Back does not lead to a job that there is not
+    history[isNew ? "pushState" : "replaceState"](null, "", job ? `#${job.id}` : location.pathname);
+  }
   if (job && loads) await loadDraft(job);
   if (mine !== turn) return;
   if (job) watch(job.id);
@@ -87,7 +90,7 @@ function take(event, isNew) {
     case "preview": preview += 1; break;
     case "changed": if (isNew) toast(text.changed); break;
     case "restarted": case "remark": if (isNew) toast(event.sentence); note(event.sentence); break;
-    case "announced": note(event.sentence); break;
+    case "announced": if (isNew && job.is_film) toast(event.sentence); note(event.sentence); break;
     default:
   }
 }
@@ -120,7 +123,8 @@ function status(sentence, isBad = false) {
 }
 
 function progressWords({ fraction, seconds_left: left, stage, stages, evaluation, width, height }) {
-  return [`${Math.floor(fraction * 100)} %`, left ? text.left(duration(left)) : null, `${width} × ${height}`, stages > 1 ? text.stage(stage, stages) : null, text.evaluation(evaluation)].filter(Boolean).join(" · ");
+  const part = job.is_film ? text.frame : text.stage;
+  return [`${Math.floor(fraction * 100)} %`, left ? text.left(duration(left)) : null, `${width} × ${height}`, stages > 1 ? part(stage, stages) : null, text.evaluation(evaluation)].filter(Boolean).join(" · ");
 }
 
 function words() {
@@ -138,11 +142,11 @@ function actions() {
   if (state === "painting") made.push(button(text.pause, ask("paused"), { id: "pause" }));
   if (state === "paused") made.push(button(text.resume, ask("waiting"), { id: "resume" }));
   if (state === "stopped" || (state === "failed" && job.progress)) made.push(button(text.resume, continueRun, { id: "resume" }));
-  if (state === "done") made.push(button(text.continueRun, continueRun, { id: "continue", title: text.continueRunHelp }));
+  if (state === "done" && !job.is_film) made.push(button(text.continueRun, continueRun, { id: "continue", title: text.continueRunHelp }));
   if (ACTIVE.has(state)) made.push(button(text.stop, ask("stopped"), { id: "stop" }));
   if (job?.result && state !== "painting") {
-    made.push(button(text.larger, () => askPrint(false), { id: "larger" }), button(`${text.print} …`, () => askPrint(true), { id: "print-button" }),
-      h("a", { className: "button", id: "download", href: job.result, download: "" }, text.download));
+    if (!job.is_film) made.push(button(text.larger, () => askPrint(false), { id: "larger" }), button(`${text.print} …`, () => askPrint(true), { id: "print-button" }));
+    made.push(h("a", { className: "button", id: "download", href: job.result, download: "" }, text.download));
   }
   if (ACTIVE.has(state)) made.push(button(text.newPicture, () => showJob(null), { id: "new" }));
   else made.push(button(job ? text.paintAgain : text.paint, paint, { id: "go", className: "primary", disabled: !(draft.content || draft.styles.length) || !(draft.styles.length || draft.settings.style_weight === 0) }));
@@ -165,9 +169,10 @@ function render() {
   $("progress").hidden = job?.state !== "painting";
   $("progress").value = job?.progress?.fraction ?? 0;
   if ($("drawer").open) plot(losses);
-  const before = draft.content ? shown(draft.content.id) : null;
   const after = job && (job.preview || preview) ? `/api/jobs/${job.id}/preview?${preview}` : null;
-  show({ before, after, full: job?.result && job.state !== "painting" ? `${job.result}?format=${job.order.format === "tif" ? "png" : job.order.format ?? "png"}` : after });
+  const before = draft.content && !(job?.is_film && after) ? shown(draft.content.id) : null;
+  const film = job?.is_film && job.result && job.state !== "waiting" ? `${job.result}?${preview}` : null;
+  show({ before, after, film, full: job?.result && job.state !== "painting" && !job.is_film ? `${job.result}?format=${job.order.format === "tif" ? "png" : job.order.format ?? "png"}` : after });
 }
 
 async function paint() {
@@ -186,20 +191,22 @@ async function put(id, changes) {
   } finally { sending -= 1; }
 }
 
+const cleared = options => Object.fromEntries(Object.keys(options ?? {}).map(name => [name, null]));
+
 // What the form has changed of the job, as the API takes it; the format of a file that was started stays.
 function differences() {
   const { format, runtime, ...changes } = order();
-  const cleared = Object.fromEntries(Object.keys(job.order.settings ?? {}).map(name => [name, null]));
-  return { ...changes, settings: { ...cleared, ...changes.settings } };
+  const film = changes.film ? { film: { ...cleared(job.order.film), ...changes.film } } : {};
+  return { ...changes, ...film, settings: { ...cleared(job.order.settings), ...changes.settings } };
 }
 
 // Continue from the canvas of a job that has ended, with what was changed since.
 async function continueRun() {
-  const cleared = Object.fromEntries(Object.keys(job.order.runtime ?? {}).map(name => [name, null]));
-  const again = job.state === "done" ? { runtime: { ...cleared, ...draft.runtime } } : {};
-  const isDone = await trying(async () => { await put(job.id, { ...differences(), ...again, state: "waiting" }); return true; });
+  const again = job.state === "done" ? { runtime: { ...cleared(job.order.runtime), ...draft.runtime } } : {};
+  const changes = job.is_fixed ? {} : { ...differences(), ...again };
+  const isDone = await trying(async () => { await put(job.id, { ...changes, state: "waiting" }); return true; });
   if (!isDone) return;
-  ordered();
+  if (!job.is_fixed) ordered();
   losses = [];
   render();
 }
@@ -208,6 +215,7 @@ async function continueRun() {
 function follow(what) {
   render();
   if (!job || loading || !ACTIVE.has(job.state)) return;
+  if (job.is_fixed) { if (!isSaid) toast(text.fixed); isSaid = true; return; }
   clearTimeout(timer);
   timer = setTimeout(send, CHANGE_MILLISECONDS);
 }

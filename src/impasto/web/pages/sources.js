@@ -5,10 +5,10 @@ import { changed, draft, newStyle, onDraft } from "./draft.js";
 import { colorOf, idOf, nameOf, openMasks } from "./masks.js";
 import { text } from "./text.js";
 
-const ACCEPT = "image/*,.tif,.tiff,.heic,.heif,.avif";
+const PICTURES = "image/*,.tif,.tiff,.heic,.heif,.avif", FILMS = "video/*,.mkv,.mov,.avi";
 let former = null; // the photograph that was taken away last
 
-// Upload files; the first one is the photograph if there is none or it is asked for, the others are paintings.
+// Upload files. A film is painted, and so is the first picture if there is none or it is asked for; the others are paintings.
 export async function take(files, kind) {
   for (const [number, file] of files.entries()) {
     const isFile = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
@@ -17,7 +17,7 @@ export async function take(files, kind) {
     if (!info) continue;
     for (const remark of info.remarks ?? []) toast(remark);
     if (info.settings) toast(text.painted, text.useSettings, () => { useSettings(info.settings); });
-    if ((kind === "content" && number === 0) || (!kind && !draft.content)) setContent(info);
+    if (info.film || (kind === "content" && number === 0) || (!kind && !draft.content)) setContent(info);
     else draft.styles.push(newStyle(info));
     changed("pictures");
   }
@@ -63,7 +63,7 @@ async function useSettings(settings) {
 }
 
 function dropTarget(label, kind, small) {
-  return button(label, () => pick(ACCEPT, kind === "style", files => take(files, kind)), { className: small ? "drop small" : "drop" });
+  return button(label, () => pick(kind === "style" ? PICTURES : `${PICTURES},${FILMS}`, kind === "style", files => take(files, kind)), { className: small ? "drop small" : "drop" });
 }
 
 // A button that opens the editor of one mask, with a dot in its color where the mask is in use.
@@ -102,7 +102,8 @@ function colors(style, set) {
 function photographCard() {
   const remove = () => { former = draft.content; draft.content = null; changed("pictures"); };
   const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(text.focus, { kind: "focus" }));
-  return card(draft.content, remove, chips);
+  const { film } = draft.content;
+  return card(draft.content, remove, film && h("p", { className: "facts" }, text.filmFacts(film)), chips);
 }
 
 function paintingCard(style, number) {

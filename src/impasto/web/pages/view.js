@@ -1,4 +1,4 @@
-// The canvas: a picture, before and after by a slider, side by side, or at full size.
+// The canvas: a film, or a picture, before and after by a slider, side by side, or at full size.
 import { $, button, h } from "./dom.js";
 import { text } from "./text.js";
 
@@ -6,7 +6,7 @@ const LOOKS = ["picture", "compare", "side", "actual"];
 const NEEDS_BOTH = new Set(["compare", "side"]);
 let look = "picture";
 let place = 50;
-let pictures = { before: null, after: null, full: null };
+let pictures = { before: null, after: null, full: null, film: null };
 
 function image(source, alt) { return h("img", { src: source, alt, draggable: false }); }
 
@@ -43,7 +43,8 @@ function frames(...sources) {
 }
 
 function body() {
-  const { before, after, full } = pictures;
+  const { before, after, full, film } = pictures;
+  if (film) return h("div", { className: "view" }, h("div", { className: "frame" }, h("video", { src: film, poster: after, controls: true, loop: true, "aria-label": text.after })));
   if (after && before && look === "compare") return comparison();
   if (after && before && look === "side") return frames([before, text.before], [after, text.after]);
   if (after && look === "actual") return h("div", { className: "view actual", tabindex: 0, role: "region", "aria-label": text.actual }, image(full, text.after));
@@ -51,14 +52,14 @@ function body() {
 }
 
 function render() {
-  const { before, after } = pictures;
+  const { before, after, film } = pictures;
   if (!before && !after) {
     $("canvas").replaceChildren(h("div", { className: "hint" }, h("strong", {}, text.hintTitle), text.hint));
     return;
   }
   const looks = h("div", { className: "looks", role: "group", "aria-label": text.looks }, LOOKS.filter(name => before || !NEEDS_BOTH.has(name)).map(name =>
     button(text[name], () => { look = name; render(); focusLook(name); }, { id: `look-${name}`, "aria-pressed": String(look === name) })));
-  $("canvas").replaceChildren(body(), ...(after ? [looks] : []));
+  $("canvas").replaceChildren(body(), ...(after && !film ? [looks] : []));
 }
 
 function focusLook(name) { $(`look-${name}`)?.focus(); }
@@ -67,7 +68,7 @@ function focusLook(name) { $(`look-${name}`)?.focus(); }
 export async function show(next) {
   const is = JSON.stringify(next) === JSON.stringify(pictures);
   if (is && $("canvas").firstChild) return;
-  const onlyAfter = pictures.after && next.after && next.before === pictures.before;
+  const onlyAfter = pictures.after && next.after && next.before === pictures.before && next.film === pictures.film;
   pictures = next;
   const isThere = !next.after || await new Promise(done => { const probe = new Image(); probe.onload = () => done(true); probe.onerror = () => done(false); probe.src = next.after; });
   if (pictures !== next || (onlyAfter && !isThere)) return;
