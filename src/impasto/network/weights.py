@@ -47,6 +47,7 @@ class Convention:
     mean: tuple[float, float, float]
     """The mean of each channel, in RGB order, in units of `range`."""
     deviation: tuple[float, float, float]
+    """The standard deviation of each channel, in RGB order, in units of `range`."""
 
     def apply(self, image: Tensor) -> Tensor:
         """Turn RGB in [0, 1], (3, H, W), into what the network takes; a border of zeros is then the mean.
@@ -55,7 +56,7 @@ class Convention:
             image: RGB in [0, 1], (3, H, W).
 
         Returns:
-            (3, H, W), in the order of channels and the range that the weights were trained with.
+            (3, H, W), in RGB order, each channel in the range that the weights were trained with.
 
         """
         channels = zip(image, self.mean, self.deviation, strict=True)
