@@ -161,6 +161,33 @@ def test_an_upload_tells_the_length_of_a_film_and_shows_its_first_frame(suffix, 
     assert first.abs().mean() < second.abs().mean() / 2
 
 
+def test_a_film_that_waits_gives_way_to_a_photograph_and_back(browser, studio, clip, pictures):
+    first = studio.order(pictures, LONG)
+    studio.painting(first)
+    page = browser.new_page()
+    page.goto(studio.link)
+    page.wait_for_selector(READY)
+    page.click("#new")
+    page.click("#photograph .remove")
+    choose(page, "#photograph", clip)
+    page.wait_for_selector("#option-end")
+    page.fill("#option-end", "0.25")
+    page.click("#go")
+    until(page, "id => location.hash.slice(1) !== id", arg=first)
+    identifier = job_of(page)
+    for name, is_film in (("content.png", False), ("walk.mp4", True)):
+        page.click("#photograph .remove")
+        choose(page, "#photograph", clip if is_film else pictures / name)
+        if not is_film:
+            page.select_option("#format", "jpg")
+        job = studio.wait(identifier, "waiting", until=lambda job: job["is_film"] == is_film)  # noqa: B023
+        assert job["order"].get("film", {}) == ({"end": 0.25} if is_film else {})
+    for each in (identifier, first):
+        studio.client.patch(f"/api/jobs/{each}", json={"state": "stopped"})
+        studio.wait(each, "stopped")
+    page.close()
+
+
 def test_the_page_paints_a_film_plays_it_and_keeps_what_is_changed_for_the_next_one(browser, studio, clip, pictures):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     said = []

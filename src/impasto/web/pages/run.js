@@ -193,11 +193,11 @@ async function put(id, changes) {
 
 const cleared = options => Object.fromEntries(Object.keys(options ?? {}).map(name => [name, null]));
 
-// What the form has changed of the job, as the API takes it; the format of a file that was started stays.
+// What the form has changed of the job, as the API takes it; the format of a file that was started stays, and a film has none.
 function differences() {
   const { format, runtime, ...changes } = order();
-  const film = changes.film ? { film: { ...cleared(job.order.film), ...changes.film } } : {};
-  return { ...changes, ...film, settings: { ...cleared(job.order.settings), ...changes.settings } };
+  const film = { ...cleared(job.order.film), ...changes.film };
+  return { ...changes, film, ...(changes.film ? { format: "png" } : {}), settings: { ...cleared(job.order.settings), ...changes.settings } };
 }
 
 // Continue from the canvas of a job that has ended, with what was changed since.
