@@ -1,5 +1,6 @@
-"""The start of the command `impasto` and of `python -m impasto`; Ctrl-C while modules are imported ends it, too."""
+"""The start of the command `impasto` and of `python -m impasto`, and its end: Ctrl-C prints no traceback in either."""
 
+import signal
 import sys
 
 __all__ = ["main"]
@@ -12,7 +13,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("impasto: Interrupted.\n")
         sys.exit(130)
-    run()
+    try:
+        run()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler would raise in what Python does before it ends
 
 
 if __name__ == "__main__":

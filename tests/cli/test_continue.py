@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from unittest.mock import Mock
 
 import pytest
 
 from common import note
 from impasto import Picture
+from impasto.images import reading
 from impasto.objective.objective import Objective
 
 QUICK = ("--size", "64", "--first-size", "0", "--iterations", "5", "--dtype", "float32", "--quiet")
@@ -50,6 +52,15 @@ def test_a_finished_picture_is_painted_on_and_painted_again_by_its_metadata(impa
         impasto("repaint", out, "-o", again, "--quiet", "--dtype", "float32")
         assert same(out, again)
         assert note(again)["job"]["changes"] == note(out)["job"]["changes"]
+
+
+def test_the_metadata_of_a_finished_picture_are_read_once(impasto, files, monkeypatch):
+    impasto("content.png", "style.jpg", "-o", "out.png", *QUICK)
+    read = Mock(wraps=reading.read_note)
+    monkeypatch.setattr("impasto.jobs.continuation.read_note", read)
+    monkeypatch.setattr("impasto.images.read_note", read)
+    impasto("content.png", "style.jpg", "-o", "out.png", "--continue", "--content-weight", "1", "--quiet")
+    read.assert_called_once()
 
 
 def test_a_picture_with_the_name_that_was_found_for_it_is_continued(impasto, files):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,6 +34,17 @@ def test_every_file_of_a_folder_has_a_row(folder):
             "is not a picture that impasto reads; give a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC file.",
         ),
     ]
+
+
+def test_what_was_left_out_is_a_sentence_each(folder, monkeypatch):
+    path = folder / "a.png"
+    left_out = (
+        Picture.open(path),
+        (f"{path} has 2 frames; the first is taken.", f"{path} has a gain map; it is left out."),
+    )
+    monkeypatch.setattr(Picture, "open", lambda *_, **__: replace(left_out[0], remarks=left_out[1]))
+    row = next(corpus.rows(folder))
+    assert row.said == "has 2 frames; the first is taken. It has a gain map; it is left out."
 
 
 def test_the_table_ends_in_counts(folder, capsys):

@@ -304,3 +304,15 @@ def test_a_machine_is_warmed(command, tiny_network):
     code, out, _ = command("warm")
     assert code == 0
     assert out.startswith("Ready after ")
+
+
+@pytest.mark.parametrize(
+    "words", ["content.png style.jpg -o -", "content.png -", "demo --painting -", "texture - -o a.png"]
+)
+def test_a_hyphen_in_place_of_a_file_is_refused_in_a_sentence(command, words):
+    code, out, err = command(*words.split())
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "impasto: - is not a file: no picture is read from standard input or written to standard output,"
+    )
+    assert err.endswith("; name a file, such as picture.png.\n")

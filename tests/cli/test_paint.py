@@ -7,6 +7,7 @@ import resource
 import shlex
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +19,12 @@ from impasto import Picture, Settings
 from impasto.cli.flags import choose
 from impasto.errors import WriteError
 from impasto.jobs.events import Evaluated
+from impasto.jobs.saving import Saving
 from impasto.objective.objective import Objective
 from impasto.recipes import demo
 from impasto.settings import PRESETS, Runtime
+from impasto.transfer.checkpoint import CheckpointWriter
+from impasto.transfer.run import Run
 
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
 QUICK = (("--size", "64"), ("--first-size", "0"), ("--iterations", "4"), ("--dtype", "float32"))
@@ -215,10 +219,65 @@ def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
         yield from map(Evaluated, run)
 
     monkeypatch.setattr("impasto.jobs.session.Session._evaluate", at_once)
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
     code, _, err = paint("--quiet", output="lost/out.png")
     assert code == 1
     assert err.count("\n") == 1
     assert "lost does not exist" in err
+    (saved,) = files.glob("impasto-*/out.png")
+    assert err.endswith(f"name another for out.png. The picture is in {saved}.\n")
+    assert note(saved)["stopped"] == "finished"
+
+
+def test_a_folder_that_is_lost_before_a_picture_so_far_is_said_with_where_the_picture_is(paint, files, monkeypatch):
+    (files / "lost").mkdir()
+    frame = Saving.frame
+
+    def at_once(saving):
+        (files / "lost").rmdir()
+        return frame(saving)
+
+    monkeypatch.setattr(Saving, "frame", at_once)
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    code, _, err = paint("--quiet", "--save-every", "1", output="lost/out.png")
+    (saved,) = files.glob("impasto-*/out.png")
+    assert code == 1
+    assert "name another for out-00001.png. The picture so far could not be saved: " in err
+    assert err.endswith(f"name another for out.png. The picture is in {saved}.\n")
+
+
+def test_a_plot_that_cannot_be_saved_is_said_with_where_the_picture_is(paint, files, monkeypatch):
+    def at_once(session, run, saving):
+        (files / "losses.svg").mkdir()
+        yield from map(Evaluated, run)
+
+    monkeypatch.setattr("impasto.jobs.session.Session._evaluate", at_once)
+    code, _, err = paint("--quiet", "--plot", files / "losses.svg")
+    assert code == 1
+    assert "losses.svg is a folder; " in err
+    assert err.endswith(f" The picture is in {files / 'out.png'}.\n")
+
+
+def test_a_picture_that_can_be_saved_nowhere_is_said_in_a_sentence(paint, files, monkeypatch):
+    def full(*_, **__):
+        raise WriteError("the disk is full.")
+
+    monkeypatch.setattr(Run, "save", full)
+    monkeypatch.setattr(Run, "save_checkpoint", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    code, _, err = paint("--quiet")
+    assert (code, err) == (1, "impasto: the disk is full. Nothing could be saved instead: the disk is full.\n")
+    assert not list(files.glob("impasto-*"))
+
+
+def test_each_remark_is_a_line_of_its_own(paint, no_finite_loss, monkeypatch):
+    def full(*_, **__):
+        raise WriteError("out.png.checkpoint could not be written.")
+
+    monkeypatch.setattr(CheckpointWriter, "save", full)
+    _, _, err = paint("--checkpoint-every", "0.000001")
+    said = "impasto: out.png.checkpoint could not be written. The run continues without this checkpoint.\nimpasto: the loss"
+    assert said in err
 
 
 def test_the_losses_are_plotted(paint, files):
@@ -350,6 +409,7 @@ def test_the_demo_needs_nothing_from_outside(command, files, tiny_network, quick
     monkeypatch.setattr(demo, "painting", partial(demo.painting, 320))
     code, out, _ = command("demo", "-o", files / "demo.png", "--painting", files / "painting.png", *sum(QUICK, ()))
     assert code == 0
+    assert out.startswith("Painting grace_hopper.jpg in the style of the demo's own painting, ")
     assert str(files / "demo.png") in out
     assert Picture.open(files / "demo.png").height == 64
     assert Picture.open(files / "painting.png").width == 320

@@ -12,6 +12,7 @@ import pytest
 
 from impasto import Picture
 from impasto.cli.signals import Interrupted, graceful
+from impasto.transfer.run import Run
 
 SCRIPT = Path(__file__).parents[1] / "tiny_command.py"
 EVALUATIONS = 20
@@ -156,6 +157,44 @@ def test_a_second_signal_ends_at_once():
             os.kill(os.getpid(), signal.SIGINT)
         assert found.value.code == 130
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("ends_early", [False, True])
+def test_a_second_signal_while_files_are_saved_waits_until_one_is_whole(paint, files, monkeypatch, ends_early):
+    """A run of less than a minute has saved no checkpoint before."""
+    name, progress, write = ("save_checkpoint", "save")[not ends_early], Run.__next__, Path.replace
+
+    def signal_and_go_on(run):
+        if ends_early and len(run.history) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return progress(run)
+
+    def twice(path, target):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        return write(path, target)
+
+    save = getattr(Run, name)
+
+    def saving(*given, **options):
+        monkeypatch.setattr(Path, "replace", twice)
+        save(*given, **options)
+        monkeypatch.setattr(Path, "replace", write)
+
+    monkeypatch.setattr(Run, name, saving)
+    monkeypatch.setattr(Run, "__next__", signal_and_go_on)
+    code, _, err = paint(every=0, size=64)
+    assert code == 130
+    assert err.splitlines()[-1] == "impasto: Ended at once."
+    left = "out.png.checkpoint" if ends_early else "out.png"
+    assert [path.name for path in files.glob("*out.png*")] == [left]
+
+
+def test_ctrl_c_while_python_ends_prints_no_traceback():
+    script = "import atexit, os, signal, sys; from impasto.__main__ import main; sys.argv[1:] = ['--version']"
+    script += "; atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); main()"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300)
+    assert (found.returncode, found.stderr) == (-signal.SIGINT, "")
 
 
 @pytest.mark.slow

@@ -3,13 +3,14 @@
 import json
 import re
 import threading
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from impasto import Picture, Settings
 from impasto.errors import InputError, RunError, WriteError
-from impasto.images import read_note
+from impasto.images import read_note, reading
 from impasto.jobs.events import Announced, Ended, Evaluated, Paused, Planned, PreviewReady, Remarked, Resumed, Saved
 from impasto.jobs.fingerprint import file_hashes
 from impasto.jobs.job import Job, StyleSource
@@ -103,6 +104,15 @@ def test_files_that_are_deleted_or_changed_while_a_run_paints_lose_no_picture(jo
     assert json.loads(read_note(painted.output))["files"] == hashes
 
 
+def test_the_metadata_of_a_picture_that_is_continued_are_read_once(job, files, monkeypatch):
+    session = Session(job())
+    next(event for event in session if isinstance(event, Evaluated))
+    session.close()
+    monkeypatch.setattr(reading, "_note", Mock(wraps=reading._note))
+    assert Session(job()).job.overwrite
+    reading._note.assert_called_once()
+
+
 def test_a_cancelled_job_saves_the_picture_and_continues_to_the_same_bytes(job, files):
     list(Session(job(output=files / "whole.png")))
     session = Session(job())
@@ -173,6 +183,22 @@ def test_a_run_that_fails_saves_the_picture_and_says_where(job, files, monkeypat
     with pytest.raises(RunError, match=r"the memory did not suffice\. The picture so far is in .*out\.png\."):
         list(session)
     assert (files / "out.png").exists()
+
+
+def test_a_run_that_fails_says_so_where_the_picture_cannot_be_saved_either(job, files, monkeypatch):
+    session = Session(job())
+    next(event for event in session if isinstance(event, Evaluated))
+
+    def fail(_):
+        (files / "out.png").write_text("another's")
+        raise RunError("the memory did not suffice.")
+
+    monkeypatch.setattr("impasto.transfer.run.Run.__next__", fail)
+    said = (
+        r"the memory did not suffice\. The picture so far could not be saved: .*out\.png exists .* A checkpoint is in "
+    )
+    with pytest.raises(RunError, match=said):
+        list(session)
 
 
 def test_a_picture_that_cannot_be_saved_leaves_a_checkpoint(job, files, monkeypatch):

@@ -8,11 +8,11 @@ from footprints import make_plan
 from impasto import Settings
 from impasto.planning.division import (
     BEFORE_FIRST_EVALUATIONS,
-    GRACE,
+    GRACE_SECONDS,
     MIN_EVALUATIONS,
     MIN_FINAL_EVALUATIONS,
     MIN_PREVIEW_EVALUATIONS,
-    OVERHEAD,
+    OVERHEAD_PIXELS,
     Pace,
     beginning,
     divided,
@@ -43,7 +43,7 @@ def division(seconds, elapsed=0.0, current=None, done=0, size=1024):
 
 
 def taken(stage):
-    return PACE * (stage.work + OVERHEAD) * stage.evaluations
+    return PACE * (stage.work + OVERHEAD_PIXELS) * stage.evaluations
 
 
 def test_the_candidates_grow_by_the_root_of_two_from_a_quarter_of_the_first_size_to_the_asked_one():
@@ -95,7 +95,7 @@ def test_a_run_that_begins_late_is_later_by_no_more_than_the_grace_where_evaluat
     for left in (-2.0, 0.0, 0.2, 0.5):
         (only,) = divided(listed, 0, 0, pace, seconds=left, elapsed=0.0, first_size=256, is_first=True)
         taken = (only.evaluations + 1) * pace.of(listed[0])
-        assert only.evaluations == 1 or taken <= max(left, 0) + GRACE
+        assert only.evaluations == 1 or taken <= max(left, 0) + GRACE_SECONDS
 
 
 def test_a_short_budget_begins_at_half_the_usual_size_and_becomes_larger_with_a_few_evaluations():
@@ -109,9 +109,11 @@ def test_a_short_budget_begins_at_half_the_usual_size_and_becomes_larger_with_a_
 def test_evaluations_that_turn_out_slower_lead_to_fewer():
     stage = candidates()[2]
     pace = Pace(per_work=PACE).timed(stage, 9.0)  # the first also measures the targets
-    assert pace.of(stage) == pytest.approx(PACE * (stage.work + OVERHEAD))
+    assert pace.of(stage) == pytest.approx(PACE * (stage.work + OVERHEAD_PIXELS))
     for _ in range(4):
         pace = pace.timed(stage, 0.5)
     assert pace.of(stage) == 0.5
     larger = candidates()[4]
-    assert pace.timed(larger, 9.0).of(larger) == pytest.approx(0.5 * (larger.work + OVERHEAD) / (stage.work + OVERHEAD))
+    assert pace.timed(larger, 9.0).of(larger) == pytest.approx(
+        0.5 * (larger.work + OVERHEAD_PIXELS) / (stage.work + OVERHEAD_PIXELS)
+    )

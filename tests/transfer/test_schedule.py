@@ -31,7 +31,7 @@ class _Run:
 @pytest.fixture
 def run(monkeypatch):
     """Return a run of two stages in which nothing takes time but pixels."""
-    monkeypatch.setattr(division, "OVERHEAD", 0)
+    monkeypatch.setattr(division, "OVERHEAD_PIXELS", 0)
     return _Run(monkeypatch, ((10, 10), 10), ((20, 20), 5))
 
 

@@ -36,12 +36,12 @@ def watch(monkeypatch):
     watch, evaluate = Watch(), Objective.evaluate
 
     def timed(self, image):
-        watch.seconds += watch.pace * (image[0].numel() + division.OVERHEAD)
+        watch.seconds += watch.pace * (image[0].numel() + division.OVERHEAD_PIXELS)
         return evaluate(self, image)
 
     monkeypatch.setattr(division, "MIN_FINAL_EVALUATIONS", MIN_FINAL_EVALUATIONS)
     monkeypatch.setattr(division, "MIN_EVALUATIONS", MIN_EVALUATIONS)
-    monkeypatch.setattr(division, "OVERHEAD", 10_000)
+    monkeypatch.setattr(division, "OVERHEAD_PIXELS", 10_000)
     monkeypatch.setattr(Objective, "evaluate", timed)
     monkeypatch.setattr(time, "perf_counter", watch)
     return watch

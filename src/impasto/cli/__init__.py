@@ -29,6 +29,14 @@ __all__ = ["app", "main"]
 
 _WITHOUT_DOCSTRINGS = "Python removed the help of flags and arguments (-OO); start Python without -OO."
 
+STANDARD_STREAM = "-"
+"""The word by which many commands read standard input or write standard output."""
+
+_NO_STANDARD_STREAM = (
+    "- is not a file: no picture is read from standard input or written to standard output, only the jobs of impasto "
+    "batch --manifest - are read there; name a file, such as picture.png."
+)
+
 _MORE_HELP = f"""impasto COMMAND --help describes a command, and {HELP_ALL} shows every option.
 Pictures of what the options do: docs/options-in-pictures.md."""
 
@@ -78,7 +86,9 @@ def main(tokens: Sequence[str] | None = None) -> None:
     try:
         with out_of_memory_as("run the command"):
             app(given or ["--help"], exit_on_error=False, print_error=False)
-    except (CycloptsError, InputError) as error:
+    except CycloptsError as error:
+        _end(2, _NO_STANDARD_STREAM if STANDARD_STREAM in given else str(error))
+    except InputError as error:
         _end(2, str(error))
     except ImpastoError as error:
         _end(1, str(error))

@@ -24,7 +24,7 @@ class Row(NamedTuple):
     read: str
     """Size, bits, transparency and color profile of the picture that was read."""
     said: str
-    """What was left out of the picture, or why the file was refused."""
+    """What was left out of the picture, or why the file was refused, as it follows the name of the file."""
 
 
 def rows(folder: Path) -> Iterator[Row]:
@@ -38,7 +38,7 @@ def rows(folder: Path) -> Iterator[Row]:
         except Exception as error:  # any other error is a bug, which the table names
             yield Row(name, "failed", "", f"{type(error).__name__}: {error}")
         else:
-            yield Row(name, "read", _described(picture), " ".join(_without(path, each) for each in picture.remarks))
+            yield Row(name, "read", _described(picture), " It ".join(_without(path, each) for each in picture.remarks))
 
 
 def _described(picture: Picture) -> str:

@@ -76,8 +76,8 @@ def _lines(*, detailed: bool) -> Show:
 
     def show(report: "Report") -> None:
         nonlocal written, reached
-        if report.remark:
-            remark(report.remark)
+        for line in report.remark.splitlines():
+            remark(line)
         before, reached = reached, (report.stage, report.evaluation)
         if reached < before:  # a change began the stages again
             written = -1

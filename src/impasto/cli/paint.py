@@ -163,7 +163,7 @@ def demo(
     from impasto.images import Picture, check_suffix  # noqa: PLC0415 (torch)
     from impasto.recipes import demo  # noqa: PLC0415
 
-    style = Picture(demo.painting())
+    style = Picture(demo.painting(), title="the demo's own painting")
     if painting is not None:
         style.save(check_suffix(painting), overwrite=bool(given.get("overwrite")))
     sources = StyleSource(picture=style)

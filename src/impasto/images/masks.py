@@ -81,6 +81,9 @@ class Mask:
                 labels.
             allow_large: Whether the file may have more than `MAX_PIXELS`.
 
+        Returns:
+            The mask, at the size of the file.
+
         Raises:
             PictureError: the file cannot be read, nothing is inside, or nothing in it has that color.
 
@@ -101,6 +104,9 @@ class Mask:
             name: What messages call it, if it is not from a path.
             allow_large: Whether a file may have more than `MAX_PIXELS`.
 
+        Returns:
+            The mask.
+
         Raises:
             PictureError: it is none of those, cannot be read, or nothing is inside.
 
@@ -119,6 +125,12 @@ class Mask:
     def of_opacity(cls, picture: Picture) -> Self | None:
         """Return what of a picture is not transparent, by its opacity; None where all of it is opaque.
 
+        Args:
+            picture: The picture.
+
+        Returns:
+            The opacity in [0, 1] as a mask, or None.
+
         Raises:
             PictureError: all of it is transparent.
 
@@ -130,6 +142,12 @@ class Mask:
 
     def cropped(self, ratio: float) -> "Mask":
         """Return the largest middle part of the mask whose width divided by its height is `ratio`.
+
+        Args:
+            ratio: Width divided by height, above 0.
+
+        Returns:
+            The mask.
 
         Raises:
             PictureError: nothing in that part is inside.
@@ -143,6 +161,9 @@ class Mask:
         Args:
             width: In pixels.
             height: In pixels.
+
+        Returns:
+            float32, (height, width).
 
         Raises:
             PictureError: the mask is of another shape.

@@ -73,6 +73,8 @@ class Picture:
     """Free text that travels in the file; impasto stores the JSON of its settings there."""
     remarks: tuple[str, ...] = ()
     """What of the file was left out of the picture, in sentences."""
+    title: str = "a picture in memory"
+    """What people are told that it is: `Painting photo.jpg in the style of a picture in memory.`"""
 
     def __post_init__(self) -> None:
         for name, each in (("samples", self.samples), ("alpha", self.alpha)):
@@ -134,6 +136,9 @@ class Picture:
                 is, and not a suffix.
             allow_large: Whether it may have more than `MAX_PIXELS`.
 
+        Returns:
+            The picture, upright.
+
         Raises:
             PictureError: the file is missing, damaged, cut short, of a kind that is not read, wholly transparent, or
                 too large.
@@ -153,6 +158,9 @@ class Picture:
                 reading bytes; a PIL image; a numpy array (H, W), (H, W, 3) or with alpha (H, W, 4); a torch tensor
                 (3, H, W) or with alpha (4, H, W). Arrays and tensors are sRGB: uint8, uint16, or floats from 0 to 1.
             allow_large: Whether a file may have more than `MAX_PIXELS`.
+
+        Returns:
+            The picture.
 
         Raises:
             PictureError: it is none of those, or cannot be read.
@@ -215,6 +223,9 @@ class Picture:
             width: In pixels, at least 1.
             height: In pixels, at least 1.
 
+        Returns:
+            The picture, with float32 samples.
+
         Raises:
             PictureError: a side is no whole number, or below 1.
 
@@ -232,7 +243,15 @@ class Picture:
         return replace(self, samples=pixels.clamp(0.0, 1.0), alpha=self._alpha_at(width, height))
 
     def cropped(self, ratio: float) -> "Picture":
-        """Return the largest middle part of the picture whose width divided by its height is `ratio`."""
+        """Return the largest middle part of the picture whose width divided by its height is `ratio`.
+
+        Args:
+            ratio: Width divided by height, above 0.
+
+        Returns:
+            The picture, with the same metadata.
+
+        """
         rows, columns = middle(self.height, self.width, ratio)
         alpha = None if self.alpha is None else self.alpha[rows, columns]
         return replace(self, samples=self.samples[:, rows, columns], alpha=alpha)
@@ -257,6 +276,9 @@ class Picture:
             with_position: Whether the metadata has the position where the photograph was taken.
             note: Free text that travels in the file.
 
+        Returns:
+            The picture; its alpha is resized to the pixels.
+
         """
         exif = self.exif if with_position else metadata.without_position(self.exif)
         return Picture(
@@ -271,6 +293,12 @@ class Picture:
 
     def in_profile(self, profile: bytes | None) -> "Picture":
         """Return the picture in the RGB of another profile, None for sRGB, in 16 bits; colors outside it are clipped.
+
+        Args:
+            profile: The ICC profile of an RGB; None: sRGB.
+
+        Returns:
+            The picture; the same object, if it has the profile already.
 
         Raises:
             PictureError: pictures cannot be painted in the profile.
@@ -302,6 +330,12 @@ class Picture:
     def jpeg(self, quality: int = DEFAULT_QUALITY) -> bytes:
         """Return the bytes of a JPEG file, of a quality from 1 to 100.
 
+        Args:
+            quality: From 1 to 100.
+
+        Returns:
+            The bytes.
+
         Raises:
             InputError: the quality is out of range, or the picture has a side of more than 65,500 pixels.
 
@@ -310,6 +344,12 @@ class Picture:
 
     def webp(self, quality: int = DEFAULT_QUALITY) -> bytes:
         """Return the bytes of a WebP file, of a quality from 1 to 100; one with transparency loses nothing.
+
+        Args:
+            quality: From 1 to 100.
+
+        Returns:
+            The bytes.
 
         Raises:
             InputError: the quality is out of range, or the picture has a side of more than 16,383 pixels.

@@ -105,6 +105,12 @@ def whitened(color: NDArray[Any], alpha: NDArray[Any], name: str) -> NDArray[Any
 def read_note(path: str | Path) -> str | None:
     """Return the note that `Picture.save` stored in a file, or None, without unpacking its pixels.
 
+    Args:
+        path: The file of a picture.
+
+    Returns:
+        The note; None, if there is none.
+
     Raises:
         PictureError: the file is missing, empty or not a picture.
 

@@ -66,6 +66,9 @@ def check_suffix(path: str | Path, *, longest_side: int = 1, deep: bool = False)
         longest_side: The picture's, in pixels; JPEG files hold 65,500 and WebP files 16,383.
         deep: Whether the file is to have 16 bits a channel.
 
+    Returns:
+        The path.
+
     Raises:
         InputError: the suffix is unknown, or its format cannot hold that side or depth.
 

@@ -50,7 +50,7 @@ class LivePicture(AbstractContextManager["LivePicture"]):
     def __call__(self, report: Progress) -> None:
         """Show a report, unless the last update was a moment ago."""
         self._report = report
-        self._remarks += [report.remark] if report.remark else []
+        self._remarks += report.remark.splitlines()
         if time.monotonic() - self._updated >= MIN_SECONDS_BETWEEN:
             self._update()
 

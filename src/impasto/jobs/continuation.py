@@ -54,7 +54,8 @@ class Continuation(NamedTuple):
         """
         outputs.check_plot_and_preview(wanted, continues=True)
         own = {name: getattr(wanted, name) for name in ("runtime", "output", *_WRITTEN)}
-        earlier = outputs.continued(self.job.replace(**own, overwrite=wanted.overwrite))
+        is_own = None if self.picture is None else True  # `found` has read its metadata
+        earlier = outputs.continued(self.job.replace(**own, overwrite=wanted.overwrite), is_own=is_own)
         if self.picture is None and earlier.current().changeable == wanted.changeable:
             return earlier
         return earlier.changed(self.evaluations, wanted, through="" if self.picture is None else self.picture.suffix)
@@ -69,6 +70,9 @@ def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
     Args:
         output: The picture.
         checkpoint: The file of the checkpoint; None: the one in the folder of the picture.
+
+    Returns:
+        What was painted so far, and where it is.
 
     Raises:
         InputError: there is neither of them, it does not say how it was painted, or there is another file of the name

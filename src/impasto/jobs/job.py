@@ -86,6 +86,12 @@ class StyleSource(Options):
 
         The path of an existing file may hold such words. A name may have a hyphen, as a flag has: `color-match`.
 
+        Args:
+            text: The path of a painting, and its options behind commas.
+
+        Returns:
+            The style.
+
         Raises:
             InputError: an option of the style is unknown, given twice, or its value is not accepted.
 
@@ -176,6 +182,9 @@ class Job(Options):
 
         Args:
             names: The paths of the other files, by the paths of the job's.
+
+        Returns:
+            The job.
 
         """
         return type(self)(**_renamed(self.model_dump(), names))
@@ -306,9 +315,11 @@ def _path(source: object) -> Path | None:
     return source if source is None or isinstance(source, Path) else IN_MEMORY
 
 
-def _name(source: object) -> str:
-    """Return the name of a source for people, without its folder."""
-    return source.name if isinstance(source, Path) else "a picture in memory"
+def _name(source: "str | Path | Picture") -> str:
+    """Return what people are told that a source is: its name without its folder, or the title of a picture."""
+    if isinstance(source, Path):
+        return source.name
+    return "a picture in memory" if isinstance(source, str) else source.title
 
 
 def _described(style: StyleSource) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations, count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -70,6 +70,12 @@ def prepared(job: Job) -> Job:
     Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no finished picture
     of another job, and no file that impasto did not paint.
 
+    Args:
+        job: The job.
+
+    Returns:
+        The job with `Job.checkpoint`, and with `Job.overwrite` where it continues a run.
+
     Raises:
         InputError: a file could not be written, would replace a file that the job reads, or has the name of another.
 
@@ -83,14 +89,18 @@ def prepared(job: Job) -> Job:
     files.check_output(checkpoint, overwrite=True, inputs=job.all_inputs)
     check_plot_and_preview(job, continues=continues)
     job = job.replace(checkpoint=checkpoint)
-    return continued(job) if continues else job
+    return continued(job, is_own=True) if continues else job
 
 
-def continued(job: Job) -> Job:
+def continued(job: Job, *, is_own: bool | None = None) -> Job:
     """Return the job that paints on, which may replace its picture and the pictures so far that impasto painted.
 
     Args:
         job: The job; `Job.overwrite` says whether it may replace any file.
+        is_own: Whether impasto painted the picture at its output, or there is none yet; None: look at its metadata.
+
+    Returns:
+        The job, with `Job.overwrite` where its picture may be replaced.
 
     Raises:
         InputError: there is a file that impasto did not paint, which a picture so far would replace.
@@ -98,7 +108,9 @@ def continued(job: Job) -> Job:
     """
     for path in _frames_there(job):
         files.check_output(path, overwrite=job.overwrite or _is_own(path), inputs=job.all_inputs)
-    return job.replace(overwrite=job.overwrite or (job.output is not None and _is_own(job.output)))
+    if is_own is None:
+        is_own = job.output is not None and _is_own(job.output)
+    return job.replace(overwrite=job.overwrite or is_own)
 
 
 def check_plot_and_preview(job: Job, *, continues: bool) -> None:
@@ -122,6 +134,9 @@ def check_plot_and_preview(job: Job, *, continues: bool) -> None:
 
 def check_formats(job: Job) -> None:
     """Check that the formats of the files, which their suffixes name, can store the picture and the plot.
+
+    Args:
+        job: The job.
 
     Raises:
         InputError: a suffix is unknown, or its format cannot store the size or the bits of the picture.
@@ -184,7 +199,12 @@ def painted(job: Job) -> "Stopped | None":
 
     """
     note = _note(job.output) if job.output is not None and files.exists(job.output) else {}
-    return note.get("stopped") if note.get(FINGERPRINT) is not None and note[FINGERPRINT] == fingerprint(job) else None
+    return note.get("stopped") if _is_of(job, note) else None
+
+
+def _is_of(job: Job, note: Mapping[str, Any]) -> bool:
+    """Return whether a picture with a note in its metadata was painted from the settings and inputs of a job."""
+    return note.get(FINGERPRINT) is not None and note[FINGERPRINT] == fingerprint(job)
 
 
 def _note(output: Path) -> dict[str, Any]:
@@ -240,7 +260,10 @@ def _is_plot(path: Path) -> bool:
 def _is_so_far(job: Job) -> bool:
     """Return whether there is no picture yet, or one so far, or one that the job itself has finished."""
     output = cast("Path", job.output)
-    return not files.exists(output) or _note(output).get("stopped") == "unfinished" or painted(job) is not None
+    if not files.exists(output):
+        return True
+    note = _note(output)
+    return note.get("stopped") == "unfinished" or _is_of(job, note)
 
 
 def _is_own(output: Path) -> bool:

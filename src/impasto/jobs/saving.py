@@ -4,13 +4,19 @@ import io
 import math
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import cast
 
+from impasto import files
 from impasto.errors import ImpastoError, InputError, WriteError
 from impasto.images import Picture
 from impasto.jobs import outputs
 from impasto.jobs.amounts import amount
 from impasto.jobs.events import Event, Remarked, Saved
 from impasto.jobs.job import Job
+from impasto.machine.interruption import deferred_signals
 from impasto.machine.processes import Group
 from impasto.transfer.run import Run
 
@@ -63,11 +69,19 @@ class Saving:
         return None if self._output is None else self._output.suffix
 
     def frame(self) -> Iterator[Event]:
-        """Save the picture so far, if it is due by the number of evaluations."""
+        """Save the picture so far, if it is due by the number of evaluations.
+
+        Raises:
+            WriteError: it could not be saved.
+
+        """
         job, made = self._job, len(self._run.history)
         if self._output is not None and job.save_every and made % job.save_every == 0:
             path = outputs.frame(self._output, made)
-            self._run.save(path, overwrite=job.overwrite)
+            try:
+                self._run.save(path, overwrite=job.overwrite)
+            except InputError as error:  # its path was checked before the run began
+                raise WriteError(str(error)) from error
             yield Saved(path, "picture so far")
 
     def preview(self) -> Iterator[Event]:
@@ -85,19 +99,20 @@ class Saving:
         self._next_preview = now + max(PREVIEW_SECONDS, cost / PREVIEW_TIME_FRACTION)
 
     def picture(self) -> list[Event]:
-        """Save the picture and the plot; if that fails, save at least a checkpoint.
+        """Save the picture and the plot; if that fails, save a checkpoint, or else the picture in a temporary folder.
 
         Raises:
-            WriteError: the picture could not be saved; the sentence says where a checkpoint is.
+            WriteError: the picture could not be saved at the output, or the plot; the sentence says what was saved.
 
         """
         job, run, output = self._job, self._run, self._output
         if output is None:
             return []
-        try:
-            run.save(output, overwrite=job.overwrite)
-        except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
-            raise WriteError(f"{error} {self._rescue()}") from error
+        with deferred_signals():  # until there is a picture or a checkpoint
+            try:
+                run.save(output, overwrite=job.overwrite)
+            except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
+                raise WriteError(f"{error} {self._saved_instead()}") from error
         events: list[Event] = [Saved(output, "picture")]
         if self._next_preview < math.inf:
             self._next_preview = 0.0  # the preview shows the end, too
@@ -105,7 +120,10 @@ class Saving:
         if job.plot is not None and run.history:
             from impasto.transfer.loss_chart import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
-            plot_losses(run.history, job.plot, overwrite=job.overwrite)
+            try:
+                plot_losses(run.history, job.plot, overwrite=job.overwrite)
+            except (InputError, WriteError) as error:
+                raise WriteError(f"{error} The picture is in {output}.") from error
             events.append(Saved(job.plot, "plot"))
         return events
 
@@ -118,7 +136,8 @@ class Saving:
         """
         run, output = self._run, self._job.output
         try:
-            run.save_checkpoint()
+            with deferred_signals():
+                run.save_checkpoint()
             later = f"start the same command again to continue from {self._job.checkpoint}"
         except ImpastoError as error:
             later = str(error).removesuffix(".")
@@ -130,12 +149,35 @@ class Saving:
         size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
         return f"Interrupted after {made}; the picture so far ({size}) is {output}; {later}."
 
-    def _rescue(self) -> str:
-        """Save a checkpoint, or name the last one if there are several processes; return a sentence about it."""
+    def after_failure(self) -> str:
+        """Save the picture so far of a run that failed; return a sentence about it, empty if there is no output."""
         try:
-            if self._group.size > 1:
-                return f"The last checkpoint is {self._job.checkpoint}."
-            self._run.save_checkpoint()
-        except ImpastoError as error:
-            return str(error)
-        return f"A checkpoint is in {self._job.checkpoint}; correct this and start the same command again."
+            self.picture()
+        except WriteError as error:
+            return f"The picture so far could not be saved: {error}"
+        return f"The picture so far is in {self._job.output}." if self._job.output else ""
+
+    def _saved_instead(self) -> str:
+        """Save a checkpoint, or else the picture in a temporary folder; return a sentence about what was saved."""
+        checkpoint = self._job.checkpoint
+        with suppress(ImpastoError):
+            if self._group.size == 1:
+                self._run.save_checkpoint()
+                return f"A checkpoint is in {checkpoint}; correct this and start the same command again."
+            if checkpoint is not None and files.exists(checkpoint):  # all processes together would save another
+                return f"The last checkpoint is {checkpoint}."
+        try:
+            return f"The picture is in {self._save_in_temporary_folder()}."
+        except (ImpastoError, OSError) as error:
+            return f"Nothing could be saved instead: {error}"
+
+    def _save_in_temporary_folder(self) -> Path:
+        """Save the picture in a new folder among the system's temporary ones, and return its path."""
+        folder = Path(mkdtemp(prefix="impasto-"))
+        path = folder / cast("Path", self._output).name
+        try:
+            self._run.save(path)
+        finally:
+            if not path.exists():
+                folder.rmdir()
+        return path

@@ -295,9 +295,7 @@ class Session:
         try:
             yield from self._evaluate(run, saving)
         except RunError as error:  # another process was lost, or there was too little memory
-            saving.picture()
-            where = f" The picture so far is in {self.job.output}." if self.job.output else ""
-            raise RunError(f"{error}{where}") from error
+            raise RunError(" ".join(filter(None, [str(error), saving.after_failure()]))) from error
         except BaseException:  # the caller failed or stopped iterating, or did not catch Ctrl-C
             if run.history and self._group.size == 1 and not self._is_cancelled.is_set():
                 with suppress(ImpastoError):

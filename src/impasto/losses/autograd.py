@@ -47,7 +47,15 @@ class AutogradLoss(ABC):
 
     @abstractmethod
     def measure(self, units: Units) -> Statistic:
-        """Sum up something over units; `units.sum(values)` does it for values of each position, (..., H, W)."""
+        """Sum up something over units; `units.sum(values)` does it for values of each position, (..., H, W).
+
+        Args:
+            units: The features of a part of an image, (C, H, W), and how much each position counts.
+
+        Returns:
+            Sums in float32 or float64.
+
+        """
 
     @abstractmethod
     def compare(self, statistic: Statistic, target: Tensor) -> Tensor:

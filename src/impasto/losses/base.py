@@ -76,7 +76,15 @@ class Units(NamedTuple):
         return Units(self.features[:, chunk], weights, None if self.content is None else self.content[:, chunk])
 
     def sum(self, values: Tensor) -> Statistic:
-        """Sum values of each position, (..., H, W), times its weight; the statistic's mean is their mean, (...)."""
+        """Sum values of each position, (..., H, W), times its weight; the statistic's mean is their mean, (...).
+
+        Args:
+            values: A value or several for each position, (..., H, W).
+
+        Returns:
+            The sums, (...), and the sum of the weights, a scalar.
+
+        """
         exact = in_sum_precision(values)
         if self.weights is None:
             return Statistic(exact.sum((-2, -1)), sum_of_weights(self.features[0], None))
@@ -168,15 +176,39 @@ class Loss(ABC):
 
     @abstractmethod
     def measure(self, units: Units) -> Statistic:
-        """Sum up what the loss needs of a part of an image, in float32 at least."""
+        """Sum up what the loss needs of a part of an image, in float32 at least.
+
+        Args:
+            units: The units of a part of an image.
+
+        Returns:
+            The sums; those of several parts are added up.
+
+        """
 
     @abstractmethod
     def value(self, statistic: Statistic) -> Tensor:
-        """Return the loss times its weight, a scalar."""
+        """Return the loss times its weight, a scalar.
+
+        Args:
+            statistic: What was measured of the whole image.
+
+        Returns:
+            A scalar.
+
+        """
 
     @abstractmethod
     def slope(self, statistic: Statistic) -> Tensor:
-        """Return the derivative of `value` by the statistic's total, of the total's shape."""
+        """Return the derivative of `value` by the statistic's total, of the total's shape.
+
+        Args:
+            statistic: What was measured of the whole image.
+
+        Returns:
+            A tensor of the total's shape.
+
+        """
 
     @abstractmethod
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:

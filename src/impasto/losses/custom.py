@@ -54,7 +54,7 @@ def load(path: str) -> ExtraLoss:
         try:
             found = found()
         except TypeError as error:
-            raise LossError(f"{path} cannot be made without arguments ({error}); name a loss that is made.") from error
+            raise LossError(f"{path} cannot be made without arguments ({error}); name an object of it.") from error
     if not isinstance(found, AutogradLoss | Loss):
         raise LossError(f"{path} is no loss; name an AutogradLoss or a Loss, or the class of one.")
     return found
@@ -94,7 +94,7 @@ def check(losses: Sequence[object], channels: Callable[[str], int], like: Tensor
 
 
 def _check_target(loss: AutogradLoss, name: str) -> None:
-    """Refuse a target image that there is not, or one that is measured without the content's features."""
+    """Refuse an unknown target image, or one that is measured without the content's features."""
     if loss.target_image not in {"none", "content", "style"}:
         raise LossError(f"{name} cannot have the target_image {loss.target_image!r}; it takes none, content or style.")
     if loss.needs_content and loss.target_image != "none":
@@ -179,7 +179,7 @@ class _Trial:
                 self._refuse("what measure returns does not depend on the features by differentiable operations")
 
     def _call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function of the loss; its own failure is the loss's."""
+        """Call a function of the loss; any error that it raises becomes a LossError."""
         try:
             return function(*arguments)
         except Exception as error:

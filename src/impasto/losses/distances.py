@@ -49,7 +49,7 @@ class Gram:
     has_mean: ClassVar[bool] = False
 
     def value(self, moments: Tensor) -> Tensor:
-        """Compare the Gram matrices."""
+        """Return 1 / C² · mean((G - A)²), a scalar."""
         return (moments - self.target)[:, :-1].square().mean() / len(moments) ** 2
 
     def derivative(self, moments: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class MeanAndDeviation:
     has_mean: ClassVar[bool] = True
 
     def value(self, moments: Tensor) -> Tensor:
-        """Compare means and deviations."""
+        """Return mean((μ - μ*)²) + mean((σ - σ*)²), a scalar."""
         means, deviations = self._differences(moments)
         return means.square().mean() + deviations.square().mean()
 
@@ -94,7 +94,7 @@ class Covariance:
     has_mean: ClassVar[bool] = True
 
     def value(self, moments: Tensor) -> Tensor:
-        """Compare the covariances."""
+        """Return 1 / C² · mean((K - K*)²), a scalar."""
         return (_covariance(moments) - self._target).square().mean() / len(moments) ** 2
 
     def derivative(self, moments: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class Wasserstein:
     has_mean: ClassVar[bool] = True
 
     def value(self, moments: Tensor) -> Tensor:
-        """Compare means and covariances."""
+        """Return the squared Wasserstein-2 distance of two Gaussians over C, a scalar."""
         means = (moments - self.target)[:, -1]
         root = _spectral(self._between(moments), torch.sqrt)
         traces = (_regular_covariance(moments) + _regular_covariance(self.target) - 2 * root).diagonal().mean()

@@ -1,4 +1,4 @@
-"""The style loss: how far the moments of the features are from the style's, wherever in the image they occur."""
+"""The style loss: how far the moments of the features are from those of the style; positions do not matter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ class StyleLoss(Loss):
         return moments_of(units)
 
     def value(self, statistic: Statistic) -> Tensor:
-        """Add up the distances, each times its weight."""
+        """Return the sum of the distances, each times its weight, a scalar."""
         return sum(
             (weight * distance.value(statistic.mean) for distance, weight in self.distances),
             start=statistic.weight_sum.new_zeros(()),

@@ -61,7 +61,7 @@ class TotalVariationLoss(MeanLoss):
         return of_sum / statistic.weight_sum if self._is_mean else of_sum
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer.
+        """Return what adds the derivative by each difference x[i + 1] - x[i] at x[i + 1] and subtracts it at x[i].
 
         Args:
             slope: The derivative of the value by the sum, a scalar.
@@ -152,7 +152,7 @@ class NinePointTotalVariationLoss(Loss):
         return 2 * self.weight * torch.stack(parts)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative by each difference to the further of its two pixels, less at the nearer.
+        """Return what adds the derivative by each difference x[i + 1] - x[i] at x[i + 1] and subtracts it at x[i].
 
         Args:
             slope: The derivative of the value by the three sums, (3,).
@@ -189,7 +189,7 @@ class NinePointTotalVariationLoss(Loss):
         into += padded
 
     def _diagonals(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the differences along both diagonals, each (C, H + 1, W + 1), without the 1 where edges meet."""
+        """Return the differences along both diagonals, each (C, H + 1, W + 1); no 1 on an axis whose edges meet."""
         padded = features[None]
         for axis, wrap in zip((2, 3), self.wraps, strict=True):
             edges = [padded.narrow(axis, -1 if wrap else 0, 1), padded, padded.narrow(axis, -1, 1)]

@@ -79,6 +79,9 @@ def resolve(runtime: Runtime, *, resumed: bool = False) -> Machine:
         runtime: The options.
         resumed: Whether the number of threads is that of a checkpoint, which a machine with more cores may have saved.
 
+    Returns:
+        The machine, as all parts of a run use it.
+
     Raises:
         SettingsError: the device is unknown or not there, or cannot compute as asked, or there are too many threads.
 

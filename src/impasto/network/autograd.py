@@ -26,6 +26,9 @@ class Network(Protocol):
             layers: The names of the layers.
             retain: Whether to retain what `pullback` needs.
 
+        Returns:
+            The features by layer, each (C, H, W).
+
         """
         ...
 
@@ -35,6 +38,9 @@ class Network(Protocol):
         Args:
             features: What `compute` returned.
             cotangents: Functions that add the derivatives by the features, by the names of the layers.
+
+        Returns:
+            The gradient, (3, H, W).
 
         """
         ...

@@ -30,6 +30,9 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
         sha256: The hash, or the digits that it begins with.
         progress: Called with the bytes so far and in all (0 if the server does not say).
 
+    Returns:
+        The path of the file.
+
     Raises:
         DownloadError: `url` is not a file's, the network failed, the folder cannot be written, or the hash is another.
 

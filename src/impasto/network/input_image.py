@@ -19,7 +19,7 @@ from impasto.layers import LAYERS
 __all__ = ["input_images", "layer_names"]
 
 MAX_SAMPLE = 16.0
-"""The sample above which an image has gray levels up to 255: one that is being painted is beyond 1 by less."""
+"""The sample above which an image has gray levels up to 255: an image that is being painted exceeds 1 by less."""
 
 MIN_SAMPLE = -1.0
 """The sample of a photograph below which it has been normalized for another network, whose samples begin at -2."""
@@ -92,6 +92,9 @@ def layer_names(layers: object) -> list[str]:
 
     Args:
         layers: One name, or several.
+
+    Returns:
+        The names, at least one, in the order in which they were given.
 
     Raises:
         InputError: there is none, or one is not that of a layer of VGG-19.

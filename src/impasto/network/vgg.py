@@ -1,8 +1,8 @@
 """VGG-19 as a function of an image: features forward, gradients back, both by hand.
 
 Automatic differentiation would retain the input of every convolution for the backward pass. The filters are fixed, so
-what is needed is where a ReLU let its input pass, a bit a unit, and which of four a pooling chose. The network knows
-nothing of losses.
+the backward pass needs only which units a ReLU let pass, one bit a unit, and which of its four units a pooling chose.
+The network knows nothing of losses.
 
 Simonyan and Zisserman, ICLR 2015 (the network); Gatys, Ecker and Bethge, CVPR 2016, section 2 (its use here).
 """
@@ -140,12 +140,25 @@ class VGG19:
         return dispatch.is_fused(self.weights.tensors["conv1_1"][0])
 
     def footprint(self, layers: Collection[str]) -> NetworkFootprint:
-        """Return what a tile takes in memory on its way down to the deepest of `layers` and back."""
+        """Return what a tile takes in memory in the forward and the backward pass.
+
+        Args:
+            layers: The layers whose features are asked for; the deepest one ends the forward pass.
+
+        Returns:
+            Bytes a pixel that the tile sees.
+
+        """
         stated = fused_footprint if self.is_fused else footprint
         return stated(self.pooling, layers, self.dtype.itemsize)
 
     def prepare(self, layers: Collection[str]) -> None:
-        """Make ready, once, what takes seconds and up to 700 MB, which is done at the first use otherwise."""
+        """Pack the filters and load the kernels once, in seconds and up to 700 MB; otherwise the first use does it.
+
+        Args:
+            layers: The layers that will be computed.
+
+        """
         if self._prepared.issuperset(layers):
             return
         if self.is_fused:
@@ -206,7 +219,7 @@ class VGG19:
             retain: Whether to retain what `pullback` needs.
             wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
             cuts: Sides on which the image continues: there is no padding there, and each convolution loses a unit. The
-                edge has to be where the poolings take the same fours as in the whole image.
+                edge has to be where the blocks of 2 × 2 of each pooling are those of the whole image.
 
         Returns:
             The features by name, each (C, H // stride, W // stride) less what was lost, in the weights' dtype.
@@ -236,7 +249,10 @@ class VGG19:
             features: What `compute` returned with `retain`; this call uses them up and releases each layer that it has
                 passed.
             cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
-                shape, in place: so none is in memory besides the gradient that it is a part of.
+                shape, in place: so no cotangent takes memory of its own, in addition to the gradient.
+
+        Returns:
+            The gradient, (3, H, W).
 
         """
         if features.passed:

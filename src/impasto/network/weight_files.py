@@ -40,6 +40,9 @@ _NAMES = (
 def read_layers(path: Path) -> Layers:
     """Read a .safetensors file, or any other as a .pth file.
 
+    Args:
+        path: The file.
+
     Raises:
         WeightsError: the file is damaged, holds code, or is not a VGG-19.
 

@@ -47,14 +47,31 @@ class Convention:
     mean: tuple[float, float, float]
     """The mean of each channel, in RGB order, in units of `range`."""
     deviation: tuple[float, float, float]
+    """The standard deviation of each channel, in RGB order, in units of `range`."""
 
     def apply(self, image: Tensor) -> Tensor:
-        """Turn RGB in [0, 1], (3, H, W), into what the network takes; a border of zeros is then the mean."""
+        """Turn RGB in [0, 1], (3, H, W), into what the network takes; a border of zeros is then the mean.
+
+        Args:
+            image: RGB in [0, 1], (3, H, W).
+
+        Returns:
+            (3, H, W), in RGB order, each channel in the range that the weights were trained with.
+
+        """
         channels = zip(image, self.mean, self.deviation, strict=True)
         return torch.stack([(channel * self.range - mean) / deviation for channel, mean, deviation in channels])
 
     def pullback(self, cotangent: Tensor) -> Tensor:
-        """Turn a gradient by what the network takes into one by the image, (3, H, W)."""
+        """Turn a gradient by what the network takes into one by the image, (3, H, W).
+
+        Args:
+            cotangent: The gradient by what `apply` returned, (3, H, W).
+
+        Returns:
+            The gradient by RGB in [0, 1], (3, H, W).
+
+        """
         channels = zip(cotangent, self.deviation, strict=True)
         return torch.stack([channel * (self.range / deviation) for channel, deviation in channels])
 
@@ -87,7 +104,15 @@ class Weights:
         return f"Weights({len(self.tensors)} convolutions, {self.source})"
 
     def channels(self, layer: str) -> int:
-        """Return the channels of a layer's features; the layer `image` has 3."""
+        """Return the channels of a layer's features; the layer `image` has 3.
+
+        Args:
+            layer: The name of a layer, or `image`.
+
+        Returns:
+            The number of channels.
+
+        """
         passed = [] if layer == IMAGE else [each.name for each in up_to(layer) if not each.is_pool]
         return len(self.tensors[passed[-1]][1]) if passed else 3
 
@@ -154,6 +179,9 @@ def weights_of(given: object) -> Weights:
 
     Args:
         given: Weights, or whatever `load_weights` takes.
+
+    Returns:
+        The weights.
 
     Raises:
         WeightsError: it is neither, or the weights cannot be loaded.

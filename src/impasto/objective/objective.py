@@ -83,7 +83,15 @@ class Anchor(NamedTuple):
     """The weight of the mean squared difference in gray levels; `Objective.build` finds it."""
 
     def weighed(self, unit: float) -> "Anchor":
-        """Return the anchor with its weight, where the loss of an image whose features are all 0 is `unit`."""
+        """Return the anchor with its weight, where the loss of an image whose features are all 0 is `unit`.
+
+        Args:
+            unit: The loss of an image whose features are all 0.
+
+        Returns:
+            The anchor.
+
+        """
         return self._replace(weight=ANCHOR_SCALE * unit * (1 / self.strength**2 - 1) / 3)
 
     def value(self, image: Tensor) -> Tensor:
@@ -178,7 +186,15 @@ class Objective:
         refuse_parts(self.losses, self.tiling)
 
     def evaluate(self, image: Tensor) -> Evaluation:
-        """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed."""
+        """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed.
+
+        Args:
+            image: RGB, nominally in [0, 1], (3, H, W), of the size of the content.
+
+        Returns:
+            The loss, the value of each term, and the gradient, (3, H, W).
+
+        """
         tiles = self.group.share(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
         if self.kept is not None:
             image = image.lerp(self.kept.content, self.kept.mask)

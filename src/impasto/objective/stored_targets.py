@@ -37,6 +37,9 @@ class StoredTargets:
             key: What the target depends on.
             measure: Measures the target, if it is not stored.
 
+        Returns:
+            The target, as `measure` returned it now or before.
+
         """
         if key not in self._used:
             self._used[key] = self._before[key] if key in self._before else measure()

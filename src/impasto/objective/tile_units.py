@@ -201,7 +201,15 @@ MeasureImage = Callable[[Measurement], Mapping[str, Statistic]]
 
 
 def measured(measurement: Measurement) -> Mapping[str, Statistic]:
-    """Sum up statistics of an image, in tiles, and return those of the whole image by layer."""
+    """Sum up statistics of an image, in tiles, and return those of the whole image by layer.
+
+    Args:
+        measurement: The image, its layers and masks, and what to sum up.
+
+    Returns:
+        The statistic of the whole image by layer.
+
+    """
     network, image, masks, measure, tiling, group = measurement
     layers = set(masks) - {IMAGE}
     tiles = tiling.tiles(image.shape[1], image.shape[2], layers)

@@ -1,4 +1,4 @@
-"""Images whose opposite edges meet: with a margin of what is beyond each edge, and the way back of their gradients."""
+"""Images whose opposite edges meet: a margin that repeats the opposite edge, and the gradient through it."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -6,7 +6,7 @@ from torch.nn import functional
 __all__ = ["folded", "wrapped"]
 
 Margin = tuple[int, int]
-"""Pixels above and below, and on the left and right."""
+"""Pixels of the margin around an image: above and below each, and on the left and right each."""
 
 
 def wrapped(image: Tensor, margin: Margin) -> Tensor:

@@ -19,7 +19,7 @@ S = TypeVar("S")
 
 
 class Optimizer(Protocol[S]):
-    """Frozen settings of a method."""
+    """An optimization method with its settings, which are frozen: what changes from step to step is in its state."""
 
     def init(self, image: Tensor) -> S:
         """Return the state before the first evaluation."""

@@ -25,13 +25,13 @@ _FIRST_STEP_FRACTION = 0.5
 """The fraction of the step that the curvature pairs propose which is taken at first."""
 
 _STEP_FRACTION_LIMITS = (0.02, 1.0)
-"""The least and the largest fraction of that step."""
+"""The least and the largest fraction of the proposed step that is taken."""
 
 _BEST_LENGTH_EXPONENT = 0.1
-"""The power with which the best length of one step changes the fraction (docs/notes/optimizer.md)."""
+"""The exponent of the best length of one step in the factor that changes the fraction (docs/notes/optimizer.md)."""
 
 _BEST_LENGTH_LIMITS = (0.1, 2.5)
-"""The least and the largest best length of a step, over the length that was taken."""
+"""The limits of the best length of a step, at which the slope along it is 0, over the length that was taken."""
 
 
 class LastPoint(NamedTuple):
@@ -236,6 +236,6 @@ def _choose(bad: Tensor, before: Callable[[], Tensor], now: Tensor) -> Tensor:
 
 def _next_fraction(fraction: Tensor, slope: Tensor, slope_before: Tensor) -> Tensor:
     """Change the fraction of a step that is taken towards the length at which the last slope would have been 0."""
-    best = (1 - slope / slope_before).reciprocal()  # over the last step's length; negative: longer than any
+    best = (1 - slope / slope_before).reciprocal()  # over the last step's length; negative: the slope is steeper now
     best = torch.where(best > 0, best, _BEST_LENGTH_LIMITS[1]).clamp(*_BEST_LENGTH_LIMITS)
     return torch.where(slope.isfinite(), fraction * best**_BEST_LENGTH_EXPONENT, fraction).clamp(*_STEP_FRACTION_LIMITS)

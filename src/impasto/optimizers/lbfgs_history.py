@@ -20,8 +20,8 @@ from impasto.settings.choices import HistoryDtype
 __all__ = ["FIRST_SCALE_FACTOR", "MIN_CURVATURE_COSINE", "PAIR_BYTES", "CurvaturePairs", "dot"]
 
 MIN_CURVATURE_COSINE = 1e-8
-"""The cosine of a step and the gradient's change along it that a pair needs to be remembered. A bound on ⟨s, y⟩ itself,
-as in torch.optim.LBFGS, would depend on the scale of the loss."""
+"""The least cosine between a step and the change of the gradient along it, for the pair to be remembered. A bound on
+⟨s, y⟩ itself, as in torch.optim.LBFGS, would depend on the scale of the loss."""
 
 FIRST_SCALE_FACTOR = 5.0
 """The scale of H₀, for directions that no pair knows, over the mean |s| / |y| of pairs (docs/notes/optimizer.md)."""
@@ -40,8 +40,9 @@ _MAX_COLUMNS = 1 << 22
 class CurvaturePairs:
     """Steps s and the changes y of the gradient along them, one pair a row, in a ring.
 
-    A step is written to its row when it is taken, its change when the gradient at its end is known. Of several
-    processes each has N of an image's numbers; inner products are summed over all processes.
+    A step is written to its row when it is taken, its change when the gradient at its end is known. Where
+    several processes divide an image, N is the number of values of this process's part; inner products are summed over
+    all processes.
     """
 
     steps: Tensor
@@ -57,7 +58,7 @@ class CurvaturePairs:
     ages: Tensor
     """The order in which rows were written, (history,); 0 for an empty row, -1 where the change is not known yet."""
     shape: torch.Size
-    """The shape of the image, (C, H, W), that a row is this process's part of."""
+    """The shape of the whole image, (C, H, W), of which a row holds this process's part."""
     group: Group = ALONE
 
     @classmethod

@@ -27,7 +27,7 @@ def divide_by_frequency_(image: Tensor, power: float, *, unit: bool = False) -> 
     Args:
         image: (C, H, W), changed in place.
         power: p, at least 0.
-        unit: Whether the filter is scaled so that it does not change the deviation of white noise.
+        unit: Whether the filter is scaled so that it does not change the standard deviation of white noise.
 
     Returns:
         The image.

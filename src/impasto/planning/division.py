@@ -24,10 +24,10 @@ MIN_PREVIEW_EVALUATIONS = 5
 at half of that size (docs/notes/seconds.md)."""
 
 MIN_EVALUATIONS = 5
-"""Evaluations of a run, at least, even if its time is over before it begins, as far as `GRACE` goes."""
+"""Evaluations of a run, at least, even if its time is over before it begins, as far as `GRACE_SECONDS` allow."""
 
-GRACE = 0.3
-"""Seconds by which a run may be late so that it has `MIN_EVALUATIONS`: one or two paint nothing."""
+GRACE_SECONDS = 0.3
+"""Seconds by which a run may be late so that it has `MIN_EVALUATIONS`: after one or two no change can be seen."""
 
 BEFORE_FIRST_EVALUATIONS = 20
 """Evaluations of a stage that is smaller than the settings' first one, at most: more would change large forms."""
@@ -35,14 +35,15 @@ BEFORE_FIRST_EVALUATIONS = 20
 TARGET_EVALUATIONS = 1
 """The time, in evaluations, that the targets of a stage take: content and style, forward."""
 
-MIN_STEP = 1.2
-"""Times as large that a stage is than the one before, at least."""
+MIN_SIZE_RATIO = 1.2
+"""The least long side of a stage, over that of the stage before it."""
 
 GUESSED_PACE = 5e-6
 """Seconds per pixel of an evaluation before any is timed: those of two cores of a processor of 2022."""
 
-OVERHEAD = 3_000
-"""The pixels whose evaluation takes as long as what does not grow with the picture (docs/notes/seconds.md)."""
+OVERHEAD_PIXELS = 3_000
+"""The part of an evaluation's time that does not grow with the picture, in pixels whose evaluation takes as long
+(docs/notes/seconds.md)."""
 
 TIMED_EVALUATIONS = 6
 """The number of latest evaluations of a stage whose times predict the next one."""
@@ -56,7 +57,7 @@ class Pace(NamedTuple):
     seconds: tuple[float, ...] = ()
     """The times of its latest evaluations, without the first, which also measures the targets."""
     per_work: float | None = None
-    """Seconds per unit of work in the stage before or by a forecast, `OVERHEAD` included; None: it is guessed."""
+    """Seconds per unit of work, `OVERHEAD_PIXELS` included, in the stage before or by a forecast; None: not known."""
 
     @property
     def is_known(self) -> bool:
@@ -75,23 +76,26 @@ class Pace(NamedTuple):
 
         """
         if self.stage is None or stage.size != self.stage.size:
-            return Pace(stage, (), self.of(stage) / (stage.work + OVERHEAD) if self.is_known else None)
+            return Pace(stage, (), self.of(stage) / (stage.work + OVERHEAD_PIXELS) if self.is_known else None)
         return Pace(stage, (*self.seconds, seconds)[-TIMED_EVALUATIONS:], self.per_work)
 
     def of(self, stage: Stage) -> float:
         """Return the seconds that an evaluation of a stage will take."""
         if self.stage is None or not self.seconds:
-            return (self.per_work or GUESSED_PACE) * (stage.work + OVERHEAD)
-        return median(self.seconds) * (stage.work + OVERHEAD) / (self.stage.work + OVERHEAD)
+            return (self.per_work or GUESSED_PACE) * (stage.work + OVERHEAD_PIXELS)
+        return median(self.seconds) * (stage.work + OVERHEAD_PIXELS) / (self.stage.work + OVERHEAD_PIXELS)
 
 
 def beginning(candidates: Sequence[Stage], pace: Pace, seconds: float) -> int:
-    """Return the number of the stage in which a run begins, from 0: about the double of the smallest, if that is fast.
+    """Return the number of the stage in which a run begins, from 0: that of twice the smallest size, if it is fast.
 
     Args:
         candidates: The stages to choose from, from the smallest, a quarter of the first size of the settings.
         pace: How long evaluations take.
         seconds: The time that is left.
+
+    Returns:
+        The number of the stage in `candidates`.
 
     """
     usual = max(number for number, each in enumerate(candidates) if max(each.size) <= 2 * max(candidates[0].size))
@@ -137,7 +141,7 @@ def divided(
         path = [candidates[current]]
     least = 1
     if is_first and len(path) == 1:
-        late = (max(seconds, 0) + GRACE - elapsed) / pace.of(path[0]) - (0 if done else TARGET_EVALUATIONS)
+        late = (max(seconds, 0) + GRACE_SECONDS - elapsed) / pace.of(path[0]) - (0 if done else TARGET_EVALUATIONS)
         least = max(1, min(MIN_EVALUATIONS, done + math.floor(late)))
     return tuple(_counted(path, done, pace, seconds=seconds, elapsed=elapsed, first_size=first_size, least=least))
 
@@ -145,7 +149,7 @@ def divided(
 def _path(candidates: Sequence[Stage], current: int, final: int) -> list[Stage]:
     """Return the stages from the one under way to a final one, each about twice as large as the one before."""
     path = [candidates[final]]
-    least = MIN_STEP * max(candidates[current].size)
+    least = MIN_SIZE_RATIO * max(candidates[current].size)
     for stage in reversed(candidates[current + 1 : final]):
         if max(stage.size) >= least and 2 * max(stage.size) <= max(path[0].size) + 1:
             path.insert(0, stage)

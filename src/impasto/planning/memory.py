@@ -59,7 +59,7 @@ class Budget(NamedTuple):
 
     @property
     def usable(self) -> float:
-        """Bytes that the process may be predicted to take: less than the limit by what a prediction may be wrong by."""
+        """The most bytes that a plan may predict for the process: less than the limit, since predictions err."""
         return _USABLE_FRACTION * self.limit
 
     @property
@@ -69,7 +69,15 @@ class Budget(NamedTuple):
         return (self.usable - self.baseline - least.bytes) / least.factor
 
     def with_available(self, available: float) -> "Budget":
-        """Change the limit so that the run itself has a number of bytes."""
+        """Change the limit so that the run itself has a number of bytes.
+
+        Args:
+            available: Bytes for the run itself.
+
+        Returns:
+            The budget.
+
+        """
         return self._replace(limit=(self.baseline + self.overheads["none"].taken(available)) / _USABLE_FRACTION)
 
 
@@ -105,7 +113,7 @@ def cheapest(
         width: In pixels.
         footprint: What the parts of a run take in memory.
         budget: What the layout has to fit in.
-        longest: Evaluations of the run so far and in this stage: a longer history would hold no more.
+        longest: Evaluations of the run so far and in this stage: a longer history would never be full.
 
     Returns:
         The layout, or None where nothing fits.
@@ -122,7 +130,7 @@ def cheapest(
 
 
 class _Parts(NamedTuple):
-    """The tiles of an image."""
+    """How many tiles an image has, with their work and their size."""
 
     number: int
     macs: float
@@ -142,15 +150,15 @@ class _Fixed(NamedTuple):
     """Bytes of one process that do not depend on how many tiles it retains."""
 
     run: float
-    """What is there all the time."""
+    """What stays allocated during the whole stage."""
     tile: float
     """The activations of one tile."""
     under_way: float
-    """The passes of a tile with its activations."""
+    """The peak of the forward and the backward pass of one tile, with its activations."""
     stepping: float
     """The optimizer's step."""
     measuring: float
-    """The measuring of style images, when there is no gradient yet."""
+    """What is allocated while style images are measured, before there is a gradient."""
 
     def bytes(self, retained_tiles: int) -> float:
         """Return the peak where a number of tiles are retained."""
@@ -203,8 +211,11 @@ class _Problem(NamedTuple):
 
         Args:
             tiling: How the image is divided, and how content features are stored.
-            parts: The tiles of that.
+            parts: The tiles of that tiling.
             history: The history of L-BFGS.
+
+        Returns:
+            The layout, or None.
 
         """
         fixed = self._fixed(tiling.targets, parts, history)

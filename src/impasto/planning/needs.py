@@ -65,6 +65,12 @@ class Needs(NamedTuple):
     def from_dict(cls, record: dict[str, Any]) -> "Needs":
         """Return the needs that a JSON record holds.
 
+        Args:
+            record: What `as_dict` returned.
+
+        Returns:
+            The needs.
+
         Raises:
             pydantic.ValidationError: it lacks something.
 

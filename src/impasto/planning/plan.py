@@ -37,11 +37,27 @@ class Size(NamedTuple):
         return f"{self.width} × {self.height}"
 
     def with_long_side(self, pixels: int) -> "Size":
-        """Scale to a long side of `pixels`, in the same proportions."""
+        """Scale to a long side of `pixels`, in the same proportions.
+
+        Args:
+            pixels: The long side.
+
+        Returns:
+            The size, rounded to whole pixels.
+
+        """
         return self._scaled(pixels / max(self))
 
     def with_short_side(self, pixels: float) -> "Size":
-        """Scale to a short side of `pixels`, in the same proportions."""
+        """Scale to a short side of `pixels`, in the same proportions.
+
+        Args:
+            pixels: The short side; a fraction is allowed.
+
+        Returns:
+            The size, rounded to whole pixels.
+
+        """
         return self._scaled(pixels / min(self))
 
     def on_grid(self, wraps: Wraps) -> "Size":
@@ -82,7 +98,7 @@ class Plan(NamedTuple):
     baseline: float = 0
     """Bytes that the process takes before the run, with the network ready."""
     limit: float = math.inf
-    """Bytes that the process may be predicted to take."""
+    """The most bytes that the plan may predict for the process."""
     overheads: Mapping[Caching, Overhead] = {"none": Overhead()}
     """What the allocator takes beyond the need, by what it caches, the fastest first."""
     candidates: tuple[Stage, ...] = ()

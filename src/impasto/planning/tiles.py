@@ -139,8 +139,8 @@ class Tiling(NamedTuple):
     def tiles(self, height: int, width: int, layers: Collection[str]) -> list[Tile]:
         """Divide an image for losses at some layers.
 
-        Tiles are of nearly one size, and begin at multiples of the deepest layer's stride, so that the pooling takes
-        the same fours as in the whole image.
+        Tiles are of nearly one size, and begin at multiples of the deepest layer's stride, so that each
+        pooling has the same blocks of 2 × 2 as in the whole image.
 
         Args:
             height: In pixels, without a margin.

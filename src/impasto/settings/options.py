@@ -92,6 +92,12 @@ class Options(BaseModel):
     def from_json(cls, text: str | bytes) -> Self:
         """Read the JSON of `model_dump_json`; bytes are UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
+        Args:
+            text: A JSON object, as text or bytes.
+
+        Returns:
+            The options; what is not named has its default.
+
         Raises:
             SettingsError: the text is not a JSON object, or an option's name or value in it is not accepted.
 
@@ -112,6 +118,12 @@ class Options(BaseModel):
 
     def replace(self, /, **changes: object) -> Self:
         """Return a copy with changed options; all options are checked again.
+
+        Args:
+            changes: Values by the names of the options.
+
+        Returns:
+            The copy.
 
         Raises:
             SettingsError: an option's name or value is not accepted.
@@ -160,6 +172,9 @@ def given_options(kind: type[Kind], given: object, name: str) -> Kind:
         kind: The class of the options.
         given: The options, or None.
         name: The name of the argument.
+
+    Returns:
+        The options.
 
     Raises:
         SettingsError: the argument is something else.

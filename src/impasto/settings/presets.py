@@ -144,6 +144,12 @@ PRESETS: Mapping[str, Preset] = {**LOOKS, **PROGRAMS}
 def preset(name: str) -> Settings:
     """Return the settings of a preset.
 
+    Args:
+        name: A name that `PRESETS` has, such as `portrait`.
+
+    Returns:
+        The settings.
+
     Raises:
         SettingsError: there is no preset of that name.
 

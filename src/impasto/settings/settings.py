@@ -312,6 +312,12 @@ class Settings(Options):
     def replace(self, /, **changes: object) -> Self:
         """Return a copy with changed options; a quality also replaces the options that it stands for.
 
+        Args:
+            changes: Values by the names of the options.
+
+        Returns:
+            The copy.
+
         Raises:
             SettingsError: an option's name or value is not accepted.
 

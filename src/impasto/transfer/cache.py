@@ -71,6 +71,6 @@ class Cache:
 
 
 def _key(weights: Weights, settings: Settings, machine: Machine) -> _Key:
-    """Return what a network depends on; equal weights that were loaded twice are two."""
+    """Return what a network depends on; equal weights that were loaded twice count as different."""
     options = settings.pooling, settings.pooling_rescale, settings.padding
     return weights, options, machine._replace(threads=0, reason="")

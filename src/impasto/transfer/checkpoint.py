@@ -4,6 +4,7 @@ import glob
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,6 +63,9 @@ class Checkpoint(NamedTuple):
 
     def check(self, identity: Identity) -> None:
         """Refuse to continue with another run.
+
+        Args:
+            identity: The identity of the run that is started.
 
         Raises:
             OtherRunError: something differs; the message names each difference with its kind and both values.
@@ -180,11 +184,15 @@ class CheckpointWriter:
         self._cost = self._last - began
 
     def delete(self) -> None:
-        """Delete the checkpoint, which has served its purpose, and what killed processes left of it."""
+        """Delete the checkpoint, which has served its purpose, and what killed processes left of it.
+
+        A checkpoint in a folder that has become read-only stays: the next run finds that it is at its end.
+        """
         remove_left(self.path)
-        if self._group.rank == 0:
-            self.path.unlink(missing_ok=True)
-        self._delete_parts(but=None)
+        with suppress(OSError):
+            if self._group.rank == 0:
+                self.path.unlink(missing_ok=True)
+            self._delete_parts(but=None)
 
     def _together(self, mine: bool, path: Path, *content: Mapping[str, Any]) -> None:
         """Write a file, where it is this process's turn; continue when all have, and fail if one did."""
@@ -229,6 +237,12 @@ def set_aside(path: Path, group: Group) -> Path:
 def read_note(path: str | Path) -> Mapping[str, Any] | None:
     """Return the caller's values that a checkpoint carries, or None, without reading its tensors.
 
+    Args:
+        path: The file of a checkpoint.
+
+    Returns:
+        The values; None, if the run was given none.
+
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.
 
@@ -238,6 +252,12 @@ def read_note(path: str | Path) -> Mapping[str, Any] | None:
 
 def saved_run(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], int]:
     """Return the settings of the run that saved a checkpoint, its note, and its evaluations so far.
+
+    Args:
+        path: The file of a checkpoint.
+
+    Returns:
+        The settings by name, the note, and the number of evaluations.
 
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.

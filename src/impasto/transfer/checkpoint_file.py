@@ -83,6 +83,12 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the record of a checkpoint.
 
+    Args:
+        path: The file of a checkpoint.
+
+    Returns:
+        The tensors by name, on the processor, and the record.
+
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint, is one of another version, or is damaged.
 
@@ -109,6 +115,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def read_record(path: Path) -> dict[str, Any]:
     """Return the record of a checkpoint, without its tensors and without a check of the hash.
 
+    Args:
+        path: The file of a checkpoint.
+
+    Returns:
+        The record.
+
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint, or is one of another version.
 
@@ -125,6 +137,9 @@ def damaged(path: Path, what: str = "it is not as it was written") -> OtherRunEr
     Args:
         path: The file.
         what: What is wrong, in a clause.
+
+    Returns:
+        The error.
 
     """
     return OtherRunError(f"the checkpoint {path} is damaged: {what}; delete it, or name another to start a new run.")

@@ -27,6 +27,9 @@ def forecast(solver: Solver, plan: Plan) -> float:
         solver: What evaluates and steps in the run.
         plan: The plan of the run.
 
+    Returns:
+        Seconds.
+
     """
     machine, settings = solver.machine, solver.settings
     side = GPU_SQUARE_SIDE if machine.device.type == "cuda" else SQUARE_SIDE

@@ -75,7 +75,7 @@ class Readings(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What the numbers of an evaluation are, behind the first, which is the loss."""
+    """What the numbers of an evaluation stand for, from the second one on; the first is the loss."""
 
     terms: Sequence[str] = ()
     """The terms, a number each."""
@@ -138,6 +138,9 @@ def evaluations_at_once(device: torch.device, pixels: int) -> int:
     Args:
         device: Where images are evaluated.
         pixels: Of the image.
+
+    Returns:
+        A number from 1 to `MAX_EVALUATIONS_PER_REPORT`.
 
     """
     return max(1, min(MAX_EVALUATIONS_PER_REPORT, MAX_PIXELS_PER_REPORT // pixels)) if device.type == "cuda" else 1
@@ -231,7 +234,7 @@ class Recorded:
     _recording: Recording | None = field(default=None, init=False)
 
     def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
-        """Evaluate and step on a number of times; a GPU is ahead of what Python knows, so the steps begin at once."""
+        """Evaluate and step on a number of times; `about_to_step` comes first: a GPU does not say when it steps."""
         about_to_step()
         rows: list[Tensor] = []
         names = Names()

@@ -35,6 +35,9 @@ class HasHistory(Protocol):
 def check_plot(path: Path) -> None:
     """Check that the suffix of a path is one of `PLOT_SUFFIXES`.
 
+    Args:
+        path: The path of a chart.
+
     Raises:
         InputError: the suffix is another one.
 

@@ -36,7 +36,7 @@ class Progress:
     """Seconds to the end of the run, estimated from the latest evaluations; None before the first ones are timed. In a
     run with a budget of time, what is left of it."""
     remark: str = ""
-    """What went wrong since the report before, and what was done about it, in a sentence."""
+    """What went wrong since the report before, and what was done about it: a line for each sentence or two."""
     layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]], hash=False)
     """The value of each term at each layer: `layers["style"]["conv1_1"]`; those of a term add up to it. The pixels are
     the layer `image`."""

@@ -34,7 +34,7 @@ from impasto.transfer.solver import Solver
 __all__ = ["Run"]
 
 SHORTAGE_FACTOR = 0.7
-"""Times the memory that a run planned with, what it plans with after the system refused memory."""
+"""The factor by which a run reduces the memory that it plans with, after the system refused memory."""
 
 
 class Run:
@@ -206,7 +206,12 @@ class Run:
         return self._schedule.expect(seconds, self._at)
 
     def wait(self, seconds: float) -> None:
-        """Do not count seconds in which the run has stood still, such as in a pause; a budget of time ends later."""
+        """Do not count seconds in which the run has stood still, such as in a pause; a budget of time ends later.
+
+        Args:
+            seconds: The time, at least 0.
+
+        """
         self._schedule.stand_still(seconds)
 
     def finishes_in(self, seconds: float) -> None:
@@ -243,6 +248,9 @@ class Run:
 
         Args:
             long_side: Its long side in pixels, at least 1; that of the stage under way, if not given or if larger.
+
+        Returns:
+            The picture.
 
         Raises:
             InputError: the long side is no whole number of at least 1.
@@ -289,7 +297,15 @@ class Run:
             self._writer.delete()
 
     def agree(self, *, wanted: bool) -> bool:
-        """Tell whether any of the processes that paint together wants something, such as to end."""
+        """Tell whether any of the processes that paint together wants something, such as to end.
+
+        Args:
+            wanted: Whether this process wants it.
+
+        Returns:
+            Whether any process wants it; the same in all.
+
+        """
         return self._solver.machine.group.any(wanted=wanted)
 
     def result(self) -> Result:

@@ -31,7 +31,7 @@ class RunState:
     bests: tuple[float, ...] = (math.inf,)
     """The least loss of the stage before its first evaluation, and after each."""
     failures: int = 0
-    """The newest evaluations in a row that were of no use."""
+    """How many of the latest evaluations in a row were of no use."""
     rescues: int = 0
     """How often the run went back to the best image."""
     seen: Tensor | None = None

@@ -117,7 +117,7 @@ class Scene:
         return self.begins_as_content or self.inputs.initial is not None
 
     def canvas(self, size: Size) -> Tensor:
-        """Return what there is before the first evaluation, (3, H, W)."""
+        """Return the image that the first evaluation sees, (3, H, W), as `Settings.init` or the given picture say."""
         shape = (3, size.height, size.width)
         if self.inputs.initial is not None:
             return self.as_painted(self.inputs.initial, size)

@@ -22,7 +22,7 @@ from impasto.transfer.setup import Setup
 __all__ = ["Schedule", "continued", "in_time", "schedule"]
 
 FINISHING_SECONDS = 0.05
-"""Seconds from the last evaluation to the saved file, whatever the size: a small PNG file, and what a system does."""
+"""Seconds from the last evaluation to the saved file, whatever the size: a small PNG file, and system calls."""
 
 FINISHING_PACE = 0.3e-6
 """Seconds per pixel from the last evaluation to the saved file, before it is measured: the time of a PNG file."""
@@ -36,6 +36,9 @@ def schedule(setup: Setup, plan: Plan, state: RunState, gone: float = 0.0) -> "S
         plan: The plan of the run.
         state: Where the run stands; a budget of time began with its last change.
         gone: Seconds of the budget that passed before the run began, the same in all processes.
+
+    Returns:
+        The schedule.
 
     """
     if not setup.seconds:
@@ -55,6 +58,9 @@ def in_time(plan: Plan, seconds: float) -> Plan:
         plan: The plan.
         seconds: The time that is left.
 
+    Returns:
+        The plan.
+
     """
     candidates = plan.candidates
     return plan._replace(stages=candidates[beginning(candidates, Pace(), seconds) :]) if candidates else plan
@@ -66,6 +72,9 @@ def continued(plan: Plan, size: Size) -> Plan:
     Args:
         plan: The plan.
         size: The size of the picture.
+
+    Returns:
+        The plan.
 
     """
     fitting = tuple(stage for stage in plan.candidates if max(stage.size) >= max(size))
@@ -144,6 +153,9 @@ class Schedule:
             seconds: How long all stages of the plan would take.
             state: Where the run stands.
 
+        Returns:
+            Seconds.
+
         """
         if self._budget is None:
             return seconds
@@ -210,6 +222,9 @@ class Schedule:
             reading: What the evaluation found.
             seconds: When the evaluation ended, in seconds since the run began.
 
+        Returns:
+            The state.
+
         """
         stage = self.plan.stages[state.stage]
         fraction, left = self.left(state.stage, state.evaluation, seconds)
@@ -226,7 +241,7 @@ class Schedule:
             seconds=seconds,
             fraction=fraction,
             seconds_left=left,
-            remark=" ".join(state.remarks),
+            remark="\n".join(state.remarks),
         )
         return replace(state, history=(*state.history, report), remarks=())
 
@@ -237,6 +252,9 @@ class Schedule:
             settings: The settings of the run.
             state: Where the run stands.
             is_over: Whether the run has ended, so that the size of its picture is known.
+
+        Returns:
+            The settings.
 
         """
         if not self.plan.candidates:
@@ -252,6 +270,9 @@ class Schedule:
 
         Args:
             dpi: Pixels per inch on paper; 0: the picture has no size on paper.
+
+        Returns:
+            A sentence, or an empty text.
 
         """
         asked, reached = self.plan.asked_size, self.plan.stages[-1].size

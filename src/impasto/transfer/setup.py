@@ -45,6 +45,14 @@ class Setup(NamedTuple):
     """The time that the run has, from the start of the program to the saved picture; 0: no limit."""
 
     def has_curvature_of(self, other: "Setup") -> bool:
-        """Tell whether the curvature that was measured with another setup is of use with this one."""
+        """Tell whether the curvature that was measured with another setup is of use with this one.
+
+        Args:
+            other: The setup before a change.
+
+        Returns:
+            Whether the pictures are the same, and all options on which curvature depends.
+
+        """
         are_equal = (getattr(self.settings, name) == getattr(other.settings, name) for name in _CURVATURE_OPTIONS)
         return all(are_equal) and self.inputs.identity() == other.inputs.identity()

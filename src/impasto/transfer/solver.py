@@ -58,6 +58,9 @@ class Solver:
             checkpoint: The checkpoint.
             stages: The stages of the run's plan.
 
+        Returns:
+            The state.
+
         """
         state = checkpoint.state(self.scene.to_device, lambda number, rescues: self.optimizer(stages[number], rescues))
         if state.rescues >= EXACT_RESCUE:

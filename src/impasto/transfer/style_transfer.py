@@ -264,12 +264,12 @@ class StyleTransfer:
             machine = machine.smaller()
         raise refusal or SpaceError("there is no plan.")
 
-    def _plan(self, inputs: Inputs, machine: Machine, room: float | None = None) -> Plan:
-        """Plan a run in the memory that it may take, or in `room` bytes and what the process holds."""
+    def _plan(self, inputs: Inputs, machine: Machine, available: float | None = None) -> Plan:
+        """Plan a run in the memory that it may take, or in `available` bytes and what the process holds."""
         listed = [inputs.content, *(style.picture for style in inputs.styles)]
         sizes = [Size(picture.width, picture.height) for picture in listed]
         needs = self._needs(inputs, machine)
-        needs = needs if room is None else needs._replace(budget=needs.budget.with_available(room))
+        needs = needs if available is None else needs._replace(budget=needs.budget.with_available(available))
         scales = [style.scale for style in inputs.styles]
         return needs.plan(self.settings, sizes[0], sizes[1:], scales=scales, seconds=self.runtime.seconds)
 

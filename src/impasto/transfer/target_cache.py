@@ -25,8 +25,7 @@ from impasto.transfer import checkpoint_file
 __all__ = ["TargetCache"]
 
 MEMORY_BYTES = 40e6
-"""The most bytes of targets in memory: those of 16 sizes of a painting, which take 2.5 MB each with the default layers.
-A folder holds more of them."""
+"""The most bytes of targets in memory: those of 16 sizes of a painting, 2.5 MB each at the default layers."""
 
 DISK_BYTES = 2e9
 """The most bytes of targets in the folder."""

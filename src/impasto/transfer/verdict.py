@@ -17,7 +17,7 @@ MAX_RESCUES = 3
 """Times that a run goes back to its best image, each with half the step, before it ends."""
 
 DIVERGENCE_FACTOR = 10.0
-"""Times the least loss of its stage from which on a loss counts as of no use: no useful step leads so far up."""
+"""The factor of the least loss of its stage above which a loss is of no use: no useful step raises the loss so far."""
 
 
 def outcome(state: RunState, evaluations: int, tolerance: float, min_change: float = 0.0) -> Stopped | None:

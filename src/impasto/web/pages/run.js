@@ -85,7 +85,7 @@ function take(event, isNew) {
   switch (event.event) {
     case "state": refresh(); break;
     case "ordered": if (isNew) refresh(); break;
-    case "progress": losses.push(event.loss); job.progress = event; if (event.remark) note(event.remark); break;
+    case "progress": losses.push(event.loss); job.progress = event; event.remark?.split("\n").filter(Boolean).forEach(note); break;
     case "planned": job.stages = event.stages; break;
     case "preview": preview += 1; break;
     case "changed": if (isNew) toast(text.changed); break;
