@@ -147,13 +147,14 @@ def test_the_pictures_of_the_docs_show_a_run_the_masks_the_gallery_the_dark_and_
         page.click("#go")
         until(page, "id => location.hash.slice(1) !== id", arg=before)
         page.wait_for_selector("#download", timeout=1000 * album.patience)
+    address = page.url
     page.click("#show-gallery")
     page.wait_for_selector(".card img")
     album.shoot(page, "gallery")
     others = {"dark": {"viewport": DESKTOP, "color_scheme": "dark"}, "phone": PHONE}
     for name, options in others.items():
         other = browser.new_page(**options, reduced_motion=album.motion)
-        other.goto(page.url)
+        other.goto(address)
         other.wait_for_selector("#download")
         album.shoot(other, name)
         other.close()

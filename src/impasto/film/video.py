@@ -136,17 +136,8 @@ class Video:
         with reading(path) as container:
             stream = _stream(container, path)
             base = stream.time_base or Fraction(1, 1000)
-            decoder, sizes = Decoder(container, stream), dict[int, tuple[int, int]]()
-            first: VideoFrame | None = None
-            begin = 0
-            for time, frame in decoder:
-                sizes[time] = frame.width, frame.height
-                if first is None:
-                    first = frame
-                    begin = time + int(start / base)
-                    decoder.skip(begin)
-                if end is not None and (time - next(iter(sizes))) * base >= end:
-                    break
+            decoder = Decoder(container, stream)
+            first, sizes, begin = _read(decoder, base, start, end)
             times = list(sizes)
             if first is None or len(times) < 2:
                 raise PictureError(
@@ -204,6 +195,23 @@ def _stream(container: "InputContainer", path: Path) -> "VideoStream":
         )
     stream.thread_type = "AUTO"
     return stream
+
+
+def _read(
+    decoder: Decoder, base: Fraction, start: float, end: float | None
+) -> "tuple[VideoFrame | None, dict[int, tuple[int, int]], int]":
+    """Read a part of a film; return its first frame, the size of each frame by its time, and the time of its start."""
+    sizes = dict[int, tuple[int, int]]()
+    first: VideoFrame | None = None
+    origin = begin = 0
+    for time, frame in decoder:
+        sizes[time] = frame.width, frame.height
+        if first is None:
+            first, origin, begin = frame, time, time + int(start / base)
+            decoder.skip(begin)
+        if end is not None and (time - origin) * base >= end:
+            break
+    return first, sizes, begin
 
 
 def _chosen(times: list[int], base: Fraction, start: float, end: float | None, fps: float | None) -> tuple[int, ...]:
