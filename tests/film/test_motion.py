@@ -51,12 +51,12 @@ def test_what_came_into_sight_is_held_after_some_frames():
         found = motion.followed(before, before, now)
         held.append(float(found.alpha[:, -6:-4].mean()))  # it came into sight with the frame before
         assert float(found.alpha[:, 4:70].mean()) > 0.95
-    assert held[0] > 0.9, "all of the first frame is held"
-    assert all(0.2 < each < 0.3 for each in held[1:])
+    assert held[0] > 0.75, "all of the first frame is held, but for a margin"
+    assert all(0.18 < each < 0.3 for each in held[1:])
     edge = [float(found.alpha[:, 96 - 3 * age - 2].mean()) for age in (2, 3, 4)]
-    assert edge == pytest.approx([0.5, 0.75, 1], abs=0.1)
+    assert edge == pytest.approx([0.5, 0.75, 1], abs=0.15)
     assert motion.followed(frames[0], frames[0], Picture.of(255 - moving(1, seed=9)[0])) is None
-    assert float(motion.followed(*frames[:1], *frames[:2]).alpha[:, -6:-4].mean()) > 0.9, "after a cut, too"
+    assert float(motion.followed(*frames[:1], *frames[:2]).alpha[:, -6:-4].mean()) > 0.75, "after a cut, too"
 
 
 def test_what_came_into_sight_starts_in_the_colors_of_the_painting():
@@ -66,6 +66,18 @@ def test_what_came_into_sight_starts_in_the_colors_of_the_painting():
     new = found.pixels[:, :, -7:]
     assert (new.mean((1, 2)) - painted.pixels.mean((1, 2))).abs().max() < 0.15
     assert float(new.std()) < 0.7 * float(Picture.of(now).pixels[:, :, -7:].std())
+
+
+def test_what_comes_in_at_an_edge_starts_as_it_is_and_without_a_seam():
+    wide = moving(1, width=208, height=128)[0]
+    before, now = (Picture.of(wide[:, 8 * n : 8 * n + 192].copy()) for n in (0, 1))
+    painted = Picture(before.pixels.mul(0.5).add(0.3))
+    found, goal = Motion().followed(painted, before, now), now.pixels.mul(0.5).add(0.3)
+    difference = (found.pixels - goal).abs().mean((0, 1))  # by column
+    assert float(difference[-8:].mean()) < 1.5 / 255, "no strokes of the old edge are drawn out"
+    assert float(difference[-16:-8].mean()) < 1.5 / 255
+    assert float(found.alpha[:, -9].mean()) < 0.2, "the margin is free"
+    assert float(found.alpha[:, -20].mean()) > 0.9
 
 
 def test_nothing_is_followed_after_a_cut():

@@ -32,6 +32,9 @@ FREE_FRAMES = 4
 STROKE_FRACTION = 1 / 64
 """The width of a stroke, as a fraction of the long side: what is finer than it is taken from the painting."""
 
+FLOW_ERROR = 0.5
+"""Pixels beyond an edge to which the flow leads where nothing came in, at most: it is only so exact."""
+
 _MIN_SPREAD = 1 / 255
 
 Array = NDArray[Any]
@@ -41,7 +44,9 @@ class Motion:
     """Moves painted frames along with the film, and counts in how many frames each of their pixels was painted.
 
     What comes into sight starts with the colors of the frame, matched with those of the painting, and the strokes of
-    what was there before. It is held to this start only after it was painted in some frames.
+    what was there before. What comes in at an edge of the frame starts without strokes, and so does, more and more
+    toward it, a margin as wide as a stroke, so that there is no seam. Both are held to this start only after they were
+    painted in some frames.
     """
 
     def __init__(self) -> None:
@@ -70,16 +75,21 @@ class Motion:
             self._ages = None
             return None
         ages = np.full(trusted.shape, FREE_FRAMES, np.float32) if self._ages is None else _moved(self._ages, back)
+        seen = (2 * _without_strokes(_inside(back, FLOW_ERROR).astype(np.float32)) - 1).clip(0, 1)  # (H, W)
+        ages = ages * seen
         alpha = trusted * (ages / FREE_FRAMES).clip(0, 1)
         self._ages = np.minimum(np.where(trusted, ages, 0) + 1, FREE_FRAMES)
         moved = _moved(painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)  # (H, W, 3)
-        start = np.where(trusted[..., None], moved, _begun(new / np.float32(255), moved, trusted))
+        matched = _matched(new / np.float32(255), moved, trusted)
+        stroked = _without_strokes(matched) + moved - _without_strokes(moved)
+        start = np.where(trusted[..., None], moved, stroked.clip(0, 1))
+        start = seen[..., None] * start + (1 - seen[..., None]) * matched
         samples = torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))
         return Picture(samples, alpha=torch.from_numpy(alpha.astype(np.float32)))
 
 
-def _begun(now: Array, moved: Array, trusted: Array) -> Array:
-    """Return a frame in the colors of a painting, with the strokes of what was painted there before.
+def _matched(now: Array, moved: Array, trusted: Array) -> Array:
+    """Return a frame in the colors of a painting.
 
     Args:
         now: The frame, in [0, 1], (H, W, 3).
@@ -87,15 +97,18 @@ def _begun(now: Array, moved: Array, trusted: Array) -> Array:
         trusted: Where both show the same, (H, W).
 
     Returns:
-        A start for what cannot be followed, in [0, 1], (H, W, 3).
+        The frame with the means and deviations of the painted one, channel by channel, in [0, 1], (H, W, 3).
 
     """
-    cv2 = library("cv2")
     ours, theirs = now[trusted], moved[trusted]
     spread = theirs.std(0) / np.maximum(ours.std(0), _MIN_SPREAD)
-    matched = ((now - ours.mean(0)) * spread + theirs.mean(0)).clip(0, 1)
-    forms, strokes = (cv2.GaussianBlur(each, (0, 0), max(now.shape) * STROKE_FRACTION) for each in (matched, moved))
-    return (forms + moved - strokes).clip(0, 1).astype(np.float32)
+    return ((now - ours.mean(0)) * spread + theirs.mean(0)).clip(0, 1).astype(np.float32)
+
+
+def _without_strokes(image: Array) -> Array:
+    """Return an image without what is finer than a stroke, of its shape."""
+    sigma = max(image.shape) * STROKE_FRACTION
+    return library("cv2").GaussianBlur(image, (0, 0), sigma, borderType=library("cv2").BORDER_REPLICATE)
 
 
 def _levels(picture: Picture) -> Array:
@@ -129,14 +142,19 @@ def _ends(flow: Array) -> tuple[Array, Array]:
     return x + flow[..., 0], y + flow[..., 1]
 
 
+def _inside(flow: Array, margin: float = 0.0) -> Array:
+    """Return where a flow leads to a place of the image, or to one beyond it by a margin in pixels at most, (H, W)."""
+    (x, y), (height, width) = _ends(flow), flow.shape[:2]
+    return (x >= -margin) & (x <= width - 1 + margin) & (y >= -margin) & (y <= height - 1 + margin)
+
+
 def _agree(back: Array, forth: Array) -> Array:
     """Return where the flow back, and the flow forth from where it leads, return to the same pixel, (H, W)."""
     cv2 = library("cv2")
-    (x, y), (height, width) = _ends(back), back.shape[:2]
-    is_inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    x, y = _ends(back)
     answer = cv2.remap(forth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     lengths = (back**2).sum(-1) + (answer**2).sum(-1)
-    return is_inside & (((back + answer) ** 2).sum(-1) <= RELATIVE_TOLERANCE * lengths + TOLERANCE)
+    return _inside(back) & (((back + answer) ** 2).sum(-1) <= RELATIVE_TOLERANCE * lengths + TOLERANCE)
 
 
 def _alike(moved: Array, now: Array) -> Array:
