@@ -415,12 +415,12 @@ def test_back_and_forward_go_through_the_jobs_and_the_gallery_that_were_seen(ope
 
 def test_the_queue_can_be_ordered_and_cancelled(open_page, studio, pictures):
     long = studio.order(pictures, LONG)
-    first, second = (studio.order(pictures, name=name) for name in ("Larch", "Maple"))
+    first, second = (studio.order(pictures, name=name) for name in ("First", "Second"))
     page = open_page()
     page.click("#show-queue")
     page.click("[aria-label='Earlier: Second']")
     until(page, "[...document.querySelectorAll('.queue-item')][1].textContent.startsWith('Second')")
-    for name in ("Larch", "Maple"):
+    for name in ("First", "Second"):
         page.click(f"[aria-label='Cancel: {name}']")
     until(page, "document.querySelectorAll('.queue-item').length === 1")
     assert {studio.job(each)["state"] for each in (first, second)} == {"stopped"}
@@ -482,7 +482,7 @@ def test_everything_can_be_done_by_keyboard(open_page, pictures):
         page.focus("#skip")
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == target
-    assert page.evaluate("location.hash") == ""
+    assert page.evaluate("location.hash") == "#gallery"
 
 
 TRANSFER = """files => { const transfer = new DataTransfer();

@@ -6,6 +6,7 @@ const LOOKS = ["picture", "compare", "side", "actual"];
 const NEEDS_BOTH = new Set(["compare", "side"]);
 let look = "picture";
 let place = 50;
+let latest = null; // what is loaded; while it is held, an element that shows it needs no second request
 let pictures = { before: null, after: null, full: null, film: null };
 
 function image(source, alt) { return h("img", { src: source, alt, draggable: false }); }
@@ -70,7 +71,7 @@ export async function show(next) {
   if (is && $("canvas").firstChild) return;
   const onlyAfter = pictures.after && next.after && next.before === pictures.before && next.film === pictures.film;
   pictures = next;
-  const isThere = !next.after || await new Promise(done => { const probe = new Image(); probe.onload = () => done(true); probe.onerror = () => done(false); probe.src = next.after; });
+  const isThere = !next.after || await new Promise(done => { const probe = new Image(); probe.onload = () => { latest = probe; done(true); }; probe.onerror = () => done(false); probe.src = next.after; });
   if (pictures !== next || (onlyAfter && !isThere)) return;
   const shown = $("canvas").querySelector(`img[alt="${text.after}"]`);
   if (onlyAfter && shown) shown.src = look === "actual" ? next.full : next.after;
