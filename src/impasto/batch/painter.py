@@ -103,9 +103,8 @@ class Painter:
             return Outcome(job, "skipped", "painted before from equal settings and inputs")
         if job.output is not None:
             files.make_folder(job.output.parent)
-        allowed = (
-            job if stopped is None else outputs.continued(job, is_own=True)
-        )  # the picture so far of a run that ended early
+        # The picture so far of a run that ended early may be replaced.
+        allowed = job if stopped is None else outputs.continued(job, is_own=True)
         with closing(Session(allowed, resources=self._resources, noted=noted)) as session:
             self._session = session
             if self._is_cancelled.is_set():

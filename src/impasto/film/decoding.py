@@ -16,24 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["Decoder"]
 
 MIN_REGULAR_FRACTION = 0.9
-"""The fraction of the steps from frame to frame that are alike in a film of a steady rate, at least."""
+"""The least fraction of equal steps from frame to frame in a film of a steady rate."""
 
 STEP_TOLERANCE = 0.1
-"""The fraction by which a step may differ from another that it is like: the times of .mkv files are thousandths."""
+"""The relative difference of two steps that count as equal: times in .mkv files are whole milliseconds."""
 
 LONG_PAUSE = 0.5
-"""Seconds without a frame that are said in a film that shows no other damage: a steady camera may leave out some."""
+"""Seconds without a frame from which on a remark says so, in a film without other damage: cameras leave out frames."""
 
 MAX_EARLY_SECONDS = 0.5
 """Seconds by which a whole file may end before the time that it states."""
 
-
 INDEXED_FORMATS = ("mp4", "matroska")
-"""The formats in which a jump to a key frame leads to the same frames as reading from the beginning does: .mp4, .mov,
-.mkv and .webm. In .ts and .mpg files it does not (docs/notes/films.md)."""
+"""The formats in which seeking gives the same frames as reading from the beginning: .mp4, .mov, .mkv and .webm. In .ts
+and .mpg files it does not (docs/notes/films.md)."""
 
 SEEK_MARGIN = 2.0
-"""Seconds that are decoded in vain after a jump, at most: a key frame is shown up to 16 frames after it is decoded."""
+"""Seconds by which seeking aims before the start: a key frame may be shown up to 16 frames after it is decoded."""
 
 
 class Decoder:
@@ -62,7 +61,7 @@ class Decoder:
         return self._unread + self._partly > 0
 
     def skip(self, time: int) -> None:
-        """Go to a key frame before a time, in units of the stream, if the file has an index of them."""
+        """Seek to a key frame before a time, in units of the stream, if the file has an index of key frames."""
         early = time - round(SEEK_MARGIN / self._base)
         if early > (self._stream.start_time or 0) and set(INDEXED_FORMATS) & {*self._container.format.name.split(",")}:
             self._container.seek(early, stream=self._stream)

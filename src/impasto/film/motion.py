@@ -33,7 +33,7 @@ STROKE_FRACTION = 1 / 64
 """The width of a stroke, as a fraction of the long side: what is finer than it is taken from the painting."""
 
 FLOW_ERROR = 0.5
-"""Pixels beyond an edge to which the flow leads where nothing came in, at most: it is only so exact."""
+"""Pixels by which the flow may lead beyond an edge where nothing came in: the error of its estimate."""
 
 _MIN_SPREAD = 1 / 255
 

@@ -39,7 +39,7 @@ def cost(seconds: float, memory: float, also: str = "") -> str:
     Args:
         seconds: The time, in seconds.
         memory: The memory, in bytes.
-        also: What it takes besides, as the end of the sentence.
+        also: Further needs, such as disk space, as the end of the sentence.
 
     """
     return f"This takes about {duration(seconds)} and {memory / 1e9:.1f} GB of memory{also}."

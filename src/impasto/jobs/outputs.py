@@ -39,7 +39,7 @@ def free_name(first: Path, *others: str | Path, suffix: str = ".png", unfinished
         first: The file whose folder and name the output gets.
         others: Files, or words, whose names follow.
         suffix: The suffix of the output.
-        unfinished: The ending of the name of what is beside an output as long as it is not finished.
+        unfinished: The ending of the name of the file or folder that an unfinished output has in addition.
 
     Returns:
         A path at which there is no file, or the picture so far of a run that ended early: if the name is taken, the

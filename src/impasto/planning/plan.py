@@ -110,7 +110,7 @@ class Plan(NamedTuple):
 
     @property
     def possible(self) -> tuple[Stage, ...]:
-        """The stages that the run may paint: in a run with a budget of time, those that it may choose from."""
+        """The stages that the run may paint: in a run with a budget of time, all candidates."""
         return self.candidates or self.stages
 
     @property

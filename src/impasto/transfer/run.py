@@ -196,7 +196,7 @@ class Run:
     def forecast(self) -> float:
         """Return the seconds that the run will take, by the time of a few evaluations of a small square.
 
-        In a run with a budget of time the seconds are those that are left; the evaluations tell which stages there is
+        In a run with a budget of time it returns the seconds that are left; the evaluations tell which stages there is
         time for, and `plan` has them.
         """
         began = self._schedule.now
