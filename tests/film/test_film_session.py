@@ -9,6 +9,7 @@ from films import heard, moving, read, smooth, write
 from impasto import InputError, Picture, WriteError
 from impasto.film import encoding
 from impasto.film.film import Film
+from impasto.film.motion import Motion
 from impasto.film.session import FilmSession
 from impasto.film.video import Video
 from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, PreviewReady, Remarked
@@ -103,6 +104,16 @@ def test_a_film_that_was_interrupted_continues_to_the_same_frames(film, frames_o
     assert sum(isinstance(event, Evaluated) for event in events) == 1 + 3 + 3
     assert frames_of(parts) == frames_of(whole)
     assert np.array_equal(read(parts.output)[0], read(whole.output)[0])
+
+
+def test_a_film_that_continues_follows_only_the_last_painted_frames(film, monkeypatch):
+    a_film = film()
+    paint(a_film, stop_after=(Painted, 3))
+    monkeypatch.setattr("impasto.film.session.REMEMBERED_FRAMES", 1)
+    starts, followed = [], Motion.followed
+    monkeypatch.setattr(Motion, "followed", lambda *frames: starts.append(followed(*frames)) or starts[-1])
+    assert paint(a_film)[-1].stopped == "finished"
+    assert len(starts) == 1, "the fourth frame follows the third"
 
 
 def test_a_film_that_was_stopped_before_its_first_frame_leaves_no_file(film):

@@ -2,10 +2,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 from films import moving, smooth
 from impasto import Picture
-from impasto.film.motion import Motion
+from impasto.film.motion import REMEMBERED_FRAMES, Motion
 
 
 def test_a_painted_frame_moves_with_the_film():
@@ -44,6 +45,29 @@ def test_what_was_hidden_behind_something_is_not_followed():
     assert float(visible.mean()) < 3 / 255
 
 
+def passing(steps: int) -> list[Picture]:
+    """Return frames in which a patch passes in front of a background, from left to right, 16 pixels a frame."""
+    background, patch = smooth(96, 192, cells=12), 255 - smooth(40, 40, seed=3)
+    frames = [background.copy() for _ in range(steps)]
+    for number, frame in enumerate(frames):
+        frame[28:68, 20 + 16 * number : 60 + 16 * number] = patch
+    return [Picture.of(frame) for frame in frames]
+
+
+def test_what_is_seen_again_is_as_it_was_painted_before():
+    frames, motion = passing(6), Motion()
+    painted = [Picture(frame.pixels.mul(0.5).add(0.05 * number)) for number, frame in enumerate(frames)]
+    for number in range(5):
+        found = motion.followed(painted[number], frames[number], frames[number + 1])
+    uncovered = (slice(34, 62), slice(86, 98))  # hidden in the fourth and fifth frame, not in those before
+    assert float((found.alpha[uncovered] > 0.9).float().mean()) > 0.8, "held as firmly as before"
+    shift = found.pixels[:, *uncovered] - frames[5].pixels[:, *uncovered].mul(0.5)
+    assert float(shift.median()) == pytest.approx(0.05 * 1, abs=0.01), "of the nearest frame that shows it"
+    newest = (slice(None), slice(4, 24), slice(150, 186))
+    shift = found.pixels[newest] - frames[5].pixels[newest].mul(0.5)
+    assert float(shift.median()) == pytest.approx(0.05 * 4, abs=0.01), "what was never hidden follows the last frame"
+
+
 def test_what_came_into_sight_is_held_after_some_frames():
     frames = [Picture.of(frame) for frame in moving(6, step=3)]
     motion, held = Motion(), []
@@ -57,6 +81,18 @@ def test_what_came_into_sight_is_held_after_some_frames():
     assert edge == pytest.approx([0.5, 0.75, 1], abs=0.15)
     assert motion.followed(frames[0], frames[0], Picture.of(255 - moving(1, seed=9)[0])) is None
     assert float(motion.followed(*frames[:1], *frames[:2]).alpha[:, -6:-4].mean()) > 0.75, "after a cut, too"
+
+
+def test_a_frame_depends_on_no_more_frames_than_are_remembered():
+    frames = [Picture.of(frame) for frame in moving(REMEMBERED_FRAMES + 8, width=64, height=40, step=1)]
+    starts = []
+    for first in (0, 6):
+        motion = Motion()
+        for before, now in pairwise(frames[first:]):
+            start = motion.followed(before, before, now)
+        starts.append(start)
+    assert torch.equal(starts[0].pixels, starts[1].pixels)
+    assert torch.equal(starts[0].alpha, starts[1].alpha)
 
 
 def test_what_came_into_sight_starts_in_the_colors_of_the_painting():

@@ -61,7 +61,7 @@ class Film(Options):
 
     Each frame is painted by `job`. The first one starts as a picture of its own does; each later one starts from the
     painted frame before it, moved along the optical flow, and stays close to it by `steadiness` wherever the flow can
-    be followed (Ruder, Dosovitskiy and Brox, *Artistic Style Transfer for Videos*, GCPR 2016, sections 4.1 and 4.2).
+    be followed (Ruder, Dosovitskiy and Brox, *Artistic Style Transfer for Videos*, GCPR 2016, sections 4.1 to 4.3).
     After a cut a frame starts afresh.
 
     Raises:

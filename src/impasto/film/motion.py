@@ -6,7 +6,9 @@ Trajectories by GPU-accelerated Large Displacement Optical Flow*, ECCV 2010, equ
 the film looks like the frame.
 """
 
-from typing import Any
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from impasto.film.extra import library
 from impasto.images import Picture
 
-__all__ = ["Motion"]
+__all__ = ["REMEMBERED_FRAMES", "Motion"]
 
 RELATIVE_TOLERANCE, TOLERANCE = 0.01, 0.5
 """The squared distance in pixels by which flows may disagree: a fraction of their squared lengths, and a constant."""
@@ -26,8 +28,19 @@ MAX_DIFFERENCE = 24.0
 MIN_FOLLOWED_FRACTION = 0.3
 """The fraction of the pixels that can be followed, below which there is a cut."""
 
+EARLIER_FRAMES = (2, 4, 8)
+"""How many frames back a pixel is looked for that the frame before does not show: to see it again after a swing or
+behind what passes, at the price of three more flows (docs/notes/films.md)."""
+
+MAX_FOLLOWED_FRACTION = 0.99
+"""The fraction of the pixels that are followed, from which on no earlier frame is looked at."""
+
 FREE_FRAMES = 4
 """Frames in which a pixel is painted until it is held as firmly as the others."""
+
+REMEMBERED_FRAMES = 64
+"""Frames after which a frame no longer depends on what was followed before. Opacities were the same to the last bit 24
+frames after a start in the middle of two films (docs/notes/films.md)."""
 
 STROKE_FRACTION = 1 / 64
 """The width of a stroke, as a fraction of the long side: what is finer than it is taken from the painting."""
@@ -40,18 +53,53 @@ _MIN_SPREAD = 1 / 255
 Array = NDArray[Any]
 
 
+@dataclass(frozen=True)
+class _PaintedFrame:
+    """A frame of the film as it was painted."""
+
+    levels: Array
+    """The frame of the film, uint8, (H, W, 3)."""
+    painted: Picture
+    ages: Array
+    """In how many frames each pixel was painted, at most `FREE_FRAMES`, (H, W)."""
+
+    def moved_to(self, levels: Array) -> "_MovedFrame":
+        """Return the frame, moved to where its content is in another frame of the film."""
+        back, forth = _flow(levels, self.levels), _flow(self.levels, levels)
+        followed = _agree(back, forth) & _alike(_moved(self.levels, back), levels)
+        inside = (2 * _without_strokes(_inside(back, FLOW_ERROR).astype(np.float32)) - 1).clip(0, 1)
+        pixels = _moved(self.painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)
+        return _MovedFrame(followed, inside, pixels, _moved(self.ages, back) * inside)
+
+
+class _MovedFrame(NamedTuple):
+    """A painted frame, moved to where its content is in another frame of the film."""
+
+    followed: Array
+    """Where both frames of the film show the same, bool, (H, W)."""
+    inside: Array
+    """1 where the content is inside the painted frame, 0 where it came in at an edge, (H, W); in a margin between."""
+    pixels: Array
+    """(H, W, 3), in [0, 1]."""
+    ages: Array
+    """(H, W)."""
+
+
 class Motion:
     """Moves painted frames along with the film, and counts in how many frames each of their pixels was painted.
 
-    What comes into sight starts with the colors of the frame, matched with those of the painting, and the strokes of
-    what was there before. What comes in at an edge of the frame starts without strokes, and so does, more and more
-    toward it, a margin as wide as a stroke, so that there is no seam. Both are held to this start only after they were
-    painted in some frames.
+    A pixel is followed from the frame before or, where that does not show it, from the nearest of some earlier frames
+    that does (Ruder, Dosovitskiy and Brox, *Artistic Style Transfer for Videos*, GCPR 2016, section 4.3). What no such
+    frame shows starts with the colors of the frame, matched with those of the painting, and the strokes of what was
+    there before. What comes in at an edge of the frame starts without strokes, and so does, more and more toward it, a
+    margin as wide as a stroke, so that there is no seam. Both are held to this start only after they were painted in
+    some frames.
     """
 
     def __init__(self) -> None:
+        self._frames: deque[_PaintedFrame] = deque(maxlen=max(EARLIER_FRAMES))
         self._ages: Array | None = None
-        """In how many frames each pixel was painted, (H, W); None: often enough."""
+        """The ages of the last painted frame, (H, W); None: often enough."""
 
     def followed(self, painted: Picture, before: Picture, now: Picture) -> Picture | None:
         """Return what the next frame starts from: the painted one, moved to where its content is now.
@@ -68,24 +116,40 @@ class Motion:
             InputError: OpenCV is not installed.
 
         """
-        old, new = (_levels(frame.resized(painted.width, painted.height)) for frame in (before, now))
-        back, forth = _flow(new, old), _flow(old, new)
-        trusted = _agree(back, forth) & _alike(_moved(old, back), new)
-        if trusted.mean() < MIN_FOLLOWED_FRACTION:
+        levels = _levels(now.resized(painted.width, painted.height))
+        ages = np.full(levels.shape[:2], FREE_FRAMES, np.float32) if self._ages is None else self._ages
+        self._frames.append(_PaintedFrame(_levels(before.resized(painted.width, painted.height)), painted, ages))
+        moved = self._frames[-1].moved_to(levels)
+        if moved.followed.mean() < MIN_FOLLOWED_FRACTION:
+            self._frames.clear()
             self._ages = None
             return None
-        ages = np.full(trusted.shape, FREE_FRAMES, np.float32) if self._ages is None else _moved(self._ages, back)
-        seen = (2 * _without_strokes(_inside(back, FLOW_ERROR).astype(np.float32)) - 1).clip(0, 1)  # (H, W)
-        ages = ages * seen
-        alpha = trusted * (ages / FREE_FRAMES).clip(0, 1)
-        self._ages = np.minimum(np.where(trusted, ages, 0) + 1, FREE_FRAMES)
-        moved = _moved(painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)  # (H, W, 3)
-        matched = _matched(new / np.float32(255), moved, trusted)
-        stroked = _without_strokes(matched) + moved - _without_strokes(moved)
-        start = np.where(trusted[..., None], moved, stroked.clip(0, 1))
-        start = seen[..., None] * start + (1 - seen[..., None]) * matched
+        start, followed, ages = self._with_earlier(_started(moved, levels), moved.followed, moved.ages, levels)
+        alpha = followed * (ages / FREE_FRAMES).clip(0, 1)
+        self._ages = np.minimum(np.where(followed, ages, 0) + 1, FREE_FRAMES)
         samples = torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))
         return Picture(samples, alpha=torch.from_numpy(alpha.astype(np.float32)))
+
+    def _with_earlier(self, start: Array, followed: Array, ages: Array, levels: Array) -> tuple[Array, Array, Array]:
+        """Return the start, where it is followed, and its ages, with what only earlier frames show."""
+        for distance in EARLIER_FRAMES:
+            if distance > len(self._frames) or followed.mean() > MAX_FOLLOWED_FRACTION:
+                break
+            earlier = self._frames[-distance].moved_to(levels)
+            is_back = earlier.followed & ~followed
+            start = np.where(is_back[..., None], earlier.pixels, start)
+            ages = np.where(is_back, earlier.ages, ages)
+            followed = followed | is_back
+        return start, followed, ages
+
+
+def _started(moved: _MovedFrame, levels: Array) -> Array:
+    """Return what a frame of the film starts from, if there is but one painted frame before it, (H, W, 3)."""
+    matched = _matched(levels / np.float32(255), moved.pixels, moved.followed)
+    stroked = _without_strokes(matched) + moved.pixels - _without_strokes(moved.pixels)
+    start = np.where(moved.followed[..., None], moved.pixels, stroked.clip(0, 1))
+    inside = moved.inside[..., None]
+    return inside * start + (1 - inside) * matched
 
 
 def _matched(now: Array, moved: Array, trusted: Array) -> Array:

@@ -24,7 +24,7 @@ from impasto.film import encoding
 from impasto.film.extra import library
 from impasto.film.film import Film
 from impasto.film.frames import Frames
-from impasto.film.motion import Motion
+from impasto.film.motion import REMEMBERED_FRAMES, Motion
 from impasto.film.video import Video
 from impasto.images import Picture
 from impasto.jobs.amounts import amount, cost
@@ -140,7 +140,10 @@ class FilmSession:
         painted: Picture | None = None
         before: Picture | None = None
         motion = Motion()
+        first = len(self._frames.painted(len(video.times))) - REMEMBERED_FRAMES
         for number, frame in enumerate(video):
+            if number < first:
+                continue
             content, initial = frame, None
             if painted is not None and before is not None:
                 small = frame.resized(painted.width, painted.height)
