@@ -79,6 +79,24 @@ def test_a_dry_run_tells_the_frames_the_time_and_the_memory(film):
     assert sorted(path.name for path in Path().iterdir()) == ["clip.mp4", "style.png"]
 
 
+def test_verbose_prints_the_plan_of_the_first_frame_and_the_loss(film):
+    code, out, err = film("--verbose", "--dry-run")
+    assert (code, err) == (0, "")
+    assert re.search(r"memory\.\nstage .*\n +1 +64 × 43 +4 .*\nAbout .* GB, .* and \d:\d\d in time\.\n$", out)
+    assert not Path("clip-style.mp4").exists()
+    code, out, err = film("-v")
+    assert code == 0
+    assert "\nstage " in out
+    assert re.search(r"frame 4/4, evaluation 2/2, loss \d", err)
+
+
+def test_the_painted_film_is_opened_in_the_viewer_of_the_system(film, monkeypatch):
+    paths = []
+    monkeypatch.setattr("impasto.cli.viewer.show", paths.append)
+    assert film("--open")[0] == 0
+    assert paths == [Path("clip-style.mp4")]
+
+
 def test_records_for_programs(film):
     code, out, err = film("--json")
     records = [json.loads(line) for line in out.splitlines()]

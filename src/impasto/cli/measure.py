@@ -59,7 +59,7 @@ def measure(
     opened = open_job(job)
     for sentence in () if as_json else opened.remarks:
         display.remark(sentence)
-    weights = load_weights(settings.weights, shown=not as_json)
+    weights = load_weights(settings.weights, has_bar=not as_json)
     found = metrics.measure(
         opened.inputs.content,
         opened.inputs.styles[0],

@@ -19,7 +19,8 @@ from impasto.cli.flags import (
     split_init,
 )
 from impasto.cli.help import BASICS
-from impasto.cli.painting import Output, Watch, carry_out
+from impasto.cli.painting import Output, carry_out
+from impasto.cli.watching import Watch
 from impasto.errors import InputError
 from impasto.files import check_output, exists
 from impasto.jobs.fingerprint import other_file
