@@ -25,7 +25,7 @@ def film(
     keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
     focus: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
     preset: Annotated[str | None, Parameter(metavar="NAME", group=GROUPS[BASICS])] = None,
-    settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings", group=GROUPS["Picture"])] = None,
     files: FilmOutputFlags = None,
     watch: FilmWatch | None = None,
     flags: FilmFlags = None,
@@ -47,7 +47,7 @@ def film(
         keep: A mask, white where each frame stays as it is.
         focus: A mask, white where each frame counts more.
         preset: A set of options that `impasto presets` lists.
-        settings: Options from a JSON file, or from a picture that impasto painted.
+        settings_file: Options from a JSON file, or from a picture that impasto painted.
         files: The flags of output files.
         watch: The flags of what is shown.
         flags: The options.
@@ -58,7 +58,7 @@ def film(
     flags, initial = split_init(flags)
     if initial is not None:
         raise InputError(f"a film cannot start from {initial}; init takes content, noise, blank or style here.")
-    chosen, runtime = choose(flags, preset, settings)
+    settings, runtime = choose(flags, preset, settings_file)
     paintings = tuple(map(StyleSource.parse, styles))
     suffix = source.suffix.lower() if source.suffix.lower() in SUFFIXES else SUFFIXES[0]
     output = output or free_name(source, *(style.picture for style in paintings), suffix=suffix, unfinished=".frames")
@@ -67,7 +67,7 @@ def film(
         styles=paintings,
         keep=keep,
         focus=focus,
-        settings=chosen,
+        settings=settings,
         runtime=runtime,
         output=output,
         **given_flags(files),
