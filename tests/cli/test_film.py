@@ -107,18 +107,18 @@ def test_records_for_programs(film):
 
 
 def test_an_interrupt_saves_the_film_so_far_and_the_same_command_continues_it(film, monkeypatch):
-    from impasto.film import session
+    from impasto.film.workload import Workload
 
     shown = []
 
-    def interrupt(pace, *given):
-        shown.append(progress := original(pace, *given))
+    def interrupt(workload, *given):
+        shown.append(progress := original(workload, *given))
         if len(shown) == 7:
             signal.raise_signal(signal.SIGINT)
         return progress
 
-    original = session._Pace.progress
-    monkeypatch.setattr(session._Pace, "progress", interrupt)
+    original = Workload.progress
+    monkeypatch.setattr(Workload, "progress", interrupt)
     code, _, err = film()
     assert code == 130
     assert "impasto: Interrupted after 2 of 4 frames; they are clip-style.mp4; start the same command again" in err

@@ -7,8 +7,9 @@ import pytest
 
 from films import moving, smooth, write
 from impasto.errors import PictureError
+from impasto.film.container import beginning
 from impasto.film.decoding import Decoder
-from impasto.film.video import Video, beginning
+from impasto.film.video import Video
 
 
 def packets_of(path):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from impasto.errors import ImpastoError
-from impasto.film.encoding import note
+from impasto.film import encoding
+from impasto.film.container import beginning
 from impasto.film.formats import FILM_FORMATS
-from impasto.film.video import beginning
 from impasto.images import Picture, read_note
 from impasto.recipes import demo
 from impasto.web.child import Lines
@@ -55,7 +55,7 @@ def _opened(path: Path) -> dict[str, Any]:
     if path.suffix[1:] in FILM_FORMATS:
         first = beginning(path)
         about = {"film": {"seconds": first.seconds, "fps": first.fps}, "remarks": list(first.remarks)}
-        return {**_shown(first.picture, path), **about, "settings": note(path).get("settings")}
+        return {**_shown(first.picture, path), **about, "settings": encoding.read_note(path).get("settings")}
     picture = Picture.open(path)
     return {**_shown(picture, path), "remarks": list(picture.remarks), "settings": _settings(read_note(path))}
 
