@@ -100,7 +100,7 @@ def test_results_of_one_name_are_refused_before_anything_is_painted(photos):
 
 def test_photographs_that_appear_are_painted_with_each_painting(photos, monkeypatch):
     jobs = combine("a.png", "b.png", words=["photos/trip"])
-    found = jobs.watched()
+    found = jobs.watch()
     assert outputs(next(found) for _ in range(2)) == ["out/one-a.png", "out/one-b.png"]
     monkeypatch.setattr("impasto.batch.selection.SETTLED_SECONDS", -1)
     Path("photos/trip/three.jpg").touch()

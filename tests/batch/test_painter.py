@@ -13,7 +13,7 @@ from common import note
 from impasto import Picture, Runtime, Settings, paint_many
 from impasto.batch.local_workers import LocalWorkers
 from impasto.batch.painter import Painter
-from impasto.batch.sending import renamed, unpacked
+from impasto.batch.sending import rename_paths, unpack
 from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
@@ -225,12 +225,12 @@ def test_copies_of_the_files_are_painted_to_the_same_bytes_under_the_names_of_th
     before = given.output.read_bytes()
     received = {str(path): path.read_bytes() for path in given.all_inputs}
     assert set(received) == {str(files / name) for name in ("content.png", "style.jpg", "sky.png")}
-    copy = unpacked(given, received, tmp_path / "away")
+    copy = unpack(given, received, tmp_path / "away")
     assert not set(copy.all_inputs) & set(given.all_inputs)
     for _ in Painter().paint(copy, given):
         pass
     assert copy.output.read_bytes() == before
-    assert renamed(f"{copy.content} is bad, {copy.output} is not", copy, given) == (
+    assert rename_paths(f"{copy.content} is bad, {copy.output} is not", copy, given) == (
         f"{given.content} is bad, {given.output} is not"
     )
 

@@ -21,7 +21,7 @@ from impasto.jobs.job import Job, StyleSource
 from tiny import tiny_weights
 
 ray = pytest.importorskip("ray")
-from impasto.batch.ray_cluster import joined  # noqa: E402
+from impasto.batch.ray_cluster import join_cluster  # noqa: E402
 from impasto.batch.ray_workers import RayWorkers  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def _ray():
         paths = (str(TESTS), str(TESTS / "batch"), os.environ.get("PYTHONPATH", ""))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        joined(ray, "local", cpus=2)
+        join_cluster(ray, "local", cpus=2)
         yield
         ray.shutdown()
 
@@ -93,10 +93,10 @@ def test_questions_for_progress_are_bounded(count, seconds):
     workers = object.__new__(RayWorkers)  # without actors
     actor = SimpleNamespace(progress=SimpleNamespace(remote=object))
     workers._jobs = {object(): worker for worker in range(count)}
-    workers._actors, workers._questions, workers._next_look = [actor] * count, {}, 0.0
-    workers._look()
+    workers._actors, workers._questions, workers._next_poll = [actor] * count, {}, 0.0
+    workers._poll_progress()
     assert len(workers._questions) == count
-    assert workers._next_look - time.monotonic() == pytest.approx(seconds, abs=0.5)
+    assert workers._next_poll - time.monotonic() == pytest.approx(seconds, abs=0.5)
 
 
 def test_pictures_have_the_bytes_of_those_painted_here(files, tiny_network, picture):
@@ -175,7 +175,7 @@ def test_a_cluster_that_is_not_there_is_refused_at_once(monkeypatch):
     with pytest.raises(
         InputError, match=r"there is no cluster of Ray at 127.0.0.1:1: .*refused; start one with ray start"
     ):
-        joined(ray, "127.0.0.1:1")
+        join_cluster(ray, "127.0.0.1:1")
 
 
 def test_without_ray_several_workers_are_refused_in_a_sentence(monkeypatch):
@@ -191,8 +191,8 @@ from pathlib import Path
 from impasto import StyleSource
 from impasto.batch import ray_workers, result_log, scheduler
 from impasto.batch.combination import Combination
-from impasto.cli.batch import _checked
-_checked(Combination(["content.png"], [StyleSource(picture="style.jpg")], Path("painted")), watch=False)
+from impasto.cli.batch import _count
+_count(Combination(["content.png"], [StyleSource(picture="style.jpg")], Path("painted")), waits=False)
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], cwd=files, check=True)

@@ -200,7 +200,7 @@ def _carry_out(jobs: Jobs, log: Path | None, *, waits: bool, crew: Crew, watch: 
     tally, path = Tally(count), log or folder / "results.jsonl"
     with closing(_open_workers(crew, folder, jobs.common)) as workers, closing(ResultLog(path)) as results:
         is_list = isinstance(jobs, Manifest) and not jobs.is_stream
-        source = jobs.watched() if isinstance(jobs, Combination) and waits else jobs
+        source = jobs.watch() if isinstance(jobs, Combination) and waits else jobs
         scheduler = Scheduler(source, workers, WINDOW if is_list else 1)
         progress = display.while_readable(watch.progress(scheduler, workers, tally))
         with signals.graceful(scheduler.cancel) as received, progress as show:

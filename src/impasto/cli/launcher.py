@@ -10,7 +10,7 @@ import time
 from impasto.cli import signals
 from impasto.errors import RunError
 
-__all__ = ["is_lead", "launch", "launched"]
+__all__ = ["is_launched", "is_lead", "launch"]
 
 GRACE_SECONDS = 20.0
 """Seconds that the other processes have to save the picture and a checkpoint after one process has failed."""
@@ -24,7 +24,7 @@ def is_lead() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def launched() -> bool:
+def is_launched() -> bool:
     """Return whether this process was started as one of several, here or by torchrun."""
     return "RANK" in os.environ
 

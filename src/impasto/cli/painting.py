@@ -38,7 +38,7 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1, paint
     """
     watch = watch or Watch()
     job = outputs.prepared(job)
-    if processes > 1 and not launcher.launched():
+    if processes > 1 and not launcher.is_launched():
         launcher.launch(processes)
         return
     from impasto.kernels.cuda.preloading import preload  # noqa: PLC0415 (torch)
