@@ -7,7 +7,7 @@ import pytest
 from impasto import Picture
 from impasto.errors import WriteError
 from impasto.jobs.events import Ended, PreviewReady
-from impasto.web import app
+from impasto.web import routes
 from impasto.web.entry import Entry
 from impasto.web.order import Order
 from impasto.web.store import Store
@@ -69,13 +69,13 @@ def test_a_studio_starts_by_removing_the_temporary_files_of_a_killed_one(tmp_pat
 
 
 def test_a_stream_gives_a_change_of_the_state_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(app, "STREAM_SECONDS", 60.0)
+    monkeypatch.setattr(routes, "STREAM_SECONDS", 60.0)
     (tmp_path / "inputs").mkdir()
 
     async def streamed():
         entry = Entry(tmp_path, Order(styles=[{"picture": UPLOAD}]))
         entry.move_to("waiting")
-        stream = app._stream(entry, 0)
+        stream = routes._stream(entry, 0)
         first = await anext(stream)
         next_one = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
@@ -142,10 +142,10 @@ def test_a_full_disk_ends_no_worker_and_loses_no_order_silently(tmp_path, monkey
 def test_a_preview_that_cannot_be_written_ends_no_job(tmp_path, monkeypatch, picture):
     said = []
     worker = Worker.__new__(Worker)  # its streams are those of the process
-    worker._lines, worker._folder = SimpleNamespace(give=said.append), tmp_path
+    worker._lines, worker._folder = SimpleNamespace(send=said.append), tmp_path
     monkeypatch.setattr(Picture, "save", full)
     events = [PreviewReady(0), Ended("finished", "64 × 48")]
-    ended = worker._told(SimpleNamespace(preview=picture), events)
+    ended = worker._send_events(SimpleNamespace(preview=picture), events)
     assert ended == {"state": "finished", "sentence": "64 × 48"}
     assert [each["event"]["event"] for each in said] == ["preview", "preview", "ended"]
 

@@ -10,10 +10,11 @@ from starlette.testclient import TestClient
 
 from impasto.errors import InputError
 from impasto.web.app import create
+from impasto.web.files import write_zip
 from impasto.web.order import Order
 from impasto.web.security import Guard
 from impasto.web.server import serve
-from impasto.web.store import Store, zipped
+from impasto.web.store import Store
 from impasto.web.studio import Studio
 
 HERE = "127.0.0.1:8000"
@@ -106,7 +107,7 @@ def test_a_full_folder_gives_up_what_was_deleted(client, tmp_path):
     entries = [studio.add(Order(styles=[{"picture": name}])) for name in (upload(tmp_path, 1), upload(tmp_path, 2))]
     (entries[0].folder / "large").write_bytes(b"x" * 10_000)
     studio.delete(entries[0].id)
-    studio.store.quota, studio.store._measured = 8_000, (8_000, 0.0)  # as if it had been measured long ago
+    studio.store.quota, studio.store._measurement = 8_000, (8_000, 0.0)  # as if it had been measured long ago
     studio.check_space()
     assert not entries[0].folder.exists()
     assert entries[1].folder.exists()
@@ -195,7 +196,7 @@ def test_a_file_that_the_system_refuses_to_write_is_said_in_a_sentence(client, t
         client(),
         "the studio cannot use its folder: no space left on device; make room on the disk, and try again.",
     )
-    monkeypatch.setattr("impasto.web.app.zipped", full)
+    monkeypatch.setattr("impasto.web.routes.write_zip", full)
     answer = made.get("/api/zip")
     assert (answer.status_code, answer.json()) == (507, {"error": sentence})
     assert not [*(tmp_path / "studio").glob(".*.zip")]
@@ -264,7 +265,7 @@ def test_the_space_is_measured_and_zip_files_are_made_while_files_come_and_go(tm
     (job / "gone.png").unlink()
     monkeypatch.setattr(Path, "rglob", lambda *_: iter(listed))
     assert not store.is_full()
-    zipped(tmp_path / "all.zip", [job])
+    write_zip(tmp_path / "all.zip", [job])
     assert [Path(name).name for name in zipfile.ZipFile(tmp_path / "all.zip").namelist()] == ["picture.png"]
 
 
