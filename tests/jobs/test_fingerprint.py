@@ -2,7 +2,7 @@ import pytest
 
 from impasto import Picture, Settings
 from impasto.errors import InputError
-from impasto.jobs.fingerprint import file_hashes, fingerprint, other_file
+from impasto.jobs.fingerprint import file_hashes, fingerprint, replaced_file
 from impasto.jobs.job import Job, StyleSource
 
 
@@ -62,9 +62,9 @@ def test_the_hashes_of_files_have_the_paths_of_the_job_that_the_metadata_name(jo
     assert set(file_hashes(changed)) == {str(files / "content.png"), str(files / "style.jpg")}
     assert file_hashes(job.replace(content=picture())) == {}
     noted = file_hashes(changed)
-    assert other_file(changed, noted) is None
+    assert replaced_file(changed, noted) is None
     picture(seed=5).save(files / "content.png", overwrite=True)
-    assert other_file(changed, noted) == files / "content.png"
-    assert other_file(job, {}) is other_file(job, None) is None
+    assert replaced_file(changed, noted) == files / "content.png"
+    assert replaced_file(job, {}) is replaced_file(job, None) is None
     (files / "content.png").unlink()
-    assert other_file(changed, noted) is None, "a file that is not there is not another one"
+    assert replaced_file(changed, noted) is None, "a file that is not there is not another one"

@@ -35,7 +35,7 @@ class Event:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the event as JSON has it."""
-        return {"event": self.kind, **{name: _plain(value) for name, value in asdict(self).items()}}
+        return {"event": self.kind, **{name: _json_value(value) for name, value in asdict(self).items()}}
 
 
 @dataclass(frozen=True)
@@ -165,5 +165,5 @@ class Ended(Event):
     kind: ClassVar[str] = "ended"
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
