@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from impasto import Picture
-from impasto.images.color import gray, like_luminance, matched, with_luminance
+from impasto.images.color import gray, match_colors, match_luminance, with_luminance
 
 LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
 MATCHINGS = ["chol", "pca", "sym", "histogram"]
@@ -18,20 +18,22 @@ def image(height=30, width=40, seed=0):
 @pytest.mark.parametrize("matching", ["chol", "pca", "sym"])
 def test_mean_and_covariance_become_the_targets(matching):
     target = image(20, 25, seed=5)
-    found = matched(image(), target, matching)
+    found = match_colors(image(), target, matching)
     for statistic in (torch.cov, lambda colors: colors.mean(1)):
         expected = statistic(target.flatten(1))
         torch.testing.assert_close(statistic(found.flatten(1)), expected, atol=1e-4, rtol=0)
 
 
 def test_the_symmetric_map_moves_colors_least():
-    moved = {name: float((matched(image(), image(seed=5), name) - image()).square().mean()) for name in MATCHINGS[:3]}
+    moved = {
+        name: float((match_colors(image(), image(seed=5), name) - image()).square().mean()) for name in MATCHINGS[:3]
+    }
     assert moved["sym"] == min(moved.values())
 
 
 def test_histograms_become_the_targets():
     target = image(20, 25, seed=5)
-    found = matched(image(), target, "histogram")
+    found = match_colors(image(), target, "histogram")
     for share in (0.0, 0.1, 0.5, 0.9, 1.0):
         expected = target.flatten(1).quantile(share, dim=1)
         torch.testing.assert_close(found.flatten(1).quantile(share, dim=1), expected, atol=5e-3, rtol=0)
@@ -47,12 +49,12 @@ def flat(level):
 @pytest.mark.parametrize("source", [flat(0.5), flat(0.0), gray(image()), gray(image()) + 1e-5 * image(seed=3), image()])
 @pytest.mark.parametrize("target", [flat(0.2), gray(image(seed=4)), image(seed=4)])
 def test_gray_and_flat_images_are_matched_too(matching, source, target):
-    found = matched(source, target, matching)
+    found = match_colors(source, target, matching)
     assert found.isfinite().all()
     torch.testing.assert_close(
         found.mean((1, 2)), target.mean((1, 2)), atol=0.02 if matching == "histogram" else 1e-4, rtol=0
     )
-    assert like_luminance(source, target).isfinite().all()
+    assert match_luminance(source, target).isfinite().all()
 
 
 def test_gray_is_the_luminance():
@@ -61,7 +63,7 @@ def test_gray_is_the_luminance():
 
 
 def test_a_style_in_gray_has_the_contents_luminance():
-    found, content = like_luminance(image(), image(20, 25, seed=5)), gray(image(20, 25, seed=5))
+    found, content = match_luminance(image(), image(20, 25, seed=5)), gray(image(20, 25, seed=5))
     torch.testing.assert_close(found.mean(), content.mean(), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.std(), content.std(), atol=1e-4, rtol=0)
     assert torch.equal(found[0], found[1])
@@ -91,7 +93,7 @@ def test_a_picture_that_is_nearly_gray_takes_the_tint_of_one_color(light, dark, 
     target = tinted(torch.rand(30, 40, generator=generator), light, dark)
     painted = torch.rand(1, 24, 32, generator=generator).expand(3, -1, -1)
     painted = painted + noise * torch.randn(3, 24, 32, generator=generator)
-    found = matched(painted, target, "histogram")
+    found = match_colors(painted, target, "histogram")
     axis = torch.tensor(light) - torch.tensor(dark)
     level = (found - torch.tensor(dark)[:, None, None]) / axis[:, None, None]
     assert (level - level.mean(0)).abs().max() < 1e-4, "no other color than the target's"

@@ -136,7 +136,7 @@ def test_the_words_of_other_programs_are_read():
         "<dc:rights><rdf:Alt><rdf:li>ours</rdf:li><rdf:li>unser</rdf:li></rdf:Alt></dc:rights>"
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
     )
-    assert metadata.of_description(xmp.properties(packet.encode())) == {
+    assert metadata.from_xmp(xmp.properties(packet.encode())) == {
         "ifd0-Make": "Nikon",
         "ifd0-Artist": "Anna; Ben",
         "ifd0-Copyright": "ours",

@@ -17,14 +17,14 @@ def lab_of_srgb(encoded):
 
 @pytest.mark.parametrize(("name", "painted"), [("p3", True), ("adobe", True), ("prophoto", True), ("linear", False)])
 def test_profiles_as_bright_as_srgb_are_painted_in(name, painted):
-    assert profiles.works(icc(name))
+    assert profiles.is_usable(icc(name))
     assert profiles.can_paint(icc(name)) == painted
     assert not profiles.is_srgb(icc(name))
 
 
 def test_profiles_of_inks_and_damaged_ones_are_not_painted_in():
     for bad in (profile("cmyk"), b"no profile" * 30, profile("p3")[:150], b""):
-        assert not profiles.works(bad)
+        assert not profiles.is_usable(bad)
         assert not profiles.can_paint(bad)
         assert not profiles.is_srgb(bad)
 

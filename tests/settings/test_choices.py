@@ -55,7 +55,7 @@ def test_the_options_of_choices_take_them_from_there():
         (DISTANCES, choices.DistanceName, ()),
         (vgg.POOLING_FACTORS, choices.Pooling, ()),
         (borders._EDGES, choices.Padding, ()),
-        (color._MAPS, choices.ColorMatch, {"histogram"}),
+        (color._MATRICES, choices.ColorMatch, {"histogram"}),
         (convolution._MIN_CHANNELS, choices.Winograd, {"off"}),
     ],
 )
