@@ -25,7 +25,7 @@ from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
 from impasto.settings.limits import MIN_SIDE
-from impasto.settings.options import given_options
+from impasto.settings.options import options_or_default
 from impasto.transfer.scene import Inputs, Scene
 from impasto.transfer.style_transfer import StyleTransfer
 from impasto.transfer.styles import listed
@@ -132,10 +132,10 @@ def measure(
     painting = paintings[0]
     masks = [None if mask is None else Mask.of(mask, name=name) for name, mask in (("keep", keep), ("focus", focus))]
     _check(content, result)
-    chosen = given_options(Settings, settings, "settings").replace(size=max(result.width, result.height))
+    chosen = options_or_default(Settings, settings, "settings").replace(size=max(result.width, result.height))
     if chosen.style_weight and not painting.weight:
         raise InputError("the style has a weight of 0; give it a weight above 0, or a style_weight of 0.")
-    transfer = StyleTransfer(chosen, _exact(given_options(Runtime, runtime, "runtime")), weights=weights)
+    transfer = StyleTransfer(chosen, _exact(options_or_default(Runtime, runtime, "runtime")), weights=weights)
     with out_of_memory_as("measure the picture"), transfer.machine.computing():
         scene = _scene(Inputs(content, [painting], keep=masks[0], focus=masks[1]), transfer, result)
         plan, machine = _plan(scene.inputs, transfer, result), transfer.machine
