@@ -9,7 +9,7 @@ from impasto import Picture, Runtime, StyleTransfer
 from impasto.layers import LAYERS
 from impasto.planning.plan import Size
 from impasto.recipes.panel import Panel
-from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments, weighed
+from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments, with_paper_weights
 from tiny import tiny_weights
 
 QUICK = (("--size", "64"), ("--iterations", "1"), ("--dtype", "float32"), ("--winograd", "off"), ("--threads", "1"))
@@ -41,7 +41,7 @@ def test_as_printed_the_objective_is_the_papers_up_to_a_factor(picture):
     layers = STYLE[:3]
     printed = 1e-3 * reference.content_loss(x["conv4_2"], p["conv4_2"])
     printed += sum(reference.style_loss(x[name], reference.gram(a[name])) for name in layers) / len(layers)
-    settings = weighed(PAPER.replace(size=48, normalize=False), 1e-3, "conv4_2", layers, Size(40, 48))
+    settings = with_paper_weights(PAPER.replace(size=48, normalize=False), 1e-3, "conv4_2", layers, Size(40, 48))
     settings = settings.replace(pooling_rescale=False)
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64", winograd="off"), weights=weights)
     first = next(transfer.start(content, style, initial=image))
@@ -52,11 +52,11 @@ def test_the_weights_as_printed_follow_the_size_and_the_others_do_not():
     def balance(settings):
         return settings.content_weight * settings.content_layers["conv4_2"] / settings.style_weight
 
-    small, large = (weighed(PAPER, 1e-3, "conv4_2", STYLE, Size(side, side)) for side in (256, 512))
+    small, large = (with_paper_weights(PAPER, 1e-3, "conv4_2", STYLE, Size(side, side)) for side in (256, 512))
     assert balance(large) == pytest.approx(4 * balance(small))
     assert balance(small) == pytest.approx(1e-3 / 2 * 512 * 32 * 32)
-    assert balance(weighed(PAPER, 1e-2, "conv4_2", STYLE)) == pytest.approx(
-        10 * balance(weighed(PAPER, 1e-3, "conv4_2", STYLE))
+    assert balance(with_paper_weights(PAPER, 1e-2, "conv4_2", STYLE)) == pytest.approx(
+        10 * balance(with_paper_weights(PAPER, 1e-3, "conv4_2", STYLE))
     )
 
 
