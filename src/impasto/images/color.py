@@ -102,8 +102,9 @@ def _is_monochrome(image: Tensor) -> bool:
 
 
 def _luminance(image: Tensor) -> Tensor:
+    """Return the luminance of an image, (1, H, W)."""
     weights = image.new_tensor([0.299, 0.587, 0.114])
-    return torch.einsum("c,chw->hw", weights, image)[None]  # (1, H, W)
+    return torch.einsum("c,chw->hw", weights, image)[None]
 
 
 def _moments(image: Tensor) -> tuple[Tensor, Tensor]:

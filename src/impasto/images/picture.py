@@ -170,8 +170,8 @@ class Picture:
     def _of_fields(cls, fields: PictureFields) -> "Picture":
         """Return a picture of the fields that a file holds."""
         alpha = None if fields.alpha is None else torch.from_numpy(fields.alpha)
-        metadata_fields = {name: value for name, value in fields._asdict().items() if name not in {"samples", "alpha"}}
-        return cls(torch.from_numpy(fields.samples), alpha=alpha, **metadata_fields)
+        values: dict[str, Any] = {**fields._asdict(), "samples": torch.from_numpy(fields.samples), "alpha": alpha}
+        return cls(**values)
 
     def save(
         self,

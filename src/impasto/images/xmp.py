@@ -67,6 +67,7 @@ def packet(note: str | None, properties: Mapping[str, str] = _NO_PROPERTIES) -> 
 
 
 def _element(name: str, text: str) -> str:
+    """Write a property as an XML element, as a list where its readers want one."""
     match = _FORBIDDEN.search(text)
     if match:
         raise PictureError(f"the note holds the character {match[0]!r}, which XML has no way to write.")

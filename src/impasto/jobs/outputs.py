@@ -168,8 +168,9 @@ def check_frames(job: Job, evaluations: int) -> None:
         InputError: a file could not be written.
 
     """
-    for path in _frame_paths(job, evaluations):
-        files.check_output(path, overwrite=job.overwrite, inputs=job.all_inputs)
+    if job.output is not None and job.save_every:
+        for count in range(job.save_every, evaluations + 1, job.save_every):
+            files.check_output(frame(job.output, count), overwrite=job.overwrite, inputs=job.all_inputs)
 
 
 def frame(output: Path, evaluations: int) -> Path:
@@ -217,13 +218,6 @@ def _read_note(output: Path) -> dict[str, Any]:
     except (InputError, ValueError):
         return {}
     return cast("dict[str, Any]", note) if isinstance(note, dict) and "impasto" in note else {}
-
-
-def _frame_paths(job: Job, evaluations: int) -> Iterator[Path]:
-    """Yield the paths of the pictures so far that a run of so many evaluations saves."""
-    if job.output is not None and job.save_every:
-        for count in range(job.save_every, evaluations + 1, job.save_every):
-            yield frame(job.output, count)
 
 
 def _existing_frames(job: Job) -> Iterator[Path]:

@@ -171,6 +171,7 @@ class Session:
         return self._planned_run().result()
 
     def _planned_run(self) -> Run:
+        """Return the run, or refuse to if there is none yet."""
         if self.run is None:
             raise InputError("the job has not started; iterate over its session first.")
         return self.run
@@ -215,12 +216,7 @@ class Session:
         self._group = transfer.machine.group
         pictures = {"initial": inputs.initial, "keep": inputs.keep, "focus": inputs.focus}
         run = transfer.start(
-            inputs.content,
-            inputs.styles,
-            **pictures,
-            checkpoint=job.checkpoint,
-            note=self._note(),
-            began=self._began,
+            inputs.content, inputs.styles, **pictures, checkpoint=job.checkpoint, note=self._note(), began=self._began
         )
         if self._earlier_picture is not None and not run.resumed:
             run.change(initial=sources.open_picture(self._earlier_picture, allow_large=job.allow_large))

@@ -51,7 +51,11 @@ class Sheet:
 
     def size(self, sizes: Mapping[Panel, Size]) -> Size:
         """Return the size of the sheet in pixels, from the sizes of the pictures to be painted."""
-        return measure([block.map(lambda cell: _size(cell, sizes)) for block in self.blocks])
+
+        def size_of(cell: Panel | Picture) -> Size:
+            return sizes[cell] if isinstance(cell, Panel) else Size(cell.width, cell.height)
+
+        return measure([block.map(size_of) for block in self.blocks])
 
     def save(self, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
         """Draw the pictures that are painted so far, with empty cells for the other pictures.
@@ -134,11 +138,6 @@ def _plan(job: Job, resources: Resources) -> Plan:
     weights, cache = resources.weights(settings.weights), resources.cache
     transfer = StyleTransfer(settings, job.runtime, weights=weights, cache=cache)
     return transfer.plan(inputs.content, inputs.styles, keep=inputs.keep, focus=inputs.focus)
-
-
-def _size(cell: Panel | Picture, sizes: Mapping[Panel, Size]) -> Size:
-    """Return the size of a cell in pixels."""
-    return sizes[cell] if isinstance(cell, Panel) else Size(cell.width, cell.height)
 
 
 def _check(sheets: Sequence[Sheet], *, overwrite: bool) -> None:

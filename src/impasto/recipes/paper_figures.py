@@ -78,7 +78,7 @@ class Experiments:
         style_labels = ["painting", *map(_series_label, _LAYER_SERIES)]
         return [
             Block([[self._photograph, *content]], ["photograph", *content_layers], title="content reconstructions"),
-            Block([[self._painting, *style]], style_labels, title="style reconstructions"),
+            Block([[self._resized_style(self._first_style), *style]], style_labels, title="style reconstructions"),
         ]
 
     def paintings(self) -> Blocks:
@@ -96,8 +96,9 @@ class Experiments:
             [self._panel(f"{_series_name(layers)}-1e-{power}", 10**-power, layers=layers) for power in powers]
             for layers in _LAYER_SERIES
         ]
-        labels = [f"α/β = {_negative_power(4)}", *map(_negative_power, powers[1:])]
-        return [Block(rows, labels, [_series_label(layers) for layers in _LAYER_SERIES])]
+        return [
+            Block(rows, ["α/β = 10⁻⁴", "10⁻³", "10⁻²", "10⁻¹"], [_series_label(layers) for layers in _LAYER_SERIES])
+        ]
 
     def content_layers(self) -> Blocks:
         """Return figure 5: the content from a low layer, and from a high layer."""
@@ -132,6 +133,7 @@ class Experiments:
         style: Picture | None = None,
         **changes: object,
     ) -> Panel:
+        """Return a panel of a ratio α/β, a content layer, style layers and a painting, by default the first one."""
         printed_size = self._size if self.as_printed else None
         settings = with_paper_weights(self.settings, ratio, content, layers, printed_size).replace(**changes)
         return Panel(name, settings, [style or self._first_style])
@@ -147,10 +149,6 @@ class Experiments:
     @property
     def _photograph(self) -> Picture:
         return self.content.resized(*self._size)
-
-    @property
-    def _painting(self) -> Picture:
-        return self._resized_style(self._first_style)
 
     def _resized_style(self, style: Picture) -> Picture:
         """Resize a style image to the height of the panels."""
@@ -260,8 +258,3 @@ def _series_label(layers: Sequence[str]) -> str:
 def _series_name(layers: Sequence[str]) -> str:
     """Write a series of layers as `conv1_1-to-conv3_1`, for the name of a file."""
     return layers[0] if len(layers) == 1 else f"{layers[0]}-to-{layers[-1]}"
-
-
-def _negative_power(exponent: int) -> str:
-    """Write 10 to the power of -`exponent`, from -0 to -4."""
-    return f"10⁻{'⁰¹²³⁴'[exponent]}"

@@ -111,19 +111,14 @@ class PrintSize(NamedTuple):
             f"The print is {self._lengths(*printed)} at {self.dpi:g} pixels per inch, {pixels[0]} × {pixels[1]} pixels"
         )
         if max(margins) * self.dpi >= 1:
-            across, down = (self._length(margin) for margin in margins)
+            across, down = (self._lengths(margin) for margin in margins)
             sentence += f", with margins of {across} left and right and {down} above and below (--fill crops instead)"
         if factor > 1:
             sentence += f"; the photograph's {width} × {height} pixels are enlarged {factor:.1f} times"
         return f"{sentence}."
 
-    def _length(self, inches: float) -> str:
-        return f"{self._number(inches)} {self.unit}"
-
-    def _lengths(self, width: float, height: float) -> str:
-        return f"{self._number(width)} × {self._number(height)} {self.unit}"
-
-    def _number(self, inches: float) -> str:
-        """Write a length in the unit, to a tenth, or to a whole millimeter."""
+    def _lengths(self, *inches: float) -> str:
+        """Write one or two lengths in the unit, to a tenth, or to a whole millimeter."""
         digits = 0 if self.unit == "mm" else 1
-        return f"{round(inches / _INCHES[self.unit], digits):g}"
+        numbers = (f"{round(length / _INCHES[self.unit], digits):g}" for length in inches)
+        return f"{' × '.join(numbers)} {self.unit}"

@@ -368,6 +368,7 @@ class Settings(Options):
 
     @model_validator(mode="after")
     def _check_objective(self) -> Self:
+        """Refuse an objective without a loss, and a loss without a layer or a distance."""
         if self.content_weight == self.style_weight == 0:
             raise ValueError("content_weight and style_weight cannot both be 0; give at least one of them a weight.")
         for name, term in (("content_layers", "content"), ("style_layers", "style"), ("style_loss", "style")):
