@@ -23,7 +23,7 @@ from impasto.images.libvips import check_process
 from impasto.images.png_chunks import png_chunks
 from impasto.images.samples import Samples
 
-__all__ = ["Loaded", "SizeCheck", "load"]
+__all__ = ["LoadedImage", "SizeCheck", "load"]
 
 _UNSUPPORTED_MESSAGE = re.compile("not configured|not implemented|nsupported|not supported", re.IGNORECASE)
 """What libraries say of files that are whole, and made in a way that they do not read."""
@@ -34,7 +34,7 @@ SizeCheck = Callable[[int, int], None]
 _ADOBE_RGB = (Primaries((0.3127, 0.3290), (0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), Curve(563 / 256))
 
 
-class Loaded(NamedTuple):
+class LoadedImage(NamedTuple):
     """A libvips image, and what its file says of it."""
 
     file: ImageFile
@@ -56,7 +56,7 @@ class Loaded(NamedTuple):
         return _failure(self.file, error, self.compression)
 
 
-def load(file: ImageFile, check: SizeCheck) -> Loaded:
+def load(file: ImageFile, check: SizeCheck) -> LoadedImage:
     """Read the header of a file.
 
     Args:
@@ -110,20 +110,20 @@ def _frame_count(image: Any) -> int:
     return image.get("n-pages") if image.get_typeof("n-pages") else 1
 
 
-def _load_plain(loader: str, file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_plain(loader: str, file: ImageFile, check: SizeCheck) -> LoadedImage:
     """Read a file of a kind of which libvips says all."""
     image = _open(file, loader, check)
-    return Loaded(file, image, Samples.of_image(image), frames=_frame_count(image))
+    return LoadedImage(file, image, Samples.of_image(image), frames=_frame_count(image))
 
 
-def _load_png(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_png(file: ImageFile, check: SizeCheck) -> LoadedImage:
     image, chunks = _open(file, "pngload_source", check), png_chunks(file.data)
     implied_profile = None
     if chunks.codes is not None:
         image, implied_profile = profiles.embed(image, None), _profile_of(chunks.codes, file)
     elif profiles.embedded(image) is None and not chunks.is_srgb:
         implied_profile = profile_of_gamma(chunks.gamma, chunks.primaries)
-    return Loaded(file, image, Samples.of_image(image), implied_profile, chunks.frames)
+    return LoadedImage(file, image, Samples.of_image(image), implied_profile, chunks.frames)
 
 
 def _profile_of(codes: ColorCodes, file: ImageFile) -> bytes | None:
@@ -139,7 +139,7 @@ def _profile_of(codes: ColorCodes, file: ImageFile) -> bytes | None:
     return codes.profile()
 
 
-def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_jpeg(file: ImageFile, check: SizeCheck) -> LoadedImage:
     segments = jpeg_segments(file.data)
     remarks = list[str]()
     if segments.cut_at is None:
@@ -154,18 +154,18 @@ def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
         remarks.append("has a short film as well as the picture; the film is left out.")
     is_adobe = image.get_typeof("exif-data") and metadata.is_adobe_rgb(bytes(image.get("exif-data")))
     implied_profile = rgb_profile(*_ADOBE_RGB) if is_adobe else None
-    return Loaded(file, image, Samples.of_image(image), implied_profile, segments.pictures, tuple(remarks))
+    return LoadedImage(file, image, Samples.of_image(image), implied_profile, segments.pictures, tuple(remarks))
 
 
-def _load_heif(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_heif(file: ImageFile, check: SizeCheck) -> LoadedImage:
     return _with_boxes(file, _open(file, "heifload_source", check, unlimited=True))
 
 
-def _load_heic(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_heic(file: ImageFile, check: SizeCheck) -> LoadedImage:
     return _with_boxes(file, heif.unpack(file, check))
 
 
-def _with_boxes(file: ImageFile, image: Any) -> Loaded:
+def _with_boxes(file: ImageFile, image: Any) -> LoadedImage:
     """Add what the boxes of an AVIF or HEIC file say to its image."""
     boxes = heif_boxes(file.data)
     implied_profile = None
@@ -175,7 +175,7 @@ def _with_boxes(file: ImageFile, image: Any) -> Loaded:
     if boxes.is_sequence:
         remarks.append("has moving pictures; they are left out.")
     image = _stretch_white(image)
-    return Loaded(file, image, Samples.of_image(image), implied_profile, _frame_count(image), tuple(remarks))
+    return LoadedImage(file, image, Samples.of_image(image), implied_profile, _frame_count(image), tuple(remarks))
 
 
 def _stretch_white(image: Any) -> Any:
@@ -187,7 +187,7 @@ def _stretch_white(image: Any) -> Any:
     return levels.cast("ushort").copy(interpretation=image.interpretation)
 
 
-def _load_tiff(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_tiff(file: ImageFile, check: SizeCheck) -> LoadedImage:
     if tiff.is_raw_photograph(file.data):
         raise _unsupported_file(file, RAW_PHOTOGRAPH)
     picture = tiff.main_picture(file.data)
@@ -204,7 +204,7 @@ def _load_tiff(file: ImageFile, check: SizeCheck) -> Loaded:
     plain = file.with_data(tiff.with_plain_samples(file.data, page)) if page.is_misread else file
     image = _open(plain, "tiffload_source", check, page.unsupported_compression, **options)
     samples = Samples.of_page(page, image)
-    return Loaded(
+    return LoadedImage(
         plain,
         image,
         samples,
@@ -224,7 +224,7 @@ def _channel_remarks(samples: Samples) -> tuple[str, ...]:
     return (f"has {number} of unspecified meaning besides its colors, such as {examples}; {it} left out.",)
 
 
-_READERS: dict[str, Callable[[ImageFile, SizeCheck], Loaded]] = {
+_READERS: dict[str, Callable[[ImageFile, SizeCheck], LoadedImage]] = {
     "pngload_source": _load_png,
     "jpegload_source": _load_jpeg,
     "webpload_source": partial(_load_plain, "webpload_source"),

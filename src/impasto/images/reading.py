@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from impasto.errors import PictureError
 from impasto.images import metadata, profiles, xmp
 from impasto.images.image_file import ImageFile
-from impasto.images.loading import Loaded, load
+from impasto.images.loading import LoadedImage, load
 from impasto.images.samples import to_rgb
 
 __all__ = ["MAX_PIXELS", "PictureFields", "decode", "read_note"]
@@ -158,7 +158,7 @@ def _metadata(file: ImageFile, image: Any) -> tuple[metadata.Exif, float | None]
     return {**tags, **described}, round(dpi, 1) if dpi is not None and 1 <= dpi <= _MAX_DPI else None
 
 
-def _remarks(loaded: Loaded, profile: bytes | None) -> list[str]:
+def _remarks(loaded: LoadedImage, profile: bytes | None) -> list[str]:
     """Say what of a file is not in the picture, in words to stand behind its name."""
     remarks = list(loaded.remarks)
     if loaded.frames > 1:

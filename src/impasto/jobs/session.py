@@ -39,7 +39,7 @@ from impasto.jobs.fingerprint import FILES, FINGERPRINT, file_hashes, fingerprin
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.saving import Saving, encode
-from impasto.jobs.sources import Opened
+from impasto.jobs.sources import OpenedJob
 from impasto.machine.processes import ALONE
 from impasto.planning.plan import Plan
 from impasto.transfer.checkpoint import read_note, set_aside
@@ -200,7 +200,7 @@ class Session:
         yield from self._announce(run, opened)
         yield from self._paint(run)
 
-    def _start(self) -> tuple[Opened, Run]:
+    def _start(self) -> tuple[OpenedJob, Run]:
         """Open the files of the job and start its run, or continue it from its checkpoint.
 
         Raises:
@@ -222,7 +222,7 @@ class Session:
             run.change(initial=sources.open_picture(self._earlier_picture, allow_large=job.allow_large))
         return opened, run
 
-    def _announce(self, run: Run, opened: Opened) -> Iterator[Event]:
+    def _announce(self, run: Run, opened: OpenedJob) -> Iterator[Event]:
         """Say what is painted, on how much paper, and how long it takes if that is long."""
         seconds = self.job.runtime.seconds
         size = f"in {seconds:g} seconds, up to {run.asked_size}" if seconds else str(run.asked_size)
@@ -327,25 +327,25 @@ class Session:
     def _report(self, run: Run, saving: Saving) -> Iterator[Event]:
         """Yield the events of each evaluation until the run ends, or until one of its processes is cancelled."""
         job = self.job
-        reported, next_ready = len(run.history), math.inf
+        count, next_ready = len(run.history), math.inf
         if self._preview_seconds < math.inf:
-            yield PreviewReady(reported)
+            yield PreviewReady(count)
             next_ready = 0.0  # after the first evaluation, too
         for _ in run:
             if job.runtime.seconds:
-                self._time_finishing(run, run.history[reported], saving.suffix)
-            for progress in run.history[reported:]:
+                self._time_finishing(run, run.history[count], saving.suffix)
+            for progress in run.history[count:]:
                 yield Evaluated(progress)
-            reported = len(run.history)
+            count = len(run.history)
             yield from saving.save_frame()
             yield from saving.save_preview()
             if time.monotonic() >= next_ready:
                 next_ready = time.monotonic() + self._preview_seconds
-                yield PreviewReady(reported)
+                yield PreviewReady(count)
             if not self._may_continue.is_set():
                 run.save_checkpoint()
                 paused = time.monotonic()
-                yield Paused(reported)
+                yield Paused(count)
                 self._may_continue.wait()
                 run.wait(time.monotonic() - paused)
             if run.agree(wanted=self._is_cancelled.is_set()):

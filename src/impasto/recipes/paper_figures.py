@@ -166,27 +166,27 @@ FIGURES: Mapping[int, Callable[[Experiments], Blocks]] = {
 """The figures by their numbers in the paper; figure 2 shows no painted pictures."""
 
 
-def choose_figures(asked: Sequence[int] | None, *, has_photograph: bool) -> list[int]:
+def choose_figures(numbers: Sequence[int] | None, *, has_photograph: bool) -> list[int]:
     """Return the numbers of the figures to paint, in ascending order.
 
     Args:
-        asked: The numbers that were asked for; None for every figure that can be painted.
+        numbers: The numbers that were asked for; None for every figure that can be painted.
         has_photograph: Whether there is another photograph, which figure 7 needs.
 
     Raises:
         InputError: there is no figure of a number, or its photograph is missing.
 
     """
-    if asked is None:
+    if numbers is None:
         return [number for number in FIGURES if number != _PHOTOGRAPH_FIGURE or has_photograph]
-    for number in asked:
+    for number in numbers:
         if number not in FIGURES:
             raise InputError(f"there is no figure {number} to paint; the figures are {', '.join(map(str, FIGURES))}.")
-    if _PHOTOGRAPH_FIGURE in asked and not has_photograph:
+    if _PHOTOGRAPH_FIGURE in numbers and not has_photograph:
         raise InputError(
             f"figure {_PHOTOGRAPH_FIGURE} takes the style of another photograph; name one with --photograph."
         )
-    return sorted(set(asked))
+    return sorted(set(numbers))
 
 
 def name_paintings(paths: Sequence[Path]) -> dict[str, Path]:
@@ -196,10 +196,10 @@ def name_paintings(paths: Sequence[Path]) -> dict[str, Path]:
         InputError: two paintings have the same name.
 
     """
-    named = {re.sub(r"[^\w.,-]+", "-", path.stem): path for path in paths}
-    if len(named) < len(paths):
+    paintings = {re.sub(r"[^\w.,-]+", "-", path.stem): path for path in paths}
+    if len(paintings) < len(paths):
         raise InputError("two paintings have the same name; give their files different names.")
-    return named
+    return paintings
 
 
 def with_paper_weights(
