@@ -371,10 +371,10 @@ def test_time_and_memory_are_said_in_one_sentence_before_a_long_run_and_not_befo
             if isinstance(event, Planned):
                 session.close()
 
-    monkeypatch.setattr("impasto.jobs.session.LONG_SECONDS", 1000.0)
+    monkeypatch.setattr("impasto.jobs.session.MIN_ANNOUNCED_SECONDS", 1000.0)
     assert not list(announcements())
-    monkeypatch.setattr("impasto.jobs.session.LONG_SECONDS", 0.0)
-    monkeypatch.setattr("impasto.jobs.session.LONG_WORK", 0.0)
+    monkeypatch.setattr("impasto.jobs.session.MIN_ANNOUNCED_SECONDS", 0.0)
+    monkeypatch.setattr("impasto.jobs.session.MIN_FORECAST_WORK", 0.0)
     (sentence,) = announcements()
     assert re.fullmatch(r"This takes about \d+ \w+ and \d\.\d GB of memory\.", sentence)
     assert not seconds or "10 minutes" in sentence

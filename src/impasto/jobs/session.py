@@ -50,14 +50,14 @@ from impasto.transfer.style_transfer import StyleTransfer
 
 __all__ = ["Session"]
 
-LONG_SECONDS = 120.0
+MIN_ANNOUNCED_SECONDS = 120.0
 """Seconds of a run from which on its time and memory are announced."""
 
-LONG_WORK = 2e7
+MIN_FORECAST_WORK = 2e7
 """Pixels that a run evaluates, of all evaluations together, from which on its time is predicted: a little more than a
 picture of 512 pixels at the defaults takes."""
 
-LARGE_CHECKPOINT_BYTES = 1e9
+MIN_ANNOUNCED_CHECKPOINT_BYTES = 1e9
 """Bytes of a checkpoint from which on they are announced."""
 
 
@@ -228,10 +228,10 @@ class Session:
         size = f"in {seconds:g} seconds, up to {run.asked_size}" if seconds else str(run.asked_size)
         yield Announced(f"Painting {self.job.current(self._change_count).description}, {size} pixels.")
         yield from map(Announced, opened.announcements)
-        forecasts = run.plan.work > LONG_WORK and not seconds if self._forecasts is None else self._forecasts
+        forecasts = run.plan.work > MIN_FORECAST_WORK and not seconds if self._forecasts is None else self._forecasts
         forecast = run.forecast() if forecasts else seconds or None
         planned = Planned(run.plan, forecast)
-        if planned.seconds is not None and planned.seconds > LONG_SECONDS:
+        if planned.seconds is not None and planned.seconds > MIN_ANNOUNCED_SECONDS:
             yield Announced(self._cost_sentence(planned.plan, planned.seconds))
         yield planned
 
@@ -288,8 +288,9 @@ class Session:
 
     def _cost_sentence(self, plan: Plan, seconds: float) -> str:
         """Say how long a run takes, and how much memory and disk."""
+        has_checkpoints = self.job.checkpoint and self.job.runtime.checkpoint_every
         disk = ""
-        if self.job.checkpoint and self.job.runtime.checkpoint_every and plan.checkpoint_bytes > LARGE_CHECKPOINT_BYTES:
+        if has_checkpoints and plan.checkpoint_bytes > MIN_ANNOUNCED_CHECKPOINT_BYTES:
             disk = f", and checkpoints of up to {plan.checkpoint_bytes / 1e9:.1f} GB until it is done"
         return cost(seconds, plan.bytes, disk)
 
