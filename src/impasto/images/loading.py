@@ -127,12 +127,7 @@ def _load_png(file: ImageFile, check: SizeCheck) -> LoadedImage:
 
 
 def _profile_of(codes: ColorCodes, file: ImageFile) -> bytes | None:
-    """Return the profile of color codes, None for sRGB.
-
-    Raises:
-        PictureError: pictures of such colors are not read.
-
-    """
+    """Return the profile of color codes, None for sRGB, or refuse colors that are not read."""
     reason = unsupported_colors(codes)
     if reason is not None:
         raise PictureError(f"{file.name} holds {reason}; export it in sRGB or Display P3.")

@@ -196,12 +196,7 @@ class Mask:
 
 
 def _luminance(picture: Picture, name: str) -> Tensor:
-    """Return the luminance of what of a picture is not transparent, (H, W).
-
-    Raises:
-        PictureError: it is black, or so dark that it is a map of classes.
-
-    """
+    """Return the luminance times the opacity of a picture, (H, W), or refuse one as dark as maps of classes are."""
     pixels, opacity = picture.in_profile(None).pixels, picture.opacity
     with torch.autocast(pixels.device.type, enabled=False):  # a caller's would compute it in bfloat16
         light = torch.einsum("c,chw->hw", pixels.new_tensor(_LUMA), pixels).clamp(0, 1)
@@ -223,12 +218,7 @@ def _luminance(picture: Picture, name: str) -> Tensor:
 
 
 def _label(picture: Picture, color: str, path: str) -> Tensor:
-    """Return 1 where a picture has a color, written as `rrggbb`, and 0 elsewhere and where it is transparent, (H, W).
-
-    Raises:
-        PictureError: nothing has that color.
-
-    """
+    """Return 1 where a picture has a color, written as `rrggbb`, and 0 elsewhere and where it is transparent."""
     pixels, opacity = picture.in_profile(None).pixels, picture.opacity
     levels = (pixels * 255).round().int()
     label = torch.tensor([int(color[start : start + 2], 16) for start in (0, 2, 4)], dtype=torch.int32)

@@ -400,12 +400,7 @@ class Picture:
         return bytes(target.get("blob"))
 
     def _encode(self, format_: writing.Format, target: Any, quality: int) -> None:
-        """Write the bytes of a file.
-
-        Raises:
-            pyvips.Error: libvips will not make them, or the system not take them.
-
-        """
+        """Write the bytes of a file to a libvips target, which may raise a `pyvips.Error`."""
         picture = self if format_.has_alpha else self.on_white()
         pixels = picture.pixels
         if pixels.sum().isnan():

@@ -127,7 +127,9 @@ def check_plot_and_preview(job: Job, *, continues: bool) -> None:
 
     """
     if job.plot is not None:
-        is_replaceable = continues and _is_plot(job.plot)
+        from impasto.transfer.loss_chart import is_plot  # noqa: PLC0415 (torch)
+
+        is_replaceable = continues and files.exists(job.plot) and is_plot(job.plot)
         files.check_output(job.plot, overwrite=job.overwrite or is_replaceable, inputs=job.all_inputs)
     if job.preview is not None:
         files.check_output(job.preview, overwrite=job.overwrite or _is_replaceable(job.preview), inputs=job.all_inputs)
@@ -246,13 +248,6 @@ def _check_distinct(outputs: dict[str, Path | None]) -> None:
             raise InputError(
                 f"the {name} and the {other_name} cannot both be {outputs[name]}; give one of them another name."
             )
-
-
-def _is_plot(path: Path) -> bool:
-    """Return whether there is a plot of losses that impasto drew."""
-    from impasto.transfer.loss_chart import is_plot  # noqa: PLC0415 (torch)
-
-    return files.exists(path) and is_plot(path)
 
 
 def _is_unfinished(job: Job) -> bool:

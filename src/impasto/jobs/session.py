@@ -201,12 +201,7 @@ class Session:
         yield from self._paint(run)
 
     def _start(self) -> tuple[OpenedJob, Run]:
-        """Open the files of the job and start its run, or continue it from its checkpoint.
-
-        Raises:
-            InputError: a file cannot be used; an `OtherRunError`, if the checkpoint is that of another run.
-
-        """
+        """Open the files of the job and start its run, or continue it unless the checkpoint is that of another run."""
         job = self.job.current(self._change_count)
         opened = sources.open_job(job, self._resources.open)
         inputs, settings = opened.inputs, opened.settings

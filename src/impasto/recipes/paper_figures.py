@@ -63,10 +63,6 @@ class Experiments:
     as_printed: bool = False
     """Whether content and style are balanced as the paper prints it: see `with_paper_weights`."""
 
-    def figure(self, number: int) -> Blocks:
-        """Return the blocks of a figure; `number` is a key of `FIGURES`."""
-        return FIGURES[number](self)
-
     def reconstructions(self) -> Blocks:
         """Return figure 1: the content from each of five layers, and the style from one to five layers."""
         content_layers = [f"conv{block}_2" for block in range(1, 6)]

@@ -30,7 +30,7 @@ __all__ = ["QUALITIES", "Settings"]
 
 Name = TypeVar("Name", bound=str)
 
-_LOSS_COMMANDS: Collection[Command] = ("paint", "sweep", "measure")
+_COMMANDS: Collection[Command] = ("paint", "sweep", "measure")
 """The commands with a flag for options that change the loss of a painted picture."""
 
 
@@ -76,7 +76,7 @@ class Settings(Options):
         "Basics",
         "How much the photograph counts: 100 shows its forms clearly, 1 lets the painting take over.",
         ge=0,
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     style_scale: float = option(
         1.0,
@@ -84,14 +84,14 @@ class Settings(Options):
         "Size of the strokes: 2 paints them twice as large.",
         gt=0,
         le=MAX_STYLE_SCALE,
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     color: Color = option(
         "style",
         "Basics",
         "Whose colors the picture has: the painting's (style); the photograph's, and only light and dark are painted "
         "(content-luminance); or the photograph's palette on the painting's strokes (content-match).",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
 
     quality: Quality = option(
@@ -122,21 +122,21 @@ class Settings(Options):
         "Picture",
         "How much more the photograph counts where the mask --focus is white: content_weight is multiplied by it.",
         gt=0,
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     color_match: ColorMatch = option(
         "sym",
         "Picture",
         "How content-match matches the palettes: sym, chol and pca match mean and spread; histogram matches how often "
         "each color occurs.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     seamless: Seamless = option(
         "none",
         "Picture",
         f"Edges that fit together when the picture is repeated: left and right (x), top and bottom (y), or both; sides "
         f"become multiples of {GRID} pixels.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
 
     profile: Profile = option(
@@ -159,26 +159,26 @@ class Settings(Options):
         "Expert: objective",
         "Weight of the style loss, β; what counts is its ratio to content_weight, α.",
         ge=0,
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     content_layers: LayerWeights = option(
         {"conv4_2": 1.0},
         "Expert: objective",
         "Layers whose features the content loss compares; earlier layers hold finer detail of the photograph.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     style_layers: LayerWeights = option(
         dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 1.0),
         "Expert: objective",
         "Layers whose statistics the style loss compares; earlier layers hold finer strokes.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     style_loss: DistanceWeights = option(
         {"gram": 1.0},
         "Expert: objective",
         "How the style loss compares statistics: by Gram matrices, by means and deviations (moments), and so on; "
         "several are added up.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     tv_weight: float = option(
         0.0, "Expert: objective", "Weight of total variation; larger values smooth grain and noise away.", ge=0
@@ -203,7 +203,7 @@ class Settings(Options):
         "Expert: masks",
         "Which units of a layer a mask selects: each by the fraction of its pixels that is inside (simple), all whose "
         "receptive field touches the inside (all), or only those whose receptive field is inside (inside).",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     mask_grow: int = option(
         0,
@@ -211,7 +211,7 @@ class Settings(Options):
         "Number of units by which masks are widened at every layer; a negative number narrows them.",
         ge=-64,
         le=64,
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
 
     weights: str = option(
@@ -221,26 +221,24 @@ class Settings(Options):
         "codebook, torchvision or the path of a .pth or .safetensors file",
         commands=EVERY_COMMAND,
     )
-    pooling: Pooling = option(
-        "max", "Expert: network", "Pooling that halves the size of a layer.", commands=_LOSS_COMMANDS
-    )
+    pooling: Pooling = option("max", "Expert: network", "Pooling that halves the size of a layer.", commands=_COMMANDS)
     pooling_rescale: bool = option(
         True,
         "Expert: network",
         "Scale average and L2 pooling so that activations are as large as with max pooling.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     padding: Padding = option(
         "replicate",
         "Expert: network",
         "Values beyond the border of a convolution; replicate-first has zeros in all layers but the first.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
     normalize: bool = option(
         False,
         "Expert: network",
         "Rescale the filters so that every channel has a mean activation of 1, as in the paper.",
-        commands=_LOSS_COMMANDS,
+        commands=_COMMANDS,
     )
 
     optimizer: OptimizerName = option("lbfgs", "Expert: optimization", "Algorithm that changes the pixels.")
