@@ -197,16 +197,11 @@ def _load_tiff(file: ImageFile, check: SizeCheck) -> LoadedImage:
     if page.subifd is not None:
         options["subifd"] = page.subifd
     plain = file.with_data(tiff.with_plain_samples(file.data, page)) if page.is_misread else file
-    image = _open(plain, "tiffload_source", check, page.unsupported_compression, **options)
+    compression = page.unsupported_compression
+    image = _open(plain, "tiffload_source", check, compression, **options)
     samples = Samples.of_page(page, image)
-    return LoadedImage(
-        plain,
-        image,
-        samples,
-        frames=picture.pages,
-        remarks=_channel_remarks(samples),
-        compression=page.unsupported_compression,
-    )
+    remarks = _channel_remarks(samples)
+    return LoadedImage(plain, image, samples, frames=picture.pages, remarks=remarks, compression=compression)
 
 
 def _channel_remarks(samples: Samples) -> tuple[str, ...]:

@@ -167,12 +167,10 @@ def _remarks(loaded: LoadedImage, profile: bytes | None) -> list[str]:
         remarks.append("holds the inks of print; they become sRGB.")
     if loaded.samples.model in {"cielab", "icclab"}:
         remarks.append("holds L*a*b* colors; they become sRGB.")
-    file_profile = profiles.embedded(loaded.image)
+    file_profile, implied_profile = profiles.embedded(loaded.image), loaded.implied_profile
     if file_profile is not None and loaded.samples.model == "rgb" and _is_unpaintable(file_profile, profile):
         remarks.append("has a color profile that cannot be painted in; its colors become sRGB.")
-    elif (
-        file_profile is None and loaded.implied_profile is not None and _is_unpaintable(loaded.implied_profile, profile)
-    ):
+    elif file_profile is None and implied_profile is not None and _is_unpaintable(implied_profile, profile):
         remarks.append("tells by its gamma that its colors are such as cannot be painted in; they become sRGB.")
     return remarks
 
