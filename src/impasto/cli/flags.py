@@ -158,7 +158,7 @@ def read_job(picture: Path) -> tuple[dict[str, Any], object]:
         picture: A picture that impasto painted.
 
     Returns:
-        The fields of the job, such as the paths of its files, and the hashes of these files as `other_file` takes them.
+        The fields of the job, such as the paths of its files, and the hashes of these files, for `replaced_file`.
 
     Raises:
         SettingsError: the metadata hold no job.

@@ -112,9 +112,9 @@ def paint(
 
 def _continuation(output: Path, files: OutputFlags) -> "Continuation":
     """Return what a command with --continue starts from."""
-    from impasto.jobs.continuation import found  # noqa: PLC0415 (torch)
+    from impasto.jobs.continuation import find_continuation  # noqa: PLC0415 (torch)
 
-    return found(output, given_flags(files).get("checkpoint"))
+    return find_continuation(output, given_flags(files).get("checkpoint"))
 
 
 def check_paper(paper: str | None, *, fill: bool, flags: object) -> None:

@@ -10,7 +10,7 @@ from impasto.cli.painting import Output, carry_out
 from impasto.cli.watching import Watch
 from impasto.errors import InputError
 from impasto.files import exists
-from impasto.jobs.fingerprint import other_file
+from impasto.jobs.fingerprint import replaced_file
 from impasto.jobs.job import IN_MEMORY, Change, Job
 from impasto.jobs.outputs import free_name
 
@@ -67,7 +67,7 @@ def _check_inputs(job: Job, hashes: object, picture: Path) -> None:
             f"{picture} was painted from {missing}, which is not there; put it there again, go to the folder in which "
             f"it was painted, or name other files: impasto PHOTO PAINTING --settings {picture}."
         )
-    changed = other_file(job, hashes)
+    changed = replaced_file(job, hashes)
     if changed is not None:
         raise InputError(
             f"{picture} was painted from another file {changed} than the one that is here; go to the folder in which "

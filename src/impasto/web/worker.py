@@ -20,7 +20,7 @@ from filelock import FileLock
 from impasto.errors import ImpastoError, sentence_of
 from impasto.film.session import FilmSession
 from impasto.images import Picture
-from impasto.jobs.continuation import found
+from impasto.jobs.continuation import find_continuation
 from impasto.jobs.events import Changed, Ended, Evaluated, Event, Planned, PreviewReady, Saved
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
@@ -170,7 +170,7 @@ class Worker:
             record.write(job, path)
         recorded = record.read(path)
         if not checkpoint.exists() and job.output is not None and job.output.exists():
-            continuation = found(job.output)._replace(job=recorded)
+            continuation = find_continuation(job.output)._replace(job=recorded)
             return open_session(continuation.changed(job), painted=continuation.picture)
         session = open_session(recorded if checkpoint.exists() else job)
         if checkpoint.exists() and recorded.current().changeable != job.changeable:
