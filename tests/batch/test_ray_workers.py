@@ -53,28 +53,29 @@ def test_each_job_is_painted_once_by_two_actors_and_a_long_source_is_not_read_ah
             taken += 1
             yield Job(output=f"{number}.png")
 
-    found = []
+    outcomes = []
     for outcome in paint_many(source(), workers=RayWorkers(2, threads=1, make=Idle)):
-        found.append(outcome)
-        assert taken <= len(found) + 4
-    assert sorted(outcome.number for outcome in found) == list(range(1, 301))
-    assert {outcome.worker for outcome in found} == {"1", "2"}
+        outcomes.append(outcome)
+        assert taken <= len(outcomes) + 4
+    assert sorted(outcome.number for outcome in outcomes) == list(range(1, 301))
+    assert {outcome.worker for outcome in outcomes} == {"1", "2"}
 
 
 def test_an_actor_that_dies_is_started_again_and_a_fatal_job_fails(tmp_path):
     names = [tmp_path / name for name in ("a.png", "once.png", "fatal.png", "b.png")]
-    found = {
+    outcomes = {
         outcome.job.output.name: outcome
         for outcome in paint_many(jobs(*names), workers=RayWorkers(2, threads=1, make=Mortal))
     }
-    assert {name: outcome.state for name, outcome in found.items()} == {
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {
         "a.png": "done",
         "once.png": "done",
         "fatal.png": "failed",
         "b.png": "done",
     }
     assert (
-        found["fatal.png"].sentence == "the worker ended (ActorDiedError) 3 times at this picture; try a smaller size."
+        outcomes["fatal.png"].sentence
+        == "the worker ended (ActorDiedError) 3 times at this picture; try a smaller size."
     )
 
 
@@ -127,8 +128,8 @@ def test_files_are_sent_to_actors_that_do_not_see_them_and_pictures_come_back(fi
         Job(content=files / "content.png", styles=styles, settings={"weights": "none.pth"}, output=files / "four.png"),
     ]
     workers = RayWorkers(1, threads=1, make=Copying, sends_files=True)
-    found = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
-    assert found == {1: ("done", several[0]), **{n: ("failed", several[n - 1]) for n in (2, 3, 4)}}
+    outcomes = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
+    assert outcomes == {1: ("done", several[0]), **{n: ("failed", several[n - 1]) for n in (2, 3, 4)}}
     assert (files / "away/one.png").read_bytes() == (files / "content.png").read_bytes()
     assert not (files / "away/two.png").exists()
 

@@ -109,11 +109,11 @@ def test_records_for_programs(film):
 def test_an_interrupt_saves_the_film_so_far_and_the_same_command_continues_it(film, monkeypatch):
     from impasto.film.workload import Workload
 
-    shown = []
+    reports = []
 
     def interrupt(workload, *given):
-        shown.append(progress := original(workload, *given))
-        if len(shown) == 7:
+        reports.append(progress := original(workload, *given))
+        if len(reports) == 7:
             signal.raise_signal(signal.SIGINT)
         return progress
 
@@ -132,7 +132,7 @@ def test_an_interrupt_saves_the_film_so_far_and_the_same_command_continues_it(fi
 
 def test_what_cannot_be_painted_is_refused_in_a_sentence(film, picture):
     picture().save("photo.png")
-    for names, words, said in (
+    for names, words, message in (
         (("clip.mp4",), (), "there is no painting; name one: impasto film clip.mp4 painting.jpg."),
         (("no.mp4", "style.png"), (), "no.mp4 cannot be read"),
         (("photo.png", "style.png"), (), "holds no film, but one picture at most"),
@@ -150,7 +150,7 @@ def test_what_cannot_be_painted_is_refused_in_a_sentence(film, picture):
     ):
         code, out, err = film(*words, names=names)
         assert (code, out) == (2, "")
-        assert said in err
+        assert message in err
         assert err.count("\n") == 1
     assert sorted(path.name for path in Path().iterdir()) == ["clip.mp4", "photo.png", "style.png"]
 

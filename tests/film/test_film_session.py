@@ -45,9 +45,9 @@ def test_a_film_is_painted_frame_by_frame_with_its_times_and_sound(film, clip):
     [planned] = [event for event in events if isinstance(event, Planned)]
     assert planned.seconds > 0
     assert not a_film.output.with_name("out.mp4.frames").exists()
-    about = encoding.read_note(a_film.output)
-    assert (about["film"]["steadiness"], about["settings"]["size"]) == (0.7, 64)
-    assert about["job"]["content"] == str(clip)
+    note = encoding.read_note(a_film.output)
+    assert (note["film"]["steadiness"], note["settings"]["size"]) == (0.7, 64)
+    assert note["job"]["content"] == str(clip)
 
 
 def test_progress_counts_frames_and_grows_to_the_end(film):
@@ -62,14 +62,14 @@ def test_previews_show_the_frame_that_is_painted_and_no_more_often_than_is_asked
     session = FilmSession(film(), preview_seconds=0)
     with pytest.raises(InputError, match="there is no preview yet"):
         session.preview()
-    kinds, shown = [], []
+    kinds, previews = [], []
     for event in session:
         kinds.append(event.kind)
         if isinstance(event, PreviewReady):
-            shown.append(session.preview())
+            previews.append(session.preview())
     assert kinds.count("preview") == kinds.count("progress") + 4, "one before the first evaluation of each frame"
-    assert {(each.width, each.height) for each in shown} == {(64, 43)}
-    assert not shown[0].pixels.equal(shown[-1].pixels)
+    assert {(each.width, each.height) for each in previews} == {(64, 43)}
+    assert not previews[0].pixels.equal(previews[-1].pixels)
     events = FilmSession(film("seldom.mp4"), preview_seconds=1e6)
     assert sum(isinstance(event, PreviewReady) for event in events) == 1
 
