@@ -36,7 +36,7 @@ def _threads(request):
 def _untimed():
     """Let runs take what is simplest, where a timing would decide: it takes a second, and chance decides on a busy machine."""
     simplest = SimpleNamespace(
-        fastest=lambda _, choices, __: (choices[0], f"{choices[0]}, without a timing"),
+        fastest_choice=lambda _, choices, __: (choices[0], f"{choices[0]}, without a timing"),
         fewest_threads=lambda _, count: count,
     )
     with pytest.MonkeyPatch.context() as patch:

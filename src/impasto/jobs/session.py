@@ -185,7 +185,7 @@ class Session:
             started = self._start()
         except OtherRunError as error:
             started, why = None, str(error).partition("; ")[0]
-        if self._group.any(wanted=started is None) and job.checkpoint is not None:
+        if self._group.any(flag=started is None) and job.checkpoint is not None:
             started = None  # the run of this process, too, if another process has none
             aside = set_aside(job.checkpoint, self._group)
             yield Remarked(f"{why}; this is a new run, and that checkpoint is now {aside}.")

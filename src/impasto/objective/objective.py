@@ -195,7 +195,7 @@ class Objective:
             The loss, the value of each term, and the gradient, (3, H, W).
 
         """
-        tiles = self.group.share(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
+        tiles = self.group.shard_list(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
         if self.kept is not None:
             image = image.lerp(self.kept.content, self.kept.mask)
         whole = image

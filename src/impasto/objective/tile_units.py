@@ -218,7 +218,7 @@ def measured(measurement: Measurement) -> Mapping[str, Statistic]:
     if len(tiles) < group.size:  # too small to divide
         group = ALONE
     found: dict[str, Statistic] = {}
-    for tile in group.share(tiles):
+    for tile in group.shard_list(tiles):
         features = seen_features(network, image, tile, layers, wraps=wraps)
         for name, mask in masks.items():
             more = measure(units_of(features, tile, name, mask, margin=margin))

@@ -284,4 +284,4 @@ class Schedule:
 
     def _agreed(self, seconds: float) -> float:
         """Return the time that the first process has measured, where all have to plan with the same."""
-        return seconds if self._budget is None else self._budget.group.agreed(seconds)
+        return seconds if self._budget is None else self._budget.group.broadcast(seconds)
