@@ -114,8 +114,8 @@ def combination(
         return triton_history.combination(steps, changes, gradient, scale, step_weights, change_weights)
     direction = gradient * scale
     for weights, matrix in ((step_weights, steps), (change_weights, changes)):
-        is_taken = weights != 0
-        direction += weights[is_taken].to(gradient) @ matrix[is_taken].to(gradient.dtype)
+        is_used = weights != 0
+        direction += weights[is_used].to(gradient) @ matrix[is_used].to(gradient.dtype)
     return direction
 
 
@@ -129,7 +129,7 @@ def solve(
     ages: Tensor,
     loss: Tensor,
     last_loss: Tensor,
-    moved: Tensor,
+    step_length: Tensor,
     step_fraction: Tensor,
     max_step: Tensor,
     limits: Sequence[float],
@@ -148,7 +148,7 @@ def solve(
         ages: The age of each pair, (history,); that of the newest pair is replaced.
         loss: The loss at the end of the step, a scalar.
         last_loss: The loss at the last good point, a scalar; updated in place.
-        moved: The mean absolute step from the last good point, a scalar.
+        step_length: The mean absolute step from the last good point, a scalar.
         step_fraction: The fraction of the pairs' step that is taken, a scalar; updated in place.
         max_step: The mean absolute step that is allowed next, a scalar; updated in place.
         limits: Nine numbers: the least cosine of a pair; the factor of the first Hessian's scale; the divergence
@@ -172,7 +172,7 @@ def solve(
             ages,
             loss,
             last_loss,
-            moved,
+            step_length,
             step_fraction,
             max_step,
             limits,
@@ -194,7 +194,7 @@ def solve(
     best_length = torch.where(best_length > 0, best_length, max_length).clamp(min_length, max_length)
     fraction = torch.where(slope.isfinite(), step_fraction * best_length**length_exponent, step_fraction)
     step_fraction.copy_(fraction.clamp(min_fraction, max_fraction))
-    max_step.copy_(torch.where(is_bad, moved / 2, (2 * max_step).clamp_max(max_step_limit)))
+    max_step.copy_(torch.where(is_bad, step_length / 2, (2 * max_step).clamp_max(max_step_limit)))
     last_loss.copy_(torch.where(is_bad, last_loss, loss))
     is_curved = (product > min_cosine * (length * square).sqrt()) & (length * square).isfinite()
     row = ages.argmin()[None]
@@ -213,8 +213,8 @@ def solve(
     triangle = ordered.triu(1) + curvatures.diag()
     change_weights = _solve_triangular(triangle, along_steps[order], upper=True)
     squared = squares[order][:, order] @ change_weights
-    rest = curvatures * change_weights + scale * (squared - along_changes[order])
-    step_weights = _solve_triangular(triangle.T, torch.where(is_ordered_pair, rest, 0.0), upper=False)
+    residual = curvatures * change_weights + scale * (squared - along_changes[order])
+    step_weights = _solve_triangular(triangle.T, torch.where(is_ordered_pair, residual, 0.0), upper=False)
     flags = torch.stack((is_pair.any(), is_bad)).int()
     by_step, by_change = (
         torch.zeros_like(lengths).index_copy(0, order, each) for each in (step_weights, change_weights)
@@ -222,7 +222,7 @@ def solve(
     return by_step, -scale * by_change, scale.to(lengths), flags
 
 
-@mutating_operator("last_image", "steps", "ages", "moved")
+@mutating_operator("last_image", "steps", "ages", "step_length")
 def advance(
     direction: Tensor,
     move: Tensor,
@@ -234,14 +234,14 @@ def advance(
     step_fraction: Tensor,
     max_step: Tensor,
     flags: Tensor,
-    moved: Tensor,
+    step_length: Tensor,
     learning_rate: float,
     first_step: float,
 ) -> Tensor:
     """Return the next point, and write the step to it over the oldest pair.
 
     Args:
-        direction: The direction of ascent that the pairs propose, this process's part, (N,).
+        direction: The direction of ascent that the pairs propose, this process's shard, (N,).
         move: The direction as an image, (3, H, W).
         length: The sum of the absolute values of `move`, a scalar.
         image: The point that was evaluated last, (3, H, W).
@@ -251,7 +251,7 @@ def advance(
         step_fraction: The fraction of the pairs' step that is taken, a scalar.
         max_step: The mean absolute step that is allowed, a scalar.
         flags: Whether there are pairs, and whether the point was bad, (2,).
-        moved: The mean absolute step, a scalar; updated in place.
+        step_length: The mean absolute step, a scalar; updated in place.
         learning_rate: A factor of the step if there are pairs.
         first_step: The mean absolute step if there are no pairs.
 
@@ -273,13 +273,13 @@ def advance(
             step_fraction,
             max_step,
             flags,
-            moved,
+            step_length,
             learning_rate,
             first_step,
         )
     mean = length / image.numel()
-    moved.copy_(torch.where(flags[0] != 0, learning_rate * step_fraction * mean, first_step).minimum(max_step))
-    scale = -moved / mean.clamp_min(torch.finfo(mean.dtype).tiny)
+    step_length.copy_(torch.where(flags[0] != 0, learning_rate * step_fraction * mean, first_step).minimum(max_step))
+    scale = -step_length / mean.clamp_min(torch.finfo(mean.dtype).tiny)
     row = ages.argmin()[None]
     steps.index_copy_(0, row, (direction * scale).to(steps.dtype)[None])
     ages.index_fill_(0, row, -1)

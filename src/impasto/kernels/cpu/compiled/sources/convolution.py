@@ -29,8 +29,8 @@ def _sgemm(
     def _generate(_: Any, builder: Any, __: Any, values: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
         plain, m, n, k, one, a, b, zero, c = (builder.inttoptr(value, byte) for value in values[1:])
-        called = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), [byte] * 13).as_pointer())
-        builder.call(called, [plain, plain, m, n, k, one, a, m, b, k, zero, c, m])
+        sgemm = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), [byte] * 13).as_pointer())
+        builder.call(sgemm, [plain, plain, m, n, k, one, a, m, b, k, zero, c, m])
         return ir.Constant(ir.IntType(64), 0)
 
     return numba.types.int64(*[numba.types.int64] * 10), _generate
