@@ -53,8 +53,8 @@ def timed(monkeypatch):
 WRITER = """
 import sys
 from pathlib import Path
-from impasto.files import whole
-with whole(sys.argv[1], overwrite=True, part_of=Path(sys.argv[2])) as temporary:
+from impasto.files import atomic_write
+with atomic_write(sys.argv[1], overwrite=True, part_of=Path(sys.argv[2])) as temporary:
     temporary.write_text("half")
     print(temporary, flush=True)
     sys.stdin.read()

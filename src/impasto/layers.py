@@ -96,10 +96,10 @@ def steps(requested: Collection[str]) -> list[tuple[Layer, ...]]:
         The steps from the image to the deepest requested layer, each a tuple of one or two layers.
 
     """
-    listed: list[tuple[Layer, ...]] = []
+    groups: list[tuple[Layer, ...]] = []
     for layer in up_to(*requested):
-        if layer.is_pool and listed[-1][0].name not in requested:
-            listed[-1] = (*listed[-1], layer)
+        if layer.is_pool and groups[-1][0].name not in requested:
+            groups[-1] = (*groups[-1], layer)
         else:
-            listed.append((layer,))
-    return listed
+            groups.append((layer,))
+    return groups

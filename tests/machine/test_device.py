@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 import torch
 
-from impasto import files
+from impasto import disk_cache
 from impasto.errors import SettingsError
 from impasto.kernels.cuda.preloading import preload
 from impasto.machine import autotune, device, processes, threads
@@ -35,7 +35,7 @@ def times(timed, monkeypatch, tmp_path):
         "float32 by tiles": 1.9,
         "bfloat16 by lines": 1.0,
     }
-    monkeypatch.setattr(files, "_caches", lambda: [tmp_path])
+    monkeypatch.setattr(disk_cache, "_folders", lambda: [tmp_path])
     monkeypatch.setattr(autotune, "_is_idle", lambda _: True)
     autotune._answers.cache_clear()
     monkeypatch.setattr(autotune, "_prepare", lambda _, trial: lambda: str(trial))
@@ -110,7 +110,7 @@ def test_another_processor_is_measured_by_itself(times, monkeypatch):
 
 
 def test_a_choice_is_made_where_nothing_can_be_cached(times, monkeypatch):
-    monkeypatch.setattr(files, "_caches", lambda: [Path("/proc/nothing")])
+    monkeypatch.setattr(disk_cache, "_folders", lambda: [Path("/proc/nothing")])
     assert choice() == "bfloat16 by lines"
 
 

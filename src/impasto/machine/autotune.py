@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
-from impasto import files
+from impasto import disk_cache
 from impasto.kernels.cpu.packed_filters import prepare
 from impasto.kernels.cpu.winograd import F4, prepare_lines
 from impasto.machine import threads
@@ -94,7 +94,7 @@ def fewest_threads(choice: Choice, count: int) -> int:
 
 def forget() -> None:
     """Forget what was measured, so that it is measured again when it is asked for."""
-    files.write_cached(_cache_name(), b"{}")
+    disk_cache.write(_cache_name(), b"{}")
     _answers().clear()
 
 
@@ -105,7 +105,7 @@ def _answer(question: str, count: int, measure: Callable[[], Any]) -> Any:
         was_idle = _is_idle(count)
         answers[question] = measure()
         if was_idle and _is_idle(count):
-            files.write_cached(_cache_name(), json.dumps({**_stored_answers(), question: answers[question]}).encode())
+            disk_cache.write(_cache_name(), json.dumps({**_stored_answers(), question: answers[question]}).encode())
     return answers[question]
 
 
@@ -117,7 +117,7 @@ def _answers() -> dict[str, Any]:
 
 def _stored_answers() -> dict[str, Any]:
     """Return the answers on disk."""
-    stored = files.read_cached(_cache_name())
+    stored = disk_cache.read(_cache_name())
     return {} if stored is None else json.loads(stored)
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from impasto.errors import ImpastoError, OtherRunError, WriteError
-from impasto.files import beside, remove_left
+from impasto.files import remove_leftovers, sibling
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
@@ -188,7 +188,7 @@ class CheckpointWriter:
 
         A checkpoint in a folder that has become read-only stays: the next run finds that it is at its end.
         """
-        remove_left(self.path)
+        remove_leftovers(self.path)
         with suppress(OSError):
             if self._group.rank == 0:
                 self.path.unlink(missing_ok=True)
@@ -226,7 +226,7 @@ def set_aside(path: Path, group: Group) -> Path:
         The new path, which ends in `.old`; a checkpoint that was set aside before is replaced.
 
     """
-    aside = beside(path, ".old")
+    aside = sibling(path, ".old")
     pattern = glob.escape(path.name) if group.rank == 0 else f"{glob.escape(path.name)}.{group.rank}-*"
     for each in path.parent.glob(pattern):
         each.replace(each.with_name(each.name.replace(path.name, aside.name, 1)))

@@ -21,7 +21,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import torch
 
-from impasto import files
+from impasto import disk_cache
 
 __all__ = ["LIBRARIES", "address", "run_threads"]
 
@@ -68,10 +68,10 @@ def address(loop: str) -> int:
 @cache
 def _address(loop: str) -> int:
     name = f"loops/{_key()}/{loop}.o"
-    code = files.read_cached(name)
+    code = disk_cache.read(name)
     if code is None:
         code = _compile(loop)
-        files.write_cached(name, code)
+        disk_cache.write(name, code)
     engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
