@@ -67,6 +67,7 @@ class Group:
 
     @contextmanager
     def _lost_process_as_run_error(self) -> Generator[None, None, None]:
+        """Raise a RunError in place of the error by which torch says that another process ended."""
         try:
             yield
         except RuntimeError as error:

@@ -67,10 +67,12 @@ class Size(NamedTuple):
         return Size(width, _round_to_grid(self.height) if rows_wrap else self.height)
 
     def _scale_by(self, factor: float) -> "Size":
+        """Return the size times a factor, rounded to whole pixels."""
         return Size(round(self.width * factor), round(self.height * factor))
 
 
 def _round_to_grid(side: int) -> int:
+    """Return the nearest multiple of the coarsest layer's stride, at least two strides."""
     return max(2, round(side / GRID)) * GRID
 
 
@@ -173,6 +175,7 @@ class Plan(NamedTuple):
         return self._peak_bytes(self.caching)
 
     def _peak_bytes(self, caching: Caching) -> float:
+        """Return the bytes that the process takes at the peak, by what the allocator caches."""
         return self.baseline + self.overheads[caching].total(self.needed)
 
 
