@@ -19,7 +19,7 @@ from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from impasto.errors import CheckpointError, OtherRunError
 from impasto.files import atomic_write, reason
-from impasto.images.digest import contents
+from impasto.images.digest import byte_view
 
 __all__ = ["FORMAT_VERSION", "damaged", "read", "read_record", "write"]
 
@@ -73,7 +73,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], 
         file.write(len(header).to_bytes(8, "little") + header)
         found = hashlib.sha256(text.encode())
         for _, tensor in ordered:
-            data = contents(tensor)
+            data = byte_view(tensor)
             found.update(data)
             file.write(data)
         file.seek(8 + header.rindex(_UNKNOWN.encode()))
@@ -106,7 +106,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise damaged(path) from None
     found = hashlib.sha256(about["record"].encode())
     for _, tensor in sorted(tensors.items()):
-        found.update(contents(tensor))
+        found.update(byte_view(tensor))
     if found.hexdigest() != about["sha256"]:
         raise damaged(path)
     return tensors, json.loads(about["record"])

@@ -43,8 +43,8 @@ class Coloring(NamedTuple):
         if self.color == "style":
             return image
         if self.color == "content-luminance":
-            return color.like_luminance(image, content, shown)
-        return color.matched(image, content, self.match, shown)
+            return color.match_luminance(image, content, shown)
+        return color.match_colors(image, content, self.match, shown)
 
 
 class Palette(NamedTuple):
@@ -157,7 +157,7 @@ def finished(image: Tensor, content: Tensor, picture: Picture, found: Sequence[P
             changed = color.with_luminance(image.clamp(0, 1), content)
         else:
             target, shown = (counted(each, picture, area) for each in (content, image))
-            changed = color.matched(image, target, coloring.match, shown)
+            changed = color.match_colors(image, target, coloring.match, shown)
         result = changed if area is None else result + area * (changed - image)
     return result
 
