@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from impasto.files import whole
+from impasto.files import atomic_write
 
 __all__ = ["read_json", "write_json", "write_text", "write_zip"]
 
@@ -56,5 +56,5 @@ def write_text(path: Path, text: str) -> None:
         text: Its text.
 
     """
-    with whole(path, overwrite=True) as temporary:
+    with atomic_write(path, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
