@@ -11,7 +11,7 @@ from impasto import StyleTransfer
 from impasto.layers import LAYERS
 from impasto.network.vgg import VGG19
 from impasto.network.whole_image import FusedNetwork
-from impasto.objective.objective import Kept, Objective
+from impasto.objective.objective import KeptContent, Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS
 from impasto.planning.tiles import Cuts, Tiling
@@ -162,7 +162,7 @@ def test_an_evaluation_finds_what_it_finds_on_a_processor(weights, changes, regi
     content, styles = image(80, 112), [StyleImage(image(48, 64, seed=seed)) for seed in (1, 2)]
     areas = [half(80, 112), 1 - half(80, 112)] if regions == 2 else [None]
     listed = [Region([style], area) for style, area in zip(styles, areas, strict=False)]
-    kept = Kept(half(80, 112) / 2, content)
+    kept = KeptContent(half(80, 112) / 2, content)
     tiling = Tiling(side, retained_tiles=1, wraps=settings.wraps)
 
     def evaluated():

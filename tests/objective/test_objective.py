@@ -10,7 +10,7 @@ from impasto.errors import InputError
 from impasto.images.guides import guide
 from impasto.losses import TotalVariationLoss, moments
 from impasto.network.vgg import VGG19
-from impasto.objective.objective import Kept, Objective
+from impasto.objective.objective import KeptContent, Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.tiles import Cuts, Tiling
 from impasto.settings import Settings, preset
@@ -273,7 +273,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once, tiling, wraps, changes):
     height, width = 96, 144
     content, point = image(height, width, seed=1), image(height, width) * 1.4 - 0.2
-    kept, regions = Kept(shaded(height, width, seed=9), content), in_regions(height, width)
+    kept, regions = KeptContent(shaded(height, width, seed=9), content), in_regions(height, width)
     focus = shaded(height, width, seed=10)
 
     def evaluated(tiling):
@@ -295,7 +295,7 @@ def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differenc
         network,
         content,
         in_regions(48, 64),
-        kept=Kept(kept, content),
+        kept=KeptContent(kept, content),
         focus=shaded(48, 64, seed=10),
         tiling=Tiling(wraps=(True, True)),
     )

@@ -48,7 +48,7 @@ def test_the_loss_after_a_change_is_that_of_the_new_settings_for_the_picture_so_
     run = start()
     evaluate(run, 5)
     run.change(**change)
-    canvas = run._at.best
+    canvas = run._state.best
     (first,) = evaluate(run, 1)
     fresh = StyleTransfer(SETTINGS.replace(**change), weights=weights).start(picture(seed=1), picture(seed=2))
     stage = fresh.plan.stages[-1]
@@ -175,13 +175,13 @@ def test_a_run_continues_from_a_picture_that_was_changed_by_hand(start, picture)
     evaluate(run, 3)
     by_hand = picture(96, 72, seed=11)
     run.change(initial=by_hand)
-    assert torch.equal(run._at.image, by_hand.pixels)
+    assert torch.equal(run._state.image, by_hand.pixels)
     smaller = picture(64, 48, seed=11)
     run.change(initial=smaller.pixels)
-    assert run._at.image.shape == (3, 72, 96)
+    assert run._state.image.shape == (3, 72, 96)
     larger = picture(128, 96, seed=11)
     run.change(initial=larger, content_weight=1)
-    assert run._at.image.shape == (3, 72, 96)
-    assert torch.allclose(run._at.image, larger.resized(96, 72).pixels)
+    assert run._state.image.shape == (3, 72, 96)
+    assert torch.allclose(run._state.image, larger.resized(96, 72).pixels)
     evaluate(run, 100)
     assert run.stopped == "finished"

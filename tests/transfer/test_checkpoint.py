@@ -11,7 +11,7 @@ import torch
 
 from impasto import Picture, Runtime, Settings, Style, StyleTransfer
 from impasto.errors import CheckpointError, InputError, WriteError
-from impasto.optimizers.state import filled, named
+from impasto.optimizers.state import named, filled
 from impasto.transfer import checkpoint, checkpoint_file
 
 
@@ -356,7 +356,7 @@ def test_each_process_removes_what_was_left_of_parts_after_any_number_of_evaluat
     second = SimpleNamespace(rank=1, any=lambda wanted: wanted)
     writer = checkpoint.CheckpointWriter(path, {}, 0, second)
     killed(tmp_path / "run.checkpoint.1-12", part_of=path)
-    writer.save(run._at, run.plan, {})
+    writer.save(run._state, run.plan, {})
     assert [each.name for each in tmp_path.iterdir()] == ["run.checkpoint.1-1"]
     killed(tmp_path / "run.checkpoint.1-12", part_of=path)
     writer.delete()

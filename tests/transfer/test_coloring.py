@@ -53,7 +53,7 @@ def test_colors_are_mixed_where_a_region_is_soft(transfer, colorful):
     settings = Settings(**SETTINGS)
     run = StyleTransfer(settings, weights=transfer().weights).start(photograph, both(painting, SOFT))
     found = finish(run).pixels
-    raw = run._at.best.float()
+    raw = run._state.best.float()
     own = color.with_luminance(raw.clamp(0, 1), photograph.pixels)
     torch.testing.assert_close(found, raw.lerp(own, SOFT).clamp(0, 1), atol=0.51 / 255, rtol=0)
 

@@ -4,7 +4,7 @@ import torch
 from impasto import Mask, Picture, Style
 from impasto.errors import InputError, PictureError
 from impasto.planning.plan import Size
-from impasto.transfer.styles import regions
+from impasto.transfer.styles import make_regions
 
 SIZE = Size(96, 64)
 
@@ -15,9 +15,9 @@ def half(name, left):
     return Mask(weights if left else 1 - weights, name)
 
 
-def of(*styles, keep=None, seen=None):
+def of(*styles, keep=None, opaque=None):
     images = [torch.rand(3, 40, 50) for _ in styles]
-    return regions(styles, images, SIZE, keep, lambda tensor: tensor, seen=seen), images
+    return make_regions(styles, images, SIZE, keep, lambda tensor: tensor, opaque=opaque), images
 
 
 def test_styles_without_a_region_are_blended_everywhere(picture):
@@ -74,21 +74,21 @@ def test_a_message_about_what_is_transparent_says_so_and_names_no_mask(picture):
         PictureError, match="^a style image shows 25 of 50 × 40 pixels and is transparent elsewhere; 256"
     ):
         of(Style(nearly_transparent(picture, 50, 40)))
-    seen = Mask.of_opacity(nearly_transparent(picture, 96, 64))
+    opaque = Mask.of_opacity(nearly_transparent(picture, 96, 64))
     with pytest.raises(
         PictureError, match="^the content image shows 25 of 96 × 64 pixels and is transparent elsewhere"
     ):
-        of(Style(picture()), seen=seen)
+        of(Style(picture()), opaque=opaque)
 
 
 def test_a_region_where_nothing_can_be_painted_says_why(picture):
     right, left = half("sky.png", left=False), half("face.png", left=True)
     with pytest.raises(PictureError, match="^sky.png covers 0 of 96 × 64 pixels that are not transparent; it needs"):
-        of(Style(picture(), region=right), seen=left)
+        of(Style(picture(), region=right), opaque=left)
     with pytest.raises(PictureError, match="^face.png covers 0 of 96 × 64 pixels that are not kept; it needs at least"):
         of(Style(picture(), region=left), keep=left)
     with pytest.raises(PictureError, match="^face.png covers 0 of 96 × 64 pixels that are not transparent or kept"):
-        of(Style(picture(), region=left), keep=left, seen=left)
+        of(Style(picture(), region=left), keep=left, opaque=left)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransf
 from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample
 from impasto.machine.memory import budget
-from impasto.objective.objective import Anchor, Objective
+from impasto.objective.anchor import Anchor
+from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Plan
 from impasto.planning.tiles import Tiling
@@ -51,7 +52,7 @@ def test_holes_are_given_back_before_each_evaluation_where_memory_is_short(trans
     run = transfer(size=64, first_size=0, iterations=3).start(picture(), picture(seed=1))
     given_back = []
     monkeypatch.setattr(Plan, "caching", caching)
-    monkeypatch.setattr("impasto.machine.allocator.release", lambda: given_back.append(run._at.evaluation))
+    monkeypatch.setattr("impasto.machine.allocator.release", lambda: given_back.append(run._state.evaluation))
     finish(run)
     assert given_back == ([3] if caching == "all" else [0, 1, 2, 3])  # 3: the run is over
 
@@ -73,7 +74,7 @@ def test_the_saved_file_has_the_loss_of_the_run_because_gray_levels_stay_in_rang
     saved = Picture.open(tmp_path / "out.png").pixels
     placed = style.resized(*run.plan.stages[0].styles[0]).pixels
     objective = Objective.build(result.settings, maker.network, content.pixels, [Region([StyleImage(placed)])])
-    unclipped = (run._at.best * 255).round() / 255
+    unclipped = (run._state.best * 255).round() / 255
     assert (objective.evaluate(saved).loss < 1.02 * objective.evaluate(unclipped).loss) == holds
 
 
@@ -222,8 +223,8 @@ def test_the_state_is_carried_to_the_next_stage(transfer, picture):
     for progress in run:
         if progress.stage == 2:
             break
-    assert len(run._at.optimizer.pairs) > 5
-    assert run._at.optimizer.pairs.steps.shape[1] == 3 * 256 * 256
+    assert len(run._state.optimizer.pairs) > 5
+    assert run._state.optimizer.pairs.steps.shape[1] == 3 * 256 * 256
 
 
 def test_a_saved_picture_holds_its_settings(transfer, picture, tmp_path):
@@ -277,8 +278,8 @@ def test_a_device_that_is_not_there_is_refused(weights):
 def test_enlarging_is_in_float(transfer, picture):
     run = transfer(size=256, first_size=128, iterations=1, init="blank").start(picture(320, 320), picture(seed=1))
     next(run)
-    small = run._at.best
-    larger = run._solver.enlarged(run._at, run.plan, 1)
+    small = run._state.best
+    larger = run._solver.enlarged(run._state, run.plan, 1)
     torch.testing.assert_close(larger.best, resample(small, 256, 256))
 
 
@@ -466,12 +467,12 @@ def test_the_picture_is_free_where_what_it_starts_from_is_transparent(transfer, 
 def test_the_pull_to_the_start_has_the_gradient_of_its_value(picture, has_weights):
     image, start = (picture(12, 9, seed=seed).pixels.double().requires_grad_() for seed in (1, 2))
     weights = picture(12, 9, seed=3).pixels[0].double() if has_weights else None
-    anchor = Anchor(start.detach(), 0.5, weights).weighed(1e6)
+    anchor = Anchor(start.detach(), 0.5, weights).with_weight(1e6)
     (expected,) = torch.autograd.grad(anchor.value(image), image)
     found = torch.zeros_like(expected)
     anchor.add_gradient(image.detach(), found)
     torch.testing.assert_close(found, expected)
-    assert Anchor(start, 0.25).weighed(1.0).weight == pytest.approx(5 * Anchor(start, 0.5).weighed(1.0).weight)
+    assert Anchor(start, 0.25).with_weight(1.0).weight == pytest.approx(5 * Anchor(start, 0.5).with_weight(1.0).weight)
 
 
 def test_noise_is_nothing_to_stay_close_to(transfer, picture):

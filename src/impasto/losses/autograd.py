@@ -91,11 +91,11 @@ class AutogradLoss(ABC):
         """
         measure = partial(measure_exactly, self)
         if self.target_image == "style":
-            regions = sources.of_styles([self.layer], measure)
+            regions = sources.style_targets([self.layer], measure)
             share = self.weight / max(1, len(regions))
             return [DifferentiatedLoss.of(self, share, *targets[self.layer]) for targets in regions]
         if self.target_image == "content":
-            return [DifferentiatedLoss.of(self, self.weight, sources.of_content(self.layer, measure))]
+            return [DifferentiatedLoss.of(self, self.weight, sources.content_target(self.layer, measure))]
         return [DifferentiatedLoss.of(self, self.weight, torch.empty(0))]
 
 

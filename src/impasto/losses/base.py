@@ -113,7 +113,7 @@ class Sources(Protocol):
         """Whether the first row is a neighbor of the last one, and the first column of the last one."""
         ...
 
-    def of_content(self, layer: str, measure: Measure) -> Tensor:
+    def content_target(self, layer: str, measure: Measure) -> Tensor:
         """Return the normalized statistic of the content image.
 
         Args:
@@ -126,7 +126,7 @@ class Sources(Protocol):
         """
         ...
 
-    def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
+    def style_targets(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
         """Return the targets of each region.
 
         Args:

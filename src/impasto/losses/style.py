@@ -79,7 +79,7 @@ class StyleLoss(Loss):
             return []
         weights = settings.active_style_layers
         kinds = [(DISTANCES[name], weight) for name, weight in settings.active_distances.items()]
-        regions = sources.of_styles(weights, moments_of)
+        regions = sources.style_targets(weights, moments_of)
         found: list[StyleLoss] = []
         for targets in regions:
             for layer, (mean, mask_weights) in targets.items():
