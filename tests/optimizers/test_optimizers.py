@@ -135,7 +135,7 @@ def two_loops(pairs, gradient):
 def test_the_compact_form_equals_the_two_loop_recursion(count):
     steps, curvature = rand(count, 200) - 0.5, 10 ** (2 * rand(200, seed=3))
     made = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
-    pairs = CurvaturePairs.none(5, steps[0], DOUBLE)
+    pairs = CurvaturePairs.empty(5, steps[0], DOUBLE)
     gradient, along = rand(200, seed=4) - 0.5, None
     for step, change in made:
         pairs, along = remember(pairs, step, change, gradient)
@@ -146,12 +146,12 @@ def test_the_compact_form_equals_the_two_loop_recursion(count):
 
 def test_without_pairs_the_direction_is_the_gradient():
     gradient = rand(20)
-    assert torch.equal(CurvaturePairs.none(4, gradient, DOUBLE).direction(gradient), gradient)
+    assert torch.equal(CurvaturePairs.empty(4, gradient, DOUBLE).direction(gradient), gradient)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_pair_that_is_not_finite_is_not_remembered(bad):
-    good, pairs = rand(20) + 0.1, CurvaturePairs.none(4, rand(20), DOUBLE)
+    good, pairs = rand(20) + 0.1, CurvaturePairs.empty(4, rand(20), DOUBLE)
     pairs, _ = remember(pairs, good, 2 * good, good)
     before = pairs.direction(good)
     for step, change in ((good * bad, good), (good, good * bad)):
@@ -162,7 +162,7 @@ def test_a_pair_that_is_not_finite_is_not_remembered(bad):
 
 def test_pairs_in_bfloat16_give_nearly_the_same_direction():
     steps = (rand(6, 70_000) - 0.5).float()
-    exact, short = CurvaturePairs.none(6, steps[0], torch.float32), CurvaturePairs.none(6, steps[0], torch.bfloat16)
+    exact, short = CurvaturePairs.empty(6, steps[0], torch.float32), CurvaturePairs.empty(6, steps[0], torch.bfloat16)
     curvature = (10 ** rand(70_000, seed=3)).float()
     for step in steps:
         exact, _ = remember(exact, step, step * curvature, step)

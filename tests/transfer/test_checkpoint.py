@@ -11,7 +11,7 @@ import torch
 
 from impasto import Picture, Runtime, Settings, Style, StyleTransfer
 from impasto.errors import CheckpointError, InputError, WriteError
-from impasto.optimizers.state import named, filled
+from impasto.optimizers.state import named_tensors, with_tensors
 from impasto.transfer import checkpoint, checkpoint_file
 
 
@@ -317,9 +317,9 @@ def test_no_checkpoint_is_saved_before_its_time(start, tmp_path):
 
 def test_tensors_have_names_and_find_their_places():
     tree = (torch.ones(2), {"a": torch.zeros(1)})
-    assert [name for name, _ in named(tree)] == ["0", "1.a"]
+    assert [name for name, _ in named_tensors(tree)] == ["0", "1.a"]
     with pytest.raises(ValueError, match="there is no last"):
-        filled(torch.ones(2), {"last": torch.ones(3)}, "last")
+        with_tensors(torch.ones(2), {"last": torch.ones(3)}, "last")
 
 
 def test_a_run_that_continues_ends_where_the_picture_hardly_changes(start, monkeypatch):

@@ -5,7 +5,7 @@ from impasto.network.vgg import VGG19
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS, Adam, lbfgs
-from impasto.optimizers.state import named
+from impasto.optimizers.state import named_tensors
 from impasto.settings import Settings
 from impasto.transfer.iteration import OneByOne, Point, Recorded, iteration
 from tiny import tiny_weights
@@ -39,9 +39,9 @@ def recording(point):
     """Record as a GPU does: to record is to do nothing; a replay reads and writes the same places in memory."""
 
     def record(work):
-        before = [tensor.clone() for _, tensor in named(point())]
+        before = [tensor.clone() for _, tensor in named_tensors(point())]
         step = work()
-        for (_, buffer), value in zip(named(point()), before, strict=True):
+        for (_, buffer), value in zip(named_tensors(point()), before, strict=True):
             buffer.copy_(value)
 
         def replay():
@@ -57,7 +57,7 @@ def recording(point):
 @pytest.mark.parametrize("fused", [False, True])
 def test_a_recording_finds_what_the_iteration_itself_finds(optimizer, monkeypatch, fused):
     as_on_a_gpu = lambda bad, one, other: torch.where(bad, one() if callable(one) else one, other)  # noqa: E731
-    monkeypatch.setattr(lbfgs, "_choose", as_on_a_gpu)
+    monkeypatch.setattr(lbfgs, "_select", as_on_a_gpu)
     monkeypatch.setattr("impasto.transfer.iteration._select", as_on_a_gpu)
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: fused)
     objective, image = problem("cpu")

@@ -48,7 +48,7 @@ def divide_by_frequency_(image: Tensor, power: float, *, unit: bool = False) -> 
 
 
 class _Filter(NamedTuple):
-    """What a filter depends on."""
+    """The values that a filter depends on."""
 
     height: int
     width: int

@@ -15,7 +15,7 @@ from impasto.errors import ImpastoError, OtherRunError, WriteError
 from impasto.files import beside, remove_left
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
-from impasto.optimizers.state import named
+from impasto.optimizers.state import named_tensors
 from impasto.planning.plan import Plan
 from impasto.settings.limits import CHECKPOINT_TIME_FRACTION
 from impasto.transfer import checkpoint_file
@@ -171,7 +171,7 @@ class CheckpointWriter:
 
         """
         start = time.perf_counter()
-        tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
+        tensors = {"image": state.image, "best": state.best, **dict(named_tensors(state.optimizer, "optimizer"))}
         if state.thumbnail is not None:
             tensors["seen"] = state.thumbnail
         record = {

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.objective.objective import Objective
 from impasto.optimizers import Optimizer
-from impasto.optimizers.state import named
+from impasto.optimizers.state import named_tensors
 
 __all__ = [
     "GPU_IMAGES",
@@ -266,6 +266,6 @@ class Recorded:
 
 def _copy_tensors(source: Point, target: Point) -> None:
     """Copy all tensors of a point to those of another, where they are not the same."""
-    for (_, source_tensor), (_, target_tensor) in zip(named(source), named(target), strict=True):
+    for (_, source_tensor), (_, target_tensor) in zip(named_tensors(source), named_tensors(target), strict=True):
         if source_tensor is not target_tensor:
             target_tensor.copy_(source_tensor)
