@@ -141,14 +141,14 @@ def test_bfloat16_features_are_measured_in_float32(weights, picture):
 
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_before_a_run_in_tiles(started, monkeypatch, picture):
     assert list(started(Largest()))[-1].terms["largest"] > 0
-    fitted = StyleTransfer._fitted
+    fit_plan = StyleTransfer._fit_plan
 
     def in_tiles(transfer, inputs):
-        plan, machine = fitted(transfer, inputs)
+        plan, machine = fit_plan(transfer, inputs)
         layout = plan.stages[0].layout._replace(tiling=Tiling(64))
         return plan._replace(stages=(plan.stages[0]._replace(layout=layout),)), machine
 
-    monkeypatch.setattr(StyleTransfer, "_fitted", in_tiles)
+    monkeypatch.setattr(StyleTransfer, "_fit_plan", in_tiles)
     with pytest.raises(InputError, match="the loss largest cannot be summed over parts of an image"):
         started(Largest())
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from impasto.losses.base import weighted
+from impasto.losses.base import apply_weights
 
 __all__ = ["ANCHOR_TERM", "Anchor"]
 
@@ -42,7 +42,7 @@ class Anchor(NamedTuple):
 
     def value(self, image: Tensor) -> Tensor:
         """Return weight · mean(w (x - a)²), a scalar, for gray levels x of an image and a of the anchor."""
-        return self.weight * 255**2 * weighted((image - self.image).square(), self.weights).mean()
+        return self.weight * 255**2 * apply_weights((image - self.image).square(), self.weights).mean()
 
     def add_gradient(self, image: Tensor, gradient: Tensor) -> None:
         """Add the derivative of `value` by the image to a tensor.
@@ -52,5 +52,5 @@ class Anchor(NamedTuple):
             gradient: The gradient to which the derivative is added, (3, H, W).
 
         """
-        difference = weighted(image - self.image, self.weights)
+        difference = apply_weights(image - self.image, self.weights)
         gradient.add_(difference, alpha=2 * self.weight * 255**2 / image.numel())
