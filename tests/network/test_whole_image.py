@@ -42,7 +42,7 @@ def image(height=40, width=36, seed=0):
 def pulled_back(network, point, layers, wraps=(False, False)):
     """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
     found = network.compute(point, layers, retain=True, wraps=wraps)
-    assert found.passed
+    assert found.forward_steps
     generator = torch.Generator().manual_seed(1)
     random = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
     weights = {name: numbers.to(found[name]) for name, numbers in random.items()}

@@ -16,7 +16,7 @@ __all__ = ["features"]
 
 
 class Network(Protocol):
-    """What is differentiated: the forward and the backward pass of one image."""
+    """The network that is differentiated: the forward and the backward pass of one image."""
 
     def compute(self, image: Tensor, layers: Sequence[str], *, retain: bool) -> dict[str, Tensor]:
         """Compute the features of some layers.
@@ -24,7 +24,7 @@ class Network(Protocol):
         Args:
             image: RGB in [0, 1], (3, H, W).
             layers: The names of the layers.
-            retain: Whether to retain what `pullback` needs.
+            retain: Whether to retain the data that `pullback` needs.
 
         Returns:
             The features by layer, each (C, H, W).
@@ -36,7 +36,7 @@ class Network(Protocol):
         """Return the gradient by the image, (3, H, W).
 
         Args:
-            features: What `compute` returned.
+            features: The features that `compute` returned.
             cotangents: Functions that add the derivatives by the features, by the names of the layers.
 
         Returns:
@@ -58,8 +58,8 @@ def features(network: Network, image: Tensor, layers: Sequence[str]) -> dict[str
         The features by name, each (C, H, W).
 
     """
-    found = cast("tuple[Tensor, ...]", _Features.apply(image, network, tuple(layers)))
-    return dict(zip(layers, found, strict=True))
+    outputs = cast("tuple[Tensor, ...]", _Features.apply(image, network, tuple(layers)))
+    return dict(zip(layers, outputs, strict=True))
 
 
 class _Features(torch.autograd.Function):
@@ -67,9 +67,9 @@ class _Features(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, network: Network, layers: Sequence[str]) -> tuple[Tensor, ...]:
-        found = network.compute(image, layers, retain=True)
-        outputs = tuple(found[name].detach() for name in layers)
-        ctx.network, ctx.layers, ctx.found = network, layers, found
+        layer_features = network.compute(image, layers, retain=True)
+        outputs = tuple(layer_features[name].detach() for name in layers)
+        ctx.network, ctx.layers, ctx.layer_features = network, layers, layer_features
         ctx.save_for_backward(image, *outputs)  # so that torch sees a change of the features in place
         ctx.set_materialize_grads(False)
         return outputs
@@ -78,15 +78,19 @@ class _Features(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         image, *_ = ctx.saved_tensors
-        given = {name: [_adding(each)] for name, each in zip(ctx.layers, cotangents, strict=True) if each is not None}
-        if not given:
+        cotangent_functions = {
+            name: [_make_adder(cotangent)]
+            for name, cotangent in zip(ctx.layers, cotangents, strict=True)
+            if cotangent is not None
+        }
+        if not cotangent_functions:
             return None, None, None
-        found, ctx.found = ctx.found, None
-        if found is None:  # the backward pass before used the features up
-            found = ctx.network.compute(image, ctx.layers, retain=True)
-        return ctx.network.pullback(found, given), None, None
+        layer_features, ctx.layer_features = ctx.layer_features, None
+        if layer_features is None:  # the backward pass before used the features up
+            layer_features = ctx.network.compute(image, ctx.layers, retain=True)
+        return ctx.network.pullback(layer_features, cotangent_functions), None, None
 
 
-def _adding(cotangent: Tensor) -> Cotangent:
-    """Return what adds a derivative by the features to a gradient."""
-    return lambda _, into: into.add_(cotangent)
+def _make_adder(cotangent: Tensor) -> Cotangent:
+    """Return a function that adds a derivative by the features to a gradient."""
+    return lambda _, gradient: gradient.add_(cotangent)
