@@ -128,7 +128,7 @@ class Objective:
             regions: Regions of the picture with their styles.
             kept: Where the picture stays as the content is.
             focus: Where the content counts more, in [0, 1], (H, W); None: nowhere.
-            anchor: What the picture stays close to; None: nothing.
+            anchor: The image that the picture stays close to; None: there is none.
             tiling: How the image is divided.
             group: The processes among which the tiles are divided.
             extra_losses: Losses in addition to the built-in ones.

@@ -121,7 +121,7 @@ class StageSources:
 
         Args:
             layer: A layer of the network, or `image`.
-            measure: What to sum up.
+            measure: The function that sums up units.
 
         Returns:
             A tensor of the shape of the statistic's total.
@@ -135,7 +135,7 @@ class StageSources:
 
         Args:
             layers: Layers of the network, or `image`.
-            measure: What to sum up.
+            measure: The function that sums up units.
 
         Returns:
             The target of each region by layer, without the layers that see too little of the region or its styles.

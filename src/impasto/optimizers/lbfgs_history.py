@@ -1,4 +1,4 @@
-"""The curvature pairs that L-BFGS remembers, as two matrices, and the inverse Hessian of them in compact form.
+"""The curvature pairs that L-BFGS remembers, as two matrices, and their inverse Hessian in compact form.
 
 Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their use in limited memory methods*, 1994,
 theorem 2.2; `CurvaturePairs.first_scale` says where the scale of H₀ differs.
@@ -217,9 +217,9 @@ class CurvaturePairs:
         self.group.whole(image.view(-1))
         return image
 
-    def _sum(self, numbers: Tensor) -> Tensor:
+    def _sum(self, products: Tensor) -> Tensor:
         """Add up the processes' inner products, in the precision of the small matrices."""
-        return self.group.sum(numbers.to(self.products))
+        return self.group.sum(products.to(self.products))
 
 
 def dot(first: Tensor, second: Tensor) -> Tensor:

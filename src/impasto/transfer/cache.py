@@ -36,7 +36,7 @@ class Cache:
         self._lock = threading.Lock()
 
     def network(self, weights: Weights, settings: Settings, machine: Machine) -> VGG19:
-        """Return the network on a machine; it is made once for each that differs in what the network depends on.
+        """Return the network on a machine; networks with the same weights, options and machine are made once.
 
         Args:
             weights: The weights of the network.

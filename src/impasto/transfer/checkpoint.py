@@ -137,7 +137,7 @@ class CheckpointWriter:
 
     Args:
         path: The file.
-        identity: What has to be equal for a run to continue from it.
+        identity: The values that have to be equal for a run to continue from it.
         interval: Seconds from one checkpoint to the next, at least; 0: only `save` writes one.
         group: The processes that paint together.
 
@@ -146,7 +146,7 @@ class CheckpointWriter:
     def __init__(self, path: Path, identity: Identity, interval: float, group: Group) -> None:
         self.path = path
         self.identity = identity
-        """What has to be equal for a run to continue from the checkpoints; a change of the run changes it."""
+        """The values that have to be equal for a run to continue from the checkpoints; a change of the run sets it."""
         self._interval = interval
         self._group = group
         self._save_seconds = 0.0

@@ -26,7 +26,7 @@ class Descent:
     state in place, so signals wait until the state of the run has the step in it.
 
     Args:
-        solver: What evaluates and steps.
+        solver: The solver of the run.
         state: The state of the run.
 
     """

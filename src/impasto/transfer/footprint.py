@@ -21,7 +21,7 @@ def footprint(settings: Settings, network: VGG19, extra_losses: Sequence[ExtraLo
     Args:
         settings: The options of the picture: the layers of its losses, and its optimizer.
         network: The network, in the precision of its features.
-        extra_losses: Losses in addition to the ones of the settings.
+        extra_losses: Losses in addition to those of the settings.
 
     Returns:
         Bytes a pixel, for the planner to add up.

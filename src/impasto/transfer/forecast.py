@@ -24,7 +24,7 @@ def forecast(solver: Solver, plan: Plan) -> float:
     """Return the seconds that a run will take.
 
     Args:
-        solver: What evaluates and steps in the run.
+        solver: The solver of the run.
         plan: The plan of the run.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What has to be equal for a run to continue from a checkpoint: options, inputs and machine, each value by its name."""
+"""The values that have to be equal for a run to continue from a checkpoint: options, inputs and machine, by name."""
 
 import json
 import re
@@ -18,7 +18,7 @@ SHOWN_DIGITS = 12
 
 
 def differences(saved: Identity, started: Identity) -> list[str]:
-    """List what differs between the run that saved a checkpoint and the run that is started.
+    """List the differences between the run that saved a checkpoint and the run that is started.
 
     Args:
         saved: The identity in the checkpoint.

@@ -20,7 +20,7 @@ class Inputs(NamedTuple):
     content: Picture
     styles: Sequence[Style]
     initial: Picture | None = None
-    """A picture to start from, in place of what the settings say."""
+    """A picture to start from, in place of `Settings.init`."""
     keep: Mask | None = None
     """Where the picture stays as the content is."""
     focus: Mask | None = None

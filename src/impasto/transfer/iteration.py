@@ -43,7 +43,7 @@ _WARM_UP_STEPS = 2
 
 
 class Point(NamedTuple):
-    """Where a stage stands, on the device."""
+    """The image, the best image and the optimizer's state between two steps, on the device."""
 
     image: Tensor
     """The image to be evaluated next, (3, H, W)."""
@@ -56,7 +56,7 @@ class Point(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The loss of an evaluation and what it is made of, as plain numbers."""
+    """The loss of an evaluation, its terms and their values at each layer, as plain numbers."""
 
     loss: float
     """The sum of all terms."""
@@ -67,12 +67,12 @@ class Reading(NamedTuple):
 
 
 class IterationResult(NamedTuple):
-    """What several evaluations found."""
+    """The result of several evaluations."""
 
     readings: Sequence[Reading]
     """The losses of each evaluation."""
     point: Point
-    """Where the stage stands after the last step."""
+    """The point after the last step."""
 
 
 class Names(NamedTuple):
@@ -115,12 +115,12 @@ class Iteration(Protocol):
         """Evaluate and step on a number of times.
 
         Args:
-            point: Where the stage stands; a step changes the optimizer's state in place.
+            point: The point to evaluate first; a step changes the optimizer's state in place.
             count: Evaluations, at least 1.
             on_step: Called once, before the first step begins.
 
         Returns:
-            The losses of the evaluations, and where the stage stands.
+            The losses of the evaluations, and the point after the last step.
 
         """
         ...

@@ -46,8 +46,8 @@ class Run:
     Args:
         setup: The pictures and settings, with their plan, network and machine.
         prepare: Return the setup of other pictures and settings.
-        writer: What saves checkpoints, if there are to be any.
-        checkpoint: Where the run continues, if it does.
+        writer: The writer of checkpoints; None: none are saved.
+        checkpoint: The checkpoint from which the run continues; None: it begins.
         note: The caller's values for the metadata of the picture, as JSON has them.
         began: The `time.perf_counter()` from which a budget of time counts; None: now.
 
@@ -188,7 +188,7 @@ class Run:
         self.stopped = "unfinished"
 
     def needs(self) -> Needs:
-        """Return what the run takes in memory at any size, as JSON can hold it, and what there is to compute with now.
+        """Return the memory that the run takes at any size, and the memory that is free now, as JSON can hold them.
 
         Before the first evaluation it plans other sizes as runs of their own would be planned.
         """
@@ -243,7 +243,7 @@ class Run:
         return "" if self.stopped == "unfinished" else self._schedule.shortfall(self.painted.dpi)
 
     def preview(self, *, long_side: int | None = None) -> Picture:
-        """Return the best picture so far, in the colors of the finished one, with what the content's file says.
+        """Return the best picture so far, in the colors of the finished one, with the metadata of the content's file.
 
         It may be called from another thread while the run continues; a small preview takes a few milliseconds.
 
@@ -285,7 +285,7 @@ class Run:
         """Save a checkpoint now, if the run was given a name for one.
 
         Raises:
-            ImpastoError: it could not be written; the one before is still there.
+            ImpastoError: it could not be written; the previous checkpoint is still there.
 
         """
         if self._writer is not None:

@@ -116,7 +116,7 @@ class Scene:
         """Return the regions of a stage, with their styles and masks on the machine.
 
         Raises:
-            PictureError: a region is too small, or a mask is of another shape than what it masks.
+            PictureError: a region is too small, or a mask and its picture have different shapes.
 
         """
         keep, opaque = self.inputs.keep, Mask.of_opacity(self.inputs.content)
@@ -177,7 +177,7 @@ class Scene:
         return recolored
 
     def picture(self, image: Tensor, note: str, dpi: float, long_side: int | None = None) -> Picture:
-        """Return a painted image as a picture, with what the content's file says.
+        """Return a painted image as a picture, with the metadata of the content's file.
 
         Args:
             image: The image, (3, H, W).
@@ -205,8 +205,8 @@ class Scene:
     def _finish(self, image: Tensor) -> Tensor:
         """Return a copy of a painted image with the content's colors, mixed with the content as the mask keeps it.
 
-        A run paints what is gray in the mask as if it were black. So the difference of the picture from the content
-        falls in proportion to the gray, and the painting does not change with it.
+        A run paints as if the gray pixels of the mask were black. So the difference of the picture from the content
+        falls in proportion to the gray, and the painting does not depend on it.
         """
         keep, size = self.inputs.keep, Size(image.shape[2], image.shape[1])
         if keep is None and all(kind.color == "style" for kind, _ in self._palettes(size)):

@@ -83,7 +83,7 @@ class Solver:
         Args:
             state: The state of the run.
             stage: The stage under way.
-            trouble: What is wrong with its losses, as `verdict.count_evaluation` says it.
+            trouble: The trouble with its losses that `verdict.count_evaluation` returned.
 
         Returns:
             The state, with a remark about it.

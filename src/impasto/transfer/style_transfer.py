@@ -57,7 +57,7 @@ class StyleTransfer:
     Args:
         settings: What the pictures will be.
         runtime: How they are computed.
-        weights: VGG-19's weights, or whatever `load_weights` takes, instead of the ones that `settings.weights` names.
+        weights: VGG-19's weights, or whatever `load_weights` takes, instead of those that `settings.weights` names.
         extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`; or one alone.
         cache: Networks and targets of style images, which other transfers may share.
 
@@ -99,7 +99,7 @@ class StyleTransfer:
         return self._network_on(self.machine)
 
     def plan(self, content: object, styles: object, *, keep: object = None, focus: object = None) -> Plan:
-        """Plan a run in the memory that it may take: what the runtime says, or most of what is free.
+        """Plan a run in the memory that it may take: `runtime.memory`, or most of the free memory.
 
         Args:
             content: The photograph, as `start` takes it.

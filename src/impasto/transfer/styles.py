@@ -49,7 +49,7 @@ class Style:
     region: Mask | None = None
     """The part of the picture that the style paints; if not given, everything that no other style's region claims."""
     color: Color | None = None
-    """The colors of what the style paints, as `Settings.color` has them; if not given, those of the settings."""
+    """The kind of colors that the style paints with, as in `Settings.color`; if not given, that of the settings."""
     color_match: ColorMatch | None = None
     """How `content-match` matches the style's colors; if not given, as the settings say."""
 
@@ -102,7 +102,7 @@ def make_regions(
         The regions with their masks on the device, each (H, W) in [0, 1].
 
     Raises:
-        PictureError: a region is too small, or a mask is of another shape than what it masks.
+        PictureError: a region is too small, or a mask and its picture have different shapes.
 
     """
     blends: dict[Mask | None, list[StyleImage]] = {}

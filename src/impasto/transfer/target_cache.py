@@ -49,9 +49,9 @@ class TargetCache:
         self._targets: OrderedDict[str, _Statistics] = OrderedDict()
         self._lock = threading.Lock()
         self.hits = 0
-        """How many targets were found, in memory or on disk."""
+        """The number of targets that were read from memory or disk."""
         self.misses = 0
-        """How many targets were measured."""
+        """The number of targets that were measured."""
         if folder is not None:
             _prune(folder)
 

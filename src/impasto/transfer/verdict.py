@@ -50,7 +50,7 @@ def count_evaluation(state: RunState, loss: float) -> tuple[RunState, str]:
         loss: The loss that the evaluation found.
 
     Returns:
-        The state after the evaluation, and what is wrong with its loss: what follows "the loss" in a sentence, or "".
+        The state after the evaluation, and the trouble with its loss: a predicate of "the loss" in a sentence, or "".
 
     """
     trouble, least = _trouble(state, loss), state.bests[-1]
@@ -60,7 +60,7 @@ def count_evaluation(state: RunState, loss: float) -> tuple[RunState, str]:
 
 
 def _trouble(state: RunState, loss: float) -> str:
-    """Return what is wrong with the loss of an evaluation, or "" if the evaluation is of use."""
+    """Return the trouble with the loss of an evaluation, or "" if the evaluation is of use."""
     if not math.isfinite(loss):
         return "was not finite"
     if loss > DIVERGENCE_FACTOR * state.bests[-1]:
