@@ -31,7 +31,7 @@ from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.network.whole_image import ForwardStep, FusedNetwork
 from impasto.planning.footprint import NetworkFootprint
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
-from impasto.settings.choices import Padding, Pooling, Winograd
+from impasto.settings.choices import Padding, Pooling, Winograd, one_of
 
 __all__ = ["VGG19", "Features"]
 
@@ -90,7 +90,9 @@ class VGG19:
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", weights_of(self.weights))
         for name, choices in (("pooling", Pooling), ("padding", Padding), ("winograd", Winograd)):
-            _check_choice(name, getattr(self, name), get_args(choices))
+            value, accepted = getattr(self, name), get_args(choices)
+            if value not in accepted:
+                raise InputError(f"{name} cannot be {value!r}; it takes {one_of(accepted)}.")
 
     def __repr__(self) -> str:
         dtype, source = str(self.dtype).removeprefix("torch."), self.weights.source
@@ -307,7 +309,8 @@ class VGG19:
     def _differentiable_features(self, image: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the features of one image, in torch's graph where the image requires a gradient."""
         if image.requires_grad and torch.is_grad_enabled():
-            return autograd.features(self, image, names)
+            compute = partial(self.compute, layers=names, retain=True)
+            return autograd.features(compute, self.pullback, image, names)
         return dict(self.compute(image.detach(), names))
 
     def _check_weights(self, names: Sequence[str]) -> None:
@@ -356,12 +359,6 @@ class VGG19:
             return output, None
         clear = (clear_by_output if is_requested else clear_by_bits)(output)  # a requested output is retained anyway
         return output, partial(_convolution_pullback, convolution, layer_border, clear)
-
-
-def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of the choices."""
-    if value not in choices:
-        raise InputError(f"{name} cannot be {value!r}; it takes {', '.join(choices[:-1])} or {choices[-1]}.")
 
 
 def _convolution_pullback(convolution: Convolution, layer_border: Border, clear: Clear, cotangent: Tensor) -> Tensor:

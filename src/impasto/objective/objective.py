@@ -52,24 +52,6 @@ class Evaluation:
     losses: Sequence[LossValue] = ()
     """The value of each loss; the values of a term add up to the term."""
 
-    @classmethod
-    def of(cls, losses: Sequence[LossValue], gradient: Tensor) -> Self:
-        """Return the evaluation with the sums of its losses.
-
-        Args:
-            losses: The value of each loss.
-            gradient: The derivative of the sum of the losses by the image, (3, H, W).
-
-        Returns:
-            The evaluation.
-
-        """
-        summands: defaultdict[str, list[Tensor]] = defaultdict(list)
-        for each in losses:
-            summands[each.term].append(each.summands)
-        terms = {term: torch.cat(values).sum() for term, values in summands.items()}
-        return cls(torch.stack(list(terms.values())).sum(), terms, gradient, losses)
-
 
 class KeptContent(NamedTuple):
     """The content, where the picture stays as the content is."""
@@ -181,7 +163,7 @@ class Objective:
             losses.append(LossValue(ANCHOR_TERM, IMAGE, self.anchor.value(image).reshape(-1)))
         if self.kept is not None:
             gradient.mul_(1 - self.kept.mask)
-        return Evaluation.of(losses, gradient)
+        return _evaluation(losses, gradient)
 
     def _measure(self, image: Tensor, tiles: Sequence[Tile]) -> tuple[Sequence[Statistic], list["_View"]]:
         """Return the sum of each loss's statistics over the tiles, and the views of the last tiles, as many as fit."""
@@ -270,6 +252,15 @@ class _View:
         """Return the units that a loss measures."""
         content = self.content.get(loss.layer)
         return owned_units(self.features, self.tile, loss.layer, loss.mask_weights, margin=self.margin, content=content)
+
+
+def _evaluation(losses: Sequence[LossValue], gradient: Tensor) -> Evaluation:
+    """Return the evaluation of losses, with their sums."""
+    summands: defaultdict[str, list[Tensor]] = defaultdict(list)
+    for each in losses:
+        summands[each.term].append(each.summands)
+    terms = {term: torch.cat(values).sum() for term, values in summands.items()}
+    return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient, losses)
 
 
 def refuse_parts(losses: Iterable[ExtraLoss], tiling: Tiling) -> None:

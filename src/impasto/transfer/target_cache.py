@@ -90,7 +90,11 @@ class TargetCache:
         if self._folder is not None:
             with suppress(ImpastoError, OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
-                _write_file(self._folder / f"{key}{_SUFFIX}", statistics)
+                items = statistics.items()
+                tensors = {
+                    f"{layer}.{name}": getattr(statistic, name) for layer, statistic in items for name in _FIELDS
+                }
+                checkpoint_file.write(self._folder / f"{key}{_SUFFIX}", tensors, {"layers": list(statistics)})
 
     def _hold(self, key: str, statistics: _Statistics) -> None:
         """Hold targets in memory, and release the least recently used ones."""
@@ -120,12 +124,6 @@ def _key(measurement: Measurement, name: str) -> str:
 def _count_bytes(statistics: _Statistics) -> int:
     """Return the bytes of the sums of a target."""
     return sum(statistic.total.numel() * statistic.total.element_size() for statistic in statistics.values())
-
-
-def _write_file(path: Path, statistics: _Statistics) -> None:
-    items = statistics.items()
-    tensors = {f"{layer}.{name}": getattr(statistic, name) for layer, statistic in items for name in _FIELDS}
-    checkpoint_file.write(path, tensors, {"layers": list(statistics)})
 
 
 def _read_file(path: Path, device: torch.device) -> _Statistics | None:
