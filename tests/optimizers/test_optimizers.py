@@ -134,14 +134,14 @@ def two_loops(pairs, gradient):
 @pytest.mark.parametrize("count", [1, 3, 5, 13])
 def test_the_compact_form_equals_the_two_loop_recursion(count):
     steps, curvature = rand(count, 200) - 0.5, 10 ** (2 * rand(200, seed=3))
-    made = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
+    pairs_ = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
     pairs = CurvaturePairs.empty(5, steps[0], DOUBLE)
     gradient, along = rand(200, seed=4) - 0.5, None
-    for step, change in made:
+    for step, change in pairs_:
         pairs, along = remember(pairs, step, change, gradient)
     for products in (None, along):
-        found = pairs.direction(gradient, products)
-        torch.testing.assert_close(found, two_loops(made[-5:], gradient), rtol=1e-9, atol=1e-12)
+        direction = pairs.direction(gradient, products)
+        torch.testing.assert_close(direction, two_loops(pairs_[-5:], gradient), rtol=1e-9, atol=1e-12)
 
 
 def test_without_pairs_the_direction_is_the_gradient():
@@ -168,10 +168,10 @@ def test_pairs_in_bfloat16_give_nearly_the_same_direction():
         exact, _ = remember(exact, step, step * curvature, step)
         short, _ = remember(short, step, step * curvature, step)
     gradient = rand(70_000, seed=4).float() - 0.5
-    expected, found = exact.direction(gradient), short.direction(gradient)
+    expected, rounded = exact.direction(gradient), short.direction(gradient)
     assert short.steps.dtype == torch.bfloat16
-    assert found.dtype == torch.float32
-    assert 0 < float((found - expected).norm() / expected.norm()) < 0.01
+    assert rounded.dtype == torch.float32
+    assert 0 < float((rounded - expected).norm() / expected.norm()) < 0.01
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam()], ids=["lbfgs", "adam"])

@@ -49,14 +49,14 @@ def test_the_loss_after_a_change_is_that_of_the_new_settings_for_the_picture_so_
     evaluate(run, 5)
     run.change(**change)
     canvas = run._state.best
-    (first,) = evaluate(run, 1)
+    (first_loss,) = evaluate(run, 1)
     fresh = StyleTransfer(SETTINGS.replace(**change), weights=weights).start(picture(seed=1), picture(seed=2))
     stage = fresh.plan.stages[-1]
     objective = fresh._solver.scene.objective(stage, fresh._solver.network)
-    assert first == pytest.approx(float(objective.evaluate(canvas).loss), rel=1e-5)
-    rest = evaluate(run, 100)
-    assert len(rest) == 11
-    assert min(rest) < first
+    assert first_loss == pytest.approx(float(objective.evaluate(canvas).loss), rel=1e-5)
+    losses = evaluate(run, 100)
+    assert len(losses) == 11
+    assert min(losses) < first_loss
     assert run.stopped == "finished"
     assert max(run.preview().width, run.preview().height) == change.get("size", 64)
 
@@ -66,16 +66,16 @@ def test_other_pictures_and_masks_take_the_place_of_those_before(start, picture)
     evaluate(run, 3)
     half = torch.zeros(48, 64)
     half[:, :32] = 1
-    other = picture(seed=7)
-    run.change(content=other, styles=[picture(seed=8), picture(seed=9)], keep=Mask(half))
+    photograph = picture(seed=7)
+    run.change(content=photograph, styles=[picture(seed=8), picture(seed=9)], keep=Mask(half))
     evaluate(run, 100)
-    left = (run.preview().pixels - other.pixels)[..., :32].abs().mean()
-    right = (run.preview().pixels - other.pixels)[..., 32:].abs().mean()
+    left = (run.preview().pixels - photograph.pixels)[..., :32].abs().mean()
+    right = (run.preview().pixels - photograph.pixels)[..., 32:].abs().mean()
     assert left < 0.01 < right
     run.change(keep=False)
     assert run.stopped == "unfinished"
     evaluate(run, 100)
-    assert (run.preview().pixels - other.pixels)[..., :32].abs().mean() > 0.01
+    assert (run.preview().pixels - photograph.pixels)[..., :32].abs().mean() > 0.01
 
 
 @pytest.mark.parametrize(

@@ -53,42 +53,42 @@ def stopped_runs():
 def stopped(stopped_runs, start, tmp_path):
     """Paint with some settings, once in this module: (the finished run, the bytes of a checkpoint by evaluation)."""
 
-    def painted(changes):
+    def paint_once(changes):
         if str(changes) not in stopped_runs:
-            whole, saved, other = start(every=0, **changes), {}, start(**changes)
-            for _ in whole:
+            complete, saved, stopping = start(every=0, **changes), {}, start(**changes)
+            for _ in complete:
                 assert not list(tmp_path.iterdir())
-            for progress in other:
-                other.save_checkpoint()
-                saved[len(other.history)] = (tmp_path / "run.checkpoint").read_bytes()
+            for progress in stopping:
+                stopping.save_checkpoint()
+                saved[len(stopping.history)] = (tmp_path / "run.checkpoint").read_bytes()
                 assert progress.remark == ""
-            other.delete_checkpoint()
-            stopped_runs[str(changes)] = whole, saved
+            stopping.delete_checkpoint()
+            stopped_runs[str(changes)] = complete, saved
         return stopped_runs[str(changes)]
 
-    return painted
+    return paint_once
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"init": "noise", "normalize": True}], ids=str)
-@pytest.mark.parametrize("after", STOPS)
-def test_a_run_that_continues_ends_in_the_same_picture(stopped, start, tmp_path, changes, after):
-    whole, saved = stopped(changes)
-    assert list(saved) == list(range(1, len(whole.history) + 1))
-    (tmp_path / "run.checkpoint").write_bytes(saved[after])
+@pytest.mark.parametrize("evaluations", STOPS)
+def test_a_run_that_continues_ends_in_the_same_picture(stopped, start, tmp_path, changes, evaluations):
+    complete, saved = stopped(changes)
+    assert list(saved) == list(range(1, len(complete.history) + 1))
+    (tmp_path / "run.checkpoint").write_bytes(saved[evaluations])
     second = start(**changes)
-    assert second.resumed == after
+    assert second.resumed == evaluations
     list(second)
-    assert [progress.loss for progress in second.history] == [progress.loss for progress in whole.history]
-    assert torch.equal(second.preview().samples, whole.preview().samples)
-    assert second.stopped == whole.stopped
+    assert [progress.loss for progress in second.history] == [progress.loss for progress in complete.history]
+    assert torch.equal(second.preview().samples, complete.preview().samples)
+    assert second.stopped == complete.stopped
     second.delete_checkpoint()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_was_killed_continues_from_what_was_saved_last(start):
-    whole = start()
-    expected = [progress.loss for progress in whole]
-    whole.delete_checkpoint()
+    complete = start()
+    expected = [progress.loss for progress in complete]
+    complete.delete_checkpoint()
     killed = start()
     for _ in itertools.islice(killed, 5):
         pass
