@@ -362,7 +362,7 @@ class Run:
             stage.evaluations - state.evaluation,
             evaluations_at_once(self._solver.machine.device, math.prod(stage.size)),
         ]
-        if self._schedule.needs_pace:
+        if self._schedule.needs_timing:
             limits.append(1)
         if self.report_at > 0:
             limits.append(self.report_at - done % self.report_at)

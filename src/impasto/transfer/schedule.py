@@ -24,7 +24,7 @@ __all__ = ["Schedule", "continued_plan", "plan_in_time", "start_schedule"]
 FINISHING_SECONDS = 0.05
 """Seconds from the last evaluation to the saved file, whatever the size: a small PNG file, and system calls."""
 
-FINISHING_PACE = 0.3e-6
+FINISHING_SECONDS_PER_PIXEL = 0.3e-6
 """Seconds per pixel from the last evaluation to the saved file, before it is measured: the time of a PNG file."""
 
 
@@ -97,7 +97,7 @@ class TimeBudget(NamedTuple):
 
 
 class Schedule:
-    """The stages of a run, the pace of its evaluations, and the remaining time.
+    """The stages of a run, the timings of its evaluations, and the remaining time.
 
     Args:
         plan: The plan; with a budget, the stages are chosen from its candidates.
@@ -110,7 +110,7 @@ class Schedule:
         self.plan = plan
         """The plan, with the stages that are painted."""
         self._budget = budget
-        self._pace, self._finishing_pace = Pace(), FINISHING_PACE
+        self._timings, self._finishing_seconds_per_pixel = Pace(), FINISHING_SECONDS_PER_PIXEL
         self._last_moment = history[-1].seconds if history else 0.0
         self._start = time.perf_counter() - self._last_moment
 
@@ -120,9 +120,9 @@ class Schedule:
         return time.perf_counter() - self._start
 
     @property
-    def needs_pace(self) -> bool:
+    def needs_timing(self) -> bool:
         """Whether the next evaluation has to be timed alone, for a budget of time."""
-        return self._budget is not None and not self._pace.seconds
+        return self._budget is not None and not self._timings.seconds
 
     def stand_still(self, seconds: float) -> None:
         """Do not count seconds in which the run stood still: a budget of time ends later by them."""
@@ -133,12 +133,12 @@ class Schedule:
         if self._budget is None:
             return
         candidates, stages, number = self.plan.candidates, self.plan.stages, state.stage
-        finishing = FINISHING_SECONDS + self._finishing_pace * math.prod(stages[-1].size)
+        finishing = FINISHING_SECONDS + self._finishing_seconds_per_pixel * math.prod(stages[-1].size)
         next_stages = divided(
             candidates,
             [stage.size for stage in candidates].index(stages[number].size),
             state.evaluation,
-            self._pace,
+            self._timings,
             seconds=self._budget.end - finishing - self._budget.start,
             elapsed=self._agree(self.now) - self._budget.start,
             first_size=self._budget.first_size,
@@ -160,7 +160,7 @@ class Schedule:
         if self._budget is None:
             return seconds
         targets = sum(stage.work for stage in self.plan.stages)
-        self._pace = Pace(per_work=self._agree(seconds) / (self.plan.work + targets))
+        self._timings = Pace(per_work=self._agree(seconds) / (self.plan.work + targets))
         self.update(state)
         return max(0.0, self._budget.end - self.now)
 
@@ -172,7 +172,7 @@ class Schedule:
             seconds: The time; larger pictures are assumed to take as much for each pixel.
 
         """
-        self._finishing_pace = self._agree(seconds) / math.prod(size)
+        self._finishing_seconds_per_pixel = self._agree(seconds) / math.prod(size)
 
     def time_evaluations(self, stage: Stage, evaluations: int) -> list[float]:
         """Time the evaluations that were done since the last call.
@@ -189,7 +189,7 @@ class Schedule:
         duration = (self._last_moment - start) / evaluations
         agreed_duration = self._agree(duration)
         for _ in range(evaluations):
-            self._pace = self._pace.timed(stage, agreed_duration)
+            self._timings = self._timings.timed(stage, agreed_duration)
         return [start + duration * (index + 1) for index in range(evaluations)]
 
     def remaining(self, number: int, evaluation: int, seconds: float) -> tuple[float, float | None]:
@@ -211,8 +211,8 @@ class Schedule:
         stages = self.plan.stages[number:]
         counts = [stages[0].evaluations - evaluation, *(stage.evaluations for stage in stages[1:])]
         work = sum(count * stage.work for count, stage in zip(counts, stages, strict=True))
-        remaining = sum(count * self._pace.of(stage) for count, stage in zip(counts, stages, strict=True))
-        return 1 - work / self.plan.work if self.plan.work else 1.0, remaining if self._pace.is_known else None
+        remaining = sum(count * self._timings.of(stage) for count, stage in zip(counts, stages, strict=True))
+        return 1 - work / self.plan.work if self.plan.work else 1.0, remaining if self._timings.is_known else None
 
     def reported(self, state: RunState, reading: Reading, seconds: float) -> RunState:
         """Return the state with a report of its last evaluation, to which its remarks are moved.
