@@ -217,7 +217,7 @@ NAMINGS = {
     "torchvision in a DataParallel": lambda tensors: prefixed(torchvision_names(tensors), "module."),
     "Caffe": caffe_names,
     "Keras": keras_names,
-    "Keras in a model": lambda tensors: keras_names(tensors, before="vgg19/"),
+    "Keras in a model": lambda tensors: keras_names(tensors, prefix="vgg19/"),
     "Keras with dots": lambda tensors: keras_names(tensors, ".kernel", ".bias"),
     "Keras 1": lambda tensors: keras_names(tensors, "_W_1:0", "_b_1:0"),
 }
