@@ -90,11 +90,11 @@ def part(all_units, weights):
 
 def gradient(loss, all_units):
     """Return the derivative of the value by the features."""
-    into = torch.zeros_like(all_units.features)
+    accumulated = torch.zeros_like(all_units.features)
     loss.cotangent(loss.value_and_slope(loss.measure(all_units), all_units.features.dtype)[1], all_units)(
-        all_units.features, into
+        all_units.features, accumulated
     )
-    return into
+    return accumulated
 
 
 def value(loss, features, all_units):
@@ -147,9 +147,9 @@ def test_the_gradient_agrees_with_finite_differences(make, masked):
 def test_a_gradient_is_added_to_what_is_there(make):
     loss = make(DOUBLE)
     all_units = units(loss)
-    into = torch.ones_like(all_units.features)
-    loss.cotangent(loss.slope(loss.measure(all_units)), all_units)(all_units.features, into)
-    torch.testing.assert_close(into, 1 + gradient(loss, all_units))
+    accumulated = torch.ones_like(all_units.features)
+    loss.cotangent(loss.slope(loss.measure(all_units)), all_units)(all_units.features, accumulated)
+    torch.testing.assert_close(accumulated, 1 + gradient(loss, all_units))
 
 
 @EVERY
@@ -158,9 +158,9 @@ def test_an_empty_region_adds_nothing(make):
     all_units = units(loss)
     empty, slope = part(all_units, torch.zeros(SIZE, dtype=DOUBLE)), loss.slope(loss.measure(all_units))
     same(loss.measure(all_units) + loss.measure(empty), loss.measure(all_units))
-    into = torch.zeros_like(all_units.features)
-    loss.cotangent(slope, empty)(all_units.features, into)
-    assert not into.any()
+    accumulated = torch.zeros_like(all_units.features)
+    loss.cotangent(slope, empty)(all_units.features, accumulated)
+    assert not accumulated.any()
 
 
 @EVERY

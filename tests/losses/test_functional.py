@@ -92,16 +92,16 @@ def test_they_are_the_terms_of_a_run_with_their_gradient(weights, changes):
     settings = Settings(**changes)
     network = VGG19(weights, settings.pooling, padding=settings.padding).to("cpu", DOUBLE)
     ours, theirs = compared(network, settings, images())
-    for mine, its in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, its, rtol=1e-9, atol=1e-12)
+    for our_gradient, their_gradient in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our_gradient, their_gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_by_the_real_network_in_float32_a_loop_of_ones_own_has_the_gradient_of_a_run(codebook):
     settings = Settings()
     network = VGG19(codebook, padding=settings.padding)
     ours, theirs = compared(network, settings, images())
-    for mine, its in zip(ours, theirs, strict=True):
-        assert ((mine - its).norm() / its.norm()).item() < 1e-5
+    for our_gradient, their_gradient in zip(ours, theirs, strict=True):
+        assert ((our_gradient - their_gradient).norm() / their_gradient.norm()).item() < 1e-5
 
 
 F = features()

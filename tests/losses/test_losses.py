@@ -178,11 +178,11 @@ def test_total_variation_over_nine_points(size):
 def test_total_variation_over_nine_points_knows_no_edge_where_edges_meet():
     x = features(3, 6, 5)
     loss = NinePointTotalVariationLoss(wraps=(True, True))
-    moved = x.roll((2, 3), (1, 2))
+    rolled = x.roll((2, 3), (1, 2))
     assert float(loss.value(loss.measure(Units(x)))) == pytest.approx(
-        float(loss.value(loss.measure(Units(moved)))), rel=1e-12
+        float(loss.value(loss.measure(Units(rolled)))), rel=1e-12
     )
-    torch.testing.assert_close(gradient(loss, moved), gradient(loss, x).roll((2, 3), (1, 2)))
+    torch.testing.assert_close(gradient(loss, rolled), gradient(loss, x).roll((2, 3), (1, 2)))
 
 
 def test_only_values_outside_the_range_are_penalized():

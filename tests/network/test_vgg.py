@@ -120,10 +120,10 @@ def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
     arguments = network, point, layers, wraps
     assert relative_error(pulled_back(*arguments), differentiated(*arguments)) < 1e-10
     axes = [axis for axis, wrap in zip((1, 2), wraps, strict=True) if wrap]
-    moved = network.compute(point.roll([16] * len(axes), axes), layers, wraps=wraps)
+    rolled = network.compute(point.roll([16] * len(axes), axes), layers, wraps=wraps)
     for name, features in network.compute(point, layers, wraps=wraps).items():
         steps = [16 // LAYERS[name].stride] * len(axes)
-        torch.testing.assert_close(moved[name], features.roll(steps, axes))
+        torch.testing.assert_close(rolled[name], features.roll(steps, axes))
 
 
 @every_pair(
@@ -135,12 +135,12 @@ def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
 def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     point, layers = image(64 if wraps[0] else 71, 48), ["conv1_1", "conv2_1", "conv4_1"]
-    whole = network.forward(point, layers)
+    full = network.forward(point, layers)
     monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", 1)
     assert len(list(tiles.bands(71, 48, 1))) == 9
     for name, features in network.compute(point, layers, wraps=(False, False)).items():
-        torch.testing.assert_close(features, whole[name])
+        torch.testing.assert_close(features, full[name])
     arguments = network, point, layers, wraps
     assert relative_error(pulled_back(*arguments), differentiated(*arguments)) < 1e-10
 
@@ -158,13 +158,13 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", at_once)
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     point, layers = image(137, 150), ["conv1_1", "conv2_1", "conv3_1", "conv4_1"]
-    whole = network.forward(point, layers)
-    parts = tiles.Tiling(48).tiles(137, 150, layers)
-    assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in parts}
-    for tile in parts:
+    full = network.forward(point, layers)
+    image_tiles = tiles.Tiling(48).tiles(137, 150, layers)
+    assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in image_tiles}
+    for tile in image_tiles:
         features = network.compute(point[tile.seen()], layers, cuts=tile.cuts)
         for name, layer_features in features.items():
-            torch.testing.assert_close(layer_features, whole[name][tile.seen(name)])
+            torch.testing.assert_close(layer_features, full[name][tile.seen(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):

@@ -111,12 +111,12 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(weights,
     fused()
     network = VGG19(weights, padding=padding).to(CPU, DOUBLE)
     point, layers = image(137, 150), ["conv1_1", "conv2_1", "conv3_1", "conv4_1"]
-    whole = network.forward(point, layers)
-    parts = Tiling(48).tiles(137, 150, layers)
-    assert Cuts(*[True] * 4) in {tile.cuts for tile in parts}
-    for tile in parts:
+    full = network.forward(point, layers)
+    image_tiles = Tiling(48).tiles(137, 150, layers)
+    assert Cuts(*[True] * 4) in {tile.cuts for tile in image_tiles}
+    for tile in image_tiles:
         for name, features in network.compute(point[tile.seen()], layers, cuts=tile.cuts).items():
-            torch.testing.assert_close(features, whole[name][tile.seen(name)])
+            torch.testing.assert_close(features, full[name][tile.seen(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights, fused):

@@ -191,11 +191,11 @@ def tiled(network, tiling, height, width, **changes):
     },
 )
 def test_tiles_change_nothing(network, once, tiling, size, changes):
-    whole = once(lambda: tiled(network, Tiling(), *size, **changes), size, changes)
-    parts = tiled(network, tiling, *size, **changes)
-    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
-    assert parts.terms.keys() == whole.terms.keys()
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+    undivided = once(lambda: tiled(network, Tiling(), *size, **changes), size, changes)
+    divided = tiled(network, tiling, *size, **changes)
+    assert float(divided.loss) == pytest.approx(float(undivided.loss), rel=1e-10)
+    assert divided.terms.keys() == undivided.terms.keys()
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-10
 
 
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
@@ -204,9 +204,9 @@ def test_tiles_change_nothing_for_any_pooling_and_padding(weights, pooling, padd
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     layers = {"content_layers": "conv3_2", "style_layers": "conv1_1,conv2_1,pool3"}
     assert Cuts(*[True] * 4) in {tile.cuts for tile in Tiling(48).tiles(107, 138, ["pool3"])}
-    whole, parts = (tiled(network, tiling, 107, 138, **layers) for tiling in (Tiling(), Tiling(48, 2)))
-    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+    undivided, divided = (tiled(network, tiling, 107, 138, **layers) for tiling in (Tiling(), Tiling(48, 2)))
+    assert float(divided.loss) == pytest.approx(float(undivided.loss), rel=1e-10)
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-10
 
 
 class Largest(TotalVariationLoss):
@@ -217,8 +217,8 @@ class Largest(TotalVariationLoss):
 
 @pytest.mark.parametrize("tiling", [Tiling(64), Tiling(processes=2)])
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_where_there_are_parts(network, tiling):
-    whole = Objective(network, [Largest(1.0)], lambda _: {})
-    assert float(whole.evaluate(image()).loss) > 0
+    undivided = Objective(network, [Largest(1.0)], lambda _: {})
+    assert float(undivided.evaluate(image()).loss) > 0
     with pytest.raises(InputError, match="^the loss tv cannot be summed over parts of an image"):
         Objective(network, [Largest(1.0)], lambda _: {}, tiling)
 
@@ -286,9 +286,9 @@ def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once,
         )
         return objective.evaluate(point)
 
-    whole, parts = once(lambda: evaluated(Tiling()), wraps, changes), evaluated(tiling)
-    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+    undivided, divided = once(lambda: evaluated(Tiling()), wraps, changes), evaluated(tiling)
+    assert float(divided.loss) == pytest.approx(float(undivided.loss), rel=1e-10)
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-10
 
 
 def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differences(network):
@@ -347,9 +347,9 @@ def test_an_image_that_wraps_around_may_be_rolled(network):
             rolled[1]
         )
 
-    plain, moved = evaluate((0, 0)), evaluate((16, 32))
-    assert float(moved.loss) == pytest.approx(float(plain.loss), rel=1e-10)
-    torch.testing.assert_close(moved.gradient, plain.gradient.roll((16, 32), (1, 2)))
+    plain, rolled = evaluate((0, 0)), evaluate((16, 32))
+    assert float(rolled.loss) == pytest.approx(float(plain.loss), rel=1e-10)
+    torch.testing.assert_close(rolled.gradient, plain.gradient.roll((16, 32), (1, 2)))
 
 
 def test_a_layer_that_sees_nothing_of_a_region_is_left_out_and_a_region_that_none_sees_is_refused(network):

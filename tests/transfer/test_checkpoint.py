@@ -325,19 +325,19 @@ def test_tensors_have_names_and_find_their_places():
 def test_a_run_that_continues_ends_where_the_picture_hardly_changes(start, monkeypatch):
     monkeypatch.setattr("impasto.transfer.descent.PLATEAU_WINDOW", 2)
     changes = {"first_size": 0, "iterations": 20, "min_change": 12.0}
-    whole, other = start(every=0, checkpoint="whole", **changes), start(**changes)
-    for _ in whole:
+    complete, stopping = start(every=0, checkpoint="whole", **changes), start(**changes)
+    for _ in complete:
         pass
-    assert whole.stopped == "converged"
-    for report in other:
-        if report.evaluation == len(whole.history) - 1:
+    assert complete.stopped == "converged"
+    for report in stopping:
+        if report.evaluation == len(complete.history) - 1:
             break
-    other.save_checkpoint()
+    stopping.save_checkpoint()
     again = start(**changes)
     for _ in again:
         pass
-    assert len(again.history) == len(whole.history)
-    assert torch.equal(again.preview().samples, whole.preview().samples)
+    assert len(again.history) == len(complete.history)
+    assert torch.equal(again.preview().samples, complete.preview().samples)
 
 
 def test_a_run_that_is_done_leaves_nothing_of_a_process_that_was_killed_while_it_saved_the_checkpoint(

@@ -82,22 +82,24 @@ def test_tiles_change_nothing_of_colors_by_region(transfer, colorful):
     scene, network = run._solver.scene, run._solver.network
     grain = torch.rand(3, 160, 160, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     image = 0.9 * scene.canvas(stage.size) + 0.01 * grain  # in flat areas rounding decides which unit a pooling takes
-    whole, parts = (scene.objective(each, network).evaluate(image) for each in (stage, tiled))
-    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-9)
-    torch.testing.assert_close(parts.gradient, whole.gradient)
+    undivided, divided = (scene.objective(each, network).evaluate(image) for each in (stage, tiled))
+    assert float(divided.loss) == pytest.approx(float(undivided.loss), rel=1e-9)
+    torch.testing.assert_close(divided.gradient, undivided.gradient)
 
 
 def test_a_run_continues_with_its_colors_and_refuses_others(transfer, colorful, tmp_path):
     photograph, painting = colorful
     maker, path = transfer(**SETTINGS), tmp_path / "run.checkpoint"
-    whole = finish(maker.start(photograph, both(painting, SOFT)))
+    uninterrupted = finish(maker.start(photograph, both(painting, SOFT)))
     run = maker.start(photograph, both(painting, SOFT), checkpoint=path)
     for _ in range(3):
         next(run)
     run.save_checkpoint()
     with pytest.raises(CheckpointError, match="style 1 color was content-luminance and is content-match"):
         maker.start(photograph, both(painting, SOFT, "content-match"), checkpoint=path)
-    assert torch.equal(finish(maker.start(photograph, both(painting, SOFT), checkpoint=path)).samples, whole.samples)
+    assert torch.equal(
+        finish(maker.start(photograph, both(painting, SOFT), checkpoint=path)).samples, uninterrupted.samples
+    )
 
 
 def test_what_no_region_claims_is_left_in_the_colors_of_the_canvas(transfer, colorful):

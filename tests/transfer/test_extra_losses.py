@@ -86,12 +86,12 @@ def built(network, tiling, height=160, width=224, losses=LOSSES):
 def test_tiles_change_nothing(weights, tiling, wraps):
     network, point = VGG19(weights).to(torch.device("cpu"), DOUBLE), image(160, 224) * 1.4 - 0.2
     losses = LOSSES if wraps == (False, False) else LOSSES[:-1]  # the last one does not know that edges meet
-    whole, parts = (
+    undivided, divided = (
         built(network, each._replace(wraps=wraps), losses=losses).evaluate(point) for each in (Tiling(), tiling)
     )
-    for term, value in whole.terms.items():
-        assert float(parts.terms[term]) == pytest.approx(float(value), rel=1e-9)
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-9
+    for term, value in undivided.terms.items():
+        assert float(divided.terms[term]) == pytest.approx(float(value), rel=1e-9)
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-9
 
 
 @pytest.mark.parametrize("tiling", [Tiling(), Tiling(64)])
