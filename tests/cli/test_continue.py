@@ -215,7 +215,7 @@ def test_a_continued_picture_replaces_its_pictures_so_far_and_no_file_of_the_use
 def test_a_run_that_continues_from_its_checkpoint_replaces_no_file_of_the_user(impasto, files, monkeypatch, words):
     ways = ("content.png", "style.jpg", "-o", "out.png", "--save-every", "2", *QUICK)
     with monkeypatch.context() as patch:
-        patch.setattr("impasto.jobs.saving.Saving.picture", lambda _: [])
+        patch.setattr("impasto.jobs.saving.Saving.save_picture", lambda _: [])
         patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
         impasto(*ways)
     assert (files / "out.png.checkpoint").exists()

@@ -62,7 +62,7 @@ def left(command, files, tiny_network, monkeypatch):
     """Leave the checkpoint of a run, and return the words of its command."""
     words = (files / "content.png", files / "style.jpg", "-o", files / "out.png", *QUICK)
     with monkeypatch.context() as patch:
-        patch.setattr("impasto.jobs.saving.Saving.picture", lambda _: [])
+        patch.setattr("impasto.jobs.saving.Saving.save_picture", lambda _: [])
         patch.setattr("impasto.transfer.run.Run.delete_checkpoint", lambda run: run.save_checkpoint())
         assert command(*words)[0] == 0
     assert (files / "out.png.checkpoint").exists()

@@ -231,13 +231,13 @@ def test_a_folder_that_is_lost_is_said_in_a_sentence(paint, files, monkeypatch):
 
 def test_a_folder_that_is_lost_before_a_picture_so_far_is_said_with_where_the_picture_is(paint, files, monkeypatch):
     (files / "lost").mkdir()
-    frame = Saving.frame
+    frame = Saving.save_frame
 
     def at_once(saving):
         (files / "lost").rmdir()
         return frame(saving)
 
-    monkeypatch.setattr(Saving, "frame", at_once)
+    monkeypatch.setattr(Saving, "save_frame", at_once)
     monkeypatch.setattr(tempfile, "tempdir", str(files))
     code, _, err = paint("--quiet", "--save-every", "1", output="lost/out.png")
     (saved,) = files.glob("impasto-*/out.png")

@@ -46,10 +46,10 @@ def test_a_plan_counts_the_active_layers_only(changes):
         "style_layers": dict(settings.active_style_layers) or {settings.active_layers[0]: 1},
     }
     for fused in (False, True):
-        found, alone = (
+        layout, reduced_layout = (
             cheapest(each, 512, 512, Budget(), 20, fused=fused) for each in (settings, settings.replace(**reduced))
         )
-        assert found == alone
+        assert layout == reduced_layout
 
 
 def test_a_texture_plans_no_content_features_and_a_reconstruction_no_deep_layers():
@@ -70,7 +70,7 @@ def test_the_network_is_made_ready_down_to_the_deepest_active_layer(monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"style_layers": "conv4_2:0"}, "style_layers has no weight above 0; for no style, give a style_weight of 0."),
         (
@@ -80,6 +80,6 @@ def test_the_network_is_made_ready_down_to_the_deepest_active_layer(monkeypatch,
         ({"style_loss": "gram:0"}, "style_loss has no weight above 0; for no style"),
     ],
 )
-def test_layers_without_any_weight_are_refused_where_their_loss_has_one(changes, words):
-    with pytest.raises(SettingsError, match=words):
+def test_layers_without_any_weight_are_refused_where_their_loss_has_one(changes, message):
+    with pytest.raises(SettingsError, match=message):
         Settings(**changes)

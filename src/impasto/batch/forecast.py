@@ -82,7 +82,7 @@ def _counted(jobs: Iterable[Item]) -> _Counts:
     for job in jobs:
         count += 1
         try:
-            painted += isinstance(job, Job) and outputs.painted(job) in {"finished", "converged"}
+            painted += isinstance(job, Job) and outputs.recorded_stop(job) in {"finished", "converged"}
             refused += not isinstance(job, Job)
         except ImpastoError:
             refused += 1

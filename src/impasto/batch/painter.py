@@ -98,13 +98,13 @@ class Painter:
 
     def _carry_out(self, job: Job, noted: Job | None) -> Generator[Progress, None, Outcome]:
         """Paint a job that is not painted."""
-        stopped = outputs.painted(job)
+        stopped = outputs.recorded_stop(job)
         if stopped in {"finished", "converged"}:
             return Outcome(job, "skipped", "painted before from equal settings and inputs")
         if job.output is not None:
             files.make_folder(job.output.parent)
         # The picture so far of a run that ended early may be replaced.
-        allowed = job if stopped is None else outputs.continued(job, is_own=True)
+        allowed = job if stopped is None else outputs.with_replaceable_files(job, is_replaceable=True)
         with closing(Session(allowed, resources=self._resources, noted=noted)) as session:
             self._session = session
             if self._is_cancelled.is_set():

@@ -44,7 +44,7 @@ class Courier:
 
         """
         try:
-            if outputs.painted(job) in {"finished", "converged"}:
+            if outputs.recorded_stop(job) in {"finished", "converged"}:
                 return {}, Outcome(job, "skipped", "painted before from equal settings and inputs")
             return {str(path): self._reference(path) for path in (*job.all_inputs, *weight_files(job))}, None
         except ImpastoError as error:
@@ -65,7 +65,7 @@ class Courier:
         if job.output is None or not picture:
             return outcome
         try:
-            overwrite = job.overwrite or outputs.painted(job) is not None
+            overwrite = job.overwrite or outputs.recorded_stop(job) is not None
             files.make_folder(job.output.parent)
             with files.whole(job.output, overwrite=overwrite) as temporary:
                 temporary.write_bytes(picture)

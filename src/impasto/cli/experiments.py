@@ -70,7 +70,7 @@ def figures(
         as_printed,
     )
     sheets = [
-        Sheet(folder / f"figure-{number}.png", experiments.figure(number), folder / f"figure-{number}")
+        Sheet(folder / f"figure-{number}.png", paper_figures.FIGURES[number](experiments), folder / f"figure-{number}")
         for number in numbers
     ]
     paint(Job(content=experiments.content, runtime=runtime), sheets, overwrite=overwrite, quiet=quiet)

@@ -157,7 +157,7 @@ def noted_job(picture: Path) -> tuple[dict[str, Any], object]:
 
     Returns:
         The fields of the job, such as the paths of its files, and what it holds of the hashes of these files, which
-        `other_file` reads.
+        `replaced_file` reads.
 
     Raises:
         SettingsError: the metadata hold no job.

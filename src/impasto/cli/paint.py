@@ -22,7 +22,7 @@ from impasto.cli.help import BASICS
 from impasto.cli.painting import Output, Watch, carry_out
 from impasto.errors import InputError
 from impasto.files import check_output, exists
-from impasto.jobs.fingerprint import other_file
+from impasto.jobs.fingerprint import replaced_file
 from impasto.jobs.job import IN_MEMORY, Change, Job, StyleSource
 from impasto.jobs.outputs import free_name, latest_name
 from impasto.settings.limits import check_per_core
@@ -115,9 +115,9 @@ def paint(
 
 def _continuation(output: Path, files: OutputFlags) -> "Continuation":
     """Return what a command with --continue starts from."""
-    from impasto.jobs.continuation import found  # noqa: PLC0415 (torch)
+    from impasto.jobs.continuation import find_continuation  # noqa: PLC0415 (torch)
 
-    return found(output, given_flags(files).get("checkpoint"))
+    return find_continuation(output, given_flags(files).get("checkpoint"))
 
 
 def check_paper(paper: str | None, *, fill: bool, flags: object) -> None:
@@ -279,7 +279,7 @@ def _check_there(job: Job, hashes: object, picture: Path) -> None:
         raise InputError(
             f"{picture} was painted from {what}; {here}name other files: impasto PHOTO PAINTING --settings {picture}."
         )
-    other = other_file(job, hashes)
+    other = replaced_file(job, hashes)
     if other is not None:
         raise InputError(
             f"{picture} was painted from another file {other} than the one that is here; go to the folder in which it "

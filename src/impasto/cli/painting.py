@@ -81,7 +81,7 @@ def carry_out(job: Job, watch: Watch | None = None, *, processes: int = 1, paint
 
     """
     watch = watch or Watch()
-    job = outputs.prepared(job)
+    job = outputs.prepare(job)
     if processes > 1 and not launcher.launched():
         launcher.launch(processes)
         return

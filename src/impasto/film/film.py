@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from impasto.errors import InputError
 from impasto.jobs.fingerprint import file_hash, fingerprint
-from impasto.jobs.job import NOTED, Job
+from impasto.jobs.job import NOTE_FIELDS, Job
 from impasto.settings import Options, Settings
 from impasto.settings.choices import one_of
 from impasto.settings.limits import MAX_EVALUATIONS
@@ -144,7 +144,7 @@ class Film(Options):
         """
         job = fingerprint(self.job) or [  # of a job with pictures in memory, too
             *map(file_hash, self.job.all_inputs),
-            self.job.model_dump(mode="json", include=NOTED),
+            self.job.model_dump(mode="json", include=NOTE_FIELDS),
         ]
         options = self.model_dump(mode="json", exclude={"job", "save_frames"})
         return hashlib.sha256(json.dumps([job, options], sort_keys=True).encode()).hexdigest()

@@ -10,7 +10,7 @@ from impasto.errors import InputError, SettingsError
 from impasto.interactive.progress_display import shown
 from impasto.machine.interruption import Interrupt, noted_interrupt
 from impasto.settings import Runtime, Settings
-from impasto.settings.options import Options, given_options
+from impasto.settings.options import Options, options_or_default
 from impasto.transfer.progress import Progress
 from impasto.transfer.result import Result
 from impasto.transfer.run import Run
@@ -69,9 +69,9 @@ def stylize(
     """
     began = time.perf_counter()
     _check(styles, progress, changes)
-    runtime = given_options(Runtime, runtime, "runtime")
+    runtime = options_or_default(Runtime, runtime, "runtime")
     runtime = runtime if seconds is None else runtime.replace(seconds=seconds)
-    transfer = StyleTransfer(given_options(Settings, settings, "settings").replace(**changes), runtime)
+    transfer = StyleTransfer(options_or_default(Settings, settings, "settings").replace(**changes), runtime)
     run = transfer.start(content, styles[0] if len(styles) == 1 else styles, began=began)
     with noted_interrupt() if hasattr(sys, "ps1") else nullcontext(Interrupt()) as interrupt:
         for report in shown(run) if progress is True else run:

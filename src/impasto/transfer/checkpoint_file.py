@@ -19,7 +19,7 @@ from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from impasto.errors import CheckpointError, OtherRunError
 from impasto.files import reason, whole
-from impasto.images.digest import contents
+from impasto.images.digest import byte_view
 
 __all__ = ["FORMAT_VERSION", "damage_error", "read", "read_record", "write"]
 
@@ -73,7 +73,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], 
         file.write(len(header).to_bytes(8, "little") + header)
         digest = hashlib.sha256(record_json.encode())
         for _, tensor in ordered:
-            data = contents(tensor)
+            data = byte_view(tensor)
             digest.update(data)
             file.write(data)
         file.seek(8 + header.rindex(_HASH_PLACEHOLDER.encode()))
@@ -106,7 +106,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise damage_error(path) from None
     digest = hashlib.sha256(metadata["record"].encode())
     for _, tensor in sorted(tensors.items()):
-        digest.update(contents(tensor))
+        digest.update(byte_view(tensor))
     if digest.hexdigest() != metadata["sha256"]:
         raise damage_error(path)
     return tensors, json.loads(metadata["record"])

@@ -52,8 +52,8 @@ class Coloring(NamedTuple):
         if self.color == "style":
             return image
         if self.color == "content-luminance":
-            return color.like_luminance(image, content_samples, samples)
-        return color.matched(image, content_samples, self.match, samples)
+            return color.match_luminance(image, content_samples, samples)
+        return color.match_colors(image, content_samples, self.match, samples)
 
 
 class Palette(NamedTuple):
@@ -168,7 +168,7 @@ def recolor_painting(image: Tensor, content: Tensor, picture: Picture, palettes:
             recolored = color.with_luminance(image.clamp(0, 1), content)
         else:
             content_samples, samples = (color_samples(each, picture, area) for each in (content, image))
-            recolored = color.matched(image, content_samples, coloring.match, samples)
+            recolored = color.match_colors(image, content_samples, coloring.match, samples)
         result = recolored if area is None else result + area * (recolored - image)
     return result
 

@@ -17,7 +17,7 @@ from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
 from impasto.settings.limits import PLATEAU_WINDOW
-from impasto.settings.options import given_options
+from impasto.settings.options import options_or_default
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.descent import Descent
@@ -166,7 +166,7 @@ class Run:
             OutOfMemoryError: the system refused the memory for it, and the run is as it was.
 
         """
-        settings = self.settings if settings is None else given_options(Settings, settings, "settings")
+        settings = self.settings if settings is None else options_or_default(Settings, settings, "settings")
         settings = settings.replace(**changes)
         inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep, focus=focus)
         picture = None if initial is None else Picture.of(initial)

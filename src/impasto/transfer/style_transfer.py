@@ -31,7 +31,7 @@ from impasto.objective.objective import refuse_parts
 from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan, Size
 from impasto.settings import Runtime, Settings
-from impasto.settings.options import given_options
+from impasto.settings.options import options_or_default
 from impasto.transfer import coloring
 from impasto.transfer.cache import Cache
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
@@ -79,8 +79,8 @@ class StyleTransfer:
         extra_losses: ExtraLoss | Sequence[ExtraLoss] = (),
         cache: Cache | None = None,
     ) -> None:
-        self.settings = given_options(Settings, settings, "settings")
-        self.runtime = given_options(Runtime, runtime, "runtime")
+        self.settings = options_or_default(Settings, settings, "settings")
+        self.runtime = options_or_default(Runtime, runtime, "runtime")
         self.extra_losses = tuple(extra_losses) if isinstance(extra_losses, Sequence) else (extra_losses,)
         with out_of_memory_as("load the network"):
             self.machine = device.resolve(self.runtime)

@@ -20,7 +20,7 @@ from typing import Any
 from impasto.errors import InputError, RunError
 from impasto.files import whole
 from impasto.film.formats import FILM_FORMATS, format_of
-from impasto.images.formats import loader_of, unread_kind
+from impasto.images.formats import loader_of, unsupported_kind
 
 __all__ = [
     "FILM_PATTERN",
@@ -129,7 +129,7 @@ class Store:
         loader = loader_of(start)
         found = format_of(start) if loader is None else _FORMATS[loader]
         if found is None:
-            kind = unread_kind(start)
+            kind = unsupported_kind(start)
             what = f"the file is {kind}, which impasto does not read" if kind else "the file is not a picture or film"
             accepted = "a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC picture, or an MP4, MOV, WebM, MKV or AVI film"
             raise InputError(f"{what}; give {accepted}.")

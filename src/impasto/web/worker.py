@@ -20,7 +20,7 @@ from filelock import FileLock
 from impasto.errors import ImpastoError, sentence_of
 from impasto.film.session import FilmSession
 from impasto.images import Picture
-from impasto.jobs.continuation import found
+from impasto.jobs.continuation import find_continuation
 from impasto.jobs.events import Changed, Ended, Evaluated, Event, Planned, PreviewReady, Saved
 from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
@@ -170,7 +170,7 @@ class Worker:
             record.write(latest, path)
         earlier = record.read(path)
         if not checkpoint.exists() and latest.output is not None and latest.output.exists():
-            painted = found(latest.output)._replace(job=earlier)
+            painted = find_continuation(latest.output)._replace(job=earlier)
             return session(painted.changed(latest), painted=painted.picture)
         made = session(earlier if checkpoint.exists() else latest)
         if checkpoint.exists() and earlier.current().changeable != latest.changeable:
