@@ -162,9 +162,9 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(
     image_tiles = tiles.Tiling(48).tiles(137, 150, layers)
     assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in image_tiles}
     for tile in image_tiles:
-        features = network.compute(point[tile.seen()], layers, cuts=tile.cuts)
+        features = network.compute(point[tile.extent()], layers, cuts=tile.cuts)
         for name, layer_features in features.items():
-            torch.testing.assert_close(layer_features, full[name][tile.seen(name)])
+            torch.testing.assert_close(layer_features, full[name][tile.extent(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):

@@ -147,7 +147,7 @@ class Objective:
             The loss, the value of each term, and the gradient, (3, H, W).
 
         """
-        tiles = self.group.share(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
+        tiles = self.group.shard_list(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
         if self.kept is not None:
             image = image.lerp(self.kept.content, self.kept.mask)
         padded = add_margin(image, self._margin)
@@ -185,7 +185,7 @@ class Objective:
         gradient = torch.zeros_like(image)
         for tile in reversed(tiles):
             view = views.pop() if views else self._view(image, tile, retain=True)
-            view.pullback(self.network, slopes, gradient[tile.seen()])
+            view.pullback(self.network, slopes, gradient[tile.extent()])
             del view
         return self.group.sum(fold_margin(gradient, self._margin))
 
@@ -245,8 +245,8 @@ class _View:
         if loss.layer == IMAGE:
             return loss.cotangent(slope * 255, units)
         cotangent = loss.cotangent(slope, units)
-        owns_all = self.tile.owned(loss.layer) == self.tile.seen(loss.layer)
-        return cotangent if owns_all else InTile(cotangent, self.tile.mine(loss.layer))
+        owns_all = self.tile.owned(loss.layer) == self.tile.extent(loss.layer)
+        return cotangent if owns_all else InTile(cotangent, self.tile.owned_in_tile(loss.layer))
 
     def _units(self, loss: Loss) -> Units:
         """Return the units that a loss measures."""

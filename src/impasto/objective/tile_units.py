@@ -57,7 +57,7 @@ def tile_features(
         The features of the layers, and at the layer `image` the pixels in gray levels.
 
     """
-    pixels = image[tile.seen()]
+    pixels = image[tile.extent()]
     names = set(layers) - {IMAGE}
     features = Features(image.dtype)
     if names:
@@ -92,7 +92,7 @@ def owned_units(
     weights = owned_weights(mask_weights, tile, layer, margin)
     if layer == IMAGE:
         return Units(features[IMAGE], _pixel_weights(features[IMAGE], tile, weights))
-    return Units(features[layer][tile.mine(layer)], weights, content)
+    return Units(features[layer][tile.owned_in_tile(layer)], weights, content)
 
 
 def owned_weights(mask_weights: Tensor | None, tile: Tile, layer: str, margin: Margin) -> Tensor | None:
@@ -119,10 +119,10 @@ def owned_weights(mask_weights: Tensor | None, tile: Tile, layer: str, margin: M
 
 def _pixel_weights(pixels: Tensor, tile: Tile, weights: Tensor | None) -> Tensor | None:
     """Return the weights of the pixels that a tile owns and 0 for all others, (H, W); None: 1 for all."""
-    if tile.owned() == tile.seen():
+    if tile.owned() == tile.extent():
         return weights
     pixel_weights = torch.zeros_like(pixels[0])
-    pixel_weights[tile.mine()[1:]] = 1 if weights is None else weights
+    pixel_weights[tile.owned_in_tile()[1:]] = 1 if weights is None else weights
     return pixel_weights
 
 
@@ -145,8 +145,8 @@ def content_features(
     """
 
     def measure(tile: Tile) -> Mapping[str, Tensor]:
-        features = network.compute(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
-        return {name: layer_features[tile.mine(name)] for name, layer_features in features.items()}
+        features = network.compute(content[tile.extent()], layers, wraps=wraps, cuts=tile.cuts)
+        return {name: layer_features[tile.owned_in_tile(name)] for name, layer_features in features.items()}
 
     if storage == "recomputed":
         return measure
@@ -218,7 +218,7 @@ def measure_image(measurement: Measurement) -> Mapping[str, Statistic]:
     if len(tiles) < group.size:  # too small to divide
         group = ALONE
     sums: dict[str, Statistic] = {}
-    for tile in group.share(tiles):
+    for tile in group.shard_list(tiles):
         features = tile_features(network, image, tile, layers, wraps=wraps)
         for name, mask in masks.items():
             statistic = measure(owned_units(features, tile, name, mask, margin=margin))

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from impasto.errors import ImpastoError, OtherRunError, WriteError
-from impasto.files import beside, remove_left
+from impasto.files import remove_leftovers, sibling
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named_tensors
@@ -156,7 +156,7 @@ class CheckpointWriter:
         """Tell whether it is time for a checkpoint; the answer is the same in all processes."""
         elapsed = time.perf_counter() - self._last_save
         is_cheap = self._save_seconds <= CHECKPOINT_TIME_FRACTION * elapsed
-        return self._group.any(wanted=0 < self._interval <= elapsed and is_cheap)
+        return self._group.any(flag=0 < self._interval <= elapsed and is_cheap)
 
     def save(self, state: RunState, plan: Plan, note: Mapping[str, Any]) -> None:
         """Save a checkpoint.
@@ -193,7 +193,7 @@ class CheckpointWriter:
 
         A checkpoint in a folder that has become read-only stays: the next run finds that it is at its end.
         """
-        remove_left(self.path)
+        remove_leftovers(self.path)
         with suppress(OSError):
             if self._group.rank == 0:
                 self.path.unlink(missing_ok=True)
@@ -207,7 +207,7 @@ class CheckpointWriter:
                 checkpoint_file.write(path, *content, part_of=self.path)
         except ImpastoError as error:
             failure = error
-        if self._group.any(wanted=failure is not None):
+        if self._group.any(flag=failure is not None):
             self._last_save = time.perf_counter()
             raise failure or WriteError("another process could not write its part of the checkpoint.")
 
@@ -231,11 +231,11 @@ def set_aside(path: Path, group: Group) -> Path:
         The new path, which ends in `.old`; a checkpoint that was set aside before is replaced.
 
     """
-    backup = beside(path, ".old")
+    backup = sibling(path, ".old")
     pattern = glob.escape(path.name) if group.rank == 0 else f"{glob.escape(path.name)}.{group.rank}-*"
     for file in path.parent.glob(pattern):
         file.replace(file.with_name(file.name.replace(path.name, backup.name, 1)))
-    group.any(wanted=False)  # no process looks for the file before it has its new name
+    group.any(flag=False)  # no process looks for the file before it has its new name
     return backup
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from impasto.errors import CheckpointError, OtherRunError
-from impasto.files import reason, whole
+from impasto.files import atomic_write, reason
 from impasto.images.digest import byte_view
 
 __all__ = ["FORMAT_VERSION", "damage_error", "read", "read_record", "write"]
@@ -69,7 +69,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], 
     metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "record": record_json, "sha256": _HASH_PLACEHOLDER}
     header = json.dumps({"__metadata__": metadata, **dict(_tensor_entries(ordered))}).encode()
     header += b" " * (-len(header) % 8)
-    with whole(path, overwrite=True, part_of=part_of) as temporary, temporary.open("wb") as file:
+    with atomic_write(path, overwrite=True, part_of=part_of) as temporary, temporary.open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         digest = hashlib.sha256(record_json.encode())
         for _, tensor in ordered:

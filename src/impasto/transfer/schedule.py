@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from impasto.machine.processes import Group
-from impasto.planning.division import Pace, beginning, divided
+from impasto.planning.division import Timings, divide_time, first_stage
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
 from impasto.transfer.iteration import Reading
@@ -63,7 +63,7 @@ def plan_in_time(plan: Plan, seconds: float) -> Plan:
 
     """
     candidates = plan.candidates
-    return plan._replace(stages=candidates[beginning(candidates, Pace(), seconds) :]) if candidates else plan
+    return plan._replace(stages=candidates[first_stage(candidates, Timings(), seconds) :]) if candidates else plan
 
 
 def continued_plan(plan: Plan, size: Size) -> Plan:
@@ -110,7 +110,7 @@ class Schedule:
         self.plan = plan
         """The plan, with the stages that are painted."""
         self._budget = budget
-        self._timings, self._finishing_seconds_per_pixel = Pace(), FINISHING_SECONDS_PER_PIXEL
+        self._timings, self._finishing_seconds_per_pixel = Timings(), FINISHING_SECONDS_PER_PIXEL
         self._last_moment = history[-1].seconds if history else 0.0
         self._start = time.perf_counter() - self._last_moment
 
@@ -134,7 +134,7 @@ class Schedule:
             return
         candidates, stages, number = self.plan.candidates, self.plan.stages, state.stage
         finishing = FINISHING_SECONDS + self._finishing_seconds_per_pixel * math.prod(stages[-1].size)
-        next_stages = divided(
+        next_stages = divide_time(
             candidates,
             [stage.size for stage in candidates].index(stages[number].size),
             state.evaluation,
@@ -160,7 +160,7 @@ class Schedule:
         if self._budget is None:
             return seconds
         targets = sum(stage.work for stage in self.plan.stages)
-        self._timings = Pace(per_work=self._agree(seconds) / (self.plan.work + targets))
+        self._timings = Timings(seconds_per_pixel=self._agree(seconds) / (self.plan.work + targets))
         self.update(state)
         return max(0.0, self._budget.end - self.now)
 
@@ -189,7 +189,7 @@ class Schedule:
         duration = (self._last_moment - start) / evaluations
         agreed_duration = self._agree(duration)
         for _ in range(evaluations):
-            self._timings = self._timings.timed(stage, agreed_duration)
+            self._timings = self._timings.add(stage, agreed_duration)
         return [start + duration * (index + 1) for index in range(evaluations)]
 
     def remaining(self, number: int, evaluation: int, seconds: float) -> tuple[float, float | None]:
@@ -211,8 +211,8 @@ class Schedule:
         stages = self.plan.stages[number:]
         counts = [stages[0].evaluations - evaluation, *(stage.evaluations for stage in stages[1:])]
         work = sum(count * stage.work for count, stage in zip(counts, stages, strict=True))
-        remaining = sum(count * self._timings.of(stage) for count, stage in zip(counts, stages, strict=True))
-        return 1 - work / self.plan.work if self.plan.work else 1.0, remaining if self._timings.is_known else None
+        remaining = sum(count * self._timings.predict(stage) for count, stage in zip(counts, stages, strict=True))
+        return 1 - work / self.plan.work if self.plan.work else 1.0, None if self._timings.is_empty else remaining
 
     def reported(self, state: RunState, reading: Reading, seconds: float) -> RunState:
         """Return the state with a report of its last evaluation, to which its remarks are moved.
@@ -284,4 +284,4 @@ class Schedule:
 
     def _agree(self, seconds: float) -> float:
         """Return the time that the first process measured, so that all processes plan with the same."""
-        return seconds if self._budget is None else self._budget.group.agreed(seconds)
+        return seconds if self._budget is None else self._budget.group.broadcast(seconds)

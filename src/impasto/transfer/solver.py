@@ -103,7 +103,7 @@ class Solver:
         width, height = size.with_long_side(THUMBNAIL_SIDE) if max(size) > THUMBNAIL_SIDE else size
         thumbnail = resample(state.best, height, width).clamp(0, 1).clone()
         change = math.inf if state.thumbnail is None else 255 * float((thumbnail - state.thumbnail).abs().mean())
-        return replace(state, thumbnail=thumbnail, change=self.machine.group.agreed(change))
+        return replace(state, thumbnail=thumbnail, change=self.machine.group.broadcast(change))
 
     def restarted(self, state: RunState, stage: Stage) -> RunState:
         """Return the state in which the best image is painted on, with a new state of the optimizer.
