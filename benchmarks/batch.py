@@ -324,10 +324,10 @@ class Timed(TargetCache):
 
     seconds = 0.0
 
-    def measured(self, measurement: Measurement) -> Mapping[str, Statistic]:
+    def measure_image(self, measurement: Measurement) -> Mapping[str, Statistic]:
         """Return targets, and add the time."""
         began = time.perf_counter()
-        found = super().measured(measurement)
+        found = super().measure_image(measurement)
         self.seconds += time.perf_counter() - began
         return found
 
