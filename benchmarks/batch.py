@@ -264,10 +264,10 @@ def passed(step):
     began = time.perf_counter()
 
 from impasto.batch import ray_workers
-from impasto.batch.ray_cluster import imported, joined
-ray = imported("local")
+from impasto.batch.ray_cluster import import_ray, join_cluster
+ray = import_ray("local")
 passed("step: ray is imported")
-joined(ray, "local", 2)
+join_cluster(ray, "local", 2)
 passed("step: Ray's own processes are started")
 workers = ray_workers.RayWorkers(2, threads=1)
 ray.get([actor.progress.remote() for actor in workers._actors])
@@ -324,10 +324,10 @@ class Timed(TargetCache):
 
     seconds = 0.0
 
-    def measured(self, measurement: Measurement) -> Mapping[str, Statistic]:
+    def measure_image(self, measurement: Measurement) -> Mapping[str, Statistic]:
         """Return targets, and add the time."""
         began = time.perf_counter()
-        found = super().measured(measurement)
+        found = super().measure_image(measurement)
         self.seconds += time.perf_counter() - began
         return found
 
@@ -563,7 +563,7 @@ class CrowdedWorkers(RayWorkers):
     seconds = 1.0
     """How long each job takes."""
 
-    def _hire(self, worker: int) -> Any:
+    def _start_actor(self, worker: int) -> Any:
         if worker:
             return self._actors_in_place[0]
         options = {"num_cpus": 1, "max_concurrency": 4 * self.count}

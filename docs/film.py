@@ -26,7 +26,7 @@ def flicker(painted: list[Picture], frames: list[Picture]) -> float:
     """Return the root of the mean squared difference, in gray levels, of painted frames from the moved ones before them."""
     squares = []
     for (before, now), (old, new) in zip(pairwise(painted), pairwise(frames), strict=True):
-        moved = Motion().followed(before, old, new)
+        moved = Motion().follow(before, old, new)
         if moved is not None and moved.alpha is not None:
             squares.append((255 * (moved.pixels - now.pixels)[:, moved.alpha > 0]).square().mean())
     return float(torch.stack(squares).mean().sqrt())

@@ -768,7 +768,7 @@ from impasto.recipes import paper_figures
 long_side = {"size": LONG_SIDE, "iterations": 2 * EVALUATIONS}
 size = Picture(photo).resized(round(LONG_SIDE * photo.shape[2] / photo.shape[1]), LONG_SIDE)
 as_printed, as_painted = (
-    paper_figures.weighed(paper_figures.PAPER, 1e-3, "conv4_2", STYLE_LAYERS, printed)
+    paper_figures.with_paper_weights(paper_figures.PAPER, 1e-3, "conv4_2", STYLE_LAYERS, printed)
     for printed in (paper_figures.Size(size.width, size.height), None)
 )
 paper = [  # from gray: the paper's noise needs ten times the evaluations

@@ -11,11 +11,11 @@ CODES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 7: "B", 13: "I"}
 FORMATS = {"u": 1, "i": 2, "f": 3}
 
 
-def page(samples, photometric, extra=None, *, below=(), bits=None, order="<", **tags):
+def page(samples, photometric, extra=None, *, subpages=(), bits=None, order="<", **tags):
     """Return a page for `tiff`: its samples, (H, W) or (H, W, channels), and its tags; `t530=(3, [1, 1])` adds one."""
     samples = np.atleast_3d(samples)
     height, width, channels = samples.shape
-    found = {
+    entries = {
         256: (4, [width]),
         257: (4, [height]),
         258: (3, [bits or samples.itemsize * 8] * channels),
@@ -26,26 +26,26 @@ def page(samples, photometric, extra=None, *, below=(), bits=None, order="<", **
         339: (3, [FORMATS[samples.dtype.kind]] * channels),
     }
     if extra is not None:
-        found[338] = (3, list(extra))
-    found.update({int(name[1:]): value for name, value in tags.items()})
-    return found, samples.astype(samples.dtype.newbyteorder(order)).tobytes(), list(below)
+        entries[338] = (3, list(extra))
+    entries.update({int(name[1:]): value for name, value in tags.items()})
+    return entries, samples.astype(samples.dtype.newbyteorder(order)).tobytes(), list(subpages)
 
 
 def tiff(*pages, order="<"):
     """Return the bytes of a TIFF file."""
     file = bytearray(struct.pack(order + "2sHI", {"<": b"II", ">": b"MM"}[order], 42, 0))
     link = 4
-    for each in pages:
-        place, after = _append(file, each, order)
-        struct.pack_into(order + "I", file, link, place)
-        link = after
+    for page in pages:
+        offset, next_link = _append(file, page, order)
+        struct.pack_into(order + "I", file, link, offset)
+        link = next_link
     return bytes(file)
 
 
-def _append(file, made, order):
-    tags, data, below = made
-    places = [_append(file, each, order)[0] for each in below]
-    tags = {**tags, 273: (4, [len(file)]), 279: (4, [len(data)]), **({330: (4, places)} if places else {})}
+def _append(file, page, order):
+    tags, data, subpages = page
+    offsets = [_append(file, subpage, order)[0] for subpage in subpages]
+    tags = {**tags, 273: (4, [len(file)]), 279: (4, [len(data)]), **({330: (4, offsets)} if offsets else {})}
     file += data + bytes(len(data) % 2)
     entries = b""
     for tag in sorted(tags):
@@ -98,8 +98,8 @@ def jpeg(samples, *segments, **options):
     return file.getvalue()[:2] + more + file.getvalue()[2:]
 
 
-def xmp_segment(words):
-    return 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + words.encode()
+def xmp_segment(packet):
+    return 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet.encode()
 
 
 def picture_index(*kinds):
@@ -115,5 +115,5 @@ def animated_png(samples, frames):
     height, width = samples.shape[:2]
     plain = png(samples, chunk(b"acTL", struct.pack(">II", frames, 0)))
     control = struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 1, 10, 0, 0)
-    at = plain.index(b"IDAT") - 4
-    return plain[:at] + chunk(b"fcTL", control) + plain[at:]
+    position = plain.index(b"IDAT") - 4
+    return plain[:position] + chunk(b"fcTL", control) + plain[position:]

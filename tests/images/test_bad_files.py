@@ -28,16 +28,16 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def cut(suffix: str, share: float) -> bytes:
+def cut(suffix: str, fraction: float) -> bytes:
     file = io.BytesIO()
     Image.fromarray(noise(90, 120)).save(file, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper()))
-    return file.getvalue()[: int(len(file.getvalue()) * share)]
+    return file.getvalue()[: int(len(file.getvalue()) * fraction)]
 
 
 def spoiled_png() -> bytes:
-    whole = bytearray(cut(".png", 1.0))
-    whole[len(whole) // 2] ^= 0xFF
-    return bytes(whole)
+    data = bytearray(cut(".png", 1.0))
+    data[len(data) // 2] ^= 0xFF
+    return bytes(data)
 
 
 BAD = {
@@ -59,9 +59,9 @@ BAD = {
     "nothing.png": png_of(0, 0),
     "narrow.png": png_of(0, 10),
     **{
-        f"cut{share}{suffix}": cut(suffix, share)
+        f"cut{fraction}{suffix}": cut(suffix, fraction)
         for suffix in (*SUFFIXES, ".gif")
-        for share in (0.02, 0.3, 0.6, 0.9, 0.98)
+        for fraction in (0.02, 0.3, 0.6, 0.9, 0.98)
     },
 }
 
@@ -76,16 +76,16 @@ def test_a_file_that_is_no_whole_picture_is_refused_in_one_sentence(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [("missing", "no such file"), ("folder", "is a folder"), ("pipe", "not a regular file")]
+    ("kind", "message"), [("missing", "no such file"), ("folder", "is a folder"), ("pipe", "not a regular file")]
 )
-def test_what_is_no_file_is_refused_in_one_sentence(tmp_path: Path, kind: str, words: str) -> None:
+def test_what_is_no_file_is_refused_in_one_sentence(tmp_path: Path, kind: str, message: str) -> None:
     path = tmp_path / kind
     if kind == "folder":
         path.mkdir()
     if kind == "pipe":
         os.mkfifo(path)
     for read in (Picture.open, read_note):
-        with pytest.raises(PictureError, match=words) as caught:
+        with pytest.raises(PictureError, match=message) as caught:
             read(path)
         assert_one_sentence(caught.value, path)
 

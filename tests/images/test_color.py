@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from impasto import Picture
-from impasto.images.color import gray, like_luminance, matched, with_luminance
+from impasto.images.color import gray, match_colors, match_luminance, with_luminance
 
 LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
 MATCHINGS = ["chol", "pca", "sym", "histogram"]
@@ -18,25 +18,27 @@ def image(height=30, width=40, seed=0):
 @pytest.mark.parametrize("matching", ["chol", "pca", "sym"])
 def test_mean_and_covariance_become_the_targets(matching):
     target = image(20, 25, seed=5)
-    found = matched(image(), target, matching)
+    result = match_colors(image(), target, matching)
     for statistic in (torch.cov, lambda colors: colors.mean(1)):
         expected = statistic(target.flatten(1))
-        torch.testing.assert_close(statistic(found.flatten(1)), expected, atol=1e-4, rtol=0)
+        torch.testing.assert_close(statistic(result.flatten(1)), expected, atol=1e-4, rtol=0)
 
 
 def test_the_symmetric_map_moves_colors_least():
-    moved = {name: float((matched(image(), image(seed=5), name) - image()).square().mean()) for name in MATCHINGS[:3]}
-    assert moved["sym"] == min(moved.values())
+    distances = {
+        name: float((match_colors(image(), image(seed=5), name) - image()).square().mean()) for name in MATCHINGS[:3]
+    }
+    assert distances["sym"] == min(distances.values())
 
 
 def test_histograms_become_the_targets():
     target = image(20, 25, seed=5)
-    found = matched(image(), target, "histogram")
-    for share in (0.0, 0.1, 0.5, 0.9, 1.0):
-        expected = target.flatten(1).quantile(share, dim=1)
-        torch.testing.assert_close(found.flatten(1).quantile(share, dim=1), expected, atol=5e-3, rtol=0)
+    result = match_colors(image(), target, "histogram")
+    for fraction in (0.0, 0.1, 0.5, 0.9, 1.0):
+        expected = target.flatten(1).quantile(fraction, dim=1)
+        torch.testing.assert_close(result.flatten(1).quantile(fraction, dim=1), expected, atol=5e-3, rtol=0)
     ranks = image()[0].flatten().argsort()
-    assert (found[0].flatten()[ranks].diff() >= 0).all()
+    assert (result[0].flatten()[ranks].diff() >= 0).all()
 
 
 def flat(level):
@@ -47,12 +49,12 @@ def flat(level):
 @pytest.mark.parametrize("source", [flat(0.5), flat(0.0), gray(image()), gray(image()) + 1e-5 * image(seed=3), image()])
 @pytest.mark.parametrize("target", [flat(0.2), gray(image(seed=4)), image(seed=4)])
 def test_gray_and_flat_images_are_matched_too(matching, source, target):
-    found = matched(source, target, matching)
-    assert found.isfinite().all()
+    result = match_colors(source, target, matching)
+    assert result.isfinite().all()
     torch.testing.assert_close(
-        found.mean((1, 2)), target.mean((1, 2)), atol=0.02 if matching == "histogram" else 1e-4, rtol=0
+        result.mean((1, 2)), target.mean((1, 2)), atol=0.02 if matching == "histogram" else 1e-4, rtol=0
     )
-    assert like_luminance(source, target).isfinite().all()
+    assert match_luminance(source, target).isfinite().all()
 
 
 def test_gray_is_the_luminance():
@@ -61,18 +63,18 @@ def test_gray_is_the_luminance():
 
 
 def test_a_style_in_gray_has_the_contents_luminance():
-    found, content = like_luminance(image(), image(20, 25, seed=5)), gray(image(20, 25, seed=5))
-    torch.testing.assert_close(found.mean(), content.mean(), atol=1e-5, rtol=0)
-    torch.testing.assert_close(found.std(), content.std(), atol=1e-4, rtol=0)
-    assert torch.equal(found[0], found[1])
+    result, content = match_luminance(image(), image(20, 25, seed=5)), gray(image(20, 25, seed=5))
+    torch.testing.assert_close(result.mean(), content.mean(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(result.std(), content.std(), atol=1e-4, rtol=0)
+    assert torch.equal(result[0], result[1])
 
 
 def test_the_chroma_stays_and_the_luminance_comes_as_near_as_it_can():
-    painted, colors = torch.rand(3, 30, 40), image()
-    found = with_luminance(painted, colors)
-    assert found.min() >= -1e-6
-    assert found.max() <= 1 + 1e-6
-    torch.testing.assert_close(found - gray(found), colors - gray(colors), atol=1e-5, rtol=0)
+    source, colors = torch.rand(3, 30, 40), image()
+    result = with_luminance(source, colors)
+    assert result.min() >= -1e-6
+    assert result.max() <= 1 + 1e-6
+    torch.testing.assert_close(result - gray(result), colors - gray(colors), atol=1e-5, rtol=0)
     dull = 0.5 + 0.1 * (colors - 0.5)
     kept = with_luminance(gray(dull) * 0.9, dull)
     torch.testing.assert_close(gray(kept), gray(dull) * 0.9, atol=1e-6, rtol=0)
@@ -89,15 +91,15 @@ def tinted(levels, light, dark):
 def test_a_picture_that_is_nearly_gray_takes_the_tint_of_one_color(light, dark, noise):
     generator = torch.Generator().manual_seed(0)
     target = tinted(torch.rand(30, 40, generator=generator), light, dark)
-    painted = torch.rand(1, 24, 32, generator=generator).expand(3, -1, -1)
-    painted = painted + noise * torch.randn(3, 24, 32, generator=generator)
-    found = matched(painted, target, "histogram")
+    source = torch.rand(1, 24, 32, generator=generator).expand(3, -1, -1)
+    source = source + noise * torch.randn(3, 24, 32, generator=generator)
+    result = match_colors(source, target, "histogram")
     axis = torch.tensor(light) - torch.tensor(dark)
-    level = (found - torch.tensor(dark)[:, None, None]) / axis[:, None, None]
+    level = (result - torch.tensor(dark)[:, None, None]) / axis[:, None, None]
     assert (level - level.mean(0)).abs().max() < 1e-4, "no other color than the target's"
-    for share in (0.1, 0.5, 0.9):
-        expected = target.flatten(1).quantile(share, dim=1)
-        torch.testing.assert_close(found.flatten(1).quantile(share, dim=1), expected, atol=0.02, rtol=0)
+    for fraction in (0.1, 0.5, 0.9):
+        expected = target.flatten(1).quantile(fraction, dim=1)
+        torch.testing.assert_close(result.flatten(1).quantile(fraction, dim=1), expected, atol=0.02, rtol=0)
 
 
 def test_a_gray_picture_of_a_gray_painting_stays_gray(transfer, picture):

@@ -29,19 +29,19 @@ def in_srgb(picture):
 
 def expected_of(name):
     """Return what a color manager makes in sRGB of `colors` in a profile of the tests."""
-    made = vips(colors(), "srgb", icc=icc(name))
-    return made.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True).numpy()
+    image = vips(colors(), "srgb", icc=icc(name))
+    return image.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True).numpy()
 
 
 @pytest.mark.parametrize(("primaries", "curve", "name"), [(P3, SRGB_CURVE, "p3"), (ADOBE, Curve(563 / 256), "adobe")])
 def test_a_profile_is_made_of_chromaticities_and_a_curve(primaries, curve, name):
-    made = rgb_profile(primaries, curve)
-    assert profiles.can_paint(made)
-    assert not profiles.is_srgb(made)
-    ImageCms.ImageCmsProfile(io.BytesIO(made))  # which refuses what is no profile
+    data = rgb_profile(primaries, curve)
+    assert profiles.can_paint(data)
+    assert not profiles.is_srgb(data)
+    ImageCms.ImageCmsProfile(io.BytesIO(data))  # which refuses what is no profile
     for tag, color in zip((b"rXYZ", b"gXYZ", b"bXYZ"), PRIMARIES[name], strict=True):
-        (offset,) = struct.unpack_from(">I", made, made.index(tag) + 4)
-        assert np.allclose(np.array(struct.unpack_from(">3i", made, offset + 8)) / 65536, color, atol=6e-4)
+        (offset,) = struct.unpack_from(">I", data, data.index(tag) + 4)
+        assert np.allclose(np.array(struct.unpack_from(">3i", data, offset + 8)) / 65536, color, atol=6e-4)
 
 
 def test_the_profile_of_srgbs_numbers_is_srgb():
@@ -79,9 +79,9 @@ def test_samples_of_linear_light_are_made_brighter(tmp_path, bands):
     ramp = np.linspace(20, 255, 64).round().astype(np.uint8)[None].repeat(8, 0)
     array = ramp if bands == 1 else np.dstack([ramp] * 3)
     picture = opened(tmp_path, png(array, gamma(1.0)))
-    shown = np.interp(ramp / 255, light("p3", np.linspace(0, 1, 4096)), np.linspace(0, 255, 4096))
+    expected = np.interp(ramp / 255, light("p3", np.linspace(0, 1, 4096)), np.linspace(0, 255, 4096))
     assert picture.profile is None
-    assert abs(picture.pixels[0].numpy() * 255 - shown).max() < 2
+    assert abs(picture.pixels[0].numpy() * 255 - expected).max() < 2
     (remark,) = picture.remarks
     assert remark.endswith("tells by its gamma that its colors are such as cannot be painted in; they become sRGB.")
 
@@ -89,9 +89,12 @@ def test_samples_of_linear_light_are_made_brighter(tmp_path, bands):
 @pytest.mark.parametrize("bands", [1, 3])
 def test_another_gamma_is_honored(tmp_path, bands):
     array = np.full((8, 8, bands), 100, np.uint8).squeeze()
-    shown = in_srgb(opened(tmp_path, png(array, gamma(1 / 1.8))))[0, 0, 0]
+    expected = in_srgb(opened(tmp_path, png(array, gamma(1 / 1.8))))[0, 0, 0]
     assert (
-        abs(shown - 255 * np.interp((100 / 255) ** 1.8, light("p3", np.linspace(0, 1, 4096)), np.linspace(0, 1, 4096)))
+        abs(
+            expected
+            - 255 * np.interp((100 / 255) ** 1.8, light("p3", np.linspace(0, 1, 4096)), np.linspace(0, 1, 4096))
+        )
         < 1
     )
 
@@ -127,7 +130,7 @@ def test_a_profile_counts_before_gamma_and_codes_before_a_profile(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         (cicp(9, 16), "holds HDR (PQ) colors, which go beyond the white of a picture; export it in sRGB or Display P3."),
         (cicp(9, 18), "holds HDR (HLG) colors, which go beyond the white of a picture; export it in sRGB or Display P3."),
@@ -135,10 +138,10 @@ def test_a_profile_counts_before_gamma_and_codes_before_a_profile(tmp_path):
         (cicp(1, 13, full=0), "holds video levels, 16 to 235 of 255; export it in sRGB or Display P3."),
     ],
 )  # fmt: skip
-def test_colors_beyond_a_picture_are_refused_by_their_name(tmp_path, code, said):
+def test_colors_beyond_a_picture_are_refused_by_their_name(tmp_path, code, message):
     with pytest.raises(PictureError) as caught:
         opened(tmp_path, png(colors(), code))
-    assert str(caught.value) == f"{tmp_path / 'a.png'} {said}"
+    assert str(caught.value) == f"{tmp_path / 'a.png'} {message}"
 
 
 def adobe_exif(name="R03"):
@@ -164,13 +167,13 @@ def avif(path, primaries, transfer):
     if not pyvips.type_find("VipsOperation", "heifsave"):
         pytest.skip("this libvips writes no AVIF")
     vips(colors(), "srgb").heifsave(str(path), compression="av1", lossless=True, effort=0, keep="none")
-    return told(path, primaries, transfer)
+    return with_codes(path, primaries, transfer)
 
 
-def told(path, primaries, transfer):
+def with_codes(path, primaries, transfer):
     data = bytearray(path.read_bytes())
-    at = data.index(b"nclx")
-    struct.pack_into(">HH", data, at + 4, primaries, transfer)
+    offset = data.index(b"nclx")
+    struct.pack_into(">HH", data, offset + 4, primaries, transfer)
     path.write_bytes(data)
     return path
 
@@ -178,7 +181,7 @@ def told(path, primaries, transfer):
 def heic(path, primaries, transfer):
     heif = pytest.importorskip("pillow_heif")
     heif.from_pillow(Image.fromarray(colors())).save(path, quality=-1, chroma="444", matrix_coefficients=0)
-    return told(path, primaries, transfer)
+    return with_codes(path, primaries, transfer)
 
 
 @pytest.mark.parametrize("write", [avif, heic])

@@ -92,7 +92,7 @@ def test_a_file_is_opened_from_bytes_and_from_an_open_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         (RGB, " cannot be opened; give a path, bytes or an open file, or use Picture.of."),
         (None, "None cannot be opened"),
@@ -104,10 +104,10 @@ def test_a_file_is_opened_from_bytes_and_from_an_open_file(tmp_path):
         (io.StringIO("text"), "the open file given as a picture is open for text"),
     ],
 )
-def test_what_cannot_be_opened_is_named_as_it_was_given(source, said):
+def test_what_cannot_be_opened_is_named_as_it_was_given(source, message):
     with pytest.raises(PictureError) as caught:
         Picture.open(source)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "JPEG", ".webp", "tif"])
@@ -143,7 +143,7 @@ def closed():
 
 
 @pytest.mark.parametrize(
-    ("file", "options", "error", "said"),
+    ("file", "options", "error", "message"),
     [
         (io.BytesIO(), {}, InputError, "format cannot be None; it takes png, jpg, jpeg, webp, tif, tiff."),
         (io.BytesIO(), {"format": "bmp"}, InputError, "format cannot be bmp; it takes png"),
@@ -157,11 +157,11 @@ def closed():
         ("a.txt", {}, InputError, "a.txt ends in .txt, and impasto writes .png"),
     ],
 )
-def test_what_cannot_be_saved_is_told_in_a_sentence(file, options, error, said, tmp_path, monkeypatch):
+def test_what_cannot_be_saved_is_told_in_a_sentence(file, options, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error) as caught:
         painted().save(file, **options)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -178,7 +178,7 @@ def test_a_notebook_is_given_a_large_picture_smaller():
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: Picture(RGB), "samples cannot be of type ndarray; give a torch tensor, or use Picture.of."),
         (lambda: Picture("photo.jpg"), "samples cannot be of type str; give a torch tensor, or use Picture.of."),
@@ -186,7 +186,7 @@ def test_a_notebook_is_given_a_large_picture_smaller():
         (lambda: Picture(torch.rand(8, 8, 3)), "torch.float32 of shape (8, 8, 3); a picture takes"),
     ],
 )
-def test_a_picture_of_something_else_is_refused_in_a_sentence(make, said):
+def test_a_picture_of_something_else_is_refused_in_a_sentence(make, message):
     with pytest.raises(PictureError) as caught:
         make()
-    assert said in str(caught.value)
+    assert message in str(caught.value)

@@ -15,9 +15,9 @@ def square(height=64, width=96, rows=slice(16, 48), columns=slice(32, 80)):
 @pytest.mark.parametrize("size", [(64, 96), (67, 93)])
 def test_a_guide_has_the_units_of_its_layer(layer, size):
     for spread in ("simple", "all", "inside"):
-        found = guide(torch.rand(size), layer, spread)
-        assert found.shape == (size[0] // LAYERS[layer].stride, size[1] // LAYERS[layer].stride)
-        assert 0 <= found.min() <= found.max() <= 1
+        weights = guide(torch.rand(size), layer, spread)
+        assert weights.shape == (size[0] // LAYERS[layer].stride, size[1] // LAYERS[layer].stride)
+        assert 0 <= weights.min() <= weights.max() <= 1
 
 
 def receptive(layer, row, column):

@@ -32,7 +32,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "made",
+    "convert",
     [
         str,
         lambda path: path,
@@ -56,8 +56,8 @@ def path(tmp_path):
         lambda _: Wrapped(),
     ],
 )
-def test_whatever_holds_a_picture_gives_the_same_picture(path, made):
-    picture = Picture.of(made(path))
+def test_whatever_holds_a_picture_gives_the_same_picture(path, convert):
+    picture = Picture.of(convert(path))
     assert (picture.pixels.permute(1, 2, 0).detach().numpy() - RGB / 255).max() < 1e-6
     assert picture.opacity is None
     assert picture.samples.is_contiguous()
@@ -81,9 +81,11 @@ def test_a_pil_image_of_any_mode_is_what_it_shows(mode):
         image = Image.fromarray(colors()[..., 0].astype(np.uint16) * 257)
     else:
         image = image.convert({"PA": "P", "RGBa": "RGBA"}.get(mode, mode)).convert(mode)
-    shown = np.dstack([colors()[..., :1]] * 3) if mode == "I;16" else np.asarray(image.convert("RGB"))
-    found = Picture.of(image).pixels.permute(1, 2, 0).numpy() * 255
-    assert abs(found - shown).mean() < (30 if mode == "CMYK" else 1.5), "but for inks, which libvips knows by a profile"
+    expected = np.dstack([colors()[..., :1]] * 3) if mode == "I;16" else np.asarray(image.convert("RGB"))
+    actual = Picture.of(image).pixels.permute(1, 2, 0).numpy() * 255
+    assert abs(actual - expected).mean() < (30 if mode == "CMYK" else 1.5), (
+        "but for inks, which libvips knows by a profile"
+    )
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
@@ -115,7 +117,7 @@ def closed():
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("source", "message"),
     [
         (None, "a picture cannot be made of NoneType; give a path, the bytes of an image file"),
         (7, "a picture cannot be made of int; give a path"),
@@ -144,10 +146,10 @@ def closed():
         (Image.fromarray(RGB[..., 0].astype(np.float32)), "the PIL image holds float samples of 32 bits; save it"),
     ],
 )
-def test_what_holds_no_picture_is_named_in_a_sentence(made, said):
+def test_what_holds_no_picture_is_named_in_a_sentence(source, message):
     with pytest.raises(PictureError) as caught:
-        Picture.of(made)
-    assert said in str(caught.value)
+        Picture.of(source)
+    assert message in str(caught.value)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
 
@@ -167,16 +169,16 @@ def test_a_run_takes_what_a_picture_can_be_made_of(transfer, tmp_path, picture):
     keep[:10] = 1
     maker = transfer(iterations=2)
 
-    def painted(content, styles, **more):
+    def paint(content, styles, **more):
         run = maker.start(content, styles, **more)
         for _ in run:
             pass
         return run.preview().pixels
 
     content = str(tmp_path / "content.png")
-    expected = painted(Picture.open(content), [Style(Picture.of(painting))], keep=Mask(torch.from_numpy(keep)))
+    expected = paint(Picture.open(content), [Style(Picture.of(painting))], keep=Mask(torch.from_numpy(keep)))
     for styles in (painting, [painting], [Image.fromarray(painting)], Style(painting)):
-        assert torch.equal(painted(content, styles, keep=keep), expected)
+        assert torch.equal(paint(content, styles, keep=keep), expected)
     assert maker.plan(content, [painting]).stages[0].size == (64, 48)
 
 

@@ -39,7 +39,7 @@ PICTURE, LARGE_THUMBNAIL, STEREO, UNDEFINED = 0x030000, 0x010002, 0x020002, 0
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "expected"),
     [
         (jpeg(colors()), []),
         (jpeg(colors(), xmp_segment("<x/>")), []),
@@ -59,8 +59,8 @@ PICTURE, LARGE_THUMBNAIL, STEREO, UNDEFINED = 0x030000, 0x010002, 0x020002, 0
         (animated_png(colors(), 1), []),
     ],
 )
-def test_what_stands_beside_the_picture_is_said(tmp_path, data, said):
-    assert remarks(tmp_path, data) == said
+def test_what_stands_beside_the_picture_is_said(tmp_path, data, expected):
+    assert remarks(tmp_path, data) == expected
 
 
 def test_an_index_that_claims_millions_of_pictures_is_soon_read(tmp_path):
@@ -73,26 +73,26 @@ def test_an_index_that_claims_millions_of_pictures_is_soon_read(tmp_path):
     assert time.monotonic() - began < 5
 
 
-def heic_with(tmp_path, words):
+def heic_with(tmp_path, names):
     heif = pytest.importorskip("pillow_heif")
     heif.from_pillow(Image.fromarray(colors())).save(tmp_path / "a.file", quality=95)
     data = bytearray((tmp_path / "a.file").read_bytes())
-    at = data.index(b"meta") - 4
-    (length,) = struct.unpack_from(">I", data, at)
-    more = struct.pack(">I4s", 8 + len(words), b"free") + words
-    struct.pack_into(">I", data, at, length + len(more))
-    data[at + length : at + length] = more
+    start = data.index(b"meta") - 4
+    (length,) = struct.unpack_from(">I", data, start)
+    more = struct.pack(">I4s", 8 + len(names), b"free") + names
+    struct.pack_into(">I", data, start, length + len(more))
+    data[start + length : start + length] = more
     offsets = data.index(b"iloc")
     place = data.index(b"mdat") + 4
     old = struct.pack(">I", place - len(more))
-    found = data.index(old, offsets)
-    data[found : found + 4] = struct.pack(">I", place)
+    entry = data.index(old, offsets)
+    data[entry : entry + 4] = struct.pack(">I", place)
     return bytes(data)
 
 
-@pytest.mark.parametrize("words", [b"urn:com:apple:photo:2020:aux:hdrgainmap\0", b"\0\0tmap"])
-def test_the_gain_map_of_a_heic_file_is_said(tmp_path, words):
-    assert remarks(tmp_path, heic_with(tmp_path, words)) == [GAIN_MAP]
+@pytest.mark.parametrize("names", [b"urn:com:apple:photo:2020:aux:hdrgainmap\0", b"\0\0tmap"])
+def test_the_gain_map_of_a_heic_file_is_said(tmp_path, names):
+    assert remarks(tmp_path, heic_with(tmp_path, names)) == [GAIN_MAP]
     assert remarks(tmp_path, heic_with(tmp_path, b"nothing")) == []
 
 
@@ -110,13 +110,13 @@ OPTIONS = {"baseline": {}, "progressive": {"progressive": True}, "restarts": {"r
 
 @pytest.mark.parametrize("kind", OPTIONS)
 def test_a_jpeg_without_its_end_marker_is_whole(tmp_path, kind):
-    whole = jpeg(colors(), **OPTIONS[kind])
-    assert whole[-2:] == b"\xff\xd9"
-    assert remarks(tmp_path, whole) == []
-    assert remarks(tmp_path, whole + b"SEFT" * 5) == []
-    expected = opened(tmp_path, whole).samples
-    assert remarks(tmp_path, whole[:-2]) == [NO_END]
-    assert (opened(tmp_path, whole[:-2]).samples == expected).all()
+    complete = jpeg(colors(), **OPTIONS[kind])
+    assert complete[-2:] == b"\xff\xd9"
+    assert remarks(tmp_path, complete) == []
+    assert remarks(tmp_path, complete + b"SEFT" * 5) == []
+    expected = opened(tmp_path, complete).samples
+    assert remarks(tmp_path, complete[:-2]) == [NO_END]
+    assert (opened(tmp_path, complete[:-2]).samples == expected).all()
 
 
 @pytest.mark.parametrize("kind", ["baseline", "restarts"])
@@ -128,8 +128,8 @@ def test_what_follows_a_missing_end_does_not_hide_it(tmp_path, kind, trailer):
 @pytest.mark.parametrize("kind", OPTIONS)
 @pytest.mark.parametrize("missing", [6, 20, 200, 1500])
 def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, kind, missing):
-    whole = jpeg(np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8), **OPTIONS[kind])
-    for data in (whole[:-missing], whole[:-missing] + jpeg(noise())):
+    complete = jpeg(np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8), **OPTIONS[kind])
+    for data in (complete[:-missing], complete[:-missing] + jpeg(noise())):
         with pytest.raises(PictureError, match="is damaged or cut short"):
             opened(tmp_path, data)
 

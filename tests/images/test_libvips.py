@@ -40,23 +40,23 @@ def forked(work):
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-def use(name, said):
+def use(name, pipe):
     try:
         USES[name]()
     except RunError as error:
-        os.write(said, str(error).encode())
+        os.write(pipe, str(error).encode())
         os._exit(7)
 
-def use_and_fork(before, after, said):
+def use_and_fork(before, after, pipe):
     USES[before]()
-    os._exit(forked(lambda: use(after, said)))
+    os._exit(forked(lambda: use(after, pipe)))
 
 outcomes = []
 for before, after in json.loads(sys.argv[3]):
-    heard, said = os.pipe()
-    code = forked(lambda: use_and_fork(before, after, said))
-    os.close(said)
-    outcomes.append((before, after, code, open(heard, "rb").read().decode()))
+    output, pipe = os.pipe()
+    code = forked(lambda: use_and_fork(before, after, pipe))
+    os.close(pipe)
+    outcomes.append((before, after, code, open(output, "rb").read().decode()))
 print(json.dumps(outcomes))
 """
 
@@ -67,7 +67,7 @@ BEFORE_USE = [("nothing", "open"), ("nothing", "save")]
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """By the use in a process and in its forked child: (the child's exit code, what it said).
+    """By the use in a process and in its forked child: (the child's exit code, its message).
 
     Each process of a pair is itself forked from one that has imported everything and used no picture.
     """
@@ -77,17 +77,17 @@ def outcomes(tmp_path_factory):
     command = [sys.executable, "-c", SCRIPT, folder / "a.png", folder / "p3.icc", json.dumps(AFTER_USE + BEFORE_USE)]
     source = {**os.environ, "PYTHONPATH": str(Path(images.__file__).parents[2])}
     done = subprocess.run(command, env=source, capture_output=True, text=True, timeout=60, check=True)
-    return {(parent, child): (code, said) for parent, child, code, said in json.loads(done.stdout)}
+    return {(parent, child): (code, message) for parent, child, code, message in json.loads(done.stdout)}
 
 
 @pytest.mark.parametrize("uses", AFTER_USE, ids="-".join)
 @pytest.mark.slow
 def test_a_child_that_is_forked_after_pictures_were_used_fails_at_once(outcomes, uses):
-    code, said = outcomes[uses]
+    code, message = outcomes[uses]
     assert code == 7
-    assert "the threads that read pictures do not survive a fork" in said
-    assert 'multiprocessing.get_context("spawn")' in said
-    assert "\n" not in said
+    assert "the threads that read pictures do not survive a fork" in message
+    assert 'multiprocessing.get_context("spawn")' in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("uses", BEFORE_USE, ids="-".join)

@@ -137,28 +137,28 @@ EMPTY = {
 
 @pytest.mark.parametrize("name", EMPTY)
 def test_a_mask_with_nothing_inside_is_refused_by_name(tmp_path, name):
-    image, said = EMPTY[name]
+    image, message = EMPTY[name]
     image.save(tmp_path / "mask.png")
     with pytest.raises(PictureError) as caught:
         Mask.open(tmp_path / "mask.png")
-    assert str(caught.value).startswith(f"{tmp_path / 'mask.png'} {said}")
+    assert str(caught.value).startswith(f"{tmp_path / 'mask.png'} {message}")
     assert str(caught.value).endswith(".")
 
 
 @pytest.mark.parametrize("name", [*list(EMPTY)[:1], "black on transparency", "classes 0 and 1"])
 @pytest.mark.parametrize("way", ["keep", "region", "mask"])
 def test_wherever_a_mask_is_taken_an_empty_one_is_refused(command, files, tiny_network, name, way):
-    image, said = EMPTY[name]
+    image, message = EMPTY[name]
     image.save(files / "mask.png")
-    style, words = files / "style.jpg", ()
+    style, flags = files / "style.jpg", ()
     if way == "keep":
-        words = ("--keep", files / "mask.png")
+        flags = ("--keep", files / "mask.png")
     else:
         style = f"{style},{way}={files / 'mask.png'}"
     quick = ("--size", "64", "--first-size", "0", "--iterations", "0", "--dtype", "float32")
-    code, out, err = command("paint", files / "content.png", style, "-o", files / "out.png", *quick, *words)
+    code, out, err = command("paint", files / "content.png", style, "-o", files / "out.png", *quick, *flags)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"{files / 'mask.png'} {said}" in err
+    assert f"{files / 'mask.png'} {message}" in err
     assert not (files / "out.png").exists()
 
 
@@ -169,8 +169,8 @@ def test_the_classes_of_a_map_are_named_by_their_colors(tmp_path):
     with pytest.raises(PictureError, match=r"such as .*classes.png#020202, or make white"):
         Mask.open(tmp_path / "classes.png")
     for number in range(3):
-        found = Mask.open(f"{tmp_path}/classes.png#{number:02x}{number:02x}{number:02x}").weights
-        np.testing.assert_array_equal(found.numpy(), classes == number)
+        weights = Mask.open(f"{tmp_path}/classes.png#{number:02x}{number:02x}{number:02x}").weights
+        np.testing.assert_array_equal(weights.numpy(), classes == number)
 
 
 def test_a_label_is_not_found_where_nothing_shows(tmp_path):
@@ -182,13 +182,13 @@ def test_a_label_that_a_jpeg_has_blurred_is_found(tmp_path):
     areas = np.kron(np.array([[[200, 30, 30], [30, 30, 200]]]), np.ones((64, 64, 1))).astype(np.uint8)
     rough = areas + np.random.default_rng(0).integers(0, 12, areas.shape)
     Image.fromarray(rough.astype(np.uint8)).save(tmp_path / "labels.jpg", quality=90)
-    found = Mask.open(f"{tmp_path}/labels.jpg#c81e1e").weights
-    assert found[:, :60].mean() > 0.99
-    assert found[:, 68:].max() == 0
+    weights = Mask.open(f"{tmp_path}/labels.jpg#c81e1e").weights
+    assert weights[:, :60].mean() > 0.99
+    assert weights[:, 68:].max() == 0
 
 
 @pytest.mark.parametrize(
-    ("weights", "said"),
+    ("weights", "message"),
     [
         (torch.zeros(8, 8), "sky is black everywhere, so nothing is inside"),
         (torch.zeros(8, 8, dtype=torch.bool), "sky is black everywhere, so nothing is inside"),
@@ -200,10 +200,10 @@ def test_a_label_that_a_jpeg_has_blurred_is_found(tmp_path):
         (torch.ones(0, 8), "sky is torch.float32 of shape (0, 8); a mask takes floats"),
     ],
 )
-def test_weights_that_make_no_mask_are_refused(weights, said):
+def test_weights_that_make_no_mask_are_refused(weights, message):
     with pytest.raises(PictureError) as caught:
         Mask(weights, "sky")
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 def test_true_is_inside():

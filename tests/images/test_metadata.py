@@ -16,12 +16,12 @@ def test_a_photograph_is_read_and_written_with_what_its_camera_said(tmp_path, su
     assert opened.exif == PHOTOGRAPH | PLACE
     opened.save(tmp_path / f"b{suffix}")
     picture, photograph, place = tags(tmp_path / f"b{suffix}")
-    before = tags(tmp_path / "a.jpg")
+    original = tags(tmp_path / "a.jpg")
     for tag in (0x010E, 0x010F, 0x0110, 0x0132, 0x013B, 0x8298):
-        assert picture[tag] == before[0][tag]
+        assert picture[tag] == original[0][tag]
     for tag in (0x829A, 0x829D, 0x8827, 0x9003, 0x9011, 0x920A, 0xA434):
-        assert photograph[tag] == before[1][tag]
-    assert {tag: place[tag] for tag in before[2]} == before[2]
+        assert photograph[tag] == original[1][tag]
+    assert {tag: place[tag] for tag in original[2]} == original[2]
     assert picture[0x0112] == 1, "upright"
     assert 0x0131 not in picture
     assert not {0xA431, 0x927C} & photograph.keys(), "neither serial numbers nor makers' notes"
@@ -38,16 +38,16 @@ def test_a_tiff_file_has_it_in_xmp_without_the_exposure_and_the_place(tmp_path):
 
 def test_a_tiff_files_own_tags_are_read(tmp_path):
     Image.fromarray(noise()).save(tmp_path / "a.tif", exif=camera())
-    found = Picture.open(tmp_path / "a.tif").exif
-    assert found == {name: text for name, text in PHOTOGRAPH.items() if name.startswith("ifd0")}
+    exif = Picture.open(tmp_path / "a.tif").exif
+    assert exif == {name: text for name, text in PHOTOGRAPH.items() if name.startswith("ifd0")}
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 def test_letters_beyond_ascii_survive(tmp_path, suffix):
-    said = {"ifd0-Artist": "Änne 梵高", "ifd0-Copyright": "© <Änne> & Söhne"}
-    Picture(torch.zeros(3, 8, 8), exif=said, note="mine").save(tmp_path / f"a{suffix}")
+    exif = {"ifd0-Artist": "Änne 梵高", "ifd0-Copyright": "© <Änne> & Söhne"}
+    Picture(torch.zeros(3, 8, 8), exif=exif, note="mine").save(tmp_path / f"a{suffix}")
     opened = Picture.open(tmp_path / f"a{suffix}")
-    assert opened.exif == said
+    assert opened.exif == exif
     assert opened.note == "mine"
 
 
@@ -58,11 +58,13 @@ def test_the_place_is_left_out_on_request():
 def block(order, *entries, text=b"a text of more than four bytes\0"):
     """Return an EXIF block with one folder: (tag, type, count, value) and a text behind it."""
     begin = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)
-    after = 8 + 2 + 12 * len(entries) + 4
+    value_offset = 8 + 2 + 12 * len(entries) + 4
     folder = struct.pack(f"{order}H", len(entries))
     for tag, kind, count, value in entries:
         folder += struct.pack(f"{order}HHI", tag, kind, count)
-        folder += value if isinstance(value, bytes) else struct.pack(f"{order}I", after if value is None else value)
+        folder += (
+            value if isinstance(value, bytes) else struct.pack(f"{order}I", value_offset if value is None else value)
+        )
     return begin + folder + bytes(4) + text
 
 
@@ -94,8 +96,8 @@ def test_a_damaged_block_says_nothing(data):
 
 
 def test_of_a_block_that_is_cut_short_the_beginning_counts():
-    whole = block("<", (0x010F, 2, 3, b"Ab\0\0"), (0x0110, 2, 3, b"Cd\0\0"))
-    assert metadata.read(whole[:30]) == {"ifd0-Make": "Ab"}
+    data = block("<", (0x010F, 2, 3, b"Ab\0\0"), (0x0110, 2, 3, b"Cd\0\0"))
+    assert metadata.read(data[:30]) == {"ifd0-Make": "Ab"}
 
 
 def test_long_texts_are_cut_and_control_characters_are_spaces():
@@ -107,10 +109,10 @@ def test_long_texts_are_cut_and_control_characters_are_spaces():
 
 @pytest.mark.parametrize(("unit", "expected"), [(2, 300.0), (3, 762.0), (1, None)])
 def test_the_resolution_has_a_unit(unit, expected):
-    at = struct.pack("<I", 8 + 2 + 24 + 4)
+    offset = struct.pack("<I", 8 + 2 + 24 + 4)
     data = block(
         "<",
-        (0x011A, 5, 1, at),
+        (0x011A, 5, 1, offset),
         (0x0128, 3, 1, struct.pack("<HH", unit, 0)),
         text=struct.pack("<II", 600, 2),
     )
@@ -136,7 +138,7 @@ def test_the_words_of_other_programs_are_read():
         "<dc:rights><rdf:Alt><rdf:li>ours</rdf:li><rdf:li>unser</rdf:li></rdf:Alt></dc:rights>"
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
     )
-    assert metadata.of_description(xmp.properties(packet.encode())) == {
+    assert metadata.from_xmp(xmp.properties(packet.encode())) == {
         "ifd0-Make": "Nikon",
         "ifd0-Artist": "Anna; Ben",
         "ifd0-Copyright": "ours",

@@ -38,7 +38,7 @@ def avif():
     return file.getvalue()
 
 
-REDUCED = page(levels(3), 2, below=[page(levels(3), 2)], t254=(4, [1]))
+REDUCED = page(levels(3), 2, subpages=[page(levels(3), 2)], t254=(4, [1]))
 FILES = [
     tiff(REDUCED, page(levels(3), 2)),
     tiff(page(levels(1, np.uint16), 32803)),

@@ -15,16 +15,18 @@ def lab_of_srgb(encoded):
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 
 
-@pytest.mark.parametrize(("name", "painted"), [("p3", True), ("adobe", True), ("prophoto", True), ("linear", False)])
-def test_profiles_as_bright_as_srgb_are_painted_in(name, painted):
-    assert profiles.works(icc(name))
-    assert profiles.can_paint(icc(name)) == painted
+@pytest.mark.parametrize(
+    ("name", "is_paintable"), [("p3", True), ("adobe", True), ("prophoto", True), ("linear", False)]
+)
+def test_profiles_as_bright_as_srgb_are_painted_in(name, is_paintable):
+    assert profiles.is_usable(icc(name))
+    assert profiles.can_paint(icc(name)) == is_paintable
     assert not profiles.is_srgb(icc(name))
 
 
 def test_profiles_of_inks_and_damaged_ones_are_not_painted_in():
     for bad in (profile("cmyk"), b"no profile" * 30, profile("p3")[:150], b""):
-        assert not profiles.works(bad)
+        assert not profiles.is_usable(bad)
         assert not profiles.can_paint(bad)
         assert not profiles.is_srgb(bad)
 
@@ -40,10 +42,10 @@ def test_colors_of_srgb_are_the_same_colors_in_a_wider_profile(name):
     picture = Picture(torch.from_numpy(colors()).permute(2, 0, 1).float() / 255)
     wide = picture.in_profile(icc(name))
     assert wide.profile == icc(name)
-    found = lab(name, wide.pixels.permute(1, 2, 0).double().numpy())
+    actual = lab(name, wide.pixels.permute(1, 2, 0).double().numpy())
     expected = lab_of_srgb(colors() / 255.0)
-    assert np.linalg.norm(found - expected, axis=-1).mean() < 0.6
-    assert np.linalg.norm(found - expected, axis=-1).max() < 2
+    assert np.linalg.norm(actual - expected, axis=-1).mean() < 0.6
+    assert np.linalg.norm(actual - expected, axis=-1).max() < 2
     back = wide.in_profile(None).pixels
     assert (back - picture.pixels).abs().mean() < 0.5 / 255
 

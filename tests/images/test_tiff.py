@@ -18,8 +18,8 @@ SENSOR = page(np.full((8, 10), 9000, np.uint16), 32803)
 MASK = page(np.zeros((80, 100), np.uint8), 4, t254=(4, [4]))
 
 
-def with_pictures(made, *below, **tags):
-    return {**made[0], **{int(name[1:]): value for name, value in tags.items()}}, made[1], list(below)
+def with_pictures(main, *subpages, **tags):
+    return {**main[0], **{int(name[1:]): value for name, value in tags.items()}}, main[1], list(subpages)
 
 
 def opened(tmp_path, data):
@@ -30,11 +30,11 @@ def opened(tmp_path, data):
 def refusal(tmp_path, data):
     with pytest.raises(PictureError) as caught:
         opened(tmp_path, data)
-    said = str(caught.value).removeprefix(f"{tmp_path / 'a.tif'} ")
-    assert said.endswith(".")
-    assert ";" in said, "it says what to do"
-    assert "vips" not in said
-    return said
+    message = str(caught.value).removeprefix(f"{tmp_path / 'a.tif'} ")
+    assert message.endswith(".")
+    assert ";" in message, "it says what to do"
+    assert "vips" not in message
+    return message
 
 
 def remarks(tmp_path, picture):
@@ -46,7 +46,7 @@ def remarks(tmp_path, picture):
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(
-    ("pages", "said"),
+    ("pages", "expected"),
     [
         ((FULL,), []),
         ((REDUCED, FULL), []),
@@ -59,11 +59,11 @@ def remarks(tmp_path, picture):
         ((FULL, FULL, REDUCED), ["has 2 frames or pages; the first is taken."]),
     ],
 )
-def test_the_whole_picture_is_taken_and_not_a_reduced_copy(tmp_path, pages, said, order):
+def test_the_whole_picture_is_taken_and_not_a_reduced_copy(tmp_path, pages, expected, order):
     picture = opened(tmp_path, tiff(*pages, order=order))
     assert (picture.width, picture.height) == (100, 80)
     assert (picture.samples == 50).all()
-    assert remarks(tmp_path, picture) == said
+    assert remarks(tmp_path, picture) == expected
 
 
 def test_a_page_marked_as_reduced_is_taken_where_there_is_no_other(tmp_path):
@@ -91,8 +91,8 @@ RAW = {
 
 @pytest.mark.parametrize("name", RAW)
 def test_a_raw_photograph_is_refused_and_not_its_preview_painted(tmp_path, name):
-    said = refusal(tmp_path, RAW[name])
-    assert said.startswith("is a raw photograph, which impasto does not read; develop it with a raw converter")
+    message = refusal(tmp_path, RAW[name])
+    assert message.startswith("is a raw photograph, which impasto does not read; develop it with a raw converter")
 
 
 @pytest.mark.parametrize("compression", [6, 34925, 34661])
@@ -150,10 +150,10 @@ def test_only_a_channel_that_says_so_is_transparency(
         assert picture.alpha is None
     else:
         assert abs(float(picture.opacity[4, 4]) * 255 - alpha) < 0.01
-    said = [remark for remark in remarks(tmp_path, picture) if "unspecified" in remark]
-    assert len(said) == (unspecified > 0)
+    sentences = [remark for remark in remarks(tmp_path, picture) if "unspecified" in remark]
+    assert len(sentences) == (unspecified > 0)
     if unspecified:
-        assert said[0].startswith("has a channel" if unspecified == 1 else f"has {unspecified} channels")
+        assert sentences[0].startswith("has a channel" if unspecified == 1 else f"has {unspecified} channels")
 
 
 def test_premultiplied_colors_come_back_as_they_were(tmp_path):
@@ -206,16 +206,16 @@ def lab_samples(color, photometric, dtype):
 def test_lab_colors_are_read_as_the_colors_that_they_are(tmp_path, color, photometric, dtype, alpha):
     levels = [*lab_samples(color, photometric, dtype), *([np.iinfo(dtype).max // 2] if alpha else [])]
     picture = opened(tmp_path, tiff(page(samples(*levels, dtype=dtype), photometric, (2,) if alpha else None)))
-    found = picture.pixels[:, 4, 4].numpy()
-    assert abs(found - srgb_of_lab(*color)).max() < (3 if dtype == np.uint8 else 1.5) / 255
+    actual = picture.pixels[:, 4, 4].numpy()
+    assert abs(actual - srgb_of_lab(*color)).max() < (3 if dtype == np.uint8 else 1.5) / 255
     assert (picture.alpha is not None) == alpha
     assert remarks(tmp_path, picture) == ["holds L*a*b* colors; they become sRGB."]
 
 
 def test_signed_lab_samples_are_read_too(tmp_path):
     array = samples(*lab_samples(LAB_COLORS[1], 8, np.uint16), dtype=np.uint16).view(np.int16)
-    found = opened(tmp_path, tiff(page(array, 8))).pixels[:, 4, 4].numpy()
-    assert abs(found - srgb_of_lab(*LAB_COLORS[1])).max() < 1.5 / 255
+    actual = opened(tmp_path, tiff(page(array, 8))).pixels[:, 4, 4].numpy()
+    assert abs(actual - srgb_of_lab(*LAB_COLORS[1])).max() < 1.5 / 255
 
 
 @pytest.mark.parametrize("reference", [None, [(16, 1), (235, 1), (128, 1), (240, 1), (128, 1), (240, 1)]])
@@ -227,7 +227,7 @@ def test_ycbcr_is_converted_and_not_taken_for_rgb(tmp_path, reference):
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("tiff_page", "message"),
     [
         (page(samples(1, 2, 3), 10), "holds ITU L*a*b* colors"),
         (page(samples(1, 2, 3), 32845), "holds linear light (LogLuv)"),
@@ -253,8 +253,8 @@ def test_ycbcr_is_converted_and_not_taken_for_rgb(tmp_path, reference):
         (page(samples(1, 2, 3), 2, t259=(3, [8])), "is damaged or cut short"),
     ],
 )
-def test_what_is_not_read_is_refused_with_the_true_reason(tmp_path, made, said):
-    assert refusal(tmp_path, tiff(made)).startswith(said + ";")
+def test_what_is_not_read_is_refused_with_the_true_reason(tmp_path, tiff_page, message):
+    assert refusal(tmp_path, tiff(tiff_page)).startswith(message + ";")
 
 
 @pytest.mark.parametrize(
@@ -263,15 +263,15 @@ def test_what_is_not_read_is_refused_with_the_true_reason(tmp_path, made, said):
 @pytest.mark.parametrize("photometric", [0, 1])
 def test_few_bits_of_gray_are_read(tmp_path, bits, packed, level, photometric):
     width = 80 // bits
-    made = page(samples(packed), photometric, bits=bits, t256=(4, [width]))
-    picture = opened(tmp_path, tiff(made))
+    tiff_page = page(samples(packed), photometric, bits=bits, t256=(4, [width]))
+    picture = opened(tmp_path, tiff(tiff_page))
     assert (picture.width, picture.bits) == (width, 8)
     assert int(picture.samples[0, 0, 0]) == (level if photometric else 255 - level)
 
 
 def test_a_palette_of_two_colors_is_read(tmp_path):
-    made = page(samples(0b10101010), 3, bits=1, t256=(4, [80]), t320=(3, [0, 65535, 0, 32896, 0, 0]))
-    assert opened(tmp_path, tiff(made)).samples[:, 0, 0].tolist() == [255, 128, 0]
+    tiff_page = page(samples(0b10101010), 3, bits=1, t256=(4, [80]), t320=(3, [0, 65535, 0, 32896, 0, 0]))
+    assert opened(tmp_path, tiff(tiff_page)).samples[:, 0, 0].tolist() == [255, 128, 0]
 
 
 def test_a_large_strip_is_not_called_damage(tmp_path):
@@ -283,8 +283,8 @@ def test_a_large_strip_is_not_called_damage(tmp_path):
 
 
 def test_a_profile_counts_where_channels_are_left_out(tmp_path):
-    made = page(samples(10, 20, 30, 200), 2, (0,), t34675=(7, list(icc("p3"))))
-    picture = opened(tmp_path, tiff(made))
+    tiff_page = page(samples(10, 20, 30, 200), 2, (0,), t34675=(7, list(icc("p3"))))
+    picture = opened(tmp_path, tiff(tiff_page))
     assert picture.profile == icc("p3")
     assert picture.samples[:, 0, 0].tolist() == [10, 20, 30]
 
@@ -298,14 +298,14 @@ def test_a_bigtiff_is_understood_too(tmp_path):
     data = (tmp_path / "a.tif").read_bytes()
     (first,) = struct.unpack_from("<Q", data, 8)
     (count,) = struct.unpack_from("<Q", data, first)
-    for at in range(first + 8, first + 8 + 20 * count, 20):
-        if struct.unpack_from("<H", data, at)[0] == 262:
-            sensor = data[: at + 12] + struct.pack("<H", 32803) + data[at + 14 :]
+    for offset in range(first + 8, first + 8 + 20 * count, 20):
+        if struct.unpack_from("<H", data, offset)[0] == 262:
+            sensor = data[: offset + 12] + struct.pack("<H", 32803) + data[offset + 14 :]
     assert refusal(tmp_path, sensor).startswith("is a raw photograph")
 
 
-@pytest.mark.parametrize("at", [8, 16])
-def test_a_bigtiff_whose_offsets_lead_nowhere_is_damaged(tmp_path, at):
+@pytest.mark.parametrize("offset", [8, 16])
+def test_a_bigtiff_whose_offsets_lead_nowhere_is_damaged(tmp_path, offset):
     data = bytearray(b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + struct.pack("<Q", 1) + bytes(40))
-    struct.pack_into("<Q", data, at, 2**64 - 1)
+    struct.pack_into("<Q", data, offset, 2**64 - 1)
     assert refusal(tmp_path, bytes(data)).startswith("is damaged or cut short")

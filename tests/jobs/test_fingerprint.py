@@ -2,7 +2,7 @@ import pytest
 
 from impasto import Picture, Settings
 from impasto.errors import InputError
-from impasto.jobs.fingerprint import file_hashes, fingerprint, other_file
+from impasto.jobs.fingerprint import file_hashes, fingerprint, replaced_file
 from impasto.jobs.job import Job, StyleSource
 
 
@@ -33,9 +33,9 @@ def test_a_fingerprint_depends_on_options_and_bytes_and_not_on_names_outputs_and
 
 
 def test_changed_bytes_change_it(job, files, picture):
-    before = fingerprint(job)
+    original = fingerprint(job)
     picture(seed=7).save(files / "content.png", overwrite=True)
-    assert fingerprint(job) != before
+    assert fingerprint(job) != original
 
 
 def test_a_picture_in_memory_has_none_and_a_missing_file_is_refused(job, files):
@@ -46,10 +46,10 @@ def test_a_picture_in_memory_has_none_and_a_missing_file_is_refused(job, files):
 
 def test_the_bytes_of_a_file_of_weights_count(job, files):
     (files / "mine.pth").write_bytes(b"one")
-    own = job.replace(settings=Settings(weights=str(files / "mine.pth")))
-    before = fingerprint(own)
+    job_of_weights = job.replace(settings=Settings(weights=str(files / "mine.pth")))
+    original = fingerprint(job_of_weights)
     (files / "mine.pth").write_bytes(b"other")
-    assert fingerprint(own) != before
+    assert fingerprint(job_of_weights) != original
 
 
 def test_the_hashes_of_files_have_the_paths_of_the_job_that_the_metadata_name(job, files, picture):
@@ -61,10 +61,10 @@ def test_the_hashes_of_files_have_the_paths_of_the_job_that_the_metadata_name(jo
     assert file_hashes(changed.with_files(copies), changed) == file_hashes(changed)
     assert set(file_hashes(changed)) == {str(files / "content.png"), str(files / "style.jpg")}
     assert file_hashes(job.replace(content=picture())) == {}
-    noted = file_hashes(changed)
-    assert other_file(changed, noted) is None
+    hashes = file_hashes(changed)
+    assert replaced_file(changed, hashes) is None
     picture(seed=5).save(files / "content.png", overwrite=True)
-    assert other_file(changed, noted) == files / "content.png"
-    assert other_file(job, {}) is other_file(job, None) is None
+    assert replaced_file(changed, hashes) == files / "content.png"
+    assert replaced_file(job, {}) is replaced_file(job, None) is None
     (files / "content.png").unlink()
-    assert other_file(changed, noted) is None, "a file that is not there is not another one"
+    assert replaced_file(changed, hashes) is None, "a file that is not there is not another one"

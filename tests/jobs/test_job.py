@@ -62,7 +62,7 @@ def test_a_job_that_cannot_be_is_refused_in_a_sentence(values, sentence):
 
 
 @pytest.mark.parametrize(
-    ("text", "path", "words"),
+    ("text", "path", "options"),
     [
         ("a.jpg", "a.jpg", {}),
         ("a.jpg,weight=2,scale=0.5", "a.jpg", {"weight": 2, "scale": 0.5}),
@@ -74,12 +74,12 @@ def test_a_job_that_cannot_be_is_refused_in_a_sentence(values, sentence):
         ("", "", {}),
     ],
 )
-def test_words_of_a_style_are_read_after_the_path_of_a_file_that_exists(tmp_path, monkeypatch, text, path, words):
+def test_words_of_a_style_are_read_after_the_path_of_a_file_that_exists(tmp_path, monkeypatch, text, path, options):
     monkeypatch.chdir(tmp_path)
     for name in ("paint,weight=2 x.jpg", "a,b=c.jpg"):
         Path(name).touch()
     style = StyleSource.parse(text)
-    assert style == StyleSource(picture=path, **words)
+    assert style == StyleSource(picture=path, **options)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_a_job_with_other_files_has_them_everywhere_and_its_own_outputs():
     later = Job(content="c.png", styles=(style,), keep="r.png")
     job = Job(content="c.png", styles=(style,), focus="./m.png", output="o.png").changed(3, later)
     assert [str(path) for path in job.all_inputs] == ["c.png", "a.png", "m.png", "r.png"]
-    other = job.with_files({"c.png": "x/c.png", "m.png": "x/m.png"})
-    assert str(other.content) == str(other.changes[0].job.content) == "x/c.png"
-    assert (other.focus, other.styles[0].mask, other.styles[0].region) == ("x/m.png", "x/m.png#ff0000", "r.png")
-    assert other.output == job.output
+    moved = job.with_files({"c.png": "x/c.png", "m.png": "x/m.png"})
+    assert str(moved.content) == str(moved.changes[0].job.content) == "x/c.png"
+    assert (moved.focus, moved.styles[0].mask, moved.styles[0].region) == ("x/m.png", "x/m.png#ff0000", "r.png")
+    assert moved.output == job.output
     assert job.with_files({}) == job

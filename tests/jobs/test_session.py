@@ -75,9 +75,9 @@ def test_pictures_in_memory_are_painted_and_stay_there(job, files):
     content = Picture.open(files / "content.png")
     style = StyleSource(picture=Picture.open(files / "style.jpg"))
     session = Session(job(content=content, styles=(style,), output=None))
-    before = sorted(files.iterdir())
+    original = sorted(files.iterdir())
     assert kinds(session)[-1] == "ended"
-    assert sorted(files.iterdir()) == before
+    assert sorted(files.iterdir()) == original
     list(Session(job()))
     expected = Picture.open(files / "out.png").pixels
     assert (session.result().picture.pixels - expected).abs().max() <= 0.5 / 255 + 1e-6
@@ -94,14 +94,14 @@ def test_pictures_written_into_json_are_painted(job, files):
 
 @pytest.mark.parametrize("do", ["delete", "change"])
 def test_files_that_are_deleted_or_changed_while_a_run_paints_lose_no_picture(job, do):
-    painted = job()
-    hashes = file_hashes(painted)
-    for event in Session(painted):
+    the_job = job()
+    hashes = file_hashes(the_job)
+    for event in Session(the_job):
         if isinstance(event, Evaluated):
-            for path in painted.all_inputs:
+            for path in the_job.all_inputs:
                 path.unlink(missing_ok=True) if do == "delete" else path.write_bytes(b"other")
     assert event.stopped == "finished"
-    assert json.loads(read_note(painted.output))["files"] == hashes
+    assert json.loads(read_note(the_job.output))["files"] == hashes
 
 
 def test_the_metadata_of_a_picture_that_is_continued_are_read_once(job, files, monkeypatch):
@@ -129,28 +129,28 @@ def test_a_cancelled_job_saves_the_picture_and_continues_to_the_same_bytes(job, 
 
 
 def test_a_paused_job_waits_until_it_may_continue(job, files):
-    session, said = Session(job()), []
+    session, events = Session(job()), []
     for event in session:
-        said.append(event)
+        events.append(event)
         if isinstance(event, Evaluated) and event.progress.evaluation == 3:
             session.pause()
         elif isinstance(event, Paused):
             assert (files / "out.png.checkpoint").exists()
             threading.Timer(0.2, session.resume).start()
-    assert kinds(said).count("paused") == 1
-    assert said[-1].stopped == "finished"
+    assert kinds(events).count("paused") == 1
+    assert events[-1].stopped == "finished"
 
 
 def test_a_paused_job_can_be_cancelled(job):
-    session, said = Session(job()), []
+    session, events = Session(job()), []
     for event in session:
-        said.append(event)
+        events.append(event)
         if isinstance(event, Evaluated):
             session.pause()
         elif isinstance(event, Paused):
             threading.Timer(0.2, session.cancel).start()
-    assert kinds(said).count("paused") == 1
-    assert said[-1].stopped == "unfinished"
+    assert kinds(events).count("paused") == 1
+    assert events[-1].stopped == "unfinished"
 
 
 def test_a_face_that_fails_or_leaves_loses_no_work(job, files):
@@ -194,10 +194,10 @@ def test_a_run_that_fails_says_so_where_the_picture_cannot_be_saved_either(job, 
         raise RunError("the memory did not suffice.")
 
     monkeypatch.setattr("impasto.transfer.run.Run.__next__", fail)
-    said = (
+    message = (
         r"the memory did not suffice\. The picture so far could not be saved: .*out\.png exists .* A checkpoint is in "
     )
-    with pytest.raises(RunError, match=said):
+    with pytest.raises(RunError, match=message):
         list(session)
 
 
@@ -243,13 +243,13 @@ def test_what_is_left_out_of_a_file_is_remarked(job, files, monkeypatch):
     ],
 )
 def test_files_that_cannot_be_written_are_refused_before_any_work(job, files, changes, sentence):
-    before = {path: path.read_bytes() for path in files.iterdir()}
+    original = {path: path.read_bytes() for path in files.iterdir()}
     named = {
         name: files / value if name in {"output", "plot", "checkpoint"} else value for name, value in changes.items()
     }
     with pytest.raises(InputError, match=sentence):
         Session(job(**named))
-    assert {path: path.read_bytes() for path in files.iterdir()} == before
+    assert {path: path.read_bytes() for path in files.iterdir()} == original
 
 
 @pytest.mark.parametrize("name", ["save_every", "plot", "checkpoint"])
@@ -298,9 +298,9 @@ def test_a_change_while_painting_is_listed_in_the_job_which_then_paints_the_same
     assert [change.after for change in session.job.changes] == [2, 4]
     assert Picture.open(files / "first.png").width == 80
     again = Job.from_json(session.job.replace(output=files / "first.png", overwrite=True).model_dump_json())
-    before = (files / "first.png").read_bytes()
+    original = (files / "first.png").read_bytes()
     list(Session(again))
-    assert (files / "first.png").read_bytes() == before
+    assert (files / "first.png").read_bytes() == original
 
 
 @pytest.mark.slow
@@ -326,33 +326,33 @@ def test_a_change_that_cannot_be_painted_is_remarked_and_the_run_continues(job, 
         events.append(event)
         if isinstance(event, Evaluated) and len(session.run.history) == 2:
             session.change(job(content=files / "missing.png"))
-    said = [event.sentence for event in events if isinstance(event, Remarked)]
-    assert len(said) == 1
-    assert said[0].startswith("the change was refused: ")
-    assert "missing.png" in said[0]
+    remarks = [event.sentence for event in events if isinstance(event, Remarked)]
+    assert len(remarks) == 1
+    assert remarks[0].startswith("the change was refused: ")
+    assert "missing.png" in remarks[0]
     assert session.job.changes == ()
     assert kinds(events).count("progress") == 6
 
 
 def test_previews_begin_before_the_first_evaluation_and_continue_after_it(job):
     session = Session(job(), preview_seconds=1000)
-    seen = []
+    evaluations = []
     for event in session:
         if isinstance(event, PreviewReady):
             assert session.preview().width == 64
-            seen.append(event.evaluations)
-    assert seen == [0, 1]
+            evaluations.append(event.evaluations)
+    assert evaluations == [0, 1]
 
 
 def test_a_print_that_there_is_no_time_for_is_recorded_with_the_pixels_that_it_has(job, files):
-    wanted = {"print_size": "2x4cm", "settings": SETTINGS.replace(dpi=400, first_size=128)}
+    options = {"print_size": "2x4cm", "settings": SETTINGS.replace(dpi=400, first_size=128)}
     runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
-    events = list(Session(job(**wanted, runtime=runtime.replace(seconds=0.01))))
-    (said,) = [event.sentence for event in events if isinstance(event, Remarked)]
+    events = list(Session(job(**options, runtime=runtime.replace(seconds=0.01))))
+    (remark,) = [event.sentence for event in events if isinstance(event, Remarked)]
     painted = Picture.open(files / "out.png")
     assert painted.width < 100
     assert painted.dpi == pytest.approx(400 * painted.width / 420, rel=0.1)
-    assert said.endswith(f"the picture has {painted.width} × {painted.height}, {painted.dpi:.3g} per inch.")
+    assert remark.endswith(f"the picture has {painted.width} × {painted.height}, {painted.dpi:.3g} per inch.")
     note = json.loads(read_note(files / "out.png"))
     again = Session(Job(**note["job"], settings=note["settings"], runtime=runtime))
     list(again)
@@ -363,7 +363,7 @@ def test_a_print_that_there_is_no_time_for_is_recorded_with_the_pixels_that_it_h
 def test_time_and_memory_are_said_in_one_sentence_before_a_long_run_and_not_before_a_short_one(
     job, monkeypatch, seconds
 ):
-    def said():
+    def announcements():
         session = Session(job(runtime=Runtime(device="cpu", dtype="float32", seconds=seconds)), forecasts=None)
         for event in session:
             if isinstance(event, Announced) and event.sentence.startswith("This takes about"):
@@ -371,10 +371,10 @@ def test_time_and_memory_are_said_in_one_sentence_before_a_long_run_and_not_befo
             if isinstance(event, Planned):
                 session.close()
 
-    monkeypatch.setattr("impasto.jobs.session.LONG_SECONDS", 1000.0)
-    assert not list(said())
-    monkeypatch.setattr("impasto.jobs.session.LONG_SECONDS", 0.0)
-    monkeypatch.setattr("impasto.jobs.session.LONG_WORK", 0.0)
-    (sentence,) = said()
+    monkeypatch.setattr("impasto.jobs.session.MIN_ANNOUNCED_SECONDS", 1000.0)
+    assert not list(announcements())
+    monkeypatch.setattr("impasto.jobs.session.MIN_ANNOUNCED_SECONDS", 0.0)
+    monkeypatch.setattr("impasto.jobs.session.MIN_FORECAST_WORK", 0.0)
+    (sentence,) = announcements()
     assert re.fullmatch(r"This takes about \d+ \w+ and \d\.\d GB of memory\.", sentence)
     assert not seconds or "10 minutes" in sentence

@@ -87,7 +87,7 @@ def test_one_layer_of_strokes_covers_the_whole_canvas() -> None:
 def test_paint_lies_along_the_flow_and_noise_does_not(evening: Tensor) -> None:
     scene = landscape.compose(np.random.Generator(np.random.PCG64(0)))
     rows, columns = np.mgrid[0:205, 0:256]
-    flow = fields.look(scene.flow, (np.stack([columns, rows], -1) + 0.5) / 256)
+    flow = fields.sample_field(scene.flow, (np.stack([columns, rows], -1) + 0.5) / 256)
     coherence, direction = structure(luma(evening), 3.0)
     static, _ = structure(np.random.default_rng(0).random((205, 256)), 3.0)
     assert coherence.mean() > 1.5 * static.mean()
@@ -110,7 +110,7 @@ def test_a_stroke_stays_inside_its_ribbon_and_may_leave_the_canvas() -> None:
 def test_light_from_the_upper_left_brightens_the_slopes_that_face_it() -> None:
     mound = np.zeros((160, 200), np.float32)
     mound[60:100, 80:120] = 0.05
-    lit = strokes.light(np.full((160, 200, 3), 0.5, np.float32), mound)
+    lit = strokes.shade_relief(np.full((160, 200, 3), 0.5, np.float32), mound)
     assert lit[80, 79:81].mean() > 0.5 > lit[80, 119:121].mean()
     assert lit[59:61, 100].mean() > 0.5 > lit[99:101, 100].mean()
     assert lit[10, 10] == pytest.approx([0.5] * 3, abs=1e-3)

@@ -9,7 +9,7 @@ from impasto import Picture, Runtime, StyleTransfer
 from impasto.layers import LAYERS
 from impasto.planning.plan import Size
 from impasto.recipes.panel import Panel
-from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments, weighed
+from impasto.recipes.paper_figures import FIGURES, PAPER, Experiments, with_paper_weights
 from tiny import tiny_weights
 
 QUICK = (("--size", "64"), ("--iterations", "1"), ("--dtype", "float32"), ("--winograd", "off"), ("--threads", "1"))
@@ -31,43 +31,43 @@ def panels(blocks):
 def test_as_printed_the_objective_is_the_papers_up_to_a_factor(picture):
     content, style, image = (picture(40, 48, seed=seed) for seed in range(3))
     weights = tiny_weights(divisor=1)  # the weights of a layer come of its true number of maps
-    numbers = {
+    filters = {
         name: (weight.double().numpy(), bias.double().numpy()) for name, (weight, bias) in weights.tensors.items()
     }
     x, p, a = (
-        reference.features(weights.convention.apply(shown.pixels.double()).numpy(), numbers, "average")
-        for shown in (image, content, style)
+        reference.features(weights.convention.apply(picture.pixels.double()).numpy(), filters, "average")
+        for picture in (image, content, style)
     )
     layers = STYLE[:3]
-    printed = 1e-3 * reference.content_loss(x["conv4_2"], p["conv4_2"])
-    printed += sum(reference.style_loss(x[name], reference.gram(a[name])) for name in layers) / len(layers)
-    settings = weighed(PAPER.replace(size=48, normalize=False), 1e-3, "conv4_2", layers, Size(40, 48))
+    expected = 1e-3 * reference.content_loss(x["conv4_2"], p["conv4_2"])
+    expected += sum(reference.style_loss(x[name], reference.gram(a[name])) for name in layers) / len(layers)
+    settings = with_paper_weights(PAPER.replace(size=48, normalize=False), 1e-3, "conv4_2", layers, Size(40, 48))
     settings = settings.replace(pooling_rescale=False)
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64", winograd="off"), weights=weights)
     first = next(transfer.start(content, style, initial=image))
-    assert first.loss / printed == pytest.approx(1e3 / p["conv4_2"].size, rel=1e-5)
+    assert first.loss / expected == pytest.approx(1e3 / p["conv4_2"].size, rel=1e-5)
 
 
 def test_the_weights_as_printed_follow_the_size_and_the_others_do_not():
     def balance(settings):
         return settings.content_weight * settings.content_layers["conv4_2"] / settings.style_weight
 
-    small, large = (weighed(PAPER, 1e-3, "conv4_2", STYLE, Size(side, side)) for side in (256, 512))
+    small, large = (with_paper_weights(PAPER, 1e-3, "conv4_2", STYLE, Size(side, side)) for side in (256, 512))
     assert balance(large) == pytest.approx(4 * balance(small))
     assert balance(small) == pytest.approx(1e-3 / 2 * 512 * 32 * 32)
-    assert balance(weighed(PAPER, 1e-2, "conv4_2", STYLE)) == pytest.approx(
-        10 * balance(weighed(PAPER, 1e-3, "conv4_2", STYLE))
+    assert balance(with_paper_weights(PAPER, 1e-2, "conv4_2", STYLE)) == pytest.approx(
+        10 * balance(with_paper_weights(PAPER, 1e-3, "conv4_2", STYLE))
     )
 
 
 @pytest.mark.parametrize("number", FIGURES)
 def test_every_figure_has_the_papers_network_one_size_and_names_of_its_own(experiments, number):
-    found = panels(FIGURES[number](experiments))
-    for panel in found:
+    figure_panels = panels(FIGURES[number](experiments))
+    for panel in figure_panels:
         settings = panel.settings
         assert (settings.pooling, settings.normalize, settings.first_size) == ("average", True, 0)
         assert (settings.size, settings.iterations) == (64, 2)
-    assert len({panel.name for panel in found}) == len(found) > 0
+    assert len({panel.name for panel in figure_panels}) == len(figure_panels) > 0
 
 
 def test_figure_1_reconstructs_content_from_each_layer_and_style_from_more_and_more(experiments):
@@ -142,9 +142,11 @@ def figures(command, files, tiny_network):
     """Run `impasto figures` on the tiny network, with a second painting and a second photograph in the folder."""
     (files / "more.png").write_bytes((files / "content.png").read_bytes())
 
-    def run(*words):
-        quick = [word for pair in QUICK if pair[0] not in words for word in pair]
-        return command("figures", files / "content.png", files / "style.jpg", "--folder", files / "out", *quick, *words)
+    def run(*arguments):
+        quick = [argument for pair in QUICK if pair[0] not in arguments for argument in pair]
+        return command(
+            "figures", files / "content.png", files / "style.jpg", "--folder", files / "out", *quick, *arguments
+        )
 
     return run
 
@@ -178,7 +180,7 @@ def test_all_figures_are_painted_if_none_is_named_the_last_only_with_a_photograp
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["--figure", "2"], "no figure 2 to paint; the figures are 1, 3, 4, 5, 6, 7."),
         (["--figure", "7"], "name one with --photograph"),
@@ -188,14 +190,14 @@ def test_all_figures_are_painted_if_none_is_named_the_last_only_with_a_photograp
         (["--figure", "3", "--weights", "no.pth"], "no.pth"),
     ],
 )
-def test_figures_that_cannot_be_painted_are_refused_in_a_sentence(figures, files, words, said, monkeypatch):
+def test_figures_that_cannot_be_painted_are_refused_in_a_sentence(figures, files, arguments, message, monkeypatch):
     monkeypatch.undo()  # the tiny network, so that weights are looked for
     monkeypatch.setattr(
         "impasto.transfer.style_transfer.StyleTransfer.start", lambda *_, **__: pytest.fail("painting began")
     )
-    code, out, err = figures(*(files / word if word.endswith(".jpg") else word for word in words))
+    code, out, err = figures(*(files / argument if argument.endswith(".jpg") else argument for argument in arguments))
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert not (files / "out").exists()
 

@@ -8,8 +8,8 @@ from impasto.errors import InputError, SettingsError
 from impasto.recipes.sweep import MAX_PICTURES, Sweep
 
 
-def laid_out(given):
-    sweep = Sweep.parse(given)
+def laid_out(texts):
+    sweep = Sweep.parse(texts)
     return sweep.blocks(sweep.settings(Settings()))
 
 
@@ -26,9 +26,9 @@ def test_texts_are_divided_at_the_options_separator_in_the_order_of_the_options(
 
 
 def test_every_combination_has_the_settings_of_its_values_and_those_of_the_base():
-    found = Sweep.parse({"size": "64,80", "seed": "1,2"}).settings(Settings(init="noise"))
-    assert list(found) == [("64", "1"), ("64", "2"), ("80", "1"), ("80", "2")]
-    assert found["80", "1"] == Settings(size=80, seed=1, init="noise")
+    settings = Sweep.parse({"size": "64,80", "seed": "1,2"}).settings(Settings(init="noise"))
+    assert list(settings) == [("64", "1"), ("64", "2"), ("80", "1"), ("80", "2")]
+    assert settings["80", "1"] == Settings(size=80, seed=1, init="noise")
     with pytest.raises(SettingsError, match="size cannot be many"):
         Sweep.parse({"size": "64,many"}).settings(Settings())
 
@@ -62,7 +62,7 @@ def test_a_name_has_no_characters_that_a_file_system_refuses_and_is_cut():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("texts", "message"),
     [
         ({}, "no option has several values"),
         ({"seed": "1", "normalize": True}, "no option has several values"),
@@ -70,9 +70,9 @@ def test_a_name_has_no_characters_that_a_file_system_refuses_and_is_cut():
         ({"seed": ",".join(map(str, range(MAX_PICTURES + 1)))}, f"at most {MAX_PICTURES} pictures"),
     ],
 )
-def test_what_is_no_sweep_is_refused(given, said):
-    with pytest.raises(InputError, match=said):
-        Sweep.parse(given)
+def test_what_is_no_sweep_is_refused(texts, message):
+    with pytest.raises(InputError, match=message):
+        Sweep.parse(texts)
 
 
 def test_a_sweep_is_checked_before_torch_loads():

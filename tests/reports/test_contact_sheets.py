@@ -10,7 +10,7 @@ def noise(width=24, height=16, seed=0):
     return Picture(torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed)))
 
 
-def places(sheet, picture):
+def corners(sheet, picture):
     """List where a picture stands on a sheet, pixel by pixel: (left, top)."""
     pixels = picture.pixels
     starts = (sheet.pixels[0] == pixels[0, 0, 0]).nonzero().tolist()
@@ -21,17 +21,17 @@ def places(sheet, picture):
     ]
 
 
-def place(sheet, picture):
-    [found] = places(sheet, picture)
-    return found
+def corner(sheet, picture):
+    [position] = corners(sheet, picture)
+    return position
 
 
 def test_pictures_stand_in_rows_and_columns_at_their_own_pixels():
     pictures = [[noise(seed=3 * row + column) for column in range(3)] for row in range(2)]
     sheet = draw([Block(pictures, ["a", "b", "c"], ["one", "two"], "title")])
-    found = [[place(sheet, picture) for picture in row] for row in pictures]
-    lefts, tops = [left for left, _ in found[0]], [row[0][1] for row in found]
-    assert found == [[(left, top) for left in lefts] for top in tops]
+    positions = [[corner(sheet, picture) for picture in row] for row in pictures]
+    lefts, tops = [left for left, _ in positions[0]], [row[0][1] for row in positions]
+    assert positions == [[(left, top) for left in lefts] for top in tops]
     assert lefts[1] - lefts[0] == lefts[2] - lefts[1] > 24
     assert tops[1] - tops[0] > 16
 
@@ -39,7 +39,7 @@ def test_pictures_stand_in_rows_and_columns_at_their_own_pixels():
 def test_pictures_of_several_sizes_share_the_top_of_their_row_and_the_left_of_their_column():
     small, wide, high = noise(24, 16), noise(60, 20, seed=1), noise(30, 50, seed=2)
     sheet = draw([Block([[small, wide], [high]])])
-    (left, top), (right, same), (below_left, below) = (place(sheet, picture) for picture in (small, wide, high))
+    (left, top), (right, same), (below_left, below) = (corner(sheet, picture) for picture in (small, wide, high))
     assert (top, left) == (same, below_left)
     assert right - left > 30
     assert below - top > 20
@@ -47,7 +47,7 @@ def test_pictures_of_several_sizes_share_the_top_of_their_row_and_the_left_of_th
 
 def test_a_sheet_is_white_around_its_pictures_and_has_margins_alike_on_all_sides():
     sheet = draw([Block([[noise(), noise(seed=1)]])])
-    (left, top), (right, _) = place(sheet, noise()), place(sheet, noise(seed=1))
+    (left, top), (right, _) = corner(sheet, noise()), corner(sheet, noise(seed=1))
     assert (sheet.width - right - 24, sheet.height - top - 16) == (left, top)
     assert left == top > 0
     assert bool((sheet.pixels[:, :top] == 1).all())
@@ -104,9 +104,9 @@ def test_the_place_of_a_picture_that_is_missing_stays_empty():
     full = draw([Block([[noise(), noise(seed=1)]], ["a", "b"])])
     half = draw([Block([[noise(), Size(24, 16)]], ["a", "b"])])
     assert (half.width, half.height) == (full.width, full.height)
-    left, top = place(full, noise(seed=1))
+    left, top = corner(full, noise(seed=1))
     assert half.pixels[:, top : top + 16, left : left + 24].unique().tolist() == [pytest.approx(0.95)]
-    assert place(half, noise()) == place(full, noise())
+    assert corner(half, noise()) == corner(full, noise())
 
 
 def test_the_size_is_known_before_there_is_any_picture():
@@ -121,7 +121,7 @@ def test_the_size_is_known_before_there_is_any_picture():
 def test_blocks_stand_one_below_the_other_each_under_its_title():
     first, second = noise(), noise(seed=1)
     sheet = draw([Block([[first]], title="seed 1"), Block([[second]], title="seed 2")])
-    (left, top), (same, below) = place(sheet, first), place(sheet, second)
+    (left, top), (same, below) = corner(sheet, first), corner(sheet, second)
     assert left == same
     between = sheet.pixels[0, top + 16 : below]
     assert int((between < 0.9).sum()) > 50
@@ -134,4 +134,4 @@ def test_a_letter_that_the_font_does_not_have_is_no_warning():
 def test_a_saved_sheet_holds_the_bytes_of_its_pictures(tmp_path):
     noise().save(tmp_path / "picture.png")
     draw([Block([[noise()]], ["a"])]).save(tmp_path / "sheet.png")
-    assert len(places(Picture.open(tmp_path / "sheet.png"), Picture.open(tmp_path / "picture.png"))) == 1
+    assert len(corners(Picture.open(tmp_path / "sheet.png"), Picture.open(tmp_path / "picture.png"))) == 1

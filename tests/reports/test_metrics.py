@@ -24,11 +24,11 @@ def noise(*shape):
 
 
 @pytest.fixture
-def numbers(picture, weights):
+def measure_pictures(picture, weights):
     """Measure pictures of 64 × 48 on the tiny network: a content, a style and a result, seeded apart."""
 
     def make(content=None, style=None, result=None, runtime=EXACT, **changes):
-        pictures = [found or picture(seed=seed) for seed, found in enumerate((content, style, result))]
+        pictures = [image or picture(seed=seed) for seed, image in enumerate((content, style, result))]
         return measure(*pictures, Settings(**changes), runtime, weights=weights)
 
     return make
@@ -39,8 +39,8 @@ def network(weights):
     return VGG19(weights, padding="replicate").to(CPU, DOUBLE)
 
 
-def test_the_losses_are_the_papers_up_to_the_notebooks_convention(numbers, picture, weights):
-    found = numbers(padding="zeros", content_weight=2, style_weight=30)
+def test_the_losses_are_the_papers_up_to_the_notebooks_convention(measure_pictures, picture, weights):
+    metrics = measure_pictures(padding="zeros", content_weight=2, style_weight=30)
     filters = {name: (weight.numpy(), bias.numpy()) for name, (weight, bias) in weights.tensors.items()}
     p, a, x = (
         reference.features(weights.convention.apply(picture(seed=seed).pixels.double()).numpy(), filters)
@@ -50,28 +50,28 @@ def test_the_losses_are_the_papers_up_to_the_notebooks_convention(numbers, pictu
     style = 0.0
     for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"):
         style += 30 * reference.style_loss(x[name], reference.gram(a[name])) * 4 / len(x[name]) ** 2
-    assert found.content == pytest.approx(content, rel=1e-9)
-    assert found.style == pytest.approx(style, rel=1e-9)
-    assert found.loss == pytest.approx(content + style, rel=1e-9)
+    assert metrics.content == pytest.approx(content, rel=1e-9)
+    assert metrics.style == pytest.approx(style, rel=1e-9)
+    assert metrics.loss == pytest.approx(content + style, rel=1e-9)
 
 
-def test_float32_is_near_float64_and_nothing_is_left_to_a_timing(numbers, monkeypatch):
+def test_float32_is_near_float64_and_nothing_is_left_to_a_timing(measure_pictures, monkeypatch):
     monkeypatch.setattr("impasto.machine.autotune._time", lambda *_: pytest.fail("timed"))
-    single, double = numbers(runtime=Runtime(device="cpu", threads=1)), numbers()
+    single, double = measure_pictures(runtime=Runtime(device="cpu", threads=1)), measure_pictures()
     assert single.loss != double.loss
-    for one, two in zip(flat(single), flat(double), strict=True):
-        assert one == pytest.approx(two, rel=1e-4)
+    for single_value, double_value in zip(flat(single), flat(double), strict=True):
+        assert single_value == pytest.approx(double_value, rel=1e-4)
 
 
-def flat(found):
-    numbers = found.as_dict()
-    return [*numbers.pop("wasserstein").values(), *numbers.values()]
+def flat(metrics):
+    values = metrics.as_dict()
+    return [*values.pop("wasserstein").values(), *values.values()]
 
 
-def test_a_term_without_a_weight_is_0(numbers):
-    assert numbers(content_weight=0).content == 0
-    found = numbers(style_weight=0)
-    assert (found.style, found.loss) == (0, found.content)
+def test_a_term_without_a_weight_is_0(measure_pictures):
+    assert measure_pictures(content_weight=0).content == 0
+    metrics = measure_pictures(style_weight=0)
+    assert (metrics.style, metrics.loss) == (0, metrics.content)
 
 
 def test_the_losses_are_those_of_a_run_at_its_last_stage(picture, weights, monkeypatch):
@@ -82,10 +82,10 @@ def test_the_losses_are_those_of_a_run_at_its_last_stage(picture, weights, monke
         content, style
     )
     *_, last = run  # one evaluation of the content at each of two stages
-    found = measure(content, style, content, settings, Runtime(device="cpu", threads=1), weights=weights)
+    metrics = measure(content, style, content, settings, Runtime(device="cpu", threads=1), weights=weights)
     assert (last.stage, last.width) == (2, 128)
-    assert found.style == pytest.approx(last.terms["style"], rel=1e-3)
-    assert found.style != pytest.approx(
+    assert metrics.style == pytest.approx(last.terms["style"], rel=1e-3)
+    assert metrics.style != pytest.approx(
         measure(content, style, content, settings.replace(normalize=False), EXACT, weights=weights).style, rel=0.1
     )
 
@@ -128,12 +128,12 @@ def test_the_loss_is_the_one_that_the_run_minimized(picture, weights, name):
     runtime = Runtime(device="cpu", dtype="float32", winograd="off", threads=1)
     run = StyleTransfer(settings, runtime, weights=weights).start(content, [style], initial=initial, **stays)
     *_, last = run
-    found = measure(content, style, run.result().picture, settings, runtime, **stays, weights=weights)
+    metrics = measure(content, style, run.result().picture, settings, runtime, **stays, weights=weights)
     tolerance = 0.02 if name == "in sRGB" else 1e-3  # converting a profile rounds
-    assert found.style == pytest.approx(last.terms["style"], rel=tolerance)
-    assert found.content == pytest.approx(last.terms["content"], rel=tolerance, abs=1e-6)
+    assert metrics.style == pytest.approx(last.terms["style"], rel=tolerance)
+    assert metrics.content == pytest.approx(last.terms["content"], rel=tolerance, abs=1e-6)
     plain = measure(content, style.picture, run.result().picture, Settings(), runtime, weights=weights)
-    assert (found.loss == plain.loss) == (name in {"plain", "in sRGB"})  # the result says its profile
+    assert (metrics.loss == plain.loss) == (name in {"plain", "in sRGB"})  # the result says its profile
 
 
 def test_a_style_without_a_weight_is_refused(picture, weights):
@@ -141,15 +141,18 @@ def test_a_style_without_a_weight_is_refused(picture, weights):
         measure(picture(), Style(picture(seed=1), weight=0), picture(seed=2), runtime=EXACT, weights=weights)
 
 
-def test_a_result_is_measured_at_its_own_size_whatever_the_settings_say(numbers, picture):
+def test_a_result_is_measured_at_its_own_size_whatever_the_settings_say(measure_pictures, picture):
     content, result = picture(128, 96), picture(seed=2)
-    found = numbers(content=content, result=result, size=512)
-    assert found == numbers(content=content.resized(64, 48), result=result)
-    assert found != numbers(content=content, result=result.resized(128, 96))
+    metrics = measure_pictures(content=content, result=result, size=512)
+    assert metrics == measure_pictures(content=content.resized(64, 48), result=result)
+    assert metrics != measure_pictures(content=content, result=result.resized(128, 96))
 
 
-def test_what_the_settings_say_of_the_network_changes_the_losses_only(numbers):
-    plain, other = numbers(), numbers(pooling="average", padding="zeros", style_layers="conv2_1", content_weight=1)
+def test_what_the_settings_say_of_the_network_changes_the_losses_only(measure_pictures):
+    plain, other = (
+        measure_pictures(),
+        measure_pictures(pooling="average", padding="zeros", style_layers="conv2_1", content_weight=1),
+    )
     assert other.style != plain.style
     assert other.content != plain.content
     for name in ("wasserstein", "cfsd", "border", "content_border"):
@@ -163,14 +166,14 @@ def gaussian(maps):
 
 def test_style_distances_are_wasserstein_2_between_gaussians(network):
     image, style = noise(3, 48, 64).double(), noise(3, 60, 72).double() ** 2
-    found = style_distances(network, image, style)
-    assert tuple(found) == STYLE_LAYERS
+    distances = style_distances(network, image, style)
+    assert tuple(distances) == STYLE_LAYERS
     ours, theirs = network.forward(image, STYLE_LAYERS), network.forward(style, STYLE_LAYERS)
     for name in STYLE_LAYERS:
-        (mean, covariance), (target, other) = gaussian(ours[name]), gaussian(theirs[name])
-        roots = np.sqrt(np.linalg.eigvals(covariance @ other).real.clip(0)).sum()  # tr (K K*)^½
-        squared = ((mean - target) ** 2).sum() + np.trace(covariance) + np.trace(other) - 2 * roots
-        assert found[name] == pytest.approx(squared / len(mean), rel=1e-6)
+        (mean, covariance), (target_mean, target_covariance) = gaussian(ours[name]), gaussian(theirs[name])
+        roots = np.sqrt(np.linalg.eigvals(covariance @ target_covariance).real.clip(0)).sum()  # tr (K K*)^½
+        squared = ((mean - target_mean) ** 2).sum() + np.trace(covariance) + np.trace(target_covariance) - 2 * roots
+        assert distances[name] == pytest.approx(squared / len(mean), rel=1e-6)
 
 
 def test_tiles_do_not_change_style_distances(network):
@@ -179,10 +182,10 @@ def test_tiles_do_not_change_style_distances(network):
     assert tiled == pytest.approx(style_distances(network, image, style), rel=1e-6)
 
 
-def test_style_distances_grow_with_what_is_laid_over_the_style(numbers, picture):
+def test_style_distances_grow_with_what_is_laid_over_the_style(measure_pictures, picture):
     style, grain = picture(seed=1), noise(3, 48, 64) - 0.5
-    results = [Picture(style.pixels + share * grain) for share in (0.0, 0.1, 0.4)]
-    same, near, far = (numbers(style=style, result=result).wasserstein for result in results)
+    results = [Picture(style.pixels + fraction * grain) for fraction in (0.0, 0.1, 0.4)]
+    same, near, far = (measure_pictures(style=style, result=result).wasserstein for result in results)
     for name in STYLE_LAYERS:
         assert same[name] < 1e-3 * far[name]
         assert near[name] < far[name]
@@ -220,23 +223,23 @@ def test_structural_distance_sees_places_and_neither_scale_nor_dead_units():
     assert 0 < structural_distance(content, result) < 1
 
 
-def test_cfsd_rises_as_the_content_fades(numbers, picture):
+def test_cfsd_rises_as_the_content_fades(measure_pictures, picture):
     content, other = picture(seed=0), picture(seed=2)
-    blends = [Picture(content.pixels.lerp(other.pixels, share)) for share in (0.0, 0.3, 1.0)]
-    same, near, far = (numbers(result=blend).cfsd for blend in blends)
+    blends = [Picture(content.pixels.lerp(other.pixels, fraction)) for fraction in (0.0, 0.3, 1.0)]
+    same, near, far = (measure_pictures(result=blend).cfsd for blend in blends)
     assert same == 0
     assert 0 < near < far
 
 
 @pytest.mark.slow
-def test_structure_is_compared_in_256_pixels_squared_at_most(numbers, network):
+def test_structure_is_compared_in_256_pixels_squared_at_most(measure_pictures, network):
     content, result = Picture(noise(3, 256, 768)), Picture(noise(3, 256, 768))
-    found = numbers(content=content, result=result).cfsd
-    before, after = (
+    distance = measure_pictures(content=content, result=result).cfsd
+    content_features, result_features = (
         network.forward(large.resized(443, 148).pixels.double(), ["conv3_1"])["conv3_1"] for large in (content, result)
     )
-    assert before[0].numel() <= 64**2
-    assert found == pytest.approx(structural_distance(before, after), rel=1e-9)
+    assert content_features[0].numel() <= 64**2
+    assert distance == pytest.approx(structural_distance(content_features, result_features), rel=1e-9)
 
 
 def test_a_ramp_has_the_same_energy_at_its_border_as_inside():
@@ -277,36 +280,36 @@ def test_a_small_picture_has_a_border_of_a_quarter_of_its_short_side():
     assert border_energy(pixels) > 0.2
 
 
-def test_a_picture_is_compared_with_the_contents_border_at_its_own_size(numbers, picture):
+def test_a_picture_is_compared_with_the_contents_border_at_its_own_size(measure_pictures, picture):
     content = Picture(noise(3, 96, 128))
     result = picture(seed=2)
-    found = numbers(content=content, result=result)
-    assert found.content_border == border_energy(content.resized(64, 48).pixels)
-    assert found.border == border_energy(result.pixels)
-    assert found.border != pytest.approx(found.content_border, rel=1e-2)
+    metrics = measure_pictures(content=content, result=result)
+    assert metrics.content_border == border_energy(content.resized(64, 48).pixels)
+    assert metrics.border == border_energy(result.pixels)
+    assert metrics.border != pytest.approx(metrics.content_border, rel=1e-2)
 
 
 def test_a_picture_is_at_no_distance_from_itself_with_the_real_network(picture, codebook):
     same, other = picture(), picture(seed=1)
-    found = measure(same, same, same, runtime=Runtime(device="cpu", threads=1), weights=codebook)
+    metrics = measure(same, same, same, runtime=Runtime(device="cpu", threads=1), weights=codebook)
     far = measure(other, other, same, runtime=Runtime(device="cpu", threads=1), weights=codebook)
-    assert (found.loss, found.content, found.style, found.cfsd) == (0, 0, 0, 0)
-    assert found.border == found.content_border
+    assert (metrics.loss, metrics.content, metrics.style, metrics.cfsd) == (0, 0, 0, 0)
+    assert metrics.border == metrics.content_border
     for name in STYLE_LAYERS:
-        assert 0 <= found.wasserstein[name] < 1e-4 * far.wasserstein[name]
+        assert 0 <= metrics.wasserstein[name] < 1e-4 * far.wasserstein[name]
     assert min(far.content, far.style, far.cfsd) > 0
 
 
-def test_metrics_are_plain_numbers_and_frozen(numbers):
-    found = numbers()
-    assert all(type(number) is float for number in flat(found))
-    assert json.loads(json.dumps(found.as_dict(), allow_nan=False)) == found.as_dict()
+def test_metrics_are_plain_numbers_and_frozen(measure_pictures):
+    metrics = measure_pictures()
+    assert all(type(number) is float for number in flat(metrics))
+    assert json.loads(json.dumps(metrics.as_dict(), allow_nan=False)) == metrics.as_dict()
     with pytest.raises(FrozenInstanceError):
-        found.loss = 0.0
+        metrics.loss = 0.0
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "message"),
     [
         ({"result": (31, 40)}, "the result is 31 × 40 pixels; a picture needs at least 32"),
         ({"content": (64, 20)}, "the content is 64 × 20 pixels; a picture needs at least 32"),
@@ -316,20 +319,20 @@ def test_metrics_are_plain_numbers_and_frozen(numbers):
         ({"result": (64, 51)}, "another shape"),
     ],
 )
-def test_pictures_that_cannot_be_compared_are_refused(numbers, picture, sizes, said):
+def test_pictures_that_cannot_be_compared_are_refused(measure_pictures, picture, sizes, message):
     pictures = {name: picture(*size) for name, size in sizes.items()}
-    with pytest.raises(InputError, match=said):
-        numbers(**pictures)
+    with pytest.raises(InputError, match=message):
+        measure_pictures(**pictures)
 
 
-def test_a_result_whose_sides_were_rounded_is_measured(numbers, picture):
-    assert numbers(content=picture(130, 96), result=picture(64, 48, seed=2)).loss > 0
-    assert numbers(content=picture(64, 48), result=picture(64, 49, seed=2)).loss > 0
+def test_a_result_whose_sides_were_rounded_is_measured(measure_pictures, picture):
+    assert measure_pictures(content=picture(130, 96), result=picture(64, 48, seed=2)).loss > 0
+    assert measure_pictures(content=picture(64, 48), result=picture(64, 49, seed=2)).loss > 0
 
 
-def test_a_picture_too_large_for_the_memory_is_refused(numbers):
+def test_a_picture_too_large_for_the_memory_is_refused(measure_pictures):
     with pytest.raises(PictureError, match="does not fit into 0.1 GB"):
-        numbers(runtime=EXACT.replace(memory="100MB"))
+        measure_pictures(runtime=EXACT.replace(memory="100MB"))
 
 
 def test_a_picture_is_measured_by_the_paths_of_files(picture, weights, tmp_path):
@@ -338,7 +341,7 @@ def test_a_picture_is_measured_by_the_paths_of_files(picture, weights, tmp_path)
     for each, path in zip(pictures, paths, strict=True):
         each.save(path)
     runtime = Runtime(device="cpu", threads=1)
-    found = measure(paths[0], str(paths[1]), paths[2], runtime=runtime, weights=weights, keep=paths[0])
+    metrics = measure(paths[0], str(paths[1]), paths[2], runtime=runtime, weights=weights, keep=paths[0])
     content, style, result = map(Picture.open, paths)
     expected = measure(content, [Style(style)], result, runtime=runtime, weights=weights, keep=Mask.open(paths[0]))
-    assert found == expected
+    assert metrics == expected

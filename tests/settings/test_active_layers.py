@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from footprints import cheapest
+from footprints import cheapest_layout
 from impasto import VGG19, Settings, StyleTransfer
 from impasto.errors import SettingsError
 from impasto.layers import IMAGE
@@ -46,17 +46,20 @@ def test_a_plan_counts_the_active_layers_only(changes):
         "style_layers": dict(settings.active_style_layers) or {settings.active_layers[0]: 1},
     }
     for fused in (False, True):
-        found, alone = (
-            cheapest(each, 512, 512, Budget(), 20, fused=fused) for each in (settings, settings.replace(**reduced))
+        layout, reduced_layout = (
+            cheapest_layout(each, 512, 512, Budget(), 20, fused=fused)
+            for each in (settings, settings.replace(**reduced))
         )
-        assert found == alone
+        assert layout == reduced_layout
 
 
 def test_a_texture_plans_no_content_features_and_a_reconstruction_no_deep_layers():
-    both, texture = (cheapest(Settings(content_weight=weight), 1024, 1024, Budget(), 20) for weight in (5, 0))
+    both, texture = (cheapest_layout(Settings(content_weight=weight), 1024, 1024, Budget(), 20) for weight in (5, 0))
     assert both.bytes - texture.bytes > 512 / 64 * 4 * 1024**2  # the features of conv4_2 in float32
     shallow, deep = (
-        cheapest(Settings(style_weight=0, content_layers="conv2_1", style_layers=layers), 1024, 1024, Budget(), 20)
+        cheapest_layout(
+            Settings(style_weight=0, content_layers="conv2_1", style_layers=layers), 1024, 1024, Budget(), 20
+        )
         for layers in ("conv2_1", "conv5_1")
     )
     assert shallow == deep
@@ -70,7 +73,7 @@ def test_the_network_is_made_ready_down_to_the_deepest_active_layer(monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"style_layers": "conv4_2:0"}, "style_layers has no weight above 0; for no style, give a style_weight of 0."),
         (
@@ -80,6 +83,6 @@ def test_the_network_is_made_ready_down_to_the_deepest_active_layer(monkeypatch,
         ({"style_loss": "gram:0"}, "style_loss has no weight above 0; for no style"),
     ],
 )
-def test_layers_without_any_weight_are_refused_where_their_loss_has_one(changes, words):
-    with pytest.raises(SettingsError, match=words):
+def test_layers_without_any_weight_are_refused_where_their_loss_has_one(changes, message):
+    with pytest.raises(SettingsError, match=message):
         Settings(**changes)

@@ -37,16 +37,16 @@ def written() -> list[tuple[str, set[str]]]:
 
 def test_no_choice_is_written_twice():
     assert len(list(literals(HOME))) == len(set(choices.__all__) - {"one_of"})
-    for (place, one), (other_place, other) in combinations(written(), 2):
-        assert place == other_place or len(one & other) < 2, (
-            f"{place} and {other_place} both write {one & other}; import it from settings.choices"
+    for (path, texts), (other_path, other_texts) in combinations(written(), 2):
+        assert path == other_path or len(texts & other_texts) < 2, (
+            f"{path} and {other_path} both write {texts & other_texts}; import it from settings.choices"
         )
 
 
 def test_the_options_of_choices_take_them_from_there():
     for name in ("settings.py", "runtime.py"):
-        found = list(literals(SOURCES / "settings" / name))
-        assert all(texts <= {"auto"} for texts in found), found
+        literal_sets = list(literals(SOURCES / "settings" / name))
+        assert all(texts <= {"auto"} for texts in literal_sets), literal_sets
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_options_of_choices_take_them_from_there():
         (DISTANCES, choices.DistanceName, ()),
         (vgg.POOLING_FACTORS, choices.Pooling, ()),
         (borders._EDGES, choices.Padding, ()),
-        (color._MAPS, choices.ColorMatch, {"histogram"}),
+        (color._MATRICES, choices.ColorMatch, {"histogram"}),
         (convolution._MIN_CHANNELS, choices.Winograd, {"off"}),
     ],
 )

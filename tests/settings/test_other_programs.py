@@ -17,8 +17,8 @@ from impasto.settings.presets import preset
     ],
 )
 def test_weights_of_other_programs_become_ours(program, content, style):
-    found, styles = our_weights(program, 1, 3, content=(12, 7), styles=[(5, 6), (5, 6)], pixels=100)
-    assert found == pytest.approx(content)
+    content_weight, styles = our_weights(program, 1, 3, content=(12, 7), styles=[(5, 6), (5, 6)], pixels=100)
+    assert content_weight == pytest.approx(content)
     assert styles == pytest.approx([style, style])
 
 

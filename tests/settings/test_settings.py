@@ -21,7 +21,7 @@ LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"size": 0}, "size cannot be 0; it takes a whole number, at least 32"),
         ({"size": "big"}, "size cannot be big; it takes a whole number"),
@@ -58,8 +58,8 @@ LAYER_WEIGHTS = st.dictionaries(st.sampled_from(list(LAYERS)), st.floats(0.125, 
         ({"content_weight": 0, "style_weight": 0}, "cannot both be 0"),
     ],
 )
-def test_what_is_not_accepted_is_said_in_one_sentence(changes, words):
-    with pytest.raises(SettingsError, match=words) as caught:
+def test_what_is_not_accepted_is_said_in_one_sentence(changes, message):
+    with pytest.raises(SettingsError, match=message) as caught:
         Settings(**changes)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)

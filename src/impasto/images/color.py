@@ -12,13 +12,14 @@ from torch import Tensor
 
 from impasto.settings.choices import ColorMatch
 
-__all__ = ["gray", "like_luminance", "matched", "with_luminance"]
+__all__ = ["gray", "match_colors", "match_luminance", "with_luminance"]
 
 _VARIANCE_FLOOR = 1e-6
 """Added to variances of a color, which are 0 in gray and flat images; its root is a quarter of a gray level."""
 
-_MAX_TINT = 0.01
-"""Share of the largest variance up to which the second largest is noise: the colors of such an image are on a line."""
+_MAX_TINT_RATIO = 0.01
+"""Ratio of the second largest variance to the largest up to which it is noise: the colors of such an image are on a
+line."""
 
 
 def gray(image: Tensor) -> Tensor:
@@ -26,21 +27,21 @@ def gray(image: Tensor) -> Tensor:
     return _luminance(image).expand(3, -1, -1)
 
 
-def like_luminance(style: Tensor, content: Tensor, counted: Tensor | None = None) -> Tensor:
+def match_luminance(style: Tensor, content: Tensor, selection: Tensor | None = None) -> Tensor:
     """Return the style in gray, with the mean and deviation of the content's luminance (Gatys et al. 2017, eq. 10).
 
     Args:
         style: The style image, (3, H, W).
         content: The content image, (3, H, W), of any size.
-        counted: The part of the style whose mean and deviation count, (3, 1, N); all of it, if not given.
+        selection: The part of the style whose mean and deviation count, (3, 1, N); all of it, if not given.
 
     Returns:
         Gray in all three channels, (3, H, W); values may leave [0, 1].
 
     """
-    ours, theirs = _luminance(style if counted is None else counted), _luminance(content)
-    spread = (theirs.var(correction=0) + _VARIANCE_FLOOR).sqrt() / (ours.var(correction=0) + _VARIANCE_FLOOR).sqrt()
-    return ((_luminance(style) - ours.mean()) * spread + theirs.mean()).expand(3, -1, -1)
+    sample, target = _luminance(style if selection is None else selection), _luminance(content)
+    scale = (target.var(correction=0) + _VARIANCE_FLOOR).sqrt() / (sample.var(correction=0) + _VARIANCE_FLOOR).sqrt()
+    return ((_luminance(style) - sample.mean()) * scale + target.mean()).expand(3, -1, -1)
 
 
 def with_luminance(image: Tensor, colors: Tensor) -> Tensor:
@@ -60,49 +61,50 @@ def with_luminance(image: Tensor, colors: Tensor) -> Tensor:
     return _luminance(image).maximum(-chroma.amin(0, keepdim=True)).minimum(1 - chroma.amax(0, keepdim=True)) + chroma
 
 
-def matched(image: Tensor, target: Tensor, matching: ColorMatch, counted: Tensor | None = None) -> Tensor:
+def match_colors(image: Tensor, target: Tensor, matching: ColorMatch, selection: Tensor | None = None) -> Tensor:
     """Return an image with the colors of a target.
 
     Args:
         image: The image, (3, H, W).
         target: The image whose colors it is to have, (3, H, W), of any size.
         matching: How colors are matched.
-        counted: The part of the image whose colors are brought to the target's, (3, 1, N); all of it, if not given.
+        selection: The part of the image whose colors are brought to the target's, (3, 1, N); all of it, if not given.
 
     Returns:
         The image in other colors, (3, H, W); values may leave [0, 1].
 
     """
-    counted = image if counted is None else counted
+    selection = image if selection is None else selection
     if matching == "histogram":
-        return _with_histogram(image, counted, target)
-    means, covariances = zip(*(_moments(each) for each in (counted, target)), strict=True)
-    change = _MAPS[matching](*covariances)  # (3, 3)
-    moved = change @ (image.flatten(1).double() - means[0]) + means[1]
-    return moved.to(image.dtype).view_as(image)
+        return _match_histogram(image, selection, target)
+    means, covariances = zip(*(_moments(pixels) for pixels in (selection, target)), strict=True)
+    matrix = _MATRICES[matching](*covariances)  # (3, 3)
+    colors = matrix @ (image.flatten(1).double() - means[0]) + means[1]
+    return colors.to(image.dtype).view_as(image)
 
 
-def _with_histogram(image: Tensor, counted: Tensor, target: Tensor) -> Tensor:
+def _match_histogram(image: Tensor, selection: Tensor, target: Tensor) -> Tensor:
     """Give each value the one of the same rank in the target's channel.
 
     Where the target's colors are on a line, as those of a gray photograph are, the rank is that of the luminance, and
     the color is the whole one: ranks by channel would make colors of noise.
     """
     if not _is_monochrome(target):
-        return torch.stack([_of_same_rank(a, b, c[None])[0] for a, b, c in zip(image, counted, target, strict=True)])
-    ordered = target.flatten(1)[:, _luminance(target).flatten().argsort()]
-    return _of_same_rank(_luminance(image)[0], _luminance(counted)[0], ordered.view_as(target), is_ordered=True)
+        return torch.stack([_match_ranks(a, b, c[None])[0] for a, b, c in zip(image, selection, target, strict=True)])
+    sorted_target = target.flatten(1)[:, _luminance(target).flatten().argsort()]
+    return _match_ranks(_luminance(image)[0], _luminance(selection)[0], sorted_target.view_as(target), is_ordered=True)
 
 
 def _is_monochrome(image: Tensor) -> bool:
     """Tell whether the colors of an image are on a line but for noise."""
     variances = cast("Tensor", torch.linalg.eigvalsh(_moments(image)[1]))
-    return float(variances[1]) <= _MAX_TINT * float(variances[2])
+    return float(variances[1]) <= _MAX_TINT_RATIO * float(variances[2])
 
 
 def _luminance(image: Tensor) -> Tensor:
+    """Return the luminance of an image, (1, H, W)."""
     weights = image.new_tensor([0.299, 0.587, 0.114])
-    return torch.einsum("c,chw->hw", weights, image)[None]  # (1, H, W)
+    return torch.einsum("c,chw->hw", weights, image)[None]
 
 
 def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,7 +132,7 @@ def _sym(source: Tensor, target: Tensor) -> Tensor:
     return inverse @ _power(root @ target @ root, 0.5) @ inverse
 
 
-_MAPS: Mapping[ColorMatch, Callable[[Tensor, Tensor], Tensor]] = {"chol": _chol, "pca": _pca, "sym": _sym}
+_MATRICES: Mapping[ColorMatch, Callable[[Tensor, Tensor], Tensor]] = {"chol": _chol, "pca": _pca, "sym": _sym}
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
@@ -139,16 +141,16 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
     return vectors * values.clamp_min(_VARIANCE_FLOOR**2).pow(exponent) @ vectors.T
 
 
-def _of_same_rank(values: Tensor, counted: Tensor, target: Tensor, *, is_ordered: bool = False) -> Tensor:
+def _match_ranks(values: Tensor, selection: Tensor, target: Tensor, *, is_ordered: bool = False) -> Tensor:
     """Give each value, (H, W), what a target has at the same rank, (C, H, W).
 
     Equal values have the middle of their ranks. `is_ordered` says that the target, (C, h, w), is sorted already.
     """
-    theirs = target.flatten(1) if is_ordered else target.flatten(1).sort().values
-    ordered, count = counted.flatten().sort().values, theirs.shape[1]
+    levels = target.flatten(1) if is_ordered else target.flatten(1).sort().values
+    ordered, count = selection.flatten().sort().values, levels.shape[1]
     flat = values.flatten()
     ranks = (torch.searchsorted(ordered, flat) + torch.searchsorted(ordered, flat, right=True) - 1) / 2
-    places = (ranks * ((count - 1) / max(1, len(ordered) - 1))).clamp(0, count - 1)
-    below = places.floor().long()
-    above = (below + 1).clamp_max(count - 1)
-    return theirs[:, below].lerp(theirs[:, above], (places - below).to(theirs)).view(-1, *values.shape)
+    positions = (ranks * ((count - 1) / max(1, len(ordered) - 1))).clamp(0, count - 1)
+    lower = positions.floor().long()
+    upper = (lower + 1).clamp_max(count - 1)
+    return levels[:, lower].lerp(levels[:, upper], (positions - lower).to(levels)).view(-1, *values.shape)

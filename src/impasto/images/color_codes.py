@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from impasto.images.icc_writer import SRGB_CURVE, SRGB_PRIMARIES, Curve, Primaries, rgb_profile
 
-__all__ = ["ColorCodes", "profile_of_gamma", "unread_colors"]
+__all__ = ["ColorCodes", "profile_of_gamma", "unsupported_colors"]
 
 _D65, _C, _DCI = (0.3127, 0.3290), (0.310, 0.316), (0.314, 0.351)
 
@@ -28,7 +28,7 @@ _PRIMARIES = {
 _CURVES = {4: Curve(2.2), 5: Curve(2.8), 8: Curve(1.0), 17: Curve(2.6)}
 """Curves by TransferCharacteristics; those of television (1, 6, 14, 15) and the rest are shown with sRGB's."""
 
-_UNREAD_TRANSFERS = {9: "logarithmic", 10: "logarithmic", 16: "HDR (PQ)", 18: "HDR (HLG)"}
+_UNSUPPORTED_TRANSFERS = {9: "logarithmic", 10: "logarithmic", 16: "HDR (PQ)", 18: "HDR (HLG)"}
 
 _GAMMA_TOLERANCE = 0.05
 """Share by which a curve's exponent may differ from 2.2 and count as sRGB's, as libpng has it."""
@@ -50,9 +50,9 @@ class ColorCodes(NamedTuple):
         return None if (primaries, curve) == (SRGB_PRIMARIES, SRGB_CURVE) else rgb_profile(primaries, curve)
 
 
-def unread_colors(codes: ColorCodes) -> str | None:
+def unsupported_colors(codes: ColorCodes) -> str | None:
     """Say what kind of colors is not read, to stand behind `holds`; None: these are."""
-    kind = _UNREAD_TRANSFERS.get(codes.transfer)
+    kind = _UNSUPPORTED_TRANSFERS.get(codes.transfer)
     if kind is not None:
         return f"{kind} colors, which go beyond the white of a picture"
     return None if codes.full_range else "video levels, 16 to 235 of 255"
@@ -62,8 +62,8 @@ def profile_of_gamma(gamma: float | None, primaries: Primaries | None) -> bytes 
     """Return the profile of colors that a PNG file tells by `gAMA` and `cHRM`; None: sRGB, or such as cannot be.
 
     Args:
-        gamma: The exponent with which light becomes samples, such as 0.45455; None: not told.
-        primaries: The chromaticities of the colors; None: not told.
+        gamma: The exponent with which light becomes samples, such as 0.45455; None: the file does not say it.
+        primaries: The chromaticities of the colors; None: the file does not say it.
 
     """
     curve = SRGB_CURVE
@@ -79,9 +79,11 @@ def profile_of_gamma(gamma: float | None, primaries: Primaries | None) -> bytes 
         return None
 
 
-def _are_close(one: Primaries, other: Primaries) -> bool:
+def _are_close(first: Primaries, second: Primaries) -> bool:
     """Tell whether chromaticities are equal but for rounding."""
-    pairs = zip(one, other, strict=True)
+    pairs = zip(first, second, strict=True)
     return all(
-        abs(a - b) <= _CHROMATICITY_TOLERANCE for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True)
+        abs(a - b) <= _CHROMATICITY_TOLERANCE
+        for pair, other_pair in pairs
+        for a, b in zip(pair, other_pair, strict=True)
     )

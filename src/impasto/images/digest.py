@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-__all__ = ["contents", "digest"]
+__all__ = ["byte_view", "digest"]
 
 ROWS_AT_ONCE = 1024
 """Rows of a tensor that are hashed at a time, so that no second tensor of its size is in memory."""
@@ -15,14 +15,14 @@ ROWS_AT_ONCE = 1024
 
 def digest(*tensors: Tensor | None) -> str:
     """Return a hash of tensors, of their shapes and dtypes."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for tensor in tensors:
-        found.update(repr(tensor if tensor is None else (tensor.dtype, tensor.shape)).encode())
+        hasher.update(repr(tensor if tensor is None else (tensor.dtype, tensor.shape)).encode())
         for rows in () if tensor is None else cast("Sequence[Tensor]", tensor.flatten(0, -2).split(ROWS_AT_ONCE)):
-            found.update(contents(rows))
-    return found.hexdigest()
+            hasher.update(byte_view(rows))
+    return hasher.hexdigest()
 
 
-def contents(tensor: Tensor) -> memoryview:
+def byte_view(tensor: Tensor) -> memoryview:
     """View the bytes of a tensor, on the processor."""
     return memoryview(cast("Any", tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))

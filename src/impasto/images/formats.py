@@ -6,7 +6,7 @@ CSV and others, and take the high dynamic range version of a phone's photograph.
 
 import re
 
-__all__ = ["RAW_PHOTOGRAPH", "is_lossless", "loader_of", "unread_kind"]
+__all__ = ["RAW_PHOTOGRAPH", "is_lossless", "loader_of", "unsupported_kind"]
 
 _LOADERS = {
     "pngload_source": rb"\x89PNG\r\n\x1a\n",
@@ -21,7 +21,7 @@ _LOADERS = {
 
 RAW_PHOTOGRAPH = "a raw photograph"
 
-_UNREAD_KINDS = {
+_UNSUPPORTED_KINDS = {
     RAW_PHOTOGRAPH: rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM|....ftypcrx ",
     "a JPEG XL file": rb"\xff\x0a|\0\0\0\x0cJXL ",
     "a JPEG 2000 file": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
@@ -52,7 +52,7 @@ def is_lossless(start: bytes) -> bool:
     return loader_of(start) in {"pngload_source", "tiffload_source", "gifload_source"}
 
 
-def unread_kind(start: bytes) -> str | None:
+def unsupported_kind(start: bytes) -> str | None:
     """Name the kind of a file that is not read, by its first bytes; None: it is not known."""
     flags = re.DOTALL | re.IGNORECASE
-    return next((name for name, pattern in _UNREAD_KINDS.items() if re.match(pattern, start, flags)), None)
+    return next((name for name, pattern in _UNSUPPORTED_KINDS.items() if re.match(pattern, start, flags)), None)

@@ -26,17 +26,19 @@ def guide(weights: Tensor, layer: str, spread: MaskSpread, grow: int = 0) -> Ten
         Weights in [0, 1], (H // stride, W // stride).
 
     """
-    found = weights[None]  # (1, H, W)
+    unit_weights = weights[None]  # (1, H, W)
     if spread == "simple":
         stride = up_to(layer)[-1].stride
-        found = functional.avg_pool2d(found, stride) if stride > 1 else found
+        unit_weights = functional.avg_pool2d(unit_weights, stride) if stride > 1 else unit_weights
     else:
         sign = 1 if spread == "all" else -1
-        for passed in up_to(layer):
-            found = sign * (functional.max_pool2d(sign * found, 2) if passed.is_pool else _dilated(sign * found, 1))
-    return (_dilated(found, grow) if grow >= 0 else -_dilated(-found, -grow))[0]
+        for step in up_to(layer):
+            unit_weights = sign * (
+                functional.max_pool2d(sign * unit_weights, 2) if step.is_pool else _dilate(sign * unit_weights, 1)
+            )
+    return (_dilate(unit_weights, grow) if grow >= 0 else -_dilate(-unit_weights, -grow))[0]
 
 
-def _dilated(weights: Tensor, reach: int) -> Tensor:
-    """Return the largest weight within `reach` units of each; beyond the border there is nothing."""
-    return functional.max_pool2d(weights, 2 * reach + 1, stride=1, padding=reach) if reach else weights
+def _dilate(weights: Tensor, radius: int) -> Tensor:
+    """Return the largest weight within `radius` units of each; beyond the border there is nothing."""
+    return functional.max_pool2d(weights, 2 * radius + 1, stride=1, padding=radius) if radius else weights

@@ -11,13 +11,13 @@ from impasto.errors import PictureError
 from impasto.images import profiles
 from impasto.images.image_file import ImageFile
 
-__all__ = ["unpacked"]
+__all__ = ["unpack"]
 
-_UNSUPPORTED = "nsupported"
+_UNSUPPORTED_MESSAGE = "nsupported"
 """What the errors of libheif say of files that are whole, and made in a way that it does not read."""
 
 
-def unpacked(file: ImageFile, check: Callable[[int, int], None]) -> Any:
+def unpack(file: ImageFile, check: Callable[[int, int], None]) -> Any:
     """Return the main image of a HEIC file as a libvips image, upright, with its profile and EXIF.
 
     Args:
@@ -39,31 +39,31 @@ def unpacked(file: ImageFile, check: Callable[[int, int], None]) -> Any:
             "export it as a JPEG or PNG file."
         ) from None
     try:
-        opened: Any = pillow_heif.open_heif(io.BytesIO(file.data), convert_hdr_to_8bit=False)
-        check(*opened.size)
-        samples = np.ascontiguousarray(np.asarray(opened))
+        heif_file: Any = pillow_heif.open_heif(io.BytesIO(file.data), convert_hdr_to_8bit=False)
+        check(*heif_file.size)
+        samples = np.ascontiguousarray(np.asarray(heif_file))
     except (OSError, ValueError, EOFError, SyntaxError, RuntimeError, IndexError) as error:
-        if _UNSUPPORTED in str(error):
+        if _UNSUPPORTED_MESSAGE in str(error):
             raise PictureError(
                 f"{file.name} is a HEIC file of a kind that is not read; export it as a JPEG or PNG file."
             ) from error
         raise PictureError(
             f"{file.name} is damaged or cut short; copy it again, or export it as a JPEG file."
         ) from error
-    return _as_image(opened, samples.reshape(*samples.shape[:2], -1))
+    return _as_image(heif_file, samples.reshape(*samples.shape[:2], -1))
 
 
-def _as_image(opened: Any, samples: np.ndarray[Any, Any]) -> Any:
+def _as_image(heif_file: Any, samples: np.ndarray[Any, Any]) -> Any:
     """Return samples (H, W, channels) as a libvips image, with the profile, EXIF and depth of an opened file."""
     height, width, bands = samples.shape
     deep = samples.dtype == np.uint16
     color = ("rgb16" if deep else "srgb") if bands >= 3 else ("grey16" if deep else "b-w")
-    made: Any = pyvips.Image.new_from_memory(samples.data, width, height, bands, "ushort" if deep else "uchar")
-    image = profiles.embed(made.copy(interpretation=color), opened.info.get("icc_profile"))
-    if opened.premultiplied_alpha:
-        image = image.unpremultiply(max_alpha=65535 if deep else 255).cast(made.format).copy(interpretation=color)
-    if opened.info.get("exif"):
-        image.set_type(pyvips.GValue.blob_type, "exif-data", opened.info["exif"])
-    image.set_type(pyvips.GValue.gint_type, "n-pages", len(opened))
-    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", opened.info.get("bit_depth", 8))
+    plain: Any = pyvips.Image.new_from_memory(samples.data, width, height, bands, "ushort" if deep else "uchar")
+    image = profiles.embed(plain.copy(interpretation=color), heif_file.info.get("icc_profile"))
+    if heif_file.premultiplied_alpha:
+        image = image.unpremultiply(max_alpha=65535 if deep else 255).cast(plain.format).copy(interpretation=color)
+    if heif_file.info.get("exif"):
+        image.set_type(pyvips.GValue.blob_type, "exif-data", heif_file.info["exif"])
+    image.set_type(pyvips.GValue.gint_type, "n-pages", len(heif_file))
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", heif_file.info.get("bit_depth", 8))
     return image

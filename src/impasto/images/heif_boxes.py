@@ -63,10 +63,10 @@ def _codes(meta: bytes) -> ColorCodes | None:
     properties = {kind: (start, end) for kind, start, end in _boxes(meta, *boxes[b"iprp"])}
     if b"ipco" not in properties:
         return None
-    listed = list(_boxes(meta, *properties[b"ipco"]))
+    items = list(_boxes(meta, *properties[b"ipco"]))
     main = _main_item(meta, *boxes[b"pitm"]) if b"pitm" in boxes else None
-    own = _associated(meta, *properties[b"ipma"], main) if b"ipma" in properties and main is not None else ()
-    for kind, start, _ in [listed[index - 1] for index in own if 0 < index <= len(listed)]:
+    indices = _property_indices(meta, *properties[b"ipma"], main) if b"ipma" in properties and main is not None else ()
+    for kind, start, _ in [items[index - 1] for index in indices if 0 < index <= len(items)]:
         if kind == b"colr" and meta[start : start + 4] == b"nclx":
             primaries, transfer = struct.unpack_from(">HH", meta, start + 4)
             return ColorCodes(primaries, transfer)
@@ -78,19 +78,19 @@ def _main_item(meta: bytes, start: int, end: int) -> int:
     return int.from_bytes(meta[start + 4 : min(end, start + (8 if meta[start] else 6))])
 
 
-def _associated(meta: bytes, start: int, end: int, item: int) -> tuple[int, ...]:
+def _property_indices(meta: bytes, start: int, end: int, item: int) -> tuple[int, ...]:
     """List the properties of a picture by their numbers, counted from 1."""
-    wide_items, wide_properties = meta[start] > 0, bool(meta[start + 3] & 1)
+    has_wide_items, has_wide_indices = meta[start] > 0, bool(meta[start + 3] & 1)
     (count,), offset = struct.unpack_from(">I", meta, start + 4), start + 8
     for _ in range(count):
         if offset >= end:
             break
-        (number,) = struct.unpack_from(">I" if wide_items else ">H", meta, offset)
-        offset += 4 if wide_items else 2
-        listed = meta[offset]
-        code, size = (">H", 2) if wide_properties else (">B", 1)
-        numbers = struct.unpack_from(f">{listed}{code[1]}", meta, offset + 1)
-        offset += 1 + size * listed
+        (number,) = struct.unpack_from(">I" if has_wide_items else ">H", meta, offset)
+        offset += 4 if has_wide_items else 2
+        length = meta[offset]
+        code, size = (">H", 2) if has_wide_indices else (">B", 1)
+        entries = struct.unpack_from(f">{length}{code[1]}", meta, offset + 1)
+        offset += 1 + size * length
         if number == item:
-            return tuple(index & (0x7FFF if wide_properties else 0x7F) for index in numbers)
+            return tuple(index & (0x7FFF if has_wide_indices else 0x7F) for index in entries)
     return ()

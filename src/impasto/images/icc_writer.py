@@ -33,7 +33,7 @@ class Curve(NamedTuple):
     """A transfer curve as ICC's parametric types 0 and 3: light is (a x + b)^gamma from d on, c x below."""
 
     gamma: float
-    rest: tuple[float, ...] = ()
+    coefficients: tuple[float, ...] = ()
     """a, b, c, d; none of them: light is x^gamma."""
 
 
@@ -53,19 +53,19 @@ def rgb_profile(primaries: Primaries, curve: Curve) -> bytes:
         ValueError: such primaries span no colors.
 
     """
-    matrix, adaptation = _to_d50(primaries)
+    matrix, adaptation = _d50_matrices(primaries)
     tags: dict[bytes, bytes] = {
-        b"desc": _text("RGB of an image file"),
-        b"cprt": _text("No copyright"),
-        b"wtpt": _xyz(_D50),
-        b"chad": b"sf32" + bytes(4) + b"".join(_fixed(value) for value in adaptation.flatten()),
-        **{name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), matrix.T, strict=True)},
-        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _parametric(curve)),
+        b"desc": _text_tag("RGB of an image file"),
+        b"cprt": _text_tag("No copyright"),
+        b"wtpt": _color_tag(_D50),
+        b"chad": b"sf32" + bytes(4) + b"".join(_fixed_point(value) for value in adaptation.flatten()),
+        **{name: _color_tag(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), matrix.T, strict=True)},
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve_tag(curve)),
     }
-    return _profile(tags)
+    return _assemble(tags)
 
 
-def _to_d50(primaries: Primaries) -> tuple[NDArray[Any], NDArray[Any]]:
+def _d50_matrices(primaries: Primaries) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return two matrices, (3, 3): from linear RGB to XYZ under D50, and from XYZ under the own white to under D50."""
     try:
         colors = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries[1:]]).T
@@ -81,37 +81,37 @@ def _to_d50(primaries: Primaries) -> tuple[NDArray[Any], NDArray[Any]]:
     return adaptation @ matrix, adaptation
 
 
-def _profile(tags: Mapping[bytes, bytes]) -> bytes:
+def _assemble(tags: Mapping[bytes, bytes]) -> bytes:
     """Put tags behind the header of a display profile; tags that are equal stand there once."""
     body, offsets = bytearray(), dict[bytes, int]()
-    first = 128 + 4 + 12 * len(tags)
+    data_start = 128 + 4 + 12 * len(tags)
     for data in tags.values():
         if data not in offsets:
-            offsets[data] = first + len(body)
+            offsets[data] = data_start + len(body)
             body += data + bytes(-len(data) % 4)
     table = b"".join(name + struct.pack(">II", offsets[data], len(data)) for name, data in tags.items())
-    header = struct.pack(">I4sI4s4s4s", first + len(body), bytes(4), 0x04300000, b"mntr", b"RGB ", b"XYZ ")
-    header += struct.pack(">6H4s", 2020, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + b"".join(map(_fixed, _D50))
+    header = struct.pack(">I4sI4s4s4s", data_start + len(body), bytes(4), 0x04300000, b"mntr", b"RGB ", b"XYZ ")
+    header += struct.pack(">6H4s", 2020, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + b"".join(map(_fixed_point, _D50))
     return header + bytes(128 - len(header)) + struct.pack(">I", len(tags)) + table + bytes(body)
 
 
-def _fixed(value: float) -> bytes:
+def _fixed_point(value: float) -> bytes:
     """Write a number with 16 bits behind the point."""
     return struct.pack(">i", round(float(value) * 65536))
 
 
-def _xyz(color: Sequence[float] | NDArray[Any]) -> bytes:
+def _color_tag(color: Sequence[float] | NDArray[Any]) -> bytes:
     """Write a color as a tag."""
-    return b"XYZ " + bytes(4) + b"".join(_fixed(value) for value in color)
+    return b"XYZ " + bytes(4) + b"".join(_fixed_point(value) for value in color)
 
 
-def _text(text: str) -> bytes:
+def _text_tag(text: str) -> bytes:
     """Write a text as a tag, in English."""
     encoded = text.encode("utf-16-be")
     return b"mluc" + struct.pack(">III2s2sII", 0, 1, 12, b"en", b"US", len(encoded), 28) + encoded
 
 
-def _parametric(curve: Curve) -> bytes:
+def _curve_tag(curve: Curve) -> bytes:
     """Write a curve as a tag."""
-    values = b"".join(map(_fixed, (curve.gamma, *curve.rest)))
-    return b"para" + struct.pack(">IHH", 0, 3 if curve.rest else 0, 0) + values
+    values = b"".join(map(_fixed_point, (curve.gamma, *curve.coefficients)))
+    return b"para" + struct.pack(">IHH", 0, 3 if curve.coefficients else 0, 0) + values

@@ -49,8 +49,8 @@ class ImageFile(NamedTuple):
                 source = pyvips.Source.new_from_descriptor(file.fileno())  # which duplicates the descriptor
                 return cls(str(path), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), source)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-            said = reason(error) if isinstance(error, OSError) else str(error)
-            raise PictureError(f"{path} cannot be read: {said}; give a picture's path.") from error
+            cause = reason(error) if isinstance(error, OSError) else str(error)
+            raise PictureError(f"{path} cannot be read: {cause}; give a picture's path.") from error
 
     @classmethod
     def of_bytes(cls, name: str, data: bytes) -> Self:

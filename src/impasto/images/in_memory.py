@@ -16,7 +16,7 @@ from torch import Tensor
 
 from impasto.errors import PictureError
 from impasto.images.image_file import ImageFile
-from impasto.images.reading import Decoded, decode, whitened
+from impasto.images.reading import PictureFields, decode, whiten
 
 __all__ = ["MAX_FLOAT_SAMPLE", "as_array", "decode_any", "is_file"]
 
@@ -32,7 +32,7 @@ _TIFF_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", 
 """Modes of PIL images that it writes as TIFF files; the others become RGB or RGBA first."""
 
 
-def decode_any(source: object, *, allow_large: bool = False) -> Decoded:
+def decode_any(source: object, *, allow_large: bool = False) -> PictureFields:
     """Read a picture from whatever holds one.
 
     Args:
@@ -87,11 +87,11 @@ def as_array(color: NDArray[np.float32], alpha: NDArray[np.float32] | None, dtyp
     kind = np.dtype(np.uint8 if dtype is None else dtype)
     if kind.kind == "f":
         return samples.astype(kind)
-    white, whole = (65535, np.uint16) if kind == np.uint16 else (255, np.uint8)
-    return (samples * np.float32(white) + np.float32(0.5)).astype(whole).astype(kind)
+    white, integer = (65535, np.uint16) if kind == np.uint16 else (255, np.uint8)
+    return (samples * np.float32(white) + np.float32(0.5)).astype(integer).astype(kind)
 
 
-def _decode_open_file(file: Any, *, allow_large: bool) -> Decoded:
+def _decode_open_file(file: Any, *, allow_large: bool) -> PictureFields:
     """Read a picture from an open file, to its end."""
     path = getattr(file, "name", None)
     name = f"the open file {path}" if isinstance(path, str) else "the open file given as a picture"
@@ -106,7 +106,7 @@ def _decode_open_file(file: Any, *, allow_large: bool) -> Decoded:
     return decode(ImageFile.of_bytes(name, data), allow_large=allow_large)
 
 
-def _decode_pil(image: Any) -> Decoded:
+def _decode_pil(image: Any) -> PictureFields:
     """Read a PIL image with its profile, orientation and EXIF, by way of a TIFF file in memory."""
     target = io.BytesIO()
     try:
@@ -120,14 +120,14 @@ def _decode_pil(image: Any) -> Decoded:
     return decode(ImageFile.of_bytes("the PIL image", target.getvalue()), allow_large=True)
 
 
-def _decode_tensor(tensor: Tensor) -> Decoded:
+def _decode_tensor(tensor: Tensor) -> PictureFields:
     """Read a tensor, (1, 3 or 4, H, W)."""
     shape = tuple(tensor.shape)
     if len(shape) != 3 or shape[0] not in {1, 3, 4} or 0 in shape:
         raise PictureError(f"the tensor has the shape {shape}; a picture takes (3, H, W), or with alpha (4, H, W).")
     if tensor.is_meta or tensor.layout != torch.strided:
-        what = "has a shape, but no values" if tensor.is_meta else "is sparse"
-        raise PictureError(f"the tensor {what}; give a dense tensor (3, H, W) that holds its values.")
+        problem = "has a shape, but no values" if tensor.is_meta else "is sparse"
+        raise PictureError(f"the tensor {problem}; give a dense tensor (3, H, W) that holds its values.")
     if tensor.dtype in {torch.float16, torch.bfloat16, torch.float64}:
         tensor = tensor.float()
     if tensor.dtype not in {torch.uint8, torch.uint16, torch.float32}:
@@ -135,7 +135,7 @@ def _decode_tensor(tensor: Tensor) -> Decoded:
     return _decode_channels("the tensor", tensor.detach().cpu().numpy())
 
 
-def _decode_array(array: NDArray[Any]) -> Decoded:
+def _decode_array(array: NDArray[Any]) -> PictureFields:
     """Read an array, (H, W) or (H, W, 1, 3 or 4)."""
     shape = array.shape
     if not (len(shape) == 2 or (len(shape) == 3 and shape[2] in {1, 3, 4})) or 0 in shape:
@@ -148,7 +148,7 @@ def _decode_array(array: NDArray[Any]) -> Decoded:
     return _decode_channels("the array", np.moveaxis(array.reshape(*shape[:2], -1), 2, 0))
 
 
-def _decode_channels(name: str, channels: NDArray[Any]) -> Decoded:
+def _decode_channels(name: str, channels: NDArray[Any]) -> PictureFields:
     """Read gray, or RGB with or without alpha, (1, 3 or 4, H, W), into samples of their own."""
     if channels.dtype.kind == "f" and not np.isfinite(channels).all():
         raise PictureError(f"{name} holds a value that is not a number; a picture takes {_DTYPES}.")
@@ -157,5 +157,5 @@ def _decode_channels(name: str, channels: NDArray[Any]) -> Decoded:
     color = np.array(np.broadcast_to(channels[:3], (3, *channels.shape[1:])), order="C")
     alpha = np.array(channels[3], order="C") if len(channels) == 4 else None
     if alpha is not None:
-        color = whitened(color, alpha, name)
-    return Decoded(color, alpha, bits=16 if color.dtype == np.uint16 else 8)
+        color = whiten(color, alpha, name)
+    return PictureFields(color, alpha, bits=16 if color.dtype == np.uint16 else 8)

@@ -45,18 +45,18 @@ class JpegSegments(NamedTuple):
 
 def jpeg_segments(data: Any) -> JpegSegments:
     """Read the segments of a JPEG file, bytes or mapped into memory; what is damaged is left out."""
-    pictures, words = 1, bytearray()
-    end, is_whole = len(data), True
+    pictures, program_data = 1, bytearray()
+    end, is_complete = len(data), True
     for marker, offset, length in _segments(data):
         if marker in {None, _END}:
-            end, is_whole = offset, marker == _END
+            end, is_complete = offset, marker == _END
         elif marker in _PROGRAMS_DATA:
             body = bytes(data[offset : offset + length])
-            words += body
-            pictures = _pictures(body) if body[:4] == b"MPF\0" else pictures
-    has_gain_map = any(word in words or data.find(word, end) >= 0 for word in _GAIN_MAP_WORDS)
-    has_film = any(word in words or data.find(word, end) >= 0 for word in _FILM_WORDS)
-    return JpegSegments(None if is_whole else end, max(1, pictures - has_gain_map), has_gain_map, has_film)
+            program_data += body
+            pictures = _picture_count(body) if body[:4] == b"MPF\0" else pictures
+    has_gain_map = any(word in program_data or data.find(word, end) >= 0 for word in _GAIN_MAP_WORDS)
+    has_film = any(word in program_data or data.find(word, end) >= 0 for word in _FILM_WORDS)
+    return JpegSegments(None if is_complete else end, max(1, pictures - has_gain_map), has_gain_map, has_film)
 
 
 def _segments(data: Any) -> Iterator[tuple[int | None, int, int]]:
@@ -74,15 +74,15 @@ def _segments(data: Any) -> Iterator[tuple[int | None, int, int]]:
         yield marker, offset + 4, length - 2
         offset += 2 + length
         if marker == _SCAN:
-            found = _MARKER_IN_SCAN.search(data, offset)
-            offset = found.start() if found else len(data)
-            if not found or (found[1][0] != _END and found[1][0] not in _MARKERS_BETWEEN_SCANS):
+            match = _MARKER_IN_SCAN.search(data, offset)
+            offset = match.start() if match else len(data)
+            if not match or (match[1][0] != _END and match[1][0] not in _MARKERS_BETWEEN_SCANS):
                 yield None, offset, 0
                 return
     yield _END, min(offset + 2, len(data)), 0
 
 
-def _pictures(index: bytes) -> int:
+def _picture_count(index: bytes) -> int:
     """Count the pictures in the index of a multi-picture file, without thumbnails."""
     block = TiffBlock.of(index[4:])
     entries = None if block is None else block.first_folder().tags.get(0xB002)

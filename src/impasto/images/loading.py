@@ -13,8 +13,8 @@ import pyvips
 
 from impasto.errors import PictureError
 from impasto.images import heif, metadata, profiles, tiff
-from impasto.images.color_codes import ColorCodes, profile_of_gamma, unread_colors
-from impasto.images.formats import RAW_PHOTOGRAPH, loader_of, unread_kind
+from impasto.images.color_codes import ColorCodes, profile_of_gamma, unsupported_colors
+from impasto.images.formats import RAW_PHOTOGRAPH, loader_of, unsupported_kind
 from impasto.images.heif_boxes import heif_boxes
 from impasto.images.icc_writer import Curve, Primaries, rgb_profile
 from impasto.images.image_file import READABLE_KINDS, ImageFile
@@ -23,9 +23,9 @@ from impasto.images.libvips import check_process
 from impasto.images.png_chunks import png_chunks
 from impasto.images.samples import Samples
 
-__all__ = ["Loaded", "SizeCheck", "load"]
+__all__ = ["LoadedImage", "SizeCheck", "load"]
 
-_UNREAD = re.compile("not configured|not implemented|nsupported|not supported", re.IGNORECASE)
+_UNSUPPORTED_MESSAGE = re.compile("not configured|not implemented|nsupported|not supported", re.IGNORECASE)
 """What libraries say of files that are whole, and made in a way that they do not read."""
 
 SizeCheck = Callable[[int, int], None]
@@ -34,7 +34,7 @@ SizeCheck = Callable[[int, int], None]
 _ADOBE_RGB = (Primaries((0.3127, 0.3290), (0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), Curve(563 / 256))
 
 
-class Loaded(NamedTuple):
+class LoadedImage(NamedTuple):
     """A libvips image, and what its file says of it."""
 
     file: ImageFile
@@ -42,7 +42,7 @@ class Loaded(NamedTuple):
     image: Any
     """The libvips image; only its header has been read, but for HEIC files."""
     samples: Samples
-    told: bytes | None = None
+    implied_profile: bytes | None = None
     """The profile of colors that the file tells without one."""
     frames: int = 1
     """Frames, pages or pictures of which this is the first."""
@@ -56,7 +56,7 @@ class Loaded(NamedTuple):
         return _failure(self.file, error, self.compression)
 
 
-def load(file: ImageFile, check: SizeCheck) -> Loaded:
+def load(file: ImageFile, check: SizeCheck) -> LoadedImage:
     """Read the header of a file.
 
     Args:
@@ -72,25 +72,25 @@ def load(file: ImageFile, check: SizeCheck) -> Loaded:
     start = bytes(file.data[:256])
     loader = loader_of(start)
     if loader is None:
-        raise _unread(file, unread_kind(start))
+        raise _unsupported_file(file, unsupported_kind(start))
     return _READERS[loader](file, check)
 
 
-def _unread(file: ImageFile, kind: str | None) -> PictureError:
+def _unsupported_file(file: ImageFile, kind: str | None) -> PictureError:
     """Return the error of a file of a kind that is not read; None: the kind is not known."""
     if kind is None:
         return PictureError(f"{file.name} is not a picture that impasto reads; give {READABLE_KINDS}.")
-    todo = (
+    advice = (
         "develop it with a raw converter and give a TIFF or JPEG file"
         if kind == RAW_PHOTOGRAPH
         else f"give {READABLE_KINDS}"
     )
-    return PictureError(f"{file.name} is {kind}, which impasto does not read; {todo}.")
+    return PictureError(f"{file.name} is {kind}, which impasto does not read; {advice}.")
 
 
 def _failure(file: ImageFile, error: pyvips.Error | None = None, compression: str | None = None) -> PictureError:
     """Return the error of a file that libvips refuses: it is damaged, unless it is made in a way that is not read."""
-    if error is not None and _UNREAD.search(str(error)):
+    if error is not None and _UNSUPPORTED_MESSAGE.search(str(error)):
         way = f"with {compression}, which" if compression else "in a way that"
         return PictureError(f"{file.name} is compressed {way} is not read; export it as a new PNG or JPEG file.")
     return PictureError(f"{file.name} is damaged or cut short; copy it again, or export it as a new PNG or JPEG file.")
@@ -106,40 +106,35 @@ def _open(file: ImageFile, loader: str, check: SizeCheck, compression: str | Non
     return image
 
 
-def _frames(image: Any) -> int:
+def _frame_count(image: Any) -> int:
     return image.get("n-pages") if image.get_typeof("n-pages") else 1
 
 
-def _load_plain(loader: str, file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_plain(loader: str, file: ImageFile, check: SizeCheck) -> LoadedImage:
     """Read a file of a kind of which libvips says all."""
     image = _open(file, loader, check)
-    return Loaded(file, image, Samples.of_image(image), frames=_frames(image))
+    return LoadedImage(file, image, Samples.of_image(image), frames=_frame_count(image))
 
 
-def _load_png(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_png(file: ImageFile, check: SizeCheck) -> LoadedImage:
     image, chunks = _open(file, "pngload_source", check), png_chunks(file.data)
-    told = None
+    implied_profile = None
     if chunks.codes is not None:
-        image, told = profiles.embed(image, None), _profile_of(chunks.codes, file)
+        image, implied_profile = profiles.embed(image, None), _profile_of(chunks.codes, file)
     elif profiles.embedded(image) is None and not chunks.is_srgb:
-        told = profile_of_gamma(chunks.gamma, chunks.primaries)
-    return Loaded(file, image, Samples.of_image(image), told, chunks.frames)
+        implied_profile = profile_of_gamma(chunks.gamma, chunks.primaries)
+    return LoadedImage(file, image, Samples.of_image(image), implied_profile, chunks.frames)
 
 
 def _profile_of(codes: ColorCodes, file: ImageFile) -> bytes | None:
-    """Return the profile of color codes, None for sRGB.
-
-    Raises:
-        PictureError: pictures of such colors are not read.
-
-    """
-    unread = unread_colors(codes)
-    if unread is not None:
-        raise PictureError(f"{file.name} holds {unread}; export it in sRGB or Display P3.")
+    """Return the profile of color codes, None for sRGB, or refuse colors that are not read."""
+    reason = unsupported_colors(codes)
+    if reason is not None:
+        raise PictureError(f"{file.name} holds {reason}; export it in sRGB or Display P3.")
     return codes.profile()
 
 
-def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_jpeg(file: ImageFile, check: SizeCheck) -> LoadedImage:
     segments = jpeg_segments(file.data)
     remarks = list[str]()
     if segments.cut_at is None:
@@ -153,32 +148,32 @@ def _load_jpeg(file: ImageFile, check: SizeCheck) -> Loaded:
     if segments.has_film:
         remarks.append("has a short film as well as the picture; the film is left out.")
     is_adobe = image.get_typeof("exif-data") and metadata.is_adobe_rgb(bytes(image.get("exif-data")))
-    told = rgb_profile(*_ADOBE_RGB) if is_adobe else None
-    return Loaded(file, image, Samples.of_image(image), told, segments.pictures, tuple(remarks))
+    implied_profile = rgb_profile(*_ADOBE_RGB) if is_adobe else None
+    return LoadedImage(file, image, Samples.of_image(image), implied_profile, segments.pictures, tuple(remarks))
 
 
-def _load_heif(file: ImageFile, check: SizeCheck) -> Loaded:
-    return _of_boxes(file, _open(file, "heifload_source", check, unlimited=True))
+def _load_heif(file: ImageFile, check: SizeCheck) -> LoadedImage:
+    return _with_boxes(file, _open(file, "heifload_source", check, unlimited=True))
 
 
-def _load_heic(file: ImageFile, check: SizeCheck) -> Loaded:
-    return _of_boxes(file, heif.unpacked(file, check))
+def _load_heic(file: ImageFile, check: SizeCheck) -> LoadedImage:
+    return _with_boxes(file, heif.unpack(file, check))
 
 
-def _of_boxes(file: ImageFile, image: Any) -> Loaded:
+def _with_boxes(file: ImageFile, image: Any) -> LoadedImage:
     """Add what the boxes of an AVIF or HEIC file say to its image."""
     boxes = heif_boxes(file.data)
-    told = None
+    implied_profile = None
     if boxes.codes is not None and profiles.embedded(image) is None:
-        told = _profile_of(boxes.codes._replace(full_range=True), file)  # the decoder has made it full
+        implied_profile = _profile_of(boxes.codes._replace(full_range=True), file)  # the decoder has made it full
     remarks = ["has a gain map for HDR screens; it is left out."] if boxes.has_gain_map else []
     if boxes.is_sequence:
         remarks.append("has moving pictures; they are left out.")
-    image = _stretched(image)
-    return Loaded(file, image, Samples.of_image(image), told, _frames(image), tuple(remarks))
+    image = _stretch_white(image)
+    return LoadedImage(file, image, Samples.of_image(image), implied_profile, _frame_count(image), tuple(remarks))
 
 
-def _stretched(image: Any) -> Any:
+def _stretch_white(image: Any) -> Any:
     """Make the white of a HEIC or AVIF file of 10 or 12 bits the white of 16, where its bits are only shifted."""
     bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 16
     if image.format != "ushort" or bits == 16:
@@ -187,29 +182,29 @@ def _stretched(image: Any) -> Any:
     return levels.cast("ushort").copy(interpretation=image.interpretation)
 
 
-def _load_tiff(file: ImageFile, check: SizeCheck) -> Loaded:
+def _load_tiff(file: ImageFile, check: SizeCheck) -> LoadedImage:
     if tiff.is_raw_photograph(file.data):
-        raise _unread(file, RAW_PHOTOGRAPH)
-    found = tiff.whole_picture(file.data)
-    if found is None:
+        raise _unsupported_file(file, RAW_PHOTOGRAPH)
+    picture = tiff.main_picture(file.data)
+    if picture is None:
         raise _failure(file)
-    page = found.page
+    page = picture.page
     check(page.width, page.height)
-    unread = page.unread_samples()
-    if unread is not None:
-        raise PictureError(f"{file.name} holds {unread}; save it as RGB with 8 or 16 bits a channel.")
+    reason = page.unsupported_samples()
+    if reason is not None:
+        raise PictureError(f"{file.name} holds {reason}; save it as RGB with 8 or 16 bits a channel.")
     options: dict[str, Any] = {"page": page.number, "unlimited": True}
     if page.subifd is not None:
         options["subifd"] = page.subifd
     plain = file.with_data(tiff.with_plain_samples(file.data, page)) if page.is_misread else file
-    image = _open(plain, "tiffload_source", check, page.unread_compression, **options)
+    compression = page.unsupported_compression
+    image = _open(plain, "tiffload_source", check, compression, **options)
     samples = Samples.of_page(page, image)
-    return Loaded(
-        plain, image, samples, frames=found.pages, remarks=_left_out(samples), compression=page.unread_compression
-    )
+    remarks = _channel_remarks(samples)
+    return LoadedImage(plain, image, samples, frames=picture.pages, remarks=remarks, compression=compression)
 
 
-def _left_out(samples: Samples) -> tuple[str, ...]:
+def _channel_remarks(samples: Samples) -> tuple[str, ...]:
     """Say which channels of a TIFF file are left out."""
     if not samples.unspecified:
         return ()
@@ -219,7 +214,7 @@ def _left_out(samples: Samples) -> tuple[str, ...]:
     return (f"has {number} of unspecified meaning besides its colors, such as {examples}; {it} left out.",)
 
 
-_READERS: dict[str, Callable[[ImageFile, SizeCheck], Loaded]] = {
+_READERS: dict[str, Callable[[ImageFile, SizeCheck], LoadedImage]] = {
     "pngload_source": _load_png,
     "jpegload_source": _load_jpeg,
     "webpload_source": partial(_load_plain, "webpload_source"),

@@ -2,7 +2,7 @@
 
 A mask is a weight in [0, 1] for each pixel: white is inside, gray is a soft edge, and what is transparent is outside.
 Every mask passes one check here, so that none is silently empty. What a mask is for is not known; how it is brought to
-the units of a layer is told in `guides`.
+the units of a layer is known to `guides`.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,9 @@ from torch import Tensor
 
 from impasto.errors import PictureError
 from impasto.files import split_label
+from impasto.images.cropping import center_crop
 from impasto.images.formats import is_lossless
-from impasto.images.picture import Picture, middle
+from impasto.images.picture import Picture
 from impasto.images.resampling import resample
 
 __all__ = ["Mask"]
@@ -64,8 +65,8 @@ class Mask:
             weights = weights.float()
             object.__setattr__(self, "weights", weights)
         if weights.ndim != 2 or not weights.is_floating_point() or 0 in weights.shape:
-            found = f"{weights.dtype} of shape {tuple(weights.shape)}"
-            raise PictureError(f"{self.name} is {found}; a mask takes floats from 0 to 1, or bool, of shape (H, W).")
+            kind = f"{weights.dtype} of shape {tuple(weights.shape)}"
+            raise PictureError(f"{self.name} is {kind}; a mask takes floats from 0 to 1, or bool, of shape (H, W).")
         darkest, brightest = float(weights.min()), float(weights.max())
         if not 0 <= darkest <= brightest <= 1:
             raise PictureError(f"{self.name} goes from {darkest:g} to {brightest:g}; a mask takes weights from 0 to 1.")
@@ -92,7 +93,7 @@ class Mask:
         picture = Picture.open(path, allow_large=allow_large)
         if color is not None:
             return cls(_label(picture, color, path), str(source))
-        return cls(_white_part(picture, str(source)), str(source))
+        return cls(_luminance(picture, str(source)), str(source))
 
     @classmethod
     def of(cls, source: object, *, name: str = "the mask", allow_large: bool = False) -> "Mask":
@@ -119,7 +120,7 @@ class Mask:
             return cls(source.detach().cpu(), name)
         if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "bf":
             return cls(torch.from_numpy(source.astype(bool if source.dtype.kind == "b" else np.float32)), name)
-        return cls(_white_part(Picture.of(cast("object", source), allow_large=allow_large), name), name)
+        return cls(_luminance(Picture.of(cast("object", source), allow_large=allow_large), name), name)
 
     @classmethod
     def of_opacity(cls, picture: Picture) -> Self | None:
@@ -153,7 +154,7 @@ class Mask:
             PictureError: nothing in that part is inside.
 
         """
-        return Mask(self.weights[middle(self.weights.shape[0], self.weights.shape[1], ratio)], self.name)
+        return Mask(self.weights[center_crop(self.weights.shape[0], self.weights.shape[1], ratio)], self.name)
 
     def white(self, width: int, height: int) -> Tensor:
         """Return 1 where the mask is white at another size, and 0 where it is gray or black, (height, width).
@@ -194,13 +195,8 @@ class Mask:
         return resample(self.weights[None], height, width)[0].clamp(0, 1)
 
 
-def _white_part(picture: Picture, name: str) -> Tensor:
-    """Return the luminance of what of a picture is not transparent, (H, W).
-
-    Raises:
-        PictureError: it is black, or so dark that it is a map of classes.
-
-    """
+def _luminance(picture: Picture, name: str) -> Tensor:
+    """Return the luminance times the opacity of a picture, (H, W), or refuse one as dark as maps of classes are."""
     pixels, opacity = picture.in_profile(None).pixels, picture.opacity
     with torch.autocast(pixels.device.type, enabled=False):  # a caller's would compute it in bfloat16
         light = torch.einsum("c,chw->hw", pixels.new_tensor(_LUMA), pixels).clamp(0, 1)
@@ -213,7 +209,7 @@ def _white_part(picture: Picture, name: str) -> Tensor:
         )
     if 0 < brightest < _MIN_BRIGHTEST:
         white = 65535 if picture.bits == 16 else 255
-        label = f"{name}#{_commonest(pixels, dark=False)[0]}"
+        label = f"{name}#{_common_colors(pixels, dark=False)[0]}"
         raise PictureError(
             f"{name} is nearly black, at most {brightest * white:.0f} of {white}, as maps of classes are; name one of "
             f"its colors, such as {label}, or make white what is meant."
@@ -222,22 +218,17 @@ def _white_part(picture: Picture, name: str) -> Tensor:
 
 
 def _label(picture: Picture, color: str, path: str) -> Tensor:
-    """Return 1 where a picture has a color, written as `rrggbb`, and 0 elsewhere and where it is transparent, (H, W).
-
-    Raises:
-        PictureError: nothing has that color.
-
-    """
+    """Return 1 where a picture has a color, written as `rrggbb`, and 0 elsewhere and where it is transparent."""
     pixels, opacity = picture.in_profile(None).pixels, picture.opacity
     levels = (pixels * 255).round().int()
-    label = torch.tensor([int(color[place : place + 2], 16) for place in (0, 2, 4)], dtype=torch.int32)
+    label = torch.tensor([int(color[start : start + 2], 16) for start in (0, 2, 4)], dtype=torch.int32)
     distance = (levels - label[:, None, None]).abs().amax(0)  # (H, W)
     is_exact = bool((distance == 0).any()) and _is_map_of_labels(path, pixels)
     inside = distance <= (0 if is_exact else _LABEL_TOLERANCE)
     inside = inside if opacity is None else inside & (opacity >= 0.5)
     if not inside.any():
-        listed = ", ".join(f"#{found}" for found in _commonest(pixels)[:4])
-        raise PictureError(f"nothing in {path} has the color #{color}; its commonest are {listed}.")
+        examples = ", ".join(f"#{name}" for name in _common_colors(pixels)[:4])
+        raise PictureError(f"nothing in {path} has the color #{color}; its commonest are {examples}.")
     return inside.float()
 
 
@@ -245,17 +236,17 @@ def _is_map_of_labels(path: str, pixels: Tensor) -> bool:
     """Tell whether the colors of a file, (3, H, W), are few and as they were drawn."""
     with Path(path).open("rb") as file:
         is_as_drawn = is_lossless(file.read(16))
-    return is_as_drawn and cast("Tensor", _packed(pixels).unique()).numel() <= _MAX_LABELS
+    return is_as_drawn and cast("Tensor", _packed_colors(pixels).unique()).numel() <= _MAX_LABELS
 
 
-def _commonest(pixels: Tensor, *, dark: bool = True) -> Sequence[str]:
+def _common_colors(pixels: Tensor, *, dark: bool = True) -> Sequence[str]:
     """List the colors of an image, (3, H, W), as `rrggbb`, the commonest first; black only if `dark`."""
-    colors, counts = cast("tuple[Tensor, Tensor]", _packed(pixels).unique(return_counts=True))
-    listed = [f"{int(color):06x}" for color in colors[counts.argsort(descending=True)][:8]]
-    return listed if dark else [color for color in listed if color != "000000"] or listed
+    colors, counts = cast("tuple[Tensor, Tensor]", _packed_colors(pixels).unique(return_counts=True))
+    names = [f"{int(color):06x}" for color in colors[counts.argsort(descending=True)][:8]]
+    return names if dark else [color for color in names if color != "000000"] or names
 
 
-def _packed(pixels: Tensor) -> Tensor:
+def _packed_colors(pixels: Tensor) -> Tensor:
     """Return the colors of an image, (3, H, W), as numbers of 24 bits, (H·W)."""
     levels = (pixels * 255).round().int().flatten(1)
     return (levels[0] << 16) | (levels[1] << 8) | levels[2]

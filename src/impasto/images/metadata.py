@@ -12,7 +12,7 @@ import pyvips
 
 from impasto.images.tiff_tags import MAX_VALUE_BYTES, Tag, TiffBlock
 
-__all__ = ["Exif", "described", "dpi", "is_adobe_rgb", "of_description", "read", "without_position", "write"]
+__all__ = ["Exif", "dpi", "from_xmp", "is_adobe_rgb", "read", "without_position", "write", "xmp_properties"]
 
 Exif = Mapping[str, str]
 """Texts by name, such as `ifd0-Artist`: `ifd0` is the picture, `ifd2` the photograph, `ifd3` the position. Fractions
@@ -90,9 +90,9 @@ def read(data: Any) -> Exif:
 
 def dpi(data: Any) -> float | None:
     """Return the pixels an inch that an EXIF block says, if it does."""
-    found = _read(data, {"ifd0": _RESOLUTION})
-    pixels = re.fullmatch(r"(\d+)/(\d+)", found.get("ifd0-XResolution", ""))
-    inches = {"2": 1.0, "3": 2.54}.get(found.get("ifd0-ResolutionUnit", "2"))
+    tags = _read(data, {"ifd0": _RESOLUTION})
+    pixels = re.fullmatch(r"(\d+)/(\d+)", tags.get("ifd0-XResolution", ""))
+    inches = {"2": 1.0, "3": 2.54}.get(tags.get("ifd0-ResolutionUnit", "2"))
     return int(pixels[1]) / int(pixels[2]) * inches if pixels and inches and int(pixels[2]) else None
 
 
@@ -101,8 +101,8 @@ def is_adobe_rgb(data: Any) -> bool:
     block = TiffBlock.of(data)
     if block is None:
         return False
-    photograph = _linked(block, block.first_folder().tags, 0x8769)
-    name = _linked(block, photograph, _INTEROPERABILITY).get(1)
+    photograph = _linked_tags(block, block.first_folder().tags, 0x8769)
+    name = _linked_tags(block, photograph, _INTEROPERABILITY).get(1)
     return name is not None and block.text(name) == "R03"
 
 
@@ -123,24 +123,24 @@ def without_position(exif: Exif) -> Exif:
     return {name: text for name, text in exif.items() if not name.startswith("ifd3")}
 
 
-def described(exif: Exif) -> Mapping[str, str]:
+def xmp_properties(exif: Exif) -> Mapping[str, str]:
     """Return the tags that have a name in XMP, by that name; TIFF files hold XMP only, and XMP has all letters."""
-    found = {name: exif[tag] for name, tag in _XMP_NAMES.items() if tag in exif}
+    properties = {name: exif[tag] for name, tag in _XMP_NAMES.items() if tag in exif}
     date, _, time = exif.get("ifd2-DateTimeOriginal", "").partition(" ")
     if time:
-        found[_XMP_DATE] = f"{date.replace(':', '-')}T{time}{exif.get('ifd2-OffsetTimeOriginal', '')}"
-    return found
+        properties[_XMP_DATE] = f"{date.replace(':', '-')}T{time}{exif.get('ifd2-OffsetTimeOriginal', '')}"
+    return properties
 
 
-def of_description(properties: Mapping[str, str]) -> Exif:
+def from_xmp(properties: Mapping[str, str]) -> Exif:
     """Return the tags of XMP properties, which `described` made or another program."""
-    found = {tag: properties[name][:MAX_VALUE_BYTES] for name, tag in _XMP_NAMES.items() if properties.get(name)}
+    tags = {tag: properties[name][:MAX_VALUE_BYTES] for name, tag in _XMP_NAMES.items() if properties.get(name)}
     date = _ISO_DATE.match(properties.get(_XMP_DATE, ""))
     if date:
-        found["ifd2-DateTimeOriginal"] = f"{date[1].replace('-', ':')} {date[2]}"
+        tags["ifd2-DateTimeOriginal"] = f"{date[1].replace('-', ':')} {date[2]}"
         if date[3]:
-            found["ifd2-OffsetTimeOriginal"] = date[3]
-    return found
+            tags["ifd2-OffsetTimeOriginal"] = date[3]
+    return tags
 
 
 def _read(data: Any, tags: Mapping[str, Mapping[int, str]]) -> dict[str, str]:
@@ -149,17 +149,17 @@ def _read(data: Any, tags: Mapping[str, Mapping[int, str]]) -> dict[str, str]:
     if block is None:
         return {}
     main = block.first_folder().tags
-    folders = {"ifd0": main, **{name: _linked(block, main, tag) for tag, name in _FOLDERS.items()}}
-    found: dict[str, str] = {}
-    for folder, known in tags.items():
+    folders = {"ifd0": main, **{name: _linked_tags(block, main, tag) for tag, name in _FOLDERS.items()}}
+    texts: dict[str, str] = {}
+    for folder, names in tags.items():
         for tag, value in folders[folder].items():
-            text = block.text(value) if tag in known else ""
+            text = block.text(value) if tag in names else ""
             if text:
-                found[f"{folder}-{known[tag]}"] = text
-    return found
+                texts[f"{folder}-{names[tag]}"] = text
+    return texts
 
 
-def _linked(block: TiffBlock, tags: Mapping[int, Tag], number: int) -> Mapping[int, Tag]:
+def _linked_tags(block: TiffBlock, tags: Mapping[int, Tag], number: int) -> Mapping[int, Tag]:
     """Return the tags of the folder to which a tag leads."""
-    offset = block.numbers(tags.get(number))
+    offset = block.values(tags.get(number))
     return block.folder(offset[0]).tags if offset else {}

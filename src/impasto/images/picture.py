@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.errors import InputError, PictureError, WriteError, out_of_memory_as
-from impasto.files import reason, whole
+from impasto.files import atomic_write
 from impasto.images import metadata, profiles, writing, xmp
+from impasto.images.cropping import center_crop
 from impasto.images.in_memory import MAX_FLOAT_SAMPLE, as_array, decode_any, is_file
-from impasto.images.reading import Decoded
-from impasto.images.resampling import resample
+from impasto.images.reading import PictureFields
+from impasto.images.resampling import resample, resample_colors
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Picture", "middle"]
+__all__ = ["Picture"]
 
 DEFAULT_QUALITY = 95
 """The quality of JPEG and WebP files if none is asked for."""
@@ -39,9 +40,6 @@ _WHITE = {torch.float32: 1, torch.uint8: 255, torch.uint16: 65535}
 
 _DEFAULT_DPI = 72.0
 """Pixels an inch that are written for a picture that says nothing, as files have it."""
-
-_MIN_OPACITY = 1 / 512
-"""Opacity below which a color cannot be told."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,10 +75,10 @@ class Picture:
     """What people are told that it is: `Painting photo.jpg in the style of a picture in memory.`"""
 
     def __post_init__(self) -> None:
-        for name, each in (("samples", self.samples), ("alpha", self.alpha)):
-            if each is not None and not isinstance(cast("object", each), Tensor):
+        for name, tensor in (("samples", self.samples), ("alpha", self.alpha)):
+            if tensor is not None and not isinstance(cast("object", tensor), Tensor):
                 raise PictureError(
-                    f"{name} cannot be of type {type(each).__name__}; give a torch tensor, or use Picture.of."
+                    f"{name} cannot be of type {type(tensor).__name__}; give a torch tensor, or use Picture.of."
                 )
         shape, dtype = tuple(self.samples.shape), self.samples.dtype
         if len(shape) != 3 or shape[0] != 3 or 0 in shape or dtype not in _WHITE:
@@ -88,8 +86,8 @@ class Picture:
                 f"pixels are {dtype} of shape {shape}; a picture takes torch.float32 of shape (3, H, W)."
             )
         if self.alpha is not None and (self.alpha.shape != shape[1:] or self.alpha.dtype not in _WHITE):
-            found = f"{self.alpha.dtype} of shape {tuple(self.alpha.shape)}"
-            raise PictureError(f"alpha is {found}; a picture takes torch.float32 of shape {shape[1:]}.")
+            kind = f"{self.alpha.dtype} of shape {tuple(self.alpha.shape)}"
+            raise PictureError(f"alpha is {kind}; a picture takes torch.float32 of shape {shape[1:]}.")
         if dtype == torch.float32 and float(self.samples.max()) > MAX_FLOAT_SAMPLE:
             raise PictureError(
                 f"pixels are floats up to {float(self.samples.max()):g}; a picture takes floats from 0 to 1, so divide "
@@ -97,12 +95,12 @@ class Picture:
             )
         _check_profile(self.profile)
         if self.note is not None or self.exif:
-            xmp.packet(self.note, metadata.described(self.exif))
+            xmp.packet(self.note, metadata.xmp_properties(self.exif))  # which refuses what a file cannot hold
 
     @property
     def pixels(self) -> Tensor:
         """The samples as float32, nominally in [0, 1], (3, H, W)."""
-        return _unit(self.samples)
+        return _as_floats(self.samples)
 
     @property
     def opacity(self) -> Tensor | None:
@@ -110,7 +108,7 @@ class Picture:
         alpha = self.alpha
         if alpha is None or alpha.detach().cpu().numpy().min() >= _WHITE[alpha.dtype]:
             return None
-        return _unit(alpha)
+        return _as_floats(alpha)
 
     @property
     def width(self) -> int:
@@ -147,7 +145,7 @@ class Picture:
         """
         if not is_file(file):
             raise PictureError(f"{file!r:.80} cannot be opened; give a path, bytes or an open file, or use Picture.of.")
-        return cls._of(decode_any(file, allow_large=allow_large))
+        return cls._of_fields(decode_any(file, allow_large=allow_large))
 
     @classmethod
     def of(cls, source: object, *, allow_large: bool = False) -> "Picture":
@@ -166,14 +164,14 @@ class Picture:
             PictureError: it is none of those, or cannot be read.
 
         """
-        return source if isinstance(source, Picture) else cls._of(decode_any(source, allow_large=allow_large))
+        return source if isinstance(source, Picture) else cls._of_fields(decode_any(source, allow_large=allow_large))
 
     @classmethod
-    def _of(cls, found: Decoded) -> "Picture":
+    def _of_fields(cls, fields: PictureFields) -> "Picture":
         """Return a picture of the fields that a file holds."""
-        alpha = None if found.alpha is None else torch.from_numpy(found.alpha)
-        rest = {name: value for name, value in found._asdict().items() if name not in {"samples", "alpha"}}
-        return cls(torch.from_numpy(found.samples), alpha=alpha, **rest)
+        alpha = None if fields.alpha is None else torch.from_numpy(fields.alpha)
+        values: dict[str, Any] = {**fields._asdict(), "samples": torch.from_numpy(fields.samples), "alpha": alpha}
+        return cls(**values)
 
     def save(
         self,
@@ -204,15 +202,15 @@ class Picture:
         if not isinstance(file, str | Path):
             if not callable(getattr(cast("object", file), "write", None)):
                 raise InputError(f"a picture cannot be saved in {file!r:.80}; give a path or an open file.")
-            self._write(file, self._encoded(writing.format_named(format, longest), quality))
+            writing.write_to(file, self._to_bytes(writing.format_named(format, longest), quality))
             return
         format_ = writing.format_named(format, longest) if format else writing.format_of(file, longest)
-        with whole(file, overwrite=overwrite) as temporary, temporary.open("wb+") as opened:
+        with atomic_write(file, overwrite=overwrite) as temporary, temporary.open("wb+") as opened:
             try:
                 self._encode(format_, pyvips.Target.new_to_descriptor(opened.fileno()), quality)
             except pyvips.Error as error:
-                said = writing.refusal(error, format_, self.width, self.height)
-                raise WriteError(f"{file} could not be written: {said}; nothing was left there.") from error
+                cause = writing.refusal(error, format_, self.width, self.height)
+                raise WriteError(f"{file} could not be written: {cause}; nothing was left there.") from error
 
     def resized(self, width: int, height: int) -> "Picture":
         """Return the picture at another size, clamped to [0, 1], with its alpha and metadata.
@@ -233,14 +231,8 @@ class Picture:
         for side in (width, height):
             if not isinstance(cast("object", side), Integral) or side < 1:
                 raise PictureError(f"a picture cannot be resized to {width} × {height}; give whole numbers of pixels.")
-        pixels, alpha = self.pixels, self.opacity
-        if alpha is None or (width, height) == (self.width, self.height):
-            pixels = resample(pixels, height, width)
-        else:
-            small = resample(alpha[None], height, width)  # (1, H, W)
-            colors = resample(pixels * alpha, height, width) / small.clamp_min(_MIN_OPACITY)
-            pixels = colors.where(small >= _MIN_OPACITY, 1.0)
-        return replace(self, samples=pixels.clamp(0.0, 1.0), alpha=self._alpha_at(width, height))
+        pixels = resample_colors(self.pixels, self.opacity, height, width).clamp(0.0, 1.0)
+        return replace(self, samples=pixels, alpha=self._alpha_at(width, height))
 
     def cropped(self, ratio: float) -> "Picture":
         """Return the largest middle part of the picture whose width divided by its height is `ratio`.
@@ -252,7 +244,7 @@ class Picture:
             The picture, with the same metadata.
 
         """
-        rows, columns = middle(self.height, self.width, ratio)
+        rows, columns = center_crop(self.height, self.width, ratio)
         alpha = None if self.alpha is None else self.alpha[rows, columns]
         return replace(self, samples=self.samples[:, rows, columns], alpha=alpha)
 
@@ -309,7 +301,7 @@ class Picture:
         if profiles.is_srgb(profile) and profiles.is_srgb(self.profile):
             return replace(self, profile=profile)
         _check_profile(profile)
-        converted = profiles.convert(writing.levels(_channels(self.pixels), deep=True), self.profile, profile)
+        converted = profiles.convert(writing.levels(list(self.pixels), deep=True), self.profile, profile)
         samples = np.ascontiguousarray(converted.numpy().transpose(2, 0, 1))  # (3, H, W)
         return replace(self, samples=torch.from_numpy(samples), profile=profile)
 
@@ -325,7 +317,7 @@ class Picture:
 
     def png(self) -> bytes:
         """Return the bytes of a PNG file."""
-        return self._encoded(writing.PNG)
+        return self._to_bytes(writing.PNG)
 
     def jpeg(self, quality: int = DEFAULT_QUALITY) -> bytes:
         """Return the bytes of a JPEG file, of a quality from 1 to 100.
@@ -340,7 +332,7 @@ class Picture:
             InputError: the quality is out of range, or the picture has a side of more than 65,500 pixels.
 
         """
-        return self._encoded(writing.format_named("jpeg", max(self.width, self.height)), quality)
+        return self._to_bytes(writing.format_named("jpeg", max(self.width, self.height)), quality)
 
     def webp(self, quality: int = DEFAULT_QUALITY) -> bytes:
         """Return the bytes of a WebP file, of a quality from 1 to 100; one with transparency loses nothing.
@@ -355,7 +347,7 @@ class Picture:
             InputError: the quality is out of range, or the picture has a side of more than 16,383 pixels.
 
         """
-        return self._encoded(writing.format_named("webp", max(self.width, self.height)), quality)
+        return self._to_bytes(writing.format_named("webp", max(self.width, self.height)), quality)
 
     def pil(self) -> "Image.Image":
         """Return a PIL image, RGB or RGBA with 8 bits a channel, with the color profile and the metadata."""
@@ -378,8 +370,8 @@ class Picture:
         """
         if copy is False:
             raise ValueError("an array of a picture is a copy of its samples, so copy cannot be False.")
-        shown, opacity = self.in_profile(None), self.opacity
-        return as_array(shown.pixels.numpy(force=True), None if opacity is None else opacity.numpy(force=True), dtype)
+        pixels, opacity = self.in_profile(None).pixels, self.opacity
+        return as_array(pixels.numpy(force=True), None if opacity is None else opacity.numpy(force=True), dtype)
 
     def _repr_png_(self) -> bytes:
         return self.shown()
@@ -387,51 +379,35 @@ class Picture:
     def shown(self) -> bytes:
         """Return the PNG that a notebook shows: the picture, or one of at most 1024 pixels a side."""
         scale = min(1.0, MAX_SHOWN_SIDE / max(self.width, self.height))
-        shown = (
-            self if scale == 1 else self.resized(*(max(1, round(side * scale)) for side in (self.width, self.height)))
-        )
-        return replace(shown, bits=8).png()
+        width, height = (max(1, round(side * scale)) for side in (self.width, self.height))
+        small = self if scale == 1 else self.resized(width, height)
+        return replace(small, bits=8).png()
 
     def _alpha_at(self, width: int, height: int) -> Tensor | None:
+        """Return the alpha at another size, (height, width)."""
         if self.alpha is None or (width, height) == (self.width, self.height):
             return self.alpha
-        return resample(_unit(self.alpha)[None], height, width)[0].clamp(0.0, 1.0)
+        return resample(_as_floats(self.alpha)[None], height, width)[0].clamp(0.0, 1.0)
 
-    def _encoded(self, format_: writing.Format, quality: int = DEFAULT_QUALITY) -> bytes:
+    def _to_bytes(self, format_: writing.Format, quality: int = DEFAULT_QUALITY) -> bytes:
         """Return the bytes of a file."""
         target = pyvips.Target.new_to_memory()
         try:
             self._encode(format_, target, quality)
         except pyvips.Error as error:
-            said = writing.refusal(error, format_, self.width, self.height)
-            raise WriteError(f"the bytes of the picture could not be written: {said}.") from error
+            cause = writing.refusal(error, format_, self.width, self.height)
+            raise WriteError(f"the bytes of the picture could not be written: {cause}.") from error
         return bytes(target.get("blob"))
 
-    def _write(self, file: Any, data: bytes) -> None:
-        """Write bytes to an open file."""
-        name = f"the open file {file.name}" if isinstance(getattr(file, "name", None), str) else "the open file"
-        try:
-            file.write(data)
-        except TypeError:
-            raise InputError(f'{name} is open for text; open it with mode "wb".') from None
-        except (OSError, ValueError) as error:
-            said = reason(error) if isinstance(error, OSError) else error
-            raise WriteError(f"{name} could not be written: {said}.") from error
-
     def _encode(self, format_: writing.Format, target: Any, quality: int) -> None:
-        """Write the bytes of a file.
-
-        Raises:
-            pyvips.Error: libvips will not make them, or the system not take them.
-
-        """
-        shown = self if format_.has_alpha else self.on_white()
-        pixels = shown.pixels
+        """Write the bytes of a file to a libvips target, which may raise a `pyvips.Error`."""
+        picture = self if format_.has_alpha else self.on_white()
+        pixels = picture.pixels
         if pixels.sum().isnan():
             raise PictureError("the picture holds a value that is not a number.")
-        channels = _channels(pixels)
-        if shown.alpha is not None:
-            channels += _channels(_unit(shown.alpha)[None])
+        channels = list(pixels)
+        if picture.alpha is not None:
+            channels.append(_as_floats(picture.alpha))
         writing.encode(
             writing.levels(channels, deep=self.bits == 16 and format_.is_deep),
             format_,
@@ -444,34 +420,14 @@ class Picture:
         )
 
 
-def middle(height: int, width: int, ratio: float) -> tuple[slice, slice]:
-    """Return the rows and columns of the largest middle part of an image that has some proportions.
-
-    Args:
-        height: Rows of the image.
-        width: Columns of the image.
-        ratio: The width of the part divided by its height.
-
-    Returns:
-        Two slices, of at least one row and column.
-
-    """
-    rows, columns = min(height, max(1, round(width / ratio))), min(width, max(1, round(height * ratio)))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return slice(top, top + rows), slice(left, left + columns)
-
-
 def _check_profile(profile: bytes | None) -> None:
+    """Refuse a profile that pictures cannot be painted in."""
     if profile is not None and not profiles.can_paint(profile):
         raise PictureError(
             "the profile is not one that a picture can be painted in: RGB, both ways, not of linear light."
         )
 
 
-def _unit(samples: Tensor) -> Tensor:
+def _as_floats(samples: Tensor) -> Tensor:
     """Return samples as float32, of which 1 is white."""
     return samples if samples.is_floating_point() else samples.float().div_(_WHITE[samples.dtype])
-
-
-def _channels(pixels: Tensor) -> list[Any]:
-    return list(pixels.detach().cpu().numpy())

@@ -24,21 +24,21 @@ class PngChunks(NamedTuple):
 
 def png_chunks(data: Any) -> PngChunks:
     """Read the chunks of a PNG file, bytes or mapped into memory; what is damaged is left out."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for kind, offset, length in _chunks(data):
         body = bytes(data[offset : offset + min(length, 32)])
         if kind == b"acTL" and length == 8:
-            found["frames"] = struct.unpack(">I", body[:4])[0] or 1
+            fields["frames"] = struct.unpack(">I", body[:4])[0] or 1
         elif kind == b"cICP" and length == 4:
-            found["codes"] = ColorCodes(body[0], body[1], full_range=bool(body[3]))
+            fields["codes"] = ColorCodes(body[0], body[1], full_range=bool(body[3]))
         elif kind == b"sRGB" and length == 1:
-            found["is_srgb"] = True
+            fields["is_srgb"] = True
         elif kind == b"gAMA" and length == 4:
-            found["gamma"] = struct.unpack(">I", body)[0] / 100_000
+            fields["gamma"] = struct.unpack(">I", body)[0] / 100_000
         elif kind == b"cHRM" and length == 32:
-            numbers = [number / 100_000 for number in struct.unpack(">8I", body)]
-            found["primaries"] = Primaries(*zip(numbers[::2], numbers[1::2], strict=True))
-    return PngChunks(**found)
+            coordinates = [number / 100_000 for number in struct.unpack(">8I", body)]
+            fields["primaries"] = Primaries(*zip(coordinates[::2], coordinates[1::2], strict=True))
+    return PngChunks(**fields)
 
 
 def _chunks(data: Any) -> Iterator[tuple[bytes, int, int]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from impasto.images.libvips import check_process
 
-__all__ = ["can_paint", "convert", "embed", "embedded", "is_srgb", "of_lab", "srgb", "through", "works"]
+__all__ = ["can_paint", "convert", "embed", "embedded", "is_srgb", "is_usable", "lab_to_srgb", "srgb", "to_srgb"]
 
 _FIELD = "icc-profile-data"
 """The name under which a libvips image holds its profile."""
@@ -58,13 +58,13 @@ def is_srgb(profile: bytes | None) -> bool:
     """Tell whether a profile is sRGB's, by what it does to colors: its name may be wrong."""
     if profile is None:
         return True
-    shown = _shown(profile)
-    return shown is not None and bool(abs(shown - _colors()).max() < _SRGB_TOLERANCE)
+    converted = _converted_chart(profile)
+    return converted is not None and bool(abs(converted - _chart()).max() < _SRGB_TOLERANCE)
 
 
-def works(profile: bytes) -> bool:
+def is_usable(profile: bytes) -> bool:
     """Tell whether a profile of RGB can be read and used at all."""
-    return _shown(profile) is not None
+    return _converted_chart(profile) is not None
 
 
 @lru_cache(maxsize=8)
@@ -73,18 +73,18 @@ def can_paint(profile: bytes) -> bool:
 
     The network was trained on samples with a transfer curve; one of linear light would be another picture to it.
     """
-    shown, colors = _shown(profile), _colors()
-    gray = colors.std(-1) == 0  # (27, 27)
-    if shown is None or abs(shown[gray] - colors[gray]).max() > _MAX_GRAY_SHIFT:
+    converted, chart = _converted_chart(profile), _chart()
+    gray = chart.std(-1) == 0  # (27, 27)
+    if converted is None or abs(converted[gray] - chart[gray]).max() > _MAX_GRAY_SHIFT:
         return False
     try:
-        convert(_probe(np.uint16), None, profile).numpy()
+        convert(_chart_image(np.uint16), None, profile).numpy()
     except pyvips.Error:
         return False
     return True
 
 
-def through(image: Any, depth: int) -> Any:
+def to_srgb(image: Any, depth: int) -> Any:
     """Convert a libvips image from its own profile to sRGB.
 
     Args:
@@ -121,7 +121,7 @@ def convert(image: Any, source: bytes | None, target: bytes | None) -> Any:
     return embed(connected, target or srgb()).icc_export(depth=16, **_INTENT)
 
 
-def of_lab(image: Any, depth: int) -> Any:
+def lab_to_srgb(image: Any, depth: int) -> Any:
     """Convert a libvips image from CIE L*a*b* under D50 to sRGB.
 
     Args:
@@ -134,12 +134,12 @@ def of_lab(image: Any, depth: int) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _shown(profile: bytes) -> NDArray[Any] | None:
+def _converted_chart(profile: bytes) -> NDArray[Any] | None:
     """Return what the profile makes of `_colors` in sRGB, in levels of 255; None: it cannot be used for RGB."""
     if not _is_rgb(profile):
         return None
     try:
-        return through(embed(_probe(np.uint8), profile), 16).numpy() / 257.0
+        return to_srgb(embed(_chart_image(np.uint8), profile), 16).numpy() / 257.0
     except pyvips.Error:
         return None
 
@@ -150,15 +150,15 @@ def _is_rgb(profile: bytes) -> bool:
 
 
 @cache
-def _colors() -> NDArray[Any]:
+def _chart() -> NDArray[Any]:
     """List 729 colors in levels of 255, (27, 27, 3)."""
     level = np.linspace(0, 255, 9).round()
     return np.stack(np.meshgrid(level, level, level), -1).reshape(27, 27, 3)
 
 
-def _probe(dtype: type[np.unsignedinteger[Any]]) -> Any:
+def _chart_image(dtype: type[np.unsignedinteger[Any]]) -> Any:
     """Return `_colors` as a libvips image."""
     deep = dtype is np.uint16
-    samples = (_colors() * (257 if deep else 1)).astype(dtype)
+    samples = (_chart() * (257 if deep else 1)).astype(dtype)
     image = pyvips.Image.new_from_memory(samples.tobytes(), 27, 27, 3, "ushort" if deep else "uchar")
     return cast("Any", image).copy(interpretation="rgb16" if deep else "srgb")

@@ -1,7 +1,7 @@
 """Read an image file into upright RGB samples, with its profile, transparency and metadata.
 
 Whatever a file holds (inks, gray, a palette, 16 bits, a turned camera, several frames) ends here. Kinds of files are
-told apart in `loading`, what samples mean in `samples`.
+distinguished in `loading`, what samples mean in `samples`.
 """
 
 from functools import partial
@@ -15,22 +15,23 @@ from numpy.typing import NDArray
 from impasto.errors import PictureError
 from impasto.images import metadata, profiles, xmp
 from impasto.images.image_file import ImageFile
-from impasto.images.loading import Loaded, load
-from impasto.images.samples import in_rgb
+from impasto.images.loading import LoadedImage, load
+from impasto.images.samples import to_rgb
 
-__all__ = ["MAX_PIXELS", "Decoded", "decode", "read_note"]
+__all__ = ["MAX_PIXELS", "PictureFields", "decode", "read_note"]
 
 MAX_PIXELS = 100_000_000
-"""Width times height above which a file is refused unless told: a file of a few bytes may unpack to any size."""
+"""Width times height above which a file is refused unless `allow_large` is set: a file of a few bytes may unpack to any
+size."""
 
 _MAX_DPI = 65_000
 """Pixels an inch that are believed."""
 
-_UNSAID_RESOLUTION = 1.0
+_MISSING_RESOLUTION = 1.0
 """Pixels a millimeter that libvips says where a file says nothing."""
 
 
-class Decoded(NamedTuple):
+class PictureFields(NamedTuple):
     """What an image holds: the fields of a picture."""
 
     samples: NDArray[Any]
@@ -45,7 +46,7 @@ class Decoded(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-def decode(file: ImageFile, *, allow_large: bool) -> Decoded:
+def decode(file: ImageFile, *, allow_large: bool) -> PictureFields:
     """Read the picture of a file.
 
     Args:
@@ -63,16 +64,16 @@ def decode(file: ImageFile, *, allow_large: bool) -> Decoded:
         raise PictureError(f"{file.name} holds {image.format} samples; save it as RGB with 8 or 16 bits a channel.")
     try:
         orientation = image.get("orientation") if image.get_typeof("orientation") else 1
-        colored, profile = in_rgb(image, loaded.samples, loaded.told)
-        samples = _upright(colored.numpy(), orientation)  # (H, W, 3 or 4)
+        colored, profile = to_rgb(image, loaded.samples, loaded.implied_profile)
+        samples = _turn_upright(colored.numpy(), orientation)  # (H, W, 3 or 4)
     except pyvips.Error as error:
         raise loaded.failure(error) from error
     color = np.ascontiguousarray(samples[..., :3].transpose(2, 0, 1))  # (3, H, W)
     alpha = np.ascontiguousarray(samples[..., 3]) if samples.shape[2] > 3 else None
     if alpha is not None:
-        color = whitened(color, alpha, file.name)
+        color = whiten(color, alpha, file.name)
     tags, dpi = _metadata(file, image)
-    return Decoded(
+    return PictureFields(
         color,
         alpha,
         profile,
@@ -84,7 +85,7 @@ def decode(file: ImageFile, *, allow_large: bool) -> Decoded:
     )
 
 
-def whitened(color: NDArray[Any], alpha: NDArray[Any], name: str) -> NDArray[Any]:
+def whiten(color: NDArray[Any], alpha: NDArray[Any], name: str) -> NDArray[Any]:
     """Return colors that are white where nothing shows: the color below is arbitrary, and white is what was seen.
 
     Args:
@@ -130,7 +131,7 @@ def _check_size(name: str, width: int, height: int, *, allow_large: bool) -> Non
         )
 
 
-def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _turn_upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn (H, W, bands) as EXIF says: 1 upright, 3 upside down, 6 and 8 on a side, 2, 4, 5 and 7 mirrored as well."""
     if orientation in {5, 6, 7, 8}:
         samples = samples.transpose(1, 0, 2)
@@ -147,8 +148,8 @@ def _metadata(file: ImageFile, image: Any) -> tuple[metadata.Exif, float | None]
     """Return what EXIF, the tags of a TIFF file and XMP say, and the pixels an inch."""
     described: metadata.Exif = {}
     if image.get_typeof("xmp-data"):
-        described = metadata.of_description(xmp.properties(bytes(image.get("xmp-data"))))
-    dpi = None if image.xres == _UNSAID_RESOLUTION else image.xres * 25.4
+        described = metadata.from_xmp(xmp.properties(bytes(image.get("xmp-data"))))
+    dpi = None if image.xres == _MISSING_RESOLUTION else image.xres * 25.4
     if image.get_typeof("exif-data"):
         block = bytes(image.get("exif-data"))
         tags, dpi = metadata.read(block), dpi or metadata.dpi(block)
@@ -157,23 +158,23 @@ def _metadata(file: ImageFile, image: Any) -> tuple[metadata.Exif, float | None]
     return {**tags, **described}, round(dpi, 1) if dpi is not None and 1 <= dpi <= _MAX_DPI else None
 
 
-def _remarks(loaded: Loaded, profile: bytes | None) -> list[str]:
+def _remarks(loaded: LoadedImage, profile: bytes | None) -> list[str]:
     """Say what of a file is not in the picture, in words to stand behind its name."""
-    found = list(loaded.remarks)
+    remarks = list(loaded.remarks)
     if loaded.frames > 1:
-        found.insert(0, f"has {loaded.frames} frames or pages; the first is taken.")
+        remarks.insert(0, f"has {loaded.frames} frames or pages; the first is taken.")
     if loaded.samples.model == "cmyk":
-        found.append("holds the inks of print; they become sRGB.")
+        remarks.append("holds the inks of print; they become sRGB.")
     if loaded.samples.model in {"cielab", "icclab"}:
-        found.append("holds L*a*b* colors; they become sRGB.")
-    given = profiles.embedded(loaded.image)
-    if given is not None and loaded.samples.model == "rgb" and _is_unpaintable(given, profile):
-        found.append("has a color profile that cannot be painted in; its colors become sRGB.")
-    elif given is None and loaded.told is not None and _is_unpaintable(loaded.told, profile):
-        found.append("tells by its gamma that its colors are such as cannot be painted in; they become sRGB.")
-    return found
+        remarks.append("holds L*a*b* colors; they become sRGB.")
+    file_profile, implied_profile = profiles.embedded(loaded.image), loaded.implied_profile
+    if file_profile is not None and loaded.samples.model == "rgb" and _is_unpaintable(file_profile, profile):
+        remarks.append("has a color profile that cannot be painted in; its colors become sRGB.")
+    elif file_profile is None and implied_profile is not None and _is_unpaintable(implied_profile, profile):
+        remarks.append("tells by its gamma that its colors are such as cannot be painted in; they become sRGB.")
+    return remarks
 
 
-def _is_unpaintable(given: bytes, profile: bytes | None) -> bool:
+def _is_unpaintable(file_profile: bytes, profile: bytes | None) -> bool:
     """Tell whether colors of a given profile had to become sRGB; `profile` is that of the picture."""
-    return profile is None and profiles.works(given) and not profiles.is_srgb(given)
+    return profile is None and profiles.is_usable(file_profile) and not profiles.is_srgb(file_profile)

@@ -10,7 +10,7 @@ import pyvips
 
 from impasto.images import profiles, tiff
 
-__all__ = ["Samples", "in_rgb"]
+__all__ = ["Samples", "to_rgb"]
 
 
 class Samples(NamedTuple):
@@ -34,8 +34,8 @@ class Samples(NamedTuple):
         """Return what libvips says of an image."""
         gray = image.interpretation in {"b-w", "grey16"} or image.bands < 3
         model, colors = ("gray", 1) if gray else ("cmyk", 4) if image.interpretation == "cmyk" else ("rgb", 3)
-        more = image.bands - colors
-        return cls(model, colors, colors if more > 0 else None, unspecified=max(0, more - 1))
+        extra = image.bands - colors
+        return cls(model, colors, colors if extra > 0 else None, unspecified=max(0, extra - 1))
 
     @classmethod
     def of_page(cls, page: tiff.Page, image: Any) -> Self:
@@ -51,7 +51,7 @@ class Samples(NamedTuple):
         if page.photometric == tiff.PALETTE:
             return cls.of_image(image)
         extra = (*page.extra, *[0] * (page.channels - page.colors))[: page.channels - page.colors]
-        alpha = next((at for at, kind in enumerate(extra) if kind in {tiff.ASSOCIATED, tiff.UNASSOCIATED}), None)
+        alpha = next((index for index, kind in enumerate(extra) if kind in {tiff.ASSOCIATED, tiff.UNASSOCIATED}), None)
         return cls(
             _MODELS.get(page.photometric, "gray"),
             page.colors,
@@ -78,7 +78,7 @@ _INTERPRETATIONS = {
 """What libvips calls a model, with 8 and with 16 bits."""
 
 
-def in_rgb(image: Any, samples: Samples, told: bytes | None = None) -> tuple[Any, bytes | None]:
+def to_rgb(image: Any, samples: Samples, implied_profile: bytes | None = None) -> tuple[Any, bytes | None]:
     """Return an image in RGB with its alpha, at the depth that it has, and the profile in whose RGB it is.
 
     A profile that cannot be used counts as none, as in viewers.
@@ -86,7 +86,7 @@ def in_rgb(image: Any, samples: Samples, told: bytes | None = None) -> tuple[Any
     Args:
         image: The libvips image, 8 or 16 bits a channel, with the file's profile.
         samples: What its channels mean.
-        told: The profile of colors that the file tells without one.
+        implied_profile: The profile of colors that the file tells without one.
 
     Returns:
         The libvips image of 3 channels, or 4 with the alpha, and its profile: the file's own, where a picture can be
@@ -100,34 +100,36 @@ def in_rgb(image: Any, samples: Samples, told: bytes | None = None) -> tuple[Any
         white = 65535 if is_deep else 255
         color = color.bandjoin(alpha).unpremultiply(max_alpha=white).extract_band(0, n=samples.colors)
         color = (color + 0.5).cast(image.format)
-    colored, profile = _color_in_rgb(color, samples, told, is_deep=is_deep)
+    colored, profile = _color_to_rgb(color, samples, implied_profile, is_deep=is_deep)
     return (colored if alpha is None else colored.bandjoin(alpha)), profile
 
 
-def _color_in_rgb(color: Any, samples: Samples, told: bytes | None, *, is_deep: bool) -> tuple[Any, bytes | None]:
+def _color_to_rgb(
+    color: Any, samples: Samples, implied_profile: bytes | None, *, is_deep: bool
+) -> tuple[Any, bytes | None]:
     """Return the color channels in RGB and its profile, None for sRGB."""
     if samples.model in {"cielab", "icclab"}:
-        return _lab(color, samples.model, is_deep=is_deep), None
-    color = _ycbcr(color, samples.reference) if samples.model == "ycbcr" else color
+        return _lab_to_srgb(color, samples.model, is_deep=is_deep), None
+    color = _ycbcr_to_rgb(color, samples.reference) if samples.model == "ycbcr" else color
     name = _INTERPRETATIONS["rgb" if samples.model == "ycbcr" else samples.model][is_deep]
     color = color.copy(interpretation=name)
     is_rgb, profile = name in {"srgb", "rgb16"}, profiles.embedded(color)
     if profile is not None and is_rgb and profiles.can_paint(profile):
         return color, profile
-    if profile is not None and (profiles.works(profile) or not is_rgb):
+    if profile is not None and (profiles.is_usable(profile) or not is_rgb):
         try:
-            return profiles.through(color, 16 if is_deep else 8).colourspace("rgb16" if is_deep else "srgb"), None
+            return profiles.to_srgb(color, 16 if is_deep else 8).colourspace("rgb16" if is_deep else "srgb"), None
         except pyvips.Error:
             color = profiles.embed(color, None)  # or colourspace would try it again for CMYK
     color = color.colourspace("rgb16" if is_deep else "srgb")
-    if told is None or profiles.is_srgb(told):
+    if implied_profile is None or profiles.is_srgb(implied_profile):
         return color, None
-    if profiles.can_paint(told):
-        return color, told
-    return profiles.through(profiles.embed(color, told), 16 if is_deep else 8), None
+    if profiles.can_paint(implied_profile):
+        return color, implied_profile
+    return profiles.to_srgb(profiles.embed(color, implied_profile), 16 if is_deep else 8), None
 
 
-def _ycbcr(color: Any, reference: tuple[float, ...]) -> Any:
+def _ycbcr_to_rgb(color: Any, reference: tuple[float, ...]) -> Any:
     """Convert 8 bits of YCbCr, whose black and white are given by channel, to RGB (TIFF 6.0, section 21)."""
     blacks, whites = reference[::2], reference[1::2]
     scales = [full / (white - black or 1) for full, black, white in zip((255, 127, 127), blacks, whites, strict=True)]
@@ -139,7 +141,7 @@ def _ycbcr(color: Any, reference: tuple[float, ...]) -> Any:
     return (full.recomb(matrix) + 0.5).cast("uchar")
 
 
-def _lab(color: Any, model: str, *, is_deep: bool) -> Any:
+def _lab_to_srgb(color: Any, model: str, *, is_deep: bool) -> Any:
     """Convert CIE L*a*b* under D50, as TIFF files hold it in 8 or 16 bits, to sRGB (TIFF 6.0, section 23; ICC.1)."""
     levels = 65536 if is_deep else 256
     white, unit = (65280 if model == "icclab" and is_deep else levels - 1), levels // 256
@@ -149,4 +151,4 @@ def _lab(color: Any, model: str, *, is_deep: bool) -> Any:
         tints = (tints + levels / 2).remainder(levels)  # they are signed
     tints = (tints - levels / 2) / unit
     lab = profiles.embed(light.bandjoin(tints).cast("float"), None).copy(interpretation="lab")
-    return profiles.of_lab(lab, 16 if is_deep else 8)
+    return profiles.lab_to_srgb(lab, 16 if is_deep else 8)

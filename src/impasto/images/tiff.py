@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 from impasto.images.tiff_tags import Folder, Tag, TiffBlock
 
-__all__ = ["Page", "TiffPicture", "is_raw_photograph", "whole_picture", "with_plain_samples"]
+__all__ = ["Page", "TiffPicture", "is_raw_photograph", "main_picture", "with_plain_samples"]
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, INKS, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 """Values of PhotometricInterpretation that are read."""
 
 UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
-"""Values of ExtraSamples: no meaning told, an alpha that colors are multiplied by, and one that they are not."""
+"""Values of ExtraSamples: an unspecified meaning, an alpha that colors are multiplied by, and one that they are not."""
 
 _COLOR_CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, INKS: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
 
-_UNREAD_MEANINGS = {
+_UNSUPPORTED_MEANINGS = {
     4: "a transparency mask and not colors",
     10: "ITU L*a*b* colors",
     32844: "linear light (LogL)",
@@ -41,7 +41,7 @@ _PHOTOMETRIC = 262
 _SAMPLE_FORMAT = 339
 _EXTRA_SAMPLES = 338
 
-_UNREAD_COMPRESSIONS = {
+_UNSUPPORTED_COMPRESSIONS = {
     6: "old-style JPEG",
     34661: "JBIG",
     34676: "SGI Log",
@@ -61,7 +61,7 @@ _INKS_OF_PRINT = 1
 """The value of InkSet of cyan, magenta, yellow and black."""
 
 _SIGNED = 2
-_UNREAD_FORMATS = {_SIGNED: "signed", 3: "float", 5: "complex", 6: "complex"}
+_UNSUPPORTED_FORMATS = {_SIGNED: "signed", 3: "float", 5: "complex", 6: "complex"}
 """Values of SampleFormat that are not read."""
 
 _MAX_PAGES = 1000
@@ -82,10 +82,10 @@ class Page(NamedTuple):
     sample_format: int
     channels: int
     extra: tuple[int, ...]
-    """What the channels behind the colors are, as far as it is told."""
+    """What the channels behind the colors are, as far as the file says it."""
     compression: int
     subfile: int
-    inks: int
+    ink_set: int
     """The set of inks."""
     subsampling: tuple[int, ...]
     reference: tuple[float, ...]
@@ -112,21 +112,22 @@ class Page(NamedTuple):
         """The number of channels that are color; the others are alpha or unspecified."""
         return _COLOR_CHANNELS.get(self.photometric, self.channels)
 
-    def unread_samples(self) -> str | None:
+    def unsupported_samples(self) -> str | None:
         """Say what the page holds that is not read, to stand behind `holds`; None: nothing."""
         if self.photometric not in _COLOR_CHANNELS:
-            return _UNREAD_MEANINGS.get(self.photometric, f"colors of an unknown kind ({self.photometric})")
+            return _UNSUPPORTED_MEANINGS.get(self.photometric, f"colors of an unknown kind ({self.photometric})")
         depths = " and ".join(map(str, sorted(set(self.bits))))
         is_lab = self.photometric in {CIELAB, ICCLAB}
         is_gray = self.photometric in {WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE} and self.channels == 1
         is_deep_ycbcr = self.photometric == YCBCR and self.subsampling == (1, 1) and self.bits[0] != 8
         reasons = {
-            f"{_UNREAD_FORMATS.get(self.sample_format)} samples of {depths} bits": self.sample_format in _UNREAD_FORMATS
+            f"{_UNSUPPORTED_FORMATS.get(self.sample_format)} samples of {depths} bits": self.sample_format
+            in _UNSUPPORTED_FORMATS
             and not (is_lab and self.sample_format == _SIGNED),
             f"channels of different depth ({depths} bits)": len(set(self.bits)) > 1,
             f"samples of {depths} bits": self.bits[0] not in {8, 16} and not (is_gray and self.bits[0] in {1, 2, 4}),
             "a palette with more channels": self.photometric == PALETTE and self.channels > 1,
-            "other inks than the four of print": self.photometric == INKS and self.inks != _INKS_OF_PRINT,
+            "other inks than the four of print": self.photometric == INKS and self.ink_set != _INKS_OF_PRINT,
             f"{self.channels} channels of {self.colors}": self.channels < self.colors,
             "YCbCr colors of 16 bits": is_deep_ycbcr and self.compression != JPEG_COMPRESSION,
         }
@@ -138,9 +139,9 @@ class Page(NamedTuple):
         return self.photometric == CIELAB or (ASSOCIATED in self.extra and len(self.extra) > 1)
 
     @property
-    def unread_compression(self) -> str | None:
+    def unsupported_compression(self) -> str | None:
         """The name of the compression, if it is one that libvips may not know."""
-        return _UNREAD_COMPRESSIONS.get(self.compression)
+        return _UNSUPPORTED_COMPRESSIONS.get(self.compression)
 
 
 class TiffPicture(NamedTuple):
@@ -161,22 +162,22 @@ def is_raw_photograph(data: Any) -> bool:
     return any(page.photometric in _SENSOR_SAMPLES or page.compression in _RAW_COMPRESSIONS for page in _pages(block))
 
 
-def whole_picture(data: Any) -> TiffPicture | None:
+def main_picture(data: Any) -> TiffPicture | None:
     """Return the picture of a TIFF file, its first page unless that is a reduced copy of another; None: no pages.
 
     `data` is bytes, or a file that is mapped into memory.
     """
     block = TiffBlock.of(data)
-    found = [] if block is None else [page for page in _pages(block) if not page.is_mask] or list(_pages(block))
-    if not found:
+    pages = [] if block is None else [page for page in _pages(block) if not page.is_mask] or list(_pages(block))
+    if not pages:
         return None
-    whole = [page for page in found if not page.is_reduced]
-    first = next((page for page in whole if page.subifd is None), None)
+    originals = [page for page in pages if not page.is_reduced]
+    first = next((page for page in originals if page.subifd is None), None)
     if first is None:
-        first = max(whole or found, key=lambda page: page.pixels)
-    below = [page for page in whole if page.number == first.number and page.subifd is not None]
-    picture = max([first, *below], key=lambda page: page.pixels)
-    return TiffPicture(picture, sum(page.subifd is None for page in whole) or 1)
+        first = max(originals or pages, key=lambda page: page.pixels)
+    subpages = [page for page in originals if page.number == first.number and page.subifd is not None]
+    picture = max([first, *subpages], key=lambda page: page.pixels)
+    return TiffPicture(picture, sum(page.subifd is None for page in originals) or 1)
 
 
 def with_plain_samples(data: Any, page: Page) -> bytes:
@@ -189,61 +190,61 @@ def with_plain_samples(data: Any, page: Page) -> bytes:
         page: The page, of three colors or more.
 
     """
-    changed, block = bytearray(data), TiffBlock.of(data)
+    copy, block = bytearray(data), TiffBlock.of(data)
     if block is not None:
         if page.photometric == CIELAB:
-            block.replace(changed, page.tags[_PHOTOMETRIC], [RGB])
-            formats = block.numbers(page.tags.get(_SAMPLE_FORMAT))
+            block.replace(copy, page.tags[_PHOTOMETRIC], [RGB])
+            formats = block.values(page.tags.get(_SAMPLE_FORMAT))
             if formats:
-                block.replace(changed, page.tags[_SAMPLE_FORMAT], [1] * len(formats))
+                block.replace(copy, page.tags[_SAMPLE_FORMAT], [1] * len(formats))
         if ASSOCIATED in page.extra:
             plain = [UNASSOCIATED if kind == ASSOCIATED else kind for kind in page.extra]
-            block.replace(changed, page.tags[_EXTRA_SAMPLES], plain)
-    return bytes(changed)
+            block.replace(copy, page.tags[_EXTRA_SAMPLES], plain)
+    return bytes(copy)
 
 
 def _pages(block: TiffBlock) -> Iterator[Page]:
     """List the pages of a file, each with the pictures below it."""
-    folder, seen = block.first_folder(), set[int]()
+    folder, visited = block.first_folder(), set[int]()
     for number in range(_MAX_PAGES):
         if not folder.tags:
             return
         yield _page(block, folder, number, None)
-        for index, offset in enumerate(block.numbers(folder.tags.get(_SUBIFDS))):
-            below = block.folder(offset)
-            if below.tags:
-                yield _page(block, below, number, index)
-        if folder.next in seen:
+        for index, offset in enumerate(block.values(folder.tags.get(_SUBIFDS))):
+            subfolder = block.folder(offset)
+            if subfolder.tags:
+                yield _page(block, subfolder, number, index)
+        if folder.next in visited:
             return
-        seen.add(folder.next)
+        visited.add(folder.next)
         folder = block.folder(folder.next)
 
 
 def _page(block: TiffBlock, folder: Folder, number: int, subifd: int | None) -> Page:
     """Read what the tags of a folder say, with TIFF's defaults where they say nothing."""
 
-    def all_of(tag: int) -> tuple[int, ...]:
-        return block.numbers(folder.tags.get(tag))
+    def values_of(tag: int) -> tuple[int, ...]:
+        return block.values(folder.tags.get(tag))
 
-    def _first(tag: int, default: int) -> int:
-        return next(iter(all_of(tag)), default)
+    def first_of(tag: int, default: int) -> int:
+        return next(iter(values_of(tag)), default)
 
-    old_kind = {2: 1}.get(_first(255, 0), 0)  # SubfileType, which NewSubfileType replaced
-    reference = all_of(532)
+    old_kind = {2: 1}.get(first_of(255, 0), 0)  # SubfileType, which NewSubfileType replaced
+    reference = values_of(532)
     return Page(
         number=number,
         subifd=subifd,
-        width=_first(256, 0),
-        height=_first(257, 0),
-        photometric=_first(_PHOTOMETRIC, BLACK_IS_ZERO),
-        bits=all_of(258) or (1,),
-        sample_format=_first(_SAMPLE_FORMAT, 1),
-        channels=_first(277, 1),
-        extra=all_of(_EXTRA_SAMPLES),
-        compression=_first(259, 1),
-        subfile=_first(254, old_kind),
-        inks=_first(332, _INKS_OF_PRINT),
-        subsampling=all_of(530) or (2, 2),
+        width=first_of(256, 0),
+        height=first_of(257, 0),
+        photometric=first_of(_PHOTOMETRIC, BLACK_IS_ZERO),
+        bits=values_of(258) or (1,),
+        sample_format=first_of(_SAMPLE_FORMAT, 1),
+        channels=first_of(277, 1),
+        extra=values_of(_EXTRA_SAMPLES),
+        compression=first_of(259, 1),
+        subfile=first_of(254, old_kind),
+        ink_set=first_of(332, _INKS_OF_PRINT),
+        subsampling=values_of(530) or (2, 2),
         reference=tuple(a / b if b else 0.0 for a, b in zip(reference[::2], reference[1::2], strict=True)),
         tags=MappingProxyType(dict(folder.tags)),
     )

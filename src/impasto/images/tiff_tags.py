@@ -58,8 +58,8 @@ class TiffBlock(NamedTuple):
         """
         start = 6 if data[:6] == b"Exif\0\0" else 0
         kinds = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}
-        found = kinds.get(bytes(data[start : start + 4]))
-        return None if found is None else cls(data, start, *found)
+        layout = kinds.get(bytes(data[start : start + 4]))
+        return None if layout is None else cls(data, start, *layout)
 
     def first_folder(self) -> Folder:
         """Return the folder of the first page."""
@@ -69,19 +69,19 @@ class TiffBlock(NamedTuple):
         """Return the folder at an offset; of one that is cut short, the tags that are there."""
         head, entry, length, inline = ("Q", "HHQ", 20, 8) if self.is_big else ("H", "HHI", 12, 4)
         count = min(next(iter(self._unpack(head, offset)), 0), _MAX_ENTRIES) if offset else 0
-        first = offset + struct.calcsize("<" + head)
+        first, offset_code = offset + struct.calcsize("<" + head), "Q" if self.is_big else "I"
         tags: dict[int, Tag] = {}
-        for at in range(first, first + length * count, length):
-            found = self._unpack(entry, at)
-            value = self._unpack("Q" if self.is_big else "I", at + length - inline)
-            if not found or not value:
+        for position in range(first, first + length * count, length):
+            fields, value_field = self._unpack(entry, position), position + length - inline
+            pointer = self._unpack(offset_code, value_field)
+            if not fields or not pointer:
                 break
-            tag, kind, number = found
-            tags.setdefault(tag, Tag(kind, number, value[0] if _bytes(kind, number) > inline else at + length - inline))
-        after = self._unpack("Q" if self.is_big else "I", first + length * count) if count else ()
-        return Folder(tags, next(iter(after), 0))
+            tag, kind, size = fields
+            tags.setdefault(tag, Tag(kind, size, pointer[0] if _bytes(kind, size) > inline else value_field))
+        next_offset = self._unpack(offset_code, first + length * count) if count else ()
+        return Folder(tags, next(iter(next_offset), 0))
 
-    def numbers(self, tag: Tag | None) -> tuple[int, ...]:
+    def values(self, tag: Tag | None) -> tuple[int, ...]:
         """Return the numbers of a tag, of a fraction two; none of a missing, too long or damaged one."""
         if tag is None or tag.kind not in _NUMBER_CODES or not 0 < _bytes(tag.kind, tag.size) <= MAX_VALUE_BYTES:
             return ()
@@ -91,27 +91,27 @@ class TiffBlock(NamedTuple):
         """Return the 32 bits at an offset; 0 beyond the end."""
         return next(iter(self._unpack("I", offset)), 0)
 
-    def replace(self, data: bytearray, tag: Tag, numbers: Sequence[int]) -> None:
+    def replace(self, data: bytearray, tag: Tag, values: Sequence[int]) -> None:
         """Write other numbers over the value of a tag, unless that is damaged.
 
         Args:
             data: A copy of the block's bytes, which is changed.
             tag: A tag of single numbers that are not fractions.
-            numbers: As many as the tag has.
+            values: As many numbers as the tag has.
 
         """
         code = _NUMBER_CODES.get(tag.kind, "")
-        if len(code) == 1 and len(numbers) == len(self.numbers(tag)):
-            struct.pack_into(f"{self.order}{len(numbers)}{code}", data, self.start + tag.offset, *numbers)
+        if len(code) == 1 and len(values) == len(self.values(tag)):
+            struct.pack_into(f"{self.order}{len(values)}{code}", data, self.start + tag.offset, *values)
 
     def text(self, tag: Tag) -> str:
         """Write the value of a tag as text: a fraction as `28/10`, several numbers with spaces between them."""
         if tag.kind == _TEXT_TYPE:
             first = self.start + tag.offset
             return _readable(bytes(self.data[first : first + min(tag.size, MAX_VALUE_BYTES)]).split(b"\0")[0])
-        parts = len(_NUMBER_CODES.get(tag.kind, "-"))
-        numbers = iter(self.numbers(tag))
-        return " ".join("/".join(map(str, group)) for group in zip(*[numbers] * parts, strict=True))
+        group_size = len(_NUMBER_CODES.get(tag.kind, "-"))
+        values = iter(self.values(tag))
+        return " ".join("/".join(map(str, group)) for group in zip(*[values] * group_size, strict=True))
 
     def _unpack(self, code: str, offset: int) -> tuple[Any, ...]:
         """Read numbers; none beyond the end."""

@@ -1,24 +1,26 @@
 """Write samples to a file: the formats that are written, what each of them can hold, and the options of libvips.
 
-What a picture is and where its file goes is not known here.
+What a picture is and where its file goes is not known here. Importing it loads no torch.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pyvips
-from numpy.typing import NDArray
 
-from impasto.errors import InputError
-from impasto.images import profiles, xmp
+from impasto.errors import InputError, WriteError
+from impasto.files import reason
+from impasto.images import metadata, profiles, xmp
 from impasto.images.libvips import check_process
-from impasto.images.metadata import Exif, described, write
 
-__all__ = ["PNG", "Format", "check_suffix", "encode", "format_named", "format_of", "levels", "refusal"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["PNG", "Format", "check_suffix", "encode", "format_named", "format_of", "levels", "refusal", "write_to"]
 
 
 class Format(NamedTuple):
@@ -125,11 +127,11 @@ def _check_side(name: str, format_: Format, longest_side: int) -> None:
         raise InputError(f"{name} cannot hold {longest_side} pixels: {limit}; name a .png or .tif file.")
 
 
-def levels(channels: list[NDArray[Any]], *, deep: bool) -> Any:
+def levels(channels: "Sequence[Tensor]", *, deep: bool) -> Any:
     """Return channels as a libvips image, rounded strip by strip.
 
     Args:
-        channels: float32 in [0, 1], each (H, W).
+        channels: float32, nominally in [0, 1], each (H, W).
         deep: Whether the image has 16 bits a channel, and not 8.
 
     Raises:
@@ -138,10 +140,8 @@ def levels(channels: list[NDArray[Any]], *, deep: bool) -> Any:
     """
     check_process()
     height, width = channels[0].shape
-    bands: list[Any] = [
-        pyvips.Image.new_from_memory(np.ascontiguousarray(channel).data, width, height, 1, "float")
-        for channel in channels
-    ]
+    arrays = [np.ascontiguousarray(channel.detach().cpu().numpy()) for channel in channels]
+    bands: list[Any] = [pyvips.Image.new_from_memory(array.data, width, height, 1, "float") for array in arrays]
     largest, kind, color = (65535, "ushort", "rgb16") if deep else (255, "uchar", "srgb")
     rounded = bands[0].bandjoin(bands[1:]).linear(largest, 0.5).cast(kind)  # it clamps and cuts off
     return rounded.copy(interpretation=color)
@@ -155,7 +155,7 @@ def encode(
     quality: int,
     profile: bytes | None,
     dpi: float,
-    exif: Exif,
+    exif: metadata.Exif,
     note: str | None,
 ) -> None:
     """Write the bytes of a file.
@@ -175,21 +175,46 @@ def encode(
         InputError: `quality` is out of range.
 
     """
-    given = cast("object", quality)
-    if not isinstance(given, Integral) or not 1 <= quality <= 100:
-        raise InputError(f"quality is {given}; it takes a whole number from 1 to 100.")
+    if not isinstance(cast("object", quality), Integral) or not 1 <= quality <= 100:
+        raise InputError(f"quality is {quality}; it takes a whole number from 1 to 100.")
     image = profiles.embed(image.copy(xres=dpi / 25.4, yres=dpi / 25.4), profile)
-    write(image, exif)
-    properties = described(exif)
+    metadata.write(image, exif)
+    properties = metadata.xmp_properties(exif)
     if note is not None or properties:
         image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp.packet(note, properties))
-    options = {**format_.options, "Q": quality} if format_.is_lossy else format_.options
+    getattr(image, format_.operation)(target, keep=_WRITTEN_METADATA, **_options(image, format_, quality))
+
+
+def _options(image: Any, format_: Format, quality: int) -> Mapping[str, Any]:
+    """Return the options with which libvips writes an image."""
     if format_ is _WEBP and image.hasalpha():
-        options = {"lossless": True}  # a nearly lossless file rounds transparency too
+        return {"lossless": True}  # a nearly lossless file rounds transparency too
+    if format_.is_lossy:
+        return {**format_.options, "Q": quality}
     size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
-    if format_ is _TIFF and size > _MAX_TIFF_BYTES:
-        options = {**options, "bigtiff": True}
-    getattr(image, format_.operation)(target, keep=_WRITTEN_METADATA, **options)
+    return {**format_.options, "bigtiff": True} if format_ is _TIFF and size > _MAX_TIFF_BYTES else format_.options
+
+
+def write_to(file: Any, data: bytes) -> None:
+    """Write bytes to an open file.
+
+    Args:
+        file: A file that is open for writing bytes.
+        data: The bytes.
+
+    Raises:
+        InputError: the file is open for text.
+        WriteError: the disk is full, or the system refused.
+
+    """
+    name = f"the open file {file.name}" if isinstance(getattr(file, "name", None), str) else "the open file"
+    try:
+        file.write(data)
+    except TypeError:
+        raise InputError(f'{name} is open for text; open it with mode "wb".') from None
+    except (OSError, ValueError) as error:
+        cause = reason(error) if isinstance(error, OSError) else error
+        raise WriteError(f"{name} could not be written: {cause}.") from error
 
 
 def refusal(error: pyvips.Error, format_: Format, width: int, height: int) -> str:

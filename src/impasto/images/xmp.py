@@ -17,26 +17,26 @@ __all__ = ["MAX_PACKET_BYTES", "packet", "properties", "read"]
 MAX_PACKET_BYTES = 60_000
 """Length of a packet with its note; libvips leaves a longer one out of a JPEG file without a word."""
 
-_NAMESPACE = "urn:impasto:1.0:"
+_OUR_NAMESPACE = "urn:impasto:1.0:"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_SPACES = {
+_NAMESPACES = {
     "dc": "http://purl.org/dc/elements/1.1/",
     "tiff": "http://ns.adobe.com/tiff/1.0/",
     "exif": "http://ns.adobe.com/exif/1.0/",
     "exifEX": "http://cipa.jp/exif/1.0/",
 }
-_LISTS = {
+_CONTAINERS = {
     "dc:creator": ("<rdf:Seq><rdf:li>", "</rdf:li></rdf:Seq>"),
     "dc:rights": ('<rdf:Alt><rdf:li xml:lang="x-default">', "</rdf:li></rdf:Alt>"),
     "dc:description": ('<rdf:Alt><rdf:li xml:lang="x-default">', "</rdf:li></rdf:Alt>"),
 }
 """The elements around the values of properties that are lists, or texts in several languages."""
 
-_NONE: Mapping[str, str] = MappingProxyType({})
+_NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
+def packet(note: str | None, properties: Mapping[str, str] = _NO_PROPERTIES) -> bytes:
     """Return the packet that carries a note, and properties if it does not become too long.
 
     Args:
@@ -48,50 +48,54 @@ def packet(note: str | None, properties: Mapping[str, str] = _NONE) -> bytes:
 
     """
     texts = {"impasto:note": note, **properties}
-    written = "".join(_element(name, text) for name, text in texts.items() if text is not None)
-    spaces = {"impasto": _NAMESPACE, **{name: space for name, space in _SPACES.items() if f"<{name}:" in written}}
-    declared = "".join(f' xmlns:{name}="{space}"' for name, space in spaces.items())
-    whole = (
+    elements = "".join(_element(name, text) for name, text in texts.items() if text is not None)
+    namespaces = {
+        "impasto": _OUR_NAMESPACE,
+        **{name: uri for name, uri in _NAMESPACES.items() if f"<{name}:" in elements},
+    }
+    declarations = "".join(f' xmlns:{name}="{uri}"' for name, uri in namespaces.items())
+    data = (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about=""{declared}>{written}'
+        f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about=""{declarations}>{elements}'
         '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     ).encode()
-    if len(whole) > MAX_PACKET_BYTES and properties:
+    if len(data) > MAX_PACKET_BYTES and properties:
         return packet(note)
-    if len(whole) > MAX_PACKET_BYTES:
-        raise PictureError(f"the note takes {len(whole)} bytes as XMP; a file has room for {MAX_PACKET_BYTES}.")
-    return whole
+    if len(data) > MAX_PACKET_BYTES:
+        raise PictureError(f"the note takes {len(data)} bytes as XMP; a file has room for {MAX_PACKET_BYTES}.")
+    return data
 
 
 def _element(name: str, text: str) -> str:
-    found = _FORBIDDEN.search(text)
-    if found:
-        raise PictureError(f"the note holds the character {found[0]!r}, which XML has no way to write.")
-    before, after = _LISTS.get(name, ("", ""))
-    written = escape(text, {"\r": "&#13;"})  # a reader of XML makes \n of a bare \r
-    return f"<{name}>{before}{written}{after}</{name}>"
+    """Write a property as an XML element, as a list where its readers want one."""
+    match = _FORBIDDEN.search(text)
+    if match:
+        raise PictureError(f"the note holds the character {match[0]!r}, which XML has no way to write.")
+    opening, closing = _CONTAINERS.get(name, ("", ""))
+    content = escape(text, {"\r": "&#13;"})  # a reader of XML makes \n of a bare \r
+    return f"<{name}>{opening}{content}{closing}</{name}>"
 
 
 def read(packet_bytes: bytes) -> str | None:
     """Return our note from a packet, as an element or as the attribute other programs make of it, or None."""
     for node in _descriptions(packet_bytes):
-        child = node.find(f"{{{_NAMESPACE}}}note")
+        child = node.find(f"{{{_OUR_NAMESPACE}}}note")
         if child is not None:
             return child.text or ""
-        if f"{{{_NAMESPACE}}}note" in node.attrib:
-            return node.attrib[f"{{{_NAMESPACE}}}note"]
+        if f"{{{_OUR_NAMESPACE}}}note" in node.attrib:
+            return node.attrib[f"{{{_OUR_NAMESPACE}}}note"]
     return None
 
 
 def properties(packet_bytes: bytes) -> Mapping[str, str]:
     """Return the properties of a packet, by names such as `dc:rights`; the items of a list are joined by semicolons."""
-    names = {space: name for name, space in _SPACES.items()}
+    names = {uri: name for name, uri in _NAMESPACES.items()}
     texts: dict[str, str] = {}
     for node in _descriptions(packet_bytes):
         for tag, text in [*node.attrib.items(), *((child.tag, _text(child)) for child in node)]:
-            space, _, name = tag.removeprefix("{").partition("}")
-            if space in names and text.strip():
-                texts[f"{names[space]}:{name}"] = " ".join(text.split())
+            uri, _, name = tag.removeprefix("{").partition("}")
+            if uri in names and text.strip():
+                texts[f"{names[uri]}:{name}"] = " ".join(text.split())
     return texts
 
 

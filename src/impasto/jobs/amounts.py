@@ -19,9 +19,9 @@ def amount(number: int, noun: str) -> str:
 
 def clock(seconds: float) -> str:
     """Write a duration as 0:42, 12:05 or 3:12:05."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def duration(seconds: float) -> str:
@@ -33,13 +33,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours"
 
 
-def cost(seconds: float, memory: float, also: str = "") -> str:
+def cost(seconds: float, memory: float, needs: str = "") -> str:
     """Say how long something takes, and how much memory.
 
     Args:
         seconds: The time, in seconds.
         memory: The memory, in bytes.
-        also: Further needs, such as disk space, as the end of the sentence.
+        needs: Further needs, such as disk space, as the end of the sentence.
 
     """
-    return f"This takes about {duration(seconds)} and {memory / 1e9:.1f} GB of memory{also}."
+    return f"This takes about {duration(seconds)} and {memory / 1e9:.1f} GB of memory{needs}."

@@ -13,12 +13,12 @@ from impasto import files
 from impasto.errors import InputError
 from impasto.images import read_note
 from impasto.jobs import outputs
-from impasto.jobs.fingerprint import FILES, other_file
+from impasto.jobs.fingerprint import FILES, replaced_file
 from impasto.jobs.job import Job
 from impasto.settings import Settings
 from impasto.transfer.checkpoint import saved_run
 
-__all__ = ["CHANGES_MADE", "EVALUATIONS_BEFORE", "Continuation", "found"]
+__all__ = ["CHANGES_MADE", "EVALUATIONS_BEFORE", "Continuation", "find_continuation"]
 
 CHANGES_MADE = "changes made"
 """The name in a note of the number of changes of the job that the run had made."""
@@ -37,34 +37,37 @@ class Continuation(NamedTuple):
     picture: Path | None
     """The finished picture; None: the checkpoint."""
 
-    def changed(self, wanted: Job) -> Job:
+    def changed(self, job: Job) -> Job:
         """Return the job that paints on.
 
         Args:
-            wanted: What is painted from now on, and the files that it writes.
+            job: What is painted from now on, and the files that it writes.
 
         Returns:
-            What was painted so far, and what is wanted as a change after it; no change, if the checkpoint is that of a
-            run that paints the same.
+            What was painted so far, and `job` as a change after it; no change, if the checkpoint is that of a run that
+            paints the same.
 
         Raises:
             InputError: the plot or the preview could not be written, or a picture so far would replace a file that
                 impasto did not paint.
 
         """
-        outputs.check_plot_and_preview(wanted, continues=True)
-        own = {name: getattr(wanted, name) for name in ("runtime", "output", *_WRITTEN)}
-        is_own = None if self.picture is None else True  # `found` has read its metadata
-        earlier = outputs.continued(self.job.replace(**own, overwrite=wanted.overwrite), is_own=is_own)
-        if self.picture is None and earlier.current().changeable == wanted.changeable:
-            return earlier
-        return earlier.changed(self.evaluations, wanted, through="" if self.picture is None else self.picture.suffix)
+        outputs.check_plot_and_preview(job, continues=True)
+        fields = {name: getattr(job, name) for name in ("runtime", "output", *_OUTPUT_FIELDS)}
+        is_replaceable = None if self.picture is None else True  # `find_continuation` has read its metadata
+        earlier_job = outputs.with_replaceable_files(
+            self.job.replace(**fields, overwrite=job.overwrite), is_replaceable=is_replaceable
+        )
+        if self.picture is None and earlier_job.current().changeable == job.changeable:
+            return earlier_job
+        return earlier_job.changed(self.evaluations, job, through="" if self.picture is None else self.picture.suffix)
 
 
-_WRITTEN = ("save_every", "preview", "plot", "checkpoint", "allow_large")
+_OUTPUT_FIELDS = ("save_every", "preview", "plot", "checkpoint", "allow_large")
+"""The fields of a job that say which files it writes and reads, besides its output."""
 
 
-def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
+def find_continuation(output: Path, checkpoint: str | Path | None = None) -> Continuation:
     """Return what there is to continue from: the checkpoint, or else the picture.
 
     Args:
@@ -79,7 +82,7 @@ def found(output: Path, checkpoint: str | Path | None = None) -> Continuation:
             of one that it was painted from.
 
     """
-    path = Path(checkpoint) if checkpoint else files.beside(output, ".checkpoint")
+    path = Path(checkpoint) if checkpoint else files.sibling(output, ".checkpoint")
     if files.exists(path):
         settings, note, count = saved_run(path)
         return Continuation(_job(note, settings, path, output), count + int(note.get(EVALUATIONS_BEFORE, 0)), None)
@@ -99,10 +102,10 @@ def _job(note: Mapping[str, Any], settings: object, path: Path, output: Path) ->
         raise InputError(f"{path} does not say what it was painted from, so it cannot be continued; paint it again.")
     job = Job(**cast("dict[str, Any]", fields))
     job = job.replace(changes=job.changes[: int(note.get(CHANGES_MADE, 0))])
-    other = other_file(job, note.get(FILES))
-    if other is not None:
+    file = replaced_file(job, note.get(FILES))
+    if file is not None:
         raise InputError(
-            f"{path} was painted from another file {other} than the one that is here; put that there again, go to the "
+            f"{path} was painted from another file {file} than the one that is here; put that there again, go to the "
             f"folder in which it was painted, or start from the picture as it is: --init {output} without --continue."
         )
     return job if job.changes else job.replace(settings=Settings(**cast("dict[str, Any]", settings)))

@@ -12,7 +12,7 @@ class Deaths:
     """Counts how often workers died at each job without progress in between."""
 
     def __init__(self) -> None:
-        self._found: dict[Hashable, tuple[int, float]] = {}
+        self._records: dict[Hashable, tuple[int, float]] = {}
 
     def are_too_many(self, job: Hashable, fraction: float) -> bool:
         """Count the death of a worker, and return whether its job counts as failed.
@@ -22,9 +22,9 @@ class Deaths:
             fraction: The part of its work that was done, as far as it is known, from 0 to 1.
 
         """
-        count, furthest = self._found.get(job, (0, 0.0))
+        count, furthest = self._records.get(job, (0, 0.0))
         count = 1 if fraction > furthest else count + 1
-        self._found[job] = count, max(fraction, furthest)
+        self._records[job] = count, max(fraction, furthest)
         return count >= MAX_DEATHS
 
     def sentence(self, job: Hashable, cause: str) -> str:
@@ -35,4 +35,4 @@ class Deaths:
             cause: How the worker ended the last time: `was ended by signal 9`.
 
         """
-        return f"the worker {cause} {self._found[job][0]} times at this picture; try a smaller size."
+        return f"the worker {cause} {self._records[job][0]} times at this picture; try a smaller size."

@@ -35,7 +35,8 @@ class Event:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the event as JSON has it."""
-        return {"event": self.kind, **{name: _plain(value) for name, value in asdict(self).items()}}
+        fields = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        return {"event": self.kind, **fields}
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,3 @@ class Ended(Event):
     sentence: str
     """The result, described for people."""
     kind: ClassVar[str] = "ended"
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from impasto.errors import InputError
 from impasto.files import exists, reason
-from impasto.jobs.job import NOTED, Job
+from impasto.jobs.job import NOTE_FIELDS, Job
 
-__all__ = ["FILES", "FINGERPRINT", "file_hash", "file_hashes", "fingerprint", "other_file"]
+__all__ = ["FILES", "FINGERPRINT", "file_hash", "file_hashes", "fingerprint", "replaced_file"]
 
 FINGERPRINT = "fingerprint"
 """The name of the hash in the metadata of a picture."""
@@ -30,12 +30,12 @@ MAX_HASHES = 1024
 """Files whose hashes are cached: the paintings of many jobs, and weights, which have 80 MB or more."""
 
 
-def fingerprint(job: Job, known: dict[Path, str] | None = None) -> str | None:
+def fingerprint(job: Job, hashes: dict[Path, str] | None = None) -> str | None:
     """Return a hash of the options and the inputs of a job, wherever its files are and however it is computed.
 
     Args:
         job: The job.
-        known: The hashes of files when they were opened, by path; those of other files are added. By default none.
+        hashes: The hashes of files when they were opened, by path; those of other files are added. By default none.
 
     Returns:
         64 hexadecimal digits; None for a job with a picture in memory.
@@ -48,21 +48,22 @@ def fingerprint(job: Job, known: dict[Path, str] | None = None) -> str | None:
         return None
     weights = Path(job.settings.weights)
     files = [*job.all_inputs, *([weights] if weights.is_file() else [])]
-    hashed = job.with_files({str(path): _hash_once(path, known) for path in files})
-    options = {**hashed.model_dump(mode="json", include=NOTED), "seconds": job.runtime.seconds}
+    hashed_job = job.with_files({str(path): _cached_hash(path, hashes) for path in files})
+    options = {**hashed_job.model_dump(mode="json", include=NOTE_FIELDS), "seconds": job.runtime.seconds}
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
-def file_hashes(job: Job, noted: Job | None = None, known: dict[Path, str] | None = None) -> dict[str, str]:
+def file_hashes(job: Job, original: Job | None = None, hashes: dict[Path, str] | None = None) -> dict[str, str]:
     """Return the hashes of the pictures and masks that a job and its changes read.
 
     Args:
         job: The job.
-        noted: The job that the metadata name, if the files of `job` are copies of its files; None: `job` itself.
-        known: The hashes of files when they were opened, by path; those of other files are added. By default none.
+        original: The job that the metadata name, if the files of `job` are copies of its files; None: `job` itself.
+        hashes: The hashes of files when they were opened, by path; those of other files are added. By default none.
 
     Returns:
-        `HASH_DIGITS` hexadecimal digits by the path of each file of `noted`; none for a job with a picture in memory.
+        `HASH_DIGITS` hexadecimal digits by the path of each file of `original`; empty for a job with a picture in
+        memory.
 
     Raises:
         InputError: a file cannot be read.
@@ -70,16 +71,16 @@ def file_hashes(job: Job, noted: Job | None = None, known: dict[Path, str] | Non
     """
     if job.has_pictures:
         return {}
-    pairs = zip(_inputs(noted or job), _inputs(job), strict=True)
-    return {str(name): _hash_once(path, known)[:HASH_DIGITS] for name, path in pairs}
+    pairs = zip(_named_files(original or job), _named_files(job), strict=True)
+    return {str(name): _cached_hash(path, hashes)[:HASH_DIGITS] for name, path in pairs}
 
 
-def other_file(job: Job, noted: object) -> Path | None:
+def replaced_file(job: Job, recorded: object) -> Path | None:
     """Return the first file of a job in whose place there is another one.
 
     Args:
         job: The job that the metadata of a picture name.
-        noted: What the metadata hold of `file_hashes`; None, if the picture was painted before they held it. A file
+        recorded: What the metadata hold of `file_hashes`; None, if the picture was painted before they held it. A file
             without a hash is not compared.
 
     Returns:
@@ -89,23 +90,23 @@ def other_file(job: Job, noted: object) -> Path | None:
         InputError: a file cannot be read.
 
     """
-    hashes: Mapping[Any, Any] = cast("Mapping[Any, Any]", noted) if isinstance(noted, Mapping) else {}
+    hashes: Mapping[Any, Any] = cast("Mapping[Any, Any]", recorded) if isinstance(recorded, Mapping) else {}
     compared = (path for path in job.all_inputs if str(path) in hashes and exists(path))
     return next((path for path in compared if file_hash(path)[:HASH_DIGITS] != hashes[str(path)]), None)
 
 
-def _inputs(job: Job) -> list[Path]:
+def _named_files(job: Job) -> list[Path]:
     """Return the files that a job and its changes read, one for each place at which the job names a file."""
     return [path for each in (job, *(change.job for change in job.changes)) for path in each.inputs]
 
 
-def _hash_once(path: Path, known: dict[Path, str] | None) -> str:
+def _cached_hash(path: Path, hashes: dict[Path, str] | None) -> str:
     """Return the hash of a file; a file whose hash is known may have been changed or deleted since."""
-    if known is None:
+    if hashes is None:
         return file_hash(path)
-    if path not in known:
-        known[path] = file_hash(path)
-    return known[path]
+    if path not in hashes:
+        hashes[path] = file_hash(path)
+    return hashes[path]
 
 
 def file_hash(path: Path) -> str:
@@ -119,12 +120,11 @@ def file_hash(path: Path) -> str:
         status = path.stat()
         return _hash(path, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError) as error:
-        said = reason(error) if isinstance(error, OSError) else "it holds a zero byte"
-        raise InputError(f"{path} cannot be read: {said}; give another file.") from error
+        raise InputError(f"{path} cannot be read: {reason(error)}; give another file.") from error
 
 
 @lru_cache(MAX_HASHES)
-def _hash(path: Path, changed: int, size: int) -> str:  # noqa: ARG001 (they tell versions of the file apart)
+def _hash(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 (they tell versions of the file apart)
     """Return the SHA-256 of a version of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

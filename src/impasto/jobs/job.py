@@ -21,7 +21,7 @@ from impasto.settings.options import option
 if TYPE_CHECKING:
     from impasto.images import Picture
 
-__all__ = ["CHANGEABLE", "DATA_URI", "IN_MEMORY", "NOTED", "Change", "Job", "Source", "StyleSource"]
+__all__ = ["CHANGEABLE", "DATA_URI", "IN_MEMORY", "NOTE_FIELDS", "Change", "Job", "Source", "StyleSource"]
 
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that is written into the JSON of a job instead of a path."""
@@ -30,7 +30,7 @@ _STYLE_OPTIONS = ("weight", "scale", "mask", "region", "color", "color_match")
 """The options of a style that may follow its path."""
 
 
-def _source(value: object) -> object:
+def _check_source(value: object) -> object:
     """Accept a path, a data URI or a picture in memory."""
     if isinstance(value, str) and not value.startswith(DATA_URI):
         return Path(value)
@@ -39,21 +39,21 @@ def _source(value: object) -> object:
     raise ValueError("neither a path nor a picture")
 
 
-def _written(value: "str | Path | Picture") -> str:
+def _source_text(value: "str | Path | Picture") -> str:
     """Return the JSON text of a source; a picture in memory becomes a PNG file in base64."""
     return str(value) if isinstance(value, str | Path) else DATA_URI + base64.b64encode(value.png()).decode()
 
 
 Source = Annotated[
     Any,
-    BeforeValidator(_source),
-    PlainSerializer(_written, return_type=str, when_used="json-unless-none"),
+    BeforeValidator(_check_source),
+    PlainSerializer(_source_text, return_type=str, when_used="json-unless-none"),
     f"the path of a picture, a picture, or its PNG file as {DATA_URI}…",
 ]
 """A picture: the path of its file, a `Picture`, or a PNG file as a data URI."""
 
 
-def _given(value: object) -> object:
+def _check_present(value: object) -> object:
     """Refuse a source that is missing."""
     if value is None:
         raise ValueError("no picture")
@@ -65,7 +65,7 @@ class StyleSource(Options):
 
     owner: ClassVar[str] = "a style's "
 
-    picture: Annotated[Source, AfterValidator(_given)]
+    picture: Annotated[Source, AfterValidator(_check_present)]
     """The painting."""
     weight: float = option(1.0, "Style", "Weight relative to the other styles of its region.", ge=0)
     scale: float = option(
@@ -96,13 +96,13 @@ class StyleSource(Options):
             InputError: an option of the style is unknown, given twice, or its value is not accepted.
 
         """
-        path, words = _parts(text)
-        given: dict[str, Any] = {}
-        for name, value in words:
-            if name in given:
-                raise InputError(f"a style has one {name}, not both {given[name]} and {value}; give it once.")
-            given[name] = value
-        return cls(picture=path, **given)
+        path, options = _split_style(text)
+        values: dict[str, Any] = {}
+        for name, value in options:
+            if name in values:
+                raise InputError(f"a style has one {name}, not both {values[name]} and {value}; give it once.")
+            values[name] = value
+        return cls(picture=path, **values)
 
 
 class Job(Options):
@@ -187,7 +187,7 @@ class Job(Options):
             The job.
 
         """
-        return type(self)(**_renamed(self.model_dump(), names))
+        return type(self)(**_with_paths(self.model_dump(), names))
 
     def current(self, count: int | None = None) -> "Job":
         """Return the job after its first `count` changes, or after all of them: what is painted then.
@@ -199,10 +199,10 @@ class Job(Options):
             The job, with the files that it writes and its changes as before.
 
         """
-        done = self.changes[:count]
-        if not done:
+        changes = self.changes[:count]
+        if not changes:
             return self
-        return self.replace(**done[-1].job.changeable)
+        return self.replace(**changes[-1].job.changeable)
 
     @property
     def changeable(self) -> dict[str, Any]:
@@ -244,10 +244,10 @@ class Job(Options):
     @property
     def description(self) -> str:
         """What is painted from what, in words: `photo.jpg in the style of a.jpg and b.jpg`."""
-        styles = _listed([_described(style) for style in self.styles])
+        styles = _enumeration([_style_name(style) for style in self.styles])
         if self.content is None:
             return f"a texture like {styles}"
-        content = _name(self.content)
+        content = _source_name(self.content)
         return f"{content} in the style of {styles}" if self.styles else f"{content} from its features"
 
     @property
@@ -258,7 +258,7 @@ class Job(Options):
         """
         job = _without_pictures(self)
         left_out = set[str]() if self.changes else {"settings"}
-        return {"job": job.model_dump(mode="json", include=NOTED - left_out, exclude_defaults=True)}
+        return {"job": job.model_dump(mode="json", include=NOTE_FIELDS - left_out, exclude_defaults=True)}
 
 
 IN_MEMORY = Path("(a picture in memory)")
@@ -268,9 +268,9 @@ IN_MEMORY = Path("(a picture in memory)")
 def _without_pictures(job: Job) -> Job:
     """Return a job with a remark in place of each picture in memory."""
     return job.replace(
-        styles=tuple(style.replace(picture=_path(style.picture)) for style in job.styles),
-        content=_path(job.content),
-        initial=_path(job.initial),
+        styles=tuple(style.replace(picture=_file_path(style.picture)) for style in job.styles),
+        content=_file_path(job.content),
+        initial=_file_path(job.initial),
         changes=tuple(each.replace(job=_without_pictures(each.job)) for each in job.changes),
     )
 
@@ -294,59 +294,62 @@ Job.model_rebuild()
 CHANGEABLE = ("content", "styles", "keep", "focus", "print_size", "fill", "settings")
 """The fields of a job that a change may replace."""
 
-NOTED = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
+NOTE_FIELDS = {*CHANGEABLE, "initial", "shape", "losses", "changes"}
 """The fields of a job on which its picture depends; metadata repeat them, and have the settings in their own place."""
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def _with_paths(value: Any, names: Mapping[str, str]) -> Any:
     """Return the values of a job with other paths; a color may stand behind that of a mask."""
     if isinstance(value, dict):
-        return {name: _renamed(each, names) for name, each in cast("dict[str, Any]", value).items()}
+        return {name: _with_paths(item, names) for name, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, tuple):
-        return [_renamed(each, names) for each in cast("tuple[Any, ...]", value)]
+        return [_with_paths(item, names) for item in cast("tuple[Any, ...]", value)]
     if isinstance(value, str | Path):
         path, _, color = str(value).rpartition("#")
-        whole, before = str(Path(value)), str(Path(path))  # as in `Job.inputs`: ./a.png is a.png
-        return names.get(whole) or (f"{names[before]}#{color}" if before in names else value)
+        full_path, mask_path = str(Path(value)), str(Path(path))  # as in `Job.inputs`: ./a.png is a.png
+        return names.get(full_path) or (f"{names[mask_path]}#{color}" if mask_path in names else value)
     return value
 
 
-def _path(source: object) -> Path | None:
+def _file_path(source: object) -> Path | None:
+    """Return the path of a source, and `IN_MEMORY` for a picture without one."""
     return source if source is None or isinstance(source, Path) else IN_MEMORY
 
 
-def _name(source: "str | Path | Picture") -> str:
+def _source_name(source: "str | Path | Picture") -> str:
     """Return what people are told that a source is: its name without its folder, or the title of a picture."""
     if isinstance(source, Path):
         return source.name
     return "a picture in memory" if isinstance(source, str) else source.title
 
 
-def _described(style: StyleSource) -> str:
+def _style_name(style: StyleSource) -> str:
     """Return the name of a style, with the region that it paints."""
-    return _name(style.picture) + (f" (in {Path(style.region).name})" if style.region else "")
+    return _source_name(style.picture) + (f" (in {Path(style.region).name})" if style.region else "")
 
 
-def _listed(names: list[str]) -> str:
+def _enumeration(names: list[str]) -> str:
+    """Write names as `a, b and c`."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
-_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS).replace('_', '[-_]')})=)")
-_UNKNOWN = re.compile(r",([\w-]+)=")
+_OPTION_BOUNDARY = re.compile(rf",(?=(?:{'|'.join(_STYLE_OPTIONS).replace('_', '[-_]')})=)")
+_OPTION_NAME = re.compile(r",([\w-]+)=")
 
 
-def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:
+def _split_style(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Split the text of a style into its path and its options; the path is the longest one of an existing file."""
-    pieces = _BOUNDARY.split(text)
+    pieces = _OPTION_BOUNDARY.split(text)
     count = next((n for n in range(len(pieces), 0, -1) if exists(",".join(pieces[:n]))), 1)
-    path, words = ",".join(pieces[:count]), [_word(piece) for piece in pieces[count:]]
-    for said in (path, *(value for _, value in words)):
-        unknown = _UNKNOWN.search(said)
-        if unknown and not exists(said):
+    path, options = ",".join(pieces[:count]), [_split_option(option) for option in pieces[count:]]
+    for piece in (path, *(value for _, value in options)):
+        unknown = _OPTION_NAME.search(piece)
+        if unknown and not exists(piece):
             raise InputError(f"a style has no option {unknown[1]}; its options are {', '.join(_STYLE_OPTIONS)}.")
-    return path, words
+    return path, options
 
 
-def _word(piece: str) -> tuple[str, str]:
-    name, _, value = piece.partition("=")
+def _split_option(option: str) -> tuple[str, str]:
+    """Split `color-match=sym` into the name `color_match` and its value."""
+    name, _, value = option.partition("=")
     return name.replace("-", "_"), value

@@ -20,12 +20,12 @@ __all__ = [
     "check_formats",
     "check_frames",
     "check_plot_and_preview",
-    "continued",
     "frame",
     "free_name",
     "latest_name",
-    "painted",
-    "prepared",
+    "prepare",
+    "recorded_stop",
+    "with_replaceable_files",
 ]
 
 _FRAME_NUMBER = re.compile(r"-(\d{5,8})$", re.ASCII)
@@ -47,24 +47,24 @@ def free_name(first: Path, *others: str | Path, suffix: str = ".png", unfinished
 
     """
     paths = _names(first, *others, suffix=suffix)
-    return next(path for path in paths if not files.exists(path) or files.exists(files.beside(path, unfinished)))
+    return next(path for path in paths if not files.exists(path) or files.exists(files.sibling(path, unfinished)))
 
 
 def latest_name(first: Path, *others: str | Path) -> Path:
     """Return the path that `free_name` gave last: that of the newest picture of these names, or the first name."""
     paths = _names(first, *others, suffix=".png")
-    there = takewhile(lambda path: files.exists(path) or files.exists(files.beside(path, ".checkpoint")), paths)
-    return [next(_names(first, *others, suffix=".png")), *there][-1]
+    existing = takewhile(lambda path: files.exists(path) or files.exists(files.sibling(path, ".checkpoint")), paths)
+    return [next(_names(first, *others, suffix=".png")), *existing][-1]
 
 
 def _names(first: Path, *others: str | Path, suffix: str) -> Iterator[Path]:
     """Yield the paths that an output of these names may have, from the one without a number on."""
     path = first.with_name("-".join([first.stem, *(Path(other).stem for other in others)]))
     for number in count(1):
-        yield files.beside(path, f"-{number}{suffix}" if number > 1 else suffix)
+        yield files.sibling(path, f"-{number}{suffix}" if number > 1 else suffix)
 
 
-def prepared(job: Job) -> Job:
+def prepare(job: Job) -> Job:
     """Check the paths of the files that a job writes, and return the job with the path of its checkpoint.
 
     Where there is a checkpoint, the pictures so far of the run that saved it may be replaced, but no finished picture
@@ -82,22 +82,23 @@ def prepared(job: Job) -> Job:
     """
     if job.output is None:
         return _without_output(job)
-    output, checkpoint = job.output, job.checkpoint or files.beside(job.output, ".checkpoint")
-    continues = not job.overwrite and files.exists(checkpoint) and _is_so_far(job)
+    output, checkpoint = job.output, job.checkpoint or files.sibling(job.output, ".checkpoint")
+    continues = not job.overwrite and files.exists(checkpoint) and _is_unfinished(job)
     _check_distinct({"picture": output, "plot": job.plot, "preview": job.preview, "checkpoint": checkpoint})
     files.check_output(output, overwrite=job.overwrite or continues, inputs=job.all_inputs)
     files.check_output(checkpoint, overwrite=True, inputs=job.all_inputs)
     check_plot_and_preview(job, continues=continues)
     job = job.replace(checkpoint=checkpoint)
-    return continued(job, is_own=True) if continues else job
+    return with_replaceable_files(job, is_replaceable=True) if continues else job
 
 
-def continued(job: Job, *, is_own: bool | None = None) -> Job:
+def with_replaceable_files(job: Job, *, is_replaceable: bool | None = None) -> Job:
     """Return the job that paints on, which may replace its picture and the pictures so far that impasto painted.
 
     Args:
         job: The job; `Job.overwrite` says whether it may replace any file.
-        is_own: Whether impasto painted the picture at its output, or there is none yet; None: look at its metadata.
+        is_replaceable: Whether impasto painted the picture at its output, or there is none yet; None: look at its
+            metadata.
 
     Returns:
         The job, with `Job.overwrite` where its picture may be replaced.
@@ -106,11 +107,11 @@ def continued(job: Job, *, is_own: bool | None = None) -> Job:
         InputError: there is a file that impasto did not paint, which a picture so far would replace.
 
     """
-    for path in _frames_there(job):
-        files.check_output(path, overwrite=job.overwrite or _is_own(path), inputs=job.all_inputs)
-    if is_own is None:
-        is_own = job.output is not None and _is_own(job.output)
-    return job.replace(overwrite=job.overwrite or is_own)
+    for path in _existing_frames(job):
+        files.check_output(path, overwrite=job.overwrite or _is_replaceable(path), inputs=job.all_inputs)
+    if is_replaceable is None:
+        is_replaceable = job.output is not None and _is_replaceable(job.output)
+    return job.replace(overwrite=job.overwrite or is_replaceable)
 
 
 def check_plot_and_preview(job: Job, *, continues: bool) -> None:
@@ -126,10 +127,12 @@ def check_plot_and_preview(job: Job, *, continues: bool) -> None:
 
     """
     if job.plot is not None:
-        is_own = continues and _is_plot(job.plot)
-        files.check_output(job.plot, overwrite=job.overwrite or is_own, inputs=job.all_inputs)
+        from impasto.transfer.loss_chart import is_plot  # noqa: PLC0415 (torch)
+
+        is_replaceable = continues and files.exists(job.plot) and is_plot(job.plot)
+        files.check_output(job.plot, overwrite=job.overwrite or is_replaceable, inputs=job.all_inputs)
     if job.preview is not None:
-        files.check_output(job.preview, overwrite=job.overwrite or _is_own(job.preview), inputs=job.all_inputs)
+        files.check_output(job.preview, overwrite=job.overwrite or _is_replaceable(job.preview), inputs=job.all_inputs)
 
 
 def check_formats(job: Job) -> None:
@@ -167,8 +170,9 @@ def check_frames(job: Job, evaluations: int) -> None:
         InputError: a file could not be written.
 
     """
-    for path in _frames(job, evaluations):
-        files.check_output(path, overwrite=job.overwrite, inputs=job.all_inputs)
+    if job.output is not None and job.save_every:
+        for count in range(job.save_every, evaluations + 1, job.save_every):
+            files.check_output(frame(job.output, count), overwrite=job.overwrite, inputs=job.all_inputs)
 
 
 def frame(output: Path, evaluations: int) -> Path:
@@ -182,10 +186,10 @@ def frame(output: Path, evaluations: int) -> Path:
         The path, in the same folder.
 
     """
-    return files.beside(output, f"-{evaluations:05}", before_suffix=True)
+    return files.sibling(output, f"-{evaluations:05}", before_suffix=True)
 
 
-def painted(job: Job) -> "Stopped | None":
+def recorded_stop(job: Job) -> "Stopped | None":
     """Return how the run stopped that painted the picture at the output of a job from equal settings and inputs.
 
     Args:
@@ -198,33 +202,27 @@ def painted(job: Job) -> "Stopped | None":
         InputError: an input of the job cannot be read.
 
     """
-    note = _note(job.output) if job.output is not None and files.exists(job.output) else {}
-    return note.get("stopped") if _is_of(job, note) else None
+    note = _read_note(job.output) if job.output is not None and files.exists(job.output) else {}
+    return note.get("stopped") if _is_picture_of(job, note) else None
 
 
-def _is_of(job: Job, note: Mapping[str, Any]) -> bool:
+def _is_picture_of(job: Job, note: Mapping[str, Any]) -> bool:
     """Return whether a picture with a note in its metadata was painted from the settings and inputs of a job."""
     return note.get(FINGERPRINT) is not None and note[FINGERPRINT] == fingerprint(job)
 
 
-def _note(output: Path) -> dict[str, Any]:
+def _read_note(output: Path) -> dict[str, Any]:
     """Return what the metadata of a picture say; nothing, if impasto did not paint it."""
     from impasto.images import read_note  # noqa: PLC0415 (torch)
 
     try:
-        found: Any = json.loads(read_note(output) or "{}")
+        note: Any = json.loads(read_note(output) or "{}")
     except (InputError, ValueError):
         return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) and "impasto" in found else {}
+    return cast("dict[str, Any]", note) if isinstance(note, dict) and "impasto" in note else {}
 
 
-def _frames(job: Job, evaluations: int) -> Iterator[Path]:
-    if job.output is not None and job.save_every:
-        for count in range(job.save_every, evaluations + 1, job.save_every):
-            yield frame(job.output, count)
-
-
-def _frames_there(job: Job) -> Iterator[Path]:
+def _existing_frames(job: Job) -> Iterator[Path]:
     """List the files that have the names of pictures so far, whatever painted them."""
     if job.output is None or not job.save_every or not files.exists(job.output.parent):
         return
@@ -242,30 +240,25 @@ def _without_output(job: Job) -> Job:
     return job
 
 
-def _check_distinct(named: dict[str, Path | None]) -> None:
+def _check_distinct(outputs: dict[str, Path | None]) -> None:
     """Refuse two outputs with the same path."""
-    paths = {what: path.resolve() for what, path in named.items() if path is not None}
-    for (what, path), (other, same) in combinations(paths.items(), 2):
-        if path == same:
-            raise InputError(f"the {what} and the {other} cannot both be {named[what]}; give one of them another name.")
+    paths = {name: path.resolve() for name, path in outputs.items() if path is not None}
+    for (name, path), (other_name, other_path) in combinations(paths.items(), 2):
+        if path == other_path:
+            raise InputError(
+                f"the {name} and the {other_name} cannot both be {outputs[name]}; give one of them another name."
+            )
 
 
-def _is_plot(path: Path) -> bool:
-    """Return whether there is a plot of losses that impasto drew."""
-    from impasto.transfer.loss_chart import is_plot  # noqa: PLC0415 (torch)
-
-    return files.exists(path) and is_plot(path)
-
-
-def _is_so_far(job: Job) -> bool:
+def _is_unfinished(job: Job) -> bool:
     """Return whether there is no picture yet, or one so far, or one that the job itself has finished."""
     output = cast("Path", job.output)
     if not files.exists(output):
         return True
-    note = _note(output)
-    return note.get("stopped") == "unfinished" or _is_of(job, note)
+    note = _read_note(output)
+    return note.get("stopped") == "unfinished" or _is_picture_of(job, note)
 
 
-def _is_own(output: Path) -> bool:
+def _is_replaceable(output: Path) -> bool:
     """Return whether there is no file yet, or a picture that impasto painted."""
-    return not files.exists(output) or bool(_note(output))
+    return not files.exists(output) or bool(_read_note(output))

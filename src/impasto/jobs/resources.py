@@ -66,7 +66,7 @@ class Resources:
         """
         if not self._picture_bytes:
             return Picture.open(path, allow_large=allow_large)
-        return self._opening(path, lambda: _done(path, allow_large=allow_large), allow_large=allow_large).result()
+        return self._future(path, lambda: _open_now(path, allow_large=allow_large), allow_large=allow_large).result()
 
     def prepare(self, path: Path, *, allow_large: bool = False) -> None:
         """Begin to open a picture in another thread, so that it is there when a session wants it.
@@ -79,17 +79,17 @@ class Resources:
         if self._picture_bytes:
             self._opener = self._opener or ThreadPoolExecutor(1, "impasto opens the next picture")
             submit = self._opener.submit
-            self._opening(path, lambda: submit(Picture.open, path, allow_large=allow_large), allow_large=allow_large)
+            self._future(path, lambda: submit(Picture.open, path, allow_large=allow_large), allow_large=allow_large)
 
-    def _opening(self, path: Path, begin: Callable[[], Future[Picture]], *, allow_large: bool) -> Future[Picture]:
+    def _future(self, path: Path, begin: Callable[[], Future[Picture]], *, allow_large: bool) -> Future[Picture]:
         """Return the picture that is opened or being opened, or begin to open it."""
-        key = _key(path, allow_large=allow_large)
+        key = _cache_key(path, allow_large=allow_large)
         with self._lock:
             if key is None or key not in self._pictures:
-                opening = begin()
+                future = begin()
                 if key is None:
-                    return opening
-                self._pictures[key] = opening
+                    return future
+                self._pictures[key] = future
             self._pictures.move_to_end(key)
             self._release()
             return self._pictures[key]
@@ -98,11 +98,11 @@ class Resources:
         """Release pictures that were not used for the longest time, until there is room for the others."""
         while len(self._pictures) > MAX_PICTURES:
             self._pictures.popitem(last=False)
-        while len(self._pictures) > 1 and sum(map(_bytes, self._pictures.values())) > self._picture_bytes:
+        while len(self._pictures) > 1 and sum(map(_picture_bytes, self._pictures.values())) > self._picture_bytes:
             self._pictures.popitem(last=False)
 
 
-def _key(path: Path, *, allow_large: bool) -> _Key | None:
+def _cache_key(path: Path, *, allow_large: bool) -> _Key | None:
     """Return what tells a file from others and from what it was before; None, if there is none."""
     try:
         status = path.stat()
@@ -111,20 +111,20 @@ def _key(path: Path, *, allow_large: bool) -> _Key | None:
     return str(path), status.st_mtime_ns, status.st_size, allow_large
 
 
-def _done(path: Path, *, allow_large: bool) -> Future[Picture]:
+def _open_now(path: Path, *, allow_large: bool) -> Future[Picture]:
     """Open a picture at once."""
-    opened: Future[Picture] = Future()
+    future: Future[Picture] = Future()
     try:
-        opened.set_result(Picture.open(path, allow_large=allow_large))
+        future.set_result(Picture.open(path, allow_large=allow_large))
     except Exception as error:  # it is raised by each caller
-        opened.set_exception(error)
-    return opened
+        future.set_exception(error)
+    return future
 
 
-def _bytes(opening: Future[Picture]) -> int:
+def _picture_bytes(future: Future[Picture]) -> int:
     """Return the bytes of a picture that is opened; one that failed, or is not yet opened, counts nothing."""
-    if not opening.done() or opening.exception() is not None:
+    if not future.done() or future.exception() is not None:
         return 0
-    picture = opening.result()
+    picture = future.result()
     tensors = [picture.samples, *([] if picture.alpha is None else [picture.alpha])]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

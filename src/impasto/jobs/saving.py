@@ -20,7 +20,7 @@ from impasto.machine.interruption import deferred_signals
 from impasto.machine.processes import Group
 from impasto.transfer.run import Run
 
-__all__ = ["Saving", "encoded"]
+__all__ = ["Saving", "encode"]
 
 PREVIEW_SECONDS = 2.0
 """The least seconds from one preview file to the next."""
@@ -29,7 +29,7 @@ PREVIEW_TIME_FRACTION = 0.05
 """The most of a run's time that preview files take."""
 
 
-def encoded(picture: Picture, suffix: str) -> bytes:
+def encode(picture: Picture, suffix: str) -> bytes:
     """Return the bytes of the file of a picture.
 
     Args:
@@ -68,23 +68,23 @@ class Saving:
         """The suffix of the picture's file; None in a process that writes no files."""
         return None if self._output is None else self._output.suffix
 
-    def frame(self) -> Iterator[Event]:
+    def save_frame(self) -> Iterator[Event]:
         """Save the picture so far, if it is due by the number of evaluations.
 
         Raises:
             WriteError: it could not be saved.
 
         """
-        job, made = self._job, len(self._run.history)
-        if self._output is not None and job.save_every and made % job.save_every == 0:
-            path = outputs.frame(self._output, made)
+        job, count = self._job, len(self._run.history)
+        if self._output is not None and job.save_every and count % job.save_every == 0:
+            path = outputs.frame(self._output, count)
             try:
                 self._run.save(path, overwrite=job.overwrite)
             except InputError as error:  # its path was checked before the run began
                 raise WriteError(str(error)) from error
             yield Saved(path, "picture so far")
 
-    def preview(self) -> Iterator[Event]:
+    def save_preview(self) -> Iterator[Event]:
         """Save the picture so far where the job wants a preview, if it is time; a failure ends only the previews."""
         path, now = self._job.preview, time.monotonic()
         if path is None or self._output is None or now < self._next_preview:
@@ -98,7 +98,7 @@ class Saving:
         cost = time.monotonic() - now
         self._next_preview = now + max(PREVIEW_SECONDS, cost / PREVIEW_TIME_FRACTION)
 
-    def picture(self) -> list[Event]:
+    def save_picture(self) -> list[Event]:
         """Save the picture and the plot; if that fails, save a checkpoint, or else the picture in a temporary folder.
 
         Raises:
@@ -112,11 +112,11 @@ class Saving:
             try:
                 run.save(output, overwrite=job.overwrite)
             except (InputError, WriteError) as error:  # the disk is full, the folder gone, another file in its place
-                raise WriteError(f"{error} {self._saved_instead()}") from error
+                raise WriteError(f"{error} {self._save_instead()}") from error
         events: list[Event] = [Saved(output, "picture")]
         if self._next_preview < math.inf:
             self._next_preview = 0.0  # the preview shows the end, too
-            events.extend(self.preview())
+            events.extend(self.save_preview())
         if job.plot is not None and run.history:
             from impasto.transfer.loss_chart import plot_losses  # noqa: PLC0415 (half a second, only for plots)
 
@@ -127,7 +127,7 @@ class Saving:
             events.append(Saved(job.plot, "plot"))
         return events
 
-    def early(self) -> str:
+    def save_unfinished(self) -> str:
         """Save the picture so far and a checkpoint; return a sentence about both.
 
         Raises:
@@ -138,26 +138,26 @@ class Saving:
         try:
             with deferred_signals():
                 run.save_checkpoint()
-            later = f"start the same command again to continue from {self._job.checkpoint}"
+            advice = f"start the same command again to continue from {self._job.checkpoint}"
         except ImpastoError as error:
-            later = str(error).removesuffix(".")
-        self.picture()
-        made = amount(len(run.history), "evaluation")
+            advice = str(error).removesuffix(".")
+        self.save_picture()
+        evaluations = amount(len(run.history), "evaluation")
         if output is None:
-            return f"Interrupted after {made}."
+            return f"Interrupted after {evaluations}."
         stage, stages = run.stage, len(run.plan.stages)
         size = f"{run.plan.stages[stage - 1].size}, stage {stage} of {stages}"
-        return f"Interrupted after {made}; the picture so far ({size}) is {output}; {later}."
+        return f"Interrupted after {evaluations}; the picture so far ({size}) is {output}; {advice}."
 
-    def after_failure(self) -> str:
+    def save_after_failure(self) -> str:
         """Save the picture so far of a run that failed; return a sentence about it, empty if there is no output."""
         try:
-            self.picture()
+            self.save_picture()
         except WriteError as error:
             return f"The picture so far could not be saved: {error}"
         return f"The picture so far is in {self._job.output}." if self._job.output else ""
 
-    def _saved_instead(self) -> str:
+    def _save_instead(self) -> str:
         """Save a checkpoint, or else the picture in a temporary folder; return a sentence about what was saved."""
         checkpoint = self._job.checkpoint
         with suppress(ImpastoError):

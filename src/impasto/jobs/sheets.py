@@ -37,7 +37,7 @@ class Sheet:
     """The blocks of the sheet, from top to bottom."""
     folder: Path | None = None
     """The folder in which each painted picture is saved too, or None; a folder that is missing is made."""
-    painted: dict[Panel, Result] = field(default_factory=dict[Panel, Result])
+    results: dict[Panel, Result] = field(default_factory=dict[Panel, Result])
     """The results of the pictures that are painted so far."""
 
     @property
@@ -51,7 +51,11 @@ class Sheet:
 
     def size(self, sizes: Mapping[Panel, Size]) -> Size:
         """Return the size of the sheet in pixels, from the sizes of the pictures to be painted."""
-        return measure([block.map(lambda cell: _size(cell, sizes)) for block in self.blocks])
+
+        def size_of(cell: Panel | Picture) -> Size:
+            return sizes[cell] if isinstance(cell, Panel) else Size(cell.width, cell.height)
+
+        return measure([block.map(size_of) for block in self.blocks])
 
     def save(self, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
         """Draw the pictures that are painted so far, with empty cells for the other pictures.
@@ -62,12 +66,12 @@ class Sheet:
 
         """
 
-        def shown(cell: Panel | Picture) -> Picture | Size:
+        def content_of(cell: Panel | Picture) -> Picture | Size:
             if isinstance(cell, Panel):
-                return self.painted[cell].picture if cell in self.painted else sizes[cell]
+                return self.results[cell].picture if cell in self.results else sizes[cell]
             return cell
 
-        draw([block.map(shown) for block in self.blocks]).save(self.path, overwrite=overwrite)
+        draw([block.map(content_of) for block in self.blocks]).save(self.path, overwrite=overwrite)
 
 
 def paint(
@@ -112,9 +116,9 @@ def paint(
                     yield Evaluated(total.progress(number, event.progress))
                 elif isinstance(event, Ended):
                     _save(sheet, panel, session.result(), sizes, overwrite=overwrite)
-                    yield Painted(number + 1, len(pairs), panel.name, _outcome(sheet.painted[panel]))
+                    yield Painted(number + 1, len(pairs), panel.name, _outcome(sheet.results[panel]))
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_interrupted(sheets)) from None
+        raise KeyboardInterrupt(_interruption(sheets)) from None
     for sheet in sheets:
         yield Saved(sheet.path, "sheet", str(sheet.size(sizes)))
     _check_losses(sheets)
@@ -128,6 +132,7 @@ def _job(job: Job, panel: Panel) -> Job:
 
 
 def _plan(job: Job, resources: Resources) -> Plan:
+    """Plan the run of one panel."""
     opened = sources.open_job(job)
     inputs, settings = opened.inputs, opened.settings
     weights, cache = resources.weights(settings.weights), resources.cache
@@ -135,14 +140,10 @@ def _plan(job: Job, resources: Resources) -> Plan:
     return transfer.plan(inputs.content, inputs.styles, keep=inputs.keep, focus=inputs.focus)
 
 
-def _size(cell: Panel | Picture, sizes: Mapping[Panel, Size]) -> Size:
-    return sizes[cell] if isinstance(cell, Panel) else Size(cell.width, cell.height)
-
-
 def _check(sheets: Sequence[Sheet], *, overwrite: bool) -> None:
     """Refuse paths that could not be written, before any work begins."""
-    named = ((sheet.path, *map(sheet.file, sheet.panels)) for sheet in sheets)
-    paths = [path for path in chain.from_iterable(named) if path is not None]
+    file_groups = ((sheet.path, *map(sheet.file, sheet.panels)) for sheet in sheets)
+    paths = [path for path in chain.from_iterable(file_groups) if path is not None]
     path, count = Counter(paths).most_common(1)[0]
     if count > 1:
         raise InputError(f"{count} pictures would be saved as {path}; give them values with different names.")
@@ -163,8 +164,8 @@ def _check_file(path: Path, *, overwrite: bool) -> None:
 
 def _save(sheet: Sheet, panel: Panel, result: Result, sizes: Mapping[Panel, Size], *, overwrite: bool) -> None:
     """Save a picture in its own file and in the sheet."""
-    path, is_first = sheet.file(panel), not sheet.painted
-    sheet.painted[panel] = result
+    path, is_first = sheet.file(panel), not sheet.results
+    sheet.results[panel] = result
     if path is not None:
         files.make_folder(path.parent)
         result.picture.save(path, overwrite=overwrite)
@@ -173,24 +174,24 @@ def _save(sheet: Sheet, panel: Panel, result: Result, sizes: Mapping[Panel, Size
 
 def _outcome(result: Result) -> str:
     """Describe the result of a run in a few words."""
-    last = result.history[-1].stage if result.history else 0
-    losses = [progress.loss for progress in result.history if progress.stage == last]
+    stage = result.history[-1].stage if result.history else 0
+    losses = [progress.loss for progress in result.history if progress.stage == stage]
     return f"loss {min(losses, default=math.nan):.4g} ({result.stopped})"
 
 
-def _interrupted(sheets: Sequence[Sheet]) -> str:
+def _interruption(sheets: Sequence[Sheet]) -> str:
     """Return a sentence about the pictures that are painted of unfinished sheets."""
-    saved = [str(sheet.path) for sheet in sheets if sheet.painted]
+    saved = [str(sheet.path) for sheet in sheets if sheet.results]
     if not saved:
         return "Interrupted before the first picture was painted; nothing is saved."
-    done, count = sum(len(sheet.painted) for sheet in sheets), sum(len(sheet.panels) for sheet in sheets)
-    return f"Interrupted after {done} of {count} pictures; the pictures so far are in {', '.join(saved)}."
+    count, total = sum(len(sheet.results) for sheet in sheets), sum(len(sheet.panels) for sheet in sheets)
+    return f"Interrupted after {count} of {total} pictures; the pictures so far are in {', '.join(saved)}."
 
 
 def _check_losses(sheets: Sequence[Sheet]) -> None:
     """Raise an error that names the pictures whose loss was not finite."""
-    painted = chain.from_iterable(sheet.painted.items() for sheet in sheets)
-    diverged = [panel.name for panel, result in painted if result.stopped == "diverged"]
+    results = chain.from_iterable(sheet.results.items() for sheet in sheets)
+    diverged = [panel.name for panel, result in results if result.stopped == "diverged"]
     if diverged:
         raise RunError(
             f"the loss of {', '.join(diverged)} was not finite; the best pictures so far are on the sheet; "
@@ -217,7 +218,7 @@ class _Total:
 
         """
         stage = self._first_stages[number] + progress.stage
-        (seconds,) = self._schedule.timed(self._schedule.plan.stages[stage - 1], 1)
-        fraction, left = self._schedule.left(stage - 1, progress.evaluation, seconds)
-        changes = {"stage": stage, "stages": self._first_stages[-1], "fraction": fraction, "seconds_left": left}
+        (seconds,) = self._schedule.time_evaluations(self._schedule.plan.stages[stage - 1], 1)
+        fraction, remaining = self._schedule.remaining(stage - 1, progress.evaluation, seconds)
+        changes = {"stage": stage, "stages": self._first_stages[-1], "fraction": fraction, "seconds_left": remaining}
         return replace(progress, seconds=seconds, **changes)

@@ -15,10 +15,10 @@ from impasto.jobs.job import DATA_URI, Job, StyleSource
 from impasto.recipes import texture
 from impasto.recipes.print_size import PrintSize
 from impasto.settings import Settings
-from impasto.transfer.scene import Inputs
+from impasto.transfer.inputs import Inputs
 from impasto.transfer.styles import Style
 
-__all__ = ["OpenFile", "Opened", "open_job", "open_picture"]
+__all__ = ["OpenFile", "OpenedJob", "open_job", "open_picture"]
 
 
 class OpenFile(Protocol):
@@ -29,7 +29,7 @@ class OpenFile(Protocol):
         ...
 
 
-class Opened(NamedTuple):
+class OpenedJob(NamedTuple):
     """The opened sources of a job."""
 
     inputs: Inputs
@@ -55,7 +55,7 @@ class Opened(NamedTuple):
                 )
 
 
-def open_job(job: Job, open_file: OpenFile = Picture.open) -> Opened:
+def open_job(job: Job, open_file: OpenFile = Picture.open) -> OpenedJob:
     """Open the sources of a job.
 
     Args:
@@ -80,26 +80,26 @@ def open_job(job: Job, open_file: OpenFile = Picture.open) -> Opened:
         return Style(picture, source.weight, source.scale, *masks, source.color, source.color_match)
 
     if job.content is None:
-        return Opened(texture.inputs([style(each) for each in job.styles], job.shape, job.settings.size), job.settings)
+        return OpenedJob(texture.inputs(list(map(style, job.styles)), job.shape, job.settings.size), job.settings)
     content = open_picture(job.content, open_file, allow_large=job.allow_large)
-    styles = [style(each) for each in job.styles]
+    styles = list(map(style, job.styles))
     initial = None if job.initial is None else open_picture(job.initial, open_file, allow_large=job.allow_large)
-    return _printed(job, Opened(Inputs(content, styles, initial, mask(job.keep), mask(job.focus)), job.settings))
+    return _fit_to_paper(job, Inputs(content, styles, initial, mask(job.keep), mask(job.focus)))
 
 
-def _printed(job: Job, opened: Opened) -> Opened:
-    """Return the sources and settings for a print, cropped to the paper where the picture fills it."""
+def _fit_to_paper(job: Job, inputs: Inputs) -> OpenedJob:
+    """Return the sources with the settings for a print, cropped to the paper where the picture fills it."""
     if job.print_size is None:
-        return opened
-    paper, inputs = PrintSize.parse(job.print_size, job.settings.dpi), opened.inputs
+        return OpenedJob(inputs, job.settings)
+    paper = PrintSize.parse(job.print_size, job.settings.dpi)
     if job.fill:
-        inputs = _cropped(inputs, paper.ratio(inputs.content.width, inputs.content.height))
+        inputs = _crop(inputs, paper.ratio(inputs.content.width, inputs.content.height))
     width, height = inputs.content.width, inputs.content.height
     settings = job.settings.replace(size=paper.fitted(width, height), dpi=paper.dpi)
-    return Opened(inputs, settings, [paper.announcement(width, height)])
+    return OpenedJob(inputs, settings, [paper.announcement(width, height)])
 
 
-def _cropped(inputs: Inputs, ratio: float) -> Inputs:
+def _crop(inputs: Inputs, ratio: float) -> Inputs:
     """Return the sources with the photograph, and the masks that belong to it, cropped to some proportions."""
 
     @cache  # styles of the same region get the same mask
@@ -131,11 +131,12 @@ def open_picture(
     if isinstance(source, Picture):
         return source
     if isinstance(source, str) and source.startswith(DATA_URI):
-        return Picture.of(_decoded(source), allow_large=allow_large)
+        return Picture.of(_decode(source), allow_large=allow_large)
     return open_file(Path(source), allow_large=allow_large)
 
 
-def _decoded(uri: str) -> bytes:
+def _decode(uri: str) -> bytes:
+    """Return the bytes of the file in a data URI."""
     try:
         return base64.b64decode(uri.removeprefix(DATA_URI), validate=True)
     except binascii.Error:

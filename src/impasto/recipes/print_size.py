@@ -44,13 +44,13 @@ class PrintSize(NamedTuple):
             InputError: the text is not of that form, or the picture would be too small or too large.
 
         """
-        found = _PATTERN.fullmatch(text.strip().lower())
-        short, long = sorted(float(side) * _INCHES[found[3]] for side in found.groups()[:2]) if found else (0.0, 0.0)
+        match = _PATTERN.fullmatch(text.strip().lower())
+        short, long = sorted(float(side) * _INCHES[match[3]] for side in match.groups()[:2]) if match else (0.0, 0.0)
         if not short:
             raise InputError(
                 f"print cannot be {text}; it takes two sides and a unit, such as 30x40cm, 8x10in, 200x300mm."
             )
-        paper = cls(long, short, dpi or DEFAULT_DPI, found[3] if found else "cm")
+        paper = cls(long, short, dpi or DEFAULT_DPI, match[3] if match else "cm")
         if not _MIN_PIXELS <= paper.long_pixels <= _MAX_PIXELS:
             raise InputError(
                 f"print cannot be {text}: at {paper.dpi:g} pixels per inch its long side has {paper.long_pixels} "
@@ -107,23 +107,18 @@ class PrintSize(NamedTuple):
         paper = (self.long, self.short) if width >= height else (self.short, self.long)
         printed = [side / self.dpi for side in pixels]
         margins = [max(0.0, (sheet - side) / 2) for sheet, side in zip(paper, printed, strict=True)]
-        said = (
+        sentence = (
             f"The print is {self._lengths(*printed)} at {self.dpi:g} pixels per inch, {pixels[0]} × {pixels[1]} pixels"
         )
         if max(margins) * self.dpi >= 1:
-            across, down = (self._length(margin) for margin in margins)
-            said += f", with margins of {across} left and right and {down} above and below (--fill crops instead)"
+            across, down = (self._lengths(margin) for margin in margins)
+            sentence += f", with margins of {across} left and right and {down} above and below (--fill crops instead)"
         if factor > 1:
-            said += f"; the photograph's {width} × {height} pixels are enlarged {factor:.1f} times"
-        return f"{said}."
+            sentence += f"; the photograph's {width} × {height} pixels are enlarged {factor:.1f} times"
+        return f"{sentence}."
 
-    def _length(self, inches: float) -> str:
-        return f"{self._number(inches)} {self.unit}"
-
-    def _lengths(self, one: float, other: float) -> str:
-        return f"{self._number(one)} × {self._number(other)} {self.unit}"
-
-    def _number(self, inches: float) -> str:
-        """Write a length in the unit, to a tenth, or to a whole millimeter."""
+    def _lengths(self, *inches: float) -> str:
+        """Write one or two lengths in the unit, to a tenth, or to a whole millimeter."""
         digits = 0 if self.unit == "mm" else 1
-        return f"{round(inches / _INCHES[self.unit], digits):g}"
+        numbers = (f"{round(length / _INCHES[self.unit], digits):g}" for length in inches)
+        return f"{' × '.join(numbers)} {self.unit}"

@@ -38,11 +38,11 @@ class Sweep:
     """The values of each option that has several, in the order of the options."""
 
     @classmethod
-    def parse(cls, given: Mapping[str, object]) -> Self:
+    def parse(cls, texts: Mapping[str, object]) -> Self:
         """Divide the texts of options into values, and select the options that have several.
 
         Args:
-            given: The values of options by name. A text may hold several values, divided by the option's separator;
+            texts: The values of options by name. A text may hold several values, divided by the option's separator;
                 any other value is one value. Names that are not options of `Settings` are ignored.
 
         Returns:
@@ -53,17 +53,17 @@ class Sweep:
 
         """
         axes = {
-            option.name: [word.strip() for word in text.split(option.separator)]
+            option.name: [value.strip() for value in text.split(option.separator)]
             for option in Settings.options()
-            if isinstance(text := given.get(option.name), str) and option.separator in text
+            if isinstance(text := texts.get(option.name), str) and option.separator in text
         }
         if not axes:
             raise InputError(
                 "no option has several values; give one of them several, such as --style-weight 10,100,1000."
             )
-        for name, words in axes.items():
-            if len(set(words)) < len(words):
-                raise InputError(f"{name} cannot be {given[name]}; name each of its values once.")
+        for name, values in axes.items():
+            if len(set(values)) < len(values):
+                raise InputError(f"{name} cannot be {texts[name]}; name each of its values once.")
         count = math.prod(map(len, axes.values()))
         if count > MAX_PICTURES:
             raise InputError(
@@ -74,7 +74,7 @@ class Sweep:
     @property
     def first(self) -> dict[str, str]:
         """The first value of each option that has several."""
-        return {name: words[0] for name, words in self.axes.items()}
+        return {name: values[0] for name, values in self.axes.items()}
 
     def settings(self, base: Settings) -> dict[Combination, Settings]:
         """Return the settings of every combination.
@@ -104,19 +104,19 @@ class Sweep:
         names = list(self.axes)
         down, across, further = (names[:1], names[1], names[2:]) if len(names) > 1 else ([], names[0], [])
         blocks: list[Block[Panel | Picture]] = []
-        for rest in product(*(self.axes[name] for name in further)):
+        for further_values in product(*(self.axes[name] for name in further)):
             cells = [
-                [self._panel((*row, column, *rest), settings) for column in self.axes[across]]
+                [self._panel((*row, column, *further_values), settings) for column in self.axes[across]]
                 for row in product(*(self.axes[name] for name in down))
             ]
-            title = ", ".join(f"{name} {value}" for name, value in zip(further, rest, strict=True))
+            title = ", ".join(f"{name} {value}" for name, value in zip(further, further_values, strict=True))
             blocks.append(Block(cells, self._labels(across), self._labels(down[0]) if down else (), title))
         return blocks
 
     def _panel(self, values: Combination, settings: Mapping[Combination, Settings]) -> Panel:
         """Return the panel of a combination, named after the combination."""
-        named = "--".join(f"{name}-{value}" for name, value in zip(self.axes, values, strict=True))
-        return Panel(re.sub(r"[^\w.,-]+", "-", named)[:_MAX_NAME_LENGTH], settings[values])
+        name = "--".join(f"{option}-{value}" for option, value in zip(self.axes, values, strict=True))
+        return Panel(re.sub(r"[^\w.,-]+", "-", name)[:_MAX_NAME_LENGTH], settings[values])
 
     def _labels(self, name: str) -> list[str]:
         """Return the labels of an option's values, of which the first names the option."""

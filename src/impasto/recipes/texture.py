@@ -8,7 +8,7 @@ import torch
 
 from impasto.errors import InputError
 from impasto.images import Picture
-from impasto.transfer.scene import Inputs
+from impasto.transfer.inputs import Inputs
 from impasto.transfer.styles import Style
 
 __all__ = ["inputs", "sides"]
@@ -34,8 +34,8 @@ def inputs(samples: Sequence[Style], shape: str, size: int) -> Inputs:
     if not samples:
         raise InputError("a texture needs a sample; give at least one style image.")
     width, height = sides(shape, size)
-    scaled = [_at_own_size(sample, min(width, height)) for sample in samples]
-    return Inputs(_blank(width, height, samples[0].picture), scaled)
+    scaled = [_at_native_size(sample, min(width, height)) for sample in samples]
+    return Inputs(_gray_picture(width, height, samples[0].picture), scaled)
 
 
 def sides(shape: str, size: int) -> tuple[int, int]:
@@ -52,20 +52,20 @@ def sides(shape: str, size: int) -> tuple[int, int]:
         InputError: the shape is not of that form.
 
     """
-    found = _SHAPE.fullmatch(shape)
-    parts = [float(part) for part in found.groups()] if found else [0.0]
-    if min(parts) <= 0:
+    match = _SHAPE.fullmatch(shape)
+    ratio = [float(number) for number in match.groups()] if match else [0.0]
+    if min(ratio) <= 0:
         raise InputError(f"shape cannot be {shape}; it takes width to height, such as 3:2.")
-    width, height = (max(1, round(size * part / max(parts))) for part in parts)
+    width, height = (max(1, round(size * number / max(ratio))) for number in ratio)
     return width, height
 
 
-def _blank(width: int, height: int, like: Picture) -> Picture:
+def _gray_picture(width: int, height: int, sample: Picture) -> Picture:
     """Return a gray picture with the size of the texture and the metadata of the sample; it takes no memory."""
     gray = torch.full((3, 1, 1), 128, dtype=torch.uint8).expand(3, height, width)
-    return Picture(gray, profile=like.profile, bits=like.bits, dpi=like.dpi)
+    return Picture(gray, profile=sample.profile, bits=sample.bits, dpi=sample.dpi)
 
 
-def _at_own_size(sample: Style, short_side: int) -> Style:
+def _at_native_size(sample: Style, short_side: int) -> Style:
     """Return a sample whose pixels are not resampled in a run with a short side of `short_side` pixels."""
     return replace(sample, scale=sample.scale * min(sample.picture.width, sample.picture.height) / short_side)

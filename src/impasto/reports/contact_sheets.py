@@ -46,7 +46,7 @@ _MAX_LABELS = 64
 
 Align = Literal["left", "right"]
 Cell = TypeVar("Cell")
-Other = TypeVar("Other")
+NewCell = TypeVar("NewCell")
 
 
 @dataclass(frozen=True)
@@ -65,23 +65,23 @@ class Block(Generic[Cell]):
     def __iter__(self) -> Iterator[Cell]:
         return chain.from_iterable(self.cells)
 
-    def map(self, change: Callable[[Cell], Other]) -> "Block[Other]":
+    def map(self, change: Callable[[Cell], NewCell]) -> "Block[NewCell]":
         """Return the block with `change` applied to every cell."""
         return Block([[change(cell) for cell in row] for row in self.cells], self.columns, self.rows, self.title)
 
 
 def draw(blocks: Sequence[Block[Picture | Size]]) -> Picture:
     """Draw blocks one below another; a cell that is a size is left empty."""
-    sheet = _sheet(blocks)
+    sheet = _lay_out(blocks)
     canvas = torch.ones(3, sheet.height, sheet.width, dtype=torch.float32)
-    for left, top, pixels in sheet.parts:
+    for left, top, pixels in sheet.pieces:
         canvas[:, top : top + pixels.shape[1], left : left + pixels.shape[2]] = pixels
     return Picture(canvas)
 
 
 def measure(blocks: Sequence[Block[Size]]) -> Size:
     """Return the size of a sheet that `draw` would draw, from the sizes of its pictures."""
-    sheet = _sheet(blocks)
+    sheet = _lay_out(blocks)
     return Size(sheet.width, sheet.height)
 
 
@@ -90,28 +90,30 @@ class _Area(NamedTuple):
 
     width: int
     height: int
-    parts: Sequence[tuple[int, int, Tensor]] = ()
+    pieces: Sequence[tuple[int, int, Tensor]] = ()
     """The pixels of the rectangle in pieces: left, top and the pixels, (3, H, W)."""
-    right: float = 0
+    align_x: float = 0
     """The fraction of the spare width to the left of the area, if its cell is wider."""
-    down: float = 0
+    align_y: float = 0
     """The fraction of the spare height above the area, if its cell is higher."""
 
 
-_NOTHING = _Area(0, 0)
+_EMPTY_AREA = _Area(0, 0)
 
 
-def _sheet(blocks: Sequence[Block[Picture]] | Sequence[Block[Size]] | Sequence[Block[Picture | Size]]) -> _Area:
+def _lay_out(blocks: Sequence[Block[Picture]] | Sequence[Block[Size]] | Sequence[Block[Picture | Size]]) -> _Area:
+    """Arrange blocks one below another, with a margin around them."""
     widest = max(cell.width for block in blocks for cell in block)
     size = round(min(max(widest * _TEXT_RATIO, _MIN_TEXT_SIZE), _MAX_TEXT_SIZE))
-    grids = [_titled(block.title, _grid(block, size), size) for block in blocks]
+    grids = [_add_title(block.title, _grid(block, size), size) for block in blocks]
     inside = _table([[grid] for grid in grids], 2 * size)
     margin = round(1.5 * size)
-    parts = [(left + margin, top + margin, pixels) for left, top, pixels in inside.parts]
-    return _Area(inside.width + 2 * margin, inside.height + 2 * margin, parts)
+    pieces = [(left + margin, top + margin, pixels) for left, top, pixels in inside.pieces]
+    return _Area(inside.width + 2 * margin, inside.height + 2 * margin, pieces)
 
 
-def _titled(title: str, grid: _Area, size: int) -> _Area:
+def _add_title(title: str, grid: _Area, size: int) -> _Area:
+    """Return a grid with its title above it."""
     return _table([[_text(title, size, _TITLE_GRAY)], [grid]], size) if title else grid
 
 
@@ -119,17 +121,20 @@ def _grid(block: Block[Picture] | Block[Size] | Block[Picture | Size], size: int
     """Arrange the cells of a block below the labels of the columns and to the right of the labels of the rows."""
     widths = [max(cell.width for cell in column if cell) for column in zip_longest(*block.cells)]
     rows = [[_cell_area(cell) for cell in row] for row in block.cells]
-    heads = [
-        _label(text, size, width)._replace(down=1)
+    column_labels = [
+        _label(text, size, width)._replace(align_y=1)
         for text, width in zip(block.columns, widths, strict=bool(block.columns))
     ]
-    sides = [_label(text, size, _ROW_LABEL_WIDTH * size, "right")._replace(right=1, down=0.5) for text in block.rows]
-    if sides:
-        rows = [[side, *row] for side, row in zip(sides, rows, strict=True)]
-    return _table([[_NOTHING] * bool(sides) + heads, *rows] if heads else rows, size)
+    row_labels = [
+        _label(text, size, _ROW_LABEL_WIDTH * size, "right")._replace(align_x=1, align_y=0.5) for text in block.rows
+    ]
+    if row_labels:
+        rows = [[label, *row] for label, row in zip(row_labels, rows, strict=True)]
+    return _table([[_EMPTY_AREA] * bool(row_labels) + column_labels, *rows] if column_labels else rows, size)
 
 
 def _cell_area(cell: Picture | Size) -> _Area:
+    """Return the pixels of a picture in sRGB on white, or a gray rectangle of a size."""
     pixels = torch.tensor(_EMPTY_GRAY) if isinstance(cell, Size) else cell.on_white().in_profile(None).pixels.cpu()
     return _Area(cell.width, cell.height, [(0, 0, pixels.expand(3, cell.height, cell.width))])
 
@@ -137,16 +142,17 @@ def _cell_area(cell: Picture | Size) -> _Area:
 def _table(rows: Sequence[Sequence[_Area]], gap: int) -> _Area:
     """Arrange areas in a table whose rows and columns are as large as their largest areas."""
     heights = [max(area.height for area in row) for row in rows]
-    widths = [max(area.width for area in column) for column in zip_longest(*rows, fillvalue=_NOTHING)]
-    parts: list[tuple[int, int, Tensor]] = []
-    for row, height, top in zip(rows, heights, _starts(heights, gap), strict=True):
-        for area, width, left in zip(row, widths, _starts(widths, gap), strict=False):
-            right, down = round(area.right * (width - area.width)), round(area.down * (height - area.height))
-            parts += [(left + right + x, top + down + y, pixels) for x, y, pixels in area.parts]
-    return _Area(sum(widths) + gap * (len(widths) - 1), sum(heights) + gap * (len(heights) - 1), parts)
+    widths = [max(area.width for area in column) for column in zip_longest(*rows, fillvalue=_EMPTY_AREA)]
+    pieces: list[tuple[int, int, Tensor]] = []
+    for row, height, top in zip(rows, heights, _offsets(heights, gap), strict=True):
+        for area, width, left in zip(row, widths, _offsets(widths, gap), strict=False):
+            right, down = round(area.align_x * (width - area.width)), round(area.align_y * (height - area.height))
+            pieces += [(left + right + x, top + down + y, pixels) for x, y, pixels in area.pieces]
+    return _Area(sum(widths) + gap * (len(widths) - 1), sum(heights) + gap * (len(heights) - 1), pieces)
 
 
-def _starts(lengths: Sequence[int], gap: int) -> list[int]:
+def _offsets(lengths: Sequence[int], gap: int) -> list[int]:
+    """Return where each of several lengths begins, with a gap between them."""
     return list(accumulate((length + gap for length in lengths[:-1]), initial=0))
 
 

@@ -20,15 +20,16 @@ from impasto.losses import DISTANCES, ContentLoss, StyleLoss, moments_of
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
-from impasto.objective.tile_units import Measurement, measured
+from impasto.objective.tile_units import Measurement, measure_image
 from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
 from impasto.settings.limits import MIN_SIDE
-from impasto.settings.options import given_options
-from impasto.transfer.scene import Inputs, Scene
+from impasto.settings.options import options_or_default
+from impasto.transfer.inputs import Inputs
+from impasto.transfer.scene import Scene
 from impasto.transfer.style_transfer import StyleTransfer
-from impasto.transfer.styles import listed
+from impasto.transfer.styles import style_list
 
 __all__ = [
     "STYLE_LAYERS",
@@ -126,33 +127,34 @@ def measure(
         InputError: the result does not have the content's shape, the style has no weight, or there are several.
 
     """
-    content, result, paintings = Picture.of(content), Picture.of(result), listed(style)
+    content, result, paintings = Picture.of(content), Picture.of(result), style_list(style)
     if len(paintings) != 1:
         raise InputError(f"a picture is measured with one painting, and not with {len(paintings)}; give one.")
     painting = paintings[0]
     masks = [None if mask is None else Mask.of(mask, name=name) for name, mask in (("keep", keep), ("focus", focus))]
     _check(content, result)
-    chosen = given_options(Settings, settings, "settings").replace(size=max(result.width, result.height))
-    if chosen.style_weight and not painting.weight:
+    settings = options_or_default(Settings, settings, "settings").replace(size=max(result.width, result.height))
+    if settings.style_weight and not painting.weight:
         raise InputError("the style has a weight of 0; give it a weight above 0, or a style_weight of 0.")
-    transfer = StyleTransfer(chosen, _exact(given_options(Runtime, runtime, "runtime")), weights=weights)
+    transfer = StyleTransfer(settings, _exact_runtime(options_or_default(Runtime, runtime, "runtime")), weights=weights)
     with out_of_memory_as("measure the picture"), transfer.machine.computing():
         scene = _scene(Inputs(content, [painting], keep=masks[0], focus=masks[1]), transfer, result)
         plan, machine = _plan(scene.inputs, transfer, result), transfer.machine
         stage = plan.stages[-1]
         losses = _losses(scene, plan, transfer.network, result)
-        shown = [each.on_white().in_profile(result.profile) for each in (content, painting.picture, result)]
+        pictures = (content, painting.picture, result)
+        flat_content, flat_style, flat_result = (picture.on_white().in_profile(result.profile) for picture in pictures)
         network = VGG19(transfer.weights, padding="replicate").to(machine.device, machine.features)
-        before, after = (_structure(network, picture, stage.size, machine) for picture in (shown[0], shown[2]))
-        image, target = _tensor(shown[2], stage.size, machine), _tensor(shown[1], stage.styles[0], machine)
+        structures = [_structure(network, picture, stage.size, machine) for picture in (flat_content, flat_result)]
+        image, target = _tensor(flat_result, stage.size, machine), _tensor(flat_style, stage.styles[0], machine)
         return Metrics(
             loss=sum(losses.values()),
             content=losses[ContentLoss.term],
             style=losses[StyleLoss.term],
             wasserstein=style_distances(network, image, target, stage.layout.tiling),
-            cfsd=structural_distance(before, after),
-            border=border_energy(shown[2].pixels),
-            content_border=border_energy(shown[0].resized(*stage.size).pixels),
+            cfsd=structural_distance(*structures),
+            border=border_energy(flat_result.pixels),
+            content_border=border_energy(flat_content.resized(*stage.size).pixels),
         )
 
 
@@ -177,7 +179,8 @@ def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling
     """
     everywhere: dict[str, Tensor | None] = dict.fromkeys(STYLE_LAYERS)
     image_moments, style_moments = (
-        measured(Measurement(network, pixels, everywhere, moments_of, tiling or Tiling())) for pixels in (image, style)
+        measure_image(Measurement(network, pixels, everywhere, moments_of, tiling or Tiling()))
+        for pixels in (image, style)
     )
     distances = {
         name: float(DISTANCES["wasserstein"](style_moments[name].mean).value(image_moments[name].mean))
@@ -204,13 +207,13 @@ def structural_distance(content: Tensor, result: Tensor) -> float:
         The mean divergence, at least 0.
 
     """
-    before, after = (functional.normalize(maps.flatten(1).cpu().double(), dim=0).T for maps in (content, result))
-    total = 0.0
-    for start in range(0, len(before), _CHUNK_ROWS):
+    pair = [functional.normalize(maps.flatten(1).cpu().double(), dim=0).T for maps in (content, result)]  # (N, C)
+    total, count = 0.0, len(pair[0])
+    for start in range(0, count, _CHUNK_ROWS):
         rows = slice(start, start + _CHUNK_ROWS)
-        expected, found = ((units[rows] @ units.T).log_softmax(1) for units in (before, after))  # (rows, N)
-        total += float(functional.kl_div(found, expected, reduction="sum", log_target=True))
-    return max(0.0, total / len(before))
+        expected, actual = ((units[rows] @ units.T).log_softmax(1) for units in pair)  # (rows, N)
+        total += float(functional.kl_div(actual, expected, reduction="sum", log_target=True))
+    return max(0.0, total / count)
 
 
 def border_energy(pixels: Tensor) -> float:
@@ -244,7 +247,7 @@ def _check(content: Picture, result: Picture) -> None:
         )
 
 
-def _exact(runtime: Runtime) -> Runtime:
+def _exact_runtime(runtime: Runtime) -> Runtime:
     """Replace `auto` in a runtime: a measure must not depend on which kernel was faster."""
     exact = {"dtype": "float32", "winograd": "off"}
     return runtime.replace(**{name: value for name, value in exact.items() if getattr(runtime, name) == "auto"})
@@ -277,7 +280,7 @@ def _losses(scene: Scene, plan: Plan, network: VGG19, result: Picture) -> dict[s
     stage = plan.stages[-1]
     objective = scene.objective(stage, scene.normalized(network, plan.stages[0]))
     objective = replace(objective, kept=None)  # the result already contains what stays of the content
-    terms = objective.evaluate(scene.as_painted(result, stage.size)).terms
+    terms = objective.evaluate(scene.loss_image(result, stage.size)).terms
     return {term: float(terms.get(term, 0.0)) for term in (ContentLoss.term, StyleLoss.term)}
 
 

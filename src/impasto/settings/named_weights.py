@@ -42,17 +42,21 @@ def _refuse_repeated(names: Sequence[object]) -> None:
         raise PydanticCustomError(NAMED_TWICE, "{repeated}", {"repeated": str(repeated)})
 
 
-def _weights(value: object, names: Sequence[str]) -> object:
-    """Read `"conv1_1,conv2_1:0.5"`, a list of such words or a mapping as `{name: weight}`, in the order of `names`."""
+def _pairs(value: object, default: object) -> list[tuple[Any, Any]]:
+    """Read `"a:1,b:2"`, a list of such words or a mapping as pairs of a name and a number; a word may have none."""
     if isinstance(value, str):
         value = value.replace(",", " ").split()
     if isinstance(value, Mapping):
-        pairs = [(str(name), weight) for name, weight in cast("Mapping[object, object]", value).items()]
-    elif isinstance(value, Sequence):
-        words = [str(word).partition(":") for word in cast("Sequence[object]", value)]
-        pairs = [(name, weight or 1.0) for name, _, weight in words]
-    else:
-        raise ValueError("not names")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
+        return list(cast("Mapping[Any, Any]", value).items())
+    if isinstance(value, Sequence):
+        entries = [str(entry).partition(":") for entry in cast("Sequence[object]", value)]
+        return [(name, number or default) for name, _, number in entries]
+    raise ValueError("not names")
+
+
+def _parse_weights(value: object, names: Sequence[str]) -> object:
+    """Return `{name: weight}` in the order of `names`; a weight that is not given is 1."""
+    pairs = _pairs(value, 1.0)
     if not pairs or any(name not in names for name, _ in pairs):
         raise ValueError("not names")
     _refuse_repeated([name for name, _ in pairs])
@@ -61,7 +65,7 @@ def _weights(value: object, names: Sequence[str]) -> object:
 
 LayerWeights = Annotated[
     dict[str, Annotated[float, Ge(0.0)]],
-    BeforeValidator(partial(_weights, names=list(LAYERS))),
+    BeforeValidator(partial(_parse_weights, names=list(LAYERS))),
     AfterValidator(NamedNumbers),
     "VGG-19 layers from conv1_1 to conv5_4 or pool1 to pool5, perhaps with weights: conv1_1,conv2_1:0.5",
 ]
@@ -72,27 +76,16 @@ _DISTANCES: tuple[str, ...] = get_args(DistanceName)
 
 DistanceWeights = Annotated[
     dict[DistanceName, Annotated[float, Ge(0.0)]],
-    BeforeValidator(partial(_weights, names=_DISTANCES)),
+    BeforeValidator(partial(_parse_weights, names=_DISTANCES)),
     AfterValidator(NamedNumbers),
     f"{', '.join(_DISTANCES[:-1])} and {_DISTANCES[-1]}, perhaps with weights: gram,moments:10",
 ]
 """`{distance: weight}`; as a flag `gram,moments:10`, where a weight that is not given is 1."""
 
 
-def _evaluations(value: object) -> object:
-    """Read `"256:100,512:60"`, a list of such words or a mapping as `{long side: evaluations}`, the smallest first.
-
-    `"none"` is an empty mapping.
-    """
-    if isinstance(value, str):
-        value = value.replace(",", " ").split() if value != "none" else {}
-    if isinstance(value, Mapping):
-        pairs = list(cast("Mapping[Any, Any]", value).items())
-    elif isinstance(value, Sequence):
-        words = [str(word).partition(":") for word in cast("Sequence[object]", value)]
-        pairs = [(side, count) for side, _, count in words]
-    else:
-        raise ValueError("not stages")  # noqa: TRY004 (pydantic makes a ValidationError of a ValueError only)
+def _parse_evaluations(value: object) -> object:
+    """Return `{long side: evaluations}`, the smallest side first; `"none"` is an empty mapping."""
+    pairs = [] if value == "none" else _pairs(value, "")
     if any(count == "" for _, count in pairs):
         raise ValueError("a size without evaluations")
     _refuse_repeated([int(side) for side, _ in pairs])
@@ -101,7 +94,7 @@ def _evaluations(value: object) -> object:
 
 StageEvaluations = Annotated[
     dict[Annotated[int, Ge(MIN_SIDE)], Annotated[int, Ge(1), Le(MAX_EVALUATIONS)]],
-    BeforeValidator(_evaluations),
+    BeforeValidator(_parse_evaluations),
     AfterValidator(NamedNumbers),
     f"none, or long sides of at least {MIN_SIDE} pixels with evaluations: 256:100,512:60",
 ]

@@ -18,7 +18,7 @@ from impasto.errors import SettingsError
 from impasto.settings.choices import Command, one_of
 from impasto.settings.limits import NAMED_TWICE
 
-__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "as_text", "given_options", "option"]
+__all__ = ["EVERY_COMMAND", "Option", "Options", "as_flags", "as_text", "option", "options_or_default"]
 
 EVERY_COMMAND: Collection[Command] = get_args(Command)
 """The commands with a flag for options that concern every use of the network: all of them."""
@@ -81,7 +81,7 @@ class Options(BaseModel):
                 group=tags["group"],
                 help=field.description or "",
                 default="" if field.default is None else as_text(field.default),
-                accepts=_accepts(field),
+                accepts=_accepted_values(field),
                 is_switch=field.annotation is bool,
                 metavar=_metavar(field),
                 commands=tags["commands"],
@@ -139,14 +139,15 @@ class Options(BaseModel):
             for name, value in self
             if value != fields[name].get_default(call_default_factory=True, validated_data={})
         }
-        listed = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-        others = f"all {len(fields)} options" if not changed else f"the other {len(fields) - len(changed)} options"
-        return f"{type(self).__name__}({listed})  # {others} have their defaults"
+        arguments = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        unchanged = f"all {len(fields)} options" if not changed else f"the other {len(fields) - len(changed)} options"
+        return f"{type(self).__name__}({arguments})  # {unchanged} have their defaults"
 
     __str__ = __repr__
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
+        """Return the sentence that says what was wrong with the first of the values that were refused."""
         first = error.errors()[0]
         if not first["loc"]:
             return first["msg"].removeprefix("Value error, ")
@@ -158,19 +159,19 @@ class Options(BaseModel):
             hint = f"{near[0]} is the nearest" if near else f"the options are {', '.join(cls.model_fields)}"
             return f"there is no option {name}; {hint}."
         if first["type"] == "missing":
-            return f"{cls.owner}{name} is missing; it takes {_accepts(cls.model_fields[name])}."
-        value = cast("Mapping[str, object]", error.errors()[0]).get("input")
+            return f"{cls.owner}{name} is missing; it takes {_accepted_values(cls.model_fields[name])}."
+        value = cast("Mapping[str, object]", first).get("input")
         if first["type"] == NAMED_TWICE:
             return f"{cls.owner}{name} cannot be {as_text(value)}; {first['msg']} is named twice, so name it once."
-        return f"{cls.owner}{name} cannot be {as_text(value)}; it takes {_accepts(cls.model_fields[name])}."
+        return f"{cls.owner}{name} cannot be {as_text(value)}; it takes {_accepted_values(cls.model_fields[name])}."
 
 
-def given_options(kind: type[Kind], given: object, name: str) -> Kind:
+def options_or_default(kind: type[Kind], argument: object, name: str) -> Kind:
     """Return options that were given as an argument, or the defaults where it is None.
 
     Args:
         kind: The class of the options.
-        given: The options, or None.
+        argument: The options, or None.
         name: The name of the argument.
 
     Returns:
@@ -180,12 +181,12 @@ def given_options(kind: type[Kind], given: object, name: str) -> Kind:
         SettingsError: the argument is something else.
 
     """
-    if given is None:
+    if argument is None:
         return kind()
-    if isinstance(given, kind):
-        return given
-    shown = type(given).__name__ if isinstance(given, Options) else f"{given!r:.80}"
-    raise SettingsError(f"{name} cannot be {shown}; give {kind.__name__}({next(iter(kind.model_fields))}=…).")
+    if isinstance(argument, kind):
+        return argument
+    description = type(argument).__name__ if isinstance(argument, Options) else f"{argument!r:.80}"
+    raise SettingsError(f"{name} cannot be {description}; give {kind.__name__}({next(iter(kind.model_fields))}=…).")
 
 
 def as_flags(changes: Mapping[str, object]) -> str:
@@ -198,12 +199,12 @@ def as_flags(changes: Mapping[str, object]) -> str:
         `--size 1024 --no-normalize`; empty if there are no changes.
 
     """
-    words: list[str] = []
+    flags: list[str] = []
     for name, value in changes.items():
         flag = name.replace("_", "-")
         is_switch = isinstance(value, bool)
-        words += [f"--{'' if value else 'no-'}{flag}"] if is_switch else [f"--{flag}", as_text(value, exact=True)]
-    return " ".join(words)
+        flags += [f"--{'' if value else 'no-'}{flag}"] if is_switch else [f"--{flag}", as_text(value, exact=True)]
+    return " ".join(flags)
 
 
 def as_text(value: object, *, exact: bool = False) -> str:
@@ -244,7 +245,7 @@ def _metavar(field: FieldInfo) -> str:
     return names.get(cast("Any", kind), "VALUE")
 
 
-def _accepts(field: FieldInfo) -> str:
+def _accepted_values(field: FieldInfo) -> str:
     """Return which values a field accepts, in words."""
     if get_origin(field.annotation) is Literal:
         return one_of(get_args(field.annotation))
@@ -253,11 +254,11 @@ def _accepts(field: FieldInfo) -> str:
             return item
     names = {int: "a whole number", float: "a number", bool: "true or false"}
     kind = names.get(cast("type", field.annotation), "text")
-    words = {Ge: "at least", Gt: "above", Le: "at most"}
+    phrases = {Ge: "at least", Gt: "above", Le: "at most"}
     limits = [
-        f"{word} {as_text(getattr(item, kind_of.__name__.lower()))}"
+        f"{phrase} {as_text(getattr(item, kind_of.__name__.lower()))}"
         for item in field.metadata
-        for kind_of, word in words.items()
+        for kind_of, phrase in phrases.items()
         if isinstance(item, kind_of)
     ]
     return f"{kind}, {' and '.join(limits)}" if limits else kind

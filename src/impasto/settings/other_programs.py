@@ -14,7 +14,7 @@ class LayerShape(NamedTuple):
 
     maps: int
     """C, the number of feature maps."""
-    places: int
+    positions: int
     """M, the number of positions of a map: height times width."""
 
 
@@ -32,15 +32,17 @@ class Factors:
 _MEANS = Factors(lambda _: 1.0, lambda _, __, ___: 1.0)
 
 FACTORS: Mapping[str, Factors] = {
-    "paper": Factors(lambda at: at.maps * at.places / 2, lambda at, layers, _: at.maps**2 / 4 / layers),
+    "paper": Factors(
+        lambda shape: shape.maps * shape.positions / 2, lambda shape, layers, _: shape.maps**2 / 4 / layers
+    ),
     "notebook": _MEANS,
     "neural-style": _MEANS,
     "pytorch": _MEANS,
     "keras": Factors(
-        lambda at: at.maps * at.places,
-        lambda at, layers, pixels: at.maps**4 * at.places**2 / (4 * 3**2 * pixels**2) / layers,
+        lambda shape: shape.maps * shape.positions,
+        lambda shape, layers, pixels: shape.maps**4 * shape.positions**2 / (4 * 3**2 * pixels**2) / layers,
     ),
-    "tensorflow": Factors(lambda _: 1.0, lambda at, layers, _: at.maps**2 / layers),
+    "tensorflow": Factors(lambda _: 1.0, lambda shape, layers, _: shape.maps**2 / layers),
 }
 """The factors by program: the paper, the author's notebook, jcjohnson/neural-style and its port to PyTorch, and the
 tutorials of PyTorch, Keras and TensorFlow. The tutorial of impasto has a table of their formulas."""
@@ -61,8 +63,8 @@ def our_weights(
         program: One of `FACTORS`.
         alpha: The program's weight of the content.
         beta: The program's weight of the style.
-        content: Maps and places (C, M) of the content layer.
-        styles: Maps and places (C, M) of each style layer.
+        content: Maps and positions (C, M) of the content layer.
+        styles: Maps and positions (C, M) of each style layer.
         pixels: The number of pixels of the picture.
 
     Returns:

@@ -14,10 +14,10 @@ __all__ = ["Runtime"]
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
 
 
-def _memory(value: object) -> object:
+def _check_memory(value: object) -> object:
     """Refuse a value that is neither auto nor an amount of memory above 0."""
-    found = _MEMORY.fullmatch(str(value))
-    if value != "auto" and not (found and float(found[1])):
+    amount = _MEMORY.fullmatch(str(value))
+    if value != "auto" and not (amount and float(amount[1])):
         raise ValueError("not an amount of memory")
     return value
 
@@ -39,7 +39,7 @@ class Runtime(Options):
         "Precision of the network's features; auto measures which is fastest.",
         commands=EVERY_COMMAND,
     )
-    memory: Annotated[str, BeforeValidator(_memory)] = option(
+    memory: Annotated[str, BeforeValidator(_check_memory)] = option(
         "auto",
         "Expert: machine",
         "The most memory that the process may use; auto is what is free.",
@@ -88,5 +88,5 @@ class Runtime(Options):
     @property
     def bytes(self) -> float | None:
         """`memory` in bytes, or None for the memory that is free."""
-        found = _MEMORY.fullmatch(self.memory)
-        return float(found[1]) * {"M": 1e6, "G": 1e9}[found[2].upper()] if found else None
+        amount = _MEMORY.fullmatch(self.memory)
+        return float(amount[1]) * {"M": 1e6, "G": 1e9}[amount[2].upper()] if amount else None

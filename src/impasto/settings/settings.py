@@ -30,7 +30,7 @@ __all__ = ["QUALITIES", "Settings"]
 
 Name = TypeVar("Name", bound=str)
 
-_MEASURED: Collection[Command] = ("paint", "sweep", "measure")
+_COMMANDS: Collection[Command] = ("paint", "sweep", "measure")
 """The commands with a flag for options that change the loss of a painted picture."""
 
 
@@ -76,7 +76,7 @@ class Settings(Options):
         "Basics",
         "How much the photograph counts: 100 shows its forms clearly, 1 lets the painting take over.",
         ge=0,
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     style_scale: float = option(
         1.0,
@@ -84,14 +84,14 @@ class Settings(Options):
         "Size of the strokes: 2 paints them twice as large.",
         gt=0,
         le=MAX_STYLE_SCALE,
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     color: Color = option(
         "style",
         "Basics",
         "Whose colors the picture has: the painting's (style); the photograph's, and only light and dark are painted "
         "(content-luminance); or the photograph's palette on the painting's strokes (content-match).",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
 
     quality: Quality = option(
@@ -122,21 +122,21 @@ class Settings(Options):
         "Picture",
         "How much more the photograph counts where the mask --focus is white: content_weight is multiplied by it.",
         gt=0,
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     color_match: ColorMatch = option(
         "sym",
         "Picture",
         "How content-match matches the palettes: sym, chol and pca match mean and spread; histogram matches how often "
         "each color occurs.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     seamless: Seamless = option(
         "none",
         "Picture",
         f"Edges that fit together when the picture is repeated: left and right (x), top and bottom (y), or both; sides "
         f"become multiples of {GRID} pixels.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
 
     profile: Profile = option(
@@ -159,26 +159,26 @@ class Settings(Options):
         "Expert: objective",
         "Weight of the style loss, β; what counts is its ratio to content_weight, α.",
         ge=0,
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     content_layers: LayerWeights = option(
         {"conv4_2": 1.0},
         "Expert: objective",
         "Layers whose features the content loss compares; earlier layers hold finer detail of the photograph.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     style_layers: LayerWeights = option(
         dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 1.0),
         "Expert: objective",
         "Layers whose statistics the style loss compares; earlier layers hold finer strokes.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     style_loss: DistanceWeights = option(
         {"gram": 1.0},
         "Expert: objective",
         "How the style loss compares statistics: by Gram matrices, by means and deviations (moments), and so on; "
         "several are added up.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     tv_weight: float = option(
         0.0, "Expert: objective", "Weight of total variation; larger values smooth grain and noise away.", ge=0
@@ -203,7 +203,7 @@ class Settings(Options):
         "Expert: masks",
         "Which units of a layer a mask selects: each by the fraction of its pixels that is inside (simple), all whose "
         "receptive field touches the inside (all), or only those whose receptive field is inside (inside).",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     mask_grow: int = option(
         0,
@@ -211,7 +211,7 @@ class Settings(Options):
         "Number of units by which masks are widened at every layer; a negative number narrows them.",
         ge=-64,
         le=64,
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
 
     weights: str = option(
@@ -221,24 +221,24 @@ class Settings(Options):
         "codebook, torchvision or the path of a .pth or .safetensors file",
         commands=EVERY_COMMAND,
     )
-    pooling: Pooling = option("max", "Expert: network", "Pooling that halves the size of a layer.", commands=_MEASURED)
+    pooling: Pooling = option("max", "Expert: network", "Pooling that halves the size of a layer.", commands=_COMMANDS)
     pooling_rescale: bool = option(
         True,
         "Expert: network",
         "Scale average and L2 pooling so that activations are as large as with max pooling.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     padding: Padding = option(
         "replicate",
         "Expert: network",
         "Values beyond the border of a convolution; replicate-first has zeros in all layers but the first.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
     normalize: bool = option(
         False,
         "Expert: network",
         "Rescale the filters so that every channel has a mean activation of 1, as in the paper.",
-        commands=_MEASURED,
+        commands=_COMMANDS,
     )
 
     optimizer: OptimizerName = option("lbfgs", "Expert: optimization", "Algorithm that changes the pixels.")
@@ -336,12 +336,12 @@ class Settings(Options):
     @property
     def active_content_layers(self) -> Mapping[str, float]:
         """The layers of the content loss with their weights, all above 0; empty if content_weight is 0."""
-        return _positive(self.content_layers) if self.content_weight > 0 else {}
+        return _positive_weights(self.content_layers) if self.content_weight > 0 else {}
 
     @property
     def active_style_layers(self) -> Mapping[str, float]:
         """The layers of the style loss with their weights, all above 0; empty if style_weight is 0."""
-        return _positive(self.style_layers) if self.style_weight > 0 else {}
+        return _positive_weights(self.style_layers) if self.style_weight > 0 else {}
 
     @property
     def active_layers(self) -> tuple[str, ...]:
@@ -352,29 +352,30 @@ class Settings(Options):
     @property
     def active_distances(self) -> Mapping[DistanceName, float]:
         """The distances that the style loss adds up, with their weights, all above 0."""
-        return _positive(self.style_loss)
+        return _positive_weights(self.style_loss)
 
     @model_validator(mode="before")
     @classmethod
-    def _with_quality(cls, values: object) -> object:
+    def _apply_quality(cls, values: object) -> object:
         """Fill in the options that a quality stands for, where they are not given."""
-        given: dict[str, Any] = cast("dict[str, Any]", values) if isinstance(values, dict) else {}
+        fields: dict[str, Any] = cast("dict[str, Any]", values) if isinstance(values, dict) else {}
         for name, options in QUALITIES.items():
-            if given.get("quality") == name:
-                return {**options, **given}
+            if fields.get("quality") == name:
+                return {**options, **fields}
         return cast("object", values)
 
     @model_validator(mode="after")
-    def _has_an_objective(self) -> Self:
+    def _check_objective(self) -> Self:
+        """Refuse an objective without a loss, and a loss without a layer or a distance."""
         if self.content_weight == self.style_weight == 0:
             raise ValueError("content_weight and style_weight cannot both be 0; give at least one of them a weight.")
         for name, term in (("content_layers", "content"), ("style_layers", "style"), ("style_loss", "style")):
-            is_asked_for = getattr(self, f"{term}_weight") > 0
-            if is_asked_for and not _positive(getattr(self, name)):
+            is_active = getattr(self, f"{term}_weight") > 0
+            if is_active and not _positive_weights(getattr(self, name)):
                 raise ValueError(f"{name} has no weight above 0; for no {term}, give a {term}_weight of 0.")
         return self
 
 
-def _positive(weights: Mapping[Name, float]) -> dict[Name, float]:
+def _positive_weights(weights: Mapping[Name, float]) -> dict[Name, float]:
     """Return the weights above 0."""
     return {name: weight for name, weight in weights.items() if weight > 0}

@@ -14,7 +14,7 @@ from torch import Tensor
 from impasto.drawing import importing_matplotlib
 from impasto.errors import PictureError
 from impasto.recipes.demo.landscape import compose
-from impasto.recipes.demo.strokes import LAYERS, brush, contrast, light, paint, plan_strokes
+from impasto.recipes.demo.strokes import LAYERS, brush, contrast, paint, plan_strokes, shade_relief
 
 __all__ = ["painting", "photograph"]
 
@@ -54,4 +54,4 @@ def painting(size: int = 1024, seed: int = 0) -> Tensor:
     detail = contrast(landscape.color)
     strokes = [stroke for layer in LAYERS for stroke in plan_strokes(landscape, detail, layer, generator)]
     color, height = paint(landscape.color, strokes, bristles, size)
-    return torch.from_numpy(np.ascontiguousarray(light(color, height).transpose(2, 0, 1)))  # (3, H, W)
+    return torch.from_numpy(np.ascontiguousarray(shade_relief(color, height).transpose(2, 0, 1)))  # (3, H, W)

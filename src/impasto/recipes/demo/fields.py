@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Pigment", "blur", "look", "noise", "ramp", "unit"]
+__all__ = ["Array", "Pigment", "blur", "noise", "ramp", "sample_field", "unit"]
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Pigment: TypeAlias = tuple[float, float, float]
@@ -33,12 +33,12 @@ def blur(field: Array, down: float, across: float) -> Array:
     return np.fft.irfft2(np.fft.rfft2(field) * kernel, field.shape).astype(np.float32)
 
 
-def noise(generator: Generator, like: Array, down: float, across: float) -> Array:
+def noise(generator: Generator, field: Array, down: float, across: float) -> Array:
     """Draw smooth noise of mean 0 and standard deviation 1.
 
     Args:
         generator: The source of random numbers.
-        like: A field of the shape of the noise, (h, w).
+        field: Any field of the shape of the noise, (h, w).
         down: The standard deviation of the smoothing along a column, in samples.
         across: The standard deviation of the smoothing along a row, in samples.
 
@@ -46,11 +46,11 @@ def noise(generator: Generator, like: Array, down: float, across: float) -> Arra
         The noise, (h, w).
 
     """
-    field = blur(generator.standard_normal(like.shape, np.float32), down, across)
-    return (field - field.mean()) / field.std()
+    smooth = blur(generator.standard_normal(field.shape, np.float32), down, across)
+    return (smooth - smooth.mean()) / smooth.std()
 
 
-def look(field: Array, points: Array) -> Array:
+def sample_field(field: Array, points: Array) -> Array:
     """Sample a field at points; points outside take the value at the border.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from impasto.recipes.demo.fields import Array, Pigment, look, noise, ramp, unit
+from impasto.recipes.demo.fields import Array, Pigment, noise, ramp, sample_field, unit
 
 __all__ = ["PALETTE", "Landscape", "compose"]
 
@@ -66,7 +66,7 @@ def _sky(x: Array, y: Array, generator: Generator) -> Landscape:
     eddies = [(0.40, 0.22, 0.09, 3.0), (0.93, 0.12, 0.10, -3.0), (0.56, 0.03, 0.06, -2.2)]
     shifts = generator.uniform(-0.015, 0.015, (len(eddies), 2)).tolist()
     vortices = [
-        (a + dx, b + dy, reach, strength) for (a, b, reach, strength), (dx, dy) in zip(eddies, shifts, strict=True)
+        (a + dx, b + dy, radius, strength) for (a, b, radius, strength), (dx, dy) in zip(eddies, shifts, strict=True)
     ]
     wind = np.stack([np.ones_like(x), turbulence], -1)
     flow = _swirl(x, y, [(*SUN[:2], 0.20, 5.0), (*MOON[:2], 0.11, -3.5), *vortices], wind)
@@ -86,7 +86,7 @@ def _sky(x: Array, y: Array, generator: Generator) -> Landscape:
 
 def _ground(y: Array, top: Array, slant: Array, grain: Array, *pigments: Pigment) -> Landscape:
     """Paint ground that is lighter along its upper contour `top`, with strokes that follow the contour plus `slant`."""
-    flow = _along(np.gradient(top, axis=1) * GRID + slant)
+    flow = _direction(np.gradient(top, axis=1) * GRID + slant)
     tone = 0.75 * _streaks(flow, grain) + 0.25 * np.clip(1 - (y - top) / 0.10, 0, 1)
     return Landscape(ramp(tone, *pigments), flow)
 
@@ -135,13 +135,13 @@ def _pine(scene: Landscape, x: Array, y: Array, generator: Generator) -> Landsca
     rise = (0.74 - y) / 0.38
     bent = np.abs(x - 0.105 - 0.125 * np.clip(rise, 0, 1) ** 1.6) < 0.016 - 0.008 * rise
     fork = np.abs(x - 0.105 + 0.060 * np.clip(rise, 0, 1) ** 0.9) < 0.013 - 0.008 * rise
-    flow = _along(np.full_like(x, -3.0))
+    flow = _direction(np.full_like(x, -3.0))
     bark = ramp(_streaks(flow, noise(generator, x, 4, 3), 8), NIGHT, UMBER, UMBER, SIENNA, ORANGE)
     scene = _over(scene, Landscape(bark, flow), (bent & (rise < 1)) | (fork & (rise < 0.8)))
     clouds = np.array([(0.225, 0.335, 0.115, 0.050), (0.135, 0.385, 0.085, 0.042), (0.300, 0.395, 0.070, 0.032),
                        (0.035, 0.425, 0.080, 0.045), (0.205, 0.435, 0.060, 0.026)])  # fmt: skip
     distance = np.stack([((x - a) / wide) ** 2 + ((y - b) / high) ** 2 for a, b, wide, high in clouds])
-    flow = unit(_swirl(x, y, [(a, b, 0.8 * wide, 2.5) for a, b, wide, _ in clouds.tolist()], _along(0 * x)))
+    flow = unit(_swirl(x, y, [(a, b, 0.8 * wide, 2.5) for a, b, wide, _ in clouds.tolist()], _direction(0 * x)))
     lit = np.clip(0.5 - (y - clouds[distance.argmin(0), 1]) / 0.07 + 0.8 * (x - 0.15), 0, 1)
     tone = 0.55 * _streaks(flow, noise(generator, x, 4, 4), 8) + 0.45 * lit
     needles = Landscape(ramp(tone, NIGHT, NIGHT, VIRIDIAN, VIRIDIAN, SAP, OCHRE), flow)
@@ -164,24 +164,26 @@ def _lavender(scene: Landscape, x: Array, y: Array, generator: Generator) -> Lan
     return _over(scene, poppies, (y > top - 0.012) & (bloom > 0))
 
 
-def _over(below: Landscape, above: Landscape, mask: NDArray[np.bool_]) -> Landscape:
+def _over(background: Landscape, foreground: Landscape, mask: NDArray[np.bool_]) -> Landscape:
     """Replace a landscape by another one where the mask is true."""
-    chosen = mask[..., None]
-    return Landscape(np.where(chosen, above.color, below.color), np.where(chosen, above.flow, below.flow))
+    inside = mask[..., None]
+    return Landscape(
+        np.where(inside, foreground.color, background.color), np.where(inside, foreground.flow, background.flow)
+    )
 
 
-def _along(slope: Array) -> Array:
+def _direction(slope: Array) -> Array:
     """Return the direction (1, slope)."""
     return unit(np.stack([np.ones_like(slope), slope], -1))
 
 
 def _swirl(x: Array, y: Array, vortices: list[tuple[float, float, float, float]], wind: Array) -> Array:
-    """Add vortices (x, y, reach, strength) to the wind."""
+    """Add vortices (x, y, radius, strength) to the wind."""
     total = wind.copy()
-    for center_x, center_y, reach, strength in vortices:
+    for center_x, center_y, radius, strength in vortices:
         dx, dy = x - center_x, y - center_y
-        radius = np.hypot(dx, dy) + 0.006
-        total += np.stack([-dy, dx], -1) * (strength * np.exp(-((radius / reach) ** 2)) / radius)[..., None]
+        distance = np.hypot(dx, dy) + 0.006
+        total += np.stack([-dy, dx], -1) * (strength * np.exp(-((distance / radius) ** 2)) / distance)[..., None]
     return total
 
 
@@ -193,6 +195,6 @@ def _streaks(flow: Array, grain: Array, steps: int = 16) -> Array:
     for step in (-2.6 / GRID, 2.6 / GRID):
         points = origin
         for _ in range(steps):
-            points = points + step * look(flow, points)
-            total += look(grain, points)
+            points = points + step * sample_field(flow, points)
+            total += sample_field(grain, points)
     return 0.5 + 0.5 * np.tanh(0.9 * (total - total.mean()) / total.std())
