@@ -19,18 +19,18 @@ def footprint_of(settings, feature=4, *, fused=False):
     return footprint(settings, network.to(torch.device("meta" if fused else "cpu"), DTYPES[feature]))
 
 
-def budget_of(*words, fused=False, **given):
+def budget_of(*values, fused=False, **fields):
     """A budget with the overheads of a device."""
-    return Budget(*words, overheads=allocator.overheads(torch.device("cuda" if fused else "cpu")), **given)
+    return Budget(*values, overheads=allocator.overheads(torch.device("cuda" if fused else "cpu")), **fields)
 
 
-def cheapest(settings, height, width, budget, longest, *, fused=False):
-    taken = footprint_of(settings, budget.feature_bytes, fused=fused)
-    return memory.cheapest(settings, height, width, taken, budget, longest=longest)
+def cheapest_layout(settings, height, width, budget, evaluations, *, fused=False):
+    stated = footprint_of(settings, budget.feature_bytes, fused=fused)
+    return memory.cheapest_layout(settings, height, width, stated, budget, evaluations=evaluations)
 
 
-def make_plan(settings, content, styles, budget=None, *, fused=False, **given):
+def make_plan(settings, content, styles, budget=None, *, fused=False, **options):
     budget = budget or Budget()
     return plan.make_plan(
-        settings, content, styles, footprint_of(settings, budget.feature_bytes, fused=fused), budget, **given
+        settings, content, styles, footprint_of(settings, budget.feature_bytes, fused=fused), budget, **options
     )

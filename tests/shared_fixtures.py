@@ -36,7 +36,7 @@ def _threads(request):
 def _untimed():
     """Let runs take what is simplest, where a timing would decide: it takes a second, and chance decides on a busy machine."""
     simplest = SimpleNamespace(
-        fastest=lambda _, choices, __: (choices[0], f"{choices[0]}, without a timing"),
+        fastest_choice=lambda _, choices, __: (choices[0], f"{choices[0]}, without a timing"),
         fewest_threads=lambda _, count: count,
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -53,8 +53,8 @@ def timed(monkeypatch):
 WRITER = """
 import sys
 from pathlib import Path
-from impasto.files import whole
-with whole(sys.argv[1], overwrite=True, part_of=Path(sys.argv[2])) as temporary:
+from impasto.files import atomic_write
+with atomic_write(sys.argv[1], overwrite=True, part_of=Path(sys.argv[2])) as temporary:
     temporary.write_text("half")
     print(temporary, flush=True)
     sys.stdin.read()

@@ -3,18 +3,18 @@ import platform
 
 import pytest
 
-from impasto import files
+from impasto import disk_cache, files
 from impasto.errors import InputError, WriteError
-from impasto.files import beside, check_output, exists, is_same, remove_left, whole
+from impasto.files import atomic_write, check_output, exists, is_same, remove_leftovers, sibling
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
-    with whole(tmp_path / "a.txt") as temporary:
+    with atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("all of it")
         assert not (tmp_path / "a.txt").exists()
         assert temporary.suffix == ".txt"
     assert (tmp_path / "a.txt").read_text() == "all of it"
-    with pytest.raises(ZeroDivisionError), whole(tmp_path / "b.txt") as temporary:
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "b.txt") as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
@@ -23,21 +23,21 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 def test_a_file_is_replaced_only_when_allowed_and_stays_when_the_new_one_fails(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(InputError, match="exists already"), whole(path):
+    with pytest.raises(InputError, match="exists already"), atomic_write(path):
         pass
-    with pytest.raises(WriteError, match="no space left"), whole(path, overwrite=True) as temporary:
+    with pytest.raises(WriteError, match="no space left"), atomic_write(path, overwrite=True) as temporary:
         temporary.write_text("ne")
         raise OSError(28, "No space left on device")
     assert path.read_text() == "old"
-    with whole(path, overwrite=True) as temporary:
+    with atomic_write(path, overwrite=True) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
-    assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_a_file_that_appeared_meanwhile_is_not_replaced(tmp_path):
     path = tmp_path / "a.txt"
-    with pytest.raises(InputError, match="exists already"), whole(path) as temporary:
+    with pytest.raises(InputError, match="exists already"), atomic_write(path) as temporary:
         temporary.write_text("ours")
         path.write_text("theirs")
     assert path.read_text() == "theirs"
@@ -51,11 +51,11 @@ def test_what_a_killed_process_left_of_a_file_is_removed_before_the_file_is_writ
     for name in ("a.png", "b", LONGEST):
         killed(tmp_path / name)
         other = killed(tmp_path / "another.png").name
-        with whole(tmp_path / name) as temporary:
+        with atomic_write(tmp_path / name) as temporary:
             assert names(tmp_path) == {other}  # so there is room for what is written
             temporary.write_text("it")
         assert names(tmp_path) == {name, other}
-        remove_left(tmp_path / "another.png")
+        remove_leftovers(tmp_path / "another.png")
         assert names(tmp_path) == {name}
         (tmp_path / name).unlink()
 
@@ -65,22 +65,22 @@ def test_what_a_killed_process_left_is_found_through_a_link(tmp_path, killed):
     (tmp_path / "a.png").symlink_to("real/b.png")
     killed(tmp_path / "a.png")
     assert names(tmp_path / "real")
-    remove_left(tmp_path / "a.png")
+    remove_leftovers(tmp_path / "a.png")
     assert not names(tmp_path / "real")
     assert (tmp_path / "a.png").is_symlink()
 
 
 def test_processes_and_blocks_that_write_one_file_at_a_time_leave_each_other_alone(tmp_path, start_writer):
     path = tmp_path / "a.txt"
-    process, theirs = start_writer(path)
-    with whole(path, overwrite=True) as outer:
+    process, foreign = start_writer(path)
+    with atomic_write(path, overwrite=True) as outer:
         outer.write_text("outer")
-        with whole(path, overwrite=True) as inner:
+        with atomic_write(path, overwrite=True) as inner:
             inner.write_text("inner")
-        assert names(tmp_path) == {"a.txt", outer.name, theirs.name}
-        remove_left(path)
+        assert names(tmp_path) == {"a.txt", outer.name, foreign.name}
+        remove_leftovers(path)
     assert path.read_text() == "outer"
-    assert names(tmp_path) == {"a.txt", theirs.name}
+    assert names(tmp_path) == {"a.txt", foreign.name}
     process.communicate("")
     assert process.returncode == 0
     assert path.read_text() == "all of it"
@@ -88,41 +88,41 @@ def test_processes_and_blocks_that_write_one_file_at_a_time_leave_each_other_alo
 
 
 def test_what_another_machine_writes_stays_until_nobody_has_written_to_it_for_an_hour(tmp_path, killed, monkeypatch):
-    left = killed(tmp_path / "a.txt")
+    leftover = killed(tmp_path / "a.txt")
     monkeypatch.setattr(platform, "node", lambda: "another machine")
-    remove_left(tmp_path / "a.txt")
-    written = left.stat().st_mtime
-    os.utime(left, (written, written - files.LEFT_SECONDS + 60))
-    remove_left(tmp_path / "a.txt")
-    assert names(tmp_path) == {left.name}
-    os.utime(left, (written, written - files.LEFT_SECONDS - 1))
-    remove_left(tmp_path / "a.txt")
+    remove_leftovers(tmp_path / "a.txt")
+    written = leftover.stat().st_mtime
+    os.utime(leftover, (written, written - files.LEFTOVER_SECONDS + 60))
+    remove_leftovers(tmp_path / "a.txt")
+    assert names(tmp_path) == {leftover.name}
+    os.utime(leftover, (written, written - files.LEFTOVER_SECONDS - 1))
+    remove_leftovers(tmp_path / "a.txt")
     assert not names(tmp_path)
 
 
 def test_only_temporary_files_are_removed_and_errors_are_ignored(tmp_path, killed):
     path = tmp_path / "a.txt"
-    left = killed(path).name
-    start, machine, process, token = left.removesuffix(".txt").rsplit("-", 3)
-    (tmp_path / left).unlink()
+    leftover = killed(path).name
+    start, machine, process, token = leftover.removesuffix(".txt").rsplit("-", 3)
+    (tmp_path / leftover).unlink()
     others = {f"{start}-notes.txt", f"{start}-{machine}-{process}-{token}0.txt", f"{start}-{machine}--{token}.txt",
-              f"{start}-{machine}-{'9' * 30}-{token}.txt", f"x{left}", start, f"{start}-"}  # fmt: skip
+              f"{start}-{machine}-{'9' * 30}-{token}.txt", f"x{leftover}", start, f"{start}-"}  # fmt: skip
     for name in others:
         (tmp_path / name).write_text("not ours")
-    (tmp_path / left).mkdir()  # a file that cannot be removed
-    remove_left(path)
-    remove_left(tmp_path / "missing" / "a.txt")
-    with whole(path) as temporary:
+    (tmp_path / leftover).mkdir()  # a file that cannot be removed
+    remove_leftovers(path)
+    remove_leftovers(tmp_path / "missing" / "a.txt")
+    with atomic_write(path) as temporary:
         temporary.write_text("it")
-    assert names(tmp_path) == {*others, left, "a.txt"}
+    assert names(tmp_path) == {*others, leftover, "a.txt"}
 
 
 def test_a_cache_does_not_fill_up_with_what_killed_processes_left(tmp_path, killed, monkeypatch):
-    monkeypatch.setattr(files, "_caches", lambda: [tmp_path])
+    monkeypatch.setattr(disk_cache, "_folders", lambda: [tmp_path])
     killed(tmp_path / "loop.o")
-    files.write_cached("loop.o", b"code")
+    disk_cache.write("loop.o", b"code")
     assert names(tmp_path) == {"loop.o"}
-    assert files.read_cached("loop.o") == b"code"
+    assert disk_cache.read("loop.o") == b"code"
 
 
 LONGEST = "星" * 83 + ".png"  # 253 bytes
@@ -135,11 +135,11 @@ ACCEPTED = ["a.png", LONGEST, "~", "-x.png", " .png", "a\nb.png", "a:b.png", ".p
 def test_every_name_that_the_system_accepts_is_written(tmp_path, name):
     path = tmp_path / name
     assert check_output(path) == path
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("it")
     assert path.read_text() == "it"
-    assert [one.name for one in tmp_path.iterdir()] == [name]
-    for derived in (beside(path, ".checkpoint"), beside(path, "-00050", before_suffix=True)):
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    for derived in (sibling(path, ".checkpoint"), sibling(path, "-00050", before_suffix=True)):
         assert derived != path
         check_output(derived)
         derived.write_text("another")
@@ -185,12 +185,12 @@ def test_a_folder_that_may_not_be_opened_is_refused_in_a_sentence(tmp_path, monk
 def test_a_link_is_followed_and_stays(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "a.png").symlink_to("real/b.png")
-    with whole(tmp_path / "a.png") as temporary:
+    with atomic_write(tmp_path / "a.png") as temporary:
         temporary.write_text("first")
     assert (tmp_path / "real" / "b.png").read_text() == "first"
     with pytest.raises(InputError, match="exists already"):
         check_output(tmp_path / "a.png")
-    with whole(tmp_path / "a.png", overwrite=True) as temporary:
+    with atomic_write(tmp_path / "a.png", overwrite=True) as temporary:
         temporary.write_text("second")
     assert (tmp_path / "a.png").is_symlink()
     assert (tmp_path / "real" / "b.png").read_text() == "second"
@@ -213,7 +213,7 @@ def test_a_path_without_a_name_has_no_files_beside_it(path):
     from pathlib import Path
 
     if path == "..":
-        assert beside(Path(path), ".checkpoint").name == "...checkpoint"
+        assert sibling(Path(path), ".checkpoint").name == "...checkpoint"
     else:
         with pytest.raises(InputError, match="is a folder"):
-            beside(Path(path), ".checkpoint")
+            sibling(Path(path), ".checkpoint")

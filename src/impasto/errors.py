@@ -94,7 +94,7 @@ class DownloadError(RunError):
     """The network failed while weights were fetched."""
 
 
-_MEMORY_WORDS = re.compile(
+_MEMORY_MESSAGES = re.compile(
     "out of memory"  # CUDA, libvips
     "|not enough memory"  # PyTorch on Windows
     "|DefaultCPUAllocator"  # PyTorch on Linux and macOS, where it has no class for the error
@@ -104,7 +104,7 @@ _MEMORY_WORDS = re.compile(
     "|failed to map segment"  # the loader of shared libraries
     "|can't start new thread"  # whose stack finds no room
 )
-"""Words by which libraries say that memory was refused, in errors of classes that also say other things."""
+"""The messages of libraries when memory is refused, in errors of classes that have other meanings, too."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -112,7 +112,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(
         isinstance(each, MemoryError)
         or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
-        or (not isinstance(each, ImpastoError) and _MEMORY_WORDS.search(_said(each)) is not None)
+        or (not isinstance(each, ImpastoError) and _MEMORY_MESSAGES.search(_message(each)) is not None)
         for each in _causes(error)
     )
 
@@ -146,14 +146,14 @@ def out_of_memory_as(work: str) -> Generator[None, None, None]:
 
 
 def sentence_of(error: Exception) -> str:
-    """Return what people are told of an error that ended a job: its own sentence, or that it was not foreseen."""
+    """Return the sentence about an error that ended a job: its own, or one that names an unforeseen error."""
     if isinstance(error, ImpastoError):
         return str(error)
-    return f"the worker met an error of its own: {type(error).__name__}: {_said(error)}"
+    return f"the worker met an error of its own: {type(error).__name__}: {_message(error)}"
 
 
-def _said(error: BaseException) -> str:
-    """Return the words of an error; of one that cannot say them, none."""
+def _message(error: BaseException) -> str:
+    """Return the message of an error, or nothing if the error cannot make one."""
     try:
         return str(error)
     except Exception:  # an error of another library, raised without what its message needs
@@ -162,9 +162,9 @@ def _said(error: BaseException) -> str:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """List an error and those from or after which it was raised."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
+    while cause is not None and id(cause) not in visited:
+        visited.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__

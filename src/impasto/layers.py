@@ -27,7 +27,7 @@ class Layer(NamedTuple):
     """The number of output channels."""
     stride: int
     """The distance between neighboring units of this layer, in pixels of the image."""
-    reach: int
+    halo: int
     """How far the receptive field of a unit extends beyond the unit's own pixels on each side, in pixels: a 3 × 3
     convolution adds one stride, a pooling adds nothing."""
 
@@ -51,15 +51,15 @@ def _table() -> dict[str, Layer]:
     """Return the layers by name, in order."""
     blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
     table: dict[str, Layer] = {}
-    inputs, stride, reach = 3, 1, 0
+    inputs, stride, halo = 3, 1, 0
     for block, (channels, convolutions) in enumerate(blocks, start=1):
         for index in range(1, convolutions + 1):
             name = f"conv{block}_{index}"
-            reach += stride
-            table[name] = Layer(name, inputs, channels, stride, reach)
+            halo += stride
+            table[name] = Layer(name, inputs, channels, stride, halo)
             inputs = channels
         stride *= 2
-        table[f"pool{block}"] = Layer(f"pool{block}", channels, channels, stride, reach)
+        table[f"pool{block}"] = Layer(f"pool{block}", channels, channels, stride, halo)
     return table
 
 
@@ -96,10 +96,10 @@ def steps(requested: Collection[str]) -> list[tuple[Layer, ...]]:
         The steps from the image to the deepest requested layer, each a tuple of one or two layers.
 
     """
-    listed: list[tuple[Layer, ...]] = []
+    groups: list[tuple[Layer, ...]] = []
     for layer in up_to(*requested):
-        if layer.is_pool and listed[-1][0].name not in requested:
-            listed[-1] = (*listed[-1], layer)
+        if layer.is_pool and groups[-1][0].name not in requested:
+            groups[-1] = (*groups[-1], layer)
         else:
-            listed.append((layer,))
-    return listed
+            groups.append((layer,))
+    return groups

@@ -9,7 +9,7 @@ import torch
 
 import impasto
 from common import every_pair
-from impasto import files
+from impasto import disk_cache
 from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.kernels.cpu.pooling import Pool
 from impasto.kernels.cpu.relu import clear_by_bits, clear_by_output
@@ -115,7 +115,7 @@ def is_compiled(monkeypatch):
     monkeypatch.setattr(machine_code, "_compile", lambda loop: compiled.append(loop) or compile_loop(loop))
 
     def run(*caches):
-        monkeypatch.setattr(files, "_caches", lambda: caches)
+        monkeypatch.setattr(disk_cache, "_folders", lambda: caches)
         machine_code._address.cache_clear()
         compiled.clear()
         assert_clears()
@@ -129,8 +129,8 @@ LOADS = f"""
 import sys
 from pathlib import Path
 import torch
-from impasto import files
-files._caches = lambda: [Path(sys.argv[1])]
+from impasto import disk_cache
+disk_cache._folders = lambda: [Path(sys.argv[1])]
 {inspect.getsource(assert_clears)}
 assert_clears()
 assert "numba" not in sys.modules

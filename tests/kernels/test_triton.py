@@ -56,10 +56,10 @@ def random(*shape, seed=0, dtype=torch.float32, device=DEVICE):
     return numbers.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else numbers
 
 
-def assert_near(found, expected, dtype=torch.float32):
-    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+def assert_near(result, expected, dtype=torch.float32):
+    assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
     tolerance = 2e-5 if dtype == torch.float32 else 1.6e-2
-    torch.testing.assert_close(found.float(), expected.float(), rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(result.float(), expected.float(), rtol=tolerance, atol=tolerance)
 
 
 @every_pair(dtype=DTYPES, shape=SHAPES, around=BORDERS)
@@ -67,9 +67,9 @@ def test_bias_relu_and_frame(dtype, shape, around):
     channels, height, width = shape
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height, width)
-    found, bits = triton_relu.activate(raw, bias, frame)
+    result, bits = triton_relu.activate(raw, bias, frame)
     expected, expected_bits = layer_operators.activate(raw, bias, frame, True)
-    assert_near(found, expected, dtype)
+    assert_near(result, expected, dtype)
     assert torch.equal(bits, expected_bits)
 
 
@@ -78,9 +78,9 @@ def test_pooling_and_its_backward_pass(dtype, shape, around, pooling):
     (channels, height, width), (kind, scale) = shape, pooling
     raw, bias = random(1, channels, height, width, dtype=dtype), random(channels, seed=1, dtype=dtype)
     frame = Frame.of(around, height // 2, width // 2)
-    found, choices = triton_pooling.pool(raw, bias, kind, scale, frame)
+    result, choices = triton_pooling.pool(raw, bias, kind, scale, frame)
     expected, expected_choices = layer_operators.pool(raw, bias, kind, scale, frame, True)
-    assert_near(found, expected, dtype)
+    assert_near(result, expected, dtype)
     assert float((choices != expected_choices).float().mean()) < (
         0.03 if dtype == torch.bfloat16 else 1e-9
     )  # equal after rounding
@@ -95,9 +95,9 @@ def test_pooling_and_its_backward_pass(dtype, shape, around, pooling):
     dtype=DTYPES,
     shape=SHAPES,
     around=BORDERS,
-    given=["features", "bits", "content", "content without clearing", "no gradient"],
+    case=["features", "bits", "content", "content without clearing", "no gradient"],
 )
-def test_the_backward_pass_of_a_frame_and_a_relu(dtype, shape, around, given):
+def test_the_backward_pass_of_a_frame_and_a_relu(dtype, shape, around, case):
     channels, height, width = shape
     frame = Frame.of(around, height, width)
     framed = random(1, channels, *frame.size(height, width), dtype=dtype)
@@ -106,25 +106,25 @@ def test_the_backward_pass_of_a_frame_and_a_relu(dtype, shape, around, given):
     )
     factor, content = torch.tensor(0.3, device=DEVICE), random(channels, height, width, seed=3, dtype=dtype)
     content = content.permute(1, 2, 0).contiguous().permute(2, 0, 1)
-    first = {
+    arguments = {
         "features": (framed, frame, features, None, None, None),
         "bits": (framed, frame, None, bits, None, None),
         "content": (framed, frame, features, None, factor, content),
         "content without clearing": (framed, frame, features, None, factor, content),
         "no gradient": (None, frame, features, None, factor, content),
-    }[given]
-    clears = given != "content without clearing"
-    found = triton_relu.relu_backward(*first, clears=clears, shape=features.shape, like=framed)
-    assert_near(found, layer_operators.relu_backward(*first, clears, features.shape, framed), dtype)
+    }[case]
+    clears = case != "content without clearing"
+    result = triton_relu.relu_backward(*arguments, clears=clears, shape=features.shape, template=framed)
+    assert_near(result, layer_operators.relu_backward(*arguments, clears, features.shape, framed), dtype)
 
 
 @every_pair(
     dtype=DTYPES,
     shape=SHAPES,
     around=BORDERS,
-    given=["gradient", "no gradient", "offset without clearing", "weights", "weights in a box"],
+    case=["gradient", "no gradient", "offset without clearing", "weights", "weights in a box"],
 )
-def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around, given):
+def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around, case):
     channels, height, width = shape
     frame = Frame.of(around, height, width)
     framed_gradient = random(1, channels, *frame.size(height, width), dtype=dtype)
@@ -136,7 +136,7 @@ def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around, given):
     matrix, offset = moments[:, :channels], moments[:, channels]
     matrix = (matrix + matrix.T) / 2
     weights = random(height, width, seed=4).abs()
-    first = {
+    arguments = {
         "gradient": (framed_gradient, frame, features, matrix, None, None, None),
         "no gradient": (None, frame, features, matrix, None, None, None),
         "offset without clearing": (framed_gradient, frame, features, matrix, offset, None, None),
@@ -150,9 +150,9 @@ def test_the_backward_pass_of_a_gram_matrix(dtype, shape, around, given):
             weights[1:-1, 2:],
             [1, height - 1, 2, width],
         ),
-    }[given]
-    clears = given != "offset without clearing"
-    assert_near(triton_linear.linear(*first, clears=clears), layer_operators.linear(*first, clears), dtype)
+    }[case]
+    clears = case != "offset without clearing"
+    assert_near(triton_linear.linear(*arguments, clears=clears), layer_operators.linear(*arguments, clears), dtype)
 
 
 @every_pair(dtype=DTYPES, around=BORDERS, channels=[64, 4])
@@ -168,11 +168,11 @@ def test_the_first_layer_and_its_backward_pass(dtype, around, channels):
         triton_first_layer.first_forward(larger[:, 5:14, 7:18], input_frame, scale, shift, weight, bias, frame),
         triton_first_layer.first_forward(image, input_frame, scale, shift, weight, bias, frame),
     )
-    found = triton_first_layer.first_forward(image, input_frame, scale, shift, weight, bias, frame)
+    result = triton_first_layer.first_forward(image, input_frame, scale, shift, weight, bias, frame)
     expected = layer_operators.first_forward(image, input_frame, scale, shift, weight.float(), bias.float(), frame).to(
         dtype
     )
-    assert_near(found, expected, dtype)
+    assert_near(result, expected, dtype)
     cotangent = random(1, channels, height, width, seed=1, dtype=dtype)
     back = triton_first_layer.first_backward(cotangent, weight, scale, torch.float32)
     expected_gradient = layer_operators.first_backward(cotangent.float(), weight.float(), scale, torch.float32)
@@ -190,10 +190,10 @@ def test_moments(dtype, shape, is_wide, monkeypatch):
     )
     features = frame.interior(framed)[0]
     weights = random(height, width, seed=2).abs().to(dtype).float()
-    for weighing in (None, weights):
-        found = triton_statistics.moments(features, weighing).sum(0)
-        expected = statistic_operators.moments(features.float(), weighing).sum(0)
-        assert float((found - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 3e-3)
+    for position_weights in (None, weights):
+        result = triton_statistics.moments(features, position_weights).sum(0)
+        expected = statistic_operators.moments(features.float(), position_weights).sum(0)
+        assert float((result - expected).norm() / expected.norm()) < (1e-5 if dtype == torch.float32 else 3e-3)
 
 
 @pytest.mark.parametrize("channels", [4, 64])
@@ -212,22 +212,22 @@ def test_the_distance_from_the_content(dtype, channels, height, width):
     frame = Frame.of(border("replicate"), height, width)
     features = frame.interior(frame.pad(random(1, channels, height, width, dtype=dtype)))[0]
     content = random(1, channels, height, width, seed=1, dtype=dtype)[0]
-    found = triton_statistics.square_distance(features, content).sum()
-    torch.testing.assert_close(found, statistic_operators.square_distance(features, content).sum(), rtol=1e-5, atol=0)
+    result = triton_statistics.square_distance(features, content).sum()
+    torch.testing.assert_close(result, statistic_operators.square_distance(features, content).sum(), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("is_view", [False, True])
 def test_gray_levels_out_of_range(is_view):
-    gray, into = 128 + 100 * random(3, 6, 1300), random(3, 6, 1300, seed=1)
+    gray, gradient = 128 + 100 * random(3, 6, 1300), random(3, 6, 1300, seed=1)
     if is_view:
-        gray, into = gray[:, 1:5, 5:], into[:, 1:5, 5:]
+        gray, gradient = gray[:, 1:5, 5:], gradient[:, 1:5, 5:]
     torch.testing.assert_close(
         triton_statistics.excess(gray).sum(), statistic_operators.excess(gray).sum(), rtol=1e-5, atol=0
     )
-    factor, expected = torch.tensor(0.3, device=DEVICE), into.clone()
+    factor, expected = torch.tensor(0.3, device=DEVICE), gradient.clone()
     statistic_operators.add_excess(gray, factor, expected)
-    triton_statistics.add_excess(gray, factor, into)
-    torch.testing.assert_close(into, expected)
+    triton_statistics.add_excess(gray, factor, gradient)
+    torch.testing.assert_close(gradient, expected)
 
 
 def objective_with_regions(padding, side, pooling, content_layer):
@@ -240,10 +240,10 @@ def objective_with_regions(padding, side, pooling, content_layer):
         style_layers="conv1_1,conv2_1,pool2",
     )
     network = VGG19(tiny_weights(), pooling, padding=padding).to(torch.device(DEVICE), torch.float32)
-    content, one, other = (random(3, height, 14, seed=seed).sigmoid() for height, seed in ((20, 0), (8, 1), (10, 2)))
+    content, first, second = (random(3, height, 14, seed=seed).sigmoid() for height, seed in ((20, 0), (8, 1), (10, 2)))
     area = torch.zeros(20, 14, device=DEVICE)
     area[:, 7:] = 1
-    regions = [Region([StyleImage(one)], area), Region([StyleImage(other)], 1 - area)]
+    regions = [Region([StyleImage(first)], area), Region([StyleImage(second)], 1 - area)]
     return Objective.build(settings, network, content, regions, tiling=Tiling(side)), content
 
 
@@ -254,21 +254,22 @@ def objective_with_regions(padding, side, pooling, content_layer):
 )
 def test_an_evaluation_by_kernels_finds_what_plain_operators_find(padding, side, pooling, content_layer, monkeypatch):
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
-    found = []
+    evaluations = []
     for by_kernels in (True, False):
         monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
         objective, content = objective_with_regions(padding, side, pooling, content_layer)
-        found.append(objective.evaluate(content * 1.3 - 0.1))
-    for term, value in found[1].terms.items():
-        torch.testing.assert_close(found[0].terms[term], value, rtol=1e-3, atol=0)
-    norm = float(found[1].gradient.norm())
-    assert float((found[0].gradient - found[1].gradient).norm()) < 2e-3 * norm
+        evaluations.append(objective.evaluate(content * 1.3 - 0.1))
+    by_kernel, expected = evaluations
+    for term, value in expected.terms.items():
+        torch.testing.assert_close(by_kernel.terms[term], value, rtol=1e-3, atol=0)
+    difference = float((by_kernel.gradient - expected.gradient).norm())
+    assert difference < 2e-3 * float(expected.gradient.norm())
 
 
 @pytest.mark.slow
 def test_steps_by_kernels_are_those_of_plain_operators(monkeypatch):
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
-    found = []
+    results = []
     for by_kernels in (True, False):
         monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _, by_kernels=by_kernels: by_kernels)
         optimizer, point, losses = LBFGS(history=3), random(3, 9, 7), []
@@ -278,9 +279,10 @@ def test_steps_by_kernels_are_those_of_plain_operators(monkeypatch):
             losses.append(float(loss))
             gradient = 2 * point.sin() * point.cos() * torch.arange(7, device=DEVICE) ** 2
             point, state = optimizer.step(point, loss, gradient, state)
-        found.append(losses)
-    assert found[0] == pytest.approx(found[1], rel=1e-3)
-    assert found[0][-1] < found[0][0]
+        results.append(losses)
+    by_kernel, expected = results
+    assert by_kernel == pytest.approx(expected, rel=1e-3)
+    assert by_kernel[-1] < by_kernel[0]
 
 
 LIMITS = (1e-8, 5.0, 1.5, 8 / 255, 0.1, 0.1, 2.5, 0.02, 1.0)
@@ -294,8 +296,8 @@ def history(pairs, length, dtype, missing):
     ages[:missing] = 0
     started_row = int(ages.argmin())
     ages[started_row] = -1
-    there = (ages > 0)[:, None]
-    s, y = (torch.where(there, matrix.double(), 0) for matrix in (steps, changes))
+    is_pair = (ages > 0)[:, None]
+    s, y = (torch.where(is_pair, matrix.double(), 0) for matrix in (steps, changes))
     small = [s @ y.T, y @ y.T, s.square().sum(1), ages]
     return steps, changes, small, started_row
 
@@ -321,15 +323,15 @@ def test_a_step_of_l_bfgs(dtype, stored, loss):
     results = []
     for module in (triton_history, history_operators):
         pair_rows, last_gradient_after = (steps.clone(), changes.clone()), last_gradient.clone()
-        parts = module.complete(*pair_rows, small[3], gradient, last_gradient_after, *numbers[:2], 1.5)
-        results.append((parts.sum(0), pair_rows[1], last_gradient_after))
+        partial_sums = module.complete(*pair_rows, small[3], gradient, last_gradient_after, *numbers[:2], 1.5)
+        results.append((partial_sums.sum(0), pair_rows[1], last_gradient_after))
     (sums, by_kernel, last_gradient_after), (expected, expected_changes, expected_gradient) = results
     assert_near(sums / expected.abs().max(), expected / expected.abs().max(), dtype)
     assert_near(by_kernel, expected_changes, dtype)  # the interpreter cuts off what bfloat16 does not hold
     assert_near(last_gradient_after, expected_gradient, dtype)
-    found = triton_history.products(steps, expected_changes, small[3], expected_gradient).sum(0)
+    result = triton_history.products(steps, expected_changes, small[3], expected_gradient).sum(0)
     products = history_operators.products(steps, expected_changes, small[3], expected_gradient).sum(0)
-    assert_near(found / products.abs().amax(), products / products.abs().amax())
+    assert_near(result / products.abs().amax(), products / products.abs().amax())
     results = []
     for module in (triton_history, history_operators):
         changed = [tensor.clone() for tensor in (*small, *numbers)]
@@ -344,17 +346,17 @@ def test_a_step_of_l_bfgs(dtype, stored, loss):
     by_kernel = triton_history.combination(*arguments)
     assert_near(by_kernel / direction.abs().amax(), direction / direction.abs().amax())
     move, size = image / 7, image.abs().sum()
-    own_direction = direction[: image.numel() * 2 // 3]
+    shard = direction[: image.numel() * 2 // 3]
     results = []
     for module in (triton_history, history_operators):
-        pair_rows, last_image, ages, moved = (
-            steps[:, : len(own_direction)].contiguous(),
+        pair_rows, last_image, ages, step_length = (
+            steps[:, : len(shard)].contiguous(),
             image * 0.9,
             changed[3].clone(),
             torch.zeros_like(size),
         )
         next_image = module.advance(
-            own_direction,
+            shard,
             move,
             size,
             image,
@@ -364,11 +366,11 @@ def test_a_step_of_l_bfgs(dtype, stored, loss):
             changed[7],
             changed[8],
             flags,
-            moved,
+            step_length,
             1.0,
             0.002,
         )
-        results.append((next_image, pair_rows, last_image, ages, moved))
+        results.append((next_image, pair_rows, last_image, ages, step_length))
     for by_kernel, expected in zip(*results, strict=True):
         torch.testing.assert_close(
             by_kernel, expected, rtol=2e-2 if by_kernel.dtype == torch.bfloat16 else 1e-5, atol=1e-6

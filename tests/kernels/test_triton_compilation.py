@@ -40,20 +40,20 @@ def compiled(dtype, gpu, kernels):
     command = [sys.executable, FOLDER / "compile_for_gpus.py", dtype, gpu, *kernels]
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     paths = [str(FOLDER.parent), *sys.path]
-    found = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**environment, "PYTHONPATH": os.pathsep.join(paths)}
     )
-    assert found.returncode == 0, found.stderr
-    return json.loads(found.stdout)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
 @pytest.mark.slow
 def test_all_kernels_are_compiled_before_a_run_and_fit_the_gpu(dtype, gpu, kernels):
-    found = compiled(dtype, gpu, kernels)
-    assert not found["errors"]
-    assert {kernel["name"] for kernel in found["kernels"]} >= set(kernels or {"_solve", "_pool", "_moments"})
-    assert not [kernel for kernel in found["kernels"] if kernel["late"]]
-    assert not [kernel for kernel in found["kernels"] if kernel["shared"] > 1024 * KILOBYTES[gpu]]
+    results = compiled(dtype, gpu, kernels)
+    assert not results["errors"]
+    assert {kernel["name"] for kernel in results["kernels"]} >= set(kernels or {"_solve", "_pool", "_moments"})
+    assert not [kernel for kernel in results["kernels"] if kernel["late"]]
+    assert not [kernel for kernel in results["kernels"] if kernel["shared"] > 1024 * KILOBYTES[gpu]]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_kernels_are_used_where_triton_and_the_units_of_the_gpu_allow_it(capabil
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     dispatch._triton_dtypes.cache_clear()
     tensors = {name: SimpleNamespace(device=torch.device("cuda"), dtype=getattr(torch, name)) for name in DTYPES}
-    found = [name for name, tensor in tensors.items() if dispatch.uses_triton(tensor)]
+    names = [name for name, tensor in tensors.items() if dispatch.uses_triton(tensor)]
     dispatch._triton_dtypes.cache_clear()
-    assert found == dtypes
+    assert names == dtypes

@@ -18,7 +18,7 @@ def test_a_signal_waits_until_the_end_of_a_block():
 
 def test_every_handler_is_called_for_its_signal_after_the_block():
     called = []
-    before = {
+    handlers = {
         number: signal.signal(number, lambda n, _: called.append(n)) for number in (signal.SIGUSR1, signal.SIGALRM)
     }
     try:
@@ -30,7 +30,7 @@ def test_every_handler_is_called_for_its_signal_after_the_block():
         os.kill(os.getpid(), signal.SIGUSR1)
         assert called[2:] == [signal.SIGUSR1]
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
@@ -41,13 +41,13 @@ def test_an_exception_in_a_block_comes_out_and_handlers_return():
 
 
 def test_in_another_thread_nothing_is_changed():
-    found = []
+    handlers = []
 
     def work():
         with deferred_signals():
-            found.append(signal.getsignal(signal.SIGINT))
+            handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert found == [signal.default_int_handler]
+    assert handlers == [signal.default_int_handler]

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 import torch
 
-from impasto import files
+from impasto import disk_cache
 from impasto.errors import SettingsError
 from impasto.kernels.cuda.preloading import preload
 from impasto.machine import autotune, device, processes, threads
@@ -35,7 +35,7 @@ def times(timed, monkeypatch, tmp_path):
         "float32 by tiles": 1.9,
         "bfloat16 by lines": 1.0,
     }
-    monkeypatch.setattr(files, "_caches", lambda: [tmp_path])
+    monkeypatch.setattr(disk_cache, "_folders", lambda: [tmp_path])
     monkeypatch.setattr(autotune, "_is_idle", lambda _: True)
     autotune._answers.cache_clear()
     monkeypatch.setattr(autotune, "_prepare", lambda _, trial: lambda: str(trial))
@@ -45,53 +45,53 @@ def times(timed, monkeypatch, tmp_path):
     autotune._answers.cache_clear()
 
 
-def chosen(**options):
+def choice(**options):
     return str(Choice(*device.resolve(Runtime(device="cpu", **options))[1:4:2]))
 
 
 def test_the_fastest_precision_and_algorithm_are_taken(times):
-    assert chosen() == "bfloat16 by lines"
+    assert choice() == "bfloat16 by lines"
     assert "3000.0 in float32, 2000.0 in float32 by lines, 1900.0" in device.resolve(Runtime(device="cpu")).reason
 
 
 def test_a_processor_without_bfloat16_units_computes_in_float32(times):
     times.update({"bfloat16": 75.0, "bfloat16 by lines": 50.0, "float32 by tiles": 1.0})
-    assert chosen() == "float32 by tiles"
+    assert choice() == "float32 by tiles"
 
 
 def test_what_is_hardly_faster_is_not_taken(times):
     times.update({"bfloat16": 2.9, "bfloat16 by lines": 2.8, "float32 by lines": 2.7, "float32 by tiles": 2.65})
-    assert chosen() == "float32"
+    assert choice() == "float32"
 
 
 def test_what_was_measured_is_not_measured_again_until_it_is_forgotten(times):
-    first = chosen()
+    first = choice()
     times["bfloat16 by lines"] = 9.0
-    assert chosen() == first
+    assert choice() == first
     autotune._answers.cache_clear()  # as another process begins
-    assert chosen() == first
+    assert choice() == first
     autotune.forget()
-    assert chosen() == "float32 by lines"
+    assert choice() == "float32 by lines"
     autotune._answers.cache_clear()
-    assert chosen() == "float32 by lines"
+    assert choice() == "float32 by lines"
 
 
 def test_what_was_cached_and_is_damaged_is_measured_again(times, tmp_path):
-    first = chosen()
+    first = choice()
     times["bfloat16 by lines"] = 9.0
     (stored,) = (tmp_path / "autotune").iterdir()
     stored.write_bytes(stored.read_bytes()[:-1])
     autotune._answers.cache_clear()
-    assert (first, chosen()) == ("bfloat16 by lines", "float32 by lines")
+    assert (first, choice()) == ("bfloat16 by lines", "float32 by lines")
 
 
 def test_what_was_measured_beside_other_programs_is_not_cached(times, monkeypatch):
     monkeypatch.setattr(autotune, "_is_idle", lambda _: False)
-    first = chosen()
+    first = choice()
     times["bfloat16 by lines"] = 9.0
-    assert chosen() == first
+    assert choice() == first
     autotune._answers.cache_clear()
-    assert chosen() == "float32 by lines"
+    assert choice() == "float32 by lines"
 
 
 def test_other_programs_are_seen_by_the_threads_that_the_system_runs():
@@ -99,27 +99,27 @@ def test_other_programs_are_seen_by_the_threads_that_the_system_runs():
 
 
 def test_another_processor_is_measured_by_itself(times, monkeypatch):
-    first = chosen()
+    first = choice()
     times["bfloat16 by lines"] = 9.0
     autotune._answers.cache_clear()
     autotune._cache_name.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(autotune, "_processor", lambda: ["another"])
-        assert (first, chosen()) == ("bfloat16 by lines", "float32 by lines")
+        assert (first, choice()) == ("bfloat16 by lines", "float32 by lines")
     autotune._cache_name.cache_clear()
 
 
 def test_a_choice_is_made_where_nothing_can_be_cached(times, monkeypatch):
-    monkeypatch.setattr(files, "_caches", lambda: [Path("/proc/nothing")])
-    assert chosen() == "bfloat16 by lines"
+    monkeypatch.setattr(disk_cache, "_folders", lambda: [Path("/proc/nothing")])
+    assert choice() == "bfloat16 by lines"
 
 
 def test_the_algorithm_can_be_asked_for(times):
-    assert chosen(winograd="off") == "bfloat16"
-    assert chosen(winograd="tiles") == "float32 by tiles"
-    assert chosen(winograd="off", dtype="float64") == "float64"
+    assert choice(winograd="off") == "bfloat16"
+    assert choice(winograd="tiles") == "float32 by tiles"
+    assert choice(winograd="off", dtype="float64") == "float64"
     with pytest.raises(SettingsError, match="winograd cannot be tiles in bfloat16 on this cpu; it can be off, lines"):
-        chosen(winograd="tiles", dtype="bfloat16")
+        choice(winograd="tiles", dtype="bfloat16")
 
 
 def test_threads_are_halved_while_that_is_faster(times, monkeypatch):
@@ -175,14 +175,15 @@ def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "there", "woken"), [("auto", True, 1), ("cuda:1", True, 1), ("cpu", True, 0), ("auto", False, 0)]
+    ("name", "has_gpu", "is_loaded"),
+    [("auto", True, True), ("cuda:1", True, True), ("cpu", True, False), ("auto", False, False)],
 )
-def test_what_a_gpu_needs_is_loaded_in_the_background(monkeypatch, name, there, woken):
+def test_what_a_gpu_needs_is_loaded_in_the_background(monkeypatch, name, has_gpu, is_loaded):
     loaded = Event()
-    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
     monkeypatch.setattr("impasto.kernels.cuda.preloading._load", loaded.set)
     preload(name)
-    assert loaded.wait(60 if woken else 0.1) == bool(woken)
+    assert loaded.wait(60 if is_loaded else 0.1) == is_loaded
 
 
 def test_processes_compute_as_the_first_of_them_does(times, monkeypatch):

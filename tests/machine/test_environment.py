@@ -16,9 +16,9 @@ pytestmark = pytest.mark.slow
 SCRIPT = """
 import os
 {shared}
-for before in {befores}:
+for statement in {statements}:
     if not os.fork():
-        exec(before)
+        exec(statement)
         import impasto
         print(impasto.tune_process(), os.environ["THP_MEM_ALLOC_ENABLE"], os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"])
         print(impasto.tune_process(), flush=True)
@@ -27,27 +27,27 @@ for before in {befores}:
 """
 
 
-def said(*befores, shared="", **environment):
-    """Return what is printed after each of several beginnings: by processes that are forked after what they share."""
+def output(*statements, shared="", **environment):
+    """Return what is printed after each of some statements, in processes that are forked after a shared one."""
     clean = {
         name: value
         for name, value in os.environ.items()
         if name not in {"THP_MEM_ALLOC_ENABLE", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"}
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(shared=shared, befores=befores)],
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(shared=shared, statements=statements)],
         env={**clean, **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    words = done.stdout.split()
+    words = process.stdout.split()
     return [words[first : first + 4] for first in range(0, len(words), 4)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such pages")
 def test_it_is_in_force_where_torch_is_imported_by_it():
-    assert said("") == [["True", "1", "64", "True"]]
+    assert output("") == [["True", "1", "64", "True"]]
 
 
 @pytest.mark.parametrize("addresses", [[4096, 4160, 64, 192], [64, 4096, 8192, 12288], [4096, 8192, 12288, 64]])
@@ -63,7 +63,7 @@ def test_it_is_in_force_after_torch_was_imported_unless_a_tensor_was_made_before
     """What the environment has already stays."""
     set_before = "os.environ.update(THP_MEM_ALLOC_ENABLE='0', ONEDNN_PRIMITIVE_CACHE_CAPACITY='7')"
     imports = "from impasto import Picture, StyleTransfer, VGG19; import torch"
-    found = said("", "torch.zeros(3)", set_before, shared=imports)
-    assert found[0] == ["True", "1", "64", "True"]
-    assert found[1] == ["False", "1", "64", "False"]
-    assert found[2] == ["False", "0", "7", "False"]
+    results = output("", "torch.zeros(3)", set_before, shared=imports)
+    assert results[0] == ["True", "1", "64", "True"]
+    assert results[1] == ["False", "1", "64", "False"]
+    assert results[2] == ["False", "0", "7", "False"]

@@ -16,9 +16,9 @@ def test_the_memory_of_a_process_and_what_is_free_are_measured():
 
 
 def test_a_containers_limit_counts(tmp_path):
-    assert memory._left_in_container(tmp_path) == float("inf")
+    assert memory._free_in_container(tmp_path) == float("inf")
     (tmp_path / "memory.stat").write_text("anon 300\nfile 500\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory._left_in_container(tmp_path) == float("inf")
+    assert memory._free_in_container(tmp_path) == float("inf")
     (tmp_path / "memory.max").write_text("1000\n")
-    assert memory._left_in_container(tmp_path) == 700
+    assert memory._free_in_container(tmp_path) == 700

@@ -40,9 +40,9 @@ def test_several_processes_paint_what_one_does(painted, name):
     size, _, changes = CASES[name]
     run, losses = paint(changes)
     for rank in range(size):
-        image, found, state, count = torch.load(painted / f"{name}.{rank}.pt", weights_only=False)
+        image, process_losses, state, count = torch.load(painted / f"{name}.{rank}.pt", weights_only=False)
         assert count == size
-        assert found == pytest.approx(losses, rel=1e-7)
+        assert process_losses == pytest.approx(losses, rel=1e-7)
         assert float((image - run._at.best).norm() / run._at.best.norm()) < 1e-7
         if not changes:  # each remembers its part
             assert state.pairs.steps.shape[1] == run._at.best.numel() // 2
@@ -56,22 +56,22 @@ def test_a_process_that_loses_another_one_says_so(tmp_path, start):
         assert parent.poll() is None, "the processes ended before they began to paint"
         time.sleep(0.02)
     os.kill(int(begun[1].read_text()), signal.SIGKILL)
-    _, said = parent.communicate(timeout=120)
-    assert "RunError: process 1 of 2 lost another one; the run cannot continue." in said
+    _, errors = parent.communicate(timeout=120)
+    assert "RunError: process 1 of 2 lost another one; the run cannot continue." in errors
 
 
-def test_a_share_is_of_neighbors_and_a_part_a_view():
+def test_a_shard_of_a_list_is_of_neighbors_and_that_of_a_vector_a_view():
     items, vector = list(range(10)), torch.arange(10)
     groups = [Group(rank, 3) for rank in range(3)]
-    assert [group.share(items) for group in groups] == [[0, 1, 2], [3, 4, 5], [6, 7, 8, 9]]
-    assert torch.equal(torch.cat([group.part(vector) for group in groups]), vector)
-    groups[1].part(vector).zero_()
+    assert [group.shard_list(items) for group in groups] == [[0, 1, 2], [3, 4, 5], [6, 7, 8, 9]]
+    assert torch.equal(torch.cat([group.shard(vector) for group in groups]), vector)
+    groups[1].shard(vector).zero_()
     assert vector.tolist() == [0, 1, 2, 3, 0, 0, 0, 7, 8, 9]
 
 
-def test_alone_a_share_is_everything():
+def test_alone_a_shard_is_everything():
     vector = torch.arange(5)
-    assert ALONE.share([1, 2]) == [1, 2]
-    assert torch.equal(ALONE.part(vector), vector)
+    assert ALONE.shard_list([1, 2]) == [1, 2]
+    assert torch.equal(ALONE.shard(vector), vector)
     assert ALONE.sum(vector) is vector
-    assert ALONE.whole(vector) is vector
+    assert ALONE.all_gather(vector) is vector

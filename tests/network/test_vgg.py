@@ -160,9 +160,9 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(
     parts = tiles.Tiling(48).tiles(137, 150, layers)
     assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in parts}
     for tile in parts:
-        found = network.compute(point[tile.seen()], layers, cuts=tile.cuts)
+        found = network.compute(point[tile.extent()], layers, cuts=tile.cuts)
         for name, features in found.items():
-            torch.testing.assert_close(features, whole[name][tile.seen(name)])
+            torch.testing.assert_close(features, whole[name][tile.extent(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):

@@ -6,7 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import vgg_by_autograd
 from common import every_pair
-from footprints import budget_of, cheapest
+from footprints import budget_of, cheapest_layout
 from impasto import StyleTransfer
 from impasto.layers import LAYERS
 from impasto.network.vgg import VGG19
@@ -113,8 +113,8 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(weights,
     parts = Tiling(48).tiles(137, 150, layers)
     assert Cuts(*[True] * 4) in {tile.cuts for tile in parts}
     for tile in parts:
-        for name, features in network.compute(point[tile.seen()], layers, cuts=tile.cuts).items():
-            torch.testing.assert_close(features, whole[name][tile.seen(name)])
+        for name, features in network.compute(point[tile.extent()], layers, cuts=tile.cuts).items():
+            torch.testing.assert_close(features, whole[name][tile.extent(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights, fused):
@@ -245,7 +245,7 @@ def test_a_run_goes_the_way_of_a_gpu_from_stage_to_stage(weights, picture, fused
 
 def test_a_gpu_takes_tiles_where_the_whole_does_not_fit_or_has_too_many_units():
     def laid_out(side, gigabytes):
-        return cheapest(
+        return cheapest_layout(
             Settings(), side, side, budget_of(gigabytes * 1e9, 0, 2, "bfloat16", fused=True), 100, fused=True
         )
 

@@ -7,19 +7,19 @@ import pytest
 from footprints import make_plan
 from impasto import Settings
 from impasto.planning.division import (
-    BEFORE_FIRST_EVALUATIONS,
     GRACE_SECONDS,
+    MAX_EARLY_EVALUATIONS,
     MIN_EVALUATIONS,
     MIN_FINAL_EVALUATIONS,
     MIN_PREVIEW_EVALUATIONS,
     OVERHEAD_PIXELS,
-    Pace,
-    beginning,
-    divided,
+    Timings,
+    divide_time,
+    first_stage,
 )
 from impasto.planning.plan import Size
 
-PACE = 2.5e-6
+SECONDS_PER_PIXEL = 2.5e-6
 
 
 def candidates(size=1024):
@@ -28,22 +28,22 @@ def candidates(size=1024):
 
 
 def division(seconds, elapsed=0.0, current=None, done=0, size=1024):
-    pace, listed = Pace(per_work=PACE), candidates(size)
-    begins = beginning(listed, pace, seconds - elapsed)
+    timings, stages = Timings(seconds_per_pixel=SECONDS_PER_PIXEL), candidates(size)
+    first = first_stage(stages, timings, seconds - elapsed)
     times = {"seconds": seconds, "elapsed": elapsed}
-    return divided(
-        listed,
-        begins if current is None else current,
+    return divide_time(
+        stages,
+        first if current is None else current,
         done,
-        pace,
+        timings,
         **times,
         first_size=256,
-        is_first=current in {None, begins},
+        is_first=current in {None, first},
     )
 
 
-def taken(stage):
-    return PACE * (stage.work + OVERHEAD_PIXELS) * stage.evaluations
+def duration(stage):
+    return SECONDS_PER_PIXEL * (stage.work + OVERHEAD_PIXELS) * stage.evaluations
 
 
 def test_the_candidates_grow_by_the_root_of_two_from_a_quarter_of_the_first_size_to_the_asked_one():
@@ -56,18 +56,18 @@ def test_the_candidates_grow_by_the_root_of_two_from_a_quarter_of_the_first_size
 @pytest.mark.parametrize("seconds", [1, 3, 10, 30, 60, 200, 1000])
 def test_the_evaluations_fit_into_the_time_and_leave_little_of_it(seconds):
     stages = division(seconds)
-    whole = sum(map(taken, stages)) + sum(taken(stage._replace(evaluations=1)) for stage in stages)
-    assert seconds - taken(stages[-1]._replace(evaluations=2)) <= whole <= seconds + 1e-9
+    total = sum(map(duration, stages)) + sum(duration(stage._replace(evaluations=1)) for stage in stages)
+    assert seconds - duration(stages[-1]._replace(evaluations=2)) <= total <= seconds + 1e-9
 
 
 def test_more_time_leads_to_a_larger_picture_up_to_the_asked_size_and_then_to_more_evaluations():
-    last = [division(seconds)[-1] for seconds in (1, 3, 10, 30, 100, 300)]
-    sides = [max(stage.size) for stage in last]
+    final = [division(seconds)[-1] for seconds in (1, 3, 10, 30, 100, 300)]
+    sides = [max(stage.size) for stage in final]
     assert sides == sorted(sides)
     assert sides[0] <= 128
     assert sides[-1] == 1024
-    assert all(stage.evaluations >= MIN_FINAL_EVALUATIONS for stage in last[1:])
-    assert last[-1].evaluations > 2 * last[-2].evaluations
+    assert all(stage.evaluations >= MIN_FINAL_EVALUATIONS for stage in final[1:])
+    assert final[-1].evaluations > 2 * final[-2].evaluations
 
 
 def test_stages_about_double_and_the_last_has_most_of_the_time():
@@ -75,9 +75,9 @@ def test_stages_about_double_and_the_last_has_most_of_the_time():
         stages = division(seconds)
         sides = [max(stage.size) for stage in stages]
         assert all(1.2 <= larger / smaller <= 2.9 for smaller, larger in pairwise(sides))
-        assert taken(stages[-1]) > 0.7 * seconds
+        assert duration(stages[-1]) > 0.7 * seconds
         assert max(stages[0].size) < 256
-        assert stages[0].evaluations <= BEFORE_FIRST_EVALUATIONS
+        assert stages[0].evaluations <= MAX_EARLY_EVALUATIONS
 
 
 def test_a_run_whose_time_is_over_has_a_few_evaluations_if_it_begins_and_no_more_if_it_is_under_way():
@@ -91,16 +91,16 @@ def test_a_run_whose_time_is_over_has_a_few_evaluations_if_it_begins_and_no_more
 
 
 def test_a_run_that_begins_late_is_later_by_no_more_than_the_grace_where_evaluations_are_slow():
-    listed, pace = candidates(), Pace(per_work=6 * PACE)
-    for left in (-2.0, 0.0, 0.2, 0.5):
-        (only,) = divided(listed, 0, 0, pace, seconds=left, elapsed=0.0, first_size=256, is_first=True)
-        taken = (only.evaluations + 1) * pace.of(listed[0])
-        assert only.evaluations == 1 or taken <= max(left, 0) + GRACE_SECONDS
+    stages, timings = candidates(), Timings(seconds_per_pixel=6 * SECONDS_PER_PIXEL)
+    for seconds in (-2.0, 0.0, 0.2, 0.5):
+        (stage,) = divide_time(stages, 0, 0, timings, seconds=seconds, elapsed=0.0, first_size=256, is_first=True)
+        duration = (stage.evaluations + 1) * timings.predict(stages[0])
+        assert stage.evaluations == 1 or duration <= max(seconds, 0) + GRACE_SECONDS
 
 
 def test_a_short_budget_begins_at_half_the_usual_size_and_becomes_larger_with_a_few_evaluations():
     assert max(division(10)[0].size) == 128
-    stages = division(12 * taken(candidates()[2]._replace(evaluations=1)))
+    stages = division(12 * duration(candidates()[2]._replace(evaluations=1)))
     assert max(stages[0].size) == 64
     assert len(stages) == 2
     assert MIN_PREVIEW_EVALUATIONS <= stages[1].evaluations < MIN_FINAL_EVALUATIONS
@@ -108,12 +108,12 @@ def test_a_short_budget_begins_at_half_the_usual_size_and_becomes_larger_with_a_
 
 def test_evaluations_that_turn_out_slower_lead_to_fewer():
     stage = candidates()[2]
-    pace = Pace(per_work=PACE).timed(stage, 9.0)  # the first also measures the targets
-    assert pace.of(stage) == pytest.approx(PACE * (stage.work + OVERHEAD_PIXELS))
+    timings = Timings(seconds_per_pixel=SECONDS_PER_PIXEL).add(stage, 9.0)  # the first also measures the targets
+    assert timings.predict(stage) == pytest.approx(SECONDS_PER_PIXEL * (stage.work + OVERHEAD_PIXELS))
     for _ in range(4):
-        pace = pace.timed(stage, 0.5)
-    assert pace.of(stage) == 0.5
+        timings = timings.add(stage, 0.5)
+    assert timings.predict(stage) == 0.5
     larger = candidates()[4]
-    assert pace.timed(larger, 9.0).of(larger) == pytest.approx(
+    assert timings.add(larger, 9.0).predict(larger) == pytest.approx(
         0.5 * (larger.work + OVERHEAD_PIXELS) / (stage.work + OVERHEAD_PIXELS)
     )

@@ -59,15 +59,15 @@ def test_stages_that_are_listed_come_first_and_the_usual_ones_continue_them():
 def test_stages_that_are_painted_are_laid_out_in_less_memory_as_a_plan_with_all_candidates_is():
     settings, small = Settings(size=1024, first_size=256), budget_of(600e6)
     plan = make_plan(settings, PHOTO, [PAINTING], is_timed=True)
-    chosen = plan._replace(stages=tuple(stage._replace(evaluations=7) for stage in plan.candidates[1::2]))
+    painted = plan._replace(stages=tuple(stage._replace(evaluations=7) for stage in plan.candidates[1::2]))
     other = make_plan(settings, PHOTO, [PAINTING], small, is_timed=True)
-    found = chosen.laid_out_as(other)
-    assert [(stage.size, stage.evaluations) for stage in found.stages] == [
+    result = painted.laid_out_as(other)
+    assert [(stage.size, stage.evaluations) for stage in result.stages] == [
         (stage.size, 7) for stage in plan.candidates[1::2]
     ]
-    assert [stage.layout for stage in found.stages] == [stage.layout for stage in other.candidates[1::2]]
-    assert found.bytes < chosen.bytes
-    assert found.candidates == other.candidates
+    assert [stage.layout for stage in result.stages] == [stage.layout for stage in other.candidates[1::2]]
+    assert result.bytes < painted.bytes
+    assert result.candidates == other.candidates
     untimed = make_plan(settings, PHOTO, [PAINTING], small)
     with pytest.raises(PictureError, match="64 × 48 is not planned with these options"):
         plan._replace(stages=plan.candidates).laid_out_as(untimed)
@@ -87,7 +87,7 @@ def test_a_panoramas_first_stage_is_not_too_thin_to_see_forms():
 
 
 @pytest.mark.parametrize(
-    ("content", "style", "words"),
+    ("content", "style", "message"),
     [
         (Size(1, 1), PAINTING, "content is 1 × 1"),
         (Size(30_000, 2), PAINTING, "content is 30000 × 2"),
@@ -96,8 +96,8 @@ def test_a_panoramas_first_stage_is_not_too_thin_to_see_forms():
         (PHOTO, Size(2000, 40), "too thin"),
     ],
 )
-def test_pictures_too_small_or_thin_are_refused_in_a_sentence(content, style, words):
-    with pytest.raises(PictureError, match=words) as caught:
+def test_pictures_too_small_or_thin_are_refused_in_a_sentence(content, style, message):
+    with pytest.raises(PictureError, match=message) as caught:
         make_plan(Settings(), content, [style])
     assert str(caught.value).endswith(".")
 
@@ -118,8 +118,13 @@ def test_a_stage_says_how_it_fits_and_the_plan_what_it_takes():
 def test_a_run_keeps_as_much_as_fits_of_the_memory_that_is_freed():
     plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget_of(baseline=0.6e9))
     need = plan.needed
-    for room, caching in ((1.76 * need, "all"), (1.74 * need, "small"), (need + 0.21e9, "small"), (need + 1e8, "none")):
-        tight = plan._replace(limit=plan.baseline + room)
+    for available, caching in (
+        (1.76 * need, "all"),
+        (1.74 * need, "small"),
+        (need + 0.21e9, "small"),
+        (need + 1e8, "none"),
+    ):
+        tight = plan._replace(limit=plan.baseline + available)
         assert tight.caching == caching
         assert 0.6e9 + need <= tight.bytes <= tight.limit
 
@@ -127,8 +132,8 @@ def test_a_run_keeps_as_much_as_fits_of_the_memory_that_is_freed():
 def test_a_gpu_expands_its_segments_of_memory_where_not_half_as_much_again_fits():
     plan = make_plan(Settings(size=2048), PHOTO, [PAINTING], budget_of(feature_bytes=2, fused=True), fused=True)
     need = plan.needed
-    for room, caching in ((1.51 * need + 0.3e9, "all"), (1.49 * need + 0.3e9, "none")):
-        assert plan._replace(limit=room).caching == caching
+    for limit, caching in ((1.51 * need + 0.3e9, "all"), (1.49 * need + 0.3e9, "none")):
+        assert plan._replace(limit=limit).caching == caching
     tight = make_plan(
         Settings(size=2048), PHOTO, [PAINTING], budget_of(limit=3e9, feature_bytes=2, fused=True), fused=True
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from footprints import budget_of, cheapest, make_plan
+from footprints import budget_of, cheapest_layout, make_plan
 from impasto.errors import SpaceError
 from impasto.planning.plan import Size
 from impasto.settings import Settings
@@ -16,21 +16,21 @@ from impasto.settings import Settings
 TABLE = json.loads(Path(__file__).with_name("predictions.json").read_text(encoding="utf-8"))
 
 
-def budget_and_device(given):
-    fused = given.get("fused", False)
-    return budget_of(**{**given, "fused": fused}), fused
+def budget_and_device(record):
+    fused = record.get("fused", False)
+    return budget_of(**{**record, "fused": fused}), fused
 
 
 @pytest.mark.parametrize("row", TABLE["layouts"], ids=str)
 def test_a_layout_takes_what_it_took(row):
     budget, fused = budget_and_device(row["budget"])
     settings = Settings(**row["settings"])
-    found = cheapest(settings, row["height"], row["width"], budget, row["longest"], fused=fused)
+    layout = cheapest_layout(settings, row["height"], row["width"], budget, row["evaluations"], fused=fused)
     if row["layout"] is None:
-        assert found is None
+        assert layout is None
         return
-    side, tiles, targets, processes, _ = found.tiling
-    assert [side, tiles, targets, processes, *found[1:]] == row["layout"]
+    side, tiles, targets, processes, _ = layout.tiling
+    assert [side, tiles, targets, processes, *layout[1:]] == row["layout"]
 
 
 @pytest.mark.parametrize("row", TABLE["plans"], ids=str)
@@ -44,10 +44,10 @@ def test_a_plan_takes_what_it_took(row):
 def test_the_table_has_whole_and_divided_images_each_way_to_store_targets_and_some_that_fit_nowhere():
     layouts = [row["layout"] for row in TABLE["layouts"]]
     assert None in layouts
-    found = [layout for layout in layouts if layout]
-    assert {layout[0] for layout in found} >= {0, 384, 512, 768, 1024, 1536, 2048}
-    assert len({layout[2] for layout in found}) == 3
-    assert {layout[6] for layout in found} == {"float32", "bfloat16"}
+    fitting = [layout for layout in layouts if layout]
+    assert {layout[0] for layout in fitting} >= {0, 384, 512, 768, 1024, 1536, 2048}
+    assert len({layout[2] for layout in fitting}) == 3
+    assert {layout[6] for layout in fitting} == {"float32", "bfloat16"}
 
 
 def test_nothing_fits_into_less_than_the_process_takes():

@@ -1,7 +1,7 @@
 import pytest
 
 from impasto.layers import IMAGE, LAYERS
-from impasto.planning.tiles import UNCUT, Cuts, Span, Tiling, grid, reach
+from impasto.planning.tiles import UNCUT, Cuts, Span, Tiling, grid, halo_width
 
 NOTEBOOK = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1"]
 
@@ -19,11 +19,11 @@ def test_every_unit_is_owned_once(size, side, layer):
     assert {count for row in owned for count in row} == {1}
 
 
-def test_the_reach_is_that_of_the_deepest_layer():
-    assert reach(["conv1_1"]) == 1
-    assert reach(["conv4_2"]) == 38
-    assert reach(NOTEBOOK) == 70
-    assert reach([]) == 1
+def test_the_halo_is_that_of_the_deepest_layer():
+    assert halo_width(["conv1_1"]) == 1
+    assert halo_width(["conv4_2"]) == 38
+    assert halo_width(NOTEBOOK) == 70
+    assert halo_width([]) == 1
 
 
 def test_a_tile_looks_as_far_as_it_must_and_no_further_than_the_image():
@@ -40,15 +40,15 @@ def test_a_tile_looks_as_far_as_it_must_and_no_further_than_the_image():
 
 def test_each_convolution_loses_a_unit_until_what_is_owned_is_left():
     _, middle, last = (tile.columns for tile in Tiling(350).tiles(100, 1000, NOTEBOOK))
-    assert middle.seen(IMAGE) == slice(266, 742)
-    assert middle.seen("conv1_1") == slice(267, 741)
-    assert middle.seen("conv1_2") == slice(268, 740)
-    assert middle.seen("pool1") == slice(134, 370)
-    assert middle.seen("conv4_1") == slice(296 // 8, 712 // 8)
-    assert middle.seen("conv5_1") == middle.owned("conv5_1") == slice(21, 42)
-    assert middle.mine("conv4_1") == slice(5, 47)
-    assert last.seen("conv4_1") == slice(632 // 8, 1000 // 8)
-    assert last.owned("conv5_1") == last.seen("conv5_1") == slice(42, 62)
+    assert middle.extent(IMAGE) == slice(266, 742)
+    assert middle.extent("conv1_1") == slice(267, 741)
+    assert middle.extent("conv1_2") == slice(268, 740)
+    assert middle.extent("pool1") == slice(134, 370)
+    assert middle.extent("conv4_1") == slice(296 // 8, 712 // 8)
+    assert middle.extent("conv5_1") == middle.owned("conv5_1") == slice(21, 42)
+    assert middle.owned_in_tile("conv4_1") == slice(5, 47)
+    assert last.extent("conv4_1") == slice(632 // 8, 1000 // 8)
+    assert last.owned("conv5_1") == last.extent("conv5_1") == slice(42, 62)
     assert middle.pixels("conv4_1") == 416
 
 
@@ -56,20 +56,20 @@ def test_each_convolution_loses_a_unit_until_what_is_owned_is_left():
 def test_poolings_take_the_fours_of_the_whole_image(layers):
     for tile in Tiling(300).tiles(900, 1000, layers):
         for name in ("conv1_2", "conv2_2", "conv3_4", "conv4_4"):
-            if LAYERS[name].reach < reach(layers):
-                assert all(span.seen(name).start % 2 == 0 for span in tile)
+            if LAYERS[name].halo < halo_width(layers):
+                assert all(span.extent(name).start % 2 == 0 for span in tile)
 
 
 @pytest.mark.parametrize("side", [0, 700, 5000])
 def test_a_side_as_long_as_the_image_is_one_tile(side):
     (whole,) = Tiling(side).tiles(500, 700, NOTEBOOK)
-    assert whole.seen() == whole.owned() == (slice(None), slice(0, 500), slice(0, 700))
+    assert whole.extent() == whole.owned() == (slice(None), slice(0, 500), slice(0, 700))
 
 
 def test_tiles_are_nearly_equal_and_begin_on_the_grid():
     spans = [tile.columns for tile in Tiling(512).tiles(64, 4100, NOTEBOOK)]
-    assert all(span.own_start % grid(NOTEBOOK) == 0 for span in spans)
-    assert {span.own_stop - span.own_start for span in spans} <= set(range(440, 473))
+    assert all(span.owned_start % grid(NOTEBOOK) == 0 for span in spans)
+    assert {span.owned_stop - span.owned_start for span in spans} <= set(range(440, 473))
 
 
 def test_tiles_of_an_image_that_wraps_around_see_a_margin_beyond_its_edges():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from footprints import cheapest
+from footprints import cheapest_layout
 from impasto import VGG19, Settings, StyleTransfer
 from impasto.errors import SettingsError
 from impasto.layers import IMAGE
@@ -47,16 +47,19 @@ def test_a_plan_counts_the_active_layers_only(changes):
     }
     for fused in (False, True):
         layout, reduced_layout = (
-            cheapest(each, 512, 512, Budget(), 20, fused=fused) for each in (settings, settings.replace(**reduced))
+            cheapest_layout(each, 512, 512, Budget(), 20, fused=fused)
+            for each in (settings, settings.replace(**reduced))
         )
         assert layout == reduced_layout
 
 
 def test_a_texture_plans_no_content_features_and_a_reconstruction_no_deep_layers():
-    both, texture = (cheapest(Settings(content_weight=weight), 1024, 1024, Budget(), 20) for weight in (5, 0))
+    both, texture = (cheapest_layout(Settings(content_weight=weight), 1024, 1024, Budget(), 20) for weight in (5, 0))
     assert both.bytes - texture.bytes > 512 / 64 * 4 * 1024**2  # the features of conv4_2 in float32
     shallow, deep = (
-        cheapest(Settings(style_weight=0, content_layers="conv2_1", style_layers=layers), 1024, 1024, Budget(), 20)
+        cheapest_layout(
+            Settings(style_weight=0, content_layers="conv2_1", style_layers=layers), 1024, 1024, Budget(), 20
+        )
         for layers in ("conv2_1", "conv5_1")
     )
     assert shallow == deep

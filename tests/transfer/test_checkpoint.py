@@ -353,7 +353,7 @@ def test_a_run_that_is_done_leaves_nothing_of_a_process_that_was_killed_while_it
 def test_each_process_removes_what_was_left_of_parts_after_any_number_of_evaluations(start, tmp_path, killed):
     path, run = tmp_path / "run.checkpoint", start(every=0)
     next(run)
-    second = SimpleNamespace(rank=1, any=lambda wanted: wanted)
+    second = SimpleNamespace(rank=1, any=lambda flag: flag)
     writer = checkpoint.CheckpointWriter(path, {}, 0, second)
     killed(tmp_path / "run.checkpoint.1-12", part_of=path)
     writer.save(run._at, run.plan, {})

@@ -87,15 +87,15 @@ def test_runs_with_different_threads_each_compute_with_their_own(weights, pictur
 
 
 def test_a_run_that_is_paused_or_dropped_leaves_no_setting_of_the_allocator(weights, picture, monkeypatch):
-    said = []
-    monkeypatch.setattr(allocator, "_set", said.append)
-    monkeypatch.setattr(allocator, "_in_force", "small")
+    levels = []
+    monkeypatch.setattr(allocator, "_set_parameters", levels.append)
+    monkeypatch.setattr(allocator, "_current_level", "small")
     run = maker(weights).start(picture(), picture(seed=1))
     assert run.plan.caching == "all"
     next(run)
-    assert said[-2:] == ["all", "small"]
+    assert levels[-2:] == ["all", "small"]
     del run
-    assert said[-1] == "small"
+    assert levels[-1] == "small"
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="no GNU C library")

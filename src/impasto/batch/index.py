@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from impasto.batch.result_log import latest
-from impasto.files import whole
+from impasto.files import atomic_write
 from impasto.settings import Settings
 from impasto.settings.options import as_flags
 
@@ -54,7 +54,7 @@ def write(log: Path, page: Path) -> Path:
     done = [record for record in records if record.get("state") in {"done", "skipped"}]
     failed = [record for record in records if record.get("state") == "failed"]
     title = f"{len(done)} pictures" + (f", {len(failed)} failed" if failed else "")
-    with whole(page, overwrite=True) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(page, overwrite=True) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(_HEAD.format(title=title))
         file.writelines(_failures(failed))
         file.write("<main>\n")

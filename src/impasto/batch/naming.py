@@ -136,7 +136,7 @@ def resolved(root: Path, folder: Path, name: str) -> Path:
         InputError: the name leads out of the folder.
 
     """
-    path = files.beside(root / folder / name, "")
+    path = files.sibling(root / folder / name, "")
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise InputError(f"the name {name} leads out of {root}; give one without .. and without a / at its beginning.")
     return path

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from impasto.batch.outcome import Outcome
-from impasto.files import whole
+from impasto.files import atomic_write
 from impasto.jobs.job import Job
 from impasto.settings import Runtime
 from impasto.settings.limits import cores
@@ -108,7 +108,7 @@ class Actor:
         copy = Path(self._weights.name, reference.hex(), path.name)
         if not copy.exists():
             copy.parent.mkdir()
-            with whole(copy) as temporary:
+            with atomic_write(copy) as temporary:
                 temporary.write_bytes(importlib.import_module("ray").get(reference))
         return str(copy)
 

@@ -67,7 +67,7 @@ class Courier:
         try:
             overwrite = job.overwrite or outputs.recorded_stop(job) is not None
             files.make_folder(job.output.parent)
-            with files.whole(job.output, overwrite=overwrite) as temporary:
+            with files.atomic_write(job.output, overwrite=overwrite) as temporary:
                 temporary.write_bytes(picture)
         except ImpastoError as error:
             return replace(outcome, state="failed", sentence=str(error))
@@ -80,8 +80,7 @@ class Courier:
             if key not in self._sent:
                 self._sent[key] = self._put(path.read_bytes())
         except (OSError, ValueError) as error:
-            said = files.reason(error) if isinstance(error, OSError) else "it holds a zero byte"
-            raise InputError(f"{path} cannot be read: {said}; give another file.") from error
+            raise InputError(f"{path} cannot be read: {files.reason(error)}; give another file.") from error
         self._sent.move_to_end(key)
         while len(self._sent) > MAX_FILES:
             self._sent.popitem(last=False)

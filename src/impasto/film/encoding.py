@@ -79,7 +79,7 @@ def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, ov
     av = library("av")
     try:
         with (
-            files.whole(output, overwrite=overwrite) as temporary,
+            files.atomic_write(output, overwrite=overwrite) as temporary,
             av.open(str(video.path)) if files.exists(video.path) else nullcontext() as original,
             av.open(str(temporary), "w") as container,
         ):

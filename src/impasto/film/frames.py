@@ -25,7 +25,7 @@ class Frames:
     """
 
     def __init__(self, output: Path, fingerprint: str) -> None:
-        self.folder = files.beside(output, ".frames")
+        self.folder = files.sibling(output, ".frames")
         self._fingerprint = fingerprint
 
     @property
@@ -40,7 +40,7 @@ class Frames:
     def is_painted(self, number: int) -> bool:
         """Return whether a frame is painted to its end: a frame that was interrupted has a checkpoint."""
         path = self.path(number)
-        return files.exists(path) and not files.exists(files.beside(path, ".checkpoint"))
+        return files.exists(path) and not files.exists(files.sibling(path, ".checkpoint"))
 
     def painted(self, count: int) -> Sequence[Path]:
         """Return the files of the frames that are painted without a gap from the first one on, of `count` at most."""
@@ -73,13 +73,13 @@ class Frames:
             return None
         aside = self._set_aside() if _identity(self.folder) is not None else None
         files.make_folder(self.folder)
-        with files.whole(self.folder / _IDENTITY, overwrite=True) as temporary:
+        with files.atomic_write(self.folder / _IDENTITY, overwrite=True) as temporary:
             temporary.write_text(self._fingerprint, encoding="ascii")
         return aside
 
     def _set_aside(self) -> Path:
         """Rename the folder of another film; frames that were set aside before are replaced."""
-        aside = files.beside(self.folder, ".old")
+        aside = files.sibling(self.folder, ".old")
         try:
             if files.exists(aside):
                 shutil.rmtree(aside)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.errors import InputError, PictureError, WriteError, out_of_memory_as
-from impasto.files import whole
+from impasto.files import atomic_write
 from impasto.images import metadata, profiles, writing, xmp
 from impasto.images.cropping import center_crop
 from impasto.images.in_memory import MAX_FLOAT_SAMPLE, as_array, decode_any, is_file
@@ -205,7 +205,7 @@ class Picture:
             writing.write_to(file, self._to_bytes(writing.format_named(format, longest), quality))
             return
         format_ = writing.format_named(format, longest) if format else writing.format_of(file, longest)
-        with whole(file, overwrite=overwrite) as temporary, temporary.open("wb+") as opened:
+        with atomic_write(file, overwrite=overwrite) as temporary, temporary.open("wb+") as opened:
             try:
                 self._encode(format_, pyvips.Target.new_to_descriptor(opened.fileno()), quality)
             except pyvips.Error as error:

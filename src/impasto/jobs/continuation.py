@@ -82,7 +82,7 @@ def find_continuation(output: Path, checkpoint: str | Path | None = None) -> Con
             of one that it was painted from.
 
     """
-    path = Path(checkpoint) if checkpoint else files.beside(output, ".checkpoint")
+    path = Path(checkpoint) if checkpoint else files.sibling(output, ".checkpoint")
     if files.exists(path):
         settings, note, count = saved_run(path)
         return Continuation(_job(note, settings, path, output), count + int(note.get(EVALUATIONS_BEFORE, 0)), None)

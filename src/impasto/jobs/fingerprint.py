@@ -120,8 +120,7 @@ def file_hash(path: Path) -> str:
         status = path.stat()
         return _hash(path, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError) as error:
-        cause = reason(error) if isinstance(error, OSError) else "it holds a zero byte"
-        raise InputError(f"{path} cannot be read: {cause}; give another file.") from error
+        raise InputError(f"{path} cannot be read: {reason(error)}; give another file.") from error
 
 
 @lru_cache(MAX_HASHES)

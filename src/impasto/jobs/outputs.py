@@ -47,13 +47,13 @@ def free_name(first: Path, *others: str | Path, suffix: str = ".png", unfinished
 
     """
     paths = _names(first, *others, suffix=suffix)
-    return next(path for path in paths if not files.exists(path) or files.exists(files.beside(path, unfinished)))
+    return next(path for path in paths if not files.exists(path) or files.exists(files.sibling(path, unfinished)))
 
 
 def latest_name(first: Path, *others: str | Path) -> Path:
     """Return the path that `free_name` gave last: that of the newest picture of these names, or the first name."""
     paths = _names(first, *others, suffix=".png")
-    existing = takewhile(lambda path: files.exists(path) or files.exists(files.beside(path, ".checkpoint")), paths)
+    existing = takewhile(lambda path: files.exists(path) or files.exists(files.sibling(path, ".checkpoint")), paths)
     return [next(_names(first, *others, suffix=".png")), *existing][-1]
 
 
@@ -61,7 +61,7 @@ def _names(first: Path, *others: str | Path, suffix: str) -> Iterator[Path]:
     """Yield the paths that an output of these names may have, from the one without a number on."""
     path = first.with_name("-".join([first.stem, *(Path(other).stem for other in others)]))
     for number in count(1):
-        yield files.beside(path, f"-{number}{suffix}" if number > 1 else suffix)
+        yield files.sibling(path, f"-{number}{suffix}" if number > 1 else suffix)
 
 
 def prepare(job: Job) -> Job:
@@ -82,7 +82,7 @@ def prepare(job: Job) -> Job:
     """
     if job.output is None:
         return _without_output(job)
-    output, checkpoint = job.output, job.checkpoint or files.beside(job.output, ".checkpoint")
+    output, checkpoint = job.output, job.checkpoint or files.sibling(job.output, ".checkpoint")
     continues = not job.overwrite and files.exists(checkpoint) and _is_unfinished(job)
     _check_distinct({"picture": output, "plot": job.plot, "preview": job.preview, "checkpoint": checkpoint})
     files.check_output(output, overwrite=job.overwrite or continues, inputs=job.all_inputs)
@@ -186,7 +186,7 @@ def frame(output: Path, evaluations: int) -> Path:
         The path, in the same folder.
 
     """
-    return files.beside(output, f"-{evaluations:05}", before_suffix=True)
+    return files.sibling(output, f"-{evaluations:05}", before_suffix=True)
 
 
 def recorded_stop(job: Job) -> "Stopped | None":

@@ -186,7 +186,7 @@ class Session:
             opened_run = self._start()
         except OtherRunError as error:
             opened_run, reason = None, str(error).partition("; ")[0]
-        if self._group.any(wanted=opened_run is None) and job.checkpoint is not None:
+        if self._group.any(flag=opened_run is None) and job.checkpoint is not None:
             opened_run = None  # the run of this process, too, if another process has none
             backup = set_aside(job.checkpoint, self._group)
             yield Remarked(f"{reason}; this is a new run, and that checkpoint is now {backup}.")

@@ -36,27 +36,28 @@ class Linear:
     weights: Tensor | None = None
     """w, (H, W); None for ones."""
 
-    def __call__(self, features: Tensor, into: Tensor) -> None:
+    def __call__(self, features: Tensor, gradient: Tensor) -> None:
         """Add w ∘ (2 S F + s) to a tensor in place.
 
         Args:
             features: F, (C, H, W).
-            into: The tensor, (C, H, W).
+            gradient: The tensor, (C, H, W).
 
         """
-        twice = (2 * self.matrix).to(features.dtype)
+        doubled_matrix = (2 * self.matrix).to(features.dtype)
         offset = None if self.offset is None else self.offset.to(features.dtype)
         for rows in _row_chunks(features, _CHUNK_POSITIONS):
-            flat_features, rows_into = flat(features[:, rows]), into[:, rows]
-            flat_into = flat(rows_into)
+            flat_features, band_gradient = flat(features[:, rows]), gradient[:, rows]
+            flat_gradient = flat(band_gradient)
             weight_column = (
-                flat_features.new_ones(()) if self.weights is None else _column(self.weights[rows], flat_features)
+                flat_features.new_ones(()) if self.weights is None else _column(self.weights[rows], features.dtype)
             )
-            flat_into.addmm_(flat_features if self.weights is None else flat_features * weight_column, twice)
+            weighted_features = flat_features if self.weights is None else flat_features * weight_column
+            flat_gradient.addmm_(weighted_features, doubled_matrix)
             if offset is not None:
-                flat_into.addcmul_(weight_column, offset)
-            if flat_into.data_ptr() != rows_into.data_ptr():
-                rows_into.copy_(flat_into.T.view_as(rows_into))
+                flat_gradient.addcmul_(weight_column, offset)
+            if flat_gradient.data_ptr() != band_gradient.data_ptr():
+                band_gradient.copy_(flat_gradient.T.view_as(band_gradient))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +69,17 @@ class Difference:
     content: Tensor
     """P, (C, H, W), in any precision."""
 
-    def __call__(self, features: Tensor, into: Tensor) -> None:
+    def __call__(self, features: Tensor, gradient: Tensor) -> None:
         """Add factor · (F - P) to a tensor in place.
 
         Args:
             features: F, (C, H, W).
-            into: The tensor, (C, H, W).
+            gradient: The tensor, (C, H, W).
 
         """
         exact = torch.promote_types(features.dtype, torch.float32)
         for rows in _row_chunks(features, _CHUNK_UNITS // len(features)):
-            into[:, rows].add_(features[:, rows].to(exact).sub(self.content[:, rows]).mul_(self.factor))
+            gradient[:, rows].add_(features[:, rows].to(exact).sub(self.content[:, rows]).mul_(self.factor))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +90,15 @@ class InTile:
     owned: UnitSlices
     """The owned units, as slices of the units that the tile sees."""
 
-    def __call__(self, features: Tensor, into: Tensor) -> None:
+    def __call__(self, features: Tensor, gradient: Tensor) -> None:
         """Add the cotangent to the units of a tensor that the tile owns.
 
         Args:
             features: The features of all units that the tile sees, (C, H, W).
-            into: The tensor, (C, H, W).
+            gradient: The tensor, (C, H, W).
 
         """
-        self.cotangent(features[self.owned], into[self.owned])
+        self.cotangent(features[self.owned], gradient[self.owned])
 
 
 def flat(features: Tensor) -> Tensor:
@@ -105,9 +106,9 @@ def flat(features: Tensor) -> Tensor:
     return features.permute(1, 2, 0).reshape(-1, len(features))
 
 
-def _column(weights: Tensor, like: Tensor) -> Tensor:
-    """Return weights, (H, W), as a column, (H·W, 1), in the dtype of `like`."""
-    return weights.reshape(-1, 1).to(like.dtype)
+def _column(weights: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return weights, (H, W), as a column, (H·W, 1), in a dtype."""
+    return weights.reshape(-1, 1).to(dtype)
 
 
 def _row_chunks(features: Tensor, positions: int) -> list[slice]:

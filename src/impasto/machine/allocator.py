@@ -38,20 +38,20 @@ _PARAMETERS: Mapping[Caching, Mapping[int, int]] = {
     "small": {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20},
     "all": {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1},
 }
-"""For mallopt, in bytes but for a number of blocks, by which blocks are cached."""
+"""The arguments of mallopt by level of caching, in bytes but for a number of blocks."""
 
-_LEAST_FIRST: Sequence[Caching] = ("none", "small", "all")
-"""The settings, from the one that caches least to the one that caches most."""
+_LEVELS: Sequence[Caching] = ("none", "small", "all")
+"""The levels of caching, from the one that caches least to the one that caches most."""
 
 
 class _Block:
-    """A part of the program in which some blocks are cached."""
+    """A block of the program that sets a level of caching."""
 
 
 _lock = threading.RLock()
 _active: MutableMapping[_Block, Caching] = WeakKeyDictionary()
-_in_force: Caching | None = None
-"""None: nothing has been set yet."""
+_current_level: Caching | None = None
+"""The level that was set last; None: none has been set yet."""
 
 
 _OVERHEADS: Mapping[Caching, Overhead] = {"all": Overhead(1.75), "small": Overhead(1, 0.2e9), "none": Overhead()}
@@ -62,26 +62,30 @@ _GPU_OVERHEADS: Mapping[Caching, Overhead] = {"all": Overhead(1.5, 0.3e9), "none
 
 
 def overheads(device: torch.device) -> Mapping[Caching, Overhead]:
-    """Return what is taken of a device's memory beyond the need, by what stays with the process, the fastest first."""
+    """Return what is taken of a device's memory beyond the need, by level of caching, the fastest first."""
     return _OVERHEADS if device.type == "cpu" else _GPU_OVERHEADS
 
 
 @contextmanager
-def caching(which: Caching) -> Generator[None, None, None]:
-    """Cache these blocks of memory in a part of the program, and what the library caches by itself after it.
+def caching(level: Caching) -> Generator[None, None, None]:
+    """Cache blocks of memory at a level in a block of the program, and as the library does by itself after it.
 
-    What is cached then stays until the library needs room, or until `release`.
+    Memory that is cached then stays until the library needs it, or until `release`.
+
+    Args:
+        level: The blocks of memory to cache; where several blocks of the program overlap, the least level holds.
+
     """
     block = _Block()
     try:
         with _lock:
-            _active[block] = which
-            _enforce()
+            _active[block] = level
+            _apply_least_level()
         yield
     finally:
         with _lock:
             _active.pop(block, None)
-            _enforce()
+            _apply_least_level()
 
 
 def release() -> None:
@@ -91,23 +95,23 @@ def release() -> None:
         library.malloc_trim(0)
 
 
-def _enforce() -> None:
-    """Set the parameters of the part of the program that caches least."""
-    global _in_force  # noqa: PLW0603 (of the whole process, as the library's are)
-    active: set[Caching] = set(_active.values()) or {_DEFAULT}
-    which: Caching = next(each for each in _LEAST_FIRST if each in active)
-    if which != _in_force:
-        _set(which)
-        _in_force = which
+def _apply_least_level() -> None:
+    """Set the least level of the blocks of the program that are under way."""
+    global _current_level  # noqa: PLW0603 (of the whole process, as the library's parameters are)
+    levels: set[Caching] = set(_active.values()) or {_DEFAULT}
+    least: Caching = next(level for level in _LEVELS if level in levels)
+    if least != _current_level:
+        _set_parameters(least)
+        _current_level = least
 
 
-def _set(which: Caching) -> None:
+def _set_parameters(level: Caching) -> None:
     """Set the parameters of the libraries that there are."""
     set_allocator = getattr(torch._C, "_accelerator_setAllocatorSettings", None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if set_allocator and torch.cuda.is_initialized() and not _ALLOCATOR_VARIABLES & set(os.environ):
-        set_allocator(f"expandable_segments:{which == 'none'}")
+        set_allocator(f"expandable_segments:{level == 'none'}")
     library = _library()
-    for parameter, value in _PARAMETERS[which].items() if hasattr(library, "mallopt") else ():
+    for parameter, value in _PARAMETERS[level].items() if hasattr(library, "mallopt") else ():
         library.mallopt(parameter, value)
 
 

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
-from impasto import files
+from impasto import disk_cache
 from impasto.kernels.cpu.packed_filters import prepare
 from impasto.kernels.cpu.winograd import F4, prepare_lines
 from impasto.machine import threads
 from impasto.settings.choices import Winograd
 
-__all__ = ["Choice", "fastest", "fewest_threads", "forget"]
+__all__ = ["Choice", "fastest_choice", "fewest_threads", "forget"]
 
 MIN_SPEEDUP = 1.15
 """Times as fast that something must be to be chosen over what is simpler or more precise: timings differ by less."""
@@ -52,7 +52,7 @@ class Choice(NamedTuple):
         return precision if self.winograd == "off" else f"{precision} by {self.winograd}"
 
 
-def fastest(device: torch.device, choices: Sequence[Choice], count: int) -> tuple[Choice, str]:
+def fastest_choice(device: torch.device, choices: Sequence[Choice], count: int) -> tuple[Choice, str]:
     """Choose by timing a convolution; what is hardly faster than what comes before it does not count.
 
     A processor without bfloat16 units runs such convolutions up to 25 times slower, and Winograd's algorithm pays where
@@ -71,10 +71,10 @@ def fastest(device: torch.device, choices: Sequence[Choice], count: int) -> tupl
         return choices[0], f"{choices[0]}, without a choice"
     if device.type == "cuda":  # whose units are known
         has_units = torch.cuda.is_bf16_supported(including_emulation=False)
-        best = next(choice for choice in choices if (choice.dtype == torch.bfloat16) == has_units)
-        return best, f"{best}, since this GPU has {'' if has_units else 'no '}bfloat16 units"
+        choice = next(choice for choice in choices if (choice.dtype == torch.bfloat16) == has_units)
+        return choice, f"{choice}, since this GPU has {'' if has_units else 'no '}bfloat16 units"
     question = f"{device.type}, {count}: {', '.join(map(str, choices))}"
-    index, reason = cast("tuple[int, str]", _answer(question, count, lambda: _timed(device, choices, count)))
+    index, reason = cast("tuple[int, str]", _answer(question, count, lambda: _time_choices(device, choices, count)))
     return choices[index], reason
 
 
@@ -89,12 +89,12 @@ def fewest_threads(choice: Choice, count: int) -> int:
         The number of threads, from 1 to `count`.
 
     """
-    return _answer(f"threads, {count}: {choice}", count, lambda: _fewest_threads(choice, count))
+    return _answer(f"threads, {count}: {choice}", count, lambda: _time_threads(choice, count))
 
 
 def forget() -> None:
     """Forget what was measured, so that it is measured again when it is asked for."""
-    files.write_cached(_cache_name(), b"{}")
+    disk_cache.write(_cache_name(), b"{}")
     _answers().clear()
 
 
@@ -105,19 +105,19 @@ def _answer(question: str, count: int, measure: Callable[[], Any]) -> Any:
         was_idle = _is_idle(count)
         answers[question] = measure()
         if was_idle and _is_idle(count):
-            files.write_cached(_cache_name(), json.dumps({**_stored(), question: answers[question]}).encode())
+            disk_cache.write(_cache_name(), json.dumps({**_stored_answers(), question: answers[question]}).encode())
     return answers[question]
 
 
 @cache
 def _answers() -> dict[str, Any]:
     """Return the answers of this process by question, as JSON has them."""
-    return _stored()
+    return _stored_answers()
 
 
-def _stored() -> dict[str, Any]:
+def _stored_answers() -> dict[str, Any]:
     """Return the answers on disk."""
-    stored = files.read_cached(_cache_name())
+    stored = disk_cache.read(_cache_name())
     return {} if stored is None else json.loads(stored)
 
 
@@ -125,20 +125,17 @@ def _is_idle(count: int) -> bool:
     """Tell whether a number of threads have processors of their own while other programs compute; True if unknown."""
     with suppress(OSError, ValueError):
         running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
-        states = [path.read_text(encoding="utf-8").rpartition(")")[2].split()[0] for path in _own_threads()]
+        threads_ = Path("/proc/self/task").glob("*/stat")
+        states = [path.read_text(encoding="utf-8").rpartition(")")[2].split()[0] for path in threads_]
         return running - states.count("R") + count <= (os.cpu_count() or count)
     return True
-
-
-def _own_threads() -> list[Path]:
-    return list(Path("/proc/self/task").glob("*/stat"))
 
 
 @cache
 def _cache_name() -> str:
     """Return a name for everything on which the timings depend that is not in the question."""
-    parts = [version("impasto"), torch.__version__, platform.machine(), platform.processor(), *_processor()]
-    return f"autotune/{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}.json"
+    values = [version("impasto"), torch.__version__, platform.machine(), platform.processor(), *_processor()]
+    return f"autotune/{hashlib.sha256(' '.join(values).encode()).hexdigest()[:16]}.json"
 
 
 def _processor() -> list[str]:
@@ -149,33 +146,33 @@ def _processor() -> list[str]:
     return []
 
 
-def _fewest_threads(choice: Choice, count: int) -> int:
-    """Time fewer and fewer threads."""
+def _time_threads(choice: Choice, count: int) -> int:
+    """Time fewer and fewer threads, and return the fastest number."""
     run = _prepare(torch.device("cpu"), choice)
 
-    def timed(threads_: int) -> float:
-        with threads.set_for(threads_):
+    def _time_with(count: int) -> float:
+        with threads.using(count):
             return min(_time(run) for _ in range(TIMINGS))
 
-    seconds = timed(count)
-    while count > 1 and seconds > MIN_SPEEDUP * (halved := timed(count // 2)):
-        count, seconds = count // 2, halved
+    seconds = _time_with(count)
+    while count > 1 and seconds > MIN_SPEEDUP * (halved_seconds := _time_with(count // 2)):
+        count, seconds = count // 2, halved_seconds
     return count
 
 
-def _timed(device: torch.device, choices: Sequence[Choice], count: int) -> tuple[int, str]:
+def _time_choices(device: torch.device, choices: Sequence[Choice], count: int) -> tuple[int, str]:
     """Time all choices and return the index of the best, with the timings."""
-    with threads.set_for(count):
+    with threads.using(count):
         runs = {choice: _prepare(device, choice) for choice in choices}
         times = {choice: min(_time(run), _time(run)) for choice, run in runs.items()}  # the first is slow
-        hopeful = [choice for choice in choices if times[choice] < MAX_FIRST_RATIO * min(times.values())]
-        for choice in hopeful * TIMINGS:  # in turn, so that other work on the machine slows all alike
+        fast = [choice for choice in choices if times[choice] < MAX_FIRST_RATIO * min(times.values())]
+        for choice in fast * TIMINGS:  # in turn, so that other work on the machine slows all alike
             times[choice] = min(times[choice], _time(runs[choice]))
     best = choices[0]
     for choice in choices[1:]:
         best = choice if times[best] > MIN_SPEEDUP * times[choice] else best
-    said = ", ".join(f"{1e3 * seconds:.1f} in {choice}" for choice, seconds in times.items())
-    return choices.index(best), f"{best}; a convolution took these milliseconds on {date.today()}: {said}"
+    milliseconds = ", ".join(f"{1e3 * seconds:.1f} in {choice}" for choice, seconds in times.items())
+    return choices.index(best), f"{best}; a convolution took these milliseconds on {date.today()}: {milliseconds}"
 
 
 def _time(run: Callable[[], float]) -> float:

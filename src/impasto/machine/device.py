@@ -47,16 +47,16 @@ class Machine(NamedTuple):
         The number of threads belongs to the whole process, so it is set for the block and set back after it: two runs
         with different numbers in one process each compute with their own.
         """
-        with _outside_of_modes(self.device), threads.set_for(self.threads):
+        with _suspend_modes(self.device), threads.using(self.threads):
             yield
 
-    def smaller(self) -> "Machine | None":
+    def with_smaller_filters(self) -> "Machine | None":
         """Return a machine whose convolutions are slower and have smaller filters, if there is one."""
-        there = winograd_choices(self.device, self.features)
-        before = there[: there.index(self.winograd)]
-        if not before:
+        algorithms = winograd_choices(self.device, self.features)
+        index = algorithms.index(self.winograd)
+        if index == 0:
             return None
-        choice = Choice(self.features, before[-1])
+        choice = Choice(self.features, algorithms[index - 1])
         return self._replace(winograd=choice.winograd, reason=f"{choice}; the filters of anything faster are too large")
 
     def identity(self) -> dict[str, str | int]:
@@ -89,18 +89,18 @@ def resolve(runtime: Runtime, *, resumed: bool = False) -> Machine:
     if not resumed:
         check_per_core("threads", runtime.threads)
     device = _device(runtime.device)
-    with _outside_of_modes(device):
-        return _resolved(runtime, device)
+    with _suspend_modes(device):
+        return _make_machine(runtime, device)
 
 
-def _resolved(runtime: Runtime, device: torch.device) -> Machine:
+def _make_machine(runtime: Runtime, device: torch.device) -> Machine:
     """Return the machine of a device that is there; what the options leave open is measured."""
     count = runtime.threads or threads.available()
     group, choices = join(device), _choices(device, runtime)
-    choice, reason = autotune.fastest(device, choices, count)
-    agreed = choices[group.agreed(choices.index(choice))]  # or processes that time otherwise would plan otherwise
-    if agreed != choice:
-        choice, reason = agreed, f"{agreed}, as the first process chose"
+    fastest, reason = autotune.fastest_choice(device, choices, count)
+    choice = choices[group.broadcast(choices.index(fastest))]  # or processes that time otherwise would plan otherwise
+    if choice != fastest:
+        reason = f"{choice}, as the first process chose"
     if device.type == "cpu" and not runtime.threads:
         count = autotune.fewest_threads(choice, count)
     sums = torch.promote_types(choice.dtype, torch.float32)
@@ -108,7 +108,7 @@ def _resolved(runtime: Runtime, device: torch.device) -> Machine:
 
 
 @contextmanager
-def _outside_of_modes(device: torch.device) -> Generator[None, None, None]:
+def _suspend_modes(device: torch.device) -> Generator[None, None, None]:
     """Compute in a block as PyTorch does outside of any mode that the caller is in.
 
     In `torch.inference_mode` and `torch.no_grad`, tensors would be made that cannot be changed outside of them;
@@ -127,18 +127,18 @@ def _outside_of_modes(device: torch.device) -> Generator[None, None, None]:
 
 def _device(name: str) -> torch.device:
     """Return the device of a name, if it is there."""
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    if name == "cuda" and there["cuda"]:
-        name = f"cuda:{local_rank()[0] % there['cuda']}"
+        name = next(kind for kind in ("cuda", "mps", "cpu") if counts[kind])
+    if name == "cuda" and counts["cuda"]:
+        name = f"cuda:{local_rank()[0] % counts['cuda']}"
     try:
         device = torch.device(name)
     except RuntimeError:
         device = None
-    if device is None or (device.index or 0) >= there.get(device.type, 0):
-        has = ", ".join(kind if kind == "cpu" else f"{kind}:0 to {kind}:{n - 1}" for kind, n in there.items() if n)
-        raise SettingsError(f"there is no device {name} on this machine; it has {has}.")
+    if device is None or (device.index or 0) >= counts.get(device.type, 0):
+        names = ", ".join(kind if kind == "cpu" else f"{kind}:0 to {kind}:{n - 1}" for kind, n in counts.items() if n)
+        raise SettingsError(f"there is no device {name} on this machine; it has {names}.")
     return device
 
 
@@ -147,11 +147,11 @@ def _choices(device: torch.device, runtime: Runtime) -> tuple[Choice, ...]:
     dtypes = [torch.float32, torch.bfloat16] if runtime.dtype == "auto" else [getattr(torch, runtime.dtype)]
     if device.type == "mps" and runtime.dtype == "auto":
         dtypes = [torch.float32]  # the precision that Apple's GPUs support throughout
-    there = [Choice(dtype, winograd) for dtype in dtypes for winograd in winograd_choices(device, dtype)]
-    asked = tuple(choice for choice in there if runtime.winograd in {"auto", choice.winograd})
-    if not asked:
-        can = ", ".join(dict.fromkeys(choice.winograd for choice in there))
+    possible = [Choice(dtype, winograd) for dtype in dtypes for winograd in winograd_choices(device, dtype)]
+    choices = tuple(choice for choice in possible if runtime.winograd in {"auto", choice.winograd})
+    if not choices:
+        values = ", ".join(dict.fromkeys(choice.winograd for choice in possible))
         raise SettingsError(
-            f"winograd cannot be {runtime.winograd} in {there[0]} on this {device.type}; it can be {can}."
+            f"winograd cannot be {runtime.winograd} in {possible[0]} on this {device.type}; it can be {values}."
         )
-    return asked
+    return choices

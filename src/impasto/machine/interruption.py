@@ -11,16 +11,16 @@ __all__ = ["Interrupt", "deferred_signals", "noted_interrupt"]
 
 
 class _Deferral:
-    """A handler of signals that notes them in a block, and hands them on to the handlers before it after that."""
+    """A handler that collects signals in a block, and then passes them on to the handlers that it replaced."""
 
     def __init__(self) -> None:
         self.handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
-        self.arrived: list[int] = []
+        self.pending: list[int] = []
         self.active = True
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.active:
-            self.arrived.append(number)
+            self.pending.append(number)
         else:  # it came between the end of the block and the handler's return to its place
             self.handlers[number](number, frame)
 
@@ -37,7 +37,7 @@ class _Deferral:
         self.active = False
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
-        for number in self.arrived:
+        for number in self.pending:
             self.handlers[number](number, None)
 
 
@@ -74,18 +74,18 @@ def noted_interrupt() -> Generator[Interrupt, None, None]:
         What says whether it has come.
 
     """
-    interrupt, before = Interrupt(), signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    interrupt, handler = Interrupt(), signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield interrupt
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def _note(number: int, frame: FrameType | None) -> None:
         if interrupt.has_come:
-            before(number, frame)
+            handler(number, frame)
         interrupt.has_come = True
 
-    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, _note)
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)

@@ -27,7 +27,7 @@ def budget(machine: Machine, runtime: Runtime) -> Budget:
         runtime: Its `memory` is the limit, in bytes of the process; if that is auto, most of what is free is.
 
     Returns:
-        The limit, what the process holds of it already, and how much a number takes.
+        The limit, the bytes of it that the process holds already, and the bytes of a feature.
 
     """
     allocator.release()
@@ -35,21 +35,21 @@ def budget(machine: Machine, runtime: Runtime) -> Budget:
     held = _held_bytes(machine.device)
     free = _free_bytes(machine.device)
     limit = runtime.bytes or held + (free if on_gpu else FREE_FRACTION * free / local_rank()[1])
-    type_ = None if runtime.history_dtype == "auto" else runtime.history_dtype
-    if type_ is None and on_gpu and machine.features == torch.bfloat16:
-        type_ = "bfloat16"  # read in half the time, and the loss falls as fast: docs/notes/gpu.md
+    history_dtype = None if runtime.history_dtype == "auto" else runtime.history_dtype
+    if history_dtype is None and on_gpu and machine.features == torch.bfloat16:
+        history_dtype = "bfloat16"  # read in half the time, and the loss falls as fast: docs/notes/gpu.md
     return Budget(
         limit,
         held,
         machine.features.itemsize,
-        type_,
+        history_dtype,
         machine.group.size,
         overheads=allocator.overheads(machine.device),
     )
 
 
 def _held_bytes(device: torch.device) -> int:
-    """Return the memory that this process holds: on a GPU what is there, else its own."""
+    """Return the memory that this process holds, on its GPU or else on the machine."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else psutil.Process().memory_info().rss
 
 
@@ -58,11 +58,11 @@ def _free_bytes(device: torch.device) -> float:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return min(psutil.virtual_memory().available, _left_in_container(Path("/sys/fs/cgroup")), _left_of_addresses())
+    return min(psutil.virtual_memory().available, _free_in_container(Path("/sys/fs/cgroup")), _free_addresses())
 
 
-def _left_of_addresses() -> float:
-    """Return what a limit of the process's address space, such as that of `ulimit -v`, leaves."""
+def _free_addresses() -> float:
+    """Return the bytes that a limit of the process's address space, such as that of `ulimit -v`, leaves free."""
     if sys.platform == "win32":
         return math.inf
     import resource  # noqa: PLC0415 (not on Windows)
@@ -71,8 +71,8 @@ def _left_of_addresses() -> float:
     return math.inf if limit == resource.RLIM_INFINITY else max(0, limit - psutil.Process().memory_info().vms)
 
 
-def _left_in_container(group: Path) -> float:
-    """Return what a container's limit leaves; files that are cached count as free."""
+def _free_in_container(group: Path) -> float:
+    """Return the bytes that a container's limit leaves free; cached files count as free."""
     try:
         limit = int((group / "memory.max").read_text(encoding="ascii"))
         used = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())

@@ -1,6 +1,6 @@
 """The processes that paint one image together; a process that is alone is a group of one.
 
-Each evaluates its part of the tiles and holds its part of the optimizer's history. Sums and vectors travel by
+Each evaluates its shard of the tiles and holds its shard of the optimizer's history. Sums and vectors travel by
 torch.distributed: gloo between processors, NCCL between GPUs. All go through the same steps with the same numbers.
 """
 
@@ -30,43 +30,44 @@ class Group:
     device: str = "cpu"
     """The device of the tensors that travel between processes."""
 
-    def share(self, items: Sequence[T]) -> Sequence[T]:
-        """Return this process's part of a list: neighbors, nearly equally many for each process."""
-        first, last = (len(items) * rank // self.size for rank in (self.rank, self.rank + 1))
-        return items[first:last]
+    def shard_list(self, items: Sequence[T]) -> Sequence[T]:
+        """Return this process's shard of a list: neighbors, nearly equally many for each process."""
+        start, stop = (len(items) * rank // self.size for rank in (self.rank, self.rank + 1))
+        return items[start:stop]
 
     def sum(self, tensor: Tensor) -> Tensor:
         """Replace a tensor by the sum of those of all processes, and return it."""
         if self.size > 1:
-            with self._told():
+            with self._lost_process_as_run_error():
                 distributed.all_reduce(tensor)
         return tensor
 
-    def any(self, *, wanted: bool) -> bool:
-        """Tell whether any process wants something; all are told the same."""
-        return wanted if self.size == 1 else float(self.sum(torch.tensor(float(wanted), device=self.device))) > 0
+    def any(self, *, flag: bool) -> bool:
+        """Return whether a flag is set in any process; all processes return the same."""
+        return flag if self.size == 1 else float(self.sum(torch.tensor(float(flag), device=self.device))) > 0
 
-    def agreed(self, number: Number) -> Number:
-        """Return the number that the first process has; all are told the same."""
+    def broadcast(self, number: Number) -> Number:
+        """Return the number that the first process has; all processes return the same."""
         if self.size == 1:
             return number
-        mine = float(number) if self.rank == 0 else 0.0
-        return type(number)(self.sum(torch.tensor(mine, dtype=torch.float64, device=self.device)))
+        summand = float(number) if self.rank == 0 else 0.0
+        return type(number)(self.sum(torch.tensor(summand, dtype=torch.float64, device=self.device)))
 
-    def part(self, vector: Tensor) -> Tensor:
-        """View this process's part of a vector, (N,)."""
+    def shard(self, vector: Tensor) -> Tensor:
+        """View this process's shard of a vector, (N,)."""
         return vector.tensor_split(self.size)[self.rank]
 
-    def whole(self, vector: Tensor) -> Tensor:
-        """Fill in the parts of the other processes, in place, and return the vector, (N,)."""
+    def all_gather(self, vector: Tensor) -> Tensor:
+        """Fill in the shards of the other processes, in place, and return the vector, (N,)."""
         if self.size > 1:
-            with self._told():
-                for rank, part in enumerate(vector.tensor_split(self.size)):
-                    distributed.broadcast(part, rank)
+            with self._lost_process_as_run_error():
+                for rank, shard in enumerate(vector.tensor_split(self.size)):
+                    distributed.broadcast(shard, rank)
         return vector
 
     @contextmanager
-    def _told(self) -> Generator[None, None, None]:
+    def _lost_process_as_run_error(self) -> Generator[None, None, None]:
+        """Raise a RunError in place of the error by which torch says that another process ended."""
         try:
             yield
         except RuntimeError as error:

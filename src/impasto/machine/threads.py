@@ -15,23 +15,24 @@ import torch
 from impasto.machine.processes import local_rank
 from impasto.settings.limits import cores
 
-__all__ = ["available", "set_for"]
+__all__ = ["available", "using"]
 
 
-class _Holder:
+class _Block:
     """A block in which a number of threads is set."""
 
 
-class _Thread(threading.local):
-    """What one thread of Python has set."""
+class _ThreadState(threading.local):
+    """The number that one thread of Python has set; None outside of all blocks."""
 
     count: int | None = None
 
 
 _lock = threading.RLock()
-_holders: WeakSet[_Holder] = WeakSet()
-_own = _Thread()
+_blocks: WeakSet[_Block] = WeakSet()
+_state = _ThreadState()
 _default = 1
+"""The number of the process outside of all blocks."""
 
 
 def available() -> int:
@@ -41,22 +42,22 @@ def available() -> int:
 
 
 @contextmanager
-def set_for(count: int) -> Generator[None, None, None]:
-    """Let this thread's operations take `count` threads of the processor in a block, and as many as before after it.
+def using(count: int) -> Generator[None, None, None]:
+    """Use `count` threads of the processor for this thread's operations in a block, and the previous number after it.
 
     A thread that has not computed yet would take the number that another block has just set for that of the process;
-    so the latter is noted before the first of all blocks that overlap.
+    so `_default` is read before the first of all blocks that overlap.
     """
     global _default  # noqa: PLW0603 (of the whole process, as torch's is)
-    holder, outer = _Holder(), _own.count
+    block, outer_count = _Block(), _state.count
     with _lock:
-        _default = _default if _holders else torch.get_num_threads()
-        _holders.add(holder)
+        _default = _default if _blocks else torch.get_num_threads()
+        _blocks.add(block)
     try:
-        _own.count = count
+        _state.count = count
         torch.set_num_threads(count)
         yield
     finally:
-        _own.count = outer
-        torch.set_num_threads(outer or _default)
-        _holders.discard(holder)
+        _state.count = outer_count
+        torch.set_num_threads(outer_count or _default)
+        _blocks.discard(block)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.disk_cache import user_cache
 from impasto.errors import WeightsError, out_of_memory_as
-from impasto.files import exists, user_cache
+from impasto.files import exists
 from impasto.layers import CONVOLUTIONS, IMAGE, up_to
 from impasto.network import weight_files
 from impasto.network.download import fetch

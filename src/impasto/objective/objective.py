@@ -195,7 +195,7 @@ class Objective:
             The loss, the value of each term, and the gradient, (3, H, W).
 
         """
-        tiles = self.group.share(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
+        tiles = self.group.shard_list(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
         if self.kept is not None:
             image = image.lerp(self.kept.content, self.kept.mask)
         whole = image
@@ -215,7 +215,7 @@ class Objective:
         gradient = torch.zeros_like(image)
         for tile in reversed(tiles):
             view = retained.pop() if retained else self._view(image, tile, retain=True)
-            view.pullback(self.network, slopes, gradient[tile.seen()])
+            view.pullback(self.network, slopes, gradient[tile.extent()])
             del view
         gradient = self.group.sum(folded(gradient, self._margin))
         if self.anchor is not None:
@@ -286,8 +286,8 @@ class _View:
         units = self._units(loss)
         if loss.layer == IMAGE:
             return loss.cotangent(slope * 255, units)
-        cotangent, place = loss.cotangent(slope, units), self.tile.mine(loss.layer)
-        is_whole = self.tile.owned(loss.layer) == self.tile.seen(loss.layer)
+        cotangent, place = loss.cotangent(slope, units), self.tile.owned_in_tile(loss.layer)
+        is_whole = self.tile.owned(loss.layer) == self.tile.extent(loss.layer)
         return cotangent if is_whole else InTile(cotangent, place)
 
     def _units(self, loss: Loss) -> Units:

@@ -101,7 +101,7 @@ class StageSources:
 
     def tiles(self) -> Sequence[Tile]:
         """List the tiles of this process."""
-        return self.group.share(self.tiling.tiles(self.content.shape[1], self.content.shape[2], self.layers))
+        return self.group.shard_list(self.tiling.tiles(self.content.shape[1], self.content.shape[2], self.layers))
 
     @cached_property
     def content_features(self) -> ContentFeatures:

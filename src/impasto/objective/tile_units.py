@@ -57,7 +57,7 @@ def seen_features(
         The features of the layers, and at the layer `image` the pixels in gray levels.
 
     """
-    pixels = image[tile.seen()]
+    pixels = image[tile.extent()]
     names = set(layers) - {IMAGE}
     found = (
         network.compute(pixels, names, retain=retain, wraps=wraps, cuts=tile.cuts) if names else Features(image.dtype)
@@ -92,7 +92,7 @@ def units_of(
     weights = owned_weights(mask_weights, tile, layer, margin)
     if layer == IMAGE:
         return Units(features[IMAGE], _pixel_weights(features[IMAGE], tile, weights))
-    return Units(features[layer][tile.mine(layer)], weights, content)
+    return Units(features[layer][tile.owned_in_tile(layer)], weights, content)
 
 
 def owned_weights(mask_weights: Tensor | None, tile: Tile, layer: str, margin: Margin) -> Tensor | None:
@@ -119,10 +119,10 @@ def owned_weights(mask_weights: Tensor | None, tile: Tile, layer: str, margin: M
 
 def _pixel_weights(pixels: Tensor, tile: Tile, weights: Tensor | None) -> Tensor | None:
     """Return the weights of the pixels that a tile owns and 0 for all others, (H, W); None: 1 for all."""
-    if tile.owned() == tile.seen():
+    if tile.owned() == tile.extent():
         return weights
     found = torch.zeros_like(pixels[0])
-    found[tile.mine()[1:]] = 1 if weights is None else weights
+    found[tile.owned_in_tile()[1:]] = 1 if weights is None else weights
     return found
 
 
@@ -145,8 +145,8 @@ def content_features(
     """
 
     def measure(tile: Tile) -> Mapping[str, Tensor]:
-        found = network.compute(content[tile.seen()], layers, wraps=wraps, cuts=tile.cuts)
-        return {name: features[tile.mine(name)] for name, features in found.items()}
+        found = network.compute(content[tile.extent()], layers, wraps=wraps, cuts=tile.cuts)
+        return {name: features[tile.owned_in_tile(name)] for name, features in found.items()}
 
     if storage == "recomputed":
         return measure
@@ -218,7 +218,7 @@ def measured(measurement: Measurement) -> Mapping[str, Statistic]:
     if len(tiles) < group.size:  # too small to divide
         group = ALONE
     found: dict[str, Statistic] = {}
-    for tile in group.share(tiles):
+    for tile in group.shard_list(tiles):
         features = seen_features(network, image, tile, layers, wraps=wraps)
         for name, mask in masks.items():
             more = measure(units_of(features, tile, name, mask, margin=margin))

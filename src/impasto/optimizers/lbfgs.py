@@ -129,7 +129,7 @@ class LBFGS:
             point = image if "last.image" in tensors else None
             state = replace(
                 state,
-                last=LastPoint(state.step_fraction, self.group.part(image.reshape(-1)), state.step_fraction, point),
+                last=LastPoint(state.step_fraction, self.group.shard(image.reshape(-1)), state.step_fraction, point),
             )
         return filled(state, tensors)
 
@@ -146,7 +146,7 @@ class LBFGS:
             The next image and the state.
 
         """
-        mine = self.group.part(divide_by_frequency_(gradient, self.preconditioner).view(-1))
+        mine = self.group.shard(divide_by_frequency_(gradient, self.preconditioner).view(-1))
         if dispatch.is_fused(image):
             return self._fused_step(image, loss, mine, state, gradient)
         last = state.last
@@ -222,8 +222,8 @@ class LBFGS:
 
     def _in_pixels(self, step: Tensor, buffer: Tensor) -> Tensor:
         """Return how far a step, (N,), moves each pixel, written to `buffer`, (C, H, W)."""
-        self.group.part(buffer.view(-1)).copy_(step)
-        self.group.whole(buffer.view(-1))
+        self.group.shard(buffer.view(-1)).copy_(step)
+        self.group.all_gather(buffer.view(-1))
         return divide_by_frequency_(buffer, self.preconditioner)
 
 

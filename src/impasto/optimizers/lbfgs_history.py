@@ -75,7 +75,7 @@ class CurvaturePairs:
             A history with empty rows.
 
         """
-        length = group.part(image.reshape(-1)).numel()
+        length = group.shard(image.reshape(-1)).numel()
         rows = torch.zeros(history, length, dtype=dtype, device=image.device)
         exact = torch.float32 if image.device.type == "mps" else torch.float64
         small = torch.zeros(history, history, dtype=exact, device=image.device)
@@ -190,8 +190,8 @@ class CurvaturePairs:
         order = self.ages.argsort(descending=True)[: min(history, len(self))]
         shrunk = self.shape.numel() / found.shape.numel()
         for new_row, row in enumerate(map(int, order)):
-            found.steps[new_row] = self.group.part(resample(self._image(self.steps, row)).reshape(-1))
-            found.changes[new_row] = self.group.part(resample(self._image(self.changes, row).mul_(shrunk)).reshape(-1))
+            found.steps[new_row] = self.group.shard(resample(self._image(self.steps, row)).reshape(-1))
+            found.changes[new_row] = self.group.shard(resample(self._image(self.changes, row).mul_(shrunk)).reshape(-1))
         for columns in _column_chunks(found.steps):
             steps, changes = (matrix[:, columns].to(exact) for matrix in (found.steps, found.changes))
             found.products.add_(steps @ changes.T)
@@ -211,8 +211,8 @@ class CurvaturePairs:
     def _image(self, matrix: Tensor, row: int) -> Tensor:
         """Return a row as a whole image, in the precision of sums."""
         image = matrix.new_empty(self.shape, dtype=torch.promote_types(matrix.dtype, torch.float32))
-        self.group.part(image.view(-1)).copy_(matrix[row])
-        self.group.whole(image.view(-1))
+        self.group.shard(image.view(-1)).copy_(matrix[row])
+        self.group.all_gather(image.view(-1))
         return image
 
     def _sum(self, numbers: Tensor) -> Tensor:

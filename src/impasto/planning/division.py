@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from impasto.planning.plan import Stage
 
-__all__ = ["Pace", "beginning", "divided"]
+__all__ = ["Timings", "divide_time", "first_stage"]
 
 FINAL_FRACTION = 0.85
-"""The fraction of the time that the last stage has; each stage before has the same fraction of what is left. The loss
-is lowest from 0.77 to 0.97, and larger forms move only in the stages before (docs/notes/seconds.md)."""
+"""The fraction of the time that the last stage has; each earlier stage has the same fraction of what remains. The loss
+is lowest from 0.77 to 0.97, and larger forms move only in the earlier stages (docs/notes/seconds.md)."""
 
 MIN_FINAL_EVALUATIONS = 20
 """Evaluations that there has to be time for at a size for the picture to become as large: fewer show no strokes."""
@@ -29,16 +29,16 @@ MIN_EVALUATIONS = 5
 GRACE_SECONDS = 0.3
 """Seconds by which a run may be late so that it has `MIN_EVALUATIONS`: after one or two no change can be seen."""
 
-BEFORE_FIRST_EVALUATIONS = 20
+MAX_EARLY_EVALUATIONS = 20
 """Evaluations of a stage that is smaller than the settings' first one, at most: more would change large forms."""
 
 TARGET_EVALUATIONS = 1
 """The time, in evaluations, that the targets of a stage take: content and style, forward."""
 
 MIN_SIZE_RATIO = 1.2
-"""The least long side of a stage, over that of the stage before it."""
+"""The least ratio of the long side of a stage to that of the previous stage."""
 
-GUESSED_PACE = 5e-6
+GUESSED_SECONDS_PER_PIXEL = 5e-6
 """Seconds per pixel of an evaluation before any is timed: those of two cores of a processor of 2022."""
 
 OVERHEAD_PIXELS = 3_000
@@ -49,65 +49,65 @@ TIMED_EVALUATIONS = 6
 """The number of latest evaluations of a stage whose times predict the next one."""
 
 
-class Pace(NamedTuple):
-    """How long evaluations take, as far as it is known."""
+class Timings(NamedTuple):
+    """The times of evaluations, from which those of later evaluations are predicted."""
 
     stage: Stage | None = None
     """The stage under way."""
     seconds: tuple[float, ...] = ()
     """The times of its latest evaluations, without the first, which also measures the targets."""
-    per_work: float | None = None
-    """Seconds per unit of work, `OVERHEAD_PIXELS` included, in the stage before or by a forecast; None: not known."""
+    seconds_per_pixel: float | None = None
+    """Seconds per pixel of work, `OVERHEAD_PIXELS` included, in the previous stage or by a forecast; None: unknown."""
 
     @property
-    def is_known(self) -> bool:
-        """Whether any evaluation was timed."""
-        return bool(self.seconds) or self.per_work is not None
+    def is_empty(self) -> bool:
+        """Whether no evaluation was timed or forecast."""
+        return not self.seconds and self.seconds_per_pixel is None
 
-    def timed(self, stage: Stage, seconds: float) -> "Pace":
-        """Return the pace with one more evaluation.
+    def add(self, stage: Stage, seconds: float) -> "Timings":
+        """Return the timings with one more evaluation.
 
         Args:
             stage: The stage of the evaluation.
             seconds: The time that it took.
 
         Returns:
-            The pace.
+            The timings.
 
         """
         if self.stage is None or stage.size != self.stage.size:
-            return Pace(stage, (), self.of(stage) / (stage.work + OVERHEAD_PIXELS) if self.is_known else None)
-        return Pace(stage, (*self.seconds, seconds)[-TIMED_EVALUATIONS:], self.per_work)
+            return Timings(stage, (), None if self.is_empty else self.predict(stage) / _timed_pixels(stage))
+        return self._replace(stage=stage, seconds=(*self.seconds, seconds)[-TIMED_EVALUATIONS:])
 
-    def of(self, stage: Stage) -> float:
+    def predict(self, stage: Stage) -> float:
         """Return the seconds that an evaluation of a stage will take."""
         if self.stage is None or not self.seconds:
-            return (self.per_work or GUESSED_PACE) * (stage.work + OVERHEAD_PIXELS)
-        return median(self.seconds) * (stage.work + OVERHEAD_PIXELS) / (self.stage.work + OVERHEAD_PIXELS)
+            return (self.seconds_per_pixel or GUESSED_SECONDS_PER_PIXEL) * _timed_pixels(stage)
+        return median(self.seconds) * _timed_pixels(stage) / _timed_pixels(self.stage)
 
 
-def beginning(candidates: Sequence[Stage], pace: Pace, seconds: float) -> int:
-    """Return the number of the stage in which a run begins, from 0: that of twice the smallest size, if it is fast.
+def first_stage(candidates: Sequence[Stage], timings: Timings, seconds: float) -> int:
+    """Return the index of the stage in which a run begins: that of twice the smallest size, if it is fast.
 
     Args:
         candidates: The stages to choose from, from the smallest, a quarter of the first size of the settings.
-        pace: How long evaluations take.
-        seconds: The time that is left.
+        timings: The times of evaluations.
+        seconds: The time that remains.
 
     Returns:
-        The number of the stage in `candidates`.
+        The index of the stage in `candidates`.
 
     """
-    usual = max(number for number, each in enumerate(candidates) if max(each.size) <= 2 * max(candidates[0].size))
-    is_fast = (MIN_FINAL_EVALUATIONS + TARGET_EVALUATIONS) * pace.of(candidates[usual]) <= seconds
-    return usual if is_fast else 0
+    default = max(index for index, stage in enumerate(candidates) if max(stage.size) <= 2 * max(candidates[0].size))
+    is_fast = (MIN_FINAL_EVALUATIONS + TARGET_EVALUATIONS) * timings.predict(candidates[default]) <= seconds
+    return default if is_fast else 0
 
 
-def divided(
+def divide_time(
     candidates: Sequence[Stage],
     current: int,
     done: int,
-    pace: Pace,
+    timings: Timings,
     *,
     seconds: float,
     elapsed: float,
@@ -118,9 +118,9 @@ def divided(
 
     Args:
         candidates: The stages to choose from, from the smallest to the size that was asked for.
-        current: The number of the stage under way among them, from 0.
+        current: The index of the stage under way among them.
         done: Evaluations of that stage that are done.
-        pace: How long evaluations take.
+        timings: The times of evaluations.
         seconds: The time from the beginning of the first evaluation to the end of the last.
         elapsed: How much of that time is over.
         first_size: The long side of the first stage of the settings, in pixels.
@@ -133,45 +133,53 @@ def divided(
     """
     for final in range(len(candidates) - 1, current, -1):
         path = _path(candidates, current, final)
-        begins = max(_ends(len(path))[-2] * seconds, elapsed)
-        least = MIN_PREVIEW_EVALUATIONS if 2 * max(candidates[final].size) <= first_size else MIN_FINAL_EVALUATIONS
-        if seconds - begins >= (least + TARGET_EVALUATIONS) * pace.of(candidates[final]):
+        start = max(_end_fractions(len(path))[-2] * seconds, elapsed)
+        is_preview = 2 * max(candidates[final].size) <= first_size
+        minimum = MIN_PREVIEW_EVALUATIONS if is_preview else MIN_FINAL_EVALUATIONS
+        if seconds - start >= (minimum + TARGET_EVALUATIONS) * timings.predict(candidates[final]):
             break
     else:
         path = [candidates[current]]
-    least = 1
+    minimum = 1
     if is_first and len(path) == 1:
-        late = (max(seconds, 0) + GRACE_SECONDS - elapsed) / pace.of(path[0]) - (0 if done else TARGET_EVALUATIONS)
-        least = max(1, min(MIN_EVALUATIONS, done + math.floor(late)))
-    return tuple(_counted(path, done, pace, seconds=seconds, elapsed=elapsed, first_size=first_size, least=least))
+        remaining = max(seconds, 0) + GRACE_SECONDS - elapsed
+        more = remaining / timings.predict(path[0]) - (0 if done else TARGET_EVALUATIONS)
+        minimum = max(1, min(MIN_EVALUATIONS, done + math.floor(more)))
+    times = {"seconds": seconds, "elapsed": elapsed}
+    return tuple(_with_evaluations(path, done, timings, **times, first_size=first_size, minimum=minimum))
+
+
+def _timed_pixels(stage: Stage) -> float:
+    """Return the pixels to which the time of an evaluation of a stage is proportional."""
+    return stage.work + OVERHEAD_PIXELS
 
 
 def _path(candidates: Sequence[Stage], current: int, final: int) -> list[Stage]:
-    """Return the stages from the one under way to a final one, each about twice as large as the one before."""
+    """Return the stages from the one under way to a final one, each about twice as large as the previous one."""
     path = [candidates[final]]
-    least = MIN_SIZE_RATIO * max(candidates[current].size)
+    min_side = MIN_SIZE_RATIO * max(candidates[current].size)
     for stage in reversed(candidates[current + 1 : final]):
-        if max(stage.size) >= least and 2 * max(stage.size) <= max(path[0].size) + 1:
+        if max(stage.size) >= min_side and 2 * max(stage.size) <= max(path[0].size) + 1:
             path.insert(0, stage)
     return [candidates[current], *path]
 
 
-def _ends(count: int) -> list[float]:
+def _end_fractions(count: int) -> list[float]:
     """Return the fraction of the time at which each stage ends."""
-    return [(1 - FINAL_FRACTION) ** (count - 1 - number) for number in range(count)]
+    return [(1 - FINAL_FRACTION) ** (count - 1 - index) for index in range(count)]
 
 
-def _counted(
-    path: Sequence[Stage], done: int, pace: Pace, *, seconds: float, elapsed: float, first_size: int, least: int
+def _with_evaluations(
+    path: Sequence[Stage], done: int, timings: Timings, *, seconds: float, elapsed: float, first_size: int, minimum: int
 ) -> Iterator[Stage]:
     """Yield the stages of a path, each with the evaluations that there is time for."""
-    begins = elapsed
-    for stage, fraction in zip(path, _ends(len(path)), strict=True):
-        each = pace.of(stage)
+    start = elapsed
+    for stage, fraction in zip(path, _end_fractions(len(path)), strict=True):
+        evaluation = timings.predict(stage)
         targets = 0 if done else TARGET_EVALUATIONS
-        fitting = math.floor((fraction * seconds - begins) / each - targets)
+        more = math.floor((fraction * seconds - start) / evaluation - targets)
         if stage is not path[-1] and max(stage.size) < first_size:
-            fitting = min(fitting, BEFORE_FIRST_EVALUATIONS - done)
-        more = max(least - done, fitting, 0)
+            more = min(more, MAX_EARLY_EVALUATIONS - done)
+        more = max(minimum - done, more, 0)
         yield stage._replace(evaluations=done + more)
-        begins, done = begins + (more + targets) * each, 0
+        start, done = start + (more + targets) * evaluation, 0

@@ -22,13 +22,13 @@ class StepFootprint(NamedTuple):
     output: float
     """The step's output."""
     retained: float
-    """What stays until the step's backward pass; the output is among it where a loss looks at the layer."""
+    """What stays until the step's backward pass; it includes the output where a loss looks at the layer."""
     backward: float
     """What is alive in the step's backward pass, in addition to what is retained."""
     scratch: float = 0.0
     """What is alive in the step's forward pass, in addition to its input and output."""
     retains_output: bool = False
-    """Whether the output is among what is retained."""
+    """Whether `retained` includes the output."""
 
 
 class NetworkFootprint(NamedTuple):
@@ -61,19 +61,18 @@ class NetworkFootprint(NamedTuple):
             The footprint of a tile; the tile's image is retained, too.
 
         """
+        steps = list(steps)
         retained, forward, peak = float(IMAGE_BYTES), 0.0, 0.0
-        before, unretained = signal, signal
-        passed: list[StepFootprint] = []
+        unretained = signal
         for step in steps:
             computed = step.scratch + step.output
-            forward, peak = max(forward, before + computed), max(peak, retained + unretained + computed)
+            forward, peak = max(forward, signal + computed), max(peak, retained + unretained + computed)
             retained += step.retained
-            before, unretained = step.output, 0.0 if step.retains_output else step.output
-            passed.append(step)
-        left = retained
-        for step in reversed(passed):
-            peak = max(peak, left + step.backward)
-            left -= step.retained
+            signal, unretained = step.output, 0.0 if step.retains_output else step.output
+        remaining = retained
+        for step in reversed(steps):
+            peak = max(peak, remaining + step.backward)
+            remaining -= step.retained
         return cls(retained, forward, peak, bands, max_pixels)
 
 
@@ -124,6 +123,6 @@ class Overhead(NamedTuple):
     factor: float = 1.0
     bytes: float = 0.0
 
-    def taken(self, needed: float) -> float:
-        """Return the bytes that are taken for bytes that are needed."""
+    def total(self, needed: float) -> float:
+        """Return the bytes that the allocator takes for the bytes that are needed."""
         return self.factor * needed + self.bytes

@@ -19,7 +19,7 @@ from impasto.planning.tiles import Storage, Tile, Tiling
 from impasto.settings import Settings
 from impasto.settings.choices import HistoryDtype
 
-__all__ = ["Budget", "Layout", "cheapest"]
+__all__ = ["Budget", "Layout", "cheapest_layout"]
 
 _TILE_SIDES = (0, 2048, 1536, 1024, 768, 512, 384, 256)
 """Sides of tiles to choose from, in pixels; 0 is the whole image."""
@@ -65,8 +65,8 @@ class Budget(NamedTuple):
     @property
     def available(self) -> float:
         """Bytes for the run itself, with as little cached as can be."""
-        least = self.overheads["none"]
-        return (self.usable - self.baseline - least.bytes) / least.factor
+        overhead = self.overheads["none"]
+        return (self.usable - self.baseline - overhead.bytes) / overhead.factor
 
     def with_available(self, available: float) -> "Budget":
         """Change the limit so that the run itself has a number of bytes.
@@ -78,7 +78,7 @@ class Budget(NamedTuple):
             The budget.
 
         """
-        return self._replace(limit=(self.baseline + self.overheads["none"].taken(available)) / _USABLE_FRACTION)
+        return self._replace(limit=(self.baseline + self.overheads["none"].total(available)) / _USABLE_FRACTION)
 
 
 class Layout(NamedTuple):
@@ -102,8 +102,8 @@ class Layout(NamedTuple):
         return 2 * self.history * (2 if self.history_dtype == "bfloat16" else 4)
 
 
-def cheapest(
-    settings: Settings, height: int, width: int, footprint: Footprint, budget: Budget, *, longest: int
+def cheapest_layout(
+    settings: Settings, height: int, width: int, footprint: Footprint, budget: Budget, *, evaluations: int
 ) -> Layout | None:
     """Return the layout that fits with the least work.
 
@@ -113,7 +113,7 @@ def cheapest(
         width: In pixels.
         footprint: What the parts of a run take in memory.
         budget: What the layout has to fit in.
-        longest: Evaluations of the run so far and in this stage: a longer history would never be full.
+        evaluations: Evaluations of the run so far and in this stage: a history of more pairs would never be full.
 
     Returns:
         The layout, or None where nothing fits.
@@ -121,21 +121,21 @@ def cheapest(
     """
     if height * width * footprint.images > budget.available:
         return None  # at once: listing the tiles of such an image may take minutes
-    problem = _Problem(settings, height, width, footprint, budget, max(1, min(settings.history, longest)))
-    found = (
-        problem.layout(tiling, parts, history)
-        for (tiling, parts), history in product(problem.tilings(), problem.histories())
+    problem = _Problem(settings, height, width, footprint, budget, max(1, min(settings.history, evaluations)))
+    layouts = (
+        problem.layout(tiling, tiles, history)
+        for (tiling, tiles), history in product(problem.tilings(), problem.histories())
     )
-    return min(filter(None, found), key=lambda layout: (layout.work, layout.bytes), default=None)
+    return min(filter(None, layouts), key=lambda layout: (layout.work, layout.bytes), default=None)
 
 
-class _Parts(NamedTuple):
+class _TileSummary(NamedTuple):
     """How many tiles an image has, with their work and their size."""
 
     number: int
     macs: float
     """Multiply-adds of all tiles together, once forward."""
-    largest: int
+    max_pixels: int
     """Pixels that the largest tile sees."""
 
 
@@ -146,25 +146,25 @@ class _History(NamedTuple):
     dtype: HistoryDtype
 
 
-class _Fixed(NamedTuple):
+class _FixedBytes(NamedTuple):
     """Bytes of one process that do not depend on how many tiles it retains."""
 
     run: float
     """What stays allocated during the whole stage."""
     tile: float
     """The activations of one tile."""
-    under_way: float
+    passes: float
     """The peak of the forward and the backward pass of one tile, with its activations."""
-    stepping: float
+    step: float
     """The optimizer's step."""
-    measuring: float
+    measurement: float
     """What is allocated while style images are measured, before there is a gradient."""
 
-    def bytes(self, retained_tiles: int) -> float:
+    def peak(self, retained_tiles: int) -> float:
         """Return the peak where a number of tiles are retained."""
-        return self.run + max(self.under_way + (retained_tiles - 1) * self.tile, self.stepping, self.measuring)
+        return self.run + max(self.passes + (retained_tiles - 1) * self.tile, self.step, self.measurement)
 
-    def retained_tiles(self, available: float, tiles: float) -> int:
+    def max_retained_tiles(self, available: float, tiles: float) -> int:
         """Return how many tiles can be retained; 0 or less where not even one can, or a step does not fit.
 
         Args:
@@ -172,9 +172,9 @@ class _Fixed(NamedTuple):
             tiles: Tiles of this process.
 
         """
-        if self.run + max(self.stepping, self.measuring) > available:
+        if self.run + max(self.step, self.measurement) > available:
             return 0
-        return int(min(tiles, 1 + (available - self.run - self.under_way) // self.tile))
+        return int(min(tiles, 1 + (available - self.run - self.passes) // self.tile))
 
 
 class _Problem(NamedTuple):
@@ -185,87 +185,89 @@ class _Problem(NamedTuple):
     width: int
     footprint: Footprint
     budget: Budget
-    full: int
-    """Pairs in a history of full length."""
+    max_pairs: int
+    """Pairs of the longest history to choose from."""
 
-    def tilings(self) -> Iterator[tuple[Tiling, _Parts]]:
+    def tilings(self) -> Iterator[tuple[Tiling, _TileSummary]]:
         """List the ways to divide the image and to store the content targets."""
         layers, processes = self.footprint.layers, self.budget.processes
         for side in _TILE_SIDES:
             if side < max(self.height, self.width):
                 tiling = Tiling(side, processes=processes, wraps=self.settings.wraps)
-                parts = _parts(tiling.tiles(self.height, self.width, layers), layers)
-                if parts.largest < self.footprint.network.max_pixels:
-                    yield from ((tiling._replace(targets=stored), parts) for stored in self.footprint.targets)
+                tiles = _summarize(tiling.tiles(self.height, self.width, layers), layers)
+                if tiles.max_pixels < self.footprint.network.max_pixels:
+                    yield from ((tiling._replace(targets=storage), tiles) for storage in self.footprint.targets)
 
     def histories(self) -> list[_History]:
         """List the histories to choose from, the longest and most precise first."""
-        halvings = int(math.log2(self.full / _MIN_HISTORY)) if self.settings.optimizer == "lbfgs" else 0
-        lengths = [self.full >> halving for halving in range(max(1, halvings + 1))]
-        asked = self.budget.history_dtype
-        dtypes: Iterable[HistoryDtype] = self.footprint.optimizer.pair if asked is None else (asked,)
+        halvings = int(math.log2(self.max_pairs / _MIN_HISTORY)) if self.settings.optimizer == "lbfgs" else 0
+        lengths = [self.max_pairs >> halving for halving in range(max(1, halvings + 1))]
+        dtype = self.budget.history_dtype
+        dtypes: Iterable[HistoryDtype] = self.footprint.optimizer.pair if dtype is None else (dtype,)
         return [_History(pairs, dtype) for pairs in lengths for dtype in dtypes]
 
-    def layout(self, tiling: Tiling, parts: _Parts, history: _History) -> Layout | None:
+    def layout(self, tiling: Tiling, tiles: _TileSummary, history: _History) -> Layout | None:
         """Return a layout with as many tiles retained as fit, or None where not one does.
 
         Args:
             tiling: How the image is divided, and how content features are stored.
-            parts: The tiles of that tiling.
+            tiles: The tiles of that tiling.
             history: The history of L-BFGS.
 
         Returns:
             The layout, or None.
 
         """
-        fixed = self._fixed(tiling.targets, parts, history)
-        mine = parts.number / self.budget.processes
-        retained = fixed.retained_tiles(self.budget.available, mine)
+        fixed = self._fixed_bytes(tiling.targets, tiles, history)
+        process_tiles = tiles.number / self.budget.processes
+        retained = fixed.max_retained_tiles(self.budget.available, process_tiles)
         if retained < 1:
             return None
-        work = self._work(tiling.targets, parts, history, retained / mine)
-        needed, tiling = int(fixed.bytes(retained)), tiling._replace(retained_tiles=retained)
-        return Layout(tiling, parts.number, history.pairs, history.dtype, needed, work)
+        work = self._work(tiling.targets, tiles, history, retained / process_tiles)
+        peak, tiling = int(fixed.peak(retained)), tiling._replace(retained_tiles=retained)
+        return Layout(tiling, tiles.number, history.pairs, history.dtype, peak, work)
 
-    def _fixed(self, targets: Storage, parts: _Parts, history: _History) -> _Fixed:
+    def _fixed_bytes(self, targets: Storage, tiles: _TileSummary, history: _History) -> _FixedBytes:
         """Add up the bytes that do not depend on how many tiles are retained."""
         footprint, processes, pixels = self.footprint, self.budget.processes, self.height * self.width
         network, optimizer = footprint.network, footprint.optimizer
-        remembered = optimizer.state + optimizer.pair[history.dtype] * history.pairs
-        remembered /= processes if optimizer.is_divided else 1
+        optimizer_bytes = optimizer.state + optimizer.pair[history.dtype] * history.pairs
+        optimizer_bytes /= processes if optimizer.is_divided else 1
         content = footprint.targets[targets] / (1 if targets == "recomputed" else processes)
-        tile, under_way = parts.largest * network.retained, parts.largest * network.peak
+        tile, passes = tiles.max_pixels * network.retained, tiles.max_pixels * network.peak
         if targets == "recomputed":  # in addition to a tile's activations
-            under_way = max(under_way, tile + parts.largest * footprint.content.forward)
-        return _Fixed(
-            run=pixels * (footprint.images + remembered + content + footprint.mask * self.budget.masks),
+            passes = max(passes, tile + tiles.max_pixels * footprint.content.forward)
+        return _FixedBytes(
+            run=pixels * (footprint.images + optimizer_bytes + content + footprint.mask * self.budget.masks),
             tile=tile,
-            under_way=under_way + network.bands,
-            stepping=pixels * (optimizer.step / processes + optimizer.filtering),
-            measuring=footprint.style * self.budget.styles - IMAGE_BYTES * pixels + tile,
+            passes=passes + network.bands,
+            step=pixels * (optimizer.step / processes + optimizer.filtering),
+            measurement=footprint.style * self.budget.styles - IMAGE_BYTES * pixels + tile,
         )
 
-    def _work(self, targets: Storage, parts: _Parts, history: _History, retained: float) -> float:
-        """Return the work of an evaluation over that of the whole image; `retained` is the fraction of tiles."""
-        whole = _macs(self.footprint.layers)
-        forward = 2 - retained
+    def _work(self, targets: Storage, tiles: _TileSummary, history: _History, retained_fraction: float) -> float:
+        """Return the work of an evaluation over that of the whole image."""
+        image_macs = _macs_per_pixel(self.footprint.layers)
+        forward = 2 - retained_fraction
         if targets == "recomputed":
-            forward *= 1 + _macs(self.footprint.content_layers) / whole
-        work = parts.macs / self.budget.processes / (self.height * self.width * whole) * (forward + 1) / 2
-        rounded = (history.dtype == "bfloat16") + (targets == "bfloat16")
-        return work * (1 + _HALVED_HISTORY_WORK * math.log2(self.full / history.pairs) + _ROUNDING_WORK * rounded)
+            forward *= 1 + _macs_per_pixel(self.footprint.content_layers) / image_macs
+        work = tiles.macs / self.budget.processes / (self.height * self.width * image_macs) * (forward + 1) / 2
+        roundings = (history.dtype == "bfloat16") + (targets == "bfloat16")
+        halvings = math.log2(self.max_pairs / history.pairs)
+        return work * (1 + _HALVED_HISTORY_WORK * halvings + _ROUNDING_WORK * roundings)
 
 
-def _parts(tiles: Sequence[Tile], layers: Collection[str]) -> _Parts:
+def _summarize(tiles: Sequence[Tile], layers: Collection[str]) -> _TileSummary:
     """Count the tiles, their work and their pixels."""
-    down, across = {tile.rows for tile in tiles}, {tile.columns for tile in tiles}
+    rows, columns = {tile.rows for tile in tiles}, {tile.columns for tile in tiles}
     macs = sum(
-        layer.macs * sum(span.pixels(layer.name) for span in down) * sum(span.pixels(layer.name) for span in across)
+        layer.macs * sum(span.pixels(layer.name) for span in rows) * sum(span.pixels(layer.name) for span in columns)
         for layer in up_to(*layers)
     )
-    return _Parts(len(tiles), macs, max(span.pixels() for span in down) * max(span.pixels() for span in across))
+    max_pixels = max(span.pixels() for span in rows) * max(span.pixels() for span in columns)
+    return _TileSummary(len(tiles), macs, max_pixels)
 
 
-def _macs(layers: Collection[str]) -> float:
-    """Return the multiply-adds a pixel of the image, once forward to the deepest of some layers."""
+def _macs_per_pixel(layers: Collection[str]) -> float:
+    """Return the multiply-adds per pixel of the image, once forward to the deepest of some layers."""
     return sum(layer.macs for layer in up_to(*layers))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter
 
-from impasto.planning.division import Pace, beginning, divided
+from impasto.planning.division import Timings, divide_time, first_stage
 from impasto.planning.footprint import Footprint
 from impasto.planning.memory import Budget
 from impasto.planning.plan import Plan, Size, make_plan
@@ -52,9 +52,11 @@ class Needs(NamedTuple):
         plan = make_plan(settings, content, styles, self.footprint, self.budget, scales=scales, is_timed=is_timed)
         if not is_timed:
             return plan
-        first, number = settings.first_size, beginning(plan.candidates, Pace(), seconds)
+        timings = Timings()
+        index = first_stage(plan.candidates, timings, seconds)
         times = {"seconds": seconds, "elapsed": 0.0}
-        stages = divided(plan.candidates, number, 0, Pace(), **times, first_size=first, is_first=True)
+        first_size = settings.first_size
+        stages = divide_time(plan.candidates, index, 0, timings, **times, first_size=first_size, is_first=True)
         return plan._replace(stages=stages)
 
     def as_dict(self) -> dict[str, Any]:

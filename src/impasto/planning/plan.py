@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from impasto.errors import PictureError, SpaceError
 from impasto.planning.footprint import Caching, Footprint, Overhead
-from impasto.planning.memory import Budget, Layout, cheapest
+from impasto.planning.memory import Budget, Layout, cheapest_layout
 from impasto.planning.tiles import Wraps
 from impasto.settings import Settings
 from impasto.settings.limits import GRID, MIN_SIDE
@@ -37,7 +37,7 @@ class Size(NamedTuple):
         return f"{self.width} × {self.height}"
 
     def with_long_side(self, pixels: int) -> "Size":
-        """Scale to a long side of `pixels`, in the same proportions.
+        """Return the size of the same proportions with a long side of `pixels`.
 
         Args:
             pixels: The long side.
@@ -46,10 +46,10 @@ class Size(NamedTuple):
             The size, rounded to whole pixels.
 
         """
-        return self._scaled(pixels / max(self))
+        return self._scale_by(pixels / max(self))
 
     def with_short_side(self, pixels: float) -> "Size":
-        """Scale to a short side of `pixels`, in the same proportions.
+        """Return the size of the same proportions with a short side of `pixels`.
 
         Args:
             pixels: The short side; a fraction is allowed.
@@ -58,18 +58,21 @@ class Size(NamedTuple):
             The size, rounded to whole pixels.
 
         """
-        return self._scaled(pixels / min(self))
+        return self._scale_by(pixels / min(self))
 
     def on_grid(self, wraps: Wraps) -> "Size":
         """Return the nearest size whose sides are multiples of the coarsest layer's stride, where they wrap around."""
-        down, across = wraps
-        return Size(_rounded(self.width) if across else self.width, _rounded(self.height) if down else self.height)
+        rows_wrap, columns_wrap = wraps
+        width = _round_to_grid(self.width) if columns_wrap else self.width
+        return Size(width, _round_to_grid(self.height) if rows_wrap else self.height)
 
-    def _scaled(self, factor: float) -> "Size":
+    def _scale_by(self, factor: float) -> "Size":
+        """Return the size times a factor, rounded to whole pixels."""
         return Size(round(self.width * factor), round(self.height * factor))
 
 
-def _rounded(side: int) -> int:
+def _round_to_grid(side: int) -> int:
+    """Return the nearest multiple of the coarsest layer's stride, at least two strides."""
     return max(2, round(side / GRID)) * GRID
 
 
@@ -131,11 +134,11 @@ class Plan(NamedTuple):
             PictureError: the other plan has not all sizes, such as one without a budget of time for a run that had one.
 
         """
-        fitted = {stage.size: stage for stage in other.possible}
-        missing = next((stage.size for stage in self.stages if stage.size not in fitted), None)
+        stages_by_size = {stage.size: stage for stage in other.possible}
+        missing = next((stage.size for stage in self.stages if stage.size not in stages_by_size), None)
         if missing is not None:
             raise PictureError(f"a picture of {missing} is not planned with these options; give the first ones.")
-        stages = (fitted[stage.size]._replace(evaluations=stage.evaluations) for stage in self.stages)
+        stages = (stages_by_size[stage.size]._replace(evaluations=stage.evaluations) for stage in self.stages)
         return other._replace(stages=tuple(stages))
 
     @property
@@ -162,17 +165,18 @@ class Plan(NamedTuple):
     def caching(self) -> Caching:
         """What the allocator caches: as much as fits."""
         for caching in self.overheads:
-            if self._taken(caching) < self.limit:
+            if self._peak_bytes(caching) < self.limit:
                 return caching
         return "none"
 
     @property
     def bytes(self) -> float:
         """Bytes that the process takes at the peak."""
-        return self._taken(self.caching)
+        return self._peak_bytes(self.caching)
 
-    def _taken(self, caching: Caching) -> float:
-        return self.baseline + self.overheads[caching].taken(self.needed)
+    def _peak_bytes(self, caching: Caching) -> float:
+        """Return the bytes that the process takes at the peak, by what the allocator caches."""
+        return self.baseline + self.overheads[caching].total(self.needed)
 
 
 _UNLIMITED = Budget()
@@ -210,29 +214,31 @@ def make_plan(
     final = content.with_long_side(settings.size)
     _check_pictures(content, styles)
     _check_final(content, final, settings, budget.processes)
-    chosen = scales or [1.0] * len(styles)
+    scales = scales or [1.0] * len(styles)
 
-    def _stage(long_side: int, evaluations: int, longest: int) -> Stage | None:
+    def _stage(long_side: int, evaluations: int, evaluations_so_far: int) -> Stage | None:
         size = content.with_long_side(long_side).on_grid(settings.wraps)
-        scaled = zip(styles, chosen, strict=True)
-        sizes = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in scaled)
+        style_scales = zip(styles, scales, strict=True)
+        sizes = tuple(_style_size(size, style, settings.style_scale * scale) for style, scale in style_scales)
         with_styles = budget._replace(styles=sum(map(math.prod, sizes)))
-        layout = cheapest(settings, size.height, size.width, footprint, with_styles, longest=longest)
+        layout = cheapest_layout(
+            settings, size.height, size.width, footprint, with_styles, evaluations=evaluations_so_far
+        )
         return layout and Stage(size, sizes, evaluations, layout)
 
+    def _fits(long_side: int) -> bool:
+        return _stage(long_side, 1, settings.history) is not None
+
     stages: list[Stage] = []
-    evaluations = settings.history if is_timed or settings.stages else 0  # a change may come, with the pairs so far
+    total = settings.history if is_timed or settings.stages else 0  # a change may come, with the pairs so far
     timed = dict.fromkeys(_timed_sides(settings, final), settings.history) if is_timed else {}
-    for long_side, count in (timed or _schedule(settings, final)).items():
-        evaluations += count
-        found = _stage(long_side, count, evaluations)
-        if found is None:
-            raise SpaceError(
-                _too_large(settings, content, budget, lambda side: _stage(side, 1, settings.history) is not None)
-            )
-        stages.append(found)
-    planned = tuple(stages)
-    return Plan(planned, budget.baseline, budget.usable, budget.overheads, planned if is_timed else ())
+    for long_side, evaluations in (timed or _schedule(settings, final)).items():
+        total += evaluations
+        stage = _stage(long_side, evaluations, total)
+        if stage is None:
+            raise SpaceError(_shortage_message(settings, content, budget, _fits))
+        stages.append(stage)
+    return Plan(tuple(stages), budget.baseline, budget.usable, budget.overheads, tuple(stages) if is_timed else ())
 
 
 def _check_pictures(content: Size, styles: Sequence[Size]) -> None:
@@ -250,10 +256,10 @@ def _check_pictures(content: Size, styles: Sequence[Size]) -> None:
 def _check_final(content: Size, final: Size, settings: Settings, processes: int) -> None:
     """Refuse a final size that is too thin to paint or to divide."""
     if min(final) < MIN_SIDE:
-        least = math.ceil(MIN_SIDE * max(content) / min(content))
+        min_size = math.ceil(MIN_SIDE * max(content) / min(content))
         raise PictureError(
             f"the content is {content} pixels, which is {final} at size {settings.size}, too thin to paint; "
-            f"crop it, or give a size of at least {least}."
+            f"crop it, or give a size of at least {min_size}."
         )
     if _MIN_PROCESS_PIXELS * processes > max(final):
         raise PictureError(
@@ -262,15 +268,15 @@ def _check_final(content: Size, final: Size, settings: Settings, processes: int)
         )
 
 
-def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable[[int], bool]) -> str:
-    """Say that nothing fits, and which size would; `fits` judges long sides."""
-    least, most = math.ceil(MIN_SIDE * max(content) / min(content)), settings.size
+def _shortage_message(settings: Settings, content: Size, budget: Budget, fits: Callable[[int], bool]) -> str:
+    """Return the sentence that nothing fits, and which size would; `fits` tells whether a long side does."""
+    low, high = math.ceil(MIN_SIDE * max(content) / min(content)), settings.size
     advice = "give more memory"
-    if fits(least):
-        while most - least > 1:
-            middle = (least + most) // 2
-            least, most = (middle, most) if fits(middle) else (least, middle)
-        advice = f"give more memory, or a size of at most {least}"
+    if fits(low):
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        advice = f"give more memory, or a size of at most {low}"
     return (
         f"a picture of {content.with_long_side(settings.size)} pixels does not fit into {budget.limit / 1e9:.3g} GB, "
         f"of which the program and the pictures as they are take {budget.baseline / 1e9:.2f}; {advice}."
@@ -278,16 +284,16 @@ def _too_large(settings: Settings, content: Size, budget: Budget, fits: Callable
 
 
 def _schedule(settings: Settings, final: Size) -> dict[int, int]:
-    """Return the long sides of the stages with their evaluations: those of the settings, and the usual ones above."""
-    last = max(final)
-    listed = {side: count for side, count in settings.stages.items() if side <= last}
-    if last in listed:
-        return listed
-    sides = _steps(2 * max(listed), last) if listed else _long_sides(settings, final)
-    counts = [math.ceil(settings.iterations * settings.stage_ratio ** (len(listed) + n)) for n in range(len(sides))]
-    for number in range(0 if listed else 1, len(sides) - 1):
-        counts[number] = min(counts[number], settings.middle_iterations)
-    return {**listed, **dict(zip(sides, counts, strict=True))}
+    """Return the evaluations of the stages by long side: the stages of the settings, and usual ones beyond them."""
+    long_side = max(final)
+    stages = {side: count for side, count in settings.stages.items() if side <= long_side}
+    if long_side in stages:
+        return stages
+    sides = _steps(2 * max(stages), long_side) if stages else _long_sides(settings, final)
+    counts = [math.ceil(settings.iterations * settings.stage_ratio ** (len(stages) + n)) for n in range(len(sides))]
+    for index in range(0 if stages else 1, len(sides) - 1):
+        counts[index] = min(counts[index], settings.middle_iterations)
+    return {**stages, **dict(zip(sides, counts, strict=True))}
 
 
 def _long_sides(settings: Settings, final: Size) -> list[int]:
@@ -297,13 +303,13 @@ def _long_sides(settings: Settings, final: Size) -> list[int]:
 
 def _timed_sides(settings: Settings, final: Size) -> list[int]:
     """List the long sides that a budget of time chooses from: equal steps of about √2 from a quarter of the first."""
-    first, last = _first_side(settings, final) / 4, max(final)
-    if settings.first_size == 0 or first >= last:
-        return [last]
-    steps = max(1, round(2 * math.log2(last / first)))
-    sides = (GRID * round(last * (first / last) ** (1 - step / steps) / GRID) for step in range(steps))
-    least = MIN_SIDE * last / min(final)
-    return [*dict.fromkeys(side for side in sides if least <= side < last), last]
+    first, long_side = _first_side(settings, final) / 4, max(final)
+    if settings.first_size == 0 or first >= long_side:
+        return [long_side]
+    steps = max(1, round(2 * math.log2(long_side / first)))
+    sides = (GRID * round(long_side * (first / long_side) ** (1 - step / steps) / GRID) for step in range(steps))
+    min_side = MIN_SIDE * long_side / min(final)
+    return [*dict.fromkeys(side for side in sides if min_side <= side < long_side), long_side]
 
 
 def _first_side(settings: Settings, final: Size) -> int:
@@ -311,11 +317,11 @@ def _first_side(settings: Settings, final: Size) -> int:
     return max(settings.first_size, math.ceil(_MIN_FIRST_SIDE * max(final) / min(final)))
 
 
-def _steps(first: float, last: int) -> list[int]:
-    """List long sides in equal steps of about two from the first to the last; the last alone, if it is the smaller."""
-    steps = round(math.log2(last / first)) if first < last else 0
-    factor = (last / first) ** (1 / steps) if steps else 1.0
-    return [round(last / factor**step) for step in range(steps, -1, -1)]
+def _steps(first: float, final: int) -> list[int]:
+    """List long sides in equal steps of about two from the first to the final one; the final one alone, if smaller."""
+    steps = round(math.log2(final / first)) if first < final else 0
+    factor = (final / first) ** (1 / steps) if steps else 1.0
+    return [round(final / factor**step) for step in range(steps, -1, -1)]
 
 
 def _style_size(picture: Size, style: Size, scale: float) -> Size:

@@ -1,8 +1,8 @@
 """An image in tiles: which pixels and units each tile owns, and how far around them it has to see (its halo).
 
-Pure arithmetic on sizes; no tensors. A tile that sees `reach` pixels beyond those it owns computes the features of its
-own units as the whole image has them. No two tiles own the same unit, so sums over the tiles are exact. Each
-convolution loses a unit on the sides where the image continues; at the deepest layer the units that are left are owned.
+Pure arithmetic on sizes; no tensors. A tile that sees `halo_width` pixels beyond those it owns computes the features of
+its own units as the whole image has them. No two tiles own the same unit, so sums over the tiles are exact. Each
+convolution loses a unit on the sides where the image continues, so that at the deepest layer the tile owns all units.
 """
 
 import math
@@ -13,7 +13,20 @@ from typing import Literal, NamedTuple
 
 from impasto.layers import IMAGE, LAYERS, layer_named
 
-__all__ = ["BAND", "GPU_UNITS", "UNCUT", "Cuts", "Span", "Storage", "Tile", "Tiling", "Wraps", "bands", "grid", "reach"]
+__all__ = [
+    "BAND",
+    "GPU_UNITS",
+    "UNCUT",
+    "Cuts",
+    "Span",
+    "Storage",
+    "Tile",
+    "Tiling",
+    "Wraps",
+    "bands",
+    "grid",
+    "halo_width",
+]
 
 BAND = 1 << 22
 """Units of a band, about: the number computed at a time where a signal is computed in bands of rows."""
@@ -52,8 +65,8 @@ class Span(NamedTuple):
 
     start: int
     stop: int
-    own_start: int
-    own_stop: int
+    owned_start: int
+    owned_stop: int
     length: int
 
     @property
@@ -61,26 +74,26 @@ class Span(NamedTuple):
         """Whether the image continues before the first and after the last pixel that the tile sees."""
         return self.start > 0, self.stop < self.length
 
-    def seen(self, layer: str = IMAGE) -> slice:
-        """Return the units of a layer that the tile computes, by their place in the whole image."""
-        this = layer_named(layer)
-        before, after = (this.reach * cut for cut in self.cuts)
-        return slice((self.start + before) // this.stride, (self.stop - after) // this.stride)
+    def extent(self, layer: str = IMAGE) -> slice:
+        """Return the units of a layer that the tile computes, as a slice of the whole image's."""
+        stride, halo = layer_named(layer).stride, layer_named(layer).halo
+        cut_before, cut_after = self.cuts
+        return slice((self.start + halo * cut_before) // stride, (self.stop - halo * cut_after) // stride)
 
     def owned(self, layer: str = IMAGE) -> slice:
-        """Return the units of a layer that the tile owns, by their place in the whole image."""
+        """Return the units of a layer that the tile owns, as a slice of the whole image's."""
         stride = layer_named(layer).stride
-        return slice(self.own_start // stride, self.own_stop // stride)
+        return slice(self.owned_start // stride, self.owned_stop // stride)
+
+    def owned_in_tile(self, layer: str = IMAGE) -> slice:
+        """Return the units of a layer that the tile owns, as a slice of those that it computes."""
+        offset, owned = self.extent(layer).start, self.owned(layer)
+        return slice(owned.start - offset, owned.stop - offset)
 
     def pixels(self, layer: str = IMAGE) -> int:
-        """Return how many pixels there are along the units of a layer that the tile computes."""
-        units = self.seen(layer)
-        return (units.stop - units.start) * layer_named(layer).stride
-
-    def mine(self, layer: str = IMAGE) -> slice:
-        """Return the units of a layer that the tile owns, by their place in the tile."""
-        first, own = self.seen(layer).start, self.owned(layer)
-        return slice(own.start - first, own.stop - first)
+        """Return the number of pixels along the units of a layer that the tile computes."""
+        extent = self.extent(layer)
+        return (extent.stop - extent.start) * layer_named(layer).stride
 
 
 class Tile(NamedTuple):
@@ -94,17 +107,17 @@ class Tile(NamedTuple):
         """The sides on which the image continues beyond the tile."""
         return Cuts(*self.rows.cuts, *self.columns.cuts)
 
-    def seen(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
+    def extent(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
         """Return the units of a layer that the tile computes, as slices of the whole image's features, (C, H, W)."""
-        return slice(None), self.rows.seen(layer), self.columns.seen(layer)
+        return slice(None), self.rows.extent(layer), self.columns.extent(layer)
 
     def owned(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
         """Return the units of a layer that the tile owns, as slices of the whole image's features, (C, H, W)."""
         return slice(None), self.rows.owned(layer), self.columns.owned(layer)
 
-    def mine(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
+    def owned_in_tile(self, layer: str = IMAGE) -> tuple[slice, slice, slice]:
         """Return the units of a layer that the tile owns, as slices of the tile's features, (C, H, W)."""
-        return slice(None), self.rows.mine(layer), self.columns.mine(layer)
+        return slice(None), self.rows.owned_in_tile(layer), self.columns.owned_in_tile(layer)
 
 
 class Tiling(NamedTuple):
@@ -132,9 +145,9 @@ class Tiling(NamedTuple):
         The whole image needs none, since its convolutions wrap around.
         """
         step = grid(layers)
-        halo = 0 if self.is_whole else math.ceil(reach(layers) / step) * step
-        down, across = (halo * wrap for wrap in self.wraps)
-        return down, across
+        width = 0 if self.is_whole else math.ceil(halo_width(layers) / step) * step
+        rows_wrap, columns_wrap = self.wraps
+        return width * rows_wrap, width * columns_wrap
 
     def tiles(self, height: int, width: int, layers: Collection[str]) -> list[Tile]:
         """Divide an image for losses at some layers.
@@ -151,30 +164,31 @@ class Tiling(NamedTuple):
             The tiles in order along the long side; their coordinates are those of the image with its `margin`.
 
         """
-        step, halo = grid(layers), reach(layers)
-        tall = height >= width
-        margins = self.margin(layers)
-        cut = partial(_spans, step=step, halo=halo)
-        down = cut(height, self.side or height, margin=margins[0], processes=self.processes if tall else 1)
-        across = cut(width, self.side or width, margin=margins[1], processes=1 if tall else self.processes)
-        if tall:
-            return [Tile(rows, columns) for rows in down for columns in across]
-        return [Tile(rows, columns) for columns in across for rows in down]
+        is_tall = height >= width
+        row_margin, column_margin = self.margin(layers)
+        divide = partial(_spans, step=grid(layers), halo=halo_width(layers))
+        row_spans = divide(height, self.side or height, margin=row_margin, processes=self.processes if is_tall else 1)
+        column_spans = divide(
+            width, self.side or width, margin=column_margin, processes=1 if is_tall else self.processes
+        )
+        if is_tall:
+            return [Tile(rows, columns) for rows in row_spans for columns in column_spans]
+        return [Tile(rows, columns) for columns in column_spans for rows in row_spans]
 
 
-def bands(height: int, units: int, at_once: int = BAND) -> Iterator[slice]:
+def bands(height: int, row_units: int, band_units: int = BAND) -> Iterator[slice]:
     """Divide the rows of a signal into bands of nearly one size.
 
     Args:
         height: The number of rows.
-        units: Units of a row, of all channels.
-        at_once: Units of a band, about.
+        row_units: Units of a row, of all channels.
+        band_units: Units of a band, about.
 
     Returns:
         The rows of each band.
 
     """
-    count = math.ceil(height / max(_MIN_BAND_ROWS, at_once // units))
+    count = math.ceil(height / max(_MIN_BAND_ROWS, band_units // row_units))
     step = math.ceil(height / count / _BAND_ROW_STEP) * _BAND_ROW_STEP
     return (slice(start, min(start + step, height)) for start in range(0, height, step))
 
@@ -184,19 +198,19 @@ def grid(layers: Collection[str]) -> int:
     return max((LAYERS[name].stride for name in layers), default=1)
 
 
-def reach(layers: Collection[str]) -> int:
-    """Return the halo of a tile: how many pixels beyond its own it has to see, 70 for conv5_1.
+def halo_width(layers: Collection[str]) -> int:
+    """Return the width of a tile's halo: the pixels beyond its own that it has to see, 70 for conv5_1.
 
     It is at least one, for losses that look at neighboring pixels.
     """
-    return max((LAYERS[name].reach for name in layers), default=1)
+    return max((LAYERS[name].halo for name in layers), default=1)
 
 
 def _spans(length: int, side: int, *, step: int, halo: int, margin: int, processes: int) -> list[Span]:
     """Divide an axis into equally many spans for each process, at multiples of `step`."""
     count = math.ceil(length / max(side, step) / processes) * processes
-    inner = [round(length * index / count / step) * step for index in range(1, count)]
-    edges = sorted({0, *inner, length})
+    inner_edges = [round(length * index / count / step) * step for index in range(1, count)]
+    edges = sorted({0, *inner_edges, length})
     owned = ((start + margin, stop + margin) for start, stop in pairwise(edges))
-    whole = length + 2 * margin
-    return [Span(max(0, start - halo), min(whole, stop + halo), start, stop, whole) for start, stop in owned]
+    total = length + 2 * margin
+    return [Span(max(0, start - halo), min(total, stop + halo), start, stop, total) for start, stop in owned]

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from impasto.errors import ImpastoError, OtherRunError, WriteError
-from impasto.files import beside, remove_left
+from impasto.files import remove_leftovers, sibling
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named
@@ -152,7 +152,7 @@ class CheckpointWriter:
     def is_due(self) -> bool:
         """Tell whether it is time; all processes are told the same."""
         since = time.perf_counter() - self._last
-        return self._group.any(wanted=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
+        return self._group.any(flag=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
 
     def save(self, state: RunState, plan: Plan, note: Mapping[str, Any]) -> None:
         """Write where a run stands.
@@ -188,7 +188,7 @@ class CheckpointWriter:
 
         A checkpoint in a folder that has become read-only stays: the next run finds that it is at its end.
         """
-        remove_left(self.path)
+        remove_leftovers(self.path)
         with suppress(OSError):
             if self._group.rank == 0:
                 self.path.unlink(missing_ok=True)
@@ -202,7 +202,7 @@ class CheckpointWriter:
                 checkpoint_file.write(path, *content, part_of=self.path)
         except ImpastoError as error:
             failure = error
-        if self._group.any(wanted=failure is not None):
+        if self._group.any(flag=failure is not None):
             self._last = time.perf_counter()
             raise failure or WriteError("another process could not write its part of the checkpoint.")
 
@@ -226,11 +226,11 @@ def set_aside(path: Path, group: Group) -> Path:
         The new path, which ends in `.old`; a checkpoint that was set aside before is replaced.
 
     """
-    aside = beside(path, ".old")
+    aside = sibling(path, ".old")
     pattern = glob.escape(path.name) if group.rank == 0 else f"{glob.escape(path.name)}.{group.rank}-*"
     for each in path.parent.glob(pattern):
         each.replace(each.with_name(each.name.replace(path.name, aside.name, 1)))
-    group.any(wanted=False)  # no process looks for the file before it has its new name
+    group.any(flag=False)  # no process looks for the file before it has its new name
     return aside
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from impasto.errors import CheckpointError, OtherRunError
-from impasto.files import reason, whole
+from impasto.files import atomic_write, reason
 from impasto.images.digest import byte_view
 
 __all__ = ["FORMAT_VERSION", "damaged", "read", "read_record", "write"]
@@ -57,7 +57,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], 
         tensors: By name; in float64, float32, bfloat16 or int64.
         record: Plain values, named tuples and mappings of them. Named tuples are written by the names of their fields,
             and numbers that are not finite as words.
-        part_of: The first process's file, if this is a part of its checkpoint: see `files.whole`.
+        part_of: The first process's file, if this is a part of its checkpoint: see `files.atomic_write`.
 
     Raises:
         InputError: no file can be written there.
@@ -69,7 +69,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], 
     about = {"format": FORMAT, "version": str(FORMAT_VERSION), "record": text, "sha256": _UNKNOWN}
     header = json.dumps({"__metadata__": about, **dict(_places(ordered))}).encode()
     header += b" " * (-len(header) % 8)
-    with whole(path, overwrite=True, part_of=part_of) as temporary, temporary.open("wb") as file:
+    with atomic_write(path, overwrite=True, part_of=part_of) as temporary, temporary.open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         found = hashlib.sha256(text.encode())
         for _, tensor in ordered:

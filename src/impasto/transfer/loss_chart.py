@@ -77,7 +77,7 @@ def plot_losses(
     _draw(figure.subplots(), reports)
     if path is not None:
         check_plot(files.check_output(path, overwrite=overwrite))
-        with files.whole(path, overwrite=overwrite) as temporary:
+        with files.atomic_write(path, overwrite=overwrite) as temporary:
             figure.savefig(temporary, metadata={"Title": _TITLE})
     return figure
 

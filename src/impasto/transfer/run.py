@@ -66,7 +66,7 @@ class Run:
         self.stopped: Stopped = "unfinished"
         self._prepare = prepare
         self._targets = StoredTargets()
-        gone = setup.machine.group.agreed(0.0 if began is None else time.perf_counter() - began)
+        gone = setup.machine.group.broadcast(0.0 if began is None else time.perf_counter() - began)
         if checkpoint is None:
             setup = setup._replace(plan=in_time(setup.plan, setup.seconds - gone))
         solver, stages = Solver(setup, self._targets), setup.plan.stages
@@ -306,7 +306,7 @@ class Run:
             Whether any process wants it; the same in all.
 
         """
-        return self._solver.machine.group.any(wanted=wanted)
+        return self._solver.machine.group.any(flag=wanted)
 
     def result(self) -> Result:
         """Return the picture as it is now; iterate to the end first for a finished one."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from impasto.machine.processes import Group
-from impasto.planning.division import Pace, beginning, divided
+from impasto.planning.division import Timings, divide_time, first_stage
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
 from impasto.transfer.iteration import Reading
@@ -63,7 +63,7 @@ def in_time(plan: Plan, seconds: float) -> Plan:
 
     """
     candidates = plan.candidates
-    return plan._replace(stages=candidates[beginning(candidates, Pace(), seconds) :]) if candidates else plan
+    return plan._replace(stages=candidates[first_stage(candidates, Timings(), seconds) :]) if candidates else plan
 
 
 def continued(plan: Plan, size: Size) -> Plan:
@@ -110,7 +110,7 @@ class Schedule:
         self.plan = plan
         """The plan, with the stages that are painted."""
         self._budget = budget
-        self._pace, self._finishing_pace = Pace(), FINISHING_PACE
+        self._pace, self._finishing_pace = Timings(), FINISHING_PACE
         self._last = history[-1].seconds if history else 0.0
         self._began = time.perf_counter() - self._last
 
@@ -134,7 +134,7 @@ class Schedule:
             return
         candidates, stages, number = self.plan.candidates, self.plan.stages, state.stage
         finishing = FINISHING_SECONDS + self._finishing_pace * math.prod(stages[-1].size)
-        following = divided(
+        following = divide_time(
             candidates,
             [each.size for each in candidates].index(stages[number].size),
             state.evaluation,
@@ -160,7 +160,7 @@ class Schedule:
         if self._budget is None:
             return seconds
         targets = sum(stage.work for stage in self.plan.stages)
-        self._pace = Pace(per_work=self._agreed(seconds) / (self.plan.work + targets))
+        self._pace = Timings(seconds_per_pixel=self._agreed(seconds) / (self.plan.work + targets))
         self.update(state)
         return max(0.0, self._budget.ends - self.now)
 
@@ -189,7 +189,7 @@ class Schedule:
         each = (self._last - before) / evaluations
         agreed = self._agreed(each)
         for _ in range(evaluations):
-            self._pace = self._pace.timed(stage, agreed)
+            self._pace = self._pace.add(stage, agreed)
         return [before + each * (place + 1) for place in range(evaluations)]
 
     def left(self, number: int, evaluation: int, seconds: float) -> tuple[float, float | None]:
@@ -211,8 +211,8 @@ class Schedule:
         stages = self.plan.stages[number:]
         counts = [stages[0].evaluations - evaluation, *(stage.evaluations for stage in stages[1:])]
         work = sum(count * stage.work for count, stage in zip(counts, stages, strict=True))
-        left = sum(count * self._pace.of(stage) for count, stage in zip(counts, stages, strict=True))
-        return 1 - work / self.plan.work if self.plan.work else 1.0, left if self._pace.is_known else None
+        left = sum(count * self._pace.predict(stage) for count, stage in zip(counts, stages, strict=True))
+        return 1 - work / self.plan.work if self.plan.work else 1.0, None if self._pace.is_empty else left
 
     def reported(self, state: RunState, reading: Reading, seconds: float) -> RunState:
         """Return the state with a report of its last evaluation, to which its remarks are moved.
@@ -284,4 +284,4 @@ class Schedule:
 
     def _agreed(self, seconds: float) -> float:
         """Return the time that the first process has measured, where all have to plan with the same."""
-        return seconds if self._budget is None else self._budget.group.agreed(seconds)
+        return seconds if self._budget is None else self._budget.group.broadcast(seconds)

@@ -93,7 +93,7 @@ class Solver:
         width, height = size.with_long_side(SEEN_SIDE) if max(size) > SEEN_SIDE else size
         seen = resample(state.best, height, width).clamp(0, 1).clone()
         change = math.inf if state.seen is None else 255 * float((seen - state.seen).abs().mean())
-        return replace(state, seen=seen, change=self.machine.group.agreed(change))
+        return replace(state, seen=seen, change=self.machine.group.broadcast(change))
 
     def from_best(self, state: RunState, stage: Stage) -> RunState:
         """Return the state in which the best image is painted on, with a new state of the optimizer.

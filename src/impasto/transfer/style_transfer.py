@@ -258,10 +258,10 @@ class StyleTransfer:
                 return self._plan(inputs, machine), machine
             except SpaceError as error:
                 refusal = error.with_traceback(None)
-            if self.runtime.winograd != "auto" or machine.smaller() is None:
+            if self.runtime.winograd != "auto" or machine.with_smaller_filters() is None:
                 break
             self._cache.release_network(self.weights, self.settings, machine)
-            machine = machine.smaller()
+            machine = machine.with_smaller_filters()
         raise refusal or SpaceError("there is no plan.")
 
     def _plan(self, inputs: Inputs, machine: Machine, available: float | None = None) -> Plan:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError, RunError
-from impasto.files import whole
+from impasto.files import atomic_write
 from impasto.film.formats import FILM_FORMATS, format_of
 from impasto.images.formats import loader_of, unsupported_kind
 
@@ -247,7 +247,7 @@ def write_text(path: Path, text: str) -> None:
         text: Its text.
 
     """
-    with whole(path, overwrite=True) as temporary:
+    with atomic_write(path, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -83,13 +83,13 @@ def _prepare_by_onednn(weight: Tensor, bias: Tensor | None, *, relu: bool) -> _E
 
     def _convolve(signal: Tensor, padding: tuple[int, int]) -> Tensor:
         nonlocal last
-        padded_by, current = [*padding], (signal.shape, padding)
+        pads, current = [*padding], (signal.shape, padding)
         shape, packed = last
         if current != shape:  # oneDNN chooses the layout by shape and padding, and converts any other at every call
             dense = packed.to_dense()
-            packed = onednn._reorder_convolution_weight(dense, padded_by, ones, ones, 1, [*signal.shape])  # noqa: SLF001
+            packed = onednn._reorder_convolution_weight(dense, pads, ones, ones, 1, [*signal.shape])  # noqa: SLF001
             last = current, packed
-        return onednn._convolution_pointwise(signal, packed, bias, padded_by, ones, ones, 1, activation, [], "")  # noqa: SLF001
+        return onednn._convolution_pointwise(signal, packed, bias, pads, ones, ones, 1, activation, [], "")  # noqa: SLF001
 
     return _convolve
 

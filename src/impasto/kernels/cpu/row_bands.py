@@ -103,6 +103,6 @@ def _convolution_pullback(
     return gradient
 
 
-def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
-    """Return a tensor in channels_last, with the dtype and device of `like`."""
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+def _empty(shape: Sequence[int], template: Tensor) -> Tensor:
+    """Return a tensor in channels_last, with the dtype and device of `template`."""
+    return torch.empty(shape, dtype=template.dtype, device=template.device, memory_format=torch.channels_last)

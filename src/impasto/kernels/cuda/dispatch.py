@@ -28,7 +28,7 @@ def uses_triton(tensor: Tensor) -> bool:
 def _triton_dtypes(device: torch.device) -> Collection[torch.dtype]:
     """Return the precisions in which Triton kernels compute on a GPU."""
     capability = torch.cuda.get_device_capability(device)
-    return {dtype for dtype, least in _CAPABILITIES.items() if capability >= least}
+    return {dtype for dtype, min_capability in _CAPABILITIES.items() if capability >= min_capability}
 
 
 @cache

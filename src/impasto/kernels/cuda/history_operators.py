@@ -114,8 +114,8 @@ def combination(
         return triton_history.combination(steps, changes, gradient, scale, step_weights, change_weights)
     direction = gradient * scale
     for weights, matrix in ((step_weights, steps), (change_weights, changes)):
-        is_taken = weights != 0
-        direction += weights[is_taken].to(gradient) @ matrix[is_taken].to(gradient.dtype)
+        is_used = weights != 0
+        direction += weights[is_used].to(gradient) @ matrix[is_used].to(gradient.dtype)
     return direction
 
 
@@ -129,7 +129,7 @@ def solve(
     ages: Tensor,
     loss: Tensor,
     last_loss: Tensor,
-    moved: Tensor,
+    step_length: Tensor,
     step_fraction: Tensor,
     max_step: Tensor,
     limits: Sequence[float],
@@ -148,7 +148,7 @@ def solve(
         ages: The age of each pair, (history,); that of the newest pair is replaced.
         loss: The loss at the end of the step, a scalar.
         last_loss: The loss at the last good point, a scalar; updated in place.
-        moved: The mean absolute step from the last good point, a scalar.
+        step_length: The mean absolute step from the last good point, a scalar.
         step_fraction: The fraction of the pairs' step that is taken, a scalar; updated in place.
         max_step: The mean absolute step that is allowed next, a scalar; updated in place.
         limits: Nine numbers: the least cosine of a pair; the factor of the first Hessian's scale; the divergence
@@ -163,66 +163,77 @@ def solve(
     if dispatch.uses_triton(loss) and len(ages) <= _MAX_PROGRAM_ROWS:
         from impasto.kernels.cuda import triton_history  # noqa: PLC0415 (a GPU)
 
-        return triton_history.solve(
-            sums,
-            row_products,
-            products,
-            squares,
-            lengths,
-            ages,
-            loss,
-            last_loss,
-            moved,
-            step_fraction,
-            max_step,
-            limits,
-        )
-    (
-        min_cosine,
-        first_scale_factor,
-        divergence_factor,
-        max_step_limit,
-        length_exponent,
-        min_length,
-        max_length,
-        min_fraction,
-        max_fraction,
-    ) = limits
-    slope, slope_before, product, length, square = sums
-    is_bad = ~(loss <= divergence_factor * last_loss)
-    best_length = (1 - slope / slope_before).reciprocal()
-    best_length = torch.where(best_length > 0, best_length, max_length).clamp(min_length, max_length)
-    fraction = torch.where(slope.isfinite(), step_fraction * best_length**length_exponent, step_fraction)
-    step_fraction.copy_(fraction.clamp(min_fraction, max_fraction))
-    max_step.copy_(torch.where(is_bad, moved / 2, (2 * max_step).clamp_max(max_step_limit)))
-    last_loss.copy_(torch.where(is_bad, last_loss, loss))
-    is_curved = (product > min_cosine * (length * square).sqrt()) & (length * square).isfinite()
-    row = ages.argmin()[None]
-    ages.index_copy_(0, row, torch.where(is_curved, ages.max().clamp_min(0) + 1, 0)[None])
+        matrices = products, squares, lengths, ages
+        scalars = loss, last_loss, step_length, step_fraction, max_step
+        return triton_history.solve(sums, row_products, *matrices, *scalars, limits)
+    min_cosine, first_scale_factor, *step_limits = limits
+    is_bad = _judge_step(sums, loss, last_loss, step_length, step_fraction, max_step, step_limits)
+    row_products = _add_pair(sums, row_products, products, squares, lengths, ages, min_cosine)
     is_pair = ages > 0
-    to_step, along_steps, to_change, by_square, along_changes = torch.where(is_pair, row_products, 0.0)
-    for matrix, new_row, new_column in ((products, to_change, to_step), (squares, by_square, by_square)):
-        matrix.index_copy_(0, row, torch.where(is_curved, new_row, 0.0)[None])
-        matrix.index_copy_(1, row, torch.where(is_curved, new_column, 0.0)[:, None])
-    lengths.index_copy_(0, row, torch.where(is_curved, length, 0.0)[None])
     logs = torch.where(is_pair, lengths.log() - squares.diagonal().log(), 0.0)
     scale = torch.where(is_pair.any(), first_scale_factor, 1.0) * (logs.sum() / (2 * is_pair.sum()).clamp_min(1)).exp()
     order = ages.argsort()
     ordered, is_ordered_pair = products[order][:, order], is_pair[order]
     curvatures = torch.where(is_ordered_pair, ordered.diagonal(), 1.0)
     triangle = ordered.triu(1) + curvatures.diag()
-    change_weights = _solve_triangular(triangle, along_steps[order], upper=True)
+    along_steps, along_changes = row_products[1][order], row_products[4][order]
+    change_weights = _solve_triangular(triangle, along_steps, upper=True)
     squared = squares[order][:, order] @ change_weights
-    rest = curvatures * change_weights + scale * (squared - along_changes[order])
-    step_weights = _solve_triangular(triangle.T, torch.where(is_ordered_pair, rest, 0.0), upper=False)
+    residual = curvatures * change_weights + scale * (squared - along_changes)
+    step_weights = _solve_triangular(triangle.T, torch.where(is_ordered_pair, residual, 0.0), upper=False)
     flags = torch.stack((is_pair.any(), is_bad)).int()
     by_step, by_change = (
-        torch.zeros_like(lengths).index_copy(0, order, each) for each in (step_weights, change_weights)
+        torch.zeros_like(lengths).index_copy(0, order, weights) for weights in (step_weights, change_weights)
     )
     return by_step, -scale * by_change, scale.to(lengths), flags
 
 
-@mutating_operator("last_image", "steps", "ages", "moved")
+def _judge_step(
+    sums: Tensor,
+    loss: Tensor,
+    last_loss: Tensor,
+    step_length: Tensor,
+    step_fraction: Tensor,
+    max_step: Tensor,
+    limits: Sequence[float],
+) -> Tensor:
+    """Update the fraction and the limit of the next step, by the last one, in place; return whether its loss is bad."""
+    divergence_factor, max_step_limit, length_exponent, min_length, max_length, min_fraction, max_fraction = limits
+    slope, old_slope, *_ = sums
+    is_bad = ~(loss <= divergence_factor * last_loss)
+    best_length = (1 - slope / old_slope).reciprocal()
+    best_length = torch.where(best_length > 0, best_length, max_length).clamp(min_length, max_length)
+    fraction = torch.where(slope.isfinite(), step_fraction * best_length**length_exponent, step_fraction)
+    step_fraction.copy_(fraction.clamp(min_fraction, max_fraction))
+    max_step.copy_(torch.where(is_bad, step_length / 2, (2 * max_step).clamp_max(max_step_limit)))
+    last_loss.copy_(torch.where(is_bad, last_loss, loss))
+    return is_bad
+
+
+def _add_pair(
+    sums: Tensor,
+    row_products: Tensor,
+    products: Tensor,
+    squares: Tensor,
+    lengths: Tensor,
+    ages: Tensor,
+    min_cosine: float,
+) -> Tensor:
+    """Write the products of the newest pair, if it is curved, over the oldest; return the products of all pairs."""
+    *_, product, length, square = sums
+    is_curved = (product > min_cosine * (length * square).sqrt()) & (length * square).isfinite()
+    row = ages.argmin()[None]
+    ages.index_copy_(0, row, torch.where(is_curved, ages.max().clamp_min(0) + 1, 0)[None])
+    row_products = torch.where(ages > 0, row_products, 0.0)
+    to_step, _, to_change, by_square, _ = row_products
+    for matrix, new_row, new_column in ((products, to_change, to_step), (squares, by_square, by_square)):
+        matrix.index_copy_(0, row, torch.where(is_curved, new_row, 0.0)[None])
+        matrix.index_copy_(1, row, torch.where(is_curved, new_column, 0.0)[:, None])
+    lengths.index_copy_(0, row, torch.where(is_curved, length, 0.0)[None])
+    return row_products
+
+
+@mutating_operator("last_image", "steps", "ages", "step_length")
 def advance(
     direction: Tensor,
     move: Tensor,
@@ -234,14 +245,14 @@ def advance(
     step_fraction: Tensor,
     max_step: Tensor,
     flags: Tensor,
-    moved: Tensor,
+    step_length: Tensor,
     learning_rate: float,
     first_step: float,
 ) -> Tensor:
     """Return the next point, and write the step to it over the oldest pair.
 
     Args:
-        direction: The direction of ascent that the pairs propose, this process's part, (N,).
+        direction: The direction of ascent that the pairs propose, this process's shard, (N,).
         move: The direction as an image, (3, H, W).
         length: The sum of the absolute values of `move`, a scalar.
         image: The point that was evaluated last, (3, H, W).
@@ -251,7 +262,7 @@ def advance(
         step_fraction: The fraction of the pairs' step that is taken, a scalar.
         max_step: The mean absolute step that is allowed, a scalar.
         flags: Whether there are pairs, and whether the point was bad, (2,).
-        moved: The mean absolute step, a scalar; updated in place.
+        step_length: The mean absolute step, a scalar; updated in place.
         learning_rate: A factor of the step if there are pairs.
         first_step: The mean absolute step if there are no pairs.
 
@@ -262,24 +273,11 @@ def advance(
     if dispatch.uses_triton(image):
         from impasto.kernels.cuda import triton_history  # noqa: PLC0415 (a GPU)
 
-        return triton_history.advance(
-            direction,
-            move,
-            length,
-            image,
-            last_image,
-            steps,
-            ages,
-            step_fraction,
-            max_step,
-            flags,
-            moved,
-            learning_rate,
-            first_step,
-        )
+        images, scalars = (image, last_image), (step_fraction, max_step, flags, step_length, learning_rate, first_step)
+        return triton_history.advance(direction, move, length, *images, steps, ages, *scalars)
     mean = length / image.numel()
-    moved.copy_(torch.where(flags[0] != 0, learning_rate * step_fraction * mean, first_step).minimum(max_step))
-    scale = -moved / mean.clamp_min(torch.finfo(mean.dtype).tiny)
+    step_length.copy_(torch.where(flags[0] != 0, learning_rate * step_fraction * mean, first_step).minimum(max_step))
+    scale = -step_length / mean.clamp_min(torch.finfo(mean.dtype).tiny)
     row = ages.argmin()[None]
     steps.index_copy_(0, row, (direction * scale).to(steps.dtype)[None])
     ages.index_fill_(0, row, -1)

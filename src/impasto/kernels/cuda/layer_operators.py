@@ -67,7 +67,9 @@ def first_forward(
         from impasto.kernels.cuda import triton_first_layer  # noqa: PLC0415 (a GPU)
 
         return triton_first_layer.first_forward(image, Frame(*input_frame), scale, shift, weight, bias, Frame(*frame))
-    factor, summand = (torch.tensor(each, dtype=image.dtype)[:, None, None].to(image.device) for each in (scale, shift))
+    factor, summand = (
+        torch.tensor(numbers, dtype=image.dtype)[:, None, None].to(image.device) for numbers in (scale, shift)
+    )
     signal = (image * factor + summand).to(weight.dtype)[None]
     output = functional.conv2d(Frame(*input_frame).pad(signal), weight, bias).relu_()
     return Frame(*frame).pad(output)
@@ -151,12 +153,12 @@ def pool(
     quarters = _quarters(_biased_relu(raw, bias))  # (4, 1, C, H // 2, W // 2)
     if kind == "max":
         pooled = quarters.amax(0)
-        chosen = torch.where(pooled > 0, (quarters == pooled).to(torch.uint8).argmax(0), 4)
+        choice = torch.where(pooled > 0, (quarters == pooled).to(torch.uint8).argmax(0), 4)
     else:
         pooled = quarters.mean(0) * scale if kind == "average" else _norm(quarters) * scale
         bit_indices = torch.arange(4, dtype=torch.uint8, device=raw.device).view(4, 1, 1, 1, 1)
-        chosen = ((quarters > 0).to(torch.uint8) << bit_indices).sum(0)
-    choices = chosen.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if retain else _no_bytes(raw)
+        choice = ((quarters > 0).to(torch.uint8) << bit_indices).sum(0)
+    choices = choice.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if retain else _no_bytes(raw)
     return Frame(*frame).pad(pooled), choices
 
 
@@ -194,16 +196,16 @@ def unpool(
 
         return triton_pooling.unpool(framed, Frame(*frame), choices, raw, bias, kind, scale, height, width)
     gradient_by_pooled = Frame(*frame).fold(framed.clone()) * (1.0 if kind == "max" else scale)
-    chosen = choices.permute(2, 0, 1)[None].int()
+    choice = choices.permute(2, 0, 1)[None].int()
     gradient = torch.zeros((1, *framed.shape[1:2], height, width), dtype=framed.dtype, device=framed.device)
     gradient = gradient.contiguous(memory_format=torch.channels_last)
     if kind == "l2" and raw is not None and bias is not None:
         quarters = _quarters(_biased_relu(raw, bias))
         quarter_gradients = list(gradient_by_pooled / _norm(quarters) * quarters)
     elif kind == "max":
-        quarter_gradients = [torch.where(chosen == index, gradient_by_pooled, 0) for index in range(4)]
+        quarter_gradients = [torch.where(choice == index, gradient_by_pooled, 0) for index in range(4)]
     else:
-        quarter_gradients = [torch.where((chosen >> index & 1) > 0, gradient_by_pooled / 4, 0) for index in range(4)]
+        quarter_gradients = [torch.where((choice >> index & 1) > 0, gradient_by_pooled / 4, 0) for index in range(4)]
     for index, quarter in enumerate(quarter_gradients):
         gradient[:, :, index // 2 : height // 2 * 2 : 2, index % 2 : width // 2 * 2 : 2] = quarter
     return gradient
@@ -219,7 +221,7 @@ def relu_backward(
     content: Tensor | None,
     clears: bool,
     shape: Sequence[int],
-    like: Tensor,
+    template: Tensor,
 ) -> Tensor:
     """Return the gradient by a ReLU's input, after adding factor · (features - content) to that by its output.
 
@@ -232,19 +234,19 @@ def relu_backward(
         content: The content image's features, (C, H, W); None to add nothing.
         clears: Whether to set the gradient to 0 where the features are not above 0.
         shape: The shape of the output, (1, C, H, W).
-        like: A tensor with the dtype and device of the gradient.
+        template: A tensor with the dtype and device of the gradient.
 
     Returns:
         The gradient by the input of the ReLU, (1, C, H, W).
 
     """
-    if dispatch.uses_triton(like):
+    if dispatch.uses_triton(template):
         from impasto.kernels.cuda import triton_relu  # noqa: PLC0415 (a GPU)
 
         return triton_relu.relu_backward(
-            framed, Frame(*frame), features, bits, factor, content, clears=clears, shape=shape, like=like
+            framed, Frame(*frame), features, bits, factor, content, clears=clears, shape=shape, template=template
         )
-    gradient = _folded_or_zeros(framed, frame, shape, like)
+    gradient = _fold_or_zeros(framed, frame, shape, template)
     if features is not None and factor is not None and content is not None:
         Difference(factor, content)(features[0], gradient[0])
     if features is not None and clears:
@@ -287,7 +289,7 @@ def linear(
 
         box = None if bounds is None else (bounds[0], bounds[1], bounds[2], bounds[3])
         return triton_linear.linear(framed, Frame(*frame), features, matrix, offset, weights, box, clears=clears)
-    gradient = _folded_or_zeros(framed, frame, features.shape, features)
+    gradient = _fold_or_zeros(framed, frame, features.shape, features)
     first_row, last_row, first_column, last_column = bounds or (0, features.shape[2], 0, features.shape[3])
     units = slice(None), slice(first_row, last_row), slice(first_column, last_column)
     Linear(matrix, offset, weights)(features[0][units], gradient[0][units])
@@ -301,11 +303,11 @@ def _biased_relu(raw: Tensor, bias: Tensor) -> Tensor:
     return (raw + bias[:, None, None]).relu_()
 
 
-def _folded_or_zeros(framed: Tensor | None, frame: Sequence[int], shape: Sequence[int], like: Tensor) -> Tensor:
+def _fold_or_zeros(framed: Tensor | None, frame: Sequence[int], shape: Sequence[int], template: Tensor) -> Tensor:
     """Return the gradient by a signal, from the gradient by the framed signal, or zeros."""
     if framed is not None:
         return Frame(*frame).fold(framed.clone()).contiguous(memory_format=torch.channels_last)
-    zeros = torch.zeros(*shape, dtype=like.dtype, device=like.device)
+    zeros = torch.zeros(*shape, dtype=template.dtype, device=template.device)
     return zeros.contiguous(memory_format=torch.channels_last)
 
 
@@ -334,6 +336,6 @@ def _unpack(bits: Tensor, channels: int) -> Tensor:
     return (bits[..., None] >> shifts & 1).flatten(2)[..., :channels]
 
 
-def _no_bytes(like: Tensor) -> Tensor:
-    """Return an empty tensor of uint8, on the device of `like`."""
-    return torch.empty(0, dtype=torch.uint8, device=like.device)
+def _no_bytes(template: Tensor) -> Tensor:
+    """Return an empty tensor of uint8, on the device of `template`."""
+    return torch.empty(0, dtype=torch.uint8, device=template.device)

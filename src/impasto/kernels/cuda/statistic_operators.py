@@ -89,19 +89,19 @@ def excess(gray: Tensor) -> Tensor:
     return (gray - gray.clamp(0, 255)).square().sum()[None]
 
 
-@mutating_operator("into")
-def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
+@mutating_operator("gradient")
+def add_excess(gray: Tensor, factor: Tensor, gradient: Tensor) -> None:
     """Add factor · (x - clamp(x, 0, 255)) to a gradient in place.
 
     Args:
         gray: Gray levels x, (3, H, W).
         factor: The factor, a scalar.
-        into: The gradient by the gray levels, (3, H, W).
+        gradient: The gradient by the gray levels, (3, H, W).
 
     """
     if dispatch.uses_triton(gray):
         from impasto.kernels.cuda import triton_statistics  # noqa: PLC0415 (a GPU)
 
-        triton_statistics.add_excess(gray, factor, into)
+        triton_statistics.add_excess(gray, factor, gradient)
     else:
-        into.add_((gray - gray.clamp(0, 255)) * factor)
+        gradient.add_((gray - gray.clamp(0, 255)) * factor)

@@ -22,7 +22,7 @@ __all__ = [
     "block_channels",
     "empty_bytes",
     "empty_signal",
-    "folded",
+    "fold_frame",
     "kernel",
     "origin",
     "row_stride",
@@ -30,6 +30,9 @@ __all__ = [
 
 BLOCK_POSITIONS, _BLOCK_CHANNELS = 64, 64
 """The positions and channels of a block; a layer with fewer channels has smaller blocks."""
+
+_MIN_BLOCK_CHANNELS = 16
+"""The least channels of a block: a side of the smallest product on tensor cores."""
 
 BLOCKS_PER_PROGRAM = 4
 """The blocks that a program computes one after the other if all need the same matrix, which it loads once."""
@@ -68,8 +71,8 @@ def origin(index, before, length, first, last):
 
 
 @triton.jit
-def folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
-            first_row, last_row, first_column, last_column, has_copies: tl.constexpr):  # fmt: skip
+def fold_frame(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+               first_row, last_row, first_column, last_column, has_copies: tl.constexpr):  # fmt: skip
     """Return the gradient by positions of a signal, from that by the framed signal, with its copies added.
 
     Args:
@@ -101,38 +104,37 @@ def folded(framed, framed_row, y, x, valid, channel, channels, above, left, heig
     if has_copies:
         is_copied = (y == first_row) | (y == last_row) | (x == first_column) | (x == last_column)
         if tl.max(is_copied.to(tl.int32), 0) > 0:
-            over, under = is_unit & (y == first_row)[:, None], is_unit & (y == last_row)[:, None]
-            left_of, right_of = is_unit & (x == first_column)[:, None], is_unit & (x == last_column)[:, None]
+            is_top, is_bottom = is_unit & (y == first_row)[:, None], is_unit & (y == last_row)[:, None]
+            is_left, is_right = is_unit & (x == first_column)[:, None], is_unit & (x == last_column)[:, None]
             top, bottom = row * 0, row * 0 + (height + above) * framed_row
             start, end = column * 0, column * 0 + (width + left) * channels
-            total += tl.load(framed + (top + column)[:, None] + offsets, mask=over, other=0.0).to(tl.float32)
-            total += tl.load(framed + (bottom + column)[:, None] + offsets, mask=under, other=0.0).to(tl.float32)
-            total += tl.load(framed + (row + start)[:, None] + offsets, mask=left_of, other=0.0).to(tl.float32)
-            total += tl.load(framed + (row + end)[:, None] + offsets, mask=right_of, other=0.0).to(tl.float32)
-            total += tl.load(framed + (top + start)[:, None] + offsets, mask=over & left_of, other=0.0).to(tl.float32)
-            total += tl.load(framed + (top + end)[:, None] + offsets, mask=over & right_of, other=0.0).to(tl.float32)
-            total += tl.load(framed + (bottom + start)[:, None] + offsets, mask=under & left_of, other=0.0).to(
+            total += tl.load(framed + (top + column)[:, None] + offsets, mask=is_top, other=0.0).to(tl.float32)
+            total += tl.load(framed + (bottom + column)[:, None] + offsets, mask=is_bottom, other=0.0).to(tl.float32)
+            total += tl.load(framed + (row + start)[:, None] + offsets, mask=is_left, other=0.0).to(tl.float32)
+            total += tl.load(framed + (row + end)[:, None] + offsets, mask=is_right, other=0.0).to(tl.float32)
+            total += tl.load(framed + (top + start)[:, None] + offsets, mask=is_top & is_left, other=0.0).to(tl.float32)
+            total += tl.load(framed + (top + end)[:, None] + offsets, mask=is_top & is_right, other=0.0).to(tl.float32)
+            total += tl.load(framed + (bottom + start)[:, None] + offsets, mask=is_bottom & is_left, other=0.0).to(
                 tl.float32
             )
-            total += tl.load(framed + (bottom + end)[:, None] + offsets, mask=under & right_of, other=0.0).to(
+            total += tl.load(framed + (bottom + end)[:, None] + offsets, mask=is_bottom & is_right, other=0.0).to(
                 tl.float32
             )
     return total
 
 
-def block_channels(channels: int, most: int = _BLOCK_CHANNELS, least: int = 16) -> int:
+def block_channels(channels: int, maximum: int = _BLOCK_CHANNELS) -> int:
     """Return the channels of a block: a power of 2.
 
     Args:
         channels: The number of channels of the layer.
-        most: The most channels of a block.
-        least: The least channels of a block.
+        maximum: The most channels of a block.
 
     Returns:
         The number of channels.
 
     """
-    return max(least, min(most, triton.next_power_of_2(channels)))
+    return max(_MIN_BLOCK_CHANNELS, min(maximum, triton.next_power_of_2(channels)))
 
 
 def row_stride(signal: Tensor | None) -> int:
@@ -140,11 +142,11 @@ def row_stride(signal: Tensor | None) -> int:
     return 0 if signal is None else signal.stride(-2)
 
 
-def empty_signal(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+def empty_signal(template: Tensor, channels: int, height: int, width: int) -> Tensor:
     """Return a signal whose values are not set, in channels_last.
 
     Args:
-        like: A tensor with its dtype and device.
+        template: A tensor with its dtype and device.
         channels: The number of its channels.
         height: Its height, in units.
         width: Its width, in units.
@@ -154,14 +156,14 @@ def empty_signal(like: Tensor, channels: int, height: int, width: int) -> Tensor
 
     """
     shape = (1, channels, height, width)
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+    return torch.empty(shape, dtype=template.dtype, device=template.device, memory_format=torch.channels_last)
 
 
-def empty_bytes(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+def empty_bytes(template: Tensor, channels: int, height: int, width: int) -> Tensor:
     """Return bytes whose values are not set.
 
     Args:
-        like: A tensor on their device.
+        template: A tensor on their device.
         channels: The number of bytes at each position.
         height: The number of rows.
         width: The number of columns.
@@ -170,4 +172,4 @@ def empty_bytes(like: Tensor, channels: int, height: int, width: int) -> Tensor:
         The bytes, (H, W, channels) of uint8.
 
     """
-    return torch.empty((height, width, channels), dtype=torch.uint8, device=like.device)
+    return torch.empty((height, width, channels), dtype=torch.uint8, device=template.device)

@@ -35,11 +35,11 @@ def _frame_image(image, plane, image_row, framed, height, width, framed_height, 
     i, j = position // framed_width, position % framed_width
     y, x = origin(i, above, height, first_row, last_row), origin(j, left, width, first_column, last_column)
     valid = position < framed_height * framed_width
-    is_shown = valid & (y >= 0) & (x >= 0)
+    is_signal = valid & (y >= 0) & (x >= 0)
     scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
     shift = tl.where(color == 0, shift_0, tl.where(color == 1, shift_1, shift_2))
-    pixel = tl.load(image + color * plane + y * image_row + x, mask=is_shown, other=0.0) * scale + shift
-    tl.store(framed + color * framed_height * framed_width + position, tl.where(is_shown, pixel, 0.0), mask=valid)
+    pixel = tl.load(image + color * plane + y * image_row + x, mask=is_signal, other=0.0) * scale + shift
+    tl.store(framed + color * framed_height * framed_width + position, tl.where(is_signal, pixel, 0.0), mask=valid)
 
 
 @kernel
@@ -52,12 +52,12 @@ def _first_forward(image, image_height, image_width, weight, bias, framed, heigh
     i, j = position // framed_width, position % framed_width
     y, x = origin(i, above, height, first_row, last_row), origin(j, left, width, first_column, last_column)
     valid = position < framed_height * framed_width
-    is_shown = valid & (y >= 0) & (x >= 0)
+    is_signal = valid & (y >= 0) & (x >= 0)
     tap = tl.arange(0, taps)
     tap_offset = (tap // 9 * image_height + tap % 9 // 3) * image_width + tap % 3
     pixels = tl.load(
         image + (y * image_width + x)[:, None] + tap_offset[None, :],
-        mask=is_shown[:, None] & (tap < 27)[None, :],
+        mask=is_signal[:, None] & (tap < 27)[None, :],
         other=0.0,
     )
     filters = tl.load(
@@ -68,7 +68,7 @@ def _first_forward(image, image_height, image_width, weight, bias, framed, heigh
     output = product(pixels, filters.to(tl.float32), tl.zeros((positions, block), tl.float32), precision)
     output += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     output = tl.where(output < 0, 0.0, output)
-    output = tl.where(is_shown[:, None], output, 0.0)
+    output = tl.where(is_signal[:, None], output, 0.0)
     output_address = framed + position[:, None] * channels + channel[None, :]
     tl.store(output_address, output, mask=valid[:, None] & (channel < channels)[None, :])
 
@@ -110,16 +110,16 @@ def _add_taps(tap_products, framed, height, width, framed_height, framed_width, 
     total = tl.zeros((positions,), tl.float32)
     for tap in tl.static_range(9):
         y, x = i - tap // 3, j - tap % 3
-        inside = valid & (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        is_inside = valid & (y >= 0) & (y < height) & (x >= 0) & (x < width)
         source = tap_products + (color * 9 + tap) * height * width + y * width + x
-        total += tl.load(source, mask=inside, other=0.0).to(tl.float32)
+        total += tl.load(source, mask=is_inside, other=0.0).to(tl.float32)
     scale = tl.where(color == 0, scale_0, tl.where(color == 1, scale_1, scale_2))
     tl.store(framed + color * framed_height * framed_width + position, total * scale, mask=valid)
 
 
-def _precision(like: Tensor) -> str:
-    """Return the precision in which tensor cores multiply float32, given features in the dtype of `like`."""
-    return "tf32" if like.dtype == torch.bfloat16 else "tf32x3"
+def _precision(dtype: torch.dtype) -> str:
+    """Return the precision in which tensor cores multiply float32, given features of a dtype."""
+    return "tf32" if dtype == torch.bfloat16 else "tf32x3"
 
 
 def first_forward(
@@ -177,7 +177,7 @@ def first_forward(
         framed.shape[2],
         framed.shape[3],
         *frame.kernel_arguments,
-        precision=_precision(weight),
+        precision=_precision(weight.dtype),
         positions=_FIRST_POSITIONS,
         block=block,
         taps=_PADDED_TAPS,
@@ -207,7 +207,7 @@ def first_backward(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dt
         tap_products,
         count,
         channels,
-        precision=_precision(cotangent),
+        precision=_precision(cotangent.dtype),
         blocks=BLOCKS_PER_PROGRAM,
         positions=_FIRST_POSITIONS,
         taps=_PADDED_TAPS,

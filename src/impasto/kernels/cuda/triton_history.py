@@ -50,7 +50,7 @@ def _complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, pa
     row_start = _least_age_row(ages, history, rows).to(tl.int64) * stride
     is_good = tl.load(loss) <= divergence_factor * tl.load(last_loss)
     zero = tl.zeros((columns,), tl.float32)
-    by_slope, by_last, s_y, s_s, y_y = zero, zero, zero, zero, zero
+    s_g, s_last_g, s_y, s_s, y_y = zero, zero, zero, zero, zero
     for start in range(tl.program_id(0) * columns, length, tl.num_programs(0) * columns):
         column = start + tl.arange(0, columns)
         valid = column < length
@@ -61,14 +61,14 @@ def _complete(steps, changes, ages, gradient, last_gradient, loss, last_loss, pa
         tl.store(changes + row_start + column, change, mask=valid)
         y = change.to(tl.float32)
         tl.store(last_gradient + column, tl.where(is_good, last_g + y, last_g), mask=valid)
-        by_slope += g * s
-        by_last += last_g * s
+        s_g += g * s
+        s_last_g += last_g * s
         s_y += s * y
         s_s += s * s
         y_y += y * y
     partial_start = partial + tl.program_id(0) * 5
-    tl.store(partial_start, tl.sum(by_slope, 0))
-    tl.store(partial_start + 1, tl.sum(by_last, 0))
+    tl.store(partial_start, tl.sum(s_g, 0))
+    tl.store(partial_start + 1, tl.sum(s_last_g, 0))
     tl.store(partial_start + 2, tl.sum(s_y, 0))
     tl.store(partial_start + 3, tl.sum(s_s, 0))
     tl.store(partial_start + 4, tl.sum(y_y, 0))
@@ -108,13 +108,13 @@ def _products(steps, changes, ages, gradient, partial, history, length, stride,
 
 
 @triton.jit
-def _judge_step(sums, loss, last_loss, moved, step_fraction, max_step, divergence_factor, max_step_limit,
+def _judge_step(sums, loss, last_loss, step_length, step_fraction, max_step, divergence_factor, max_step_limit,
                 length_exponent, min_length, max_length, min_fraction, max_fraction):  # fmt: skip
-    """Store what the step that was taken says of the next one; return whether its loss is good."""
-    loss_now, loss_before = tl.load(loss), tl.load(last_loss)
-    is_good = loss_now <= divergence_factor * loss_before
-    slope, slope_before = tl.load(sums), tl.load(sums + 1)
-    best_length = 1.0 / (1.0 - slope / slope_before)
+    """Store the fraction and the limit of the next step, by the last one; return whether its loss is good."""
+    new_loss, old_loss = tl.load(loss), tl.load(last_loss)
+    is_good = new_loss <= divergence_factor * old_loss
+    slope, old_slope = tl.load(sums), tl.load(sums + 1)
+    best_length = 1.0 / (1.0 - slope / old_slope)
     best_length = tl.where(best_length > 0, best_length, max_length)
     best_length = tl.minimum(tl.maximum(best_length, min_length), max_length)
     old_fraction = tl.load(step_fraction)
@@ -122,8 +122,8 @@ def _judge_step(sums, loss, last_loss, moved, step_fraction, max_step, divergenc
         tl.abs(slope) < float("inf"), old_fraction * tl.exp(length_exponent * tl.log(best_length)), old_fraction
     )
     tl.store(step_fraction, tl.minimum(tl.maximum(new_fraction, min_fraction), max_fraction))
-    tl.store(max_step, tl.where(is_good, tl.minimum(2 * tl.load(max_step), max_step_limit), tl.load(moved) / 2))
-    tl.store(last_loss, tl.where(is_good, loss_now, loss_before))
+    tl.store(max_step, tl.where(is_good, tl.minimum(2 * tl.load(max_step), max_step_limit), tl.load(step_length) / 2))
+    tl.store(last_loss, tl.where(is_good, new_loss, old_loss))
     return is_good
 
 
@@ -166,7 +166,7 @@ def _first_scale(squares, lengths, is_pair, row, history, first_scale_factor):
 
 @triton.jit
 def _sort_pairs(ages, order, age, row, history):
-    """Store the row of each pair in `order`, the newest first; return the place of each row in it."""
+    """Store the row of each pair in `order`, the newest first; return the rank of each row in it."""
     rank = tl.zeros_like(row)
     for other_row in range(history):
         rank += (tl.load(ages + other_row) > age).to(tl.int32)
@@ -176,14 +176,15 @@ def _sort_pairs(ages, order, age, row, history):
 
 
 @_kernel
-def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss, moved, step_fraction, max_step,
+def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss, step_length, step_fraction, max_step,
            step_weights, change_weights, scale_address, flags, order, history, min_cosine, first_scale_factor,
            divergence_factor, max_step_limit, length_exponent, min_length, max_length, min_fraction, max_fraction,
            rows: tl.constexpr):  # fmt: skip
     row = tl.arange(0, rows)
     is_row = row < history
-    is_good = _judge_step(sums, loss, last_loss, moved, step_fraction, max_step, divergence_factor, max_step_limit,
-                          length_exponent, min_length, max_length, min_fraction, max_fraction)  # fmt: skip
+    is_good = _judge_step(sums, loss, last_loss, step_length, step_fraction, max_step, divergence_factor,
+                          max_step_limit, length_exponent, min_length, max_length, min_fraction,
+                          max_fraction)  # fmt: skip
     age = _add_pair(sums, row_products, products, squares, lengths, ages, row, history, min_cosine)
     is_pair = age > 0
     pairs = tl.sum(is_pair.to(tl.int32), 0)
@@ -196,31 +197,31 @@ def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss
     along_changes = tl.load(row_products + 4 * history + row, mask=is_pair, other=0.0)
     curvature = tl.load(products + row * history + row, mask=is_pair, other=1.0)
     inverse = 1.0 / curvature
-    rest = along_steps
+    residual = along_steps
     by_change = tl.zeros((rows,), tl.float64)
     for pair_rank in range(pairs):  # R x = S g, the newest first
         pair_row = tl.load(order + pair_rank)
         matrix_column = tl.load(products + row * history + pair_row, mask=is_pair & (rank > pair_rank), other=0.0)
-        value = tl.sum(tl.where(row == pair_row, rest * inverse, 0.0), 0)
+        value = tl.sum(tl.where(row == pair_row, residual * inverse, 0.0), 0)
         by_change = tl.where(row == pair_row, value, by_change)
-        rest -= matrix_column * value
+        residual -= matrix_column * value
     tl.store(change_weights + row, by_change, mask=is_row)
     tl.debug_barrier()
     squared = tl.zeros((rows,), tl.float64)
     for other_row in range(history):
         matrix_column = tl.load(squares + row * history + other_row, mask=is_pair, other=0.0)
         squared += matrix_column * tl.load(change_weights + other_row)
-    rest = tl.where(is_pair, curvature * by_change + scale * (squared - along_changes), 0.0)
+    residual = tl.where(is_pair, curvature * by_change + scale * (squared - along_changes), 0.0)
     tl.debug_barrier()
     tl.store(change_weights + row, -scale * by_change, mask=is_row)
     by_step = tl.zeros((rows,), tl.float64)
-    for steps_done in range(pairs):  # Rᵀ z = rest, the oldest first
+    for steps_done in range(pairs):  # Rᵀ z = residual, the oldest first
         pair_rank = pairs - 1 - steps_done
         pair_row = tl.load(order + pair_rank)
         triangle_row = tl.load(products + pair_row * history + row, mask=is_pair & (rank < pair_rank), other=0.0)
-        value = tl.sum(tl.where(row == pair_row, rest * inverse, 0.0), 0)
+        value = tl.sum(tl.where(row == pair_row, residual * inverse, 0.0), 0)
         by_step = tl.where(row == pair_row, value, by_step)
-        rest -= triangle_row * value
+        residual -= triangle_row * value
     tl.store(step_weights + row, by_step, mask=is_row)
 
 
@@ -233,15 +234,16 @@ def _combination(steps, changes, gradient, scale, step_weights, change_weights, 
     s, y = steps + column, changes + column
     for row in range(history):
         by_step, by_change = tl.load(step_weights + row).to(tl.float32), tl.load(change_weights + row).to(tl.float32)
-        one, two = tl.load(s, mask=valid, other=0.0).to(tl.float32), tl.load(y, mask=valid, other=0.0).to(tl.float32)
-        total += by_step * tl.where(by_step == 0, 0.0, one) + by_change * tl.where(by_change == 0, 0.0, two)
+        step = tl.load(s, mask=valid, other=0.0).to(tl.float32)
+        change = tl.load(y, mask=valid, other=0.0).to(tl.float32)
+        total += by_step * tl.where(by_step == 0, 0.0, step) + by_change * tl.where(by_change == 0, 0.0, change)
         s += stride
         y += stride
     tl.store(direction + column, total, mask=valid)
 
 
 @_kernel
-def _advance(direction, move, length_sum, image, last_image, steps, ages, step_fraction, max_step, flags, moved,
+def _advance(direction, move, length_sum, image, last_image, steps, ages, step_fraction, max_step, flags, step_length,
              next_image, history, length, stride, count, learning_rate, first_step,
              rows: tl.constexpr, columns: tl.constexpr):  # fmt: skip
     started_row = _least_age_row(ages, history, rows)
@@ -251,9 +253,9 @@ def _advance(direction, move, length_sum, image, last_image, steps, ages, step_f
     step = tl.minimum(full_step, tl.load(max_step))
     scale = -step / tl.maximum(mean, 1.1754944e-38)
     column = tl.program_id(0) * columns + tl.arange(0, columns)
-    is_own_column = column < length
-    change = tl.load(direction + column, mask=is_own_column, other=0.0) * scale
-    tl.store(steps + started_row.to(tl.int64) * stride + column, change, mask=is_own_column)
+    is_column = column < length
+    change = tl.load(direction + column, mask=is_column, other=0.0) * scale
+    tl.store(steps + started_row.to(tl.int64) * stride + column, change, mask=is_column)
     is_pixel = column < count
     pixels = tl.load(image + column, mask=is_pixel, other=0.0)
     last_pixels = tl.load(last_image + column, mask=is_pixel, other=0.0)
@@ -262,7 +264,7 @@ def _advance(direction, move, length_sum, image, last_image, steps, ages, step_f
     tl.store(next_image + column, base + tl.load(move + column, mask=is_pixel, other=0.0) * scale, mask=is_pixel)
     if tl.program_id(0) == 0:  # other programs may read the age before or after: it is the least in both cases
         tl.store(ages + started_row, -1)
-        tl.store(moved, step)
+        tl.store(step_length, step)
 
 
 def _padded_rows(history: int) -> int:
@@ -362,7 +364,7 @@ def solve(
     ages: Tensor,
     loss: Tensor,
     last_loss: Tensor,
-    moved: Tensor,
+    step_length: Tensor,
     step_fraction: Tensor,
     max_step: Tensor,
     limits: Sequence[float],
@@ -378,7 +380,7 @@ def solve(
         ages: The age of each pair, (history,); updated in place.
         loss: The loss at the end of the step, a scalar.
         last_loss: The loss at the last good point, a scalar; updated in place.
-        moved: The mean absolute step from the last good point, a scalar.
+        step_length: The mean absolute step from the last good point, a scalar.
         step_fraction: The fraction of the pairs' step that is taken, a scalar; updated in place.
         max_step: The mean absolute step that is allowed next, a scalar; updated in place.
         limits: The nine limits of `history_operators.solve`.
@@ -404,7 +406,7 @@ def solve(
         ages,
         loss,
         last_loss,
-        moved,
+        step_length,
         step_fraction,
         max_step,
         step_weights,
@@ -466,14 +468,14 @@ def advance(
     step_fraction: Tensor,
     max_step: Tensor,
     flags: Tensor,
-    moved: Tensor,
+    step_length: Tensor,
     learning_rate: float,
     first_step: float,
 ) -> Tensor:
     """Compute `history_operators.advance` by one kernel.
 
     Args:
-        direction: The direction of ascent that the pairs propose, this process's part, (N,).
+        direction: The direction of ascent that the pairs propose, this process's shard, (N,).
         move: The direction as an image, (3, H, W).
         move_length: The sum of the absolute values of `move`, a scalar.
         image: The point that was evaluated last, (3, H, W).
@@ -483,7 +485,7 @@ def advance(
         step_fraction: The fraction of the pairs' step that is taken, a scalar.
         max_step: The mean absolute step that is allowed, a scalar.
         flags: Whether there are pairs, and whether the point was bad, (2,).
-        moved: The mean absolute step, a scalar; updated in place.
+        step_length: The mean absolute step, a scalar; updated in place.
         learning_rate: A factor of the step if there are pairs.
         first_step: The mean absolute step if there are no pairs.
 
@@ -504,7 +506,7 @@ def advance(
         step_fraction,
         max_step,
         flags,
-        moved,
+        step_length,
         next_image,
         history,
         length,

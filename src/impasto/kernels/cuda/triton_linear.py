@@ -13,7 +13,7 @@ from impasto.kernels.cuda.triton_blocks import (
     BLOCKS_PER_PROGRAM,
     block_channels,
     empty_signal,
-    folded,
+    fold_frame,
     kernel,
     row_stride,
 )
@@ -49,12 +49,12 @@ def _linear(framed, framed_row, features, features_row, matrix, matrix_row, offs
         total = tl.zeros((positions, block), tl.float32)
         if is_small:  # the block of the matrix stays in registers
             if has_framed:  # loaded while the product is computed
-                base = folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
-                               first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
-            features_here = tl.load(
+                base = fold_frame(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                                  first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
+            block_features = tl.load(
                 features + feature_start + inner[None, :], mask=valid[:, None] & (inner < channels)[None, :], other=0.0
             )
-            total = product(features_here, matrix_block, total, precision)
+            total = product(block_features, matrix_block, total, precision)
         else:
             for start in range(0, channels, depth):
                 inner_channel = start + inner
@@ -69,12 +69,12 @@ def _linear(framed, framed_row, features, features_row, matrix, matrix_row, offs
                     other=0.0,
                 )
                 total = product(inner_features, inner_matrix.to(kind), total, precision)
-            features_here = tl.load(
+            block_features = tl.load(
                 features + feature_start + channel[None, :], mask=valid[:, None] & is_output, other=0.0
             )
             if has_framed:
-                base = folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
-                               first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
+                base = fold_frame(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                                  first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
         total = 2 * total
         if has_offset:
             total += shift
@@ -90,7 +90,7 @@ def _linear(framed, framed_row, features, features_row, matrix, matrix_row, offs
         if has_framed:
             total += base
         if clears:
-            total = tl.where(features_here > 0, total, 0.0)
+            total = tl.where(block_features > 0, total, 0.0)
         tl.store(gradient + position[:, None] * channels + channel[None, :], total, mask=valid[:, None] & is_output)
 
 

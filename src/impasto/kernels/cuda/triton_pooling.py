@@ -13,7 +13,7 @@ from impasto.kernels.cuda.triton_blocks import (
     block_channels,
     empty_bytes,
     empty_signal,
-    folded,
+    fold_frame,
     kernel,
     origin,
 )
@@ -30,33 +30,33 @@ def _pool(raw, raw_row, bias, framed, choices, height, width, channels, framed_h
     i, j = position // framed_width, position % framed_width
     y, x = origin(i, above, height, first_row, last_row), origin(j, left, width, first_column, last_column)
     valid = position < framed_height * framed_width
-    is_shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
+    is_signal = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
     upper_left = raw + (2 * y * raw_row + 2 * x * channels)[:, None] + channel[None, :]
     shift = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    a = tl.load(upper_left, mask=is_shown, other=0.0).to(tl.float32) + shift
-    b = tl.load(upper_left + channels, mask=is_shown, other=0.0).to(tl.float32) + shift
-    c = tl.load(upper_left + raw_row, mask=is_shown, other=0.0).to(tl.float32) + shift
-    d = tl.load(upper_left + raw_row + channels, mask=is_shown, other=0.0).to(tl.float32) + shift
+    a = tl.load(upper_left, mask=is_signal, other=0.0).to(tl.float32) + shift
+    b = tl.load(upper_left + channels, mask=is_signal, other=0.0).to(tl.float32) + shift
+    c = tl.load(upper_left + raw_row, mask=is_signal, other=0.0).to(tl.float32) + shift
+    d = tl.load(upper_left + raw_row + channels, mask=is_signal, other=0.0).to(tl.float32) + shift
     a, b = tl.where(a < 0, 0.0, a), tl.where(b < 0, 0.0, b)
     c, d = tl.where(c < 0, 0.0, c), tl.where(d < 0, 0.0, d)
     if kind == "max":
         upper_max, lower_max = tl.where(b > a, b, a), tl.where(d > c, d, c)
         output = tl.where(lower_max > upper_max, lower_max, upper_max)
-        chosen = tl.where(lower_max > upper_max, tl.where(d > c, 3, 2), tl.where(b > a, 1, 0))
-        chosen = tl.where(output > 0, chosen, 4)
+        choice = tl.where(lower_max > upper_max, tl.where(d > c, 3, 2), tl.where(b > a, 1, 0))
+        choice = tl.where(output > 0, choice, 4)
     else:
-        chosen = (a > 0).to(tl.int32) + 2 * (b > 0).to(tl.int32) + 4 * (c > 0).to(tl.int32) + 8 * (d > 0).to(tl.int32)
+        choice = (a > 0).to(tl.int32) + 2 * (b > 0).to(tl.int32) + 4 * (c > 0).to(tl.int32) + 8 * (d > 0).to(tl.int32)
         if kind == "average":
             output = (a + b + c + d) * (scale / 4)
         else:
             output = tl.sqrt(tl.maximum(a * a + b * b + c * c + d * d, 1.1754944e-38)) * scale
-    output = tl.where(is_shown, output, 0.0)
+    output = tl.where(is_signal, output, 0.0)
     output_address = framed + position[:, None] * channels + channel[None, :]
     tl.store(output_address, output, mask=valid[:, None] & (channel < channels)[None, :])
     is_interior = valid & (i >= above) & (i - above < height) & (j >= left) & (j - left < width)
     choices_start = ((i - above) * width + j - left) * channels
     is_choice = is_interior[:, None] & (channel < channels)[None, :]
-    tl.store(choices + choices_start[:, None] + channel[None, :], chosen.to(tl.uint8), mask=is_choice)
+    tl.store(choices + choices_start[:, None] + channel[None, :], choice.to(tl.uint8), mask=is_choice)
 
 
 @kernel
@@ -67,24 +67,24 @@ def _unpool(framed, framed_row, choices, raw, raw_row, bias, gradient, gradient_
     channel = tl.program_id(1) * block + tl.arange(0, block)
     y, x = position // width, position % width
     valid = position < height * width
-    cotangent = folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
-                        first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
+    cotangent = fold_frame(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                           first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
     is_unit = valid[:, None] & (channel < channels)[None, :]
-    chosen = tl.load(choices + position[:, None] * channels + channel[None, :], mask=is_unit, other=4)
-    chosen = chosen.to(tl.int32)
+    choice = tl.load(choices + position[:, None] * channels + channel[None, :], mask=is_unit, other=4)
+    choice = choice.to(tl.int32)
     upper_left = (2 * y * gradient_row + 2 * x * channels)[:, None] + channel[None, :]
     if kind == "max":
-        tl.store(gradient + upper_left, tl.where(chosen == 0, cotangent, 0.0), mask=is_unit)
-        tl.store(gradient + upper_left + channels, tl.where(chosen == 1, cotangent, 0.0), mask=is_unit)
-        tl.store(gradient + upper_left + gradient_row, tl.where(chosen == 2, cotangent, 0.0), mask=is_unit)
-        tl.store(gradient + upper_left + gradient_row + channels, tl.where(chosen == 3, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left, tl.where(choice == 0, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + channels, tl.where(choice == 1, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row, tl.where(choice == 2, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row + channels, tl.where(choice == 3, cotangent, 0.0), mask=is_unit)
     elif kind == "average":
         cotangent = cotangent * (scale / 4)
-        tl.store(gradient + upper_left, tl.where((chosen & 1) > 0, cotangent, 0.0), mask=is_unit)
-        tl.store(gradient + upper_left + channels, tl.where((chosen & 2) > 0, cotangent, 0.0), mask=is_unit)
-        tl.store(gradient + upper_left + gradient_row, tl.where((chosen & 4) > 0, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left, tl.where((choice & 1) > 0, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + channels, tl.where((choice & 2) > 0, cotangent, 0.0), mask=is_unit)
+        tl.store(gradient + upper_left + gradient_row, tl.where((choice & 4) > 0, cotangent, 0.0), mask=is_unit)
         tl.store(
-            gradient + upper_left + gradient_row + channels, tl.where((chosen & 8) > 0, cotangent, 0.0), mask=is_unit
+            gradient + upper_left + gradient_row + channels, tl.where((choice & 8) > 0, cotangent, 0.0), mask=is_unit
         )
     else:
         source = raw + (2 * y * raw_row + 2 * x * channels)[:, None] + channel[None, :]

@@ -20,12 +20,12 @@ _IS_AMD = tl.constexpr(torch.version.hip is not None)
 
 
 @triton.jit
-def product(one, two, total, precision: tl.constexpr):
-    """Return total + one · two.
+def product(left, right, total, precision: tl.constexpr):
+    """Return total + left · right.
 
     Args:
-        one: A block, (M, K).
-        two: A block of the same dtype, (K, N).
+        left: A block, (M, K).
+        right: A block of the same dtype, (K, N).
         total: A block in float32, (M, N).
         precision: How tensor cores multiply float32: tf32 or tf32x3. AMD's multiply exactly in both cases.
 
@@ -34,8 +34,8 @@ def product(one, two, total, precision: tl.constexpr):
 
     """
     if _INTERPRETED:
-        one, two = one.to(tl.float32), two.to(tl.float32)
-    return tl.dot(one, two, total, input_precision="ieee" if _IS_AMD else precision)
+        left, right = left.to(tl.float32), right.to(tl.float32)
+    return tl.dot(left, right, total, input_precision="ieee" if _IS_AMD else precision)
 
 
 def has_wide_products() -> bool:

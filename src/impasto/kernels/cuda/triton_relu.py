@@ -15,7 +15,7 @@ from impasto.kernels.cuda.triton_blocks import (
     block_channels,
     empty_bytes,
     empty_signal,
-    folded,
+    fold_frame,
     kernel,
     origin,
     row_stride,
@@ -36,10 +36,10 @@ def _activate(raw, raw_row, bias, framed, bits, height, width, channels, framed_
     i, j = position // framed_width, position % framed_width
     y, x = origin(i, above, height, first_row, last_row), origin(j, left, width, first_column, last_column)
     valid = position < framed_height * framed_width
-    is_shown = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
-    output = tl.load(raw + (y * raw_row + x * channels)[:, None] + channel[None, :], mask=is_shown, other=0.0)
+    is_signal = (valid & (y >= 0) & (x >= 0))[:, None] & (channel < channels)[None, :]
+    output = tl.load(raw + (y * raw_row + x * channels)[:, None] + channel[None, :], mask=is_signal, other=0.0)
     output = output.to(tl.float32) + tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    output = tl.where(is_shown & (output < 0), 0.0, tl.where(is_shown, output, 0.0))
+    output = tl.where(is_signal & (output < 0), 0.0, tl.where(is_signal, output, 0.0))
     output_address = framed + position[:, None] * channels + channel[None, :]
     tl.store(output_address, output, mask=valid[:, None] & (channel < channels)[None, :])
     octets = (channels + 7) // 8
@@ -63,19 +63,19 @@ def _relu_backward(framed, framed_row, features, features_row, bits, content, co
     valid = position < height * width
     is_unit = valid[:, None] & (channel < channels)[None, :]
     if has_framed:
-        cotangent = folded(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
-                            first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
+        cotangent = fold_frame(framed, framed_row, y, x, valid, channel, channels, above, left, height, width,
+                               first_row, last_row, first_column, last_column, has_copies)  # fmt: skip
     else:
         cotangent = tl.zeros((positions, block), tl.float32)
     if has_features:
-        features_here = (y * features_row + x * channels)[:, None] + channel[None, :]
-        features_here = tl.load(features + features_here, mask=is_unit, other=0.0).to(tl.float32)
+        feature_index = (y * features_row + x * channels)[:, None] + channel[None, :]
+        block_features = tl.load(features + feature_index, mask=is_unit, other=0.0).to(tl.float32)
         if has_content:
-            content_here = (y * content_row + x * channels)[:, None] + channel[None, :]
-            content_here = tl.load(content + content_here, mask=is_unit, other=0.0).to(tl.float32)
-            cotangent += tl.load(factor).to(tl.float32) * (features_here - content_here)
+            content_index = (y * content_row + x * channels)[:, None] + channel[None, :]
+            block_content = tl.load(content + content_index, mask=is_unit, other=0.0).to(tl.float32)
+            cotangent += tl.load(factor).to(tl.float32) * (block_features - block_content)
         if clears:
-            cotangent = tl.where(features_here > 0, cotangent, 0.0)
+            cotangent = tl.where(block_features > 0, cotangent, 0.0)
     if has_bits:
         octets = (channels + 7) // 8
         bits_offset = position[:, None] * octets + (channel // 8)[None, :]
@@ -129,7 +129,7 @@ def relu_backward(
     *,
     clears: bool,
     shape: Sequence[int],
-    like: Tensor,
+    template: Tensor,
 ) -> Tensor:
     """Compute `layer_operators.relu_backward` by one kernel.
 
@@ -142,24 +142,24 @@ def relu_backward(
         content: The content image's features, (C, H, W); None to add nothing.
         clears: Whether to set the gradient to 0 where the features are not above 0.
         shape: The shape of the output, (1, C, H, W).
-        like: A tensor with the dtype and device of the gradient.
+        template: A tensor with the dtype and device of the gradient.
 
     Returns:
         The gradient by the input of the ReLU, (1, C, H, W).
 
     """
     _, channels, height, width = shape
-    gradient, block = empty_signal(like, channels, height, width), block_channels(channels)
+    gradient, block = empty_signal(template, channels, height, width), block_channels(channels)
     grid = (triton.cdiv(height * width, _RELU_POSITIONS), triton.cdiv(channels, block))
     _relu_backward[grid](
-        like if framed is None else framed,
+        template if framed is None else framed,
         row_stride(framed),
-        like if features is None else features,
+        template if features is None else features,
         row_stride(features),
-        like if bits is None else bits,
-        like if content is None else content,
+        template if bits is None else bits,
+        template if content is None else content,
         row_stride(content),
-        like if factor is None else factor,
+        template if factor is None else factor,
         gradient,
         height,
         width,

@@ -44,13 +44,13 @@ def _moments(features, features_row, weights, weights_row, partial, height, widt
     row = tl.program_id(0) // tiles * block + tl.arange(0, block)
     column = tl.program_id(0) % tiles * block + tl.arange(0, block)
     first = tl.program_id(1) * program_positions
-    last = tl.minimum(first + program_positions, height * width)
+    stop = tl.minimum(first + program_positions, height * width)
     total = tl.zeros((block, block), tl.float32)
     sums = tl.zeros((positions, block), tl.float32)
-    for start in range(first, last, positions):
+    for start in range(first, stop, positions):
         position = start + tl.arange(0, positions)
         y, x = position // width, position % width
-        valid = position < last
+        valid = position < stop
         feature_start = y * features_row + x * channels
         row_features = tl.load(
             features + feature_start[:, None] + row[None, :], mask=valid[:, None] & (row < channels)[None, :], other=0.0
@@ -118,13 +118,14 @@ def _excess(gray, gray_plane, gray_row, partial, height, width, block: tl.conste
     tl.store(partial + row * tl.num_programs(1) + tl.program_id(1), tl.sum(excess * excess, 0))
 
 
-@triton.jit(do_not_specialize=["gray_plane", "gray_row", "into_plane", "into_row", "height", "width"])
-def _add_excess(gray, gray_plane, gray_row, factor, into, into_plane, into_row, height, width, block: tl.constexpr):
+@triton.jit(do_not_specialize=["gray_plane", "gray_row", "gradient_plane", "gradient_row", "height", "width"])
+def _add_excess(gray, gray_plane, gray_row, factor, gradient, gradient_plane, gradient_row, height, width,
+                block: tl.constexpr):  # fmt: skip
     row = tl.program_id(0)
     column = tl.program_id(1) * block + tl.arange(0, block)
     gray_index = row // height * gray_plane + row % height * gray_row + column
     summand = _out_of_range(tl.load(gray + gray_index, mask=column < width, other=0.0)) * tl.load(factor)
-    target = into + row // height * into_plane + row % height * into_row + column
+    target = gradient + row // height * gradient_plane + row % height * gradient_row + column
     tl.store(target, tl.load(target, mask=column < width, other=0.0) + summand, mask=column < width)
 
 
@@ -157,13 +158,13 @@ def excess(gray: Tensor) -> Tensor:
     return partial.view(-1)
 
 
-def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
+def add_excess(gray: Tensor, factor: Tensor, gradient: Tensor) -> None:
     """Compute `statistic_operators.add_excess` by one kernel.
 
     Args:
         gray: Gray levels, (3, H, W).
         factor: The factor, a scalar.
-        into: The gradient by the gray levels, (3, H, W); updated in place.
+        gradient: The gradient by the gray levels, (3, H, W); updated in place.
 
     """
     channels, height, width = gray.shape
@@ -173,9 +174,9 @@ def add_excess(gray: Tensor, factor: Tensor, into: Tensor) -> None:
         gray.stride(0),
         gray.stride(1),
         factor,
-        into,
-        into.stride(0),
-        into.stride(1),
+        gradient,
+        gradient.stride(0),
+        gradient.stride(1),
         height,
         width,
         block=_BLOCK_ELEMENTS,

@@ -43,8 +43,8 @@ def warm_up(weight: Tensor, pool: Pool, padding: Padding, layers: Collection[str
         tasks |= _history_tasks(weight, side)
     torch.fft.irfft2(torch.fft.rfft2(_floats(weight, 3, _SIDE, _SIDE)))
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
-        for done in [threads.submit(task) for task in tasks.values()]:
-            done.result()
+        for future in [threads.submit(task) for task in tasks.values()]:
+            future.result()
 
 
 def _layer_tasks(
@@ -116,7 +116,7 @@ def _history_tasks(weight: Tensor, side: int) -> Mapping[object, Callable[[], ob
     ages = torch.zeros(pairs, dtype=torch.int64, device=device)
     small_matrix = torch.zeros(pairs, pairs, dtype=torch.float64, device=device)
     scale, row_products = small_matrix[0, 0], torch.zeros(5, pairs, dtype=torch.float64, device=device)
-    step_fraction, max_step, loss, last_loss, moved = (scalar.clone() for _ in range(5))
+    step_fraction, max_step, loss, last_loss, step_length = (scalar.clone() for _ in range(5))
     matrices = (
         row_products[:, 0].clone(),
         row_products,
@@ -131,12 +131,12 @@ def _history_tasks(weight: Tensor, side: int) -> Mapping[object, Callable[[], ob
         return history_operators.complete(steps, steps.clone(), ages, vector, vector.clone(), scalar, scalar, 1.0)
 
     def _solve() -> object:
-        return history_operators.solve(*matrices, loss, last_loss, moved, step_fraction, max_step, limits)
+        return history_operators.solve(*matrices, loss, last_loss, step_length, step_fraction, max_step, limits)
 
     def _advance() -> object:
-        changed = steps.clone(), ages.clone()
-        numbers = scalar, scalar, flags, scalar.clone()
-        return history_operators.advance(vector, image, scalar, image, image.clone(), *changed, *numbers, 1.0, 1.0)
+        history = steps.clone(), ages.clone()
+        scalars = scalar, scalar, flags, scalar.clone()
+        return history_operators.advance(vector, image, scalar, image, image.clone(), *history, *scalars, 1.0, 1.0)
 
     return {
         ("complete", side): _complete,
@@ -149,12 +149,12 @@ def _history_tasks(weight: Tensor, side: int) -> Mapping[object, Callable[[], ob
     }
 
 
-def _signal(like: Tensor, channels: int, side: int) -> Tensor:
-    """Return a square signal of zeros, with the dtype and device of `like`."""
-    zeros = torch.zeros(1, channels, side, side, dtype=like.dtype, device=like.device)
+def _signal(template: Tensor, channels: int, side: int) -> Tensor:
+    """Return a square signal of zeros, with the dtype and device of `template`."""
+    zeros = torch.zeros(1, channels, side, side, dtype=template.dtype, device=template.device)
     return zeros.contiguous(memory_format=torch.channels_last)
 
 
-def _floats(like: Tensor, *shape: int) -> Tensor:
-    """Return zeros in float32, whatever the default precision is, on the device of `like`."""
-    return torch.zeros(shape, dtype=torch.float32, device=like.device)
+def _floats(template: Tensor, *shape: int) -> Tensor:
+    """Return zeros in float32, whatever the default precision is, on the device of `template`."""
+    return torch.zeros(shape, dtype=torch.float32, device=template.device)

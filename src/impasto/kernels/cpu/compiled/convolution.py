@@ -53,7 +53,7 @@ def convolve(
     length = 36 * block * (inputs + outputs) + 72 * max(inputs, outputs) + BLAS_NUMBERS  # of each thread's memory
     workspace = _work_memory(threads * length)
     floor_tensor = torch.tensor(floor, dtype=torch.float32)
-    addresses = (each.data_ptr() for each in (signal, filters, bias, output, workspace, floor_tensor))
+    addresses = (tensor.data_ptr() for tensor in (signal, filters, bias, output, workspace, floor_tensor))
     sizes = signal.shape[2], signal.shape[3], height, width, inputs, outputs, *zeros, tiles, block, length
     run_threads("convolution.tiles", _SGEMM, *addresses, *sizes)
 

@@ -21,7 +21,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import torch
 
-from impasto import files
+from impasto import disk_cache
 
 __all__ = ["LIBRARIES", "address", "run_threads"]
 
@@ -47,15 +47,15 @@ _engines: list[Any] = []
 _lock = threading.Lock()
 
 
-def run_threads(loop: str, *numbers: int) -> None:
+def run_threads(loop: str, *arguments: int) -> None:
     """Run a loop on each of torch's threads, and wait until all have returned.
 
     Args:
         loop: The name of a module and a function in `sources`, such as `pooling.shorts`.
-        numbers: The loop's arguments: sizes, and the addresses of arrays, which must stay alive.
+        arguments: Sizes, and the addresses of arrays, which must stay alive.
 
     """
-    job = np.array((0, 0, *numbers), np.int64)
+    job = np.array((0, 0, *arguments), np.int64)
     _run_parallel_region(address(loop), job.ctypes.data, torch.get_num_threads(), 0)
 
 
@@ -68,10 +68,10 @@ def address(loop: str) -> int:
 @cache
 def _address(loop: str) -> int:
     name = f"loops/{_key()}/{loop}.o"
-    code = files.read_cached(name)
+    code = disk_cache.read(name)
     if code is None:
         code = _compile(loop)
-        files.write_cached(name, code)
+        disk_cache.write(name, code)
     engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -92,10 +92,10 @@ def _compile(loop: str) -> bytes:
 def _key() -> str:
     """Return a name for all on which the machine code depends: versions, processor and source."""
     features = llvm.get_host_cpu_features().flatten()
-    parts = [version("numba"), version("llvmlite"), sys.version, llvm.get_host_cpu_name(), features]
+    values = [version("numba"), version("llvmlite"), sys.version, llvm.get_host_cpu_name(), features]
     folder = Path(__file__).parent
     sources = [path.read_bytes() for path in sorted([*folder.glob("*.py"), *folder.glob("sources/*.py")])]
-    return hashlib.sha256(b"\0".join([*(part.encode() for part in parts), *sources])).hexdigest()[:16]
+    return hashlib.sha256(b"\0".join([*(value.encode() for value in values), *sources])).hexdigest()[:16]
 
 
 def _target_machine() -> Any:

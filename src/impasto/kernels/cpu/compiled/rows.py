@@ -50,6 +50,7 @@ def add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
     _run_operation(ADD, matrix, [vector], weights)
 
 
-def _run_operation(operation: int, matrix: Tensor, vectors: Sequence[Tensor], numbers: Tensor) -> None:
-    three = (*vectors, vectors[-1], vectors[-1])[:3]
-    run_threads("rows.products", operation, *matrix.shape, *(each.data_ptr() for each in (matrix, *three, numbers)))
+def _run_operation(operation: int, matrix: Tensor, vectors: Sequence[Tensor], sums_or_weights: Tensor) -> None:
+    three_vectors = (*vectors, vectors[-1], vectors[-1])[:3]
+    addresses = (tensor.data_ptr() for tensor in (matrix, *three_vectors, sums_or_weights))
+    run_threads("rows.products", operation, *matrix.shape, *addresses)

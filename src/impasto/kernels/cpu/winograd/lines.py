@@ -104,13 +104,13 @@ def prepare_lines(scheme: Scheme, weight: Tensor, bias: Tensor | None = None, *,
         for rows in bands(height, width * max(weight.shape[:2])):
             start, stop = rows.start - above, rows.stop + 2 - above  # rows of the signal
             padding = (left, right + extra_columns, max(0, -start), max(0, stop - signal.shape[2]))
-            products = _multiplied(functional.pad(signal[:, :, max(0, start) : stop], padding), width + extra_columns)
+            products = _multiply(functional.pad(signal[:, :, max(0, start) : stop], padding), width + extra_columns)
             for first, row in enumerate(scheme.outputs):
                 column = output[:, :, rows, first::count]
                 _combine(row, [each[..., : column.shape[3]] for each in products], column)
         return output.clamp_min_(0) if relu else output
 
-    def _multiplied(band: Tensor, width: int) -> list[Tensor]:
+    def _multiply(band: Tensor, width: int) -> list[Tensor]:
         input_columns = [band[..., first : first + width : count] for first in range(count + 2)]
         sums = [_combine(row, input_columns) for row in scheme.inputs]
         del input_columns, band  # releases their memory, as `pop` does below for each sum after its use

@@ -22,15 +22,15 @@ Floats = NDArray[np.float32]
 
 @intrinsic
 def _sgemm(
-    context: Any, function: Any, plain: Any, m: Any, n: Any, k: Any, one: Any, a: Any, b: Any, zero: Any, c: Any
+    context: Any, function: Any, trans: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, b: Any, beta: Any, c: Any
 ) -> Any:
-    """Call a BLAS's sgemm by its address: c = a · b in column-major order; the arguments are addresses."""
+    """Call a BLAS's sgemm by its address: c = alpha · a · b + beta · c, column by column; arguments are addresses."""
 
     def _generate(_: Any, builder: Any, __: Any, values: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
-        plain, m, n, k, one, a, b, zero, c = (builder.inttoptr(value, byte) for value in values[1:])
-        called = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), [byte] * 13).as_pointer())
-        builder.call(called, [plain, plain, m, n, k, one, a, m, b, k, zero, c, m])
+        trans, m, n, k, alpha, a, b, beta, c = (builder.inttoptr(value, byte) for value in values[1:])
+        sgemm = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), [byte] * 13).as_pointer())
+        builder.call(sgemm, [trans, trans, m, n, k, alpha, a, m, b, k, beta, c, m])
         return ir.Constant(ir.IntType(64), 0)
 
     return numba.types.int64(*[numba.types.int64] * 10), _generate
