@@ -87,7 +87,7 @@ class SharedActor:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    async def paint(self, job: Job, sent: object = None) -> tuple[Outcome, bytes]:  # noqa: ARG002
+    async def paint(self, job: Job, references: object = None) -> tuple[Outcome, bytes]:  # noqa: ARG002
         """Say after some seconds that the job is done."""
         await asyncio.sleep(self._seconds)
         return Outcome(job, "done"), b""
@@ -108,7 +108,7 @@ class SharedActorWorkers(RayWorkers):
     seconds = 1.0
     """The seconds of each job."""
 
-    def _hire(self, worker: int) -> Any:
+    def _start_actor(self, worker: int) -> Any:
         if not worker:
             options = {"num_cpus": 1, "max_concurrency": 4 * self.count}
             self._shared_actor = self._ray.remote(**options)(SharedActor).remote(self.seconds)

@@ -182,10 +182,10 @@ def passed(step):
     began = time.perf_counter()
 
 from impasto.batch import ray_workers
-from impasto.batch.ray_cluster import imported, joined
-ray = imported("local")
+from impasto.batch.ray_cluster import import_ray, join_cluster
+ray = import_ray("local")
 passed("step: ray is imported")
-joined(ray, "local", 2)
+join_cluster(ray, "local", 2)
 passed("step: Ray's own processes are started")
 workers = ray_workers.RayWorkers(2, threads=1)
 ray.get([actor.progress.remote() for actor in workers._actors])

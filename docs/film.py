@@ -29,7 +29,7 @@ def flicker(pictures: list[Picture], frames: list[Picture]) -> float:
     """
     squares = []
     for (previous, current), (previous_frame, frame) in zip(pairwise(pictures), pairwise(frames), strict=True):
-        warped = Motion().followed(previous, previous_frame, frame)
+        warped = Motion().follow(previous, previous_frame, frame)
         if warped is not None and warped.alpha is not None:
             squares.append((255 * (warped.pixels - current.pixels)[:, warped.alpha > 0]).square().mean())
     return float(torch.stack(squares).mean().sqrt())

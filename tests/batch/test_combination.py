@@ -74,7 +74,7 @@ def test_masks_are_found_by_the_name_of_the_photograph(photos):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ({"pairing": "order"}, "3 photographs and 1 paintings are no pairs"),
         ({"pairing": "name"}, "no painting has the name of photos/one.jpg"),
@@ -85,8 +85,8 @@ def test_masks_are_found_by_the_name_of_the_photograph(photos):
         ({"pattern": "/tmp/{content}.png"}, "leads out of out"),
     ],
 )
-def test_what_makes_no_jobs_is_refused_in_a_sentence(photos, more, said):
-    with pytest.raises(InputError, match=said):
+def test_what_makes_no_jobs_is_refused_in_a_sentence(photos, more, message):
+    with pytest.raises(InputError, match=message):
         list(combine("a.png", **more))
 
 
@@ -100,9 +100,9 @@ def test_results_of_one_name_are_refused_before_anything_is_painted(photos):
 
 def test_photographs_that_appear_are_painted_with_each_painting(photos, monkeypatch):
     jobs = combine("a.png", "b.png", words=["photos/trip"])
-    found = jobs.watched()
-    assert outputs(next(found) for _ in range(2)) == ["out/one-a.png", "out/one-b.png"]
+    watched = jobs.watch()
+    assert outputs(next(watched) for _ in range(2)) == ["out/one-a.png", "out/one-b.png"]
     monkeypatch.setattr("impasto.batch.selection.SETTLED_SECONDS", -1)
     Path("photos/trip/three.jpg").touch()
-    assert outputs(next(found) for _ in range(2)) == ["out/three-a.png", "out/three-b.png"]
-    assert next(found) is None
+    assert outputs(next(watched) for _ in range(2)) == ["out/three-a.png", "out/three-b.png"]
+    assert next(watched) is None

@@ -13,7 +13,7 @@ from common import note
 from impasto import Picture, Runtime, Settings, paint_many
 from impasto.batch.local_workers import LocalWorkers
 from impasto.batch.painter import Painter
-from impasto.batch.sending import renamed, unpacked
+from impasto.batch.sending import rename_paths, unpack
 from impasto.errors import InputError
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.session import Session
@@ -81,9 +81,9 @@ def test_a_picture_from_equal_settings_and_files_is_not_painted_again(job, files
 
 def test_a_picture_says_how_its_run_stopped_and_from_what_it_was_painted(job):
     paint(job())
-    found = note(job().output)
-    assert found["stopped"] == "finished"
-    assert len(found["fingerprint"]) == 64
+    metadata = note(job().output)
+    assert metadata["stopped"] == "finished"
+    assert len(metadata["fingerprint"]) == 64
 
 
 def test_a_job_that_was_interrupted_continues_to_the_same_bytes(job, files):
@@ -121,12 +121,12 @@ def test_bad_files_fail_with_a_sentence_and_the_others_are_painted(job, files, m
     missing = job("missing.png", keep=str(files / "none.png"))
     wrong = job("wrong.xyz")
     painter = Painter(folder=files / "hidden")
-    found = {outcome.job.output.name: outcome for outcome in paint(bad, missing, job(), wrong, painter=painter)}
+    outcomes = {outcome.job.output.name: outcome for outcome in paint(bad, missing, job(), wrong, painter=painter)}
     assert not list((files / "hidden" / "locks").iterdir())
-    states = {name: outcome.state for name, outcome in found.items()}
+    states = {name: outcome.state for name, outcome in outcomes.items()}
     assert states == {"bad.png": "failed", "missing.png": "failed", "out.png": "done", "wrong.xyz": "failed"}
-    assert "text.png is not a picture" in found["bad.png"].sentence
-    json.dumps(found["bad.png"].as_dict())
+    assert "text.png is not a picture" in outcomes["bad.png"].sentence
+    json.dumps(outcomes["bad.png"].as_dict())
 
 
 def test_an_error_that_nobody_foresaw_fails_one_job_only(job, monkeypatch):
@@ -150,8 +150,8 @@ def test_the_targets_of_a_painting_are_measured_once_and_found_again_on_disk(job
     assert (cache.misses, cache.hits) == (1, 1)
     again = Painter(folder=files / "hidden")
     paint(job("three.png", settings=SETTINGS.replace(content_weight=1)), painter=again)
-    found = again.targets
-    assert (found.misses, found.hits) == (0, 1)
+    targets = again.targets
+    assert (targets.misses, targets.hits) == (0, 1)
     [stored] = (files / "hidden" / "targets").iterdir()
     stored.write_bytes(stored.read_bytes()[:-1] + b"x")
     damaged = Painter(folder=files / "hidden")
@@ -175,9 +175,9 @@ def test_the_memory_of_a_worker_does_not_grow_with_the_sizes_of_photographs(tmp_
     environment = {name: value for name, value in os.environ.items() if name not in TORCH_ENVIRONMENT}
     environment["PYTHONPATH"] = os.pathsep.join([str(tests), environment.get("PYTHONPATH", "")])
     words = [sys.executable, str(tests / "batch" / "worker_memory.py"), str(tmp_path)]
-    said = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.split()
-    assert said[::3] == ["True", "True"]
-    first, last = map(int, said[2::3])
+    output = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert output[::3] == ["True", "True"]
+    first, last = map(int, output[2::3])
     # 1 MB was measured; 7 without the bound on compiled convolutions, and 18 if all photographs were cached
     assert last - first < 4e6
 
@@ -220,18 +220,18 @@ def test_two_painters_do_not_paint_the_same_picture(job, files):
 
 def test_copies_of_the_files_are_painted_to_the_same_bytes_under_the_names_of_the_files(job, files, tmp_path):
     (files / "sky.png").write_bytes((files / "content.png").read_bytes())
-    given = job(keep=str(files / "sky.png"))
-    paint(given)
-    before = given.output.read_bytes()
-    received = {str(path): path.read_bytes() for path in given.all_inputs}
+    original = job(keep=str(files / "sky.png"))
+    paint(original)
+    before = original.output.read_bytes()
+    received = {str(path): path.read_bytes() for path in original.all_inputs}
     assert set(received) == {str(files / name) for name in ("content.png", "style.jpg", "sky.png")}
-    copy = unpacked(given, received, tmp_path / "away")
-    assert not set(copy.all_inputs) & set(given.all_inputs)
-    for _ in Painter().paint(copy, given):
+    copy = unpack(original, received, tmp_path / "away")
+    assert not set(copy.all_inputs) & set(original.all_inputs)
+    for _ in Painter().paint(copy, original):
         pass
     assert copy.output.read_bytes() == before
-    assert renamed(f"{copy.content} is bad, {copy.output} is not", copy, given) == (
-        f"{given.content} is bad, {given.output} is not"
+    assert rename_paths(f"{copy.content} is bad, {copy.output} is not", copy, original) == (
+        f"{original.content} is bad, {original.output} is not"
     )
 
 

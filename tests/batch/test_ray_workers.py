@@ -21,7 +21,7 @@ from impasto.jobs.job import Job, StyleSource
 from tiny import tiny_weights
 
 ray = pytest.importorskip("ray")
-from impasto.batch.ray_cluster import joined  # noqa: E402
+from impasto.batch.ray_cluster import join_cluster  # noqa: E402
 from impasto.batch.ray_workers import RayWorkers  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def _ray():
         paths = (str(TESTS), str(TESTS / "batch"), os.environ.get("PYTHONPATH", ""))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        joined(ray, "local", cpus=2)
+        join_cluster(ray, "local", cpus=2)
         yield
         ray.shutdown()
 
@@ -53,28 +53,29 @@ def test_each_job_is_painted_once_by_two_actors_and_a_long_source_is_not_read_ah
             taken += 1
             yield Job(output=f"{number}.png")
 
-    found = []
+    outcomes = []
     for outcome in paint_many(source(), workers=RayWorkers(2, threads=1, make=Idle)):
-        found.append(outcome)
-        assert taken <= len(found) + 4
-    assert sorted(outcome.number for outcome in found) == list(range(1, 301))
-    assert {outcome.worker for outcome in found} == {"1", "2"}
+        outcomes.append(outcome)
+        assert taken <= len(outcomes) + 4
+    assert sorted(outcome.number for outcome in outcomes) == list(range(1, 301))
+    assert {outcome.worker for outcome in outcomes} == {"1", "2"}
 
 
 def test_an_actor_that_dies_is_started_again_and_a_fatal_job_fails(tmp_path):
     names = [tmp_path / name for name in ("a.png", "once.png", "fatal.png", "b.png")]
-    found = {
+    outcomes = {
         outcome.job.output.name: outcome
         for outcome in paint_many(jobs(*names), workers=RayWorkers(2, threads=1, make=Mortal))
     }
-    assert {name: outcome.state for name, outcome in found.items()} == {
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {
         "a.png": "done",
         "once.png": "done",
         "fatal.png": "failed",
         "b.png": "done",
     }
     assert (
-        found["fatal.png"].sentence == "the worker ended (ActorDiedError) 3 times at this picture; try a smaller size."
+        outcomes["fatal.png"].sentence
+        == "the worker ended (ActorDiedError) 3 times at this picture; try a smaller size."
     )
 
 
@@ -93,10 +94,10 @@ def test_questions_for_progress_are_bounded(count, seconds):
     workers = object.__new__(RayWorkers)  # without actors
     actor = SimpleNamespace(progress=SimpleNamespace(remote=object))
     workers._jobs = {object(): worker for worker in range(count)}
-    workers._actors, workers._questions, workers._next_look = [actor] * count, {}, 0.0
-    workers._look()
+    workers._actors, workers._questions, workers._next_poll = [actor] * count, {}, 0.0
+    workers._poll_progress()
     assert len(workers._questions) == count
-    assert workers._next_look - time.monotonic() == pytest.approx(seconds, abs=0.5)
+    assert workers._next_poll - time.monotonic() == pytest.approx(seconds, abs=0.5)
 
 
 def test_pictures_have_the_bytes_of_those_painted_here(files, tiny_network, picture):
@@ -127,8 +128,8 @@ def test_files_are_sent_to_actors_that_do_not_see_them_and_pictures_come_back(fi
         Job(content=files / "content.png", styles=styles, settings={"weights": "none.pth"}, output=files / "four.png"),
     ]
     workers = RayWorkers(1, threads=1, make=Copying, sends_files=True)
-    found = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
-    assert found == {1: ("done", several[0]), **{n: ("failed", several[n - 1]) for n in (2, 3, 4)}}
+    outcomes = {outcome.number: (outcome.state, outcome.job) for outcome in paint_many(several, workers=workers)}
+    assert outcomes == {1: ("done", several[0]), **{n: ("failed", several[n - 1]) for n in (2, 3, 4)}}
     assert (files / "away/one.png").read_bytes() == (files / "content.png").read_bytes()
     assert not (files / "away/two.png").exists()
 
@@ -175,7 +176,7 @@ def test_a_cluster_that_is_not_there_is_refused_at_once(monkeypatch):
     with pytest.raises(
         InputError, match=r"there is no cluster of Ray at 127.0.0.1:1: .*refused; start one with ray start"
     ):
-        joined(ray, "127.0.0.1:1")
+        join_cluster(ray, "127.0.0.1:1")
 
 
 def test_without_ray_several_workers_are_refused_in_a_sentence(monkeypatch):
@@ -191,8 +192,8 @@ from pathlib import Path
 from impasto import StyleSource
 from impasto.batch import ray_workers, result_log, scheduler
 from impasto.batch.combination import Combination
-from impasto.cli.batch import _checked
-_checked(Combination(["content.png"], [StyleSource(picture="style.jpg")], Path("painted")), watch=False)
+from impasto.cli.batch import _count
+_count(Combination(["content.png"], [StyleSource(picture="style.jpg")], Path("painted")), waits=False)
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], cwd=files, check=True)

@@ -38,8 +38,8 @@ def test_each_outcome_is_a_line_and_a_line_that_was_cut_is_left_out(tmp_path):
     first = json.loads(lines[0])
     assert (first["output"], first["seconds"], first["loss"]) == ("one.png", 1.5, 2.0)
     assert first["job"]["settings"] == {"size": 256}
-    found = {record["output"]: record["state"] for record in latest(path)}
-    assert found == {"one.png": "done", "two.png": "done"}
+    states = {record["output"]: record["state"] for record in latest(path)}
+    assert states == {"one.png": "done", "two.png": "done"}
 
 
 def test_a_log_that_cannot_be_written_is_refused(tmp_path):

@@ -18,15 +18,15 @@ def photos(tmp_path):
 
 
 def test_a_folder_stands_for_the_pictures_below_it_and_not_for_the_results(photos):
-    found = [
+    photographs = [
         (each.path.relative_to(photos).as_posix(), str(each.folder)) for each in select([photos], photos / "painted")
     ]
-    assert found == [("a.JPG", "."), ("b.png", "."), ("inner/c.tif", "inner")]
+    assert photographs == [("a.JPG", "."), ("b.png", "."), ("inner/c.tif", "inner")]
 
 
 def test_a_glob_mirrors_the_folders_behind_its_fixed_beginning(photos):
-    found = {each.path.name: str(each.folder) for each in select([f"{photos}/**/*.*"], photos / "painted")}
-    assert found == {"a.JPG": ".", "b.png": ".", "c.tif": "inner"}
+    folders = {each.path.name: str(each.folder) for each in select([f"{photos}/**/*.*"], photos / "painted")}
+    assert folders == {"a.JPG": ".", "b.png": ".", "c.tif": "inner"}
 
 
 def test_a_file_is_taken_once_and_whatever_its_suffix(photos):
@@ -44,15 +44,15 @@ def test_what_names_no_picture_is_refused(photos, word):
 
 def test_a_watched_folder_gives_what_appears_once_it_is_complete(photos, monkeypatch):
     monkeypatch.setattr(selection, "RESCAN_SECONDS", 0)
-    seen = {each.path for each in select([photos])}
-    found = watch([photos], None, seen)
-    assert next(found) is None
+    paths = {each.path for each in select([photos])}
+    photographs = watch([photos], None, paths)
+    assert next(photographs) is None
     (photos / "new.png").write_bytes(b"")
-    assert next(found) is None, "it may still be written"
+    assert next(photographs) is None, "it may still be written"
     old = time.time() - 2 * selection.SETTLED_SECONDS
     os.utime(photos / "new.png", (old, old))
-    assert next(found) == Photograph(photos / "new.png")
-    assert next(found) is None
+    assert next(photographs) == Photograph(photos / "new.png")
+    assert next(photographs) is None
 
 
 def test_a_watched_folder_may_be_empty_at_first(tmp_path):

@@ -95,13 +95,13 @@ def test_a_manifest_is_painted_with_the_options_of_the_command(batch, photos):
     Path("jobs.jsonl").write_text("\n".join(map(json.dumps, lines)))
     code, out, _ = batch("--manifest", "jobs.jsonl", "-o", "out", "--json")
     assert code == 1
-    found = [json.loads(line) for line in out.splitlines()]
-    assert {record["number"]: record["state"] for record in found[:-1]} == {1: "done", 2: "failed", 3: "failed"}
-    assert found[-1] == {"event": "ended", "count": 2, "done": 1, "failed": 2}
+    records = [json.loads(line) for line in out.splitlines()]
+    assert {record["number"]: record["state"] for record in records[:-1]} == {1: "done", 2: "failed", 3: "failed"}
+    assert records[-1] == {"event": "ended", "count": 2, "done": 1, "failed": 2}
     assert note("out/x.png")["settings"]["iterations"] == 2
     assert note("out/x.png")["settings"]["size"] == 64
     assert "line 3 of jobs.jsonl: it is no job" in next(
-        record["sentence"] for record in found if record.get("number") == 3
+        record["sentence"] for record in records if record.get("number") == 3
     )
 
 
@@ -123,13 +123,13 @@ def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing
     batch("photos/one.png", "--style", "a.png", "-o", "out")
     Path("photos/bad.jpg").write_text("no picture")
     _, out, _ = batch("photos", "--style", "a.png", "-o", "out", "--dry-run", "--json")
-    found = json.loads(out)
-    assert (found["count"], found["painted"], found["workers"]) == (3, 1, 1)
-    assert found["bytes"] > 1e8
+    forecast = json.loads(out)
+    assert (forecast["count"], forecast["painted"], forecast["workers"]) == (3, 1, 1)
+    assert forecast["bytes"] > 1e8
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ((), "there is no photograph"),
         (("photos", "--style", "a.png"), "the folder of the results is missing"),
@@ -152,10 +152,10 @@ def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing
         (("photos", "--style", "a.png", "-o", "out", "--name", "{content}.xyz"), "ends in .xyz"),
     ],
 )
-def test_what_cannot_be_painted_is_refused_before_anything_is(batch, photos, words, said):
+def test_what_cannot_be_painted_is_refused_before_anything_is(batch, photos, words, message):
     code, _, err = batch(*words)
     assert code == 2
-    assert said in err
+    assert message in err
     assert not Path("out/results.jsonl").exists()
 
 

@@ -76,11 +76,11 @@ def fails_after(monkeypatch):
     """Let evaluations be interrupted after so many."""
 
     def set_(count):
-        left, evaluate = [count], Objective.evaluate
+        remaining, evaluate = [count], Objective.evaluate
 
         def failing(self, image):
-            left[0] -= 1
-            if left[0] < 0:
+            remaining[0] -= 1
+            if remaining[0] < 0:
                 raise KeyboardInterrupt
             return evaluate(self, image)
 
@@ -99,8 +99,8 @@ def test_a_checkpoint_is_painted_on_with_other_options_and_the_result_is_painted
     mend = fails_after(2)
     impasto(*words, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32", fails=True)
     mend()
-    said = impasto(*words, "--continue", "--dtype", "float32")
-    assert "Continuing after 5 evaluations" in said
+    output = impasto(*words, "--continue", "--dtype", "float32")
+    assert "Continuing after 5 evaluations" in output
     (change,) = note(files / "out.png")["job"]["changes"]
     assert (change["after"], change["job"]["settings"]["content_weight"]) == (3, 1)
     assert note(files / "out.png")["evaluations"] == 8
@@ -132,9 +132,9 @@ def test_an_interrupted_continuation_of_a_picture_continues(impasto, files, fail
     ],
 )
 def test_what_cannot_be_continued_is_refused_in_a_sentence(impasto, files, words, sentence):
-    said = impasto("content.png", "style.jpg", *words, "--continue", fails=True)
-    assert sentence in said
-    assert said.count("\n") == 1
+    output = impasto("content.png", "style.jpg", *words, "--continue", fails=True)
+    assert sentence in output
+    assert output.count("\n") == 1
 
 
 def test_an_option_for_a_repainted_picture_replaces_that_of_its_changes(impasto, files):
@@ -155,8 +155,8 @@ def test_a_picture_is_not_continued_with_another_file_in_the_place_of_one_that_i
     impasto(*words, *QUICK)
     before = (files / "out.png").read_bytes()
     picture(64, 48, seed=9).save(files / "content.png", overwrite=True)
-    said = impasto(*words, "--continue", "--content-weight", "1", fails=True)
-    assert said == (
+    output = impasto(*words, "--continue", "--content-weight", "1", fails=True)
+    assert output == (
         "impasto: out.png was painted from another file content.png than the one that is here; put that there again, go "
         "to the folder in which it was painted, or start from the picture as it is: --init out.png without --continue.\n"
     )
@@ -173,11 +173,11 @@ def test_a_continued_picture_replaces_its_plot_and_no_file_of_the_user(impasto, 
     assert (files / f"losses{suffix}").read_bytes() != before
     theirs = files / f"theirs{suffix}"
     theirs.write_bytes(b"drawn by hand")
-    said = impasto(*ways, "--continue", "--plot", theirs, "--iterations", "2", fails=True)
-    assert "exists already" in said
+    output = impasto(*ways, "--continue", "--plot", theirs, "--iterations", "2", fails=True)
+    assert "exists already" in output
     shutil.copy("content.png", "photo.png")
-    said = impasto(*ways, "--continue", "--preview", "photo.png", "--iterations", "2", fails=True)
-    assert "exists already" in said
+    output = impasto(*ways, "--continue", "--preview", "photo.png", "--iterations", "2", fails=True)
+    assert "exists already" in output
     assert theirs.read_bytes() == b"drawn by hand"
     assert same("content.png", "photo.png")
     impasto(*ways, "--continue", "--plot", theirs, "--overwrite", "--quiet", "--iterations", "2")
@@ -190,8 +190,8 @@ def test_a_continued_picture_replaces_no_file_that_it_reads_now(impasto, files, 
     impasto("content.png", "style.jpg", "-o", "new.png", *QUICK)
     before = (files / "new.png").read_bytes()
     out = () if flag == "-o" else ("-o", "out.png")
-    said = impasto("content.png", "new.png", *out, flag, "new.png", "--continue", "--iterations", "2", fails=True)
-    assert "new.png cannot be written, since it is read as new.png" in said
+    output = impasto("content.png", "new.png", *out, flag, "new.png", "--continue", "--iterations", "2", fails=True)
+    assert "new.png cannot be written, since it is read as new.png" in output
     assert (files / "new.png").read_bytes() == before
 
 
@@ -203,8 +203,8 @@ def test_a_continued_picture_replaces_its_pictures_so_far_and_no_file_of_the_use
     assert (files / "out-00002.png").read_bytes() != before
     shutil.copy("content.png", "out-00004.png")
     shutil.copy("content.png", "out-00003.png")
-    said = impasto(*ways, "--continue", "--content-weight", "2", fails=True)
-    assert "out-00004.png exists already" in said
+    output = impasto(*ways, "--continue", "--content-weight", "2", fails=True)
+    assert "out-00004.png exists already" in output
     assert (files / "out-00004.png").read_bytes() == (files / "content.png").read_bytes()
     impasto(*ways, "--continue", "--content-weight", "2", "--overwrite", "--dtype", "float32")
     assert (files / "out-00004.png").read_bytes() != (files / "content.png").read_bytes()
@@ -221,8 +221,8 @@ def test_a_run_that_continues_from_its_checkpoint_replaces_no_file_of_the_user(i
     assert (files / "out.png.checkpoint").exists()
     for name in ("out-00004.png", "out.png"):
         shutil.copy("content.png", name)
-        said = impasto(*ways, *words, fails=True)
-        assert f"{name} exists already" in said
+        output = impasto(*ways, *words, fails=True)
+        assert f"{name} exists already" in output
         assert (files / name).read_bytes() == (files / "content.png").read_bytes()
         (files / name).unlink()
     impasto(*ways, *words)
@@ -233,5 +233,5 @@ def test_a_repainted_picture_shows_the_progress_of_each_of_its_changes(impasto, 
     words = ("content.png", "style.jpg", "-o", "out.png")
     impasto(*words, *QUICK)
     impasto(*words, "--continue", "--content-weight", "1", "--quiet", "--dtype", "float32")
-    said = impasto("repaint", "out.png", "-o", "again.png", "--dtype", "float32")
-    assert said.count(" 20%") == said.count("100%") == 2
+    output = impasto("repaint", "out.png", "-o", "again.png", "--dtype", "float32")
+    assert output.count(" 20%") == output.count("100%") == 2

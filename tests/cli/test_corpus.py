@@ -44,7 +44,7 @@ def test_what_was_left_out_is_a_sentence_each(folder, monkeypatch):
     )
     monkeypatch.setattr(Picture, "open", lambda *_, **__: replace(left_out[0], remarks=left_out[1]))
     row = next(corpus.rows(folder))
-    assert row.said == "has 2 frames; the first is taken. It has a gain map; it is left out."
+    assert row.message == "has 2 frames; the first is taken. It has a gain map; it is left out."
 
 
 def test_the_table_ends_in_counts(folder, capsys):

@@ -42,9 +42,9 @@ def fork(files, fork_server):
     return start
 
 
-def assert_painted(folder, said):
+def assert_painted(folder, stderr):
     assert Picture.open(folder / "out.png").width == 64
-    assert "Traceback" not in said
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.slow
@@ -69,9 +69,9 @@ def test_a_picture_is_painted_where_a_shell_has_closed_what_is_printed(files):
 )
 def test_a_picture_is_painted_whatever_becomes_of_what_is_printed(files, fork, words, streams):
     process = fork(*words, **streams)
-    said = "".join(process.communicate(timeout=120))
-    assert process.returncode == 0, said
-    assert_painted(files, said)
+    stderr = "".join(process.communicate(timeout=120))
+    assert process.returncode == 0, stderr
+    assert_painted(files, stderr)
 
 
 @pytest.mark.slow
@@ -79,17 +79,17 @@ def test_a_picture_is_painted_though_nobody_reads_its_numbers_to_the_end(files, 
     process = fork("--json")
     process.stdout.read(5)
     process.stdout.close()
-    said = process.stderr.read()
+    stderr = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=120) == 0, said
-    assert_painted(files, said)
+    assert process.wait(timeout=120) == 0, stderr
+    assert_painted(files, stderr)
 
 
 @pytest.mark.slow
 def test_a_picture_is_painted_where_what_is_printed_finds_the_disk_full(files, fork):
     with Path("/dev/full").open("wb") as full:
-        _, said = fork(stdout=full).communicate(timeout=120)
-    assert_painted(files, said)
+        _, stderr = fork(stdout=full).communicate(timeout=120)
+    assert_painted(files, stderr)
 
 
 @pytest.mark.slow

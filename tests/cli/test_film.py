@@ -79,6 +79,24 @@ def test_a_dry_run_tells_the_frames_the_time_and_the_memory(film):
     assert sorted(path.name for path in Path().iterdir()) == ["clip.mp4", "style.png"]
 
 
+def test_verbose_prints_the_plan_of_the_first_frame_and_the_loss(film):
+    code, out, err = film("--verbose", "--dry-run")
+    assert (code, err) == (0, "")
+    assert re.search(r"memory\.\nstage .*\n +1 +64 × 43 +4 .*\nAbout .* GB, .* and \d:\d\d in time\.\n$", out)
+    assert not Path("clip-style.mp4").exists()
+    code, out, err = film("-v")
+    assert code == 0
+    assert "\nstage " in out
+    assert re.search(r"frame 4/4, evaluation 2/2, loss \d", err)
+
+
+def test_the_painted_film_is_opened_in_the_viewer_of_the_system(film, monkeypatch):
+    paths = []
+    monkeypatch.setattr("impasto.cli.viewer.show", paths.append)
+    assert film("--open")[0] == 0
+    assert paths == [Path("clip-style.mp4")]
+
+
 def test_records_for_programs(film):
     code, out, err = film("--json")
     records = [json.loads(line) for line in out.splitlines()]
@@ -89,18 +107,18 @@ def test_records_for_programs(film):
 
 
 def test_an_interrupt_saves_the_film_so_far_and_the_same_command_continues_it(film, monkeypatch):
-    from impasto.film import session
+    from impasto.film.workload import Workload
 
-    shown = []
+    reports = []
 
-    def interrupt(pace, *given):
-        shown.append(progress := original(pace, *given))
-        if len(shown) == 7:
+    def interrupt(workload, *given):
+        reports.append(progress := original(workload, *given))
+        if len(reports) == 7:
             signal.raise_signal(signal.SIGINT)
         return progress
 
-    original = session._Pace.progress
-    monkeypatch.setattr(session._Pace, "progress", interrupt)
+    original = Workload.progress
+    monkeypatch.setattr(Workload, "progress", interrupt)
     code, _, err = film()
     assert code == 130
     assert "impasto: Interrupted after 2 of 4 frames; they are clip-style.mp4; start the same command again" in err
@@ -114,7 +132,7 @@ def test_an_interrupt_saves_the_film_so_far_and_the_same_command_continues_it(fi
 
 def test_what_cannot_be_painted_is_refused_in_a_sentence(film, picture):
     picture().save("photo.png")
-    for names, words, said in (
+    for names, words, message in (
         (("clip.mp4",), (), "there is no painting; name one: impasto film clip.mp4 painting.jpg."),
         (("no.mp4", "style.png"), (), "no.mp4 cannot be read"),
         (("photo.png", "style.png"), (), "holds no film, but one picture at most"),
@@ -132,7 +150,7 @@ def test_what_cannot_be_painted_is_refused_in_a_sentence(film, picture):
     ):
         code, out, err = film(*words, names=names)
         assert (code, out) == (2, "")
-        assert said in err
+        assert message in err
         assert err.count("\n") == 1
     assert sorted(path.name for path in Path().iterdir()) == ["clip.mp4", "photo.png", "style.png"]
 

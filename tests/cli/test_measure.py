@@ -49,9 +49,9 @@ def test_json_is_one_object_of_the_numbers_that_the_library_gives(measure, paint
     pictures = [Picture.open(painted / name) for name in ("content.png", "style.jpg", "painted.png")]
     settings = Settings(style_weight=50, padding="zeros")
     expected = metrics_of(*pictures, settings, Runtime(threads=1), weights=weights)
-    found = json.loads(out)
-    assert list(found) == list(Metrics.__dataclass_fields__)
-    assert found == expected.as_dict()
+    metrics = json.loads(out)
+    assert list(metrics) == list(Metrics.__dataclass_fields__)
+    assert metrics == expected.as_dict()
 
 
 def test_the_table_has_a_row_a_number_and_says_which_way_is_better(measure, numbers):
@@ -59,15 +59,20 @@ def test_the_table_has_a_row_a_number_and_says_which_way_is_better(measure, numb
     assert (code, err) == (0, "")
     head, *rows = out.splitlines()
     assert head.split() == ["number", "value", "better", "what", "it", "says"]
-    found = numbers()
+    metrics = numbers()
     names = ["loss", "content", "style", *(f"wasserstein {name}" for name in STYLE_LAYERS), "cfsd", "border"]
-    values = [*(found[name] for name in names[:3]), *found["wasserstein"].values(), found["cfsd"], found["border"]]
+    values = [
+        *(metrics[name] for name in names[:3]),
+        *metrics["wasserstein"].values(),
+        metrics["cfsd"],
+        metrics["border"],
+    ]
     for name, value, row in zip(names, values, rows, strict=True):
         assert row.startswith(f"{name} ")
         assert f" {value:.4g}  " in row
         assert len(row) <= 80
     assert all("  lower  " in row for row in rows[:-1])
-    assert f"  near {found['content_border']:.4g}  " in rows[-1]
+    assert f"  near {metrics['content_border']:.4g}  " in rows[-1]
 
 
 def test_settings_come_from_the_result_and_then_from_flags(numbers):
@@ -126,7 +131,7 @@ def test_a_download_of_weights_is_shown_unless_json_is_asked_for(measure):
 
 
 @pytest.mark.parametrize(
-    ("names", "words", "said"),
+    ("names", "words", "message"),
     [
         ({"result": "missing.png"}, (), "missing.png"),
         ({"content": "missing.png"}, (), "missing.png"),
@@ -143,11 +148,11 @@ def test_a_download_of_weights_is_shown_unless_json_is_asked_for(measure):
         ({}, ("--memory", "100MB"), "does not fit into 0.1 GB"),
     ],
 )
-def test_bad_input_ends_with_one_sentence_and_leaves_nothing(measure, painted, names, words, said):
+def test_bad_input_ends_with_one_sentence_and_leaves_nothing(measure, painted, names, words, message):
     before = sorted(painted.iterdir())
     code, out, err = measure(*words, **names)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.startswith("impasto: ")
     assert err.count("\n") == 1
     assert sorted(painted.iterdir()) == before

@@ -182,8 +182,8 @@ def test_a_picture_without_hashes_of_its_files_is_painted_again(command, files, 
     monkeypatch.chdir(files)
     job = {"content": "content.png", "styles": [{"picture": "style.jpg"}]}
     for number, more in enumerate([{}, {"files": None}, {"files": [1]}, {"files": {"content.png": None}}]):
-        said = json.dumps({"impasto": "0.1.0", "settings": {}, "job": job, **more})
-        Picture(Picture.open("content.png").pixels, note=said).save(f"old{number}.png")
+        note = json.dumps({"impasto": "0.1.0", "settings": {}, "job": job, **more})
+        Picture(Picture.open("content.png").pixels, note=note).save(f"old{number}.png")
         code, _, err = command("repaint", f"old{number}.png", *QUICK)
         assert code == (2 if more.get("files") == {"content.png": None} else 0), err
 
@@ -204,8 +204,8 @@ def test_the_path_of_a_mask_may_have_a_number_sign(command, files, tiny_network,
 
 
 def test_a_picture_of_pictures_in_memory_is_not_painted_again(command, files):
-    said = json.dumps({"impasto": "0.2.0", "settings": {}, "job": {"content": str(IN_MEMORY)}})
-    Picture(Picture.open(files / "content.png").pixels, note=said).save(files / "old.png")
+    note = json.dumps({"impasto": "0.2.0", "settings": {}, "job": {"content": str(IN_MEMORY)}})
+    Picture(Picture.open(files / "content.png").pixels, note=note).save(files / "old.png")
     code, _, err = command("repaint", files / "old.png")
     assert code == 2
     assert "was painted from a picture in memory, which is in no file; name other files: impasto PHOTO" in err
@@ -216,8 +216,8 @@ def test_a_picture_that_does_not_say_its_files_is_not_painted_again(command, fil
     code, _, err = command("repaint", files / "plain.png")
     assert code == 2
     assert "holds no settings of impasto" in err
-    said = json.dumps({"impasto": "0.2.0", "settings": {}})
-    Picture(Picture.open(files / "content.png").pixels, note=said).save(files / "old.png")
+    note = json.dumps({"impasto": "0.2.0", "settings": {}})
+    Picture(Picture.open(files / "content.png").pixels, note=note).save(files / "old.png")
     code, _, err = command("repaint", files / "old.png")
     assert code == 2
     assert "does not say what it was painted from" in err

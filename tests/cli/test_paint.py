@@ -123,7 +123,7 @@ sys.exit(", ".join({"torch", "numpy", "numba", "pyvips"} & set(sys.modules)) or 
 
 
 def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, files):
-    given = {
+    options = {
         "size": 48, "quality": "draft", "init": "blank", "strength": 0.5, "seed": 5, "color": "content-match", "color_match": "histogram", "seamless": "x",
         "mask_spread": "inside", "mask_grow": -1, "content_weight": 2.0, "focus_weight": 3.0, "style_weight": 50.0,
         "content_layers": {"conv2_2": 1.0, "conv4_2": 0.5}, "style_layers": {"conv1_1": 1.0, "pool2": 3.0},
@@ -132,10 +132,10 @@ def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, 
         "first_size": 40, "stage_ratio": 0.25, "middle_iterations": 7, "stages": {"48": 2}, "tolerance": 0.5, "min_change": 0.5, "history": 9, "learning_rate": 2.5, "preconditioner": 0.25,
         "profile": "srgb", "bits": "8", "dpi": 150.0, "keep_position": True,
     }  # fmt: skip
-    assert given.keys() == Settings.model_fields.keys()
+    assert options.keys() == Settings.model_fields.keys()
     flags = []
     for option in Settings.options():
-        flag, value = f"--{option.name.replace('_', '-')}", given[option.name]
+        flag, value = f"--{option.name.replace('_', '-')}", options[option.name]
         if option.is_switch:
             flags.append(flag if value else flag.replace("--", "--no-", 1))
         elif isinstance(value, dict):
@@ -145,14 +145,14 @@ def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, 
     code, _, err = paint(*flags, "--quiet")
     assert (code, err) == (0, "")
     painted = note(files / "out.png")["settings"]
-    assert painted == given
-    assert painted == json.loads(Settings(**given).model_dump_json())
+    assert painted == options
+    assert painted == json.loads(Settings(**options).model_dump_json())
 
     code, _, _ = paint("--settings", files / "out.png", "--quiet", *flags[:2], output="again.png")
     assert code == 0
     again = note(files / "again.png")["settings"]
     quick = {"size": 48, "first_size": 0, "iterations": 4}  # the fixture's flags stand after the file's settings
-    assert again == {**given, **quick}
+    assert again == {**options, **quick}
 
 
 def test_settings_come_from_json_then_preset_then_flags(tmp_path, monkeypatch):
@@ -276,8 +276,8 @@ def test_each_remark_is_a_line_of_its_own(paint, no_finite_loss, monkeypatch):
 
     monkeypatch.setattr(CheckpointWriter, "save", full)
     _, _, err = paint("--checkpoint-every", "0.000001")
-    said = "impasto: out.png.checkpoint could not be written. The run continues without this checkpoint.\nimpasto: the loss"
-    assert said in err
+    message = "impasto: out.png.checkpoint could not be written. The run continues without this checkpoint.\nimpasto: the loss"
+    assert message in err
 
 
 def test_the_losses_are_plotted(paint, files):
@@ -299,7 +299,7 @@ def test_an_output_is_replaced_only_when_allowed(paint, files):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--size", "0"), "size cannot be 0; it takes a whole number, at least 32."),
         (("--style-weight", "nan"), "style_weight cannot be nan"),
@@ -317,11 +317,11 @@ def test_an_output_is_replaced_only_when_allowed(paint, files):
         (("--init", "missing.png"), "missing.png"),
     ],
 )
-def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words, said):
+def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words, message):
     before = sorted(files.iterdir())
     code, out, err = paint(*(str(files / "out.png") if word == "OUT" else word for word in words))
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.startswith("impasto: ")
     assert err.count("\n") == 1
     assert sorted(files.iterdir()) == before
@@ -329,9 +329,9 @@ def test_bad_options_end_with_one_sentence_and_leave_nothing(paint, files, words
 
 def test_every_evaluation_is_recorded_and_every_frame_saved_where_reports_are_rare(paint, files, monkeypatch):
     monkeypatch.setattr("impasto.transfer.run.evaluations_at_once", lambda *_: 16)
-    code, said, _ = paint("--json", "--save-every", "4", "--iterations", "10", "--tolerance", "0")
+    code, message, _ = paint("--json", "--save-every", "4", "--iterations", "10", "--tolerance", "0")
     assert code == 0
-    assert [json.loads(line)["evaluation"] for line in said.splitlines()] == list(range(1, 11))
+    assert [json.loads(line)["evaluation"] for line in message.splitlines()] == list(range(1, 11))
     assert sorted(path.name for path in files.glob("out-*.png")) == ["out-00004.png", "out-00008.png"]
 
 
@@ -488,7 +488,7 @@ def test_more_processes_than_the_picture_has_parts_are_refused_by_each(paint_in_
     words += ["--dtype", "float32", "--winograd", "off", "--threads", "1"]  # or each process times convolutions
     code, out, err, others = paint_in_several(SCRIPT, "paint", *words)
     assert (code, out, err) == (2, "", "")
-    assert [said.count("divided among 2 processes; start at most 1.") for _, said in others] == [1, 0]
+    assert [message.count("divided among 2 processes; start at most 1.") for _, message in others] == [1, 0]
     assert not (files / "out.png").exists()
 
 
@@ -575,8 +575,8 @@ def test_a_photograph_is_reconstructed_from_its_features(command, files, tiny_ne
 def test_painting_starts_from_the_picture_at_init_and_stays_close_to_it(paint, files, picture):
     picture(64, 48, seed=7).save(files / "changed.png")
     assert paint("--init", files / "changed.png", "--strength", "0.01", "--quiet") == (0, "", "")
-    found, start = (Picture.open(files / name).pixels for name in ("out.png", "changed.png"))
-    assert (found - start).abs().mean() < 0.02
+    result, start = (Picture.open(files / name).pixels for name in ("out.png", "changed.png"))
+    assert (result - start).abs().mean() < 0.02
     noted = note(files / "out.png")
     assert (noted["job"]["initial"], noted["settings"]["init"]) == (str(files / "changed.png"), "content")
     for words in (("--init", "black"), ("--init", "noise", "--strength", "0.5"), ("--init", "x.png", "--continue")):

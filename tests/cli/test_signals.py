@@ -186,15 +186,15 @@ def test_a_second_signal_while_files_are_saved_waits_until_one_is_whole(paint, f
     code, _, err = paint(every=0, size=64)
     assert code == 130
     assert err.splitlines()[-1] == "impasto: Ended at once."
-    left = "out.png.checkpoint" if ends_early else "out.png"
-    assert [path.name for path in files.glob("*out.png*")] == [left]
+    remaining_file = "out.png.checkpoint" if ends_early else "out.png"
+    assert [path.name for path in files.glob("*out.png*")] == [remaining_file]
 
 
 def test_ctrl_c_while_python_ends_prints_no_traceback():
     script = "import atexit, os, signal, sys; from impasto.__main__ import main; sys.argv[1:] = ['--version']"
     script += "; atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); main()"
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300)
-    assert (found.returncode, found.stderr) == (-signal.SIGINT, "")
+    reader = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300)
+    assert (reader.returncode, reader.stderr) == (-signal.SIGINT, "")
 
 
 @pytest.mark.slow
@@ -209,8 +209,10 @@ def test_no_checkpoint_is_left_where_none_is_wanted(fork, files):
 @pytest.mark.slow
 def test_several_processes_paint_one_picture_and_continue_together(paint_in_several, files):
     together = {"size": 96, "iterations": 8}
-    code, *said, others = paint_in_several(SCRIPT, *words(files, "--processes", "2", output="together.png", **together))
-    assert (code, said) == (0, ["", ""])
+    code, *outputs, others = paint_in_several(
+        SCRIPT, *words(files, "--processes", "2", output="together.png", **together)
+    )
+    assert (code, outputs) == (0, ["", ""])
     assert ["finished" in out for out, _ in others] == [True, False]
     assert Picture.open(files / "together.png").width == 96
     started = [sys.executable, SCRIPT, *words(files, "--json", "--processes", "2", **together)]

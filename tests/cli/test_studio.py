@@ -22,10 +22,10 @@ def test_the_studio_prints_its_link_answers_and_closes_on_ctrl_c(tmp_path):
         tmp_path / "pictures",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as studio:
-        said = studio.stdout.readline()
-        assert said.startswith("The studio is at http://127.0.0.1:")
-        assert said.endswith("/pictures. Ctrl-C closes it.\n")
-        with urllib.request.urlopen(said.split()[4] + "api/jobs") as answer:
+        output = studio.stdout.readline()
+        assert output.startswith("The studio is at http://127.0.0.1:")
+        assert output.endswith("/pictures. Ctrl-C closes it.\n")
+        with urllib.request.urlopen(output.split()[4] + "api/jobs") as answer:
             assert json.load(answer) == []
         studio.send_signal(signal.SIGINT)
         _, errors = studio.communicate(timeout=60)
@@ -43,18 +43,18 @@ def test_the_studio_prints_its_link_answers_and_closes_on_ctrl_c(tmp_path):
 def test_wrong_words_get_one_sentence(command, tmp_path, words, sentence):
     file = tmp_path / "file"
     file.touch()
-    given = [word.format(file=file / "x") for word in words]
-    code, _, said = command("studio", "--no-browser", "--port", "0", "--folder", tmp_path, *given)
+    arguments = [word.format(file=file / "x") for word in words]
+    code, _, output = command("studio", "--no-browser", "--port", "0", "--folder", tmp_path, *arguments)
     assert code == 2
-    assert sentence in said
+    assert sentence in output
 
 
 def test_without_its_extra_the_command_says_what_to_install(command, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "impasto.web.server", raising=False)
     monkeypatch.delattr("impasto.web.server", raising=False)
-    code, _, said = command("studio")
-    assert (code, said) == (
+    code, _, output = command("studio")
+    assert (code, output) == (
         2,
         "impasto: the studio needs uvicorn, which is not installed; install it with: pip install 'impasto[web]'\n",
     )

@@ -55,16 +55,16 @@ def test_two_options_make_a_grid_the_first_down_the_second_across(sweep, files):
     assert re.search(r"sheet.png: \d+ × \d+\n", out)
     assert err.endswith("100%  0:00 left\n")
     sheet = Picture.open(files / "sheet.png")
-    found = {}
+    notes = {}
     for weight in (10, 1000):
         for scale in (0.5, 1, 2):
             path = files / "parts" / f"style_scale-{scale}--style_weight-{weight}.png"
-            found[weight, scale] = place(sheet, Picture.open(path))
+            notes[weight, scale] = place(sheet, Picture.open(path))
             settings = note(path)["settings"]
             assert (settings["style_weight"], settings["style_scale"]) == (weight, scale)
     assert len(list((files / "parts").iterdir())) == 6
-    lefts, tops = sorted({left for left, _ in found.values()}), sorted({top for _, top in found.values()})
-    assert found == {
+    lefts, tops = sorted({left for left, _ in notes.values()}), sorted({top for _, top in notes.values()})
+    assert notes == {
         (weight, scale): (lefts[column], tops[row])
         for row, scale in enumerate((0.5, 1, 2))
         for column, weight in enumerate((10, 1000))
@@ -168,7 +168,7 @@ def test_several_paintings_presets_and_settings_files_are_taken_as_by_paint(comm
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ((), "no option has several values; give one of them several"),
         (("--style-weight", "10"), "no option has several values"),
@@ -194,7 +194,7 @@ def test_several_paintings_presets_and_settings_files_are_taken_as_by_paint(comm
     ],
 )
 def test_a_sweep_that_cannot_be_painted_is_refused_in_a_sentence_and_leaves_nothing(
-    sweep, files, words, said, monkeypatch
+    sweep, files, words, message, monkeypatch
 ):
     monkeypatch.undo()  # the tiny network, so that weights are looked for
     monkeypatch.setattr(
@@ -204,7 +204,7 @@ def test_a_sweep_that_cannot_be_painted_is_refused_in_a_sentence_and_leaves_noth
     before = sorted(files.iterdir())
     code, out, err = sweep(*(files / "style.jpg" if word == "FILE" else word for word in words), *folder)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.startswith("impasto: ")
     assert err.count("\n") == 1
     assert sorted(files.iterdir()) == before
@@ -298,10 +298,10 @@ def examples():
 
 def quickened(words):
     """Return the words of a command with other sizes and numbers of evaluations: in each list as many as before."""
-    given = dict(itertools.pairwise(words))
+    flags = dict(itertools.pairwise(words))
     kept = [word for flag, word in itertools.pairwise(["", *words]) if not {flag, word} & {"--size", "--iterations"}]
-    sizes = ",".join(str(64 + 8 * n) for n, _ in enumerate(given.get("--size", "256").split(",")))
-    iterations = ",".join(str(1 + n) for n, _ in enumerate(given.get("--iterations", "300").split(",")))
+    sizes = ",".join(str(64 + 8 * n) for n, _ in enumerate(flags.get("--size", "256").split(",")))
+    iterations = ",".join(str(1 + n) for n, _ in enumerate(flags.get("--iterations", "300").split(",")))
     return [*kept, "--size", sizes, "--iterations", iterations, "--winograd", "off", "--threads", "1"]
 
 
@@ -335,10 +335,10 @@ def test_the_commands_of_the_docs_that_name_figures_lead_to_their_sheets(words, 
     monkeypatch.setattr("impasto.cli.experiments.paint", lambda _, sheets, **__: painted.extend(sheets))
     assert words[0] == "impasto"
     assert command(*words[1:]) == (0, "", "")
-    given = dict(itertools.pairwise(words))
+    flags = dict(itertools.pairwise(words))
     numbers = [number for flag, number in itertools.pairwise(words) if flag == "--figure"]
     assert [sheet.path.name for sheet in painted] == [f"figure-{number}.png" for number in numbers]
     for sheet in painted:
         for panel in sheet.panels:
-            assert panel.settings.size == int(given.get("--size", 256))
-            assert panel.settings.iterations == int(given.get("--iterations", 300))
+            assert panel.settings.size == int(flags.get("--size", 256))
+            assert panel.settings.iterations == int(flags.get("--iterations", 300))

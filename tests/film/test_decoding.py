@@ -7,8 +7,9 @@ import pytest
 
 from films import moving, smooth, write
 from impasto.errors import PictureError
+from impasto.film.container import beginning
 from impasto.film.decoding import Decoder
-from impasto.film.video import Video, beginning
+from impasto.film.video import Video
 
 
 def packets_of(path):
@@ -134,8 +135,8 @@ def test_a_film_that_changes_its_size_is_refused_or_painted_in_parts(tmp_path):
     one, other = (write(tmp_path / f"{number}.h264", each).read_bytes() for number, each in enumerate(frames))
     path = tmp_path / "both.h264"
     path.write_bytes(one + other)
-    said = r"both\.h264 has frames of 96 × 64 pixels, and from 0\.12 seconds on of 64 × 96; paint it in parts"
-    with pytest.raises(PictureError, match=said):
+    message = r"both\.h264 has frames of 96 × 64 pixels, and from 0\.12 seconds on of 64 × 96; paint it in parts"
+    with pytest.raises(PictureError, match=message):
         Video.open(path)
     first, second = Video.open(path, end=0.12), Video.open(path, start=0.12)
     assert [(each.width, each.height) for video in (first, second) for each in video] == [(96, 64)] * 3 + [(64, 96)] * 3
@@ -164,9 +165,9 @@ def test_a_part_is_the_same_whether_what_comes_before_is_decoded_or_not(tmp_path
         return video.times, video.remarks, [picture.samples.numpy().tobytes() for picture in video]
 
     starts = (0, 1.05, 2.5, 3.2, 4.0, 5.1)
-    found = [read(start) for start in starts]
+    films = [read(start) for start in starts]
     few = len(decoded)
     decoded.clear()
     monkeypatch.setattr(Decoder, "skip", lambda *_: None)
-    assert [read(start) for start in starts] == found
+    assert [read(start) for start in starts] == films
     assert (few < len(decoded)) is (name not in {"a.avi", "a.ts"})

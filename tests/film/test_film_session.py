@@ -45,9 +45,9 @@ def test_a_film_is_painted_frame_by_frame_with_its_times_and_sound(film, clip):
     [planned] = [event for event in events if isinstance(event, Planned)]
     assert planned.seconds > 0
     assert not a_film.output.with_name("out.mp4.frames").exists()
-    about = encoding.note(a_film.output)
-    assert (about["film"]["steadiness"], about["settings"]["size"]) == (0.7, 64)
-    assert about["job"]["content"] == str(clip)
+    note = encoding.read_note(a_film.output)
+    assert (note["film"]["steadiness"], note["settings"]["size"]) == (0.7, 64)
+    assert note["job"]["content"] == str(clip)
 
 
 def test_progress_counts_frames_and_grows_to_the_end(film):
@@ -62,14 +62,14 @@ def test_previews_show_the_frame_that_is_painted_and_no_more_often_than_is_asked
     session = FilmSession(film(), preview_seconds=0)
     with pytest.raises(InputError, match="there is no preview yet"):
         session.preview()
-    kinds, shown = [], []
+    kinds, previews = [], []
     for event in session:
         kinds.append(event.kind)
         if isinstance(event, PreviewReady):
-            shown.append(session.preview())
+            previews.append(session.preview())
     assert kinds.count("preview") == kinds.count("progress") + 4, "one before the first evaluation of each frame"
-    assert {(each.width, each.height) for each in shown} == {(64, 43)}
-    assert not shown[0].pixels.equal(shown[-1].pixels)
+    assert {(each.width, each.height) for each in previews} == {(64, 43)}
+    assert not previews[0].pixels.equal(previews[-1].pixels)
     events = FilmSession(film("seldom.mp4"), preview_seconds=1e6)
     assert sum(isinstance(event, PreviewReady) for event in events) == 1
 
@@ -212,7 +212,7 @@ def test_other_kinds_of_files(film, clip, suffix):
     else:
         assert heard(a_film.output)[1] == heard(clip)[1]
         assert heard(a_film.output)[0][0] - late == pytest.approx(heard(clip)[0][0], abs=2e-3), "in time with the film"
-    assert encoding.note(a_film.output)["film"]["save_frames"] is False
+    assert encoding.read_note(a_film.output)["film"]["save_frames"] is False
 
 
 def test_a_film_file_shows_the_painted_frames(film):
@@ -240,7 +240,7 @@ def test_pictures_and_sound_of_the_same_time_are_near_each_other_in_the_file(tmp
     frames = [smooth(32, 32)] * 75
     clip = write(tmp_path / "long.mp4", frames, rate=5, sound=True)  # longer than the 10 s that FFmpeg waits for sound
     picture(32, 32).save(tmp_path / "frame.png")
-    encoding.encode(Video.open(clip), [tmp_path / "frame.png"] * 75, tmp_path / "out.mp4", about="{}", overwrite=False)
+    encoding.encode(Video.open(clip), [tmp_path / "frame.png"] * 75, tmp_path / "out.mp4", note="{}", overwrite=False)
     latest = {"video": 0.0, "audio": 0.0}
     with av.open(str(tmp_path / "out.mp4")) as container:
         for packet in sorted((each for each in container.demux() if each.dts is not None), key=lambda each: each.pos):

@@ -11,11 +11,11 @@ from impasto.film.motion import Motion
 def test_a_painted_frame_moves_with_the_film():
     before, now = moving(2, step=3)
     painted = [Picture.of(smooth(64, 99, seed=5)[:, 3 * n : 3 * n + 96].copy()) for n in (0, 1)]
-    found = Motion().followed(painted[0], Picture.of(before), Picture.of(now))
-    inside = found.alpha > 0
+    start = Motion().follow(painted[0], Picture.of(before), Picture.of(now))
+    inside = start.alpha > 0
     assert inside[:, :90].float().mean() > 0.95
     assert not inside[:, 94:].any(), "what came into sight cannot be followed"
-    difference = (found.pixels - painted[1].pixels).abs().mean(0)
+    difference = (start.pixels - painted[1].pixels).abs().mean(0)
     assert float(difference[inside].mean()) < 2 / 255
     assert float((painted[0].pixels - painted[1].pixels).abs().mean()) > 4 / 255
 
@@ -23,9 +23,9 @@ def test_a_painted_frame_moves_with_the_film():
 def test_the_film_may_have_another_size_than_the_painted_frames():
     before, now = moving(2, width=192, height=128, step=6)
     painted = Picture.of(smooth(64, 96, seed=5))
-    found = Motion().followed(painted, Picture.of(before), Picture.of(now))
-    assert (found.width, found.height) == (96, 64)
-    rest = (found.pixels[:, :, :-6] - painted.pixels[:, :, 3:-3]).abs().mean(0)[4:-4, 4:-4]
+    start = Motion().follow(painted, Picture.of(before), Picture.of(now))
+    assert (start.width, start.height) == (96, 64)
+    rest = (start.pixels[:, :, :-6] - painted.pixels[:, :, 3:-3]).abs().mean(0)[4:-4, 4:-4]
     assert float(rest.mean()) < 2 / 255
 
 
@@ -36,11 +36,11 @@ def test_what_was_hidden_behind_something_is_not_followed():
         frame = background.copy()
         frame[60:132, x : x + 72] = 255 - patch
         frames.append(Picture.of(frame))
-    found = Motion().followed(frames[0], *frames)
-    assert float((found.alpha[64:128, 90:100] > 0).float().mean()) < 0.3, "the patch hid it"
-    assert float((found.alpha[64:128, 110:166] > 0).float().mean()) > 0.9, "the patch itself"
-    assert float((found.alpha[:, 190:] > 0).float().mean()) > 0.95
-    visible = (found.pixels - frames[1].pixels).abs().mean(0)[found.alpha > 0]
+    start = Motion().follow(frames[0], *frames)
+    assert float((start.alpha[64:128, 90:100] > 0).float().mean()) < 0.3, "the patch hid it"
+    assert float((start.alpha[64:128, 110:166] > 0).float().mean()) > 0.9, "the patch itself"
+    assert float((start.alpha[:, 190:] > 0).float().mean()) > 0.95
+    visible = (start.pixels - frames[1].pixels).abs().mean(0)[start.alpha > 0]
     assert float(visible.mean()) < 3 / 255
 
 
@@ -48,22 +48,22 @@ def test_what_came_into_sight_is_held_after_some_frames():
     frames = [Picture.of(frame) for frame in moving(6, step=3)]
     motion, held = Motion(), []
     for before, now in pairwise(frames):
-        found = motion.followed(before, before, now)
-        held.append(float(found.alpha[:, -6:-4].mean()))  # it came into sight with the frame before
-        assert float(found.alpha[:, 4:70].mean()) > 0.95
+        start = motion.follow(before, before, now)
+        held.append(float(start.alpha[:, -6:-4].mean()))  # it came into sight with the frame before
+        assert float(start.alpha[:, 4:70].mean()) > 0.95
     assert held[0] > 0.75, "all of the first frame is held, but for a margin"
     assert all(0.18 < each < 0.3 for each in held[1:])
-    edge = [float(found.alpha[:, 96 - 3 * age - 2].mean()) for age in (2, 3, 4)]
+    edge = [float(start.alpha[:, 96 - 3 * age - 2].mean()) for age in (2, 3, 4)]
     assert edge == pytest.approx([0.5, 0.75, 1], abs=0.15)
-    assert motion.followed(frames[0], frames[0], Picture.of(255 - moving(1, seed=9)[0])) is None
-    assert float(motion.followed(*frames[:1], *frames[:2]).alpha[:, -6:-4].mean()) > 0.75, "after a cut, too"
+    assert motion.follow(frames[0], frames[0], Picture.of(255 - moving(1, seed=9)[0])) is None
+    assert float(motion.follow(*frames[:1], *frames[:2]).alpha[:, -6:-4].mean()) > 0.75, "after a cut, too"
 
 
 def test_what_came_into_sight_starts_in_the_colors_of_the_painting():
     before, now = moving(2, width=192, height=128, step=8)
     painted = Picture(Picture.of(before).pixels.mul(-0.5).add(0.9))  # another contrast, and its negative
-    found = Motion().followed(painted, Picture.of(before), Picture.of(now))
-    new = found.pixels[:, :, -7:]
+    start = Motion().follow(painted, Picture.of(before), Picture.of(now))
+    new = start.pixels[:, :, -7:]
     assert (new.mean((1, 2)) - painted.pixels.mean((1, 2))).abs().max() < 0.15
     assert float(new.std()) < 0.7 * float(Picture.of(now).pixels[:, :, -7:].std())
 
@@ -72,24 +72,24 @@ def test_what_comes_in_at_an_edge_starts_as_it_is_and_without_a_seam():
     wide = moving(1, width=208, height=128)[0]
     before, now = (Picture.of(wide[:, 8 * n : 8 * n + 192].copy()) for n in (0, 1))
     painted = Picture(before.pixels.mul(0.5).add(0.3))
-    found, goal = Motion().followed(painted, before, now), now.pixels.mul(0.5).add(0.3)
-    difference = (found.pixels - goal).abs().mean((0, 1))  # by column
+    start, goal = Motion().follow(painted, before, now), now.pixels.mul(0.5).add(0.3)
+    difference = (start.pixels - goal).abs().mean((0, 1))  # by column
     assert float(difference[-8:].mean()) < 1.5 / 255, "no strokes of the old edge are drawn out"
     assert float(difference[-16:-8].mean()) < 1.5 / 255
-    assert float(found.alpha[:, -9].mean()) < 0.2, "the margin is free"
-    assert float(found.alpha[:, -20].mean()) > 0.9
+    assert float(start.alpha[:, -9].mean()) < 0.2, "the margin is free"
+    assert float(start.alpha[:, -20].mean()) > 0.9
 
 
 def test_nothing_is_followed_after_a_cut():
     before, now = (Picture.of(smooth(64, 96, seed=seed, cells=16)) for seed in (0, 1))
-    assert Motion().followed(before, before, now) is None
-    assert Motion().followed(before, before, before) is not None
+    assert Motion().follow(before, before, now) is None
+    assert Motion().follow(before, before, before) is not None
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.6])
 def test_a_frame_of_another_brightness_is_not_followed(gain):
     before = Picture.of(smooth(64, 96))
     now = Picture(before.pixels.mul(gain).clamp(0, 1))
-    found = Motion().followed(before, before, now)
+    start = Motion().follow(before, before, now)
     bright = (before.pixels - now.pixels).abs().mean(0) > 30 / 255
-    assert found is None or not np.any((found.alpha > 0).numpy() & bright.numpy())
+    assert start is None or not np.any((start.alpha > 0).numpy() & bright.numpy())

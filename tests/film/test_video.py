@@ -6,7 +6,7 @@ import pytest
 
 from films import moving, smooth, write
 from impasto.errors import PictureError
-from impasto.film import video
+from impasto.film import container
 from impasto.film.decoding import Decoder
 from impasto.film.video import Video
 
@@ -89,10 +89,10 @@ def test_a_film_in_hd_that_says_nothing_has_the_colors_of_hd(tmp_path):
 
 def test_a_film_whose_frames_are_too_large_is_refused_before_one_is_read(tmp_path, monkeypatch):
     path = write(tmp_path / "large.mp4", moving(3))
-    monkeypatch.setattr(video, "MAX_PIXELS", 96 * 64)
-    assert video.beginning(path).picture.width == 96
-    monkeypatch.setattr(video, "MAX_PIXELS", 96 * 64 - 1)
-    for read in (Video.open, video.beginning):
+    monkeypatch.setattr(container, "MAX_PIXELS", 96 * 64)
+    assert container.beginning(path).picture.width == 96
+    monkeypatch.setattr(container, "MAX_PIXELS", 96 * 64 - 1)
+    for read in (Video.open, container.beginning):
         with pytest.raises(PictureError, match="has frames of 96 × 64 pixels, more than 0 million; scale the film"):
             read(path)
 

@@ -51,7 +51,7 @@ def test_the_display_is_updated_now_and_then_and_at_the_end(quick, picture, show
 
 def test_a_loop_that_ends_early_shows_where_it_ended(quick, picture, shown):
     run = StyleTransfer(quick).start(picture(), picture(72, 60, seed=1))
-    for report in progress_display.shown(run):
+    for report in progress_display.show_progress(run):
         if report.evaluation == 2:
             break
     assert "40%" in shown[-1]

@@ -35,9 +35,9 @@ def test_nothing_is_written_unless_it_is_asked_for(quick, picture, capsys):
 
 def test_without_a_terminal_progress_is_a_line_for_each_tenth(quick, picture, capsys):
     stylize(picture(), picture(72, 60, seed=1), settings=quick, iterations=30, progress=True)
-    said = capsys.readouterr()
-    lines = said.err.splitlines()
-    assert said.out == ""
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
     assert 2 <= len(lines) <= progress_display.LINES_PER_RUN + 1
     assert all(line.startswith("stage 1 of 1, 64 × 48: ") for line in lines)
     assert ": 100%, loss " in lines[-1]
@@ -55,10 +55,10 @@ def test_on_a_terminal_progress_is_a_bar(quick, picture, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     stylize(picture(), picture(72, 60, seed=1), settings=quick, progress=True)
-    shown = terminal.getvalue()
-    assert "stage 1 of 1, 64 × 48" in shown
-    assert "100%" in shown
-    assert "━" in shown
+    output = terminal.getvalue()
+    assert "stage 1 of 1, 64 × 48" in output
+    assert "100%" in output
+    assert "━" in output
 
 
 def test_a_remark_is_shown_beside_the_progress(quick, picture, capsys, no_finite_loss):

@@ -107,8 +107,8 @@ def test_a_change_in_mid_run_continues_from_the_canvas_and_survives_a_killed_wor
         "painting",
         until=lambda _: "restarted" in studio.kinds(identifier) and studio.kinds(identifier)[-1] == "progress",
     )
-    said = next(each["sentence"] for each in studio.events(identifier) if each["event"] == "restarted")
-    assert said == "The worker was ended by signal 9. It was started again and continues."
+    sentence = next(each["sentence"] for each in studio.events(identifier) if each["event"] == "restarted")
+    assert sentence == "The worker was ended by signal 9. It was started again and continues."
     studio.client.patch(f"/api/jobs/{identifier}", json={"state": "stopped"})
     assert studio.wait(identifier, "stopped")["result"]
     note = json.loads(read_note(Path(studio.folder) / "jobs" / identifier / "result.png"))
@@ -204,10 +204,10 @@ def test_a_zip_holds_the_picture_the_inputs_and_the_order(studio, done):
 
 
 def test_a_larger_picture_continues_from_the_one_that_is_done(studio, done):
-    found = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "2x3in", "dpi": 50}).json()
-    assert (found["width"], found["height"]) == (133, 100)
-    assert found["sentence"].startswith("The print is 2.7 × 2 in at 50 pixels per inch")
-    assert found["seconds"] > 0
+    forecast = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "2x3in", "dpi": 50}).json()
+    assert (forecast["width"], forecast["height"]) == (133, 100)
+    assert forecast["sentence"].startswith("The print is 2.7 × 2 in at 50 pixels per inch")
+    assert forecast["seconds"] > 0
     predicted = studio.client.get(f"/api/jobs/{done}/forecast", params={"size": 320}).json()
     answer = studio.client.post(f"/api/jobs/{done}/larger", json={"size": 320})
     larger = answer.json()["id"]
@@ -216,7 +216,7 @@ def test_a_larger_picture_continues_from_the_one_that_is_done(studio, done):
     studio.client.delete(f"/api/jobs/{larger}")
     planned = next(each for each in studio.events(larger) if each["event"] == "planned")
     assert predicted["bytes"] == pytest.approx(planned["bytes"], rel=0.05)
-    assert found["bytes"] < predicted["bytes"]
+    assert forecast["bytes"] < predicted["bytes"]
     studio.wait(larger, "stopped", "done")
     refused = studio.client.get(f"/api/jobs/{done}/forecast", params={"print_size": "huge"})
     assert refused.json()["error"].startswith("print cannot be huge;")

@@ -10,7 +10,7 @@ from impasto.batch.outcome import Outcome
 from impasto.batch.result_log import ResultLog
 from impasto.errors import InputError
 from impasto.web import record
-from impasto.web.results import found, take
+from impasto.web.results import import_result, read_results
 from impasto.web.store import Store
 from impasto.web.studio import Studio
 
@@ -39,7 +39,7 @@ def batch(pictures, tmp_path, monkeypatch):
 @pytest.fixture
 def refused(batch, tmp_path):
     """Records of two results that the studio cannot order: with a file of weights, and without its files."""
-    lost = {**found(batch)[0], "time": "2020-01-01T00:00:00"}
+    lost = {**read_results(batch)[0], "time": "2020-01-01T00:00:00"}
     lost["job"] = {**lost["job"], "settings": {"weights": "mine.pth"}}
     return [lost, {**lost, "folder": str(tmp_path / "nowhere")}]
 
@@ -48,18 +48,20 @@ def test_results_are_jobs_that_are_done_with_copies_of_their_files_and_the_other
     batch, refused, tmp_path, pictures
 ):
     async def taken():
-        studio = Studio(Store(tmp_path / "studio", 1e9), batch=[*refused, *found(batch)])
-        await studio._take_results()
-        again = [await take(each, studio.store, studio.uploads) for each in found(batch / "results.jsonl")]
+        studio = Studio(Store(tmp_path / "studio", 1e9), batch=[*refused, *read_results(batch)])
+        await studio._import_results()
+        again = [
+            await import_result(each, studio.store, studio.uploads) for each in read_results(batch / "results.jsonl")
+        ]
         for each in refused:
             with pytest.raises(InputError):
-                await take(each, studio.store, studio.uploads)
+                await import_result(each, studio.store, studio.uploads)
         await studio.uploads.close()
         return studio, again
 
     studio, again = asyncio.run(taken())
     assert again == [None, None], "they are there already"
-    two, one = studio.shown()
+    two, one = studio.visible_entries()
     assert (one.state, one.sentence, one.title) == ("done", "it is done", "content in the style of style")
     assert one.file("result.png").read_bytes() == (pictures / "content.png").read_bytes()
     assert one.file("preview.jpg").exists()
@@ -74,4 +76,4 @@ def test_results_are_jobs_that_are_done_with_copies_of_their_files_and_the_other
 
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(InputError, match="there are no results in"):
-        found(tmp_path)
+        read_results(tmp_path)

@@ -84,7 +84,7 @@ def test_what_a_film_does_not_have_is_refused_in_a_sentence(studio, clip, pictur
 
 def test_a_film_is_no_painting_and_no_mask_and_a_picture_has_no_options_of_a_film(studio, clip, pictures):
     film, picture = (studio.upload(path)["id"] for path in (clip, pictures / "style.jpg"))
-    for fields, said in (
+    for fields, message in (
         ({"content": picture, "styles": [{"picture": film}]}, "takes the id of an upload that is a picture"),
         ({"content": picture, "styles": [{"picture": picture}], "keep": film}, "takes the id of an upload that is"),
         ({"content": picture, "styles": [{"picture": picture}], "film": {"end": 1}}, "film is for a film"),
@@ -92,7 +92,7 @@ def test_a_film_is_no_painting_and_no_mask_and_a_picture_has_no_options_of_a_fil
     ):
         refused = studio.client.post("/api/jobs", json=fields)
         assert refused.status_code == 400
-        assert said in refused.json()["error"]
+        assert message in refused.json()["error"]
 
 
 def test_a_film_changes_until_it_begins_and_is_then_painted_as_it_was_ordered(studio, clip, pictures):
@@ -126,9 +126,9 @@ def test_a_film_that_was_stopped_is_saved_so_far_and_continues_also_after_a_kill
     own_studio.wait(identifier, "done")
     assert len(films.read(path)[0]) == 6
     assert "restarted" in own_studio.kinds(identifier)
-    said = [event["sentence"] for event in own_studio.events(identifier) if event["event"] == "announced"]
-    assert sum("Continuing after" in each for each in said) == 2
-    assert not any(str(own_studio.folder) in each for each in said)
+    sentences = [event["sentence"] for event in own_studio.events(identifier) if event["event"] == "announced"]
+    assert sum("Continuing after" in each for each in sentences) == 2
+    assert not any(str(own_studio.folder) in each for each in sentences)
 
 
 @pytest.mark.parametrize(("name", "start"), [("a.mp4", b"\0\0\0\x20ftypisom"), ("a.avi", b"RIFF\0\0\0\0AVI LIST")])
@@ -153,11 +153,11 @@ def test_an_upload_tells_the_length_of_a_film_and_shows_its_first_frame(suffix, 
     path, frames = tmp_path / f"film.{suffix}", films.moving(6, step=8)
     (_avi if suffix == "avi" else films.write)(path, frames)
     assert format_of(path.read_bytes()[:256]) == suffix
-    found = answer({"open": str(path)})
-    assert (found["width"], found["height"], found["film"]["fps"]) == (96, 64, 10)
-    assert found["film"]["seconds"] == pytest.approx(0.6, abs=0.11)
-    shown = Picture.open(path.with_suffix(".view.jpg")).pixels
-    first, second = (shown - torch.from_numpy(each).permute(2, 0, 1) / 255 for each in frames[:2])
+    info = answer({"open": str(path)})
+    assert (info["width"], info["height"], info["film"]["fps"]) == (96, 64, 10)
+    assert info["film"]["seconds"] == pytest.approx(0.6, abs=0.11)
+    view = Picture.open(path.with_suffix(".view.jpg")).pixels
+    first, second = (view - torch.from_numpy(each).permute(2, 0, 1) / 255 for each in frames[:2])
     assert first.abs().mean() < second.abs().mean() / 2
 
 
@@ -190,9 +190,9 @@ def test_a_film_that_waits_gives_way_to_a_photograph_and_back(browser, studio, c
 
 def test_the_page_paints_a_film_plays_it_and_keeps_what_is_changed_for_the_next_one(browser, studio, clip, pictures):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    said = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    errors = []
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(studio.link)
     page.wait_for_selector(READY)
     page.fill("#option-seconds", "5")
@@ -233,4 +233,4 @@ def test_the_page_paints_a_film_plays_it_and_keeps_what_is_changed_for_the_next_
     studio.client.patch(f"/api/jobs/{again}", json={"state": "stopped"})
     studio.wait(again, "stopped", "done")
     page.close()
-    assert said == []
+    assert errors == []

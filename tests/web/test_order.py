@@ -49,12 +49,12 @@ def test_an_order_becomes_a_job_whose_files_are_all_in_its_folder():
 def test_an_order_lists_each_of_its_uploads_once_and_survives_json():
     order = Order(**{**ORDER, "initial": PHOTO})
     assert sorted(order.uploads) == sorted({*IDS} - {START})
-    assert Order(**order.written) == order
+    assert Order(**order.json_fields) == order
 
 
 def test_a_change_merges_settings_and_null_sets_one_back():
     order = Order(**ORDER).changed({"settings": {"content_weight": 9, "size": None}, "preset": "default"})
-    assert order.chosen == Settings(content_weight=9)
+    assert order.all_settings == Settings(content_weight=9)
     assert order.content == PHOTO
     with pytest.raises(SettingsError, match="content_weight cannot be -1"):
         order.changed({"settings": {"content_weight": -1}})

@@ -18,17 +18,18 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def open_page(browser, studio):
     """Open pages, and check at the end that they asked no other host for anything and wrote nothing on the console."""
-    contexts, said = [], []
+    contexts, errors = [], []
 
     def forget(note="status of 400"):
         """Forget the browser's own notes on what a test did, such as requests that it wanted to be refused."""
-        said[:] = [each for each in said if note not in each]
+        errors[:] = [each for each in errors if note not in each]
 
     def watch(page):
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
-            "request", lambda request: re.match(rf"{studio.link}|data:|blob:", request.url) or said.append(request.url)
+            "request",
+            lambda request: re.match(rf"{studio.link}|data:|blob:", request.url) or errors.append(request.url),
         )
 
     def make(width=1280, height=800, path="", **options):
@@ -45,7 +46,7 @@ def open_page(browser, studio):
     yield make
     for context in contexts:
         context.close()
-    assert said == []
+    assert errors == []
 
 
 def set_run(page, evaluations):

@@ -7,7 +7,7 @@ import pytest
 from impasto import Picture
 from impasto.errors import WriteError
 from impasto.jobs.events import Ended, PreviewReady
-from impasto.web import app
+from impasto.web import routes
 from impasto.web.entry import Entry
 from impasto.web.order import Order
 from impasto.web.store import Store
@@ -55,8 +55,8 @@ def test_a_studio_starts_by_removing_the_temporary_files_of_a_killed_one(tmp_pat
     store = Store(tmp_path, 1e9)
     kept = {tmp_path / "studio.lock", tmp_path / ".notes", tmp_path / ".mine.zip", tmp_path / f".{0:016}",
             store.uploads / UPLOAD, store.uploads / ".DS_Store"}  # fmt: skip
-    left = {store.uploads / f".{0:016x}", tmp_path / f".{1:016x}.zip", store.uploads / f".impasto-{0:08}.json"}
-    for path in kept | left:
+    temporary = {store.uploads / f".{0:016x}", tmp_path / f".{1:016x}.zip", store.uploads / f".impasto-{0:08}.json"}
+    for path in kept | temporary:
         path.write_bytes(b"it")
 
     async def started():
@@ -65,17 +65,17 @@ def test_a_studio_starts_by_removing_the_temporary_files_of_a_killed_one(tmp_pat
         await studio.close()
 
     asyncio.run(started())
-    assert {path for path in kept | left if path.exists()} == kept
+    assert {path for path in kept | temporary if path.exists()} == kept
 
 
 def test_a_stream_gives_a_change_of_the_state_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(app, "STREAM_SECONDS", 60.0)
+    monkeypatch.setattr(routes, "STREAM_SECONDS", 60.0)
     (tmp_path / "inputs").mkdir()
 
     async def streamed():
         entry = Entry(tmp_path, Order(styles=[{"picture": UPLOAD}]))
         entry.move_to("waiting")
-        stream = app._stream(entry, 0)
+        stream = routes._stream(entry, 0)
         first = await anext(stream)
         next_one = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
@@ -140,14 +140,14 @@ def test_a_full_disk_ends_no_worker_and_loses_no_order_silently(tmp_path, monkey
 
 
 def test_a_preview_that_cannot_be_written_ends_no_job(tmp_path, monkeypatch, picture):
-    said = []
+    messages = []
     worker = Worker.__new__(Worker)  # its streams are those of the process
-    worker._lines, worker._folder = SimpleNamespace(give=said.append), tmp_path
+    worker._lines, worker._folder = SimpleNamespace(send=messages.append), tmp_path
     monkeypatch.setattr(Picture, "save", full)
     events = [PreviewReady(0), Ended("finished", "64 × 48")]
-    ended = worker._told(SimpleNamespace(preview=picture), events)
+    ended = worker._send_events(SimpleNamespace(preview=picture), events)
     assert ended == {"state": "finished", "sentence": "64 × 48"}
-    assert [each["event"]["event"] for each in said] == ["preview", "preview", "ended"]
+    assert [each["event"]["event"] for each in messages] == ["preview", "preview", "ended"]
 
 
 def test_a_job_that_was_deleted_while_it_was_painted_waits_when_it_is_restored_after_a_crash(tmp_path):
@@ -177,22 +177,22 @@ def test_a_job_that_was_deleted_while_it_was_painted_waits_when_it_is_restored_a
 
 
 def test_what_a_worker_says_names_pictures_and_no_folder(tmp_path):
-    said = '{"ended": {"state": "failed", "sentence": "%s/inputs/%s is damaged."}}'
+    line = '{"ended": {"state": "failed", "sentence": "%s/inputs/%s is damaged."}}'
     script = f"""
 import json, sys
 message = json.loads(sys.stdin.readline())
-print('{said}' % (message["folder"], "{UPLOAD}"), flush=True)
+print('{line}' % (message["folder"], "{UPLOAD}"), flush=True)
 sys.stdin.read()"""
     entry = run(tmp_path, script, lambda entry: entry.state == "failed")
     assert entry.sentence == "My painting is damaged."
 
 
 def test_a_loss_that_is_no_number_and_a_line_that_was_cut_leave_the_log_readable(tmp_path):
-    said = '{"event": {"event": "progress", "loss": NaN}}'
+    line = '{"event": {"event": "progress", "loss": NaN}}'
     script = f"""
 import sys
 sys.stdin.readline()
-print('{said}', flush=True)
+print('{line}', flush=True)
 sys.stdin.read()"""
     entry = run(tmp_path, script, lambda entry: len(entry.lines) == 3)
     assert entry.lines[2] == b"{}"

@@ -8,8 +8,8 @@ from impasto.web.reader import answer
 def test_the_demo_gives_a_photograph_and_a_painting_that_can_be_opened(tmp_path, quick_painting):
     paths = answer({"demo": str(tmp_path)})
     assert [*paths] == ["photograph", "painting"]
-    found = answer({"open": paths["painting"]})
-    assert (found["width"], found["height"], found["settings"]) == (640, 512, None)
+    info = answer({"open": paths["painting"]})
+    assert (info["width"], info["height"], info["settings"]) == (640, 512, None)
     assert max(Picture.open(tmp_path / "Landscape by the sea.thumbnail.jpg").pixels.shape) == 480
     assert Picture.open(tmp_path / "Landscape by the sea.view.jpg").width == 640
 

@@ -10,10 +10,11 @@ from starlette.testclient import TestClient
 
 from impasto.errors import InputError
 from impasto.web.app import create
+from impasto.web.files import write_zip
 from impasto.web.order import Order
 from impasto.web.security import Guard
 from impasto.web.server import serve
-from impasto.web.store import Store, zipped
+from impasto.web.store import Store
 from impasto.web.studio import Studio
 
 HERE = "127.0.0.1:8000"
@@ -67,15 +68,15 @@ def test_requests_of_other_sites_and_under_other_names_are_refused(client, heade
 
 
 def test_another_host_needs_the_token_which_the_link_turns_into_a_cookie(client):
-    made = client(hosts=(), token="secret")
-    assert made.get("/api/jobs").status_code == 401
-    assert made.get("/api/jobs", headers={"Authorization": "Bearer wrong"}).status_code == 401
-    assert made.get("/api/jobs", headers={"Authorization": "Bearer secret"}).status_code == 200
-    answer = made.get("/?token=secret")
+    http = client(hosts=(), token="secret")
+    assert http.get("/api/jobs").status_code == 401
+    assert http.get("/api/jobs", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert http.get("/api/jobs", headers={"Authorization": "Bearer secret"}).status_code == 200
+    answer = http.get("/?token=secret")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "HttpOnly; SameSite=Strict" in answer.headers["set-cookie"]
-    assert made.get("/api/jobs").status_code == 200
-    assert made.get("/?token=wrong", headers={"Cookie": ""}).status_code == 401
+    assert http.get("/api/jobs").status_code == 200
+    assert http.get("/?token=wrong", headers={"Cookie": ""}).status_code == 401
 
 
 def test_a_redirect_after_the_token_stays_on_this_server(client):
@@ -85,17 +86,17 @@ def test_a_redirect_after_the_token_stays_on_this_server(client):
 
 
 def test_a_request_that_is_too_long_is_refused_with_and_without_a_length(client):
-    made = client(max_bytes=1000)
+    http = client(max_bytes=1000)
     sentence = "the request has more than 0.001 MB, which is the most that this studio takes."
-    assert made.post("/api/uploads", files={"file": b"x" * 2000}).json() == {"error": sentence}
+    assert http.post("/api/uploads", files={"file": b"x" * 2000}).json() == {"error": sentence}
     chunks = (b"x" * 100_000 for _ in range(20))
-    answer = made.post("/api/jobs", content=chunks, headers={"Content-Type": "application/json"})
+    answer = http.post("/api/jobs", content=chunks, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"][:30]) == (413, "the request has more than 1 MB")
 
 
 def test_a_full_folder_is_said_in_a_sentence(client):
-    made = client(quota=0)
-    answer = made.post("/api/uploads", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n")})
+    http = client(quota=0)
+    answer = http.post("/api/uploads", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n")})
     assert answer.status_code == 507
     assert answer.json()["error"].startswith("the studio's folder has reached its quota of 0.0 GB; delete pictures")
 
@@ -106,7 +107,7 @@ def test_a_full_folder_gives_up_what_was_deleted(client, tmp_path):
     entries = [studio.add(Order(styles=[{"picture": name}])) for name in (upload(tmp_path, 1), upload(tmp_path, 2))]
     (entries[0].folder / "large").write_bytes(b"x" * 10_000)
     studio.delete(entries[0].id)
-    studio.store.quota, studio.store._measured = 8_000, (8_000, 0.0)  # as if it had been measured long ago
+    studio.store.quota, studio.store._measurement = 8_000, (8_000, 0.0)  # as if it had been measured long ago
     studio.check_space()
     assert not entries[0].folder.exists()
     assert entries[1].folder.exists()
@@ -136,32 +137,32 @@ def test_no_path_leads_out_of_the_folder(client, path):
 
 
 def test_links_in_the_folder_are_not_followed(client, tmp_path):
-    made, secret = client(), tmp_path / "secret.png"
+    http, secret = client(), tmp_path / "secret.png"
     secret.write_bytes(b"secret")
     name = "0" * 24 + ".png"
     (tmp_path / "studio" / "uploads" / name).symlink_to(secret)
-    assert made.get(f"/api/uploads/{name}").status_code == 404
-    assert b"secret" not in made.get("/api/zip").content
+    assert http.get(f"/api/uploads/{name}").status_code == 404
+    assert b"secret" not in http.get("/api/zip").content
 
 
 @pytest.mark.slow
 def test_a_thousand_malformed_uploads_get_one_sentence_each_and_leave_nothing(client, tmp_path):
-    made, chance = client(), random.Random(0)
+    http, chance = client(), random.Random(0)
     outside = {*tmp_path.rglob("*")}
     names = ["../../x.png", "/etc/passwd", "a\0b.png", "x" * 3000, "..", "", "CON", "ü.png", "a.svg"]
     for _ in range(1000):
         body = chance.randbytes(chance.choice((0, 1, 7, 400)))
         kind = chance.choice(("file", "raw", "form", "json"))
         if kind == "file":
-            answer = made.post("/api/uploads", files={chance.choice(("file", "x")): (chance.choice(names), body)})
+            answer = http.post("/api/uploads", files={chance.choice(("file", "x")): (chance.choice(names), body)})
         elif kind == "raw":
-            answer = made.post(
+            answer = http.post(
                 "/api/uploads", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
             )
         elif kind == "form":
-            answer = made.post("/api/jobs", files={"other": ("a.png", body)}, data={"job": body.decode("latin-1")})
+            answer = http.post("/api/jobs", files={"other": ("a.png", body)}, data={"job": body.decode("latin-1")})
         else:
-            answer = made.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
+            answer = http.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
         assert 400 <= answer.status_code < 500, (kind, body, answer.text)
         assert set(answer.json()) == {"error"}
         assert "\n" not in answer.json()["error"]
@@ -173,30 +174,30 @@ def test_a_thousand_malformed_uploads_get_one_sentence_each_and_leave_nothing(cl
     [b'{"name": "\\ud800", %s}', b'{"self": 1, %s}', b'{"settings": {"self": 1}, %s}', b'{"preset": "\\ud800", %s}'],
 )
 def test_names_that_no_answer_can_hold_and_names_of_python_are_refused(client, tmp_path, body):
-    made = client()
+    http = client()
     order = body % f'"styles": [{{"picture": "{upload(tmp_path, 1)}"}}]'.encode()
-    answer = made.post("/api/jobs", content=order)
+    answer = http.post("/api/jobs", content=order)
     assert (answer.status_code, set(answer.json())) == (400, {"error"})
-    assert made.get("/api/jobs").json() == []
+    assert http.get("/api/jobs").json() == []
 
 
 def test_what_is_not_there_is_said_in_a_sentence(client):
-    made = client()
-    said = "there is no GET /nothing; /docs lists what there is."
-    assert (made.get("/nothing").json(), made.get("/nothing").status_code) == ({"error": said}, 404)
-    assert made.put("/api/jobs").json()["error"].startswith("there is no PUT /api/jobs;")
+    http = client()
+    message = "there is no GET /nothing; /docs lists what there is."
+    assert (http.get("/nothing").json(), http.get("/nothing").status_code) == ({"error": message}, 404)
+    assert http.put("/api/jobs").json()["error"].startswith("there is no PUT /api/jobs;")
 
 
 def test_a_file_that_the_system_refuses_to_write_is_said_in_a_sentence(client, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    made, sentence = (
+    http, sentence = (
         client(),
         "the studio cannot use its folder: no space left on device; make room on the disk, and try again.",
     )
-    monkeypatch.setattr("impasto.web.app.zipped", full)
-    answer = made.get("/api/zip")
+    monkeypatch.setattr("impasto.web.routes.write_zip", full)
+    answer = http.get("/api/zip")
     assert (answer.status_code, answer.json()) == (507, {"error": sentence})
     assert not [*(tmp_path / "studio").glob(".*.zip")]
 
@@ -251,8 +252,8 @@ def test_a_studio_that_closes_ends_streams_without_an_error(own_studio, pictures
 
 
 def test_two_studios_of_one_machine_have_a_cookie_each(client):
-    made = client(hosts=(), token="secret")
-    assert "impasto-token-8000=secret;" in made.get("/?token=secret").headers["set-cookie"]
+    http = client(hosts=(), token="secret")
+    assert "impasto-token-8000=secret;" in http.get("/?token=secret").headers["set-cookie"]
 
 
 def test_the_space_is_measured_and_zip_files_are_made_while_files_come_and_go(tmp_path, monkeypatch):
@@ -264,7 +265,7 @@ def test_the_space_is_measured_and_zip_files_are_made_while_files_come_and_go(tm
     (job / "gone.png").unlink()
     monkeypatch.setattr(Path, "rglob", lambda *_: iter(listed))
     assert not store.is_full()
-    zipped(tmp_path / "all.zip", [job])
+    write_zip(tmp_path / "all.zip", [job])
     assert [Path(name).name for name in zipfile.ZipFile(tmp_path / "all.zip").namelist()] == ["picture.png"]
 
 

@@ -23,7 +23,7 @@ _MASKS = ("keep", "focus", "initial")
 """The fields of a job that may be patterns with the name of the photograph."""
 
 MASK_NAMES = ("name", "folder")
-"""The words in braces that patterns of masks may have: the name of the photograph, and its folder below the folder that
+"""The names in braces that patterns of masks may have: the name of the photograph, and its folder below the folder that
 was named."""
 
 
@@ -36,7 +36,7 @@ class Combination:
 
     """
 
-    words: Sequence[str]
+    sources: Sequence[str]
     """The photographs: files, folders and globs."""
     styles: Sequence[StyleSource]
     """The paintings; the region of each may be a pattern."""
@@ -65,18 +65,18 @@ class Combination:
     @cached_property
     def photographs(self) -> Sequence[Photograph]:
         """The photographs that are there now."""
-        return list(selection.select(self.words, self.folder, may_be_empty=self.is_watched))
+        return list(selection.select(self.sources, self.folder, may_be_empty=self.is_watched))
 
     def __len__(self) -> int:
         return len(self.photographs) * (len(self.styles) if self.pairing == "product" else 1)
 
     def __iter__(self) -> Iterator[Job]:
-        return (self._job(photograph, styles) for photograph, styles in self._chosen())
+        return (self._job(photograph, styles) for photograph, styles in self._pairs())
 
-    def watched(self) -> Iterator[Job | None]:
+    def watch(self) -> Iterator[Job | None]:
         """List the jobs, then those of photographs that appear, without end; None when there is nothing new."""
         yield from self
-        for photograph in selection.watch(self.words, self.folder, {each.path for each in self.photographs}):
+        for photograph in selection.watch(self.sources, self.folder, {each.path for each in self.photographs}):
             if photograph is None:
                 yield None
             else:
@@ -87,25 +87,25 @@ class Combination:
         """The paintings that are each blended in one picture."""
         return [self.styles] if self.pairing == "blend" else [[style] for style in self.styles]
 
-    def _chosen(self) -> Iterator[tuple[Photograph, Sequence[StyleSource]]]:
+    def _pairs(self) -> Iterator[tuple[Photograph, Sequence[StyleSource]]]:
         """List which photograph is painted in which styles."""
         if self.pairing in {"product", "blend"}:
             yield from ((photograph, styles) for styles in self._sets for photograph in self.photographs)
         elif self.pairing == "order":
-            yield from ((each, [style]) for each, style in zip(self.photographs, self.styles, strict=True))
+            yield from ((photo, [style]) for photo, style in zip(self.photographs, self.styles, strict=True))
         else:
-            named = {Path(str(style.picture)).stem: style for style in self.styles}
-            yield from ((each, [_named(named, each)]) for each in self.photographs)
+            by_name = {Path(str(style.picture)).stem: style for style in self.styles}
+            yield from ((photograph, [_find_style(by_name, photograph)]) for photograph in self.photographs)
 
     def _job(self, photograph: Photograph, styles: Sequence[StyleSource]) -> Job:
         """Return the job of a photograph and its paintings."""
         path, folder = photograph
-        words = {"name": path.stem, "folder": str(folder)}
-        masks = {name: _filled(getattr(self.common, name), words) for name in _MASKS}
-        placed = tuple(style.replace(region=_filled(style.region, words)) for style in styles)
-        job = self.common.replace(content=path, styles=placed, **masks)
-        name = naming.filled(self.pattern, {**naming.words_of(job), "folder": folder.name})
-        return job.replace(output=naming.resolved(self.folder, folder, name))
+        values = {"name": path.stem, "folder": str(folder)}
+        masks = {name: _fill(getattr(self.common, name), values) for name in _MASKS}
+        filled_styles = tuple(style.replace(region=_fill(style.region, values)) for style in styles)
+        job = self.common.replace(content=path, styles=filled_styles, **masks)
+        name = naming.fill(self.pattern, {**naming.name_values(job), "folder": folder.name})
+        return job.replace(output=naming.result_path(self.folder, folder, name))
 
 
 def open_styles(texts: Sequence[str]) -> list[StyleSource]:
@@ -115,14 +115,14 @@ def open_styles(texts: Sequence[str]) -> list[StyleSource]:
         InputError: a painting does not exist, or an option of one is unknown.
 
     """
-    found: list[StyleSource] = []
+    styles: list[StyleSource] = []
     for text in texts:
         style = StyleSource.parse(text)
-        found += [style.replace(picture=each.path) for each in selection.select([style.picture])]
-    return found
+        styles += [style.replace(picture=photograph.path) for photograph in selection.select([style.picture])]
+    return styles
 
 
-def _named(styles: dict[str, StyleSource], photograph: Photograph) -> StyleSource:
+def _find_style(styles: dict[str, StyleSource], photograph: Photograph) -> StyleSource:
     """Return the painting that has the name of a photograph."""
     if photograph.path.stem not in styles:
         raise InputError(
@@ -131,6 +131,6 @@ def _named(styles: dict[str, StyleSource], photograph: Photograph) -> StyleSourc
     return styles[photograph.path.stem]
 
 
-def _filled(mask: str | Path | None, words: dict[str, str]) -> str | None:
-    """Return a mask with words in place of their names in braces."""
-    return None if mask is None else naming.filled(str(mask), words)
+def _fill(mask: str | Path | None, values: dict[str, str]) -> str | None:
+    """Return a mask with values in place of names in braces."""
+    return None if mask is None else naming.fill(str(mask), values)

@@ -60,23 +60,23 @@ def forecast(jobs: Iterable[Item], workers: int, resources: Resources | None = N
         The forecast.
 
     """
-    resources, counts = resources or Resources(), _counted(jobs)
+    resources, counts = resources or Resources(), _count(jobs)
     step = max(1, counts.all // SAMPLES)
     sample = [job for job in islice(jobs, 0, None, step) if isinstance(job, Job)]
-    sample = [job.replace(runtime=_divided(job.runtime, workers)) for job in sample]
-    planned = [(plan, job) for job in sample if (plan := _planned(job, resources)) is not None]
-    seconds = [plan.seconds or 0.0 for plan, _ in planned]
+    sample = [job.replace(runtime=_limit_threads(job.runtime, workers)) for job in sample]
+    plans = [(plan, job) for job in sample if (plan := _plan(job, resources)) is not None]
+    seconds = [plan.seconds or 0.0 for plan, _ in plans]
     mean = sum(seconds) / max(1, len(seconds))
     return Forecast(
         *counts,
         seconds=mean * (counts.all - counts.painted - counts.refused) / max(1, workers),
-        bytes=max((plan.plan.bytes for plan, _ in planned), default=0.0),
-        machine=_machine(planned[0][1]) if planned else "",
+        bytes=max((plan.plan.bytes for plan, _ in plans), default=0.0),
+        machine=_machine(plans[0][1]) if plans else "",
         workers=workers,
     )
 
 
-def _counted(jobs: Iterable[Item]) -> _Counts:
+def _count(jobs: Iterable[Item]) -> _Counts:
     """Count all jobs, the painted jobs, and the jobs that cannot be used."""
     count = painted = refused = 0
     for job in jobs:
@@ -89,13 +89,13 @@ def _counted(jobs: Iterable[Item]) -> _Counts:
     return _Counts(count, painted, refused)
 
 
-def _divided(runtime: Runtime, workers: int) -> Runtime:
+def _limit_threads(runtime: Runtime, workers: int) -> Runtime:
     """Return how a job is computed by one of several workers of this machine."""
-    own = max(1, threads.available() // workers) if workers > 1 else 0
-    return runtime.replace(threads=runtime.threads or own)
+    worker_threads = max(1, threads.available() // workers) if workers > 1 else 0
+    return runtime.replace(threads=runtime.threads or worker_threads)
 
 
-def _planned(job: Job, resources: Resources) -> Planned | None:
+def _plan(job: Job, resources: Resources) -> Planned | None:
     """Return the plan of a job with its forecast, or None if it cannot be painted."""
     try:
         session = Session(job.replace(output=None, save_every=0, checkpoint=None), resources=resources, forecasts=True)

@@ -37,7 +37,7 @@ class Manifest:
     def __post_init__(self) -> None:
         naming.check_pattern(self.pattern, naming.PATTERN_NAMES)
         if self.path != STANDARD_INPUT:
-            self._opened().close()
+            self._open().close()
 
     @property
     def is_stream(self) -> bool:
@@ -54,12 +54,12 @@ class Manifest:
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """List the lines that are not empty, with their numbers."""
-        with self._opened() as file:
+        with self._open() as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, line
 
-    def _opened(self) -> TextIO:
+    def _open(self) -> TextIO:
         if self.is_stream:
             return sys.stdin
         try:
@@ -73,14 +73,15 @@ class Manifest:
         """Return the job of a line."""
         if not isinstance(line, dict):
             raise InputError('it is no job; give a JSON object, such as {"content": "photo.jpg", "styles": […]}.')
-        given = cast("dict[str, Any]", line)
-        merged = {name: {**common.get(name, {}), **given.get(name, {})} for name in _MERGED}
-        values: dict[str, Any] = {**common, **given, **merged}
+        fields = cast("dict[str, Any]", line)
+        merged = {name: {**common.get(name, {}), **fields.get(name, {})} for name in _MERGED}
+        values: dict[str, Any] = {**common, **fields, **merged}
         job = Job(**values)
         return job.replace(output=self._output(job))
 
     def _output(self, job: Job) -> Path:
+        """Return the path of the result of a job."""
         if job.output is not None:
             return self.folder / job.output
-        name = naming.filled(self.pattern, {**naming.words_of(job), "folder": ""})
-        return naming.resolved(self.folder, Path(), name)
+        name = naming.fill(self.pattern, {**naming.name_values(job), "folder": ""})
+        return naming.result_path(self.folder, Path(), name)

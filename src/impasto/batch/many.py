@@ -1,4 +1,4 @@
-"""`paint_many`: paint many jobs, here or by workers elsewhere, and tell what came of each as it ends."""
+"""`paint_many`: paint many jobs, here or by workers elsewhere, and yield the outcome of each as it ends."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -15,7 +15,7 @@ __all__ = ["paint_many"]
 
 
 def paint_many(jobs: Iterable[Item], *, workers: Workers | int = 1) -> Iterator[Outcome]:
-    """Paint many jobs, and yield what came of each as soon as it ends.
+    """Paint many jobs, and yield the outcome of each as soon as it ends.
 
     Jobs are taken from their source only as workers become free, so the source may be a generator of any length. A job
     that cannot be painted is an outcome with a sentence, and the other jobs are painted. Each picture that is there
@@ -36,11 +36,11 @@ def paint_many(jobs: Iterable[Item], *, workers: Workers | int = 1) -> Iterator[
     """
     if isinstance(jobs, str | Job) or not isinstance(cast("object", jobs), Iterable):
         raise InputError(f"the jobs cannot be {jobs!r:.80}; give a list of Job, or a generator of them.")
-    with closing(_hired(workers)) as crew:
+    with closing(_open_workers(workers)) as crew:
         yield from Scheduler(jobs, crew)
 
 
-def _hired(workers: Workers | int) -> Workers:
+def _open_workers(workers: Workers | int) -> Workers:
     """Return the workers that are asked for."""
     if not isinstance(workers, int):
         if not hasattr(workers, "start"):

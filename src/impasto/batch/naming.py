@@ -13,10 +13,10 @@ __all__ = [
     "DEFAULT_PATTERN",
     "PATTERN_NAMES",
     "check_pattern",
-    "filled",
+    "fill",
+    "name_values",
     "refuse_clashes",
-    "resolved",
-    "words_of",
+    "result_path",
 ]
 
 DEFAULT_PATTERN = "{content}-{style}.png"
@@ -27,7 +27,7 @@ _PLAIN = (str, int, float)
 
 
 def check_pattern(pattern: str, names: Iterable[str]) -> str:
-    """Return a pattern whose words in braces are all known.
+    """Return a pattern if all its names in braces are known.
 
     Args:
         pattern: The pattern.
@@ -37,43 +37,43 @@ def check_pattern(pattern: str, names: Iterable[str]) -> str:
         The pattern.
 
     Raises:
-        InputError: another word is in braces.
+        InputError: another name is in braces.
 
     """
-    known = list(names)
+    known_names = list(names)
     for name in _FIELD.findall(pattern):
-        if name not in known:
-            listed = ", ".join(f"{{{each}}}" for each in known)
-            raise InputError(f"the name {pattern} cannot have {{{name}}}; it may have {listed}.")
+        if name not in known_names:
+            accepted = ", ".join(f"{{{known}}}" for known in known_names)
+            raise InputError(f"the name {pattern} cannot have {{{name}}}; it may have {accepted}.")
     return pattern
 
 
-def filled(pattern: str, words: Mapping[str, str]) -> str:
-    """Fill a pattern.
+def fill(pattern: str, values: Mapping[str, str]) -> str:
+    """Fill a pattern with values.
 
     Args:
         pattern: A checked pattern, such as `{content}-{style}.png`.
-        words: The word for each name that the pattern has in braces; empty for a folder if there is none.
+        values: The value of each name that the pattern has in braces; empty for a folder if there is none.
 
     Returns:
-        The pattern with words in place of names.
+        The pattern with values in place of names.
 
     """
-    name = _FIELD.sub(lambda found: words[found[1]], pattern)
+    name = _FIELD.sub(lambda match: values[match[1]], pattern)
     return name if pattern.startswith("/") else name.lstrip("/")
 
 
-def words_of(job: Job) -> dict[str, str]:
-    """Return the words in the name of a result: of its files, and of each setting that is text or a number.
+def name_values(job: Job) -> dict[str, str]:
+    """Return the values of a pattern for a job: names of its files, and each setting that is text or a number.
 
     Args:
         job: The job, with its content and styles.
 
     Returns:
-        `content`, `style` and the names of settings, each with its word.
+        `content`, `style` and the names of settings, each with its value.
 
     """
-    settings = {name: _word(value) for name, value in job.settings if isinstance(value, _PLAIN)}
+    settings = {name: _as_name(value) for name, value in job.settings if isinstance(value, _PLAIN)}
     style = "+".join(_stem(each.picture) for each in job.styles)
     return {"content": _stem(job.content), "style": style, **settings}
 
@@ -87,7 +87,7 @@ def _stem(source: object) -> str:
     return source.stem if isinstance(source, Path) else "picture"
 
 
-def _word(value: object) -> str:
+def _as_name(value: object) -> str:
     """Write a value of an option as a part of a name."""
     return f"{value:g}" if isinstance(value, float) else str(value).replace("/", "-")
 
@@ -104,24 +104,24 @@ def refuse_clashes(jobs: Iterable[object]) -> int:
     """
     import numpy as np  # noqa: PLC0415 (not for help)
 
-    hashes = np.fromiter((hash(name) for name in _names(jobs)), dtype=np.int64)
+    hashes = np.fromiter((hash(name) for name in _output_names(jobs)), dtype=np.int64)
     order = np.argsort(hashes, kind="stable")
     repeated = {int(each) for each in hashes[order][1:][hashes[order][1:] == hashes[order][:-1]]}
-    seen: dict[str, int] = {}
-    for number, name in enumerate(_names(jobs) if repeated else (), start=1):
-        if hash(name) in repeated and seen.setdefault(name, number) != number:
+    numbers: dict[str, int] = {}
+    for number, name in enumerate(_output_names(jobs) if repeated else (), start=1):
+        if hash(name) in repeated and numbers.setdefault(name, number) != number:
             raise InputError(
-                f"two pictures would be saved as {name}, the results of the jobs {seen[name]} and {number}; give them "
-                f"names with --name, such as {{folder}}-{DEFAULT_PATTERN} or {{content}}-{{style}}-{{size}}.png."
+                f"two pictures would be saved as {name}, the results of the jobs {numbers[name]} and {number}; give "
+                f"them names with --name, such as {{folder}}-{DEFAULT_PATTERN} or {{content}}-{{style}}-{{size}}.png."
             )
     return len(hashes)
 
 
-def _names(jobs: Iterable[object]) -> Iterator[str]:
+def _output_names(jobs: Iterable[object]) -> Iterator[str]:
     return (str(job.output) for job in jobs if isinstance(job, Job))
 
 
-def resolved(root: Path, folder: Path, name: str) -> Path:
+def result_path(root: Path, folder: Path, name: str) -> Path:
     """Return the path of a result below a folder.
 
     Args:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from impasto.errors import InputError
 from impasto.jobs.job import Job
 
-__all__ = ["WINDOW", "Item", "Task", "grouped"]
+__all__ = ["WINDOW", "Item", "Task", "group"]
 
 WINDOW = 256
 """Jobs that are read ahead of a long list, to find those with the same paintings."""
@@ -23,7 +23,7 @@ class Task(NamedTuple):
     item: Item
 
 
-def grouped(items: Iterable[Item], window: int) -> Iterator[Task]:
+def group(items: Iterable[Item], window: int) -> Iterator[Task]:
     """Count what a source gives, and bring jobs of the same paintings together.
 
     Args:
@@ -34,12 +34,12 @@ def grouped(items: Iterable[Item], window: int) -> Iterator[Task]:
         The tasks.
 
     """
-    numbered = _numbered(items)
+    numbered = _number(items)
     while tasks := list(islice(numbered, window)):
         yield from sorted(tasks, key=_paintings)
 
 
-def _numbered(items: Iterable[Item]) -> Iterator[Task]:
+def _number(items: Iterable[Item]) -> Iterator[Task]:
     number = 0
     for item in items:
         number += item is not None

@@ -1,4 +1,4 @@
-"""What came of a job, and the totals of many."""
+"""The outcome of a job, and the totals of many."""
 
 import math
 import time
@@ -20,7 +20,7 @@ State = Literal["skipped"] | Ending
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job."""
+    """The outcome of a job: what was painted, or why not."""
 
     job: Job
     state: State
@@ -54,12 +54,12 @@ class Outcome:
 
 @dataclass
 class Tally:
-    """The totals of many jobs, and how long the rest will take."""
+    """The totals of many jobs, and how long the others will take."""
 
     count: int | None = None
     """The number of all jobs, or None if it is not known."""
     states: dict[State, int] = field(default_factory=dict[State, int])
-    """The number of jobs by what came of them."""
+    """The number of jobs by their outcome."""
     began: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome) -> None:
@@ -75,7 +75,7 @@ class Tally:
         return self["done"] + self["skipped"] + self["failed"]
 
     def seconds_left(self, running: "Mapping[int, Progress]") -> float | None:
-        """Return the seconds until all jobs are done, by what the painted ones and the parts of running ones took.
+        """Return the seconds until all jobs are done, by the time that was taken so far.
 
         Args:
             running: The progress of each worker.
@@ -84,18 +84,19 @@ class Tally:
             The seconds; None as long as they are not known.
 
         """
-        painted = self["done"] + sum(progress.fraction for progress in running.values())
+        partial = sum(progress.fraction for progress in running.values())
+        painted = self["done"] + partial
         if self.count is None or not painted:
             return None
-        left = self.count - self.finished - sum(progress.fraction for progress in running.values())
-        return max(0.0, left) * (time.monotonic() - self.began) / painted
+        remaining = self.count - self.finished - partial
+        return max(0.0, remaining) * (time.monotonic() - self.began) / painted
 
     def __str__(self) -> str:
         """Return the totals in words: `12 of 60 pictures: 10 painted, 1 was there, 1 failed`."""
-        words = {"done": "painted", "skipped": "there already", "failed": "failed", "stopped": "ended early"}
-        listed = [f"{self.states[state]} {word}" for state, word in words.items() if state in self.states]
-        of = "" if self.count is None else f" of {self.count}"
-        return f"{self.finished}{of} pictures: {', '.join(listed) or 'none painted'}"
+        labels = {"done": "painted", "skipped": "there already", "failed": "failed", "stopped": "ended early"}
+        counts = [f"{self.states[state]} {label}" for state, label in labels.items() if state in self.states]
+        total = "" if self.count is None else f" of {self.count}"
+        return f"{self.finished}{total} pictures: {', '.join(counts) or 'none painted'}"
 
 
 def finite(loss: float) -> float | None:

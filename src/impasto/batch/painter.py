@@ -75,26 +75,26 @@ class Painter:
             The progress of each evaluation.
 
         Returns:
-            What came of the job; an error is the sentence of a job that failed.
+            The outcome of the job; an error is the sentence of a job that failed.
 
         """
         began = time.monotonic()
         try:
             with self._alone(job):
-                found = yield from self._carry_out(job, noted)
+                outcome = yield from self._carry_out(job, noted)
         except Exception as error:  # the next job gets its chance
-            found = Outcome(job, "failed", sentence_of(error))
+            outcome = Outcome(job, "failed", sentence_of(error))
         finally:
             self._session = None
-        return replace(found, seconds=time.monotonic() - began, worker=self._name)
+        return replace(outcome, seconds=time.monotonic() - began, worker=self._name)
 
     def _alone(self, job: Job) -> AbstractContextManager[object]:
-        """Return a block in which no other painter paints the job."""
+        """Return a context in which no other painter paints the job."""
         if self._folder is None or job.output is None:
             return nullcontext()
         locks = self._folder / "locks"
         files.make_folder(locks)
-        return _locked(locks / hashlib.sha256(str(job.output.absolute()).encode()).hexdigest()[:32])
+        return _lock(locks / hashlib.sha256(str(job.output.absolute()).encode()).hexdigest()[:32])
 
     def _carry_out(self, job: Job, noted: Job | None) -> Generator[Progress, None, Outcome]:
         """Paint a job that is not painted."""
@@ -104,8 +104,8 @@ class Painter:
         if job.output is not None:
             files.make_folder(job.output.parent)
         # The picture so far of a run that ended early may be replaced.
-        allowed = job if stopped is None else outputs.with_replaceable_files(job, is_replaceable=True)
-        with closing(Session(allowed, resources=self._resources, noted=noted)) as session:
+        job_to_paint = job if stopped is None else outputs.with_replaceable_files(job, is_replaceable=True)
+        with closing(Session(job_to_paint, resources=self._resources, noted=noted)) as session:
             self._session = session
             if self._is_cancelled.is_set():
                 session.cancel()
@@ -122,7 +122,7 @@ class Painter:
 
 
 @contextmanager
-def _locked(path: Path) -> Generator[None, None, None]:
+def _lock(path: Path) -> Generator[None, None, None]:
     """Hold a lock in a block; the system releases it if the process dies.
 
     The file is deleted at the end of the block. A painter that waited for the deleted file and one that made a new file

@@ -1,4 +1,4 @@
-"""The actor of Ray: a painter in a process of its own, which takes its part of its machine."""
+"""The actor of Ray: a painter in a process of its own, with an allocation of its machine."""
 
 import importlib
 import os
@@ -17,7 +17,7 @@ from impasto.settings.limits import cores
 if TYPE_CHECKING:
     from impasto.transfer.progress import Progress
 
-__all__ = ["Actor", "Paints", "Part"]
+__all__ = ["Actor", "Allocation", "Paints"]
 
 FREE_FRACTION = 0.8
 """The fraction of the free memory that all workers of a machine take together, equal to the one in `machine.memory`."""
@@ -48,13 +48,13 @@ class Paints(Protocol):
         ...
 
 
-class Part(NamedTuple):
-    """The part of its machine that an actor takes."""
+class Allocation(NamedTuple):
+    """The threads and the GPU that an actor takes of its machine."""
 
     threads: int
     """Threads of the processor."""
     gpu: float = 0.0
-    """The part of a GPU, from 0 to 1; 0 means that the processor computes."""
+    """The fraction of a GPU, from 0 to 1; 0 means that the processor computes."""
 
 
 class Actor:
@@ -63,46 +63,46 @@ class Actor:
     Args:
         make: Makes the painter from the name of the worker.
         name: The name of the worker.
-        part: The part of its machine that it takes.
+        allocation: The threads and the GPU that it takes.
         folder: The folder to which the paths of jobs are relative, or None if it does not see their files.
 
     """
 
-    def __init__(self, make: Callable[[str], Paints], name: str, part: Part, folder: Path | None) -> None:
+    def __init__(self, make: Callable[[str], Paints], name: str, allocation: Allocation, folder: Path | None) -> None:
         if folder is not None:
             os.chdir(folder)
         self._painter = make(name)
-        self._threads, self._memory = part.threads, _memory(part)
+        self._threads, self._memory = allocation.threads, _memory(allocation)
         self._progress: Progress | None = None
         self._weights: TemporaryDirectory[str] | None = None
         """The folder of copies of files of weights, for all jobs."""
 
-    def paint(self, job: Job, sent: Mapping[str, Any] | None = None) -> tuple[Outcome, bytes]:
-        """Paint a job with this worker's part of the machine.
+    def paint(self, job: Job, references: Mapping[str, Any] | None = None) -> tuple[Outcome, bytes]:
+        """Paint a job with the threads and the memory of this worker.
 
         Args:
             job: The job.
-            sent: References to its files by their paths, if this machine does not see them.
+            references: References to its files by their paths, if this machine does not see them.
 
         Returns:
-            What came of the job, and the file of its picture if its files were sent.
+            The outcome of the job, and the file of its picture if its files were sent.
 
         """
-        divided = job.replace(runtime=self._divided(job.runtime))
-        if sent is None:
-            return self._painted(divided), b""
-        from impasto.batch.sending import renamed, unpacked, weight_files  # noqa: PLC0415 (where files are sent)
+        limited = job.replace(runtime=self._limit(job.runtime))
+        if references is None:
+            return self._paint(limited), b""
+        from impasto.batch.sending import rename_paths, unpack, weight_files  # noqa: PLC0415 (where files are sent)
 
-        pictures = dict(sent)
-        weights = {str(path): self._stored(path, pictures.pop(str(path))) for path in weight_files(job)}
+        pictures = dict(references)
+        weights = {str(path): self._store_weights(path, pictures.pop(str(path))) for path in weight_files(job)}
         with TemporaryDirectory(prefix="impasto-") as folder:
             files = dict(zip(pictures, importlib.import_module("ray").get([*pictures.values()]), strict=True))
-            here = unpacked(divided, files, Path(folder), weights)
-            outcome = self._painted(here, job)
-            picture = here.output.read_bytes() if outcome.state == "done" and here.output else b""
-            return replace(outcome, job=job, sentence=renamed(outcome.sentence, here, job)), picture
+            copy = unpack(limited, files, Path(folder), weights)
+            outcome = self._paint(copy, job)
+            picture = copy.output.read_bytes() if outcome.state == "done" and copy.output else b""
+            return replace(outcome, job=job, sentence=rename_paths(outcome.sentence, copy, job)), picture
 
-    def _stored(self, path: Path, reference: Any) -> str:
+    def _store_weights(self, path: Path, reference: Any) -> str:
         """Return the copy of a file of weights, which is fetched for the first job that reads it."""
         self._weights = self._weights or TemporaryDirectory(prefix="impasto-weights-")
         copy = Path(self._weights.name, reference.hex(), path.name)
@@ -112,7 +112,7 @@ class Actor:
                 temporary.write_bytes(importlib.import_module("ray").get(reference))
         return str(copy)
 
-    def _painted(self, job: Job, noted: Job | None = None) -> Outcome:
+    def _paint(self, job: Job, noted: Job | None = None) -> Outcome:
         """Paint a job, and hold its progress for those who ask."""
         painting = self._painter.paint(job, noted)
         self._progress = None
@@ -139,8 +139,8 @@ class Actor:
         if self._weights is not None:
             self._weights.cleanup()
 
-    def _divided(self, runtime: Runtime) -> Runtime:
-        """Return how a job is computed with this worker's part of the machine, where the job leaves that open."""
+    def _limit(self, runtime: Runtime) -> Runtime:
+        """Return a runtime with the threads and the memory of this worker, where the job leaves them open."""
         memory = self._memory if runtime.memory == "auto" else runtime.memory
         return runtime.replace(threads=runtime.threads or self._threads, memory=memory)
 
@@ -149,15 +149,15 @@ for _name in ("prepare", "progress", "cancel", "end"):
     setattr(getattr(Actor, _name), "__ray_concurrency_group__", "control")  # noqa: B010 (what ray.method does)
 
 
-def _memory(part: Part) -> str:
-    """Return this worker's part of the memory that is free, as `Runtime.memory` has it."""
-    if part.gpu == 1:
+def _memory(allocation: Allocation) -> str:
+    """Return the memory that this worker may take of what is free, as `Runtime.memory` has it."""
+    if allocation.gpu == 1:
         return "auto"
-    if part.gpu:
+    if allocation.gpu:
         import torch  # noqa: PLC0415 (the GPU that Ray gave to this worker)
 
-        return f"{part.gpu * torch.cuda.mem_get_info()[1] / 1e6:.0f}MB"
+        return f"{allocation.gpu * torch.cuda.mem_get_info()[1] / 1e6:.0f}MB"
     import psutil  # noqa: PLC0415 (the actor's machine)
 
-    fraction = FREE_FRACTION * min(1.0, part.threads / cores())
+    fraction = FREE_FRACTION * min(1.0, allocation.threads / cores())
     return f"{fraction * psutil.virtual_memory().available / 1e6:.0f}MB"

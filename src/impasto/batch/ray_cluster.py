@@ -7,7 +7,7 @@ from typing import Any
 
 from impasto.errors import InputError
 
-__all__ = ["imported", "joined", "last_line"]
+__all__ = ["import_ray", "join_cluster", "last_line"]
 
 OBJECT_STORE_BYTES = 200_000_000
 """The size of the object store that is started on this machine: jobs and outcomes are small."""
@@ -27,7 +27,7 @@ ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """What the environment tells a Ray that is started here: it listens on the loopback alone, as it does on macOS."""
 
 
-def imported(address: str) -> Any:
+def import_ray(address: str) -> Any:
     """Return the module ray, which reads the environment when it is imported.
 
     Args:
@@ -37,8 +37,8 @@ def imported(address: str) -> Any:
         InputError: it is not installed.
 
     """
-    wanted = {**QUIET, **(ON_LOOPBACK if address == "local" else {})}
-    os.environ.update({name: value for name, value in wanted.items() if name not in os.environ})
+    variables = {**QUIET, **(ON_LOOPBACK if address == "local" else {})}
+    os.environ.update({name: value for name, value in variables.items() if name not in os.environ})
     try:
         return importlib.import_module("ray")
     except ModuleNotFoundError as error:
@@ -47,7 +47,7 @@ def imported(address: str) -> Any:
         ) from None
 
 
-def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
+def join_cluster(ray: Any, address: str, cpus: int | None = None) -> bool:
     """Join a cluster, or start Ray on this machine, if this process has not joined one yet.
 
     Args:
@@ -56,7 +56,7 @@ def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
         cpus: The processors that Ray counts when it is started here; by default those of this machine.
 
     Returns:
-        Whether this call joined one.
+        Whether this call joined a cluster or started one.
 
     Raises:
         InputError: there is no cluster at the address.
@@ -71,7 +71,7 @@ def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
         ray.init(address="local", **common, **local, num_cpus=cpus)
         return True
     try:
-        _reach(address)
+        _check_address(address)
         ray.init(address=address, **common)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
@@ -81,7 +81,7 @@ def joined(ray: Any, address: str, cpus: int | None = None) -> bool:
     return True
 
 
-def _reach(address: str) -> None:
+def _check_address(address: str) -> None:
     """Try to connect to an address, for which Ray itself would take minutes.
 
     Raises:

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.batch.ray_actor import Actor, Paints, Part
-from impasto.batch.ray_cluster import imported, joined, last_line
+from impasto.batch.ray_actor import Actor, Allocation, Paints
+from impasto.batch.ray_cluster import import_ray, join_cluster, last_line
 from impasto.batch.workers import WAIT_SECONDS, Report
 from impasto.errors import InputError, RunError
 from impasto.jobs.job import Job
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RayWorkers"]
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """The least seconds from one question for the progress of all workers to the next."""
 
 QUESTIONS_A_SECOND = 100
@@ -71,26 +71,26 @@ class RayWorkers:
         if address == "local":
             check_per_core("workers", count)
             check_per_core("threads", threads)
-        self._ray = imported(address)
+        self._ray = import_ray(address)
         self._make = make or partial(_painter, None if sends_files else folder)
         self._folder = None if sends_files else Path.cwd()
-        self._owns_ray = joined(self._ray, address, max(cores(), count * max(1, threads)))
+        self._owns_ray = join_cluster(self._ray, address, max(cores(), count * max(1, threads)))
         resources = self._ray.cluster_resources()
         gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
         self.count = count or gpus or max(1, cpus // max(1, threads))
-        own_threads = threads or max(1, (cores() if address == "local" else cpus) // self.count)
-        self._part = Part(own_threads, 1 / math.ceil(self.count / gpus) if gpus else 0.0)
-        self._actors = [self._hire(worker) for worker in range(self.count)]
+        worker_threads = threads or max(1, (cores() if address == "local" else cpus) // self.count)
+        self._allocation = Allocation(worker_threads, 1 / math.ceil(self.count / gpus) if gpus else 0.0)
+        self._actors = [self._start_actor(worker) for worker in range(self.count)]
         self._jobs: dict[Any, int] = {}
-        """The number of the worker by the reference to what comes of its job."""
+        """The number of the worker by the reference to the outcome of its job."""
         self._questions: dict[Any, int] = {}
         """The number of the worker by the reference to its progress."""
         self._progress: dict[int, Progress] = {}
-        self._next_look = 0.0
-        self._is_cancelled = self._is_told = False
+        self._next_poll = 0.0
+        self._is_cancelled = self._is_cancel_sent = False
         self._courier = _courier(self._ray.put) if sends_files else None
         self._reports: list[Report] = []
-        """What came of jobs that were not sent."""
+        """The reports on jobs that were not sent."""
 
     def start(self, worker: int, job: Job) -> None:
         """Let a worker that is free paint a job.
@@ -100,9 +100,9 @@ class RayWorkers:
             job: The job. A job whose files cannot be sent is not started; `wait` then reports why.
 
         """
-        sent, outcome = (None, None) if self._courier is None else self._courier.collect(job)
+        references, outcome = (None, None) if self._courier is None else self._courier.collect(job)
         if outcome is None:
-            self._jobs[self._actors[worker].paint.remote(job, sent)] = worker
+            self._jobs[self._actors[worker].paint.remote(job, references)] = worker
         else:
             self._reports.append(Report(worker, outcome))
 
@@ -119,11 +119,11 @@ class RayWorkers:
 
     def wait(self) -> Sequence[Report]:
         """Wait until a job ends or a worker dies, for `WAIT_SECONDS` at most."""
-        if self._is_cancelled and not self._is_told:
-            self._is_told = True
+        if self._is_cancelled and not self._is_cancel_sent:
+            self._is_cancel_sent = True
             for worker in self._jobs.values():
                 self._actors[worker].cancel.remote()
-        self._look()
+        self._poll_progress()
         if self._reports:
             reports, self._reports = self._reports, []
             return reports
@@ -131,7 +131,7 @@ class RayWorkers:
             time.sleep(WAIT_SECONDS)
             return []
         ended, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=WAIT_SECONDS)
-        return [self._reported(reference) for reference in ended]
+        return [self._report(reference) for reference in ended]
 
     def progress(self) -> "Mapping[int, Progress]":
         """Return the latest progress of each worker that paints, a second old or so; older above a hundred workers."""
@@ -144,8 +144,8 @@ class RayWorkers:
     def close(self) -> None:
         """Let the workers save checkpoints, and end them."""
         self.cancel()
-        last = time.monotonic() + END_SECONDS
-        while self._jobs and time.monotonic() < last:
+        deadline = time.monotonic() + END_SECONDS
+        while self._jobs and time.monotonic() < deadline:
             self.wait()
         if self._courier is not None:
             ends = [actor.end.remote() for actor in self._actors]
@@ -155,13 +155,13 @@ class RayWorkers:
         if self._owns_ray:
             self._ray.shutdown()
 
-    def _hire(self, worker: int) -> Any:
+    def _start_actor(self, worker: int) -> Any:
         """Start the actor of a worker."""
-        options = {"num_cpus": self._part.threads, "num_gpus": self._part.gpu, "max_restarts": 0}
+        options = {"num_cpus": self._allocation.threads, "num_gpus": self._allocation.gpu, "max_restarts": 0}
         actor = self._ray.remote(**options, concurrency_groups={"control": 1})(Actor)
-        return actor.remote(self._make, str(worker + 1), self._part, self._folder)
+        return actor.remote(self._make, str(worker + 1), self._allocation, self._folder)
 
-    def _reported(self, reference: Any) -> Report:
+    def _report(self, reference: Any) -> Report:
         """Return what a worker says of its job, or start it again if it died."""
         worker = self._jobs.pop(reference)
         progress = self._progress.pop(worker, None)
@@ -171,22 +171,22 @@ class RayWorkers:
         except self._ray.exceptions.RayError as error:
             if "creation task" in str(error):
                 raise RunError(f"a worker could not be started: {last_line(error)}") from None
-            self._actors[worker] = self._hire(worker)
+            self._actors[worker] = self._start_actor(worker)
             tenth = math.floor(10 * progress.fraction) / 10 if progress else 0.0
             return Report(worker, None, f"ended ({type(error).__name__})", tenth)
 
-    def _look(self) -> None:
-        """Ask all workers for their progress now and then, and take the answers that are there."""
+    def _poll_progress(self) -> None:
+        """Ask all workers for their progress now and then, and receive the answers that have come."""
         if self._questions:
             answered, _ = self._ray.wait(list(self._questions), num_returns=len(self._questions), timeout=0)
             for reference in answered:
-                self._take(self._questions.pop(reference), reference)
-        if time.monotonic() >= self._next_look:
+                self._receive_progress(self._questions.pop(reference), reference)
+        if time.monotonic() >= self._next_poll:
             busy = set(self._jobs.values()) - set(self._questions.values())
-            self._next_look = time.monotonic() + max(LOOK_SECONDS, len(busy) / QUESTIONS_A_SECOND)
+            self._next_poll = time.monotonic() + max(POLL_SECONDS, len(busy) / QUESTIONS_A_SECOND)
             self._questions |= {self._actors[worker].progress.remote(): worker for worker in busy}
 
-    def _take(self, worker: int, reference: Any) -> None:
+    def _receive_progress(self, worker: int, reference: Any) -> None:
         """Take the progress of a worker; one that died has none."""
         try:
             progress = self._ray.get(reference)
@@ -207,6 +207,7 @@ def _painter(folder: Path | None, name: str) -> Paints:
 
 
 def _courier(put: Callable[[bytes], Any]) -> "Courier":
+    """Return what sends the files of jobs."""
     from impasto.batch.sending import Courier  # noqa: PLC0415 (where files are sent)
 
     return Courier(put)

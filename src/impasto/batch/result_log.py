@@ -44,8 +44,7 @@ class ResultLog:
             WriteError: the system refused.
 
         """
-        about = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "folder": str(Path.cwd())}
-        record = {**about, **outcome.as_dict()}
+        record = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "folder": str(Path.cwd()), **outcome.as_dict()}
         try:
             self._file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
         except OSError as error:
@@ -76,25 +75,25 @@ def latest(path: Path) -> Iterator[Mapping[str, Any]]:
         The records; lines that were cut are left out.
 
     """
-    places: dict[str, int] = {}
+    offsets: dict[str, int] = {}
     with path.open("rb") as file:
-        for place, record in _records(file):
+        for offset, record in _records(file):
             key = record.get("output") or f"number {record.get('number')}"
-            if record.get("state") != "skipped" or key not in places:
-                places[key] = place
-        for place in places.values():
-            file.seek(place)
+            if record.get("state") != "skipped" or key not in offsets:
+                offsets[key] = offset
+        for offset in offsets.values():
+            file.seek(offset)
             yield json.loads(file.readline())
 
 
 def _records(file: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """List the records of a file with their places in it."""
-    place = file.tell()
+    """List the records of a file with their offsets in it, in bytes."""
+    offset = file.tell()
     while line := file.readline():
         try:
             record = json.loads(line)
         except ValueError:
             record = None
         if isinstance(record, dict):
-            yield place, record
-        place += len(line)
+            yield offset, record
+        offset += len(line)

@@ -1,4 +1,4 @@
-"""The scheduler gives jobs to workers, one at a time each, and takes what came of them; it knows no kind of worker.
+"""The scheduler gives jobs to workers, one at a time each, and takes their outcomes; it knows no kind of worker.
 
 It takes a job from the source only when a worker is free for it or for its preparation: so the source may be as long as
 it likes, and no more than two jobs a worker are in memory.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from impasto.batch.ordering import Item, grouped
+from impasto.batch.ordering import Item, group
 from impasto.batch.outcome import Outcome
 from impasto.batch.workers import Report, Workers
 from impasto.errors import InputError
@@ -28,7 +28,7 @@ class _Assignment(NamedTuple):
 
 
 class Scheduler:
-    """Gives jobs to workers; iterate over what comes of them, in the order in which they end.
+    """Gives jobs to workers; iterate over their outcomes, in the order in which they end.
 
     Args:
         jobs: The jobs.
@@ -39,7 +39,7 @@ class Scheduler:
 
     def __init__(self, jobs: Iterable[Item], workers: Workers, window: int = 1) -> None:
         self._workers = workers
-        self._source = grouped(jobs, window)
+        self._source = group(jobs, window)
         self._is_exhausted = False
         self._waiting: deque[_Assignment] = deque()
         """Jobs that were taken from the source for workers that died."""
@@ -66,7 +66,7 @@ class Scheduler:
             if not self._painting and (self.is_cancelled or self._is_over):
                 return
             for report in self._workers.wait():
-                outcome = self._reported(report)
+                outcome = self._outcome(report)
                 if outcome is not None:
                     yield outcome
 
@@ -79,15 +79,15 @@ class Scheduler:
         for worker in range(self._workers.count):
             if self.is_cancelled:
                 return
-            if worker not in self._painting and (task := self._next.pop(worker, None) or self._taken()):
+            if worker not in self._painting and (task := self._next.pop(worker, None) or self._take()):
                 self._painting[worker] = task
                 self._workers.start(worker, task.job)
         for worker in self._painting:
-            if worker not in self._next and (task := self._taken()):
+            if worker not in self._next and (task := self._take()):
                 self._next[worker] = task
                 self._workers.prepare(worker, task.job)
 
-    def _taken(self) -> _Assignment | None:
+    def _take(self) -> _Assignment | None:
         """Take a job: one that was given back, the next one of the source, or none at the moment."""
         if self._waiting:
             return self._waiting.popleft()
@@ -102,11 +102,12 @@ class Scheduler:
         return None
 
     def _take_refused(self) -> Iterator[Outcome]:
+        """Yield the outcomes of jobs that could not be read."""
         while self._refused:
             yield self._refused.popleft()
 
-    def _reported(self, report: Report) -> Outcome | None:
-        """Return what came of a job; the job of a worker that died goes to the next that is free."""
+    def _outcome(self, report: Report) -> Outcome | None:
+        """Return the outcome of a job; the job of a worker that died goes to the next free worker."""
         task = self._painting.pop(report.worker)
         if report.outcome is not None:
             return replace(report.outcome, job=task.job, number=task.number)

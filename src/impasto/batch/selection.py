@@ -1,4 +1,4 @@
-"""The photographs that words name: files, folders with all below them, and globs."""
+"""The photographs that files, folders with all below them, and globs name."""
 
 import glob
 import os
@@ -23,7 +23,7 @@ RESCAN_SECONDS = 1.0
 
 
 class Photograph(NamedTuple):
-    """A file, and the folder below the one that was named in which it is."""
+    """A file, and its folder below the folder that was named."""
 
     path: Path
     folder: Path = Path()
@@ -31,13 +31,13 @@ class Photograph(NamedTuple):
 
 
 def select(
-    words: Iterable[str | Path], without: Path | None = None, *, may_be_empty: bool = False
+    sources: Iterable[str | Path], excluded: Path | None = None, *, may_be_empty: bool = False
 ) -> Iterator[Photograph]:
-    """List the photographs that words name, each once, those of a folder in the order of their paths.
+    """List the photographs that sources name, each once, those of a folder in the order of their paths.
 
     Args:
-        words: Files, folders and globs, in which `**` stands for any number of folders.
-        without: A folder whose files are left out: the folder of the results.
+        sources: Files, folders and globs, in which `**` stands for any number of folders.
+        excluded: A folder whose files are left out: the folder of the results.
         may_be_empty: Whether a folder or a glob may hold no picture.
 
     Yields:
@@ -47,73 +47,82 @@ def select(
         InputError: a file or folder does not exist, or a folder or a glob holds no picture.
 
     """
-    seen: set[Path] = set()
-    for word in words:
-        for photograph in _found(str(word), without, may_be_empty=may_be_empty):
-            if photograph.path not in seen:
-                seen.add(photograph.path)
+    paths: set[Path] = set()
+    for source in sources:
+        for photograph in _photographs(str(source), excluded, may_be_empty=may_be_empty):
+            if photograph.path not in paths:
+                paths.add(photograph.path)
                 yield photograph
 
 
-def watch(words: Sequence[str | Path], without: Path | None, seen: Collection[Path]) -> Iterator[Photograph | None]:
+def watch(sources: Sequence[str | Path], excluded: Path | None, paths: Collection[Path]) -> Iterator[Photograph | None]:
     """List the photographs that appear in folders and globs, without end.
 
     Args:
-        words: Files, folders and globs.
-        without: A folder whose files are left out.
-        seen: The files that are there already.
+        sources: Files, folders and globs.
+        excluded: A folder whose files are left out.
+        paths: The files that are there already.
 
     Yields:
         Each new photograph once its file has been left alone for `SETTLED_SECONDS`; None when there is nothing new.
 
     """
-    known, next_look = set(seen), 0.0
+    known_paths, next_scan = set(paths), 0.0
     while True:
-        if time.monotonic() < next_look:
+        if time.monotonic() < next_scan:
             yield None
             continue
-        next_look = time.monotonic() + RESCAN_SECONDS
-        for word in map(str, words):
-            for photograph in _below(Path(word), without) if Path(word).is_dir() else _matching(word, without):
-                if photograph.path not in known and _is_settled(photograph.path):
-                    known.add(photograph.path)
+        next_scan = time.monotonic() + RESCAN_SECONDS
+        for source in map(str, sources):
+            for photograph in _list(source, excluded):
+                if photograph.path not in known_paths and _is_settled(photograph.path):
+                    known_paths.add(photograph.path)
                     yield photograph
         yield None
 
 
-def _found(word: str, without: Path | None, *, may_be_empty: bool) -> Iterator[Photograph]:
-    """List the photographs that a word names."""
-    path = Path(word)
+def _photographs(source: str, excluded: Path | None, *, may_be_empty: bool) -> Iterator[Photograph]:
+    """List the photographs that a source names."""
+    path = Path(source)
     if not path.is_dir() and exists(path):
         yield Photograph(path)
         return
-    if not path.is_dir() and not glob.has_magic(word):
-        raise InputError(f"there is no file or folder {word}; name pictures, folders or globs that exist.")
+    if not path.is_dir() and not glob.has_magic(source):
+        raise InputError(f"there is no file or folder {source}; name pictures, folders or globs that exist.")
     is_empty = not may_be_empty
-    for photograph in _below(path, without) if path.is_dir() else _matching(word, without):
+    for photograph in _list(source, excluded):
         is_empty = False
         yield photograph
     if is_empty:
-        raise InputError(f"{word} holds no picture; name a folder or a glob with {', '.join(sorted(SUFFIXES))} files.")
+        raise InputError(
+            f"{source} holds no picture; name a folder or a glob with {', '.join(sorted(SUFFIXES))} files."
+        )
 
 
-def _below(folder: Path, without: Path | None) -> Iterator[Photograph]:
+def _list(source: str, excluded: Path | None) -> Iterator[Photograph]:
+    """List the pictures below a folder, or those that a glob names."""
+    return _below(Path(source), excluded) if Path(source).is_dir() else _matching(source, excluded)
+
+
+def _below(folder: Path, excluded: Path | None) -> Iterator[Photograph]:
     """List the pictures below a folder; hidden files and folders, and the folder of the results, are left out."""
     for name, folders, files in os.walk(folder):
-        here = Path(name)
-        folders[:] = sorted(each for each in folders if not each.startswith(".") and not _is(here / each, without))
+        parent = Path(name)
+        folders[:] = sorted(
+            each for each in folders if not each.startswith(".") and not _is_same(parent / each, excluded)
+        )
         for file in sorted(files):
-            if _is_picture(here / file):
-                yield Photograph(here / file, here.relative_to(folder))
+            if _is_picture(parent / file):
+                yield Photograph(parent / file, parent.relative_to(folder))
 
 
-def _matching(pattern: str, without: Path | None) -> Iterator[Photograph]:
+def _matching(pattern: str, excluded: Path | None) -> Iterator[Photograph]:
     """List the pictures that a glob names."""
-    parts = Path(pattern).parts
-    fixed = Path(*parts[: next(n for n, part in enumerate(parts) if glob.has_magic(part))])
+    names = Path(pattern).parts
+    fixed = Path(*names[: next(n for n, name in enumerate(names) if glob.has_magic(name))])
     for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207 (absolute patterns too)
         path = Path(name)
-        if _is_picture(path) and path.is_file() and not (without and _is_below(path, without)):
+        if _is_picture(path) and path.is_file() and not (excluded and _is_below(path, excluded)):
             yield Photograph(path, path.parent.relative_to(fixed))
 
 
@@ -121,7 +130,7 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def _is(folder: Path, other: Path | None) -> bool:
+def _is_same(folder: Path, other: Path | None) -> bool:
     return other is not None and folder.resolve() == other.resolve()
 
 

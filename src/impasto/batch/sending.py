@@ -12,7 +12,7 @@ from impasto.errors import ImpastoError, InputError
 from impasto.jobs import outputs
 from impasto.jobs.job import Job
 
-__all__ = ["Courier", "renamed", "unpacked", "weight_files"]
+__all__ = ["Courier", "rename_paths", "unpack", "weight_files"]
 
 MAX_FILES = 64
 """Files that stay in the store after their jobs: so each painting and each file of weights is sent once."""
@@ -31,7 +31,7 @@ class Courier:
 
     def __init__(self, put: Callable[[bytes], Any]) -> None:
         self._put = put
-        self._sent: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._references: OrderedDict[tuple[str, int], Any] = OrderedDict()
 
     def collect(self, job: Job) -> tuple[dict[str, Any], Outcome | None]:
         """Put the files of a job into the store, unless its picture is painted already.
@@ -40,7 +40,7 @@ class Courier:
             job: The job.
 
         Returns:
-            References to the files by their paths; and what came of the job, if it need not or cannot be sent.
+            References to the files by their paths; and the outcome of the job, if it need not or cannot be sent.
 
         """
         try:
@@ -77,14 +77,14 @@ class Courier:
         """Return the reference to a file, which is put into the store where it is not there yet."""
         try:
             key = str(path), path.stat().st_mtime_ns
-            if key not in self._sent:
-                self._sent[key] = self._put(path.read_bytes())
+            if key not in self._references:
+                self._references[key] = self._put(path.read_bytes())
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read: {files.reason(error)}; give another file.") from error
-        self._sent.move_to_end(key)
-        while len(self._sent) > MAX_FILES:
-            self._sent.popitem(last=False)
-        return self._sent[key]
+        self._references.move_to_end(key)
+        while len(self._references) > MAX_FILES:
+            self._references.popitem(last=False)
+        return self._references[key]
 
 
 def weight_files(job: Job) -> list[Path]:
@@ -93,7 +93,7 @@ def weight_files(job: Job) -> list[Path]:
     return [Path(name) for name in names if name not in NAMED_WEIGHTS]
 
 
-def renamed(sentence: str, copy: Job, job: Job) -> str:
+def rename_paths(sentence: str, copy: Job, job: Job) -> str:
     """Return a sentence about a copy of a job as a sentence about the job.
 
     Args:
@@ -105,13 +105,13 @@ def renamed(sentence: str, copy: Job, job: Job) -> str:
         The sentence, with the paths of the job.
 
     """
-    there, here = ((*each.all_inputs, *weight_files(each), each.output) for each in (copy, job))
-    for path, own in zip(there, here, strict=True):
-        sentence = sentence.replace(str(path), str(own))
+    copies, paths = ((*each.all_inputs, *weight_files(each), each.output) for each in (copy, job))
+    for copied, path in zip(copies, paths, strict=True):
+        sentence = sentence.replace(str(copied), str(path))
     return sentence
 
 
-def unpacked(job: Job, received: Mapping[str, bytes], folder: Path, weights: Mapping[str, str] | None = None) -> Job:
+def unpack(job: Job, received: Mapping[str, bytes], folder: Path, weights: Mapping[str, str] | None = None) -> Job:
     """Write files that were sent into a folder, and return the job that reads them and paints there.
 
     Args:

@@ -21,7 +21,7 @@ class Report(NamedTuple):
     worker: int
     """The number of the worker, from 0."""
     outcome: Outcome | None
-    """What came of the job; None, if the worker died."""
+    """The outcome of the job; None, if the worker died."""
     cause: str = ""
     """Why the worker died."""
     tenth: float = 0.0

@@ -18,7 +18,8 @@ from impasto.cli.film import film
 from impasto.cli.flags import GROUPS
 from impasto.cli.help import BASICS, HELP_ALL, HelpPage
 from impasto.cli.measure import measure
-from impasto.cli.paint import demo, paint, reconstruct, repaint, texture
+from impasto.cli.paint import demo, paint, reconstruct, texture
+from impasto.cli.repaint import repaint
 from impasto.cli.signals import Interrupted
 from impasto.cli.studio import studio
 from impasto.cli.sweep import sweep
@@ -78,16 +79,16 @@ def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed while running, 2 bad input, 130 interrupted, 143 terminated."""
     os.environ.update({**TORCH_ENVIRONMENT, **os.environ})
     atexit.register(gc.freeze)  # or Python looks for garbage in all of torch at the end, for half a second
-    given = sys.argv[1:] if tokens is None else list(tokens)
-    app.help_formatter = HelpPage(is_complete=HELP_ALL in given)
+    arguments = sys.argv[1:] if tokens is None else list(tokens)
+    app.help_formatter = HelpPage(is_complete=HELP_ALL in arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "×" shows "?"
     try:
         with out_of_memory_as("run the command"):
-            app(given or ["--help"], exit_on_error=False, print_error=False)
+            app(arguments or ["--help"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        _end(2, _NO_STANDARD_STREAM if STANDARD_STREAM in given else str(error))
+        _end(2, _NO_STANDARD_STREAM if STANDARD_STREAM in arguments else str(error))
     except InputError as error:
         _end(2, str(error))
     except ImpastoError as error:

@@ -1,7 +1,7 @@
 """The command that paints many pictures: `batch`."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -52,7 +52,7 @@ class BatchWatch:
     """Print how many pictures, how long and how much memory, and paint nothing."""
 
     def progress(self, scheduler: "Scheduler", workers: "Workers", tally: "Tally") -> "AbstractContextManager[Show]":
-        """Return the display of what comes of the jobs.
+        """Return the display of the outcomes of the jobs.
 
         Args:
             scheduler: The scheduler whose jobs are shown.
@@ -90,16 +90,16 @@ def batch(
     pair: Annotated[Pair | None, Parameter(group=GROUPS[BASICS])] = None,
     blend: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
     manifest: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS], allow_leading_hyphen=True)] = None,
-    watch: Annotated[bool, Parameter(negative="", group=GROUPS[BASICS])] = False,
+    waits: Annotated[bool, Parameter(name="--watch", negative="", group=GROUPS[BASICS])] = False,
     log: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS["Output"])] = None,
     keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
     focus: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
     paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER", group=GROUPS["Picture"])] = None,
     fill: Annotated[bool, Parameter(negative="--fit", group=GROUPS["Picture"])] = False,
     preset: Annotated[str | None, Parameter(metavar="NAME", group=GROUPS[BASICS])] = None,
-    settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings", group=GROUPS["Picture"])] = None,
     crew: Crew | None = None,
-    shown: BatchWatch | None = None,
+    watch: BatchWatch | None = None,
     files: BatchOutputFlags = None,
     flags: Flags = None,
 ) -> None:
@@ -122,34 +122,34 @@ def batch(
         pair: Paint each photograph with one painting: the one at its place in the order, or the one of its name.
         blend: Blend all paintings in each picture.
         manifest: A file of JSON lines, one job each, in place of photographs; - is standard input.
-        watch: Wait for photographs that appear and paint them, too, until Ctrl-C.
+        waits: Wait for photographs that appear and paint them, too, until Ctrl-C.
         log: The log of results, JSON lines. [default: results.jsonl in the folder of the results]
         keep: A mask of what stays of each photograph; {name} stands for its name: masks/{name}.png.
         focus: A mask of where each photograph counts more; {name} stands for its name.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in.
         fill: With --print, crop each photograph so that it fills the sheet; --fit leaves margins.
         preset: A named set of options; `impasto presets` lists them.
-        settings: Options from a JSON file, or from the metadata of a picture painted earlier.
+        settings_file: Options from a JSON file, or from the metadata of a picture painted earlier.
         crew: The flags of who paints.
-        shown: The flags of what is shown.
+        watch: The flags of what is shown.
         files: The flags of output files.
         flags: The options.
 
     """
     flags, initial = split_init(flags)
-    chosen, runtime = choose(flags, preset, settings)
+    settings, runtime = choose(flags, preset, settings_file)
     check_paper(paper, fill=fill, flags=flags)
     masks = {"keep": keep, "focus": focus, "initial": initial and str(initial)}
-    common = Job(settings=chosen, runtime=runtime, print_size=paper, fill=fill, **masks, **given_flags(files))
+    common = Job(settings=settings, runtime=runtime, print_size=paper, fill=fill, **masks, **given_flags(files))
     if manifest is not None:
         _check_manifest(manifest)
-        _refuse(photos, style, "a manifest says what is painted")
+        _refuse_with_manifest((*photos, *(style or ())))
         jobs: Jobs = Manifest(manifest, output or Path(), common, name)
     else:
         pairing: Pairing = "blend" if blend else pair or "product"
         paintings = _paintings(photos, style or (), output)
-        jobs = Combination(photos, paintings, output or Path(), common, name, pairing, is_watched=watch)
-    _carry_out(jobs, log, watch=watch, crew=crew or Crew(), shown=shown or BatchWatch())
+        jobs = Combination(photos, paintings, output or Path(), common, name, pairing, is_watched=waits)
+    _carry_out(jobs, log, waits=waits, crew=crew or Crew(), watch=watch or BatchWatch())
 
 
 def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None) -> list[StyleSource]:
@@ -158,10 +158,10 @@ def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None
         raise InputError("there is no photograph; name some, such as impasto batch photos/ --style a.jpg -o painted.")
     if output is None:
         raise InputError("the folder of the results is missing; name one, such as -o painted.")
-    opened = open_styles(styles)
-    if not opened:
+    paintings = open_styles(styles)
+    if not paintings:
         raise InputError(f"there is no painting; name one: impasto batch {photos[0]} --style a.jpg -o {output}.")
-    return opened
+    return paintings
 
 
 def _check_manifest(manifest: Path) -> None:
@@ -173,94 +173,96 @@ def _check_manifest(manifest: Path) -> None:
         )
 
 
-def _refuse(photos: Iterable[str], style: Iterable[str] | None, why: str) -> None:
+def _refuse_with_manifest(sources: Sequence[str]) -> None:
     """Refuse photographs and paintings that are given together with a manifest."""
-    for given in (*photos, *(style or ())):
-        raise InputError(f"{why}, so {given} cannot be used; leave it out, or leave --manifest out.")
+    if sources:
+        raise InputError(
+            f"a manifest says what is painted, so {sources[0]} cannot be used; leave it out, or leave --manifest out."
+        )
 
 
-def _carry_out(jobs: Jobs, log: Path | None, *, watch: bool, crew: Crew, shown: BatchWatch) -> None:
-    """Paint the jobs, show and log what comes of them, and make an index at the end."""
+def _carry_out(jobs: Jobs, log: Path | None, *, waits: bool, crew: Crew, watch: BatchWatch) -> None:
+    """Paint the jobs, show and log their outcomes, and write an index at the end."""
     if crew.ray is None:
         check_per_core("workers", crew.workers)
         check_per_core("threads", jobs.common.runtime.threads)
-    count, folder = _checked(jobs, watch=watch), jobs.folder
+    count, folder = _count(jobs, waits=waits), jobs.folder
     from impasto.batch import index  # noqa: PLC0415
     from impasto.batch.outcome import Tally  # noqa: PLC0415
     from impasto.batch.result_log import ResultLog  # noqa: PLC0415
     from impasto.batch.scheduler import Scheduler  # noqa: PLC0415
 
-    if shown.dry_run:
+    if watch.dry_run:
         from impasto.batch.forecast import forecast  # noqa: PLC0415 (torch)
 
-        _print_forecast(forecast(jobs, crew.workers), as_json=shown.json)
+        _print_forecast(forecast(jobs, crew.workers), as_json=watch.json)
         return
     tally, path = Tally(count), log or folder / "results.jsonl"
-    with closing(_hired(crew, folder, jobs.common)) as workers, closing(ResultLog(path)) as results:
+    with closing(_open_workers(crew, folder, jobs.common)) as workers, closing(ResultLog(path)) as results:
         is_list = isinstance(jobs, Manifest) and not jobs.is_stream
-        source = jobs.watched() if isinstance(jobs, Combination) and watch else jobs
+        source = jobs.watch() if isinstance(jobs, Combination) and waits else jobs
         scheduler = Scheduler(source, workers, WINDOW if is_list else 1)
-        progress = display.while_readable(shown.progress(scheduler, workers, tally))
+        progress = display.while_readable(watch.progress(scheduler, workers, tally))
         with signals.graceful(scheduler.cancel) as received, progress as show:
             for outcome in scheduler:
                 results.write(outcome)
                 tally.add(outcome)
                 show(outcome, tally)
     page = index.write(path, folder / "index.html")
-    _conclude(tally, path, page, shown, received())
+    _conclude(tally, path, page, watch, received())
 
 
-def _checked(jobs: Jobs, *, watch: bool) -> int | None:
-    """Refuse results of one name, and what cannot be watched; return the number of jobs, or None if none is known."""
+def _count(jobs: Jobs, *, waits: bool) -> int | None:
+    """Refuse results of one name, and what cannot be watched; return the number of jobs, or None if it is unknown."""
     if isinstance(jobs, Manifest):
-        if watch:
+        if waits:
             raise InputError("a manifest cannot be watched; watch a folder, or give the manifest through a pipe as -.")
         return None if jobs.is_stream else naming.refuse_clashes(jobs)
     count = naming.refuse_clashes(jobs)
     for first in islice(jobs, 1):
         outputs.check_formats(first)
-    return None if watch else count
+    return None if waits else count
 
 
-def _hired(crew: Crew, folder: Path, common: Job) -> "Workers":
+def _open_workers(crew: Crew, folder: Path, common: Job) -> "Workers":
     """Return the workers that are asked for."""
-    hidden = folder / ".impasto"
+    shared_folder = folder / ".impasto"
     if crew.workers == 1 and crew.ray is None:
         from impasto.batch.local_workers import LocalWorkers  # noqa: PLC0415 (torch)
         from impasto.batch.painter import Painter  # noqa: PLC0415
 
-        return LocalWorkers(Painter(folder=hidden))
+        return LocalWorkers(Painter(folder=shared_folder))
     from impasto.batch.ray_workers import RayWorkers  # noqa: PLC0415 (an extra)
 
     return RayWorkers(
         crew.workers,
         address=crew.ray or "local",
         threads=common.runtime.threads,
-        folder=hidden,
+        folder=shared_folder,
         sends_files=crew.send_files,
     )
 
 
-def _print_forecast(found: "Forecast", *, as_json: bool) -> None:
+def _print_forecast(forecast: "Forecast", *, as_json: bool) -> None:
     """Print what painting will take."""
     if as_json:
-        display.say(json.dumps({"event": "forecast", **asdict(found)}))
+        display.say(json.dumps({"event": "forecast", **asdict(forecast)}))
         return
-    refused = f", {found.refused} cannot be used" if found.refused else ""
-    display.say(f"{amount(found.count, 'picture')}, {found.painted} of them painted already{refused}.")
+    refused = f", {forecast.refused} cannot be used" if forecast.refused else ""
+    display.say(f"{amount(forecast.count, 'picture')}, {forecast.painted} of them painted already{refused}.")
     display.say(
-        f"The others take about {duration(found.seconds)} and {found.bytes / 1e9:.2f} GB of memory a worker, with "
-        f"{amount(found.workers, 'worker')} on {found.machine}."
+        f"The others take about {duration(forecast.seconds)} and {forecast.bytes / 1e9:.2f} GB of memory a worker, "
+        f"with {amount(forecast.workers, 'worker')} on {forecast.machine}."
     )
 
 
-def _conclude(tally: "Tally", log: Path, page: Path, shown: BatchWatch, signal: int) -> None:
+def _conclude(tally: "Tally", log: Path, page: Path, watch: BatchWatch, signal: int) -> None:
     """Print the totals, and end with the exit code that they call for."""
-    if shown.json:
+    if watch.json:
         from impasto.cli.batch_display import summary  # noqa: PLC0415
 
         summary(tally)
-    elif not shown.quiet:
+    elif not watch.quiet:
         display.say(f"{tally}. Results: {page}, log: {log}.")
     if signal:
         raise signals.Interrupted(f"Interrupted: {tally}; start the same command again to continue.", signal)

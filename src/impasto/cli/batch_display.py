@@ -31,7 +31,7 @@ MAX_WORKERS = 16
 BAR_WIDTH = 30
 
 Show = Callable[["Outcome", "Tally"], None]
-"""A function that shows what came of a job, and the totals after it."""
+"""A function that shows the outcome of a job, and the totals after it."""
 
 
 @contextmanager
@@ -39,24 +39,24 @@ def bars(scheduler: "Scheduler", workers: "Workers", tally: "Tally") -> Generato
     """Print a line for each job that ends; on a terminal, draw bars on standard error.
 
     Args:
-        scheduler: What gives jobs to the workers.
+        scheduler: The scheduler that gives jobs to the workers.
         workers: The workers.
         tally: The totals, which the bar of all jobs shows.
 
     Yields:
-        A function that shows what came of a job.
+        A function that shows the outcome of a job.
 
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _line
+        yield _print_line
         return
 
-    def drawn() -> RenderableType:
-        return Group(_total(tally, progress := workers.progress()), *_rows(scheduler, progress))
+    def draw() -> RenderableType:
+        return Group(_total_bar(tally, progress := workers.progress()), *_worker_bars(scheduler, progress))
 
-    with Live(get_renderable=drawn, console=console, refresh_per_second=REFRESHES, transient=True):
-        yield _line
+    with Live(get_renderable=draw, console=console, refresh_per_second=REFRESHES, transient=True):
+        yield _print_line
 
 
 @contextmanager
@@ -75,49 +75,49 @@ def silence() -> Generator[Show, None, None]:
 
     def show(outcome: "Outcome", tally: "Tally") -> None:  # noqa: ARG001
         if outcome.state == "failed":
-            display.remark(_described(outcome))
+            display.remark(_describe(outcome))
 
     yield show
 
 
-def _line(outcome: "Outcome", tally: "Tally") -> None:
-    """Print what came of a job: failures and remarks on standard error, results on standard output."""
+def _print_line(outcome: "Outcome", tally: "Tally") -> None:
+    """Print the outcome of a job: failures and remarks on standard error, results on standard output."""
     for sentence in outcome.remarks:
         display.remark(sentence)
     if outcome.state == "failed":
-        display.remark(_described(outcome))
+        display.remark(_describe(outcome))
     elif outcome.state == "done":
-        of = "" if tally.count is None else f"/{tally.count}"
-        display.say(f"{tally.finished}{of} {_described(outcome)}")
+        total = "" if tally.count is None else f"/{tally.count}"
+        display.say(f"{tally.finished}{total} {_describe(outcome)}")
 
 
-def _described(outcome: "Outcome") -> str:
-    """Name the result of a job, unless the sentence does, and say what came of it."""
+def _describe(outcome: "Outcome") -> str:
+    """Return the sentence of an outcome, after the name of its result unless the sentence has it."""
     name, sentence = str(outcome.job.output or ""), outcome.sentence
     return f"{name}: {sentence}" if name and name not in sentence else sentence
 
 
-def _total(tally: "Tally", progress: "Mapping[int, Progress]") -> RenderableType:
+def _total_bar(tally: "Tally", progress: "Mapping[int, Progress]") -> RenderableType:
     """Return the bar of all jobs."""
-    part = tally.finished + sum(each.fraction for each in progress.values())
-    left = tally.seconds_left(progress)
-    words = f"{tally}{'' if left is None else f'  {clock(left)} left'}"
-    return _row(part, tally.count, words)
+    finished = tally.finished + sum(report.fraction for report in progress.values())
+    seconds = tally.seconds_left(progress)
+    return _bar(finished, tally.count, f"{tally}{'' if seconds is None else f'  {clock(seconds)} left'}")
 
 
-def _rows(scheduler: "Scheduler", progress: "Mapping[int, Progress]") -> Iterator[RenderableType]:
+def _worker_bars(scheduler: "Scheduler", progress: "Mapping[int, Progress]") -> Iterator[RenderableType]:
     """Yield the bars of the workers."""
     for worker, job in list(scheduler.painting.items())[:MAX_WORKERS]:
         report = progress.get(worker)
         name = "" if job.output is None else job.output.name
-        yield _row(0 if report is None else report.fraction, 1, name)
+        yield _bar(0 if report is None else report.fraction, 1, name)
 
 
-def _row(part: float, total: float | None, words: str) -> RenderableType:
+def _bar(finished: float, total: float | None, text: str) -> RenderableType:
+    """Return a bar with a text; without a total, the bar is empty."""
     row = Table.grid(padding=(0, 1))
     row.add_column(width=BAR_WIDTH)
     row.add_column(no_wrap=True, overflow="ellipsis")
-    row.add_row(ProgressBar(total=total or 1, completed=part if total else 0, width=BAR_WIDTH), words)
+    row.add_row(ProgressBar(total=total or 1, completed=finished if total else 0, width=BAR_WIDTH), text)
     return row
 
 

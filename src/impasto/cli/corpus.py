@@ -23,7 +23,7 @@ class Row(NamedTuple):
     """`read`, `refused` or `failed`."""
     read: str
     """Size, bits, transparency and color profile of the picture that was read."""
-    said: str
+    message: str
     """What was left out of the picture, or why the file was refused, as it follows the name of the file."""
 
 
@@ -34,37 +34,38 @@ def rows(folder: Path) -> Iterator[Row]:
         try:
             picture = Picture.open(path, allow_large=True)
         except ImpastoError as error:
-            yield Row(name, "refused", "", _without(path, str(error)))
+            yield Row(name, "refused", "", _without_path(path, str(error)))
         except Exception as error:  # any other error is a bug, which the table names
             yield Row(name, "failed", "", f"{type(error).__name__}: {error}")
         else:
-            yield Row(name, "read", _described(picture), " It ".join(_without(path, each) for each in picture.remarks))
+            yield Row(
+                name, "read", _describe(picture), " It ".join(_without_path(path, each) for each in picture.remarks)
+            )
 
 
-def _described(picture: Picture) -> str:
+def _describe(picture: Picture) -> str:
     """Describe a picture in a few words."""
-    parts = [f"{picture.width} × {picture.height}", f"{picture.bits} bits"]
-    parts += ["transparency"] if picture.opacity is not None else []
-    parts += ["sRGB" if profiles.is_srgb(picture.profile) else "another profile"]
-    return ", ".join(parts)
+    opacity = ["transparency"] if picture.opacity is not None else []
+    profile = "sRGB" if profiles.is_srgb(picture.profile) else "another profile"
+    return ", ".join([f"{picture.width} × {picture.height}", f"{picture.bits} bits", *opacity, profile])
 
 
-def _without(path: Path, sentence: str) -> str:
+def _without_path(path: Path, sentence: str) -> str:
     """Return a sentence without the path at its beginning."""
     return " ".join(sentence.removeprefix(str(path)).split())
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Print the table of a folder, and return the exit code: 0, 1 if a file failed, or 2 without a folder."""
-    if len(words) != 1 or not Path(words[0]).is_dir():
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         sys.stderr.write("usage: scripts/corpus DIR\n")
         return 2
-    found = list(rows(Path(words[0])))
-    widths = [max((len(row[column]) for row in found), default=0) for column in range(3)]
-    for row in found:
+    table = list(rows(Path(arguments[0])))
+    widths = [max((len(row[column]) for row in table), default=0) for column in range(3)]
+    for row in table:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        _print("  ".join([*cells, row.said]).rstrip())
-    counts = {outcome: sum(row.outcome == outcome for row in found) for outcome in ("read", "refused", "failed")}
+        _print("  ".join([*cells, row.message]).rstrip())
+    counts = {outcome: sum(row.outcome == outcome for row in table) for outcome in ("read", "refused", "failed")}
     _print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     return 1 if counts["failed"] else 0
 

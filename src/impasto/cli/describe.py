@@ -83,9 +83,9 @@ def presets() -> None:
     `--preset NAME` is short for the flags of a preset; flags that are given with it come last.
     """
     console = Console(highlight=False, markup=False)
-    for title, listed in (("Looks", LOOKS), ("Papers, programs and other commands", PROGRAMS)):
+    for title, group in (("Looks", LOOKS), ("Papers, programs and other commands", PROGRAMS)):
         console.print(f"{title}:")
-        for name, preset in listed.items():
+        for name, preset in group.items():
             console.print(f"  {name}: {preset.help}", soft_wrap=True)
             if preset.changes:
                 console.print(f"    {as_flags(preset.changes)}", soft_wrap=True)  # one line, to be copied

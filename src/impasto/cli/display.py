@@ -31,11 +31,11 @@ Show = Callable[["Report"], None]
 
 
 @contextmanager
-def bar(*, detailed: bool = False) -> Generator[Show, None, None]:
+def bar(unit: str = "") -> Generator[Show, None, None]:
     """Draw a progress bar of the whole run on standard error, or write lines where that is no terminal.
 
     Args:
-        detailed: Whether to show stage, evaluation and loss, too.
+        unit: stage, or frame in a film, to show its number, the evaluation and the loss, too; empty for neither.
 
     Yields:
         A function that shows the progress of one evaluation.
@@ -43,7 +43,7 @@ def bar(*, detailed: bool = False) -> Generator[Show, None, None]:
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _lines(detailed=detailed)
+        yield _lines(unit)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     progress = Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty())
@@ -55,7 +55,7 @@ def bar(*, detailed: bool = False) -> Generator[Show, None, None]:
     def show(report: "Report") -> None:
         patience.cancel()
         size = f"{report.width} × {report.height}"
-        progress.update(task, description=size, completed=report.fraction, total=1, state=_state(report, detailed))
+        progress.update(task, description=size, completed=report.fraction, total=1, state=_state(report, unit))
         if report.remark:
             progress.console.print(report.remark, highlight=False, markup=False)
 
@@ -70,49 +70,49 @@ def bar(*, detailed: bool = False) -> Generator[Show, None, None]:
         progress.stop()
 
 
-def _lines(*, detailed: bool) -> Show:
+def _lines(unit: str) -> Show:
     """Return a function that writes a line on standard error at each tenth of the work, and after each change of it."""
-    written, reached = -1, (0, 0)
+    last_tenth, position = -1, (0, 0)
 
     def show(report: "Report") -> None:
-        nonlocal written, reached
+        nonlocal last_tenth, position
         for line in report.remark.splitlines():
             remark(line)
-        before, reached = reached, (report.stage, report.evaluation)
-        if reached < before:  # a change began the stages again
-            written = -1
+        last_position, position = position, (report.stage, report.evaluation)
+        if position < last_position:  # a change began the stages again
+            last_tenth = -1
         tenth = math.floor(10 * report.fraction)
-        if tenth > written:
-            written = tenth
-            print(f"{report.width} × {report.height}  {_state(report, detailed)}", file=sys.stderr, flush=True)  # noqa: T201
+        if tenth > last_tenth:
+            last_tenth = tenth
+            print(f"{report.width} × {report.height}  {_state(report, unit)}", file=sys.stderr, flush=True)  # noqa: T201
 
     return show
 
 
-def _state(report: "Report", detailed: bool) -> str:
-    """Describe where a run is: the percentage, the time that is left, and details if they are wanted."""
-    left = "" if report.seconds_left is None else f"  {clock(report.seconds_left)} left"
-    where = f"stage {report.stage}/{report.stages}, evaluation {report.evaluation}/{report.evaluations}"
-    details = f"  {where}, loss {report.loss:.4g}" if detailed else ""
-    return f"{report.fraction:4.0%}{left}{details}"
+def _state(report: "Report", unit: str) -> str:
+    """Describe how far a run is: the percentage, the remaining time, and, with a unit, its number and the loss."""
+    remaining = "" if report.seconds_left is None else f"  {clock(report.seconds_left)} left"
+    position = f"{unit} {report.stage}/{report.stages}, evaluation {report.evaluation}/{report.evaluations}"
+    details = f"  {position}, loss {report.loss:.4g}" if unit else ""
+    return f"{report.fraction:4.0%}{remaining}{details}"
 
 
 @contextmanager
-def while_readable(shown: AbstractContextManager[Callable[P, None]]) -> Generator[Callable[P, None], None, None]:
+def while_readable(display: AbstractContextManager[Callable[P, None]]) -> Generator[Callable[P, None], None, None]:
     """Show progress as long as the output can be written; a run continues when its terminal or reader has closed."""
-    show = shown.__enter__()
+    show = display.__enter__()
 
-    def show_or_not(*report: P.args, **more: P.kwargs) -> None:
+    def show_if_readable(*arguments: P.args, **options: P.kwargs) -> None:
         try:
-            show(*report, **more)
+            show(*arguments, **options)
         except OSError:
             _mute()
 
     try:
-        yield show_or_not
+        yield show_if_readable
     finally:
         try:
-            shown.__exit__(None, None, None)
+            display.__exit__(None, None, None)
         except OSError:
             _mute()
 
@@ -127,29 +127,24 @@ def _mute() -> None:
 
 
 @contextmanager
-def download(*, shown: bool) -> Generator[Callable[[int, int], None] | None, None, None]:
-    """Draw a bar of megabytes on standard error while weights are downloaded."""
-    if not shown:
-        yield None
-        return
+def download() -> Generator[Callable[[int, int], None], None, None]:
+    """Draw a bar of megabytes on standard error while weights are downloaded.
+
+    Yields:
+        A function that shows how many bytes are there, and how many there will be, or 0 if that is not known.
+
+    """
     progress = Progress("downloading", BarColumn(), DownloadColumn(), console=Console(stderr=True))
     task = progress.add_task("")
 
-    def _show(done: int, total: int) -> None:
+    def show(done: int, total: int) -> None:
         progress.start()  # only the first call has an effect
         progress.update(task, completed=done, total=total or None)
 
-    with _stopping(progress):
-        yield _show
-
-
-@contextmanager
-def _stopping(progress: Progress) -> Generator[None, None, None]:
-    """Stop a bar that was started; a bar that was not started, since there was nothing to show, prints nothing."""
     try:
-        yield
+        yield show
     finally:
-        if progress.live.is_started:
+        if progress.live.is_started:  # a bar that was not started, since there was no download, prints nothing
             progress.stop()
 
 

@@ -55,17 +55,17 @@ def figures(
     from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch)
     from impasto.recipes import paper_figures  # noqa: PLC0415
 
-    def opened(path: Path) -> "Picture":
+    def open_source(path: Path) -> "Picture":
         return open_picture(path, allow_large=allow_large, quiet=quiet)
 
     numbers = paper_figures.choose_figures(figure, has_photograph=photograph is not None)
-    chosen, runtime = choose(flags)
-    settings = paper_figures.PAPER.replace(size=size, iterations=iterations, weights=chosen.weights)
+    options, runtime = choose(flags)
+    settings = paper_figures.PAPER.replace(size=size, iterations=iterations, weights=options.weights)
     styles = paper_figures.name_paintings([style, *(more or [])])
     experiments = paper_figures.Experiments(
-        opened(content),
-        {name: opened(path) for name, path in styles.items()},
-        None if photograph is None else opened(photograph),
+        open_source(content),
+        {name: open_source(path) for name, path in styles.items()},
+        None if photograph is None else open_source(photograph),
         settings,
         as_printed,
     )

@@ -36,7 +36,7 @@ __all__ = [
     "TextureFlags",
     "choose",
     "given_flags",
-    "noted_job",
+    "read_job",
     "split_init",
 ]
 
@@ -72,15 +72,18 @@ def _flags(command: Command, options: Sequence[Option] = _OPTIONS, *, several: b
     given several values.
     """
     fields = [_field(option, several=several) for option in options if command in option.commands]
-    given = dataclasses.make_dataclass("Given", fields, kw_only=True, frozen=True)
-    given.__module__ = __name__  # cyclopts does not unfold a class of the module "types", make_dataclass's default
-    return Annotated[given | None, Parameter(name="*")]
+    flags = dataclasses.make_dataclass("Flags", fields, kw_only=True, frozen=True)
+    flags.__module__ = __name__  # cyclopts does not unfold a class of the module "types", make_dataclass's default
+    return Annotated[flags | None, Parameter(name="*")]
 
 
-def _options_of(name: str) -> Sequence[Option]:
+def _preset_options(name: str) -> Sequence[Option]:
     """Return the options with the defaults that they have in a preset."""
     changes = PRESETS[name].changes
-    return [each._replace(default=as_text(changes[each.name])) if each.name in changes else each for each in _OPTIONS]
+    return [
+        option._replace(default=as_text(changes[option.name])) if option.name in changes else option
+        for option in _OPTIONS
+    ]
 
 
 if TYPE_CHECKING:
@@ -89,9 +92,9 @@ if TYPE_CHECKING:
     DemoFlags = TextureFlags = ReconstructFlags = RepaintFlags = object | None
 else:
     Flags = _flags("paint")
-    DemoFlags = _flags("paint", _options_of("portrait"))
-    TextureFlags = _flags("paint", _options_of("texture"))
-    ReconstructFlags = _flags("paint", _options_of("reconstruction"))
+    DemoFlags = _flags("paint", _preset_options("portrait"))
+    TextureFlags = _flags("paint", _preset_options("texture"))
+    ReconstructFlags = _flags("paint", _preset_options("reconstruction"))
     RepaintFlags = _flags("paint", [*(each._replace(default="") for each in Settings.options()), *Runtime.options()])
     OutputFlags = _flags("paint", _OUTPUT)
     BatchOutputFlags = _flags("paint", [option for option in _OUTPUT if option.name not in _ONE_FILE])
@@ -101,8 +104,8 @@ else:
     MeasureFlags = _flags("measure")
     FiguresFlags = _flags("figures")
     InfoFlags = _flags("info")
-"""The flags of each command; those of a preset's command show its defaults. `Flags` and `OutputFlags` are the flags of
-all commands that paint one picture, and `FilmFlags` have the options of a `Film`, too."""
+"""The flags of each command; the flags of the command of a preset show its defaults. `Flags` and `OutputFlags` are the
+flags of all commands that paint one picture, and `FilmFlags` have the options of a `Film`, too."""
 
 
 def choose(
@@ -123,12 +126,11 @@ def choose(
         SettingsError: a name or value is not accepted, or the file holds no settings.
 
     """
-    given = given_flags(flags)
-    settings = base or Settings() if source is None else _read(source)
+    values = given_flags(flags)
+    settings = base or Settings() if source is None else _read_settings(source)
     if preset_name is not None:
-        changed = preset(preset_name).model_dump(exclude_unset=True)
-        settings = settings.replace(**changed)
-    return settings.replace(**_of(Settings, given)), Runtime(**_of(Runtime, given))
+        settings = settings.replace(**preset(preset_name).model_dump(exclude_unset=True))
+    return settings.replace(**_fields(Settings, values)), Runtime(**_fields(Runtime, values))
 
 
 def given_flags(flags: object) -> dict[str, Any]:
@@ -144,26 +146,25 @@ def split_init(flags: Any) -> tuple[Any, Path | None]:
     return dataclasses.replace(flags, init=None), Path(value)
 
 
-def _of(model: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the flags that are options of a model."""
-    return {name: value for name, value in given.items() if name in model.model_fields}
+def _fields(model: type[Options], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of flags that are options of a model."""
+    return {name: value for name, value in values.items() if name in model.model_fields}
 
 
-def noted_job(picture: Path) -> tuple[dict[str, Any], object]:
-    """Return what the metadata of a picture say of its job.
+def read_job(picture: Path) -> tuple[dict[str, Any], object]:
+    """Read the job of a picture from its metadata.
 
     Args:
         picture: A picture that impasto painted.
 
     Returns:
-        The fields of the job, such as the paths of its files, and what it holds of the hashes of these files, which
-        `replaced_file` reads.
+        The fields of the job, such as the paths of its files, and the hashes of these files, for `replaced_file`.
 
     Raises:
         SettingsError: the metadata hold no job.
 
     """
-    note = _noted(picture)
+    note = _read_impasto_note(picture)
     job = note.get("job")
     if not isinstance(job, dict):
         raise SettingsError(
@@ -173,7 +174,7 @@ def noted_job(picture: Path) -> tuple[dict[str, Any], object]:
     return cast("dict[str, Any]", job), note.get(FILES)
 
 
-def _read(source: Path) -> Settings:
+def _read_settings(source: Path) -> Settings:
     """Read settings from a JSON file, or from the metadata of a picture painted earlier."""
     if source.suffix.lower() == ".json":
         try:
@@ -181,15 +182,15 @@ def _read(source: Path) -> Settings:
         except OSError:
             raise SettingsError(f"the settings file {source} cannot be read; give a JSON file or a picture.") from None
         return Settings.from_json(text)
-    return Settings.from_json(json.dumps(_noted(source)["settings"]))
+    return Settings.from_json(json.dumps(_read_impasto_note(source)["settings"]))
 
 
-def _noted(picture: Path) -> dict[str, Any]:
-    """Return what impasto wrote in the metadata of a picture, settings among it."""
+def _read_impasto_note(picture: Path) -> dict[str, Any]:
+    """Read the note that impasto wrote in the metadata of a picture: a JSON object with settings."""
     from impasto.images import read_note  # noqa: PLC0415 (torch)
 
     with suppress(ValueError):
-        found: Any = json.loads(read_note(picture) or "")
-        if isinstance(found, dict) and "settings" in found:
-            return cast("dict[str, Any]", found)
+        note: Any = json.loads(read_note(picture) or "")
+        if isinstance(note, dict) and "settings" in note:
+            return cast("dict[str, Any]", note)
     raise SettingsError(f"{picture} holds no settings of impasto; give a picture that impasto painted.")

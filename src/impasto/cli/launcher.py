@@ -10,7 +10,7 @@ import time
 from impasto.cli import signals
 from impasto.errors import RunError
 
-__all__ = ["is_lead", "launch", "launched"]
+__all__ = ["is_launched", "is_lead", "launch"]
 
 GRACE_SECONDS = 20.0
 """Seconds that the other processes have to save the picture and a checkpoint after one process has failed."""
@@ -24,13 +24,16 @@ def is_lead() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def launched() -> bool:
+def is_launched() -> bool:
     """Return whether this process was started as one of several, here or by torchrun."""
     return "RANK" in os.environ
 
 
 def launch(count: int) -> None:
     """Run this command in `count` processes, and wait until all of them end.
+
+    Args:
+        count: The number of processes.
 
     Raises:
         RunError: a process was ended by a signal; the other processes have been stopped.
@@ -40,13 +43,19 @@ def launch(count: int) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
     command = [sys.executable, *sys.orig_argv[1:]]
     children = [
         subprocess.Popen(  # noqa: S603 (this command itself)
             command,
             start_new_session=True,  # only this process gets the terminal's signals
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(count)},
+            env={
+                **os.environ,
+                **rendezvous,
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "LOCAL_WORLD_SIZE": str(count),
+            },
         )
         for rank in range(count)
     ]
@@ -59,17 +68,17 @@ def launch(count: int) -> None:
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> None:
     """Wait until all processes end, at most `GRACE_SECONDS` after one failed; forward the first signal to them."""
-    last = math.inf
-    told = False
-    with signals.graceful() as ended:
-        while _running(children) and time.monotonic() < last:
+    deadline = math.inf
+    is_forwarded = False
+    with signals.graceful() as received:
+        while any(child.poll() is None for child in children) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-            if ended() and not told:
-                told = True
+            if received() and not is_forwarded:
+                is_forwarded = True
                 for child in children:
-                    child.send_signal(ended())
-            if _failed(children) and not told and last == math.inf:
-                last = time.monotonic() + GRACE_SECONDS
+                    child.send_signal(received())
+            if _failed(children) and not is_forwarded and deadline == math.inf:
+                deadline = time.monotonic() + GRACE_SECONDS
     killed = [rank for rank, child in enumerate(children) if (child.returncode or 0) < 0]
     if killed:
         signal = -children[killed[0]].returncode
@@ -82,8 +91,5 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _failed(children: list[subprocess.Popen[bytes]]) -> list[subprocess.Popen[bytes]]:
+    """Return the processes that have ended with an error."""
     return [child for child in children if child.poll() not in {None, 0}]
-
-
-def _running(children: list[subprocess.Popen[bytes]]) -> bool:
-    return any(child.poll() is None for child in children)

@@ -54,46 +54,46 @@ def measure(
     from impasto.reports import metrics  # noqa: PLC0415 (torch)
 
     settings, runtime = choose(flags, source=None if read_note(result) is None else result)
-    painted = open_picture(result, allow_large=allow_large, quiet=as_json)
+    picture = open_picture(result, allow_large=allow_large, quiet=as_json)
     job = Job(content=content, styles=(StyleSource.parse(style),), keep=keep, focus=focus, allow_large=allow_large)
-    opened = open_job(job)
-    for sentence in () if as_json else opened.remarks:
+    sources = open_job(job)
+    for sentence in () if as_json else sources.remarks:
         display.remark(sentence)
-    weights = load_weights(settings.weights, shown=not as_json)
-    found = metrics.measure(
-        opened.inputs.content,
-        opened.inputs.styles[0],
-        painted,
+    weights = load_weights(settings.weights, has_bar=not as_json)
+    measured = metrics.measure(
+        sources.inputs.content,
+        sources.inputs.styles[0],
+        picture,
         settings,
         runtime,
-        keep=opened.inputs.keep,
-        focus=opened.inputs.focus,
+        keep=sources.inputs.keep,
+        focus=sources.inputs.focus,
         weights=weights,
     )
     if as_json:
-        display.say(json.dumps(found.as_dict()))
+        display.say(json.dumps(measured.as_dict()))
     else:
-        _show(found)
+        _print_table(measured)
 
 
-def _show(found: "Metrics") -> None:
+def _print_table(metrics: "Metrics") -> None:
     """Print a table with a row for each number."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("number", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("better", no_wrap=True)
     table.add_column("what it says", overflow="fold")
-    for name, value, better, says in _rows(found):
-        table.add_row(name, f"{value:.4g}", better, says)
+    for name, value, better, meaning in _rows(metrics):
+        table.add_row(name, f"{value:.4g}", better, meaning)
     Console(highlight=False, markup=False).print(table)
 
 
-def _rows(found: "Metrics") -> Iterator[tuple[str, float, str, str]]:
+def _rows(metrics: "Metrics") -> Iterator[tuple[str, float, str, str]]:
     """List for each number its name, its value, which values are better, and what it measures."""
-    yield "loss", found.loss, "lower", "content and style together"
-    yield "content", found.content, "lower", "near the photograph"
-    yield "style", found.style, "lower", "near the painting"
-    for layer, distance in found.wasserstein.items():
+    yield "loss", metrics.loss, "lower", "content and style together"
+    yield "content", metrics.content, "lower", "near the photograph"
+    yield "style", metrics.style, "lower", "near the painting"
+    for layer, distance in metrics.wasserstein.items():
         yield f"wasserstein {layer}", distance, "lower", "near the painting at this layer"
-    yield "cfsd", found.cfsd, "lower", "forms as in the photograph"
-    yield "border", found.border, f"near {found.content_border:.4g}", "more is noise along the edge"
+    yield "cfsd", metrics.cfsd, "lower", "forms as in the photograph"
+    yield "border", metrics.border, f"near {metrics.content_border:.4g}", "more is noise along the edge"

@@ -1,4 +1,4 @@
-"""The commands that paint: `paint`, `demo`, `texture` and `reconstruct`."""
+"""The commands that paint one picture: `paint`, `demo`, `texture` and `reconstruct`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,26 +11,24 @@ from impasto.cli.flags import (
     Flags,
     OutputFlags,
     ReconstructFlags,
-    RepaintFlags,
     TextureFlags,
     choose,
     given_flags,
-    noted_job,
     split_init,
 )
 from impasto.cli.help import BASICS
-from impasto.cli.painting import Output, Watch, carry_out
+from impasto.cli.painting import Output, carry_out
+from impasto.cli.watching import Watch
 from impasto.errors import InputError
-from impasto.files import check_output, exists
-from impasto.jobs.fingerprint import replaced_file
-from impasto.jobs.job import IN_MEMORY, Change, Job, StyleSource
+from impasto.files import check_output
+from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.outputs import free_name, latest_name
 from impasto.settings.limits import check_per_core
 
 if TYPE_CHECKING:
     from impasto.jobs.continuation import Continuation
 
-__all__ = ["check_paper", "demo", "paint", "reconstruct", "repaint", "texture"]
+__all__ = ["check_paper", "demo", "paint", "reconstruct", "texture"]
 
 
 def _basic(metavar: str, **options: Any) -> Parameter:
@@ -48,7 +46,7 @@ def paint(
     paper: Annotated[str | None, _basic("PAPER", name="--print")] = None,
     fill: Annotated[bool, _basic("", negative="--fit")] = False,
     preset: Annotated[str | None, _basic("NAME")] = None,
-    settings: Annotated[Path | None, Parameter(group=GROUPS["Picture"])] = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings", group=GROUPS["Picture"])] = None,
     processes: Annotated[int, Parameter(group=GROUPS["Expert: machine"])] = 1,
     continues: Annotated[bool, Parameter(name="--continue", negative="", group=GROUPS["Output"])] = False,
     files: OutputFlags = None,
@@ -77,7 +75,7 @@ def paint(
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         preset: A set of options that `impasto presets` lists.
-        settings: Options from a JSON file, or from a picture that impasto painted.
+        settings_file: Options from a JSON file, or from a picture that impasto painted.
         processes: Divide the picture among this many processes of this machine.
         continues: Paint on from OUTPUT, or from its checkpoint, with the options that are given now and the rest as
             before.
@@ -93,24 +91,23 @@ def paint(
         raise InputError(f"processes cannot be {processes}; it takes a whole number, at least 1.")
     check_per_core("processes", processes)
     paintings = tuple(map(StyleSource.parse, styles))
-    named = latest_name if continues else free_name
-    output = output or named(content, *(style.picture for style in paintings))
-    before = _continuation(output, files) if continues else None
+    output = output or (latest_name if continues else free_name)(content, *(style.picture for style in paintings))
+    continuation = _continuation(output, files) if continues else None
     flags, initial = split_init(flags)
-    base = None if before is None else before.job.current().settings.replace(stages={})
-    chosen, runtime = choose(flags, preset, settings, base)
-    given = {"content": content, "styles": paintings, "keep": keep, "focus": focus, "print_size": paper, "fill": fill}
-    if before is None:
-        job = Job(**given, initial=initial, settings=chosen, runtime=runtime, output=output, **given_flags(files))
+    base = None if continuation is None else continuation.job.current().settings.replace(stages={})
+    settings, runtime = choose(flags, preset, settings_file, base)
+    sources = {"content": content, "styles": paintings, "keep": keep, "focus": focus, "print_size": paper, "fill": fill}
+    if continuation is None:
+        job = Job(**sources, initial=initial, settings=settings, runtime=runtime, output=output, **given_flags(files))
         carry_out(job, watch, processes=processes)
         return
     if initial is not None:
         raise InputError("continue and init both say where painting begins; give one of them.")
-    job = before.job.current().replace(**{name: value for name, value in given.items() if value})
+    job = continuation.job.current().replace(**{name: value for name, value in sources.items() if value})
     if "size" in given_flags(flags):
         job = job.replace(print_size=None, fill=False)
-    job = job.replace(settings=chosen, runtime=runtime, output=output, **given_flags(files))
-    carry_out(before.changed(job), watch, processes=processes, painted=before.picture)
+    job = job.replace(settings=settings, runtime=runtime, output=output, **given_flags(files))
+    carry_out(continuation.changed(job), watch, processes=processes, painted=continuation.picture)
 
 
 def _continuation(output: Path, files: OutputFlags) -> "Continuation":
@@ -156,18 +153,19 @@ def demo(
         flags: The options.
 
     """
-    chosen, runtime = choose(flags, "portrait")
-    given = given_flags(files)
+    settings, runtime = choose(flags, "portrait")
+    outputs = given_flags(files)
+    overwrite = bool(outputs.get("overwrite"))
     if painting is not None:
-        check_output(painting, overwrite=bool(given.get("overwrite")))
+        check_output(painting, overwrite=overwrite)
     from impasto.images import Picture, check_suffix  # noqa: PLC0415 (torch)
     from impasto.recipes import demo  # noqa: PLC0415
 
     style = Picture(demo.painting(), title="the demo's own painting")
     if painting is not None:
-        style.save(check_suffix(painting), overwrite=bool(given.get("overwrite")))
-    sources = StyleSource(picture=style)
-    job = Job(content=demo.photograph(), styles=(sources,), settings=chosen, runtime=runtime, output=output, **given)
+        style.save(check_suffix(painting), overwrite=overwrite)
+    styles = (StyleSource(picture=style),)
+    job = Job(content=demo.photograph(), styles=styles, settings=settings, runtime=runtime, output=output, **outputs)
     carry_out(job, watch)
 
 
@@ -197,11 +195,11 @@ def texture(
         flags: The options.
 
     """
-    chosen, runtime = choose(flags, "texture")
+    settings, runtime = choose(flags, "texture")
     samples = tuple(map(StyleSource.parse, (style, *styles)))
     output = output or free_name(samples[0].picture, "texture")
     carry_out(
-        Job(styles=samples, shape=shape, settings=chosen, runtime=runtime, output=output, **given_flags(files)), watch
+        Job(styles=samples, shape=shape, settings=settings, runtime=runtime, output=output, **given_flags(files)), watch
     )
 
 
@@ -228,66 +226,6 @@ def reconstruct(
         flags: The options.
 
     """
-    chosen, runtime = choose(flags, "reconstruction")
+    settings, runtime = choose(flags, "reconstruction")
     output = output or free_name(content, "reconstruction")
-    carry_out(Job(content=content, settings=chosen, runtime=runtime, output=output, **given_flags(files)), watch)
-
-
-def repaint(
-    picture: Annotated[Path, Parameter(name="PICTURE")],
-    /,
-    *,
-    output: Output = None,
-    files: OutputFlags = None,
-    watch: Watch | None = None,
-    flags: RepaintFlags = None,
-) -> None:
-    """Paint PICTURE again, which impasto painted, from the settings and the names of files in its metadata.
-
-    Options that are given replace its own: `impasto repaint small.png --size 2048` paints a larger one. A picture that
-    was changed while it was painted, or continued, is painted with the same changes, and options replace theirs too.
-
-    Args:
-        picture: A picture that `impasto` painted; the files that it was painted from must still be there. Their paths
-            count from the folder in which it was painted.
-        output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PICTURE-again.png]
-        files: The flags of output files.
-        watch: The flags of what is shown.
-        flags: The options.
-
-    """
-    settings, runtime = choose(flags, source=picture)
-    fields, hashes = noted_job(picture)
-    noted: dict[str, Any] = {"settings": settings, **fields}
-    job = Job(**noted)
-    _check_there(job, hashes, picture)
-    if job.changes:
-        begins, _ = choose(flags, base=job.settings)
-        job = job.replace(settings=begins, changes=[_changed(change, flags) for change in job.changes])
-    if "size" in given_flags(flags):
-        job = job.replace(print_size=None)
-    job = job.replace(runtime=runtime, output=output or free_name(picture, "again"), **given_flags(files))
-    carry_out(job, watch)
-
-
-def _check_there(job: Job, hashes: object, picture: Path) -> None:
-    """Refuse a picture painted from a file that is not there, from another file than that, or from one in memory."""
-    missing = next((path for path in job.all_inputs if not exists(path)), None)
-    if missing is not None:
-        here = "" if missing == IN_MEMORY else "put it there again, go to the folder in which it was painted, or "
-        what = "a picture in memory, which is in no file" if missing == IN_MEMORY else f"{missing}, which is not there"
-        raise InputError(
-            f"{picture} was painted from {what}; {here}name other files: impasto PHOTO PAINTING --settings {picture}."
-        )
-    other = replaced_file(job, hashes)
-    if other is not None:
-        raise InputError(
-            f"{picture} was painted from another file {other} than the one that is here; go to the folder in which it "
-            f"was painted, or name the files: impasto PHOTO PAINTING --settings {picture}."
-        )
-
-
-def _changed(change: Change, flags: Flags) -> Change:
-    """Return a change with the options that are given."""
-    settings, _ = choose(flags, base=change.job.settings)
-    return change.replace(job=change.job.replace(settings=settings))
+    carry_out(Job(content=content, settings=settings, runtime=runtime, output=output, **given_flags(files)), watch)

@@ -55,7 +55,7 @@ def paint(job: Job, sheets: "Sequence[Sheet]", *, overwrite: bool = False, quiet
     from impasto.jobs import sheets as jobs  # noqa: PLC0415 (torch)
     from impasto.jobs.events import Evaluated, Painted, Saved  # noqa: PLC0415
 
-    events = jobs.paint(job, sheets, overwrite=overwrite, load=lambda name: load_weights(name, shown=not quiet))
+    events = jobs.paint(job, sheets, overwrite=overwrite, load=lambda name: load_weights(name, has_bar=not quiet))
     saved: list[str] = []
     with display.silence() if quiet else display.bar() as show:
         for event in events:

@@ -37,10 +37,10 @@ def graceful(on_first: Callable[[], object] = lambda: None) -> Generator[Callabl
         received.append(number)
         on_first()
 
-    before = {number: signal.signal(number, handle) for number in _ENDING_SIGNALS}
-    before |= {number: signal.signal(number, signal.SIG_IGN) for number in _IGNORED_SIGNALS}
+    handlers = {number: signal.signal(number, handle) for number in _ENDING_SIGNALS}
+    handlers |= {number: signal.signal(number, signal.SIG_IGN) for number in _IGNORED_SIGNALS}
     try:
         yield lambda: received[0] if received else 0
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -53,10 +53,10 @@ def studio(
             f"the studio needs {error.name}, which is not installed; install it with: pip install 'impasto[web]'"
         ) from None
     folder = folder or user_data_path("impasto", appauthor=False) / "studio"
-    started = server.serve(host, port, folder, quota=quota * 1e9, devices=devices.split(","), batch=batch)
+    studio_server = server.serve(host, port, folder, quota=quota * 1e9, devices=devices.split(","), batch=batch)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a browser that closes its tab is no error
-    display.say(f"The studio is at {started.link} and its pictures are in {folder}. Ctrl-C closes it.")
+    display.say(f"The studio is at {studio_server.link} and its pictures are in {folder}. Ctrl-C closes it.")
     if browser:
-        server.open_browser(started.link)
+        server.open_browser(studio_server.link)
     with suppress(KeyboardInterrupt):  # which is how the studio is closed
-        started.run()
+        studio_server.run()

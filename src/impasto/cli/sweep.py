@@ -34,7 +34,7 @@ def sweep(
     quiet: Annotated[bool, Parameter(negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     preset: Annotated[str | None, Parameter(metavar="NAME")] = None,
-    settings: Path | None = None,
+    settings_file: Annotated[Path | None, Parameter(name="--settings")] = None,
     flags: SweepFlags = None,
 ) -> None:
     """Paint PHOTO in the style of PAINTING with several values of some options, on one labeled sheet.
@@ -58,16 +58,16 @@ def sweep(
         quiet: Print nothing but errors.
         allow_large: Open pictures of more than 100 million pixels.
         preset: A named set of options; `impasto presets` lists them.
-        settings: Options from a JSON file, or from the metadata of a picture painted earlier.
+        settings_file: Options from a JSON file, or from the metadata of a picture painted earlier.
         flags: The options.
 
     """
     flags, initial = split_init(flags)
-    several = Sweep.parse(given_flags(flags))
+    axes = Sweep.parse(given_flags(flags))
     check_paper(paper, fill=fill, flags=flags)
-    given: Any = flags
-    base, runtime = choose(dataclasses.replace(given, **several.first), preset, settings)
-    combinations = several.settings(base)
+    first_flags: Any = flags
+    base, runtime = choose(dataclasses.replace(first_flags, **axes.first), preset, settings_file)
+    combinations = axes.settings(base)
     job = Job(
         content=content,
         styles=tuple(map(StyleSource.parse, (style, *styles))),
@@ -87,4 +87,4 @@ def sweep(
 
     for sentence in () if quiet else open_job(job).remarks:
         display.remark(sentence)
-    paint(job, [Sheet(output, several.blocks(combinations), folder)], overwrite=overwrite, quiet=quiet)
+    paint(job, [Sheet(output, axes.blocks(combinations), folder)], overwrite=overwrite, quiet=quiet)

@@ -2,12 +2,14 @@
 
     film        `Film` as data: a job, which part of the film is painted, and how closely frames follow each other
     decoding    decodes a film file, around what is damaged
-    video       reads a film file: its frames as pictures, and the time of each
+    container   a film file: its stream, its frames as pictures, its beginning
+    video       the frames of a film file that are to be painted, and their times
     motion      the optical flow between two frames, and a painted frame moved along it
     frames      the folder of the painted frames, from which an interrupted film continues
     encoding    writes a film file from painted frames, with the sound of the original
     formats     kinds of film files by their first bytes
     extra       the libraries of the extra `film`
+    workload    how much of the work is done, and how long it takes
     session     `FilmSession`, which carries a film out and yields events
 
 It may import `jobs` and the packages below it.

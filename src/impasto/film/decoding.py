@@ -49,85 +49,87 @@ class Decoder:
     def __init__(self, container: "InputContainer", stream: "VideoStream") -> None:
         self._container, self._stream = container, stream
         self._base = stream.time_base or Fraction(1, 1000)
-        self._last: int | None = None
+        self._last_time: int | None = None
         self._steps: list[int] = []
-        self._count, self._unread, self._partly, self._discarded = 0, 0, 0, 0
-        self._end = 0.0
+        self._read_count, self._unread_count, self._partial_count, self._discarded_count = 0, 0, 0, 0
+        self._end_seconds = 0.0
         self._is_whole, self._is_ended = True, False
 
     @property
     def is_damaged(self) -> bool:
         """Whether something could not be decoded so far, or only in part."""
-        return self._unread + self._partly > 0
+        return self._unread_count + self._partial_count > 0
 
     def skip(self, time: int) -> None:
         """Seek to a key frame before a time, in units of the stream, if the file has an index of key frames."""
-        early = time - round(SEEK_MARGIN / self._base)
-        if early > (self._stream.start_time or 0) and set(INDEXED_FORMATS) & {*self._container.format.name.split(",")}:
-            self._container.seek(early, stream=self._stream)
-            self._last, self._is_whole = None, False
+        target = time - round(SEEK_MARGIN / self._base)
+        if target > (self._stream.start_time or 0) and set(INDEXED_FORMATS) & {*self._container.format.name.split(",")}:
+            self._container.seek(target, stream=self._stream)
+            self._last_time, self._is_whole = None, False
 
     def __iter__(self) -> "Iterator[tuple[int, VideoFrame]]":
         for packet in self._container.demux():
-            self._end = max(self._end, _end(packet))
-            for frame in self._decoded(packet) if packet.stream.index == self._stream.index else ():
+            self._end_seconds = max(self._end_seconds, _end_seconds(packet))
+            for frame in self._decode(packet) if packet.stream.index == self._stream.index else ():
                 time = self._time(frame)
-                if self._last is not None and time <= self._last:
-                    self._unread += 1
+                if self._last_time is not None and time <= self._last_time:
+                    self._unread_count += 1
                     continue
-                self._steps += [] if self._last is None else [time - self._last]
-                self._count, self._last = self._count + 1, time
-                self._partly += frame.is_corrupt
+                self._steps += [] if self._last_time is None else [time - self._last_time]
+                self._read_count, self._last_time = self._read_count + 1, time
+                self._partial_count += frame.is_corrupt
                 yield time, frame
         self._is_ended = True
 
-    def _decoded(self, packet: "Packet[Any]") -> "Sequence[VideoFrame]":
+    def _decode(self, packet: "Packet[Any]") -> "Sequence[VideoFrame]":
         """Return the frames that a packet completes; none, if it cannot be decoded."""
-        self._discarded += packet.is_discard
+        self._discarded_count += packet.is_discard
         try:
             return cast("Sequence[VideoFrame]", packet.decode())
         except library("av").InvalidDataError:
-            self._unread += 1
+            self._unread_count += 1
             return ()
 
     def _time(self, frame: "VideoFrame") -> int:
         """Return when a frame is shown; a file that does not say has a steady rate."""
         if frame.pts is not None:
             return frame.pts
-        return round(self._count / ((self._stream.average_rate or Fraction(25)) * self._base))
+        return round(self._read_count / ((self._stream.average_rate or Fraction(25)) * self._base))
 
     def remarks(self) -> list[str]:
         """Say what of the frames so far could not be read, and where a file was cut off."""
-        lost, partly, found = self._lost(), self._partly, list[str]()
-        faults = [f"about {amount(lost, 'frame')} could not be read"] if lost else []
-        faults += [f"{amount(partly, 'frame')} could be read in part"] if partly else []
+        missing, partial, remarks = self._missing_count(), self._partial_count, list[str]()
+        faults = [f"about {amount(missing, 'frame')} could not be read"] if missing else []
+        faults += [f"{amount(partial, 'frame')} could be read in part"] if partial else []
         if self.is_damaged:
-            found.append(f"the film is damaged: {' and '.join(faults)}; all that could be read is painted.")
-        elif lost:
-            found.append(f"the film stands still for a while, or is damaged: by its times, {lost} frames are missing.")
+            remarks.append(f"the film is damaged: {' and '.join(faults)}; all that could be read is painted.")
+        elif missing:
+            remarks.append(
+                f"the film stands still for a while, or is damaged: by its times, {missing} frames are missing."
+            )
         stated = (self._container.duration or 0) / 1e6
         is_stated = "matroska" in self._container.format.name  # by its head, where others are estimated or fail
-        if self._is_ended and is_stated and stated - self._end > MAX_EARLY_SECONDS:
-            found.append(f"the film was cut off: of its {stated:.1f} seconds it has {self._end:.1f}.")
-        return found
+        if self._is_ended and is_stated and stated - self._end_seconds > MAX_EARLY_SECONDS:
+            remarks.append(f"the film was cut off: of its {stated:.1f} seconds it has {self._end_seconds:.1f}.")
+        return remarks
 
-    def _lost(self) -> int:
+    def _missing_count(self) -> int:
         """Return about how many frames are missing."""
         is_counted = self._is_whole and self._is_ended and self.is_damaged
-        stated = self._stream.frames - self._discarded - self._count if is_counted else 0
-        return max(stated, self._unread, self._left_out())
+        stated = self._stream.frames - self._discarded_count - self._read_count if is_counted else 0
+        return max(stated, self._unread_count, self._gap_count())
 
-    def _left_out(self) -> int:
+    def _gap_count(self) -> int:
         """Return how many frames are missing between others, in a film of a steady rate."""
         step = median_low(self._steps) if self._steps else 0
-        alike = sum(abs(each - step) <= 1 + STEP_TOLERANCE * step for each in self._steps)
-        if not alike or alike < MIN_REGULAR_FRACTION * len(self._steps):
+        equal = sum(abs(each - step) <= 1 + STEP_TOLERANCE * step for each in self._steps)
+        if not equal or equal < MIN_REGULAR_FRACTION * len(self._steps):
             return 0
-        least = 0.0 if self.is_damaged else LONG_PAUSE / float(self._base)
-        return sum(round(each / step) - 1 for each in self._steps if each > max(step, least))
+        min_gap = 0.0 if self.is_damaged else LONG_PAUSE / float(self._base)
+        return sum(round(each / step) - 1 for each in self._steps if each > max(step, min_gap))
 
 
-def _end(packet: "Packet[Any]") -> float:
+def _end_seconds(packet: "Packet[Any]") -> float:
     """Return when what a packet holds ends, in seconds; 0, if it does not say."""
     if packet.pts is None:
         return 0.0

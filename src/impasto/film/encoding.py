@@ -17,9 +17,10 @@ import numpy as np
 
 from impasto import files
 from impasto.errors import InputError, WriteError
+from impasto.film.container import open_film
 from impasto.film.extra import library
 from impasto.film.film import SUFFIXES
-from impasto.film.video import Video, reading
+from impasto.film.video import Video
 from impasto.images import Picture
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
 
-__all__ = ["encode", "note"]
+__all__ = ["encode", "read_note"]
 
 
 class _Codec(NamedTuple):
@@ -47,25 +48,25 @@ _BT709, _LIMITED_RANGE = 1, 1
 """What the stream says of its colors, as in ITU-T H.273: primaries, curve and matrix of HDTV, from 16 to 235."""
 
 
-def note(path: Path) -> dict[str, Any]:
-    """Return what the metadata of a film file say, or nothing if impasto did not write it."""
+def read_note(path: Path) -> dict[str, Any]:
+    """Return the note of impasto in the metadata of a film file; it is empty if impasto did not write the file."""
     try:
-        with reading(path) as container:
+        with open_film(path) as container:
             comment = container.metadata.get("comment") or container.metadata.get("COMMENT") or "{}"
-        found: Any = json.loads(comment)
+        note: Any = json.loads(comment)
     except (InputError, ValueError):
         return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) and "impasto" in found else {}
+    return cast("dict[str, Any]", note) if isinstance(note, dict) and "impasto" in note else {}
 
 
-def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, overwrite: bool) -> list[str]:
+def encode(video: Video, frames: Sequence[Path], output: Path, *, note: str, overwrite: bool) -> list[str]:
     """Write a film file, whole or not at all.
 
     Args:
         video: The film that was painted.
         frames: The files of the painted frames, from the first one on; fewer than the film has end it earlier.
         output: The file.
-        about: A text for its metadata.
+        note: A text for its metadata.
         overwrite: Whether an existing file is replaced.
 
     Returns:
@@ -83,11 +84,12 @@ def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, ov
             av.open(str(video.path)) if files.exists(video.path) else nullcontext() as original,
             av.open(str(temporary), "w") as container,
         ):
-            container.metadata["comment"] = about
-            stream = _stream(container, video, Picture.open(frames[0]))
-            sound, remarks = _sound(original, container, video)
-            shown, heard = _shown(video, frames, stream), _heard(original, sound, video, _end(video, len(frames)))
-            for _, packets in merge(shown, heard, key=itemgetter(0)):
+            container.metadata["comment"] = note
+            stream = _add_stream(container, video, Picture.open(frames[0]))
+            sound, remarks = _add_sound(original, container, video)
+            pictures = _picture_packets(video, frames, stream)
+            sounds = _sound_packets(original, sound, video, _sound_end(video, len(frames)))
+            for _, packets in merge(pictures, sounds, key=itemgetter(0)):
                 container.mux(packets)
             container.mux(stream.encode())
     except (av.FFmpegError, ValueError) as error:
@@ -95,7 +97,7 @@ def encode(video: Video, frames: Sequence[Path], output: Path, *, about: str, ov
     return remarks
 
 
-def _stream(container: "OutputContainer", video: Video, first: Picture) -> "VideoStream":
+def _add_stream(container: "OutputContainer", video: Video, first: Picture) -> "VideoStream":
     """Add a stream of pictures of the size of the first frame, less an odd row or column."""
     codec = _CODECS[Path(container.name).suffix.lower()]
     count, seconds = len(video.times), float((video.times[-1] - video.times[0]) * video.time_base)
@@ -111,7 +113,7 @@ def _stream(container: "OutputContainer", video: Video, first: Picture) -> "Vide
     return stream
 
 
-def _shown(
+def _picture_packets(
     video: Video, frames: Sequence[Path], stream: "VideoStream"
 ) -> Iterator[tuple[Fraction, "Sequence[Packet[Any]]"]]:
     """Encode the painted frames; yield when each is shown, in seconds of the original, and packets."""
@@ -124,41 +126,41 @@ def _shown(
         yield time * video.time_base, stream.encode(frame)
 
 
-def _sound(
+def _add_sound(
     original: "InputContainer | None", container: "OutputContainer", video: Video
 ) -> tuple[dict[int, Any], list[str]]:
-    """Add the sound of the original, by the numbers of its streams; say what is left out."""
+    """Add streams for the sound of the original; return them by the numbers of its streams, and what is left out."""
     streams: dict[int, Any] = {}
     if original is None:
         return streams, [f"{video.path} is not there any more, so the painted film has no sound."]
     remarks: list[str] = []
-    for each in original.streams.audio:
-        name = each.codec_context.name
+    for stream in original.streams.audio:
+        name = stream.codec_context.name
         if name in container.supported_codecs:
-            streams[each.index] = container.add_stream_from_template(each)
+            streams[stream.index] = container.add_stream_from_template(stream)
         else:
             kind = Path(container.name).suffix
             remarks.append(f"the sound, {name}, does not fit into a {kind} file and is left out; choose an .mkv file.")
     return streams, remarks
 
 
-def _end(video: Video, painted: int) -> Fraction | None:
-    """Return when the sound ends, in seconds of the original; None: with it."""
-    if painted < len(video.times):
-        return video.times[painted] * video.time_base
+def _sound_end(video: Video, count: int) -> Fraction | None:
+    """Return when the sound of so many painted frames ends, in seconds of the original; None: at its end."""
+    if count < len(video.times):
+        return video.times[count] * video.time_base
     if video.is_whole:
         return None
     step = (video.times[-1] - video.times[0]) / max(1, len(video.times) - 1)
     return Fraction(video.times[-1] + step) * video.time_base
 
 
-def _heard(
+def _sound_packets(
     original: "InputContainer | None", sound: Mapping[int, Any], video: Video, end: Fraction | None
 ) -> Iterator[tuple[Fraction, "Packet[Any]"]]:
     """Read the packets of sound, and let them begin with the film; sound of a whole film may begin before it.
 
     Args:
-        original: The file that they are read from; None, if it is gone.
+        original: The file that they are read from; None, if it is missing.
         sound: The streams that they are written to, by the number of the one that they are read from.
         video: The film that was painted.
         end: When the film ends, in seconds of the original; None: sound ends with it.

@@ -35,10 +35,10 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
 def _seconds(value: object) -> object:
     """Read `1:05` or `1:02:03.5` as seconds."""
-    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return value
-    hours, minutes, seconds = found.groups()
+    hours, minutes, seconds = match.groups()
     return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds)
 
 
@@ -49,7 +49,7 @@ _OF_ONE_PICTURE = ("initial", "print_size", "fill", "changes", "save_every", "pl
 """The fields of a job that mean nothing in a film."""
 
 
-def _accepted(job: Job) -> Job:
+def _check_files(job: Job) -> Job:
     """Refuse a job that names no film, or no file for the painted one."""
     if not isinstance(job.content, Path) or job.output is None:
         raise ValueError("no file")
@@ -71,7 +71,7 @@ class Film(Options):
 
     title: ClassVar[str] = "the film"
 
-    job: Annotated[Job, AfterValidator(_accepted), "a job with the film's path as its content, and with an output"]
+    job: Annotated[Job, AfterValidator(_check_files), "a job with the film's path as its content, and with an output"]
     """The job of each frame: its content is the file of the film, and its output the file of the painted one."""
     start: Annotated[float, BeforeValidator(_seconds)] = option(
         0.0, "Film", "Where in the film painting begins.", _TIME, ge=0

@@ -42,10 +42,10 @@ class Frames:
         path = self.path(number)
         return files.exists(path) and not files.exists(files.sibling(path, ".checkpoint"))
 
-    def painted(self, count: int) -> Sequence[Path]:
+    def painted_files(self, count: int) -> Sequence[Path]:
         """Return the files of the frames that are painted without a gap from the first one on, of `count` at most."""
-        painted = takewhile(self.is_painted, range(count)) if self.is_begun else ()
-        return [self.path(number) for number in painted]
+        numbers = takewhile(self.is_painted, range(count)) if self.is_begun else ()
+        return [self.path(number) for number in numbers]
 
     def check(self) -> None:
         """Refuse a folder, or a file in its place, that impasto did not make.
@@ -54,7 +54,7 @@ class Frames:
             InputError: there is one.
 
         """
-        if files.exists(self.folder) and _identity(self.folder) is None and any(_listed(self.folder)):
+        if files.exists(self.folder) and _identity(self.folder) is None and any(_entries(self.folder)):
             raise InputError(
                 f"{self.folder} is there already and holds no frames of impasto; move it away, or name another output."
             )
@@ -71,26 +71,26 @@ class Frames:
         """
         if self.is_begun:
             return None
-        aside = self._set_aside() if _identity(self.folder) is not None else None
+        old_folder = self._set_aside() if _identity(self.folder) is not None else None
         files.make_folder(self.folder)
         with files.atomic_write(self.folder / _IDENTITY, overwrite=True) as temporary:
             temporary.write_text(self._fingerprint, encoding="ascii")
-        return aside
+        return old_folder
 
     def _set_aside(self) -> Path:
         """Rename the folder of another film; frames that were set aside before are replaced."""
-        aside = files.sibling(self.folder, ".old")
+        old_folder = files.sibling(self.folder, ".old")
         try:
-            if files.exists(aside):
-                shutil.rmtree(aside)
-            self.folder.replace(aside)
+            if files.exists(old_folder):
+                shutil.rmtree(old_folder)
+            self.folder.replace(old_folder)
         except OSError as error:
             raise WriteError(f"the folder {self.folder} could not be renamed: {files.reason(error)}.") from error
-        return aside
+        return old_folder
 
     def delete(self) -> None:
-        """Delete the painted frames and what their runs left, and the folder if nothing else is in it."""
-        for path in _listed(self.folder):
+        """Delete the painted frames and temporary files, and the folder if nothing else is in it."""
+        for path in _entries(self.folder):
             name = path.name.partition(".")[0]
             if path.name == _IDENTITY or name.isdigit() or path.name.startswith(".impasto-"):
                 path.unlink(missing_ok=True)
@@ -106,6 +106,6 @@ def _identity(folder: Path) -> str | None:
         return None
 
 
-def _listed(folder: Path) -> Sequence[Path]:
-    """Return what is in a folder; a file in place of a folder is listed itself."""
+def _entries(folder: Path) -> Sequence[Path]:
+    """List the files in a folder; a file in place of a folder is its own entry."""
     return sorted(folder.iterdir()) if folder.is_dir() else [folder]

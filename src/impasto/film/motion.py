@@ -35,7 +35,8 @@ STROKE_FRACTION = 1 / 64
 FLOW_ERROR = 0.5
 """Pixels by which the flow may lead beyond an edge where nothing came in: the error of its estimate."""
 
-_MIN_SPREAD = 1 / 255
+_MIN_DEVIATION = 1 / 255
+"""The least standard deviation of a channel that is scaled: one gray level."""
 
 Array = NDArray[Any]
 
@@ -53,56 +54,56 @@ class Motion:
         self._ages: Array | None = None
         """In how many frames each pixel was painted, (H, W); None: often enough."""
 
-    def followed(self, painted: Picture, before: Picture, now: Picture) -> Picture | None:
-        """Return what the next frame starts from: the painted one, moved to where its content is now.
+    def follow(self, painting: Picture, previous: Picture, current: Picture) -> Picture | None:
+        """Return the picture that the next frame starts from: the painted one, moved to where its content is now.
 
         Args:
-            painted: The painted frame, of any size.
-            before: The frame of the film that it was painted from, of its proportions.
-            now: The next frame of the film.
+            painting: The painted frame, of any size.
+            previous: The frame of the film that it was painted from, of its proportions.
+            current: The next frame of the film.
 
         Returns:
-            A picture of the size of `painted`, the more opaque the more firmly a pixel is held; None after a cut.
+            A picture of the size of `painting`, the more opaque the more firmly a pixel is held; None after a cut.
 
         Raises:
             InputError: OpenCV is not installed.
 
         """
-        old, new = (_levels(frame.resized(painted.width, painted.height)) for frame in (before, now))
-        back, forth = _flow(new, old), _flow(old, new)
-        trusted = _agree(back, forth) & _alike(_moved(old, back), new)
-        if trusted.mean() < MIN_FOLLOWED_FRACTION:
+        old, new = (_levels(frame.resized(painting.width, painting.height)) for frame in (previous, current))
+        backward, forward = _flow(new, old), _flow(old, new)
+        is_trusted = _flows_agree(backward, forward) & _looks_equal(_warp(old, backward), new)
+        if is_trusted.mean() < MIN_FOLLOWED_FRACTION:
             self._ages = None
             return None
-        ages = np.full(trusted.shape, FREE_FRAMES, np.float32) if self._ages is None else _moved(self._ages, back)
-        seen = (2 * _without_strokes(_inside(back, FLOW_ERROR).astype(np.float32)) - 1).clip(0, 1)  # (H, W)
-        ages = ages * seen
-        alpha = trusted * (ages / FREE_FRAMES).clip(0, 1)
-        self._ages = np.minimum(np.where(trusted, ages, 0) + 1, FREE_FRAMES)
-        moved = _moved(painted.pixels.permute(1, 2, 0).numpy(), back).clip(0, 1)  # (H, W, 3)
-        matched = _matched(new / np.float32(255), moved, trusted)
-        stroked = _without_strokes(matched) + moved - _without_strokes(moved)
-        start = np.where(trusted[..., None], moved, stroked.clip(0, 1))
-        start = seen[..., None] * start + (1 - seen[..., None]) * matched
+        ages = np.full(is_trusted.shape, FREE_FRAMES, np.float32) if self._ages is None else _warp(self._ages, backward)
+        inside = (2 * _without_strokes(_is_inside(backward, FLOW_ERROR).astype(np.float32)) - 1).clip(0, 1)  # (H, W)
+        ages = ages * inside
+        alpha = is_trusted * (ages / FREE_FRAMES).clip(0, 1)
+        self._ages = np.minimum(np.where(is_trusted, ages, 0) + 1, FREE_FRAMES)
+        warped = _warp(painting.pixels.permute(1, 2, 0).numpy(), backward).clip(0, 1)  # (H, W, 3)
+        matched = _match_colors(new / np.float32(255), warped, is_trusted)
+        stroked = _without_strokes(matched) + warped - _without_strokes(warped)
+        start = np.where(is_trusted[..., None], warped, stroked.clip(0, 1))
+        start = inside[..., None] * start + (1 - inside[..., None]) * matched
         samples = torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))
         return Picture(samples, alpha=torch.from_numpy(alpha.astype(np.float32)))
 
 
-def _matched(now: Array, moved: Array, trusted: Array) -> Array:
+def _match_colors(frame: Array, painting: Array, is_trusted: Array) -> Array:
     """Return a frame in the colors of a painting.
 
     Args:
-        now: The frame, in [0, 1], (H, W, 3).
-        moved: The painted frame before it, moved along the flow, (H, W, 3).
-        trusted: Where both show the same, (H, W).
+        frame: The frame, in [0, 1], (H, W, 3).
+        painting: The painted frame before it, moved along the flow, (H, W, 3).
+        is_trusted: Where both show the same, (H, W).
 
     Returns:
         The frame with the means and deviations of the painted one, channel by channel, in [0, 1], (H, W, 3).
 
     """
-    ours, theirs = now[trusted], moved[trusted]
-    spread = theirs.std(0) / np.maximum(ours.std(0), _MIN_SPREAD)
-    return ((now - ours.mean(0)) * spread + theirs.mean(0)).clip(0, 1).astype(np.float32)
+    source, target = frame[is_trusted], painting[is_trusted]
+    scale = target.std(0) / np.maximum(source.std(0), _MIN_DEVIATION)
+    return ((frame - source.mean(0)) * scale + target.mean(0)).clip(0, 1).astype(np.float32)
 
 
 def _without_strokes(image: Array) -> Array:
@@ -117,46 +118,46 @@ def _levels(picture: Picture) -> Array:
     return np.ascontiguousarray(levels.permute(1, 2, 0).numpy())
 
 
-def _flow(one: Array, other: Array) -> Array:
-    """Return where each pixel of one image is in the other, as a difference of x and y in pixels, (H, W, 2)."""
+def _flow(source: Array, target: Array) -> Array:
+    """Return where each pixel of the source is in the target, as a difference of x and y in pixels, (H, W, 2)."""
     cv2 = library("cv2")
-    gray = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (one, other)]
+    gray = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (source, target)]
     return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*gray, None)
 
 
-def _moved(image: Array, flow: Array) -> Array:
+def _warp(image: Array, flow: Array) -> Array:
     """Return the values that an image has where a flow leads, float32, (H, W, channels).
 
     Lanczos' kernel keeps more of the strokes' detail than a cubic one, so that fewer evaluations have to paint it again
     (docs/notes/films.md).
     """
     cv2 = library("cv2")
-    x, y = _ends(flow)
+    x, y = _end_points(flow)
     return cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _ends(flow: Array) -> tuple[Array, Array]:
+def _end_points(flow: Array) -> tuple[Array, Array]:
     """Return x and y of where a flow leads from each pixel, each (H, W)."""
     height, width = flow.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return x + flow[..., 0], y + flow[..., 1]
 
 
-def _inside(flow: Array, margin: float = 0.0) -> Array:
-    """Return where a flow leads to a place of the image, or to one beyond it by a margin in pixels at most, (H, W)."""
-    (x, y), (height, width) = _ends(flow), flow.shape[:2]
+def _is_inside(flow: Array, margin: float = 0.0) -> Array:
+    """Return where a flow ends inside the image, or beyond its edge by a margin in pixels at most, (H, W)."""
+    (x, y), (height, width) = _end_points(flow), flow.shape[:2]
     return (x >= -margin) & (x <= width - 1 + margin) & (y >= -margin) & (y <= height - 1 + margin)
 
 
-def _agree(back: Array, forth: Array) -> Array:
-    """Return where the flow back, and the flow forth from where it leads, return to the same pixel, (H, W)."""
+def _flows_agree(backward: Array, forward: Array) -> Array:
+    """Return where the flow backward, and then the flow forward, lead back to the same pixel, (H, W)."""
     cv2 = library("cv2")
-    x, y = _ends(back)
-    answer = cv2.remap(forth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    lengths = (back**2).sum(-1) + (answer**2).sum(-1)
-    return _inside(back) & (((back + answer) ** 2).sum(-1) <= RELATIVE_TOLERANCE * lengths + TOLERANCE)
+    x, y = _end_points(backward)
+    answer = cv2.remap(forward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lengths = (backward**2).sum(-1) + (answer**2).sum(-1)
+    return _is_inside(backward) & (((backward + answer) ** 2).sum(-1) <= RELATIVE_TOLERANCE * lengths + TOLERANCE)
 
 
-def _alike(moved: Array, now: Array) -> Array:
+def _looks_equal(warped: Array, frame: Array) -> Array:
     """Return where the moved frame of the film looks like the next one, (H, W)."""
-    return np.abs(moved - now).mean(-1) <= MAX_DIFFERENCE
+    return np.abs(warped - frame).mean(-1) <= MAX_DIFFERENCE

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
 from importlib.metadata import version
 from typing import cast
 
@@ -26,6 +25,7 @@ from impasto.film.film import Film
 from impasto.film.frames import Frames
 from impasto.film.motion import Motion
 from impasto.film.video import Video
+from impasto.film.workload import Workload
 from impasto.images import Picture
 from impasto.jobs.amounts import amount, cost
 from impasto.jobs.events import Announced, Ended, Evaluated, Event, Painted, Planned, PreviewReady, Remarked, Saved
@@ -33,9 +33,6 @@ from impasto.jobs.job import Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
 from impasto.network.weights import Weights
-from impasto.planning.plan import Plan
-from impasto.settings import Settings
-from impasto.transfer.progress import Progress
 from impasto.transfer.target_cache import TargetCache
 
 __all__ = ["FilmSession"]
@@ -70,7 +67,7 @@ class FilmSession:
         self.film = film
         self._frames = Frames(film.output, film.fingerprint())
         self._frames.check()
-        is_own = self._frames.is_begun and (not files.exists(film.output) or bool(encoding.note(film.output)))
+        is_own = self._frames.is_begun and (not files.exists(film.output) or bool(encoding.read_note(film.output)))
         self._overwrite = film.job.overwrite or is_own
         files.check_output(film.output, overwrite=self._overwrite, inputs=film.job.all_inputs)
         self._resources = Resources(load, targets=TargetCache(), picture_bytes=PICTURE_BYTES)
@@ -110,48 +107,48 @@ class FilmSession:
         film = self.film
         video = Video.open(film.source, start=film.start, end=film.end, fps=film.fps)
         yield from map(Remarked, video.remarks)
-        count, done = len(video.times), len(self._frames.painted(len(video.times)))
+        count, done = len(video.times), len(self._frames.painted_files(len(video.times)))
         yield Announced(f"Painting {amount(count, 'frame')} of {film.job.description}.")
         if done:
             yield Announced(f"Continuing after {amount(done, 'frame')}, from {self._frames.folder}.")
-        pace = _Pace(count, done)
-        yield from self._planned(next(iter(video)), pace)
-        aside = self._frames.begin()
-        if aside is not None:
-            yield Remarked(f"this is a new film, and the frames of the other one are now in {aside}.")
-        yield from self._paint(video, pace)
+        workload = Workload(count, done)
+        yield from self._forecast(next(iter(video)), workload)
+        old_frames = self._frames.begin()
+        if old_frames is not None:
+            yield Remarked(f"this is a new film, and the frames of the other one are now in {old_frames}.")
+        yield from self._paint(video, workload)
         yield from self._save(video)
 
-    def _planned(self, first: Picture, pace: "_Pace") -> Iterator[Event]:
-        """Plan the first frame, and tell what the film takes; nothing is written."""
+    def _forecast(self, first: Picture, workload: Workload) -> Iterator[Event]:
+        """Plan the first frame, and forecast time and memory of the film; nothing is written."""
         job = self.film.job.replace(content=first, output=None, preview=None)
         with closing(Session(job, resources=self._resources, forecasts=True)) as session:
             for event in session:
                 if isinstance(event, Remarked):
                     yield event
                 elif isinstance(event, Planned):
-                    seconds = (event.seconds or 0.0) * pace.plan(event.plan, self.film.following) / event.plan.work
+                    seconds = (event.seconds or 0.0) * workload.plan(event.plan, self.film.following) / event.plan.work
                     yield Announced(cost(seconds, event.plan.bytes))
                     yield Planned(event.plan, seconds)
                     return
 
-    def _paint(self, video: Video, pace: "_Pace") -> Iterator[Event]:
+    def _paint(self, video: Video, workload: Workload) -> Iterator[Event]:
         """Paint the frames that are not painted yet, each from the frame before it."""
-        painted: Picture | None = None
-        before: Picture | None = None
+        painting: Picture | None = None
+        previous: Picture | None = None
         motion = Motion()
         for number, frame in enumerate(video):
             content, initial = frame, None
-            if painted is not None and before is not None:
-                small = frame.resized(painted.width, painted.height)
-                initial = motion.followed(painted, before, small)
+            if painting is not None and previous is not None:
+                small = frame.resized(painting.width, painting.height)
+                initial = motion.follow(painting, previous, small)
                 content = frame if initial is None else small
             if not self._frames.is_painted(number):
-                yield from self._paint_frame(self._job(number, content, initial), pace)
+                yield from self._paint_frame(self._job(number, content, initial), workload)
                 if self._is_cancelled.is_set():
                     return
-            painted = Picture.open(self._frames.path(number))
-            before = content.resized(painted.width, painted.height)
+            painting = Picture.open(self._frames.path(number))
+            previous = content.resized(painting.width, painting.height)
 
     def _job(self, number: int, frame: Picture, initial: Picture | None) -> Job:
         """Return the job of a frame: one that follows another starts from it, and has a single stage."""
@@ -161,8 +158,8 @@ class FilmSession:
             content=frame, initial=initial, settings=settings, output=output, checkpoint=None, overwrite=True
         )
 
-    def _paint_frame(self, job: Job, pace: "_Pace") -> Iterator[Event]:
-        """Paint a frame, or what is left of it."""
+    def _paint_frame(self, job: Job, workload: Workload) -> Iterator[Event]:
+        """Paint a frame, from its checkpoint if it has one."""
         preview_seconds = self._preview_seconds
         with closing(Session(job, resources=self._resources, preview_seconds=preview_seconds)) as session:
             self._session = session
@@ -175,81 +172,32 @@ class FilmSession:
                     self._next_preview = time.monotonic() + self._preview_seconds
                     yield event
                 elif isinstance(event, Evaluated):
-                    yield Evaluated(pace.progress(event.progress, session.run.plan, len(session.run.history)))
+                    yield Evaluated(workload.progress(event.progress, session.run.plan, len(session.run.history)))
                 elif isinstance(event, Ended) and event.stopped != "unfinished":
-                    pace.add(session.run.plan)
+                    workload.add(session.run.plan)
                     if event.stopped == "diverged":
                         yield Remarked(event.sentence)
-                    yield Painted(pace.painted, pace.count, job.output.name if job.output else "", event.sentence)
+                    yield Painted(
+                        workload.painted, workload.count, job.output.name if job.output else "", event.sentence
+                    )
 
     def _save(self, video: Video) -> Iterator[Event]:
         """Write the film of the frames so far, and tell how it ended."""
         film, output, count = self.film, self.film.output, len(video.times)
-        frames = self._frames.painted(count)
-        again = f"start the same command again to continue from {self._frames.folder}"
+        frames = self._frames.painted_files(count)
+        hint = f"start the same command again to continue from {self._frames.folder}"
         if not frames:
-            yield Ended("unfinished", f"Interrupted before the first frame was painted; {again}.")
+            yield Ended("unfinished", f"Interrupted before the first frame was painted; {hint}.")
             return
-        about = {"impasto": version("impasto"), **film.job.note, "settings": film.job.settings.model_dump()}
-        about["film"] = film.model_dump(mode="json", exclude={"job"})
-        text, overwrite = json.dumps(about), self._overwrite
-        yield from map(Remarked, encoding.encode(video, frames, output, about=text, overwrite=overwrite))
+        note = {"impasto": version("impasto"), **film.job.note, "settings": film.job.settings.model_dump()}
+        note["film"] = film.model_dump(mode="json", exclude={"job"})
+        remarks = encoding.encode(video, frames, output, note=json.dumps(note), overwrite=self._overwrite)
+        yield from map(Remarked, remarks)
         yield Saved(output, "film")
         if len(frames) < count:
-            yield Ended("unfinished", f"Interrupted after {len(frames)} of {count} frames; they are {output}; {again}.")
+            yield Ended("unfinished", f"Interrupted after {len(frames)} of {count} frames; they are {output}; {hint}.")
             return
         size = Picture.open(frames[0])
         if not film.save_frames:
             self._frames.delete()
         yield Ended("finished", f"{amount(count, 'frame')}, {size.width} × {size.height}")
-
-
-class _Pace:
-    """How much of a film's work is done, and how long the rest takes. Work is counted in evaluated pixels."""
-
-    def __init__(self, count: int, painted: int) -> None:
-        self.count, self.painted = count, painted
-        self._frame_work = 0.0
-        """The work of a frame that follows another."""
-        self._done = 0.0
-        self._began = time.perf_counter()
-        self._first: tuple[float, float] | None = None
-        """Seconds and work at the first evaluation, before which everything is loaded."""
-
-    def plan(self, first: Plan, following: Settings) -> float:
-        """Return the work of the frames that are left.
-
-        Args:
-            first: The plan of the first frame.
-            following: The settings of a frame that follows another.
-
-        """
-        self._frame_work = first.stages[-1].work * sum(following.stages.values())
-        left = (self.count - self.painted) * self._frame_work
-        return left if self.painted else left - self._frame_work + first.work
-
-    def add(self, plan: Plan) -> None:
-        """Count a frame that is painted."""
-        self._done += plan.work
-        self.painted += 1
-
-    def progress(self, progress: Progress, plan: Plan, evaluations: int) -> Progress:
-        """Return the progress of a frame as that of the film, with frames as stages.
-
-        Args:
-            progress: The progress of the frame.
-            plan: Its plan.
-            evaluations: The evaluations of the frame so far.
-
-        Returns:
-            The progress, with the fraction, the seconds and the seconds left of the film since the session began.
-
-        """
-        done, seconds = self._done + progress.fraction * plan.work, time.perf_counter() - self._began
-        following = (self.count - self.painted - 1) * self._frame_work
-        whole = self._done + plan.work + following
-        first_seconds, first_done = self._first = self._first or (seconds, done)
-        left = (seconds - first_seconds) / (done - first_done) * (whole - done) if done > first_done else None
-        changes = {"stage": self.painted + 1, "stages": self.count, "evaluation": evaluations}
-        changes |= {"evaluations": plan.evaluations, "seconds": seconds, "seconds_left": left}
-        return replace(progress, fraction=done / whole, **changes)

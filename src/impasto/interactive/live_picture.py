@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from impasto.images import Picture
-from impasto.interactive.report_words import state
+from impasto.interactive.report_text import state
 from impasto.transfer.progress import Progress
 from impasto.transfer.run import Run
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from impasto.errors import InputError, SettingsError
-from impasto.interactive.progress_display import shown
+from impasto.interactive.progress_display import show_progress
 from impasto.machine.interruption import Interrupt, noted_interrupt
 from impasto.settings import Runtime, Settings
 from impasto.settings.options import Options, options_or_default
@@ -74,7 +74,7 @@ def stylize(
     transfer = StyleTransfer(options_or_default(Settings, settings, "settings").replace(**changes), runtime)
     run = transfer.start(content, styles[0] if len(styles) == 1 else styles, began=began)
     with noted_interrupt() if hasattr(sys, "ps1") else nullcontext(Interrupt()) as interrupt:
-        for report in shown(run) if progress is True else run:
+        for report in show_progress(run) if progress is True else run:
             if callable(progress):
                 progress(report)
             if interrupt.has_come:
@@ -89,9 +89,9 @@ def _check(styles: tuple[object, ...], progress: object, changes: dict[str, obje
             raise InputError(
                 f"there is no option {name}; give the paintings after the photograph: stylize(photo, painting)."
             )
-    for each in styles:
-        if isinstance(each, Options):
-            name = type(each).__name__
+    for style in styles:
+        if isinstance(style, Options):
+            name = type(style).__name__
             raise SettingsError(f"{name} is no painting; give it by name: {name.lower()}={name}(…).")
     if not (isinstance(progress, bool) or callable(progress)):
         raise InputError(f"progress cannot be {progress!r}; it takes True, False or a function of a Progress.")

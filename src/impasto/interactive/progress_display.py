@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 from impasto.interactive.live_picture import LivePicture, is_in_notebook
-from impasto.interactive.report_words import stage, state, time_left
+from impasto.interactive.report_text import stage, state, time_left
 from impasto.transfer.progress import Progress
 from impasto.transfer.run import Run
 
-__all__ = ["shown"]
+__all__ = ["show_progress"]
 
 LINES_PER_RUN = 10
 """Lines that a run writes where standard error is no terminal."""
@@ -21,7 +21,7 @@ Show = Callable[[Progress], object]
 """A function that shows a report."""
 
 
-def shown(run: Run) -> Iterator[Progress]:
+def show_progress(run: Run) -> Iterator[Progress]:
     """Iterate over a run, and show each report before it is yielded.
 
     Args:
@@ -56,13 +56,13 @@ def _bar() -> tuple[AbstractContextManager[object], Show]:
         TextColumn,
     )
 
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rest]}")
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[details]}")
     bar = Bar(*columns, console=Console(stderr=True))
-    task = bar.add_task("", total=1.0, rest="")
+    task = bar.add_task("", total=1.0, details="")
 
     def show(report: Progress) -> None:
-        rest = f"loss {report.loss:.4g}{time_left(report)}"
-        bar.update(task, completed=report.fraction, description=stage(report), rest=rest)
+        details = f"loss {report.loss:.4g}{time_left(report)}"
+        bar.update(task, completed=report.fraction, description=stage(report), details=details)
         if report.remark:
             bar.console.print(report.remark, highlight=False, markup=False)
 
@@ -73,13 +73,13 @@ class _Lines:
     """Writes a line for each tenth of the run, and for each remark."""
 
     def __init__(self) -> None:
-        self._written = -1
+        self._last_line = -1
 
     def __call__(self, report: Progress) -> None:
-        reached = int(report.fraction * LINES_PER_RUN)
+        line = int(report.fraction * LINES_PER_RUN)
         if report.remark:
             sys.stderr.write(f"{report.remark}\n")
-        if reached > self._written:
-            self._written = reached
+        if line > self._last_line:
+            self._last_line = line
             sys.stderr.write(f"{state(report)}\n")
             sys.stderr.flush()

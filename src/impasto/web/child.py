@@ -91,7 +91,7 @@ class Lines:
         os.dup2(2, 1)
         self._lock = threading.Lock()
 
-    def give(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         """Write one message; without a reader, nothing is written."""
         with self._lock, suppress(BrokenPipeError):
             self._out.write(json.dumps(message, default=str).encode() + b"\n")

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from impasto.errors import WriteError
 from impasto.settings.choices import Ending
+from impasto.web.files import read_json, write_json
 from impasto.web.order import Order
-from impasto.web.store import MissingError, read_json, write_json
+from impasto.web.store import MissingError
 
 __all__ = ["Entry", "State"]
 
@@ -44,7 +45,7 @@ class Entry:
         self.names: dict[str, str] = stored.get("names", {})
         """The names that the uploads of the order had for people."""
         self.progress: dict[str, Any] | None = None
-        self.spent, self.pixels = 0.0, 0
+        self.evaluation_seconds, self.evaluated_pixels = 0.0, 0
         """The seconds of the evaluations so far, and the pixels that were evaluated in them."""
         self.stages: Sequence[dict[str, Any]] = ()
         self.preview = 0
@@ -53,11 +54,11 @@ class Entry:
         self._state_changed = asyncio.Event()
         with suppress(FileNotFoundError):
             for line in (folder / "events.jsonl").read_bytes().splitlines():
-                self._note(line)
+                self._apply(line)
 
     def save(self) -> None:
         """Write what was ordered, and the state."""
-        write_json(self.folder / "job.json", self.order.written)
+        write_json(self.folder / "job.json", self.order.json_fields)
         stored = {name: getattr(self, name) for name in ("state", "sentence", "position", "deleted", "names")}
         write_json(self.folder / "state.json", stored)
 
@@ -87,7 +88,7 @@ class Entry:
         line = json.dumps(event, allow_nan=False, default=str).encode() if _is_finite(event) else b"{}"
         with suppress(OSError), (self.folder / "events.jsonl").open("ab") as file:
             file.write(line + b"\n")
-        self._note(line)
+        self._apply(line)
 
     def file(self, name: str) -> Path:
         """Return the path of a file of the job.
@@ -128,7 +129,7 @@ class Entry:
             "sentence": self.sentence,
             "title": self.title,
             "position": self.position,
-            "order": self.order.written,
+            "order": self.order.json_fields,
             "names": self.names,
             "progress": self.progress,
             "stages": self.stages,
@@ -139,7 +140,7 @@ class Entry:
             "result": f"/api/jobs/{self.id}/result" if has_result and self.state != "painting" else None,
         }
 
-    def _note(self, line: bytes) -> None:
+    def _apply(self, line: bytes) -> None:
         """Take one line of the log into account; a line that was cut by a crash counts as empty."""
         self.lines.append(line)
         try:
@@ -151,8 +152,8 @@ class Entry:
             case "progress":
                 seconds = event["seconds"] - (self.progress["seconds"] if self.progress else 0.0)
                 if seconds >= 0:  # else the run went on from a checkpoint or from its picture
-                    self.spent += seconds
-                    self.pixels += event["width"] * event["height"]
+                    self.evaluation_seconds += seconds
+                    self.evaluated_pixels += event["width"] * event["height"]
                 self.progress = event
             case "planned":
                 self.stages = event["stages"]

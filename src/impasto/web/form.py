@@ -7,13 +7,13 @@ from impasto.film.film import UNUSED_OPTIONS, Film
 from impasto.settings import PRESETS, Options, Runtime, Settings
 from impasto.web.order import FORMATS, StyleOrder
 
-__all__ = ["described"]
+__all__ = ["describe_options"]
 
 _HIDDEN = {"weights", "device", "checkpoint_every", "threads", "memory", "save_frames"}
-"""Options that the one decides who started the studio, not the one who opens its page."""
+"""Options that are decided by whoever starts the studio, not by whoever opens its page."""
 
 
-def described() -> dict[str, Any]:
+def describe_options() -> dict[str, Any]:
     """Return the options of settings, runtime, styles and films, the presets, and the formats of a picture."""
     return {
         "settings": list(_fields(Settings)),
@@ -36,23 +36,23 @@ def _fields(model: type[Options]) -> Iterator[dict[str, Any]]:
     for option in model.options():
         if option.name in _HIDDEN:
             continue
-        found = _resolved(schema["properties"][option.name], schema)
-        choices = found.get("enum")
+        field = _resolve(schema["properties"][option.name], schema)
+        choices = field.get("enum")
         yield {
             "name": option.name,
             "group": option.group,
             "help": option.help,
             "accepts": option.accepts,
-            "default": found.get("default"),
-            "kind": "choice" if choices else found.get("type", "string"),
+            "default": field.get("default"),
+            "kind": "choice" if choices else field.get("type", "string"),
             "choices": choices,
-            "min": found.get("minimum", found.get("exclusiveMinimum")),
-            "max": found.get("maximum"),
+            "min": field.get("minimum", field.get("exclusiveMinimum")),
+            "max": field.get("maximum"),
         }
 
 
-def _resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a field without references, and of a choice of types the one that is not null."""
+def _resolve(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field without references; a field that may be null has the schema of its other type."""
     if "$ref" in field:
         return {**schema["$defs"][field["$ref"].rpartition("/")[2]], **field}
     if "anyOf" in field:

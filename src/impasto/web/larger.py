@@ -9,8 +9,9 @@ from impasto.planning.needs import Needs
 from impasto.planning.plan import Size
 from impasto.recipes.print_size import PrintSize
 from impasto.web.entry import Entry
+from impasto.web.files import read_json
 from impasto.web.order import Order
-from impasto.web.store import Store, read_json
+from impasto.web.store import Store
 
 if TYPE_CHECKING:
     from impasto.web.studio import Studio
@@ -54,21 +55,25 @@ def forecast(
             ratio = paper.ratio(width, height)
             width, height = min(width, round(height * ratio)), min(height, round(width / ratio))
         size, sentence = paper.fitted(width, height), paper.announcement(width, height)
-    size = size or 2 * entry.order.chosen.size
-    needed = _bytes(entry, store, size, Size(width, height)) if entry.order.content else None
+    size = size or 2 * entry.order.all_settings.size
+    memory = _bytes(entry, store, size, Size(width, height)) if entry.order.content else None
     width, height = (round(side * size / max(width, height)) for side in (width, height))
-    seconds = entry.spent / entry.pixels * width * height * EVALUATIONS if entry.pixels else None
-    said = sentence.replace(" (--fill crops instead)", "")
-    return {"width": width, "height": height, "seconds": seconds, "bytes": needed, "sentence": said}
+    seconds = (
+        entry.evaluation_seconds / entry.evaluated_pixels * width * height * EVALUATIONS
+        if entry.evaluated_pixels
+        else None
+    )
+    sentence = sentence.replace(" (--fill crops instead)", "")
+    return {"width": width, "height": height, "seconds": seconds, "bytes": memory, "sentence": sentence}
 
 
-async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Order:
+async def larger(studio: "Studio", entry: Entry, options: dict[str, Any]) -> Order:
     """Return the order of a larger picture that continues from that of a job.
 
     Args:
         studio: The studio.
         entry: The job.
-        wanted: `size`, or `print_size` with `dpi` and `fill`.
+        options: `size`, or `print_size` with `dpi` and `fill`.
 
     Returns:
         The order: one stage, from the picture of the job.
@@ -77,15 +82,15 @@ async def larger(studio: "Studio", entry: Entry, wanted: dict[str, Any]) -> Orde
         InputError: a name or a value is not accepted, or the job has no picture.
 
     """
-    if unknown := wanted.keys() - {"size", "print_size", "dpi", "fill"}:
+    if unknown := options.keys() - {"size", "print_size", "dpi", "fill"}:
         raise InputError(f"there is no option {min(unknown)}; the options are size, print_size, dpi and fill.")
-    _check(entry, wanted.get("print_size"))
+    _check(entry, options.get("print_size"))
     copy = studio.store.uploads / f".{secrets.token_hex(8)}"
     shutil.copyfile(entry.file(entry.order.result), copy)
-    initial = (await studio.uploads.opened(copy, f"{entry.title}.{entry.order.format}"))["id"]
-    size = {} if wanted.get("print_size") else {"size": wanted.get("size") or 2 * entry.order.chosen.size}
-    settings = {**size, **_ONE_STAGE, "init": "content", "dpi": wanted.get("dpi") or 0.0}
-    changes = {name: wanted[name] for name in ("print_size", "fill") if name in wanted}
+    initial = (await studio.uploads.add(copy, f"{entry.title}.{entry.order.format}"))["id"]
+    size = {} if options.get("print_size") else {"size": options.get("size") or 2 * entry.order.all_settings.size}
+    settings = {**size, **_ONE_STAGE, "init": "content", "dpi": options.get("dpi") or 0.0}
+    changes = {name: options[name] for name in ("print_size", "fill") if name in options}
     runtime = {"seconds": None}  # the forecast says how long it takes
     return entry.order.changed({"initial": initial, "settings": settings, "runtime": runtime, **changes})
 
@@ -120,6 +125,6 @@ def _bytes(entry: Entry, store: Store, size: int, content: Size) -> float | None
         return None
     styles = [store.info(style.picture) for style in entry.order.styles]
     sizes = [Size(style["width"], style["height"]) for style in styles]
-    settings = entry.order.chosen.replace(size=size, **_ONE_STAGE)
+    settings = entry.order.all_settings.replace(size=size, **_ONE_STAGE)
     scales = [style.scale for style in entry.order.styles]
     return Needs.from_dict(needs).plan(settings, content, sizes, scales=scales).bytes

@@ -30,12 +30,12 @@ CHECKPOINT_SECONDS = 5.0
 def _fits(pattern: str) -> AfterValidator:
     """Return a validator that accepts None and what a pattern matches."""
 
-    def accepted(value: str | None) -> str | None:
+    def check(value: str | None) -> str | None:
         if value is not None and not re.fullmatch(pattern, value):
             raise ValueError("not an upload")
         return value
 
-    return AfterValidator(accepted)
+    return AfterValidator(check)
 
 
 _ACCEPTS = "the id of an upload that is a picture"
@@ -93,13 +93,13 @@ class Order(Options):
 
     @model_validator(mode="after")
     def _can_be_painted(self) -> Self:
-        weights = self.chosen.weights
+        weights = self.all_settings.weights
         if weights not in {"codebook", "torchvision"}:
             raise ValueError(f"weights cannot be {weights} here; it takes codebook or torchvision.")
         if self.content is None and not self.styles:
             raise ValueError("there is nothing to paint; give a photograph, and a painting for its style.")
         if self.print_size is not None:
-            PrintSize.parse(self.print_size, self.chosen.dpi)
+            PrintSize.parse(self.print_size, self.all_settings.dpi)
         if len(self.name) > 200:
             raise ValueError("name is too long; it takes at most 200 letters.")
         self._check_film()
@@ -107,7 +107,7 @@ class Order(Options):
         return self
 
     def _check_film(self) -> None:
-        """Refuse options of a film without one, and what a film does not have."""
+        """Refuse options of a film without a film, and options that a film does not have."""
         if self.is_film:
             if not self.styles:
                 raise ValueError("there is no painting for the style of the film; give one.")
@@ -120,13 +120,13 @@ class Order(Options):
             raise ValueError("film is for a film, and cannot be used where the content is a picture; leave it out.")
 
     @cached_property
-    def written(self) -> dict[str, Any]:
-        """The order as JSON has it, without what is as by default."""
+    def json_fields(self) -> dict[str, Any]:
+        """The fields that differ from the defaults, as JSON has them."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     @property
-    def chosen(self) -> Settings:
-        """The settings: those of the preset with the changes of the order."""
+    def all_settings(self) -> Settings:
+        """The settings of the preset, with the changes of the order."""
         return preset(self.preset).replace(**self.settings)
 
     def _runtime(self, device: str = "auto") -> Runtime:
@@ -149,8 +149,8 @@ class Order(Options):
     def uploads(self) -> list[str]:
         """The identifiers of the pictures and masks of the order, each once."""
         masks = (self.keep, self.focus, *(mask for style in self.styles for mask in (style.mask, style.region)))
-        found = (self.content, self.initial, *(style.picture for style in self.styles), *masks)
-        return list(dict.fromkeys(each.partition("#")[0] for each in found if each is not None))
+        sources = (self.content, self.initial, *(style.picture for style in self.styles), *masks)
+        return list(dict.fromkeys(source.partition("#")[0] for source in sources if source is not None))
 
     def job(self, folder: Path, device: str = "auto") -> Job:
         """Return the job that paints the order, or each frame of its film.
@@ -170,24 +170,24 @@ class Order(Options):
         def mask(identifier: str | None) -> str | None:
             return None if identifier is None else str(path(identifier))
 
-        def style(each: StyleOrder) -> StyleSource:
+        def source(style: StyleOrder) -> StyleSource:
             files: dict[str, Any] = {
-                "picture": path(each.picture),
-                "mask": mask(each.mask),
-                "region": mask(each.region),
+                "picture": path(style.picture),
+                "mask": mask(style.mask),
+                "region": mask(style.region),
             }
-            return StyleSource(**{**dict(each), **files})
+            return StyleSource(**{**dict(style), **files})
 
         return Job(
             content=path(self.content),
-            styles=tuple(map(style, self.styles)),
+            styles=tuple(map(source, self.styles)),
             initial=path(self.initial),
             keep=mask(self.keep),
             focus=mask(self.focus),
             shape=self.shape,
             print_size=self.print_size,
             fill=self.fill,
-            settings=self.chosen,
+            settings=self.all_settings,
             runtime=self._runtime(device),
             output=folder / self.result,
             checkpoint=None if self.is_film else folder / "run.checkpoint",

@@ -16,7 +16,7 @@ __all__ = ["Queue"]
 END_SECONDS = 30.0
 """Seconds that a worker that paints has to save a checkpoint when the studio closes."""
 
-_ENDS: dict[str, State] = {"finished": "done", "converged": "done", "diverged": "failed", "failed": "failed"}
+_END_STATES: dict[str, State] = {"finished": "done", "converged": "done", "diverged": "failed", "failed": "failed"}
 """The state of a job by the reason why its run ended."""
 
 
@@ -34,7 +34,7 @@ class Queue:
         self._entries = entries
         self._workers = [Child(command, log) for command in workers]
         self._painting: dict[str, Child] = {}
-        self._wishes: dict[str, State] = {}
+        self._requested_states: dict[str, State] = {}
         """The states that were asked for while a job is painted."""
         self._deaths = Deaths()
         self._wake = asyncio.Event()
@@ -49,7 +49,7 @@ class Queue:
         """Let the workers that paint save checkpoints, and end all; their jobs wait for the next start."""
         self._is_closing = True
         for identifier in self._painting:
-            self._wishes.setdefault(identifier, "waiting")
+            self._requested_states.setdefault(identifier, "waiting")
         painting = self._painting.values()
         await asyncio.gather(*(child.end(END_SECONDS if child in painting else 0.0) for child in self._workers))
         for task in self._tasks:
@@ -67,7 +67,7 @@ class Queue:
     def change(self, entry: Entry) -> None:
         """Let the worker of a job continue with what is ordered now; of a job that is not painted, do nothing."""
         if entry.id in self._painting:
-            self._painting[entry.id].send({"do": "change", "order": entry.order.written})
+            self._painting[entry.id].send({"do": "change", "order": entry.order.json_fields})
 
     def ask(self, entry: Entry, state: State) -> None:
         """Bring a job to another state, at once or when its worker has obeyed.
@@ -78,7 +78,7 @@ class Queue:
 
         """
         if entry.id in self._painting:
-            self._wishes[entry.id] = state
+            self._requested_states[entry.id] = state
             self._painting[entry.id].send({"do": "end"})
             return
         if state == "waiting" and entry.state != "waiting":
@@ -106,37 +106,40 @@ class Queue:
     async def _carry_out(self, child: Child, entry: Entry) -> None:
         """Let a worker paint a job, and write down what it says until it ends."""
         entry.move_to("painting")
-        child.send({"do": "paint", "folder": str(entry.folder), "order": entry.order.written})
+        child.send({"do": "paint", "folder": str(entry.folder), "order": entry.order.json_fields})
         while (message := await child.receive()) is not None:
             if "event" in message:
-                entry.log({**message["event"], **_said(message["event"].get("sentence"), entry)})
+                event = message["event"]
+                if "sentence" in event:
+                    event["sentence"] = _with_names(event["sentence"], entry)
+                entry.log(event)
             if "ended" in message:
                 self._end(entry, message["ended"]["state"], message["ended"]["sentence"])
                 return
-        await self._mourn(child, entry)
+        await self._report_death(child, entry)
 
     def _end(self, entry: Entry, reason: str, sentence: str) -> None:
         """Write down how a run ended."""
-        wish = self._wishes.pop(entry.id, "stopped")
-        state = _ENDS.get(reason, wish)
-        entry.move_to(state, **_said(sentence if reason in _ENDS else "", entry))
+        requested = self._requested_states.pop(entry.id, "stopped")
+        if reason in _END_STATES:
+            entry.move_to(_END_STATES[reason], _with_names(sentence, entry))
+        else:
+            entry.move_to(requested)
 
-    async def _mourn(self, child: Child, entry: Entry) -> None:
+    async def _report_death(self, child: Child, entry: Entry) -> None:
         """Write down that a worker died; its job waits to continue, or failed if no worker survives it."""
         code = await child.end(1)
-        wish = self._wishes.pop(entry.id, "waiting")
+        state = self._requested_states.pop(entry.id, "waiting")
         cause = f"was ended by signal {-code}" if code is not None and code < 0 else f"was ended with code {code}"
         if self._deaths.are_too_many(entry.id, (entry.progress or {}).get("fraction", 0.0)):
             entry.move_to("failed", self._deaths.sentence(entry.id, cause))
             return
         entry.log({"event": "restarted", "sentence": f"The worker {cause}. It was started again and continues."})
-        entry.move_to(wish)
+        entry.move_to(state)
 
 
-def _said(sentence: str | None, entry: Entry) -> dict[str, str]:
+def _with_names(sentence: str, entry: Entry) -> str:
     """Return a sentence that names pictures as people do, and no folder of this machine."""
-    if sentence is None:
-        return {}
-    for identifier, name in {f"{entry.folder}/": "", "inputs/": "", **entry.names}.items():
-        sentence = sentence.replace(identifier, name)
-    return {"sentence": sentence}
+    for path, name in {f"{entry.folder}/": "", "inputs/": "", **entry.names}.items():
+        sentence = sentence.replace(path, name)
+    return sentence

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from impasto.errors import ImpastoError
-from impasto.film.encoding import note
+from impasto.film import encoding
+from impasto.film.container import beginning
 from impasto.film.formats import FILM_FORMATS
-from impasto.film.video import beginning
 from impasto.images import Picture, read_note
 from impasto.recipes import demo
 from impasto.web.child import Lines
@@ -33,12 +33,12 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
         message: `{"open": PATH}`, `{"convert": PATH, "to": PATH}` or `{"demo": FOLDER}`.
 
     Returns:
-        What was found, or `{"error": SENTENCE}`.
+        What is known of the picture, or `{"error": SENTENCE}`.
 
     """
     try:
         if "open" in message:
-            return _opened(Path(message["open"]))
+            return _open(Path(message["open"]))
         if "convert" in message:
             Picture.open(message["convert"], allow_large=True).save(message["to"], overwrite=True)
             return {}
@@ -50,17 +50,21 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"the picture could not be read ({type(error).__name__}); save it again in another format."}
 
 
-def _opened(path: Path) -> dict[str, Any]:
+def _open(path: Path) -> dict[str, Any]:
     """Open an upload, and write its small pictures next to it."""
     if path.suffix[1:] in FILM_FORMATS:
         first = beginning(path)
-        about = {"film": {"seconds": first.seconds, "fps": first.fps}, "remarks": list(first.remarks)}
-        return {**_shown(first.picture, path), **about, "settings": note(path).get("settings")}
+        film = {"film": {"seconds": first.seconds, "fps": first.fps}, "remarks": list(first.remarks)}
+        return {**_write_thumbnails(first.picture, path), **film, "settings": encoding.read_note(path).get("settings")}
     picture = Picture.open(path)
-    return {**_shown(picture, path), "remarks": list(picture.remarks), "settings": _settings(read_note(path))}
+    return {
+        **_write_thumbnails(picture, path),
+        "remarks": list(picture.remarks),
+        "settings": _settings(read_note(path)),
+    }
 
 
-def _shown(picture: Picture, path: Path) -> dict[str, Any]:
+def _write_thumbnails(picture: Picture, path: Path) -> dict[str, Any]:
     """Write the small pictures of an upload next to it; return its width and height."""
     for name, size in SIZES.items():
         factor = min(1.0, size / max(picture.width, picture.height))
@@ -72,10 +76,12 @@ def _shown(picture: Picture, path: Path) -> dict[str, Any]:
 def _settings(note: str | None) -> dict[str, Any] | None:
     """Return the settings that a picture's note holds, if impasto painted it."""
     try:
-        found = json.loads(note or "{}")
+        fields = json.loads(note or "{}")
     except ValueError:
         return None
-    settings = cast("dict[str, Any]", found).get("settings") if isinstance(found, dict) and "impasto" in found else None
+    if not (isinstance(fields, dict) and "impasto" in fields):
+        return None
+    settings = cast("dict[str, Any]", fields).get("settings")
     return cast("dict[str, Any]", settings) if isinstance(settings, dict) else None
 
 
@@ -91,7 +97,7 @@ def main() -> None:
     """Answer until standard input ends."""
     lines = Lines()
     for message in lines:
-        lines.give(answer(message))
+        lines.send(answer(message))
 
 
 if __name__ == "__main__":

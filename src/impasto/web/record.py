@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from impasto.jobs.job import Job
-from impasto.web.store import write_text
+from impasto.web.files import write_text
 
 __all__ = ["read", "write"]
 
@@ -20,7 +20,7 @@ def write(job: Job, path: Path) -> None:
         path: The record, which is replaced.
 
     """
-    write_text(path, job.model_dump_json(exclude_defaults=True).replace(_quoted(path.parent), _FOLDER))
+    write_text(path, job.model_dump_json(exclude_defaults=True).replace(_quote(path.parent), _FOLDER))
 
 
 def read(path: Path) -> Job:
@@ -30,9 +30,9 @@ def read(path: Path) -> Job:
         path: The record.
 
     """
-    return Job.from_json(path.read_text(encoding="utf-8").replace(_FOLDER, _quoted(path.parent)))
+    return Job.from_json(path.read_text(encoding="utf-8").replace(_FOLDER, _quote(path.parent)))
 
 
-def _quoted(folder: Path) -> str:
+def _quote(folder: Path) -> str:
     """Return a path as the inside of a text in JSON."""
     return json.dumps(str(folder), ensure_ascii=False)[1:-1]

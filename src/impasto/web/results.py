@@ -11,13 +11,13 @@ from typing import Any
 from impasto.batch.result_log import latest
 from impasto.errors import InputError
 from impasto.jobs.job import Job
-from impasto.web import record as record_of
+from impasto.web import record as job_record
 from impasto.web.entry import Entry
 from impasto.web.order import Format, Order
 from impasto.web.store import Store
 from impasto.web.uploads import Uploads
 
-__all__ = ["LOG_NAME", "found", "take"]
+__all__ = ["LOG_NAME", "import_result", "read_results"]
 
 LOG_NAME = "results.jsonl"
 """The name of the log in the folder of the results."""
@@ -28,7 +28,7 @@ _FIELDS = ("content", "styles", "initial", "keep", "focus", "shape", "print_size
 _FORMATS: dict[str, Format] = {".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".tif": "tif", ".tiff": "tif"}
 
 
-def found(log: Path) -> list[Mapping[str, Any]]:
+def read_results(log: Path) -> list[Mapping[str, Any]]:
     """List the results of a log whose pictures are there.
 
     Args:
@@ -45,7 +45,7 @@ def found(log: Path) -> list[Mapping[str, Any]]:
     return [record for record in records if _path(record, record["output"]).is_file()]
 
 
-async def take(record: Mapping[str, Any], store: Store, uploads: Uploads) -> Entry | None:
+async def import_result(record: Mapping[str, Any], store: Store, uploads: Uploads) -> Entry | None:
     """Make a result a job of the studio, with copies of its files.
 
     Args:
@@ -64,12 +64,12 @@ async def take(record: Mapping[str, Any], store: Store, uploads: Uploads) -> Ent
     if folder.exists():
         return None
     result, job = _path(record, record["output"]), Job(**record["job"])
-    identifiers = {str(path): await _uploaded(_path(record, path), store, uploads) for path in job.all_inputs}
+    identifiers = {str(path): await _upload_copy(_path(record, path), store, uploads) for path in job.all_inputs}
     order = _order(job, identifiers)
     (folder / "inputs").mkdir(parents=True)
-    store.take(folder, order.uploads)
+    store.add_inputs(folder, order.uploads)
     shutil.copyfile(result, folder / f"result.{order.format}")
-    record_of.write(order.job(folder), folder / "run.json")
+    job_record.write(order.job(folder), folder / "run.json")
     entry = Entry(folder, order)
     entry.names = uploads.names(order.uploads)
     if "error" not in await uploads.read({"convert": str(result), "to": str(folder / "preview.jpg")}):
@@ -86,21 +86,21 @@ def _order(job: Job, identifiers: Mapping[str, str]) -> Order:
     return Order(**fields, settings=settings, format=_FORMATS.get(suffix, "png"))
 
 
-async def _uploaded(path: Path, store: Store, uploads: Uploads) -> str:
+async def _upload_copy(path: Path, store: Store, uploads: Uploads) -> str:
     """Copy a file into the studio's folder as if it had been uploaded, and return its identifier."""
     copy = store.uploads / f".{secrets.token_hex(8)}"
     try:
         shutil.copyfile(path, copy)
     except OSError as error:
         raise InputError(f"{path} is no longer there: {error.strerror}.") from error
-    return (await uploads.opened(copy, path.name))["id"]
+    return (await uploads.add(copy, path.name))["id"]
 
 
 def _identifier(record: Mapping[str, Any]) -> str:
     """Return the name of the folder of a result, which is the same each time."""
-    when = time.strptime(str(record["time"])[:19], "%Y-%m-%dT%H:%M:%S")
+    date = time.strptime(str(record["time"])[:19], "%Y-%m-%dT%H:%M:%S")
     digest = hashlib.sha256(str(_path(record, record["output"])).encode()).hexdigest()
-    return f"{time.strftime('%Y%m%d-%H%M%S', when)}-{digest[:6]}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', date)}-{digest[:6]}"
 
 
 def _path(record: Mapping[str, Any], path: str | Path) -> Path:

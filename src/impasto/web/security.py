@@ -59,18 +59,18 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         is_upload = scope["path"] == "/api/uploads" or headers.get("content-type", "").startswith("multipart/")
         limit = self._max_bytes if is_upload else MAX_JSON_BYTES
-        refusal = self._refusal(scope, headers, given) or _length_refusal(headers, limit)
+        refusal = self._refusal(scope, headers, token) or _length_refusal(headers, limit)
         if refusal is not None:
             await _refuse(send, *refusal)
-        elif given and self._token:
+        elif token and self._token:
             await _redirect(send, scope["path"], f"{_cookie(scope)}={self._token}")
         else:
             await self._pass(scope, receive, send, limit)
 
-    def _refusal(self, scope: Scope, headers: Headers, given: str) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope, headers: Headers, token: str) -> tuple[int, str] | None:
         """Return the status and the sentence with which a request is refused, or None."""
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._hosts and host not in self._hosts:
@@ -79,7 +79,7 @@ class Guard:
             return 403, "the request comes from the page of another site."
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and headers.get("sec-fetch-mode") != "navigate":
             return 403, "the request comes from the page of another site."
-        if self._token and not any(_is_same(self._token, each) for each in (given, *_tokens(headers, _cookie(scope)))):
+        if self._token and not any(_is_equal(self._token, each) for each in (token, *_tokens(headers, _cookie(scope)))):
             return 401, "the token is missing; open the link that impasto studio printed."
         if "\0" in scope["path"] or ".." in scope["path"].split("/"):
             return 400, "the path is not accepted."
@@ -89,7 +89,7 @@ class Guard:
         """Let the application answer; count the bytes of the request, and add the headers of the answer."""
         count = 0
 
-        async def counted() -> Message:
+        async def receive_counted() -> Message:
             nonlocal count
             message = await receive()
             count += len(message.get("body", b""))
@@ -97,7 +97,7 @@ class Guard:
                 raise HTTPException(*_too_large(limit))
             return message
 
-        async def headed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -105,10 +105,11 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, counted, headed)
+        await self._app(scope, receive_counted, send_with_headers)
 
 
 def _length_refusal(headers: Headers, limit: int) -> tuple[int, str] | None:
+    """Return the status and the sentence with which a request is refused by its stated length, or None."""
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit():
         return 400, "the length of the request is not a number."
@@ -116,6 +117,7 @@ def _length_refusal(headers: Headers, limit: int) -> tuple[int, str] | None:
 
 
 def _too_large(limit: int) -> tuple[int, str]:
+    """Return the status and the sentence of a request with too many bytes."""
     return 413, f"the request has more than {limit / 1e6:g} MB, which is the most that this studio takes."
 
 
@@ -133,8 +135,9 @@ def _tokens(headers: Headers, name: str) -> tuple[str, str]:
     return cookie.value if cookie else "", headers.get("authorization", "").removeprefix("Bearer ")
 
 
-def _is_same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+def _is_equal(token: str, candidate: str) -> bool:
+    """Compare tokens in a time that does not depend on where they differ."""
+    return hmac.compare_digest(token.encode(), candidate.encode())
 
 
 async def _refuse(send: Send, status: int, sentence: str) -> None:
@@ -144,11 +147,11 @@ async def _refuse(send: Send, status: int, sentence: str) -> None:
 
 async def _redirect(send: Send, path: str, cookie: str) -> None:
     """Send the browser to the same page without the token in its address, and give it the cookie."""
-    limited = f"{cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
-    await _answer(send, 303, {"Location": "/" + path.lstrip("/"), "Set-Cookie": limited, **_HEADERS}, b"")
+    set_cookie = f"{cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
+    await _answer(send, 303, {"Location": "/" + path.lstrip("/"), "Set-Cookie": set_cookie, **_HEADERS}, b"")
 
 
 async def _answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
-    listed = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": listed})
+    raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw_headers})
     await send({"type": "http.response.body", "body": body})

@@ -93,7 +93,7 @@ def serve(
         InputError: the address or a folder cannot be used.
 
     """
-    records = [] if batch is None else results.found(batch)
+    records = [] if batch is None else results.read_results(batch)
     try:
         store = Store(folder, quota)
         lock = FileLock(store.root / "studio.lock")
@@ -109,8 +109,8 @@ def serve(
     hosts = [] if token else [f"{name}:{port}" for name in names] + [*names] * (port == 80)
     studio = Studio(store, devices=devices, worker=worker, reader=reader, batch=records)
     guard = Guard(create(studio), hosts=hosts, token=token, max_bytes=MAX_UPLOAD_BYTES)
-    shown = socket.gethostname() if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
-    return Server(f"http://{shown}:{port}/" + (f"?token={token}" if token else ""), guard, listener, lock, studio)
+    address = socket.gethostname() if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+    return Server(f"http://{address}:{port}/" + (f"?token={token}" if token else ""), guard, listener, lock, studio)
 
 
 def open_browser(link: str) -> None:

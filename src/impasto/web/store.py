@@ -4,23 +4,21 @@ A name from outside is never a path: uploads and jobs have identifiers of a fixe
 """
 
 import hashlib
-import json
 import math
 import re
 import secrets
 import shutil
 import stat
 import time
-import zipfile
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError, RunError
-from impasto.files import atomic_write
 from impasto.film.formats import FILM_FORMATS, format_of
 from impasto.images.formats import loader_of, unsupported_kind
+from impasto.web.files import read_json
 
 __all__ = [
     "FILM_PATTERN",
@@ -28,14 +26,10 @@ __all__ = [
     "FullError",
     "MissingError",
     "Store",
-    "read_json",
-    "write_json",
-    "write_text",
-    "zipped",
 ]
 
 PICTURE_PATTERN = r"[0-9a-f]{24}\.(?:png|jpg|webp|tif|gif|heic|avif)"
-"""The form of the identifier of an uploaded picture: a part of the SHA-256 of its bytes, and its format."""
+"""The form of the identifier of an uploaded picture: the beginning of the SHA-256 of its bytes, and its format."""
 
 FILM_PATTERN = rf"[0-9a-f]{{24}}\.(?:{'|'.join(FILM_FORMATS)})"
 """The form of the identifier of an uploaded film."""
@@ -82,7 +76,7 @@ class Store:
         self.root, self.quota = root.resolve(), quota
         for folder in (self.uploads, self.jobs):
             folder.mkdir(parents=True, exist_ok=True)
-        self._measured = (0.0, -math.inf)
+        self._measurement = (0.0, -math.inf)
 
     @property
     def uploads(self) -> Path:
@@ -115,7 +109,7 @@ class Store:
         """
         return read_json(self.upload(identifier).with_suffix(".json"))
 
-    def received(self, source: Path) -> Path:
+    def receive(self, source: Path) -> Path:
         """Move a file that was uploaded into the folder, under the identifier of its bytes; return its path.
 
         Raises:
@@ -127,22 +121,22 @@ class Store:
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:24]
         loader = loader_of(start)
-        found = format_of(start) if loader is None else _FORMATS[loader]
-        if found is None:
+        suffix = format_of(start) if loader is None else _FORMATS[loader]
+        if suffix is None:
             kind = unsupported_kind(start)
-            what = f"the file is {kind}, which impasto does not read" if kind else "the file is not a picture or film"
+            fault = f"the file is {kind}, which impasto does not read" if kind else "the file is not a picture or film"
             accepted = "a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC picture, or an MP4, MOV, WebM, MKV or AVI film"
-            raise InputError(f"{what}; give {accepted}.")
-        path = self.uploads / f"{digest}.{found}"
+            raise InputError(f"{fault}; give {accepted}.")
+        path = self.uploads / f"{digest}.{suffix}"
         source.replace(path)
         return path
 
-    def forget(self, identifier: str) -> None:
+    def delete(self, identifier: str) -> None:
         """Delete an upload that cannot be used."""
         for path in self.uploads.glob(f"{identifier.partition('.')[0]}.*"):
             path.unlink(missing_ok=True)
 
-    def forget_unused(self, used: Collection[str], seconds: float) -> None:
+    def delete_unused(self, used: Collection[str], seconds: float) -> None:
         """Delete uploads that no job uses and that were last uploaded some seconds ago.
 
         Args:
@@ -153,9 +147,9 @@ class Store:
         for path in self.uploads.iterdir():
             is_old = time.time() - path.stat().st_mtime > seconds
             if _UPLOAD.fullmatch(path.name) and path.name not in used and is_old:
-                self.forget(path.name)
+                self.delete(path.name)
 
-    def forget_unfinished(self) -> None:
+    def delete_unfinished(self) -> None:
         """Delete the temporary files that a killed studio left; no other studio may be using the folder."""
         for folder, pattern in _TEMPORARY.items():
             for path in (self.root / folder).iterdir():
@@ -173,7 +167,7 @@ class Store:
         """List the folders of all jobs, the oldest first; links and folders of other names are not jobs."""
         return sorted(path for path in self.jobs.iterdir() if _JOB.fullmatch(path.name) and not path.is_symlink())
 
-    def take(self, folder: Path, identifiers: Iterable[str]) -> None:
+    def add_inputs(self, folder: Path, identifiers: Iterable[str]) -> None:
         """Put uploads into the inputs of a job, so that its folder is complete.
 
         Args:
@@ -196,67 +190,19 @@ class Store:
 
     def is_full(self) -> bool:
         """Return whether the folder has reached its quota."""
-        size, measured = self._measured
-        if size >= self.quota or time.monotonic() - measured > SIZE_SECONDS:
+        size, time_measured = self._measurement
+        if size >= self.quota or time.monotonic() - time_measured > SIZE_SECONDS:
             size = _bytes_below(self.root)
-            self._measured = (size, time.monotonic())
+            self._measurement = (size, time.monotonic())
         return size >= self.quota
-
-
-def zipped(target: Path, folders: Iterable[Path]) -> None:
-    """Write the files of jobs into a zip file; checkpoints, logs and what is half written are left out.
-
-    Args:
-        target: The zip file.
-        folders: The folders of the jobs.
-
-    """
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for folder in folders:
-            for path in sorted(folder.rglob("*")):
-                is_left_out = path.suffix in {".checkpoint", ".lock", ".jsonl"} or path.name.startswith(".impasto-")
-                with suppress(FileNotFoundError):  # the worker has removed it
-                    if path.is_file() and not path.is_symlink() and not is_left_out:
-                        archive.write(path, path.relative_to(folder.parent))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object of a JSON file; a missing or damaged file gives an empty one."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file, whole or not at all.
-
-    Args:
-        path: The file, which is replaced.
-        value: What JSON can hold.
-
-    """
-    write_text(path, json.dumps(value))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all.
-
-    Args:
-        path: The file, which is replaced.
-        text: Its text.
-
-    """
-    with atomic_write(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _bytes_below(folder: Path) -> float:
     """Return the bytes of all files below a folder; a hard link counts once."""
-    found: dict[int, int] = {}
+    sizes: dict[int, int] = {}
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # a worker has replaced or removed it
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
-                found[status.st_ino] = status.st_size
-    return float(sum(found.values()))
+                sizes[status.st_ino] = status.st_size
+    return float(sum(sizes.values()))

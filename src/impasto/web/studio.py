@@ -30,7 +30,7 @@ TRASH_SECONDS = 24 * 3600.0
 UNUSED_SECONDS = 24 * 3600.0
 """Seconds after which an upload that no job uses is deleted when the studio starts."""
 
-_NEXT: dict[State, tuple[State, ...]] = {
+_NEXT_STATES: dict[State, tuple[State, ...]] = {
     "waiting": ("waiting", "paused", "stopped"),
     "painting": ("paused", "stopped", "waiting"),
     "paused": ("waiting", "paused", "stopped"),
@@ -65,7 +65,7 @@ class Studio:
         self.is_closing = False
         """Whether the server is to end: streams of events end, too."""
         self._batch = batch
-        self._taking: asyncio.Task[None] | None = None
+        self._import_task: asyncio.Task[None] | None = None
         self.store = store
         self.entries: dict[str, Entry] = {}
         self.uploads = Uploads(store, reader)
@@ -73,7 +73,7 @@ class Studio:
 
     async def start(self) -> None:
         """Read the jobs of the folder, take up the queue, and start the workers."""
-        self.store.forget_unfinished()
+        self.store.delete_unfinished()
         for folder in self.store.job_folders():
             with suppress(InputError):  # a folder without a whole order was never a job
                 self.entries[folder.name] = Entry(folder)
@@ -84,19 +84,19 @@ class Studio:
                 )
         self._clean(TRASH_SECONDS, UNUSED_SECONDS)
         self._queue.start()
-        self._taking = asyncio.create_task(self._take_results())
+        self._import_task = asyncio.create_task(self._import_results())
 
-    async def _take_results(self) -> None:
+    async def _import_results(self) -> None:
         """Show the results of a batch, one after another; a picture that cannot be ordered here is left out."""
         for record in self._batch:
             with suppress(InputError):
-                if entry := await results.take(record, self.store, self.uploads):
+                if entry := await results.import_result(record, self.store, self.uploads):
                     self.entries[entry.id] = entry
 
     async def close(self) -> None:
         """Let the workers save checkpoints, and end all processes."""
-        if self._taking is not None:
-            self._taking.cancel()
+        if self._import_task is not None:
+            self._import_task.cancel()
         await asyncio.gather(self._queue.close(), self.uploads.close())
 
     def entry(self, identifier: str) -> Entry:
@@ -110,7 +110,7 @@ class Studio:
             raise MissingError(f"there is no job {identifier[:60]!r}.")
         return self.entries[identifier]
 
-    def shown(self) -> list[Entry]:
+    def visible_entries(self) -> list[Entry]:
         """List the jobs that are not deleted, the newest first."""
         return [entry for entry in reversed(self.entries.values()) if not entry.deleted]
 
@@ -133,7 +133,7 @@ class Studio:
             self.store.upload(identifier)
         folder = self.store.new_job()
         try:
-            self.store.take(folder, order.uploads)
+            self.store.add_inputs(folder, order.uploads)
             entry = Entry(folder, order)
             entry.names = self.uploads.names(order.uploads)
             entry.save()
@@ -167,8 +167,8 @@ class Studio:
             if entry.deleted and is_old and not self._queue.is_painting(entry):
                 del self.entries[entry.id]
                 shutil.rmtree(entry.folder)
-        used = {each for entry in self.entries.values() for each in entry.order.uploads}
-        self.store.forget_unused(used, unused_seconds)
+        used = {identifier for entry in self.entries.values() for identifier in entry.order.uploads}
+        self.store.delete_unused(used, unused_seconds)
 
     def change(self, identifier: str, changes: dict[str, Any]) -> Entry:
         """Change a job: its state, its place in the queue, or what is painted, also while it is painted.
@@ -189,14 +189,14 @@ class Studio:
         if entry.deleted:
             raise MissingError(f"the job {identifier} was deleted; restore it first.")
         state, position = fields.pop("state", None), fields.pop("position", None)
-        if state is not None and state not in _NEXT[entry.state]:
-            accepted = " or ".join(_NEXT[entry.state]) or "no other state; order another picture"
+        if state is not None and state not in _NEXT_STATES[entry.state]:
+            accepted = " or ".join(_NEXT_STATES[entry.state]) or "no other state; order another picture"
             raise InputError(f"state cannot be {state!r} for a job that is {entry.state}; it takes {accepted}.")
         if position is not None and not (isinstance(position, int | float) and abs(position) < 1e12):
             raise InputError(f"position cannot be {position!r}; it takes a number, and the least is first.")
         if fields:
-            is_wanted = self._reorder(entry, entry.order.changed(fields))
-            state = "waiting" if entry.state == "done" and is_wanted else state
+            repaints = self._reorder(entry, entry.order.changed(fields))
+            state = "waiting" if entry.state == "done" and repaints else state
         if position is not None:
             entry.position = float(position)
             entry.save()
@@ -227,26 +227,26 @@ class Studio:
 
     def _reorder(self, entry: Entry, order: Order) -> bool:
         """Change what a job paints, which continues from its canvas; return whether more than its name is changed."""
-        is_wanted = order.changed({"name": ""}) != entry.order.changed({"name": ""})
-        if is_wanted and entry.is_fixed:
+        repaints = order.changed({"name": ""}) != entry.order.changed({"name": ""})
+        if repaints and entry.is_fixed:
             raise InputError("a film that has begun is painted to its end as it was ordered; order another film.")
         names = ("initial", "shape", "format", *(() if entry.state == "done" else ("runtime",)))
 
-        def fixed(each: Order) -> tuple[object, ...]:
-            return each.content is None, each.is_film, *(getattr(each, name) for name in names)
+        def fixed_fields(order: Order) -> tuple[object, ...]:
+            return order.content is None, order.is_film, *(getattr(order, name) for name in names)
 
-        if entry.has_begun and fixed(order) != fixed(entry.order):
+        if entry.has_begun and fixed_fields(order) != fixed_fields(entry.order):
             raise InputError(f"{', '.join(names)} cannot change once a job has started; order another picture.")
-        is_same = order == entry.order
-        self.store.take(entry.folder, order.uploads)
-        before = entry.order, entry.names
+        is_changed = order != entry.order
+        self.store.add_inputs(entry.folder, order.uploads)
+        previous = entry.order, entry.names
         entry.order, entry.names = order, {**entry.names, **self.uploads.names(order.uploads)}
         try:
             entry.save()
         except WriteError:
-            entry.order, entry.names = before
+            entry.order, entry.names = previous
             raise
-        if not is_same:
+        if is_changed:
             entry.log({"event": "ordered"})  # other pages that show the job read it again
         self._queue.change(entry)
-        return is_wanted
+        return repaints

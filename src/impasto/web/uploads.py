@@ -8,7 +8,8 @@ from typing import Any
 from impasto.errors import InputError
 from impasto.film.formats import FILM_FORMATS
 from impasto.web.child import Child
-from impasto.web.store import Store, read_json, write_json
+from impasto.web.files import read_json, write_json
+from impasto.web.store import Store
 
 __all__ = ["Uploads"]
 
@@ -38,8 +39,8 @@ class Uploads:
         """Return the names that uploads have for people, by their identifiers."""
         return {each: Path(self._store.info(each).get("name", "")).stem for each in identifiers}
 
-    async def opened(self, source: Path, name: str) -> dict[str, Any]:
-        """Take a file that was uploaded: move it into the folder, open it, and make its thumbnail.
+    async def add(self, source: Path, name: str) -> dict[str, Any]:
+        """Add a file that was uploaded: move it into the folder, open it, and make its thumbnail.
 
         Args:
             source: The file.
@@ -52,20 +53,20 @@ class Uploads:
             InputError: the file is not a picture, or cannot be read.
 
         """
-        path = await asyncio.to_thread(self._store.received, source)
-        record = path.with_suffix(".json")
-        if record.exists():
-            found = read_json(record)
+        path = await asyncio.to_thread(self._store.receive, source)
+        info_file = path.with_suffix(".json")
+        if info_file.exists():
+            info = read_json(info_file)
         else:
-            found = await self.read({"open": str(path)})
-            if "error" in found:
-                self._store.forget(path.name)
-                raise InputError(_said(found["error"], path))
-            found["remarks"] = [_said(remark, path) for remark in found.get("remarks", ())]
-        known = {**found, "id": path.name, "name": name[:200]}
-        write_json(record, known)  # the latest name is the one that people know
+            info = await self.read({"open": str(path)})
+            if "error" in info:
+                self._store.delete(path.name)
+                raise InputError(_without_path(info["error"], path))
+            info["remarks"] = [_without_path(remark, path) for remark in info.get("remarks", ())]
+        info |= {"id": path.name, "name": name[:200]}
+        write_json(info_file, info)  # the latest name is the one that people know
         path.touch()
-        return known
+        return info
 
     async def read(self, message: dict[str, Any]) -> dict[str, Any]:
         """Ask the process that opens pictures; one that crashes or takes too long is ended, and the next gets its turn.
@@ -98,17 +99,17 @@ class Uploads:
         """
         record = self._store.root / "demo.json"
         stored = read_json(record)
-        if stored and all((self._store.uploads / str(each)).is_file() for each in stored.values()):
-            return {name: self._store.info(each) for name, each in stored.items()}
+        if stored and all((self._store.uploads / str(identifier)).is_file() for identifier in stored.values()):
+            return {name: self._store.info(identifier) for name, identifier in stored.items()}
         paths = await self.read({"demo": str(self._store.root)})
         if "error" in paths:
             raise InputError(paths["error"])
-        found = {name: await self.opened(Path(path), Path(path).name) for name, path in paths.items()}
-        write_json(record, {name: each["id"] for name, each in found.items()})
-        return found
+        infos = {name: await self.add(Path(path), Path(path).name) for name, path in paths.items()}
+        write_json(record, {name: info["id"] for name, info in infos.items()})
+        return infos
 
 
-def _said(sentence: str, path: Path) -> str:
+def _without_path(sentence: str, path: Path) -> str:
     """Return a sentence on an upload that names no path of this machine."""
-    what = "the file" if path.suffix[1:] in FILM_FORMATS else "the picture"
-    return sentence.replace(str(path), what).replace(path.name, what)
+    noun = "the file" if path.suffix[1:] in FILM_FORMATS else "the picture"
+    return sentence.replace(str(path), noun).replace(path.name, noun)

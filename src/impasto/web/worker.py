@@ -28,8 +28,8 @@ from impasto.jobs.session import Session
 from impasto.transfer.run import Run
 from impasto.web import record
 from impasto.web.child import Lines, listen
+from impasto.web.files import write_json
 from impasto.web.order import Order
-from impasto.web.store import write_json
 
 __all__ = ["Worker", "main"]
 
@@ -61,7 +61,7 @@ class Worker:
         self._session: Session | FilmSession | None = None
         self._folder = Path()
         self._order: dict[str, Any] = {}
-        """What is wanted of the current job; a change may come before there is a session."""
+        """The order of the current job; a change of it may come before there is a session."""
         self._is_ended = False
         self._resources = Resources()
 
@@ -70,9 +70,9 @@ class Worker:
         listen(self._lines, self._take, self._finish)
         with suppress(ImpastoError):
             self._resources.weights("codebook")  # the first job starts sooner
-        self._lines.give({"ready": True})
+        self._lines.send({"ready": True})
         while (message := self._orders.get()) is not None:
-            self._lines.give({"ended": self._painted(Path(message["folder"]))})
+            self._lines.send({"ended": self._paint(Path(message["folder"]))})
 
     def _take(self, message: dict[str, Any]) -> None:
         """Obey one message; it comes from the thread that listens."""
@@ -98,12 +98,12 @@ class Worker:
     def _job(self, order: dict[str, Any]) -> Job:
         return Order(**order).job(self._folder, self._device)
 
-    def _painted(self, folder: Path) -> dict[str, Any]:
+    def _paint(self, folder: Path) -> dict[str, Any]:
         """Paint one job; return how it ended."""
         self._folder = folder
         try:
             with FileLock(folder / "worker.lock"):  # a worker that its server left behind may still save a checkpoint
-                return self._paint_film(folder) if Order(**self._order).is_film else self._paint(folder)
+                return self._paint_film(folder) if Order(**self._order).is_film else self._paint_picture(folder)
         except Exception as error:  # the next job gets its chance
             if not isinstance(error, ImpastoError):
                 traceback.print_exc()
@@ -112,26 +112,26 @@ class Worker:
             self._session = None
 
     def _paint_film(self, folder: Path) -> dict[str, Any]:
-        """Paint a film, or what is left of it."""
+        """Paint a film, or its frames that are not painted yet."""
         film = Order(**self._order).as_film(folder, self._device)
         record.write(film.job, folder / "run.json")
         session = self._session = FilmSession(film, load=self._resources.weights, preview_seconds=PREVIEW_SECONDS)
         if self._is_ended:
             session.cancel()
-        return self._told(session, session)
+        return self._send_events(session, session)
 
-    def _paint(self, folder: Path) -> dict[str, Any]:
+    def _paint_picture(self, folder: Path) -> dict[str, Any]:
         """Paint one picture from its checkpoint, with the changes that were made and the ones that arrive."""
         order = self._order
-        session = self._session = self._session_of(folder, order)
+        session = self._session = self._open_session(folder, order)
         if self._order is not order:  # a change came before there was a session that could take it
             session.change(self._job(self._order))
         if self._is_ended:
             session.cancel()
-        return self._told(session, self._recorded(session))
+        return self._send_events(session, self._recorded_events(session))
 
-    def _recorded(self, session: Session) -> Iterator[Event]:
-        """Yield the events of a picture; record its job and its needs, from which it continues and is forecast."""
+    def _recorded_events(self, session: Session) -> Iterator[Event]:
+        """Yield the events of a picture; record its job, from which it continues, and its needs, for forecasts."""
         is_first = True
         for event in session:
             if isinstance(event, Changed | Ended):
@@ -140,44 +140,44 @@ class Worker:
                 write_json(self._folder / "needs.json", session.run.needs().as_dict())
             if session.run is not None and is_first and isinstance(event, Evaluated):
                 is_first = False
-                self._secure(session.run, session.job)
+                self._save_first_checkpoint(session.run, session.job)
             yield event
 
-    def _told(self, session: Session | FilmSession, events: Iterable[Event]) -> dict[str, Any]:
-        """Give the events of a session, with the picture so far, to the end; return how it ended."""
-        ended = {"state": "failed", "sentence": "the run ended without a result."}
+    def _send_events(self, session: Session | FilmSession, events: Iterable[Event]) -> dict[str, Any]:
+        """Send the events of a session and save its previews, to the end; return how it ended."""
+        ending = {"state": "failed", "sentence": "the run ended without a result."}
         for event in events:
             if isinstance(event, PreviewReady | Ended):
                 with suppress(ImpastoError):  # a full disk; or a film whose frames were all painted before
                     self._save_preview(session.preview())
             if isinstance(event, Ended):
-                self._lines.give({"event": {"event": "preview"}})
-                self._lines.give({"event": {"event": event.kind, "stopped": event.stopped}})
-                ended = {"state": event.stopped, "sentence": event.sentence}
+                self._lines.send({"event": {"event": "preview"}})
+                self._lines.send({"event": {"event": event.kind, "stopped": event.stopped}})
+                ending = {"state": event.stopped, "sentence": event.sentence}
             elif not isinstance(event, Saved):
-                self._lines.give({"event": event.as_dict()})
-        return ended
+                self._lines.send({"event": event.as_dict()})
+        return ending
 
-    def _session_of(self, folder: Path, order: dict[str, Any]) -> Session:
+    def _open_session(self, folder: Path, order: dict[str, Any]) -> Session:
         """Return the session of a job: from its checkpoint, or from its picture if that is done, or from the beginning.
 
         A job that is done and wanted again continues from its picture with what is ordered now.
         """
         path, checkpoint = folder / "run.json", folder / "run.checkpoint"
-        latest = self._job(order)
-        session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
+        job = self._job(order)
+        open_session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
         if not path.exists():
-            record.write(latest, path)
-        earlier = record.read(path)
-        if not checkpoint.exists() and latest.output is not None and latest.output.exists():
-            painted = find_continuation(latest.output)._replace(job=earlier)
-            return session(painted.changed(latest), painted=painted.picture)
-        made = session(earlier if checkpoint.exists() else latest)
-        if checkpoint.exists() and earlier.current().changeable != latest.changeable:
-            made.change(latest)
-        return made
+            record.write(job, path)
+        recorded = record.read(path)
+        if not checkpoint.exists() and job.output is not None and job.output.exists():
+            continuation = find_continuation(job.output)._replace(job=recorded)
+            return open_session(continuation.changed(job), painted=continuation.picture)
+        session = open_session(recorded if checkpoint.exists() else job)
+        if checkpoint.exists() and recorded.current().changeable != job.changeable:
+            session.change(job)
+        return session
 
-    def _secure(self, run: Run, job: Job) -> None:
+    def _save_first_checkpoint(self, run: Run, job: Job) -> None:
         """Save a checkpoint after the first evaluation: the worker may end before one is due."""
         record.write(job, self._folder / "run.json")
         if job.runtime.checkpoint_every:
@@ -187,8 +187,8 @@ class Worker:
     def _save_preview(self, picture: Picture) -> None:
         """Save the picture so far as the page shows it."""
         factor = min(1.0, PREVIEW_SIZE / max(picture.width, picture.height))
-        shown = picture.resized(max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-        (shown if factor < 1 else picture).save(self._folder / "preview.jpg", overwrite=True, quality=PREVIEW_QUALITY)
+        preview = picture.resized(max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+        (preview if factor < 1 else picture).save(self._folder / "preview.jpg", overwrite=True, quality=PREVIEW_QUALITY)
 
 
 def main() -> None:

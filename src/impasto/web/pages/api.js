@@ -8,9 +8,9 @@ async function ask(method, path, body) {
     answer = await fetch(path, { method, body: json ? JSON.stringify(body) : body, headers: json ? { "Content-Type": "application/json" } : {} });
   } catch { throw new Error(text.lost); }
   if (answer.status === 204) return null;
-  const found = await answer.json().catch(() => ({ error: text.lost }));
-  if (!answer.ok) throw Object.assign(new Error(found.error), { status: answer.status });
-  return found;
+  const value = await answer.json().catch(() => ({ error: text.lost }));
+  if (!answer.ok) throw Object.assign(new Error(value.error), { status: answer.status });
+  return value;
 }
 
 export const api = {
@@ -23,8 +23,8 @@ export const api = {
   change: (id, changes) => ask("PATCH", `/api/jobs/${id}`, changes),
   remove: id => ask("DELETE", `/api/jobs/${id}`),
   restore: id => ask("POST", `/api/jobs/${id}/restore`),
-  larger: (id, wanted) => ask("POST", `/api/jobs/${id}/larger`, wanted),
-  forecast: (id, wanted) => ask("GET", `/api/jobs/${id}/forecast?${new URLSearchParams(wanted)}`),
+  larger: (id, options) => ask("POST", `/api/jobs/${id}/larger`, options),
+  forecast: (id, options) => ask("GET", `/api/jobs/${id}/forecast?${new URLSearchParams(options)}`),
   upload(file, name = file.name) {
     const form = new FormData();
     form.append("file", file, name || "picture.png");
@@ -32,5 +32,5 @@ export const api = {
   },
 };
 
-export const thumbnail = id => `/api/uploads/${id}/thumbnail`;
-export const shown = id => `/api/uploads/${id}/view`;
+export const thumbnailUrl = id => `/api/uploads/${id}/thumbnail`;
+export const viewUrl = id => `/api/uploads/${id}/view`;

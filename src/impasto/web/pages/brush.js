@@ -2,10 +2,10 @@
 const MAX_STEPS = 24;
 
 export function canvas(width, height) {
-  const made = document.createElement("canvas");
-  made.width = width;
-  made.height = height;
-  return made;
+  const element = document.createElement("canvas");
+  element.width = width;
+  element.height = height;
+  return element;
 }
 
 export class MaskCanvas {
@@ -41,7 +41,7 @@ export class MaskCanvas {
     this.context.putImageData(from.pop(), 0, 0);
   }
 
-  // Paint or erase one round spot; softness is the part of the radius over which it fades.
+  // Paint or erase one round spot; softness is the fraction of the radius over which it fades.
   spot(x, y, radius, softness, erases) {
     const light = this.context.createRadialGradient(x, y, radius * (1 - softness), x, y, radius);
     light.addColorStop(0, "#ffff");
@@ -59,8 +59,8 @@ export class MaskCanvas {
     const distance = Math.hypot(to.x - from.x, to.y - from.y);
     const count = Math.max(1, Math.ceil(distance / Math.max(1, radius / 4)));
     for (let step = 1; step <= count; step += 1) {
-      const part = step / count;
-      this.spot(from.x + (to.x - from.x) * part, from.y + (to.y - from.y) * part, radius, softness, erases);
+      const fraction = step / count;
+      this.spot(from.x + (to.x - from.x) * fraction, from.y + (to.y - from.y) * fraction, radius, softness, erases);
     }
   }
 
@@ -69,9 +69,9 @@ export class MaskCanvas {
 
   invert() {
     const pixels = this.context.getImageData(0, 0, this.width, this.height);
-    for (let place = 0; place < pixels.data.length; place += 4) {
-      pixels.data[place] = pixels.data[place + 1] = pixels.data[place + 2] = 255;
-      pixels.data[place + 3] = 255 - pixels.data[place + 3];
+    for (let index = 0; index < pixels.data.length; index += 4) {
+      pixels.data[index] = pixels.data[index + 1] = pixels.data[index + 2] = 255;
+      pixels.data[index + 3] = 255 - pixels.data[index + 3];
     }
     this.context.putImageData(pixels, 0, 0);
   }
@@ -81,18 +81,18 @@ export class MaskCanvas {
     const { width, height } = this;
     const colors = picture.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height).data;
     const mask = this.context.getImageData(0, 0, width, height);
-    const start = Math.floor(y) * width + Math.floor(x), seen = new Uint8Array(width * height), stack = [start];
+    const start = Math.floor(y) * width + Math.floor(x), visited = new Uint8Array(width * height), stack = [start];
     const limit = 3 * tolerance ** 2;
-    seen[start] = 1;
+    visited[start] = 1;
     while (stack.length) {
-      const at = stack.pop(), column = at % width;
-      mask.data.set([255, 255, 255, 255], 4 * at);
-      const neighbors = [at - width, at + width, column > 0 ? at - 1 : -1, column < width - 1 ? at + 1 : -1];
+      const pixel = stack.pop(), column = pixel % width;
+      mask.data.set([255, 255, 255, 255], 4 * pixel);
+      const neighbors = [pixel - width, pixel + width, column > 0 ? pixel - 1 : -1, column < width - 1 ? pixel + 1 : -1];
       for (const next of neighbors) {
-        if (next < 0 || next >= seen.length || seen[next]) continue;
+        if (next < 0 || next >= visited.length || visited[next]) continue;
         let difference = 0;
         for (let channel = 0; channel < 3; channel += 1) difference += (colors[4 * next + channel] - colors[4 * start + channel]) ** 2;
-        if (difference <= limit) { seen[next] = 1; stack.push(next); }
+        if (difference <= limit) { visited[next] = 1; stack.push(next); }
       }
     }
     this.context.putImageData(mask, 0, 0);
@@ -103,16 +103,16 @@ export class MaskCanvas {
     this.clear();
     this.context.drawImage(image, 0, 0, this.width, this.height);
     const pixels = this.context.getImageData(0, 0, this.width, this.height);
-    for (let place = 0; place < pixels.data.length; place += 4) {
-      const [red, green, blue, alpha] = pixels.data.subarray(place, place + 4);
-      pixels.data.set([255, 255, 255, (0.299 * red + 0.587 * green + 0.114 * blue) * alpha / 255], place);
+    for (let index = 0; index < pixels.data.length; index += 4) {
+      const [red, green, blue, alpha] = pixels.data.subarray(index, index + 4);
+      pixels.data.set([255, 255, 255, (0.299 * red + 0.587 * green + 0.114 * blue) * alpha / 255], index);
     }
     this.context.putImageData(pixels, 0, 0);
   }
 
   get isEmpty() {
     const { data } = this.context.getImageData(0, 0, this.width, this.height);
-    for (let place = 3; place < data.length; place += 4) if (data[place] > 8) return false;
+    for (let index = 3; index < data.length; index += 4) if (data[index] > 8) return false;
     return true;
   }
 

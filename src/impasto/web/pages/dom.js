@@ -4,14 +4,14 @@ const WAIT_MILLISECONDS = 400;
 export const $ = id => document.getElementById(id);
 
 export function h(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (name in made && !name.startsWith("aria") && name !== "list" && name !== "form") made[name] = value;
-    else if (value !== false && value != null) made.setAttribute(name, value);
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && !name.startsWith("aria") && name !== "list" && name !== "form") element[name] = value;
+    else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  made.append(...children.flat().filter(child => child != null && child !== false));
-  return made;
+  element.append(...children.flat().filter(child => child != null && child !== false));
+  return element;
 }
 
 export function button(label, action, attributes = {}) {
@@ -29,26 +29,26 @@ export function toast(sentence, label, action) {
   return box;
 }
 
-// Say what the page is waiting for, if it takes a while.
-export async function waiting(sentence, promise) {
+// Await a promise; show a sentence if that takes a while.
+export async function showWait(sentence, promise) {
   let box = null;
   const timer = setTimeout(() => { box = toast(sentence); }, WAIT_MILLISECONDS);
   try { return await promise; } finally { clearTimeout(timer); box?.remove(); }
 }
 
-// Run something that the server may refuse; show its sentence.
-export async function trying(action) {
+// Run an action; if the server refuses it, show the sentence of the server.
+export async function attempt(action) {
   try { return await action(); } catch (error) { toast(error.message); return undefined; }
 }
 
-export function pick(accept, several, take) {
+export function pickFiles(accept, several, take) {
   const input = h("input", { type: "file", accept, multiple: several });
   input.addEventListener("change", () => take([...input.files]));
   input.click();
 }
 
 // Let an element take files that are dropped on it.
-export function droppable(element, take) {
+export function acceptDrops(element, take) {
   element.addEventListener("dragover", event => { event.preventDefault(); element.classList.add("over"); });
   element.addEventListener("dragleave", () => element.classList.remove("over"));
   element.addEventListener("drop", event => {

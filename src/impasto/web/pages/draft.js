@@ -3,20 +3,20 @@ const KEY = "impasto-draft";
 const EMPTY = { content: null, styles: [], keep: null, focus: null, settings: {}, runtime: {}, film: {}, preset: "default", format: "png" };
 const listeners = [];
 
-// What the browser has stored; nothing, where it stores nothing or something else.
-function stored() {
+// Read the draft that the browser has stored; an empty one, if it stores nothing or something else.
+function readStored() {
   try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; }
 }
 
-export const draft = { ...structuredClone(EMPTY), ...stored() };
+export const draft = { ...structuredClone(EMPTY), ...readStored() };
 
 export function onDraft(listener) { listeners.push(listener); }
 
-// Note a change. `what` is "pictures", "masks", "weights" or "settings".
-export function changed(what) {
+// Store a change and tell listeners. The topic is "pictures", "masks", "weights" or "settings".
+export function noteChange(topic) {
   draft.isOwn = true;
   store();
-  for (const listener of listeners) listener(what);
+  for (const listener of listeners) listener(topic);
 }
 
 function store() {
@@ -24,7 +24,7 @@ function store() {
 }
 
 // Note that a job has all that the draft holds.
-export function ordered() {
+export function markOrdered() {
   draft.isOwn = false;
   store();
 }
@@ -38,23 +38,23 @@ export function setUnused(names) { unused.splice(0, unused.length, ...names); }
 export const isUnused = name => isFilm() && unused.includes(name);
 export const isFilm = () => Boolean(draft.content?.film);
 
-const used = options => Object.fromEntries(Object.entries(options).filter(([name]) => !isUnused(name)));
+const usedOptions = options => Object.fromEntries(Object.entries(options).filter(([name]) => !isUnused(name)));
 
 // The order of the draft, as the API takes it.
 export function order() {
   const styles = draft.styles.map(({ info, ...rest }) => ({ picture: info.id, ...rest }));
-  return { content: draft.content?.id ?? null, styles, keep: draft.keep, focus: draft.focus, preset: draft.preset, settings: used(draft.settings), runtime: used(draft.runtime), ...(isFilm() ? { film: draft.film } : { format: draft.format }) };
+  return { content: draft.content?.id ?? null, styles, keep: draft.keep, focus: draft.focus, preset: draft.preset, settings: usedOptions(draft.settings), runtime: usedOptions(draft.runtime), ...(isFilm() ? { film: draft.film } : { format: draft.format }) };
 }
 
-// Take over a whole order, with what is known of its uploads.
-export function load(found, infos) {
-  const styles = (found.styles ?? []).map(({ picture, ...rest }) => ({ ...newStyle(infos[picture]), ...rest }));
+// Replace the draft by an order, with what is known of its uploads.
+export function load(loaded, infos) {
+  const styles = (loaded.styles ?? []).map(({ picture, ...rest }) => ({ ...newStyle(infos[picture]), ...rest }));
   Object.assign(draft, structuredClone(EMPTY), {
-    content: found.content ? infos[found.content] : null, styles, keep: found.keep ?? null, focus: found.focus ?? null,
-    settings: found.settings ?? {}, runtime: found.runtime ?? {}, film: found.film ?? {}, preset: found.preset ?? "default", format: found.format ?? "png",
+    content: loaded.content ? infos[loaded.content] : null, styles, keep: loaded.keep ?? null, focus: loaded.focus ?? null,
+    settings: loaded.settings ?? {}, runtime: loaded.runtime ?? {}, film: loaded.film ?? {}, preset: loaded.preset ?? "default", format: loaded.format ?? "png",
   });
-  changed("pictures");
-  ordered();
+  noteChange("pictures");
+  markOrdered();
 }
 
 export const newStyle = info => ({ info, weight: 1, scale: 1, mask: null, region: null, color: null });

@@ -1,6 +1,6 @@
 // The form of the settings, made from the options that the server describes.
 import { $, button, h } from "./dom.js";
-import { changed, draft, isFilm, isUnused, onDraft } from "./draft.js";
+import { draft, isFilm, isUnused, noteChange, onDraft } from "./draft.js";
 import { text } from "./text.js";
 
 const SLIDERS = {
@@ -13,21 +13,21 @@ const PLAIN = new Set(["start", "end", "fps"]); // options whose names say all
 const FRONT = ["size", "content_weight", "style_scale", "color", "seconds"];
 let schema, isTimeLocked = false, isPressed = false, isStale = false;
 
-const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-const presetChanges = () => schema.presets.find(each => each.name === draft.preset)?.changes ?? {};
-const chosen = option => schema.film.includes(option) ? draft.film : schema.runtime.includes(option) ? draft.runtime : draft.settings;
-const base = option => presetChanges()[option.name] ?? option.default;
-const value = option => chosen(option)[option.name] ?? base(option);
+const isEqual = (left, right) => JSON.stringify(left) === JSON.stringify(right);
+const presetChanges = () => schema.presets.find(preset => preset.name === draft.preset)?.changes ?? {};
+const owner = option => schema.film.includes(option) ? draft.film : schema.runtime.includes(option) ? draft.runtime : draft.settings;
+const defaultOf = option => presetChanges()[option.name] ?? option.default;
+const value = option => owner(option)[option.name] ?? defaultOf(option);
 const label = option => text.names[option.name] ?? option.name.replaceAll("_", " ").replace(/^./, first => first.toUpperCase());
 
 function set(option, next) {
-  if (same(next, base(option))) delete chosen(option)[option.name];
-  else chosen(option)[option.name] = next;
-  changed("settings");
+  if (isEqual(next, defaultOf(option))) delete owner(option)[option.name];
+  else owner(option)[option.name] = next;
+  noteChange("settings");
 }
 
 // A weight a name, as the command line writes it: conv1_1, conv2_1:0.5.
-const written = weights => typeof weights === "string" ? weights : Object.entries(weights).map(([name, weight]) => weight === 1 ? name : `${name}:${weight}`).join(", ");
+const weightsText = weights => typeof weights === "string" ? weights : Object.entries(weights).map(([name, weight]) => weight === 1 ? name : `${name}:${weight}`).join(", ");
 
 function range(option, id) {
   const { min, max, show, round = number => Number(number.toPrecision(2)) } = SLIDERS[option.name];
@@ -62,21 +62,21 @@ function entry(option, id) {
     return h("input", { id, type: "checkbox", checked: value(option), onchange: event => set(option, event.target.checked) });
   }
   if (option.kind === "object") {
-    return h("input", { id, type: "text", value: written(value(option)), onchange: event => set(option, event.target.value) });
+    return h("input", { id, type: "text", value: weightsText(value(option)), onchange: event => set(option, event.target.value) });
   }
   const isNumber = option.kind !== "string";
   return h("input", {
     id, type: isNumber ? "number" : "text", value: value(option), placeholder: text.unset[option.name] ?? "", min: option.min, max: option.max, step: option.kind === "integer" ? 1 : "any",
-    onchange: ({ target }) => { if (target.reportValidity()) set(option, !isNumber ? target.value : target.value === "" ? base(option) : Number(target.value)); },
+    onchange: ({ target }) => { if (target.reportValidity()) set(option, !isNumber ? target.value : target.value === "" ? defaultOf(option) : Number(target.value)); },
   });
 }
 
 function field(option) {
   const id = `option-${option.name}`;
-  const isChanged = option.name in chosen(option);
+  const isChanged = option.name in owner(option);
   const title = h("span", {}, label(option));
-  const reset = isChanged && button(text.reset, () => { delete chosen(option)[option.name]; changed("settings"); },
-    { className: "link reset", title: text.defaultValue(text.unset[option.name] ?? (typeof base(option) === "object" ? written(base(option)) : base(option))), "aria-label": `${text.reset}: ${label(option)}` });
+  const reset = isChanged && button(text.reset, () => { delete owner(option)[option.name]; noteChange("settings"); },
+    { className: "link reset", title: text.defaultValue(text.unset[option.name] ?? (typeof defaultOf(option) === "object" ? weightsText(defaultOf(option)) : defaultOf(option))), "aria-label": `${text.reset}: ${label(option)}` });
   const help = option.group === "Basics" || PLAIN.has(option.name) ? null : h("small", { id: `${id}-help` }, option.help);
   const className = isChanged ? "field changed" : "field";
   if (option.name === "color") return h("fieldset", { className }, h("legend", {}, title, reset), segments(option));
@@ -85,16 +85,16 @@ function field(option) {
   return h("div", { className }, h("label", { htmlFor: id }, title, output), input, help, reset);
 }
 
-function choices(id, name, listed, current, take) {
+function choices(id, name, entries, current, take) {
   return h("div", { className: "field" }, h("label", { htmlFor: id }, name),
-    h("select", { id, onchange: event => take(event.target.value) }, listed.map(({ name: each, help }) =>
-      h("option", { value: each, title: help, selected: each === current }, each))));
+    h("select", { id, onchange: event => take(event.target.value) }, entries.map(entry =>
+      h("option", { value: entry.name, title: entry.help, selected: entry.name === current }, entry.name))));
 }
 
-function group(name, options, open) {
-  const count = options.filter(option => option.name in chosen(option)).length;
+function group(name, options, isOpen) {
+  const count = options.filter(option => option.name in owner(option)).length;
   const summary = h("summary", {}, name.replace("Expert: ", "").replace(/^./, first => first.toUpperCase()), count ? h("span", { className: "count" }, ` · ${text.changedCount(count)}`) : null);
-  const body = h("details", { open }, summary, options.map(field));
+  const body = h("details", { open: isOpen }, summary, options.map(field));
   body.dataset.group = name;
   return body;
 }
@@ -103,16 +103,16 @@ function group(name, options, open) {
 function render() {
   isStale = isPressed;
   if (isPressed) return;
-  const open = new Set([...$("form").querySelectorAll("details[open]")].map(each => each.dataset.group));
+  const open = new Set([...$("form").querySelectorAll("details[open]")].map(details => details.dataset.group));
   const focused = document.activeElement?.id;
   const groups = Map.groupBy ? Map.groupBy(schema.settings, option => option.group) : schema.settings.reduce((map, option) => map.set(option.group, [...(map.get(option.group) ?? []), option]), new Map());
-  const { Basics: _, ...rest } = Object.fromEntries(groups);
+  const { Basics: _, ...others } = Object.fromEntries(groups);
   const front = FRONT.map(name => [...schema.settings, ...schema.runtime].find(option => option.name === name)).filter(option => !isUnused(option.name));
-  const preset = choices("preset", text.preset, schema.presets, draft.preset, name => { draft.preset = name; changed("settings"); });
-  const help = schema.presets.find(each => each.name === draft.preset)?.help;
+  const preset = choices("preset", text.preset, schema.presets, draft.preset, name => { draft.preset = name; noteChange("settings"); });
+  const help = schema.presets.find(({ name }) => name === draft.preset)?.help;
   preset.append(h("small", {}, help));
-  const format = choices("format", text.format, schema.formats.map(name => ({ name })), draft.format, name => { draft.format = name; changed("settings"); });
-  const folded = Object.entries(rest).map(([name, options]) => group(name, options.filter(option => !isUnused(option.name)), open.has(name)));
+  const format = choices("format", text.format, schema.formats.map(name => ({ name })), draft.format, name => { draft.format = name; noteChange("settings"); });
+  const folded = Object.entries(others).map(([name, options]) => group(name, options.filter(option => !isUnused(option.name)), open.has(name)));
   const film = isFilm() ? [group(text.film, schema.film, open.has(text.film) || !$("form").querySelector(`[data-group="${text.film}"]`))] : [];
   $("form").replaceChildren(...film, ...front.map(field), preset, ...folded, ...(isFilm() ? [] : [format]));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
@@ -131,6 +131,6 @@ export async function startForm(options) {
   const release = () => { isPressed = false; if (isStale) render(); };
   $("form").addEventListener("pointerdown", () => { isPressed = true; setTimeout(release, PRESS_MILLISECONDS); }, true);
   for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => setTimeout(release), true);
-  onDraft(what => { if (what !== "weights" && what !== "masks") render(); });
+  onDraft(topic => { if (topic !== "weights" && topic !== "masks") render(); });
   render();
 }

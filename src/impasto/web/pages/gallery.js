@@ -1,13 +1,13 @@
 // The gallery of all pictures, and the queue of waiting ones.
 import { api } from "./api.js";
-import { $, button, h, toast, trying } from "./dom.js";
+import { $, attempt, button, h, toast } from "./dom.js";
 import { current, loadDraft, showJob } from "./run.js";
 import { text } from "./text.js";
 
 const POLL_MILLISECONDS = 3000;
 let jobs = [], cards = new Map(), openTab = null;
 
-const waiting = () => jobs.filter(job => job.state === "waiting").sort((one, other) => one.position - other.position);
+const waiting = () => jobs.filter(job => job.state === "waiting").sort((left, right) => left.position - right.position);
 const busy = () => [...jobs.filter(job => job.state === "painting"), ...waiting()];
 
 function card(job) {
@@ -25,15 +25,15 @@ function card(job) {
 }
 
 async function remove(job) {
-  const isDone = await trying(async () => { await api.remove(job.id); return true; });
+  const isDone = await attempt(async () => { await api.remove(job.id); return true; });
   if (isDone && current()?.id === job.id) await showJob(null);
   await renderGallery(openTab);
-  if (isDone) toast(text.deleted, text.undoDelete, async () => { await trying(() => api.restore(job.id)); renderGallery(openTab); });
+  if (isDone) toast(text.deleted, text.undoDelete, async () => { await attempt(() => api.restore(job.id)); renderGallery(openTab); });
 }
 
 export async function renderGallery(openPaint) {
   openTab = openPaint;
-  jobs = await trying(api.jobs) ?? jobs;
+  jobs = await attempt(api.jobs) ?? jobs;
   drawGallery();
 }
 
@@ -45,35 +45,35 @@ function replaceCard(old, next) {
 
 // Draw the cards that are new or have changed; the others stay as they are, with the focus.
 function drawGallery() {
-  const made = new Map(jobs.map(job => [job.id, JSON.stringify([job.state, job.title, job.preview, job.result, job.progress?.width, job.order])]));
-  if (made.size && [...made.keys()].join() === [...cards.keys()].join()) {
-    jobs.forEach((job, number) => { if (made.get(job.id) !== cards.get(job.id)) replaceCard($("gallery").querySelectorAll(".card")[number], card(job)); });
+  const keys = new Map(jobs.map(job => [job.id, JSON.stringify([job.state, job.title, job.preview, job.result, job.progress?.width, job.order])]));
+  if (keys.size && [...keys.keys()].join() === [...cards.keys()].join()) {
+    jobs.forEach((job, number) => { if (keys.get(job.id) !== cards.get(job.id)) replaceCard($("gallery").querySelectorAll(".card")[number], card(job)); });
   } else {
     const head = h("div", { className: "row" }, h("h2", {}, text.galleryTab), h("a", { className: "button", href: "/api/zip", download: "" }, text.everything));
     const body = jobs.length ? h("div", { className: "pictures" }, jobs.map(card)) : h("p", { className: "empty" }, text.emptyGallery);
     $("gallery").replaceChildren(...(jobs.length ? [head] : []), body);
   }
-  cards = made;
+  cards = keys;
 }
 
 function move(job, by) {
-  const line = waiting(), index = line.indexOf(job), other = line[index + by];
-  const beyond = line[index + 2 * by];
-  const position = beyond ? (other.position + beyond.position) / 2 : other.position + by;
-  return trying(async () => { await api.change(job.id, { position }); await poll(); });
+  const queue = waiting(), index = queue.indexOf(job), neighbor = queue[index + by];
+  const next = queue[index + 2 * by];
+  const position = next ? (neighbor.position + next.position) / 2 : neighbor.position + by;
+  return attempt(async () => { await api.change(job.id, { position }); await poll(); });
 }
 
 function renderQueue() {
   const focused = document.activeElement?.ariaLabel;
-  const line = waiting();
+  const queue = waiting();
   const items = busy().map(job => h("li", { className: "queue-item" }, h("span", {}, job.title, h("small", {}, text.states[job.state])),
     h("div", {},
-      job.state === "waiting" && button("↑", () => move(job, -1), { className: "icon", "aria-label": `${text.up}: ${job.title}`, disabled: line[0] === job }),
-      job.state === "waiting" && button("↓", () => move(job, 1), { className: "icon", "aria-label": `${text.down}: ${job.title}`, disabled: line.at(-1) === job }),
-      button(text.cancelJob, () => trying(async () => { await api.change(job.id, { state: "stopped" }); await poll(); }), { "aria-label": `${text.cancelJob}: ${job.title}` }))));
+      job.state === "waiting" && button("↑", () => move(job, -1), { className: "icon", "aria-label": `${text.up}: ${job.title}`, disabled: queue[0] === job }),
+      job.state === "waiting" && button("↓", () => move(job, 1), { className: "icon", "aria-label": `${text.down}: ${job.title}`, disabled: queue.at(-1) === job }),
+      button(text.cancelJob, () => attempt(async () => { await api.change(job.id, { state: "stopped" }); await poll(); }), { "aria-label": `${text.cancelJob}: ${job.title}` }))));
   $("queue").replaceChildren(h("h2", {}, text.queue), items.length ? h("ol", {}, items) : h("p", { className: "said" }, text.emptyQueue),
     h("div", { className: "end" }, button(text.close, () => $("queue").close(), { "aria-label": text.close })));
-  if (focused) ([...$("queue").querySelectorAll("button:enabled")].find(each => each.ariaLabel === focused) ?? $("queue").querySelector(".end button")).focus();
+  if (focused) ([...$("queue").querySelectorAll("button:enabled")].find(element => element.ariaLabel === focused) ?? $("queue").querySelector(".end button")).focus();
 }
 
 async function poll() {

@@ -1,8 +1,8 @@
 // The editor of masks: regions, what stays, and which part of a painting counts.
-import { api, shown } from "./api.js";
+import { api, viewUrl } from "./api.js";
 import { MaskCanvas, canvas } from "./brush.js";
-import { $, button, h, pick, toast, trying } from "./dom.js";
-import { changed, draft } from "./draft.js";
+import { $, attempt, button, h, pickFiles, toast } from "./dom.js";
+import { draft, noteChange } from "./draft.js";
 import { text } from "./text.js";
 
 const MAX_SIDE = 1024;
@@ -15,12 +15,12 @@ const isOfPhoto = kind => kind in PHOTO_COLORS;
 export const colorOf = ({ kind, number }) => PHOTO_COLORS[kind] ?? COLORS[number % COLORS.length];
 export const idOf = ({ kind, number }) => isOfPhoto(kind) ? draft[kind] : draft.styles[number]?.[kind];
 export const nameOf = ({ kind, number }) => ({ keep: text.keepLong, focus: text.focusLong, region: text.regionLong(number + 1), mask: text.partLong(number + 1) })[kind];
-const isSame = (one, other) => one.kind === other.kind && one.number === other.number;
+const isSame = (left, right) => left.kind === right.kind && left.number === right.number;
 
 function store(target, id) {
   if (isOfPhoto(target.kind)) draft[target.kind] = id;
   else draft.styles[target.number][target.kind] = id;
-  changed("masks");
+  noteChange("masks");
 }
 
 // All masks that can be painted with what the draft holds.
@@ -29,7 +29,7 @@ function targets() {
   return [...ofPhoto, ...draft.styles.map((_, number) => ({ kind: "mask", number }))];
 }
 
-function loaded(source) {
+function loadImage(source) {
   return new Promise((done, fail) => {
     const image = new Image();
     image.onload = () => done(image);
@@ -38,8 +38,8 @@ function loaded(source) {
   });
 }
 
-// A mask that was uploaded; of a file that browsers do not show, what the studio shows of it.
-const loadedMask = id => loaded(`/api/uploads/${id}`).catch(() => loaded(shown(id.split("#")[0])));
+// The image of a mask that was uploaded; of a file that browsers do not show, the view that the studio made.
+const loadMask = id => loadImage(`/api/uploads/${id}`).catch(() => loadImage(viewUrl(id.split("#")[0])));
 
 class Editor {
   constructor(target) {
@@ -54,13 +54,13 @@ class Editor {
     this.pointers = new Map();
     this.hasPen = false;
     this.isFresh = false; // what the pointer that is down has painted can be taken back
-    this.at = null;
+    this.last = null; // the point that was painted last
     this.isDone = false; // saved or removed
   }
 
   async open() {
     const info = this.target.kind === "mask" ? draft.styles[this.target.number].info : draft.content;
-    const image = await loaded(shown(info.id));
+    const image = await loadImage(viewUrl(info.id));
     const factor = Math.min(1, MAX_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
     const [width, height] = [image.naturalWidth, image.naturalHeight].map(side => Math.max(1, Math.round(side * factor)));
     this.picture = canvas(width, height);
@@ -68,7 +68,7 @@ class Editor {
     this.mask = new MaskCanvas(width, height);
     this.size = Math.round(Math.max(width, height) / 12);
     await this.#readOthers(width, height);
-    if (idOf(this.target)) this.mask.read(await loadedMask(idOf(this.target)));
+    if (idOf(this.target)) this.mask.read(await loadMask(idOf(this.target)));
     this.#build();
     const nodes = [...$("masks").childNodes];
     $("masks").onclose = () => { if (!this.isDone && this.mask.past.length) toast(text.maskClosed, text.bringBack, () => this.#reopen(nodes)); };
@@ -87,11 +87,12 @@ class Editor {
 
   // Other masks of the same picture, to show them in their colors.
   async #readOthers(width, height) {
-    const beside = targets().filter(each => !isSame(each, this.target) && idOf(each) && (each.kind === "mask") === (this.target.kind === "mask") && (each.kind !== "mask" || each.number === this.target.number));
-    this.others = await Promise.all(beside.map(async each => {
+    const isOfSamePicture = other => (other.kind === "mask") === (this.target.kind === "mask") && (other.kind !== "mask" || other.number === this.target.number);
+    const others = targets().filter(other => !isSame(other, this.target) && idOf(other) && isOfSamePicture(other));
+    this.others = await Promise.all(others.map(async other => {
       const mask = new MaskCanvas(width, height);
-      mask.read(await loadedMask(idOf(each)));
-      return { mask, color: colorOf(each) };
+      mask.read(await loadMask(idOf(other)));
+      return { mask, color: colorOf(other) };
     }));
   }
 
@@ -103,7 +104,7 @@ class Editor {
     this.cursor = h("div", { className: "cursor", hidden: true });
     this.easel = h("div", { className: "easel" }, this.surface, this.cursor);
     const head = h("div", { className: "head" }, h("h2", {}, nameOf(this.target)), button(text.cancel, () => $("masks").close(), { id: "mask-cancel" }),
-      button(text.save, () => trying(() => this.save()), { className: "primary", id: "mask-save" }));
+      button(text.save, () => attempt(() => this.save()), { className: "primary", id: "mask-save" }));
     $("masks").replaceChildren(head, this.#tools(), this.easel);
     this.#listen();
     this.draw();
@@ -117,19 +118,19 @@ class Editor {
       id: `mask-${name}`, type: "range", min, max, step, value: this[name], oninput: event => { this[name] = Number(event.target.value); this.draw(); },
     }));
     const reuse = h("select", { id: "mask-reuse", "aria-label": text.reuse, onchange: event => { if (event.target.value) this.#take(event.target.value); } },
-      h("option", { value: "" }, `${text.reuse} ${text.reuseNone}`), targets().filter(each => idOf(each) && !isSame(each, this.target)).map(each => h("option", { value: idOf(each) }, nameOf(each))));
+      h("option", { value: "" }, `${text.reuse} ${text.reuseNone}`), targets().filter(other => idOf(other) && !isSame(other, this.target)).map(other => h("option", { value: idOf(other) }, nameOf(other))));
     return h("div", { className: "tools", role: "group", "aria-label": text.tools },
       h("div", { className: "group" }, tool("brush"), tool("eraser"), tool("fill")),
       range("size", text.size, 2, Math.round(Math.max(this.mask.width, this.mask.height) / 3), 1), range("soft", text.soft, 0, 1, 0.05),
       range("opacity", text.opacity, 0.1, 1, 0.05), range("tolerance", text.tolerance, 2, 120, 1),
       h("div", { className: "group" }, act("undo", () => this.mask.undo()), act("redo", () => this.mask.redo()), act("invert", change(() => this.mask.invert())), act("all", change(() => this.mask.all())), act("clear", change(() => this.mask.clear()))),
       h("div", { className: "group" }, act("zoomIn", () => this.zoomBy(1.5)), act("zoomOut", () => this.zoomBy(1 / 1.5)), act("fit", () => this.fit())),
-      h("div", { className: "group" }, button(text.upload, () => pick("image/*", false, ([file]) => trying(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
+      h("div", { className: "group" }, button(text.upload, () => pickFiles("image/*", false, ([file]) => attempt(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
         button(text.download, () => this.download(), { id: "mask-download" }), idOf(this.target) && button(text.drop, () => { this.isDone = true; store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
   }
 
   async #take(id) {
-    const image = await trying(() => loadedMask(id));
+    const image = await attempt(() => loadMask(id));
     if (!image) return;
     this.mask.begin();
     this.mask.read(image);
@@ -138,7 +139,7 @@ class Editor {
 
   choose(name) {
     this.tool = name;
-    for (const each of ["brush", "eraser", "fill"]) $(`tool-${each}`).setAttribute("aria-pressed", String(each === name));
+    for (const tool of ["brush", "eraser", "fill"]) $(`tool-${tool}`).setAttribute("aria-pressed", String(tool === name));
     this.draw();
   }
 
@@ -174,16 +175,16 @@ class Editor {
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.hasPen = event.pointerType === "pen";
     if (this.pointers.size === 2 && this.isFresh) { this.mask.takeBack(); this.draw(); } // the first finger of a pinch
-    if (this.pointers.size > 1) { this.at = null; this.isFresh = false; }
+    if (this.pointers.size > 1) { this.last = null; this.isFresh = false; }
     if (this.pointers.size > 1 || (event.button > 0 && event.button !== ERASER)) return;
-    const at = this.point(event);
-    if (this.tool === "fill" && (at.x < 0 || at.y < 0 || at.x >= this.mask.width || at.y >= this.mask.height)) return;
+    const point = this.point(event);
+    if (this.tool === "fill" && (point.x < 0 || point.y < 0 || point.x >= this.mask.width || point.y >= this.mask.height)) return;
     this.mask.begin();
     this.isFresh = true;
-    if (this.tool === "fill") this.mask.fill(at.x, at.y, this.picture, this.tolerance);
+    if (this.tool === "fill") this.mask.fill(point.x, point.y, this.picture, this.tolerance);
     else {
-      this.at = at;
-      this.mask.spot(at.x, at.y, this.radius(event), this.soft, this.erases(event));
+      this.last = point;
+      this.mask.spot(point.x, point.y, this.radius(event), this.soft, this.erases(event));
     }
     this.draw();
   }
@@ -194,12 +195,12 @@ class Editor {
     if (!before) return;
     const now = { x: event.clientX, y: event.clientY };
     if (this.pointers.size === 2) this.#pinch(event.pointerId, before, now);
-    else if (this.at) {
-      const passed = event.getCoalescedEvents?.() ?? [];
-      for (const each of passed.length ? passed : [event]) {
-        const to = this.point(each);
-        this.mask.line(this.at, to, this.radius(each), this.soft, this.erases(event));
-        this.at = to;
+    else if (this.last) {
+      const events = event.getCoalescedEvents?.() ?? [];
+      for (const move of events.length ? events : [event]) {
+        const to = this.point(move);
+        this.mask.line(this.last, to, this.radius(move), this.soft, this.erases(event));
+        this.last = to;
       }
       this.draw();
     } else if (event.buttons > 1) this.#shift(now.x - before.x, now.y - before.y);
@@ -208,7 +209,7 @@ class Editor {
 
   #up(event) {
     if (!this.pointers.delete(event.pointerId)) return;
-    this.at = null;
+    this.last = null;
     this.isFresh = this.hasPen = false;
   }
 
@@ -218,9 +219,9 @@ class Editor {
   }
 
   // Two fingers move and scale the picture: what is between them stays between them.
-  #pinch(moved, before, now) {
-    const [other] = [...this.pointers].filter(([id]) => id !== moved).map(([, at]) => at);
-    const length = at => Math.hypot(at.x - other.x, at.y - other.y);
+  #pinch(pointerId, before, now) {
+    const [other] = [...this.pointers].filter(([id]) => id !== pointerId).map(([, point]) => point);
+    const length = point => Math.hypot(point.x - other.x, point.y - other.y);
     this.zoomBy(length(now) / Math.max(1, length(before)), { clientX: (before.x + other.x) / 2, clientY: (before.y + other.y) / 2 });
     this.#shift((now.x - before.x) / 2, (now.y - before.y) / 2);
   }
@@ -318,5 +319,5 @@ class Editor {
 
 export async function openMasks(target) {
   editor = new Editor(target);
-  await trying(() => editor.open());
+  await attempt(() => editor.open());
 }

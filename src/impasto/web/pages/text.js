@@ -1,4 +1,4 @@
-// All words of the page; another language replaces this file.
+// All texts of the page; another language replaces this file.
 export const text = {
   skip: "Go to the picture", views: "Views", paintTab: "Paint", galleryTab: "Gallery", queue: "Queue",
   pictures: "Pictures", photograph: "Photograph or film", paintings: "Paintings", canvas: "Canvas", progress: "Progress",
@@ -15,11 +15,11 @@ export const text = {
   before: "The photograph", after: "The picture", slider: "Before and after",
   waiting: "Waits in the queue.", starting: "Opening the pictures …", painting: "Painting", paused: "Paused.",
   stopped: "Stopped; the picture so far is kept.", done: "Done.", failed: "It failed",
-  left: time => `${time} left`, stage: (one, all) => `stage ${one} of ${all}`, frame: (one, all) => `frame ${one} of ${all}`, evaluation: n => `evaluation ${n}`,
+  remaining: time => `${time} left`, stage: (number, count) => `stage ${number} of ${count}`, frame: (number, count) => `frame ${number} of ${count}`, evaluation: n => `evaluation ${n}`,
   changed: "Changed. The picture continues from its canvas.", lost: "No connection to the studio.", tryingAgain: "Trying again …",
   opening: name => `Opening ${name} …`, unreadable: name => `${name} cannot be read; give files, not folders.`,
-  replaced: "What you had prepared was replaced.", bringBack: "Bring it back", gone: "Pictures of your last visit are no longer in the studio.",
-  masksGone: "The masks were drawn on a picture of another shape, and are gone.", maskClosed: "The mask was not kept.",
+  replaced: "What you had prepared was replaced.", bringBack: "Bring it back", missingPictures: "Pictures of your last visit are no longer in the studio.",
+  masksRemoved: "The masks were drawn on a picture of another shape, and are gone.", maskClosed: "The mask was not kept.",
   painted: "This picture was painted by impasto, and its settings are in it.", useSettings: "Use its settings",
   film: "film", fixed: "A film that has begun is painted as it was ordered. What you change is for the next one.",
   filmFacts: ({ seconds, fps }) => [seconds && duration(seconds), fps && `${Number(fps.toFixed(2))} frames a second`].filter(Boolean).join(" · "),
@@ -56,8 +56,8 @@ export function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-// Put the words into the elements of the page that name them.
-export function fillWords(root) {
-  for (const each of root.querySelectorAll("[data-text]")) each.textContent = text[each.dataset.text];
-  for (const each of root.querySelectorAll("[data-label]")) each.setAttribute("aria-label", text[each.dataset.label]);
+// Put the texts into the elements of the page that name them.
+export function fillText(root) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = text[element.dataset.text];
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text[element.dataset.label]);
 }

@@ -5,8 +5,8 @@ import { text } from "./text.js";
 const LOOKS = ["picture", "compare", "side", "actual"];
 const NEEDS_BOTH = new Set(["compare", "side"]);
 let look = "picture";
-let place = 50;
-let latest = null; // what is loaded; while it is held, an element that shows it needs no second request
+let position = 50;
+let loadedImage = null; // the picture that was loaded last; while it is held, an element that shows it needs no second request
 let pictures = { before: null, after: null, full: null, film: null };
 
 function image(source, alt) { return h("img", { src: source, alt, draggable: false }); }
@@ -15,11 +15,11 @@ function comparison() {
   const after = image(pictures.after, text.after);
   const edge = h("div", { className: "edge" });
   const frame = h("div", { className: "frame" }, image(pictures.before, text.before), after);
-  const slider = h("input", { type: "range", className: "handle", min: 0, max: 100, step: 0.5, value: place, "aria-label": text.slider });
+  const slider = h("input", { type: "range", className: "handle", min: 0, max: 100, step: 0.5, value: position, "aria-label": text.slider });
   const move = () => {
-    place = Number(slider.value);
+    position = Number(slider.value);
     const box = shownBox(after, frame);
-    const x = box.left + box.width * place / 100;
+    const x = box.left + box.width * position / 100;
     after.style.clipPath = `inset(0 0 0 ${x}px)`;
     edge.style.left = `${x - 1}px`;
     slider.style.left = `${box.left}px`;
@@ -67,13 +67,13 @@ function focusLook(name) { $(`look-${name}`)?.focus(); }
 
 // Show pictures by their addresses; null stands for none. The next picture replaces the last without a flicker.
 export async function show(next) {
-  const is = JSON.stringify(next) === JSON.stringify(pictures);
-  if (is && $("canvas").firstChild) return;
-  const onlyAfter = pictures.after && next.after && next.before === pictures.before && next.film === pictures.film;
+  const isSame = JSON.stringify(next) === JSON.stringify(pictures);
+  if (isSame && $("canvas").firstChild) return;
+  const replacesAfter = pictures.after && next.after && next.before === pictures.before && next.film === pictures.film;
   pictures = next;
-  const isThere = !next.after || await new Promise(done => { const probe = new Image(); probe.onload = () => { latest = probe; done(true); }; probe.onerror = () => done(false); probe.src = next.after; });
-  if (pictures !== next || (onlyAfter && !isThere)) return;
-  const shown = $("canvas").querySelector(`img[alt="${text.after}"]`);
-  if (onlyAfter && shown) shown.src = look === "actual" ? next.full : next.after;
+  const isLoaded = !next.after || await new Promise(done => { const probe = new Image(); probe.onload = () => { loadedImage = probe; done(true); }; probe.onerror = () => done(false); probe.src = next.after; });
+  if (pictures !== next || (replacesAfter && !isLoaded)) return;
+  const element = $("canvas").querySelector(`img[alt="${text.after}"]`);
+  if (replacesAfter && element) element.src = look === "actual" ? next.full : next.after;
   else render();
 }

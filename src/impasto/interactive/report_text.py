@@ -1,4 +1,4 @@
-"""The words for a report of a run that all displays of progress share."""
+"""The text of a report of a run, which all displays of progress share."""
 
 from impasto.jobs.amounts import clock
 from impasto.transfer.progress import Progress
