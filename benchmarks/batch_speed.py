@@ -239,10 +239,10 @@ class TimedCache(TargetCache):
 
     seconds = 0.0
 
-    def measured(self, measurement: Measurement) -> Mapping[str, Statistic]:
+    def measure_image(self, measurement: Measurement) -> Mapping[str, Statistic]:
         """Return targets, and add the time."""
         start = time.perf_counter()
-        target = super().measured(measurement)
+        target = super().measure_image(measurement)
         self.seconds += time.perf_counter() - start
         return target
 

@@ -46,7 +46,7 @@ def save_rank(stem, rank, fused, changes):
     if fused:
         dispatch.is_fused = lambda _: True  # as on a GPU
     run, losses = paint(changes, Path(f"{stem}.{rank}.begun"))
-    torch.save((run._at.best, losses, run._at.optimizer, run._solver.machine.group.size), f"{stem}.{rank}.pt")
+    torch.save((run._state.best, losses, run._state.optimizer, run._solver.machine.group.size), f"{stem}.{rank}.pt")
 
 
 def fork(stem, rank, size, port, fused, changes):

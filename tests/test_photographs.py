@@ -181,7 +181,7 @@ def test_what_is_transparent_of_a_photograph_has_no_part_in_the_style(transfer, 
 def test_colors_are_matched_by_what_is_seen(transfer, picture, matching):
     content, style = with_hole(picture(64, 48), 1.0), with_hole(picture(64, 48, seed=1), 0.0)
     run = transfer(iterations=0, color="content-match", color_match=matching, init="style").start(content, style)
-    mean = run._solver.scene.paintings(run.plan.stages[0])[0][:, :, 32:].mean((1, 2))
+    mean = run._solver.scene.style_images(run.plan.stages[0])[0][:, :, 32:].mean((1, 2))
     torch.testing.assert_close(mean, picture(64, 48).pixels[:, :, 32:].mean((1, 2)), rtol=0, atol=0.02)
 
 

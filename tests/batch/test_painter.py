@@ -166,7 +166,7 @@ def test_targets_in_memory_are_bounded_by_their_bytes(job, files):
     cache._max_bytes = 1
     paint(job("one.png"), job("two.png", settings=SETTINGS.replace(style_scale=2)), painter=painter)
     assert cache.misses == 2
-    assert len(cache._found) == 1
+    assert len(cache._targets) == 1
 
 
 @pytest.mark.slow

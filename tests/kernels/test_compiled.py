@@ -78,7 +78,7 @@ def test_products_of_rows_and_weighted_sums_of_rows(loops, dtype, length, thread
     matrix, vectors = torch.randn(7, length, generator=generator).to(dtype), torch.randn(3, length, generator=generator)
     expected = vectors.double() @ matrix.double().T
     for count in (1, 3):
-        products = lbfgs_history._times(matrix, *vectors[:count]).double()
+        products = lbfgs_history._multiply(matrix, *vectors[:count]).double()
         torch.testing.assert_close(products, expected[:count], rtol=1e-4, atol=1e-3)
     weights, total = torch.randn(7, generator=generator), vectors[0].clone()
     lbfgs_history._add_rows(total, matrix, weights)
@@ -89,10 +89,10 @@ def test_products_of_rows_are_the_same_where_tensors_are_in_float64_by_default()
     generator = torch.Generator().manual_seed(0)
     matrix = torch.randn(7, 20_001, generator=generator).bfloat16()
     vector = torch.randn(20_001, generator=generator)
-    expected = lbfgs_history._times(matrix, vector)
+    expected = lbfgs_history._multiply(matrix, vector)
     torch.set_default_dtype(torch.float64)
     try:
-        assert torch.equal(lbfgs_history._times(matrix, vector), expected)
+        assert torch.equal(lbfgs_history._multiply(matrix, vector), expected)
     finally:
         torch.set_default_dtype(torch.float32)
 

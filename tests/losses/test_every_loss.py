@@ -84,105 +84,109 @@ def units(loss, masked=False, dtype=DOUBLE):
     return Units(features, mask, content if loss.needs_content else None)
 
 
-def part(whole, weights):
-    return whole._replace(weights=weights if whole.weights is None else whole.weights * weights)
+def part(all_units, weights):
+    return all_units._replace(weights=weights if all_units.weights is None else all_units.weights * weights)
 
 
-def gradient(loss, whole):
+def gradient(loss, all_units):
     """Return the derivative of the value by the features."""
-    into = torch.zeros_like(whole.features)
-    loss.cotangent(loss.value_and_slope(loss.measure(whole), whole.features.dtype)[1], whole)(whole.features, into)
-    return into
+    accumulated = torch.zeros_like(all_units.features)
+    loss.cotangent(loss.value_and_slope(loss.measure(all_units), all_units.features.dtype)[1], all_units)(
+        all_units.features, accumulated
+    )
+    return accumulated
 
 
-def value(loss, features, whole):
-    return float(loss.value(loss.measure(whole._replace(features=features))))
+def value(loss, features, all_units):
+    return float(loss.value(loss.measure(all_units._replace(features=features))))
 
 
-def near(found, expected, tolerance):
-    assert float((found.to(expected.dtype) - expected).norm() / expected.norm()) < tolerance
+def near(actual, expected, tolerance):
+    assert float((actual.to(expected.dtype) - expected).norm() / expected.norm()) < tolerance
 
 
-def same(found, expected):
-    torch.testing.assert_close(found.total, expected.total, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(found.weight_sum, expected.weight_sum, rtol=1e-12, atol=0)
+def same(actual, expected):
+    torch.testing.assert_close(actual.total, expected.total, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(actual.weight_sum, expected.weight_sum, rtol=1e-12, atol=0)
 
 
 @EVERY
 @MASKED
 def test_statistics_add_up_over_any_split_of_the_units(make, masked):
     loss = make(DOUBLE)
-    whole, owner = units(loss, masked), (3 * rand(*SIZE, seed=3)).long()
-    first, *others = [loss.measure(part(whole, (owner == each).double())) for each in range(3)]
-    same(sum(others, start=first), loss.measure(whole))
+    all_units, owner = units(loss, masked), (3 * rand(*SIZE, seed=3)).long()
+    first, *others = [loss.measure(part(all_units, (owner == each).double())) for each in range(3)]
+    same(sum(others, start=first), loss.measure(all_units))
 
 
 @EVERY
 def test_tiles_with_a_pixel_of_halo_add_up_to_the_image(make):
     loss = make(DOUBLE)
-    whole, found = units(loss), []
+    all_units, statistics = units(loss), []
     for rows, own in ((slice(0, 5), slice(0, 4)), (slice(3, 9), slice(1, 6))):
-        tile = whole.rows(rows)
+        tile = all_units.rows(rows)
         owned = torch.zeros(tile.features.shape[1:], dtype=DOUBLE)
         owned[own] = 1
-        found.append(loss.measure(part(tile, owned)))
-    same(found[0] + found[1], loss.measure(whole))
+        statistics.append(loss.measure(part(tile, owned)))
+    same(statistics[0] + statistics[1], loss.measure(all_units))
 
 
 @EVERY
 @MASKED
 def test_the_gradient_agrees_with_finite_differences(make, masked):
     loss = make(DOUBLE)
-    whole, direction = units(loss, masked), rand(channels(loss), *SIZE, seed=4) - 0.5
+    all_units, direction = units(loss, masked), rand(channels(loss), *SIZE, seed=4) - 0.5
     step = 1e-4 if loss.layer == IMAGE else 1e-6
-    ahead, behind = (value(loss, whole.features + sign * step * direction, whole) for sign in (1, -1))
-    assert float((gradient(loss, whole) * direction).sum()) == pytest.approx((ahead - behind) / (2 * step), rel=1e-5)
+    ahead, behind = (value(loss, all_units.features + sign * step * direction, all_units) for sign in (1, -1))
+    assert float((gradient(loss, all_units) * direction).sum()) == pytest.approx(
+        (ahead - behind) / (2 * step), rel=1e-5
+    )
 
 
 @EVERY
 def test_a_gradient_is_added_to_what_is_there(make):
     loss = make(DOUBLE)
-    whole = units(loss)
-    into = torch.ones_like(whole.features)
-    loss.cotangent(loss.slope(loss.measure(whole)), whole)(whole.features, into)
-    torch.testing.assert_close(into, 1 + gradient(loss, whole))
+    all_units = units(loss)
+    accumulated = torch.ones_like(all_units.features)
+    loss.cotangent(loss.slope(loss.measure(all_units)), all_units)(all_units.features, accumulated)
+    torch.testing.assert_close(accumulated, 1 + gradient(loss, all_units))
 
 
 @EVERY
 def test_an_empty_region_adds_nothing(make):
     loss = make(DOUBLE)
-    whole = units(loss)
-    empty, slope = part(whole, torch.zeros(SIZE, dtype=DOUBLE)), loss.slope(loss.measure(whole))
-    same(loss.measure(whole) + loss.measure(empty), loss.measure(whole))
-    into = torch.zeros_like(whole.features)
-    loss.cotangent(slope, empty)(whole.features, into)
-    assert not into.any()
+    all_units = units(loss)
+    empty, slope = part(all_units, torch.zeros(SIZE, dtype=DOUBLE)), loss.slope(loss.measure(all_units))
+    same(loss.measure(all_units) + loss.measure(empty), loss.measure(all_units))
+    accumulated = torch.zeros_like(all_units.features)
+    loss.cotangent(slope, empty)(all_units.features, accumulated)
+    assert not accumulated.any()
 
 
 @EVERY
 @MASKED
 def test_float32_units_are_summed_in_float32_and_give_nearly_the_same(make, masked):
     short, exact = (make(dtype) for dtype in (torch.float32, DOUBLE))
-    whole = units(short, masked, torch.float32)
-    double = Units(*(None if each is None else each.double() for each in whole))
-    measured = short.measure(whole)
+    all_units = units(short, masked, torch.float32)
+    double = Units(*(None if each is None else each.double() for each in all_units))
+    measured = short.measure(all_units)
     assert measured.total.dtype == measured.weight_sum.dtype == torch.float32
     assert float(short.value(measured)) == pytest.approx(float(exact.value(exact.measure(double))), rel=1e-3)
-    near(gradient(short, whole), gradient(exact, double), 1e-3)
+    near(gradient(short, all_units), gradient(exact, double), 1e-3)
 
 
 @pytest.mark.parametrize("make", OF_FEATURES.values(), ids=OF_FEATURES)
 @MASKED
 def test_bfloat16_features_are_summed_in_float32_and_give_nearly_the_same(make, masked):
     short, exact = (make(dtype) for dtype in (torch.float32, DOUBLE))
-    whole = units(short, masked, torch.bfloat16)
-    double = Units(*(None if each is None else each.double() for each in whole))
-    measured = short.measure(whole)
+    all_units = units(short, masked, torch.bfloat16)
+    double = Units(*(None if each is None else each.double() for each in all_units))
+    measured = short.measure(all_units)
     assert measured.total.dtype == measured.weight_sum.dtype == torch.float32
     torch.testing.assert_close(measured.total.double(), exact.measure(double).total, rtol=1e-5, atol=1e-5)
-    found = gradient(short, whole)
-    assert found.dtype == torch.bfloat16
-    near(found, gradient(exact, double), 0.02)
+    short_gradient = gradient(short, all_units)
+    assert short_gradient.dtype == torch.bfloat16
+    near(short_gradient, gradient(exact, double), 0.02)
 
 
 @pytest.mark.parametrize("by_kernels", [False, pytest.param(True, marks=NEEDS_TRITON)], ids=["operators", "kernels"])
@@ -190,10 +194,10 @@ def test_bfloat16_features_are_summed_in_float32_and_give_nearly_the_same(make, 
 @MASKED
 def test_the_way_of_a_gpu_finds_the_same(make, masked, by_kernels, monkeypatch):
     loss = make(torch.float32)
-    whole = units(loss, masked, torch.float32)
-    expected = loss.value(loss.measure(whole)), gradient(loss, whole)
+    all_units = units(loss, masked, torch.float32)
+    expected = loss.value(loss.measure(all_units)), gradient(loss, all_units)
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.uses_triton", lambda _: by_kernels)
-    found = loss.value_and_slope(loss.measure(whole), torch.float32)[0].sum(), gradient(loss, whole)
-    torch.testing.assert_close(found[0], expected[0], rtol=1e-4, atol=0)
-    near(found[1], expected[1], 1e-3)
+    fused = loss.value_and_slope(loss.measure(all_units), torch.float32)[0].sum(), gradient(loss, all_units)
+    torch.testing.assert_close(fused[0], expected[0], rtol=1e-4, atol=0)
+    near(fused[1], expected[1], 1e-3)

@@ -20,14 +20,14 @@ def features(channels=8, height=4, width=4, seed=0, batch=()):
 
 def test_a_picture_of_4_by_4_in_8_maps_has_a_gram_matrix_of_8_by_8():
     maps = features()
-    found = gram(maps)
-    assert found.shape == (8, 8)
+    matrix = gram(maps)
+    assert matrix.shape == (8, 8)
     rows = maps.reshape(8, 16)  # each map as a vector; the first row of a map is its first 4 numbers
     assert torch.equal(rows[0, :4], maps[0, 0])
-    assert found[3, 1].item() == pytest.approx((rows[3] @ rows[1]).item() / 16), "how similar maps 4 and 2 are"
-    assert torch.equal(found, found.T)
+    assert matrix[3, 1].item() == pytest.approx((rows[3] @ rows[1]).item() / 16), "how similar maps 4 and 2 are"
+    assert torch.equal(matrix, matrix.T)
     shuffled = rows[:, torch.randperm(16, generator=torch.Generator().manual_seed(1))].reshape(8, 4, 4)
-    torch.testing.assert_close(gram(shuffled), found, msg="style forgets where")
+    torch.testing.assert_close(gram(shuffled), matrix, msg="style forgets where")
 
 
 def test_they_are_the_equations_of_the_paper_but_for_their_factors():
@@ -92,23 +92,23 @@ def test_they_are_the_terms_of_a_run_with_their_gradient(weights, changes):
     settings = Settings(**changes)
     network = VGG19(weights, settings.pooling, padding=settings.padding).to("cpu", DOUBLE)
     ours, theirs = compared(network, settings, images())
-    for mine, its in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, its, rtol=1e-9, atol=1e-12)
+    for our_gradient, their_gradient in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our_gradient, their_gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_by_the_real_network_in_float32_a_loop_of_ones_own_has_the_gradient_of_a_run(codebook):
     settings = Settings()
     network = VGG19(codebook, padding=settings.padding)
     ours, theirs = compared(network, settings, images())
-    for mine, its in zip(ours, theirs, strict=True):
-        assert ((mine - its).norm() / its.norm()).item() < 1e-5
+    for our_gradient, their_gradient in zip(ours, theirs, strict=True):
+        assert ((our_gradient - their_gradient).norm() / their_gradient.norm()).item() < 1e-5
 
 
 F = features()
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "sentence"),
     [
         (
             lambda: gram(F[0]),
@@ -130,8 +130,8 @@ F = features()
         (lambda: style_loss(gram(F), F), "features cannot be torch.float64 of shape (8, 8)"),
     ],
 )
-def test_what_they_cannot_take_is_named_in_a_sentence(call, said):
+def test_what_they_cannot_take_is_named_in_a_sentence(call, sentence):
     with pytest.raises(InputError) as caught:
         call()
-    assert said in str(caught.value)
+    assert sentence in str(caught.value)
     assert str(caught.value).endswith(".")

@@ -44,47 +44,45 @@ def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
 
 
 def test_the_content_loss_is_the_papers_up_to_the_mean():
-    found, target = features(), features()
-    ours = float(ContentLoss("conv4_2").value(ContentLoss("conv4_2").measure(Units(found, content=target))))
-    assert ours == pytest.approx(
-        reference.content_loss(found.numpy(), target.numpy()) / (0.5 * found.numel()), rel=1e-12
-    )
+    maps, target = features(), features()
+    ours = float(ContentLoss("conv4_2").value(ContentLoss("conv4_2").measure(Units(maps, content=target))))
+    assert ours == pytest.approx(reference.content_loss(maps.numpy(), target.numpy()) / (0.5 * maps.numel()), rel=1e-12)
 
 
 def test_the_style_loss_is_the_papers_up_to_the_notebooks_convention():
-    found, style = features(), features()  # the same size: the paper divides both Gram matrices by one M
+    maps, style = features(), features()  # the same size: the paper divides both Gram matrices by one M
     loss = style_loss("gram", style, 1.0)
-    ours = float(loss.value(loss.measure(Units(found))))
-    papers = reference.style_loss(found.numpy(), reference.gram(style.numpy()))
+    ours = float(loss.value(loss.measure(Units(maps))))
+    papers = reference.style_loss(maps.numpy(), reference.gram(style.numpy()))
     assert ours == pytest.approx(papers * 4 / 8**2, rel=1e-12)  # E_l = mean((G/M - A/M)²) / 4
 
 
-def gradient(loss, found, mask=None, content=None):
+def gradient(loss, maps, mask=None, content=None):
     """Return the derivative of a loss by features, from its slope and its pullback."""
-    into = torch.zeros_like(found)
-    units = Units(found, mask, content)
-    loss.cotangent(loss.slope(loss.measure(units)), units)(found, into)
-    return into
+    derivative = torch.zeros_like(maps)
+    units = Units(maps, mask, content)
+    loss.cotangent(loss.slope(loss.measure(units)), units)(maps, derivative)
+    return derivative
 
 
 def test_gradients_by_features_are_equations_2_and_6():
-    found, style = features(), features()
-    ours = gradient(ContentLoss("conv4_2"), found, content=style)
-    papers = reference.content_gradient(found.numpy(), style.numpy()) / (0.5 * found.numel())
+    maps, style = features(), features()
+    ours = gradient(ContentLoss("conv4_2"), maps, content=style)
+    papers = reference.content_gradient(maps.numpy(), style.numpy()) / (0.5 * maps.numel())
     np.testing.assert_allclose(ours.numpy(), papers, rtol=1e-10)
 
-    ours = gradient(style_loss("gram", style, 1.0), found)
-    papers = reference.style_gradient(found.numpy(), reference.gram(style.numpy())) * 4 / 8**2
+    ours = gradient(style_loss("gram", style, 1.0), maps)
+    papers = reference.style_gradient(maps.numpy(), reference.gram(style.numpy())) * 4 / 8**2
     np.testing.assert_allclose(ours.numpy(), papers, rtol=1e-10)
 
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_gram_matrix_of_more_positions_than_are_summed_at_a_time(masked):
-    found, mask = features(4, 150, 120), features(1, 150, 120)[0] if masked else None
-    flat = found.flatten(1)
+    maps, mask = features(4, 150, 120), features(1, 150, 120)[0] if masked else None
+    flat = maps.flatten(1)
     weighed = flat * (1 if mask is None else mask.flatten())
     expected = torch.cat((weighed @ flat.T, weighed.sum(1, keepdim=True)), 1)
-    torch.testing.assert_close(moments(found, mask).total, expected, rtol=1e-10, atol=0)
+    torch.testing.assert_close(moments(maps, mask).total, expected, rtol=1e-10, atol=0)
 
 
 class LargestResult(TorchDispatchMode):
@@ -93,25 +91,25 @@ class LargestResult(TorchDispatchMode):
     units = 0
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        found = operation(*args, **(kwargs or {}))
-        if isinstance(found, torch.Tensor) and not operation.is_view:
-            self.units = max(self.units, found.numel())
-        return found
+        result = operation(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and not operation.is_view:
+            self.units = max(self.units, result.numel())
+        return result
 
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_mean_square_of_many_units_is_worked_out_a_part_at_a_time(masked):
-    found, content = (features(128, 160, 120).bfloat16() for _ in range(2))
+    maps, content = (features(128, 160, 120).bfloat16() for _ in range(2))
     mask = features(1, 160, 120)[0].float() if masked else None
-    difference = found.float() - content.float()
-    loss, units, into = ContentLoss("conv4_2"), Units(found, mask, content), torch.zeros(128, 160, 120)
+    difference = maps.float() - content.float()
+    loss, units, derivative = ContentLoss("conv4_2"), Units(maps, mask, content), torch.zeros(128, 160, 120)
     with LargestResult() as largest:
         measured = loss.measure(units)
-        loss.cotangent(torch.tensor(1.0), units)(units.features, into)
-    assert 0 < largest.units < found.numel() / 2
+        loss.cotangent(torch.tensor(1.0), units)(units.features, derivative)
+    assert 0 < largest.units < maps.numel() / 2
     weighed = difference if mask is None else difference * mask
     torch.testing.assert_close(measured.total, (weighed * difference).sum(), rtol=1e-5, atol=0)
-    torch.testing.assert_close(into, 2 * weighed, rtol=1e-5, atol=0)
+    torch.testing.assert_close(derivative, 2 * weighed, rtol=1e-5, atol=0)
 
 
 def square_root(matrix):
@@ -121,8 +119,8 @@ def square_root(matrix):
 
 @pytest.mark.parametrize("kind", DISTANCES)
 def test_distances_are_what_they_say_of_vectors_of_features(kind):
-    found, style = features(8, 6, 7), features(8, 5, 9) * 2
-    x, y = (maps.flatten(1).numpy() for maps in (found, style))
+    maps, style = features(8, 6, 7), features(8, 5, 9) * 2
+    x, y = (each.flatten(1).numpy() for each in (maps, style))
     covariances = [np.cov(vectors, bias=True) for vectors in (x, y)]
     means, deviations = (
         [f(vectors, 1) for vectors in (x, y)] for f in (np.mean, lambda v, _: np.sqrt(v.var(1) + 1e-4))
@@ -137,17 +135,17 @@ def test_distances_are_what_they_say_of_vectors_of_features(kind):
         "wasserstein": means + np.trace(first + second - 2 * root) / 8,
     }[kind]
     loss = style_loss(kind, style, 3.0)
-    assert float(loss.value(loss.measure(Units(found)))) == pytest.approx(3 * expected, rel=1e-9)
+    assert float(loss.value(loss.measure(Units(maps)))) == pytest.approx(3 * expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", DISTANCES)
 def test_a_style_is_at_no_distance_from_itself_and_features_that_never_occur_do_no_harm(kind):
-    found = features(8, 6, 7)
-    found[3] = 0
-    loss = style_loss(kind, found)
-    assert float(loss.value(loss.measure(Units(found)))) == pytest.approx(0, abs=1e-9)
-    assert gradient(loss, found + 0.1 * features(8, 6, 7)).isfinite().all()
-    assert gradient(loss, found * 0).isfinite().all()
+    maps = features(8, 6, 7)
+    maps[3] = 0
+    loss = style_loss(kind, maps)
+    assert float(loss.value(loss.measure(Units(maps)))) == pytest.approx(0, abs=1e-9)
+    assert gradient(loss, maps + 0.1 * features(8, 6, 7)).isfinite().all()
+    assert gradient(loss, maps * 0).isfinite().all()
 
 
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope():
@@ -180,11 +178,11 @@ def test_total_variation_over_nine_points(size):
 def test_total_variation_over_nine_points_knows_no_edge_where_edges_meet():
     x = features(3, 6, 5)
     loss = NinePointTotalVariationLoss(wraps=(True, True))
-    moved = x.roll((2, 3), (1, 2))
+    rolled = x.roll((2, 3), (1, 2))
     assert float(loss.value(loss.measure(Units(x)))) == pytest.approx(
-        float(loss.value(loss.measure(Units(moved)))), rel=1e-12
+        float(loss.value(loss.measure(Units(rolled)))), rel=1e-12
     )
-    torch.testing.assert_close(gradient(loss, moved), gradient(loss, x).roll((2, 3), (1, 2)))
+    torch.testing.assert_close(gradient(loss, rolled), gradient(loss, x).roll((2, 3), (1, 2)))
 
 
 def test_only_values_outside_the_range_are_penalized():

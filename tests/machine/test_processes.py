@@ -43,9 +43,9 @@ def test_several_processes_paint_what_one_does(painted, name):
         image, process_losses, state, count = torch.load(painted / f"{name}.{rank}.pt", weights_only=False)
         assert count == size
         assert process_losses == pytest.approx(losses, rel=1e-7)
-        assert float((image - run._at.best).norm() / run._at.best.norm()) < 1e-7
+        assert float((image - run._state.best).norm() / run._state.best.norm()) < 1e-7
         if not changes:  # each remembers its part
-            assert state.pairs.steps.shape[1] == run._at.best.numel() // 2
+            assert state.pairs.steps.shape[1] == run._state.best.numel() // 2
 
 
 @pytest.mark.slow

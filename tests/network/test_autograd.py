@@ -27,8 +27,8 @@ def network(weights):
     return VGG19(weights).to("cpu", DOUBLE)
 
 
-def loss_of(found):
-    return sum((features.square() - features).mean() for features in found.values())
+def loss_of(features):
+    return sum((maps.square() - maps).mean() for maps in features.values())
 
 
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
@@ -64,19 +64,19 @@ class PlainVGG(nn.Module):
 
     def forward(self, image, names):
         mean = torch.tensor([123.68, 116.779, 103.939], dtype=DOUBLE)[:, None, None]
-        signal, found = (image * 255 - mean)[None], {}
+        signal, features = (image * 255 - mean)[None], {}
         for name, layer in zip(self.names, self.layers, strict=True):
-            signal = found[name] = layer(signal)
-        return {name: found[name] for name in names}
+            signal = features[name] = layer(signal)
+        return {name: features[name] for name in names}
 
 
 def test_features_and_gradient_are_those_of_a_plain_module(weights, network):
     assert weights.convention == CAFFE
     ours, theirs = image().requires_grad_(), image().requires_grad_()
-    found, expected = network(ours[None], LAYERS_OF_BOTH_LOSSES), PlainVGG(weights)(theirs, LAYERS_OF_BOTH_LOSSES)
+    features, expected = network(ours[None], LAYERS_OF_BOTH_LOSSES), PlainVGG(weights)(theirs, LAYERS_OF_BOTH_LOSSES)
     for name in LAYERS_OF_BOTH_LOSSES:
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-9, atol=1e-9)
-    loss_of(found).backward()
+        torch.testing.assert_close(features[name], expected[name], rtol=1e-9, atol=1e-9)
+    loss_of(features).backward()
     loss_of(expected).backward()
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-9, atol=1e-12)
 
@@ -96,8 +96,8 @@ def test_the_loop_of_the_textbook_lowers_a_loss(network):
     optimizer, losses = torch.optim.Adam([canvas], lr=0.02), []
     for _ in range(8):
         optimizer.zero_grad()
-        found = network(canvas, LAYERS_OF_BOTH_LOSSES)
-        loss = sum((found[name] - target[name]).square().mean() for name in found)
+        features = network(canvas, LAYERS_OF_BOTH_LOSSES)
+        loss = sum((features[name] - target[name]).square().mean() for name in features)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
@@ -106,9 +106,9 @@ def test_the_loop_of_the_textbook_lowers_a_loss(network):
 
 def test_of_a_batch_each_image_has_its_own_features_and_gradient(network):
     together = image(batch=(2,)).requires_grad_()
-    found = network(together, LAYERS_OF_BOTH_LOSSES)
-    assert found["conv4_2"].shape == (2, 32, 5, 4)
-    loss_of({name: each[1] for name, each in found.items()}).backward()
+    features = network(together, LAYERS_OF_BOTH_LOSSES)
+    assert features["conv4_2"].shape == (2, 32, 5, 4)
+    loss_of({name: each[1] for name, each in features.items()}).backward()
     alone = together.detach()[1].clone().requires_grad_()
     loss_of(network(alone, LAYERS_OF_BOTH_LOSSES)).backward()
     torch.testing.assert_close(together.grad[1], alone.grad)
@@ -116,16 +116,16 @@ def test_of_a_batch_each_image_has_its_own_features_and_gradient(network):
 
 
 def test_one_name_returns_the_features_themselves(network):
-    found = network(image(), ["conv4_2"])
-    assert list(found) == ["conv4_2"]
-    assert torch.equal(network(image(), "conv4_2"), found["conv4_2"])
-    assert torch.equal(network.forward(image(), "conv4_2"), found["conv4_2"])
+    features = network(image(), ["conv4_2"])
+    assert list(features) == ["conv4_2"]
+    assert torch.equal(network(image(), "conv4_2"), features["conv4_2"])
+    assert torch.equal(network.forward(image(), "conv4_2"), features["conv4_2"])
 
 
 def test_layers_without_a_loss_are_left_out_of_the_gradient(network):
     point = image().requires_grad_()
-    found = network(point, ["conv1_1", "conv5_4"])
-    found["conv1_1"].sum().backward()
+    features = network(point, ["conv1_1", "conv5_4"])
+    features["conv1_1"].sum().backward()
     alone = image().requires_grad_()
     network(alone, "conv1_1").sum().backward()
     assert torch.equal(point.grad, alone.grad)
@@ -133,29 +133,29 @@ def test_layers_without_a_loss_are_left_out_of_the_gradient(network):
 
 def test_two_backward_passes_through_one_forward_pass_add_up(network):
     point = image().requires_grad_()
-    found = network(point, ["conv2_1", "conv4_1"])
-    found["conv2_1"].sum().backward(retain_graph=True)
-    found["conv4_1"].sum().backward()
+    features = network(point, ["conv2_1", "conv4_1"])
+    features["conv2_1"].sum().backward(retain_graph=True)
+    features["conv4_1"].sum().backward()
     at_once = image().requires_grad_()
     sum(each.sum() for each in network(at_once, ["conv2_1", "conv4_1"]).values()).backward()
     torch.testing.assert_close(point.grad, at_once.grad)
 
 
 def test_a_change_of_the_features_in_place_is_noticed(network):
-    found = network(image().requires_grad_(), ["conv1_1", "conv2_1"])
-    total = found["conv2_1"].sum()
+    features = network(image().requires_grad_(), ["conv1_1", "conv2_1"])
+    total = features["conv2_1"].sum()
     with torch.no_grad():
-        found["conv1_1"].zero_()
+        features["conv1_1"].zero_()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         total.backward()
 
 
 def test_what_a_graph_retains_goes_with_it(network):
-    found = network(image().requires_grad_(), ["conv2_1"])
-    node = weakref.ref(found["conv2_1"].grad_fn)
+    features = network(image().requires_grad_(), ["conv2_1"])
+    node = weakref.ref(features["conv2_1"].grad_fn)
     gc.disable()
     try:
-        del found
+        del features
         assert node() is None, "nothing waits for the garbage collector"
     finally:
         gc.enable()
@@ -168,18 +168,18 @@ def test_without_a_gradient_nothing_is_retained(network):
 
 
 def test_a_picture_goes_where_an_image_is_wanted(weights, picture, tmp_path):
-    network, shown = VGG19(weights), picture()
-    expected = network(shown.pixels, "conv2_1")
-    assert torch.equal(network(shown, "conv2_1"), expected)
-    shown.save(tmp_path / "shown.png")
-    rounded = network(Picture.open(tmp_path / "shown.png"), "conv2_1")
-    assert torch.equal(network(str(tmp_path / "shown.png"), "conv2_1"), rounded)
+    network, painting = VGG19(weights), picture()
+    expected = network(painting.pixels, "conv2_1")
+    assert torch.equal(network(painting, "conv2_1"), expected)
+    painting.save(tmp_path / "painting.png")
+    rounded = network(Picture.open(tmp_path / "painting.png"), "conv2_1")
+    assert torch.equal(network(str(tmp_path / "painting.png"), "conv2_1"), rounded)
     half = Picture(torch.zeros(3, 32, 32), alpha=torch.full((32, 32), 0.5))
     assert torch.allclose(network(half, "conv1_1"), network(torch.full((3, 32, 32), 0.5), "conv1_1"))
 
 
 @pytest.mark.parametrize(
-    ("given", "layers", "said"),
+    ("value", "layers", "words"),
     [
         (image(), "relu4_2", "there is no layer relu4_2; give conv4_2, which is that convolution after its ReLU."),
         (image(), ["conv4_2", "block5_conv2"], "no layer block5_conv2; give conv5_2"),
@@ -209,11 +209,11 @@ def test_a_picture_goes_where_an_image_is_wanted(weights, picture, tmp_path):
         ({"a": 1}, "conv1_1", "a picture cannot be made of dict"),
     ],
 )
-def test_what_the_network_cannot_take_is_named_in_a_sentence(network, given, layers, said):
+def test_what_the_network_cannot_take_is_named_in_a_sentence(network, value, layers, words):
     for call in (network, network.forward):
         with pytest.raises(InputError) as caught:
-            call(given, layers)
-        assert said.lower() in str(caught.value).lower()
+            call(value, layers)
+        assert words.lower() in str(caught.value).lower()
         assert str(caught.value).endswith(".")
 
 
@@ -230,7 +230,7 @@ def test_the_default_weights_are_the_original_ones(codebook, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "said"),
+    ("options", "error", "words"),
     [
         ({"weights": 3}, WeightsError, "weights cannot be 3; give codebook, torchvision or the path of a .pth"),
         ({"weights": "missing.pth"}, WeightsError, "there is no weights file missing.pth"),
@@ -242,10 +242,10 @@ def test_the_default_weights_are_the_original_ones(codebook, monkeypatch):
         ),
     ],
 )
-def test_a_network_that_cannot_be_made_is_refused_in_a_sentence(weights, options, error, said):
+def test_a_network_that_cannot_be_made_is_refused_in_a_sentence(weights, options, error, words):
     with pytest.raises(error) as caught:
         VGG19(**{"weights": weights, **options})
-    assert said in str(caught.value)
+    assert words in str(caught.value)
 
 
 def test_the_representation_of_weights_does_not_list_them(weights):

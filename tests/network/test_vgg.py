@@ -28,11 +28,11 @@ def in_numpy(network):
 @pytest.mark.parametrize("rescaled", [True, False])
 def test_every_layer_equals_the_reference(weights, pooling, rescale, rescaled):
     network = VGG19(weights, pooling, rescaled).to(CPU, DOUBLE)
-    found = network.forward(image(), EVERY_LAYER)
+    features = network.forward(image(), EVERY_LAYER)
     signal = weights.convention.apply(image()).numpy()
     expected = reference.features(signal, in_numpy(network), pooling, rescale if rescaled else 1.0)
     for name in EVERY_LAYER:
-        np.testing.assert_allclose(found[name].numpy(), expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(features[name].numpy(), expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
 
 
 def test_the_network_stops_after_the_deepest_layer_that_is_asked_for(weights):
@@ -43,9 +43,9 @@ def test_the_network_stops_after_the_deepest_layer_that_is_asked_for(weights):
 
 
 def test_features_have_the_strides_of_the_table(weights):
-    found = VGG19(weights).forward(image(64, 96).float(), EVERY_LAYER)
+    features = VGG19(weights).forward(image(64, 96).float(), EVERY_LAYER)
     for name, layer in LAYERS.items():
-        assert found[name].shape == (layer.channels // 16, 64 // layer.stride, 96 // layer.stride)
+        assert features[name].shape == (layer.channels // 16, 64 // layer.stride, 96 // layer.stride)
 
 
 BOTH_WAYS_OF_A_BORDER = {"borders apart": 0, "borders in a copy": 1 << 21}
@@ -69,9 +69,11 @@ def random_weights(features, layers):
 
 def pulled_back(network, point, layers, wraps=(False, False)):
     """Return the gradient of a random linear function of some features."""
-    found = network.compute(point, layers, retain=True, wraps=wraps)
-    weights = random_weights(found, layers)
-    return network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
+    features = network.compute(point, layers, retain=True, wraps=wraps)
+    weights = random_weights(features, layers)
+    return network.pullback(
+        features, {name: [lambda _, gradient, w=w: gradient.add_(w)] for name, w in weights.items()}
+    )
 
 
 def differentiated(network, point, layers, wraps=(False, False)):
@@ -82,8 +84,8 @@ def differentiated(network, point, layers, wraps=(False, False)):
     return leaf.grad
 
 
-def relative_error(found, expected):
-    return float((found - expected).norm() / expected.norm())
+def relative_error(actual, expected):
+    return float((actual - expected).norm() / expected.norm())
 
 
 @every_pair(
@@ -118,10 +120,10 @@ def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
     arguments = network, point, layers, wraps
     assert relative_error(pulled_back(*arguments), differentiated(*arguments)) < 1e-10
     axes = [axis for axis, wrap in zip((1, 2), wraps, strict=True) if wrap]
-    moved = network.compute(point.roll([16] * len(axes), axes), layers, wraps=wraps)
+    rolled = network.compute(point.roll([16] * len(axes), axes), layers, wraps=wraps)
     for name, features in network.compute(point, layers, wraps=wraps).items():
         steps = [16 // LAYERS[name].stride] * len(axes)
-        torch.testing.assert_close(moved[name], features.roll(steps, axes))
+        torch.testing.assert_close(rolled[name], features.roll(steps, axes))
 
 
 @every_pair(
@@ -133,12 +135,12 @@ def test_an_axis_that_wraps_around_has_no_border(weights, padding, wraps):
 def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     point, layers = image(64 if wraps[0] else 71, 48), ["conv1_1", "conv2_1", "conv4_1"]
-    whole = network.forward(point, layers)
+    full = network.forward(point, layers)
     monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", 1)
     assert len(list(tiles.bands(71, 48, 1))) == 9
     for name, features in network.compute(point, layers, wraps=(False, False)).items():
-        torch.testing.assert_close(features, whole[name])
+        torch.testing.assert_close(features, full[name])
     arguments = network, point, layers, wraps
     assert relative_error(pulled_back(*arguments), differentiated(*arguments)) < 1e-10
 
@@ -156,21 +158,21 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(
     monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", at_once)
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     point, layers = image(137, 150), ["conv1_1", "conv2_1", "conv3_1", "conv4_1"]
-    whole = network.forward(point, layers)
-    parts = tiles.Tiling(48).tiles(137, 150, layers)
-    assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in parts}
-    for tile in parts:
-        found = network.compute(point[tile.extent()], layers, cuts=tile.cuts)
-        for name, features in found.items():
-            torch.testing.assert_close(features, whole[name][tile.extent(name)])
+    full = network.forward(point, layers)
+    image_tiles = tiles.Tiling(48).tiles(137, 150, layers)
+    assert tiles.Cuts(*[True] * 4) in {tile.cuts for tile in image_tiles}
+    for tile in image_tiles:
+        features = network.compute(point[tile.extent()], layers, cuts=tile.cuts)
+        for name, layer_features in features.items():
+            torch.testing.assert_close(layer_features, full[name][tile.extent(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights):
     network = VGG19(weights).to(CPU, DOUBLE)
-    found = network.compute(image(), EVERY_LAYER, retain=True)
-    by_hand = network.pullback(found, {"conv2_1": [lambda _, into: into.add_(1.0)]})
+    features = network.compute(image(), EVERY_LAYER, retain=True)
+    by_hand = network.pullback(features, {"conv2_1": [lambda _, gradient: gradient.add_(1.0)]})
     alone = network.compute(image(), ["conv2_1"], retain=True)
-    torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda _, into: into.add_(1.0)]}))
+    torch.testing.assert_close(by_hand, network.pullback(alone, {"conv2_1": [lambda _, gradient: gradient.add_(1.0)]}))
 
 
 def test_a_pullback_without_a_cotangent_is_refused(weights):
@@ -198,26 +200,26 @@ def wide():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dtype", "saving", "most"),
+    ("dtype", "saving", "tolerance"),
     [(torch.float32, "lines", 1e-4), (torch.bfloat16, "lines", 0.2), (torch.float32, "tiles", 2e-3)],
 )
-def test_fewer_multiplications_make_the_same_features_and_gradient(wide, dtype, saving, most, monkeypatch):
+def test_fewer_multiplications_make_the_same_features_and_gradient(wide, dtype, saving, tolerance, monkeypatch):
     if saving not in winograd_choices(CPU, dtype):
         pytest.skip("no numba, or another OpenMP than GNU's")
     network, point, layers, expected = wide
     monkeypatch.setattr("impasto.kernels.cpu.convolution._MIN_POSITIONS", 96 * 104 // 8**2)  # those of conv4_1
     fast = network.to(CPU, dtype, saving)
     plain = network.to(CPU, dtype).forward(point, layers)["conv4_1"]
-    found = fast.forward(point, layers)["conv4_1"]
-    assert 0 < relative_error(found.double(), plain.double()) < most
-    assert relative_error(pulled_back(fast, point, layers), expected) < most
+    features = fast.forward(point, layers)["conv4_1"]
+    assert 0 < relative_error(features.double(), plain.double()) < tolerance
+    assert relative_error(pulled_back(fast, point, layers), expected) < tolerance
 
 
 def test_l2_pooling_of_dark_features_has_a_finite_gradient(weights):
     zero = {name: (weight, bias - 1e6) for name, (weight, bias) in weights.tensors.items()}
     network = VGG19(type(weights)(**{**vars(weights), "tensors": zero}), "l2")
     features = network.compute(image().float(), ["pool1"], retain=True)
-    gradient = network.pullback(features, {"pool1": [lambda _, into: into.add_(1.0)]})
+    gradient = network.pullback(features, {"pool1": [lambda _, gradient: gradient.add_(1.0)]})
     assert gradient.isfinite().all()
 
 
@@ -232,8 +234,8 @@ def test_padding_changes_the_border_and_nothing_far_from_it(weights):
 
 def test_replicate_padding_of_a_flat_image_gives_flat_features(weights):
     flat = torch.full((3, 48, 48), 0.7)
-    found = VGG19(weights, padding="replicate").forward(flat, ["conv5_1"])["conv5_1"]
-    torch.testing.assert_close(found, found[:, :1, :1].expand_as(found), rtol=1e-4, atol=1e-4)
+    features = VGG19(weights, padding="replicate").forward(flat, ["conv5_1"])["conv5_1"]
+    torch.testing.assert_close(features, features[:, :1, :1].expand_as(features), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
@@ -245,14 +247,14 @@ def test_normalized_filters_have_a_mean_activation_of_1(weights, pooling):
     raw = [network.forward(one, names) for one in images]
     scaled = [normal.forward(one, names) for one in images]
     for name in names:
-        before = sum(found[name].mean((1, 2)) for found in raw) / 2
-        after = sum(found[name].mean((1, 2)) for found in scaled) / 2
-        alive = before > 1e-2 * before.mean()
+        raw_mean = sum(features[name].mean((1, 2)) for features in raw) / 2
+        scaled_mean = sum(features[name].mean((1, 2)) for features in scaled) / 2
+        alive = raw_mean > 1e-2 * raw_mean.mean()
         assert alive.any()
-        torch.testing.assert_close(after[alive], torch.ones_like(after[alive]), rtol=1e-6, atol=0)
+        torch.testing.assert_close(scaled_mean[alive], torch.ones_like(scaled_mean[alive]), rtol=1e-6, atol=0)
         # the same features, each channel times a constant
         torch.testing.assert_close(
-            scaled[0][name] * before[:, None, None], raw[0][name] * after[:, None, None], rtol=1e-6, atol=1e-6
+            scaled[0][name] * raw_mean[:, None, None], raw[0][name] * scaled_mean[:, None, None], rtol=1e-6, atol=1e-6
         )
 
 
@@ -264,11 +266,11 @@ def test_bfloat16_features_are_near_float32s(weights):
 
 
 def test_the_image_is_left_as_it_is(weights):
-    given = image().float()
+    point = image().float()
     network = VGG19(weights)
-    features = network.compute(given, ["conv1_1"], retain=True)
-    network.pullback(features, {"conv1_1": [lambda found, into: into.add_(found)]})
-    assert torch.equal(given, image().float())
+    features = network.compute(point, ["conv1_1"], retain=True)
+    network.pullback(features, {"conv1_1": [lambda maps, gradient: gradient.add_(maps)]})
+    assert torch.equal(point, image().float())
 
 
 def test_a_network_is_made_ready_once_for_each_layer(weights, monkeypatch):

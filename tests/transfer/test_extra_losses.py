@@ -86,12 +86,12 @@ def built(network, tiling, height=160, width=224, losses=LOSSES):
 def test_tiles_change_nothing(weights, tiling, wraps):
     network, point = VGG19(weights).to(torch.device("cpu"), DOUBLE), image(160, 224) * 1.4 - 0.2
     losses = LOSSES if wraps == (False, False) else LOSSES[:-1]  # the last one does not know that edges meet
-    whole, parts = (
+    undivided, divided = (
         built(network, each._replace(wraps=wraps), losses=losses).evaluate(point) for each in (Tiling(), tiling)
     )
-    for term, value in whole.terms.items():
-        assert float(parts.terms[term]) == pytest.approx(float(value), rel=1e-9)
-    assert float((parts.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-9
+    for term, value in undivided.terms.items():
+        assert float(divided.terms[term]) == pytest.approx(float(value), rel=1e-9)
+    assert float((divided.gradient - undivided.gradient).norm() / undivided.gradient.norm()) < 1e-9
 
 
 @pytest.mark.parametrize("tiling", [Tiling(), Tiling(64)])
@@ -99,18 +99,18 @@ def test_the_way_of_a_gpu_finds_the_same(weights, tiling, monkeypatch):
     network, point = VGG19(weights).to(torch.device("cpu"), DOUBLE), image(96, 128) * 1.4 - 0.2
     expected = built(network, tiling, 96, 128).evaluate(point)
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
-    found = built(network, tiling, 96, 128).evaluate(point)
+    evaluation = built(network, tiling, 96, 128).evaluate(point)
     for term, value in expected.terms.items():
-        assert float(found.terms[term]) == pytest.approx(float(value), rel=1e-9)
-    assert float((found.gradient - expected.gradient).norm() / expected.gradient.norm()) < 1e-9
+        assert float(evaluation.terms[term]) == pytest.approx(float(value), rel=1e-9)
+    assert float((evaluation.gradient - expected.gradient).norm() / expected.gradient.norm()) < 1e-9
 
 
 def test_the_gradient_agrees_with_finite_differences(weights):
     objective = built(VGG19(weights).to(torch.device("cpu"), DOUBLE), Tiling(), 48, 64)
     point, direction = image(48, 64) * 1.4 - 0.2, image(48, 64, seed=3) - 0.5
     ahead, behind = (float(objective.evaluate(point + step * direction).loss) for step in (1e-6, -1e-6))
-    found = float((objective.evaluate(point).gradient * direction).sum())
-    assert found == pytest.approx((ahead - behind) / 2e-6, rel=1e-4)
+    slope = float((objective.evaluate(point).gradient * direction).sum())
+    assert slope == pytest.approx((ahead - behind) / 2e-6, rel=1e-4)
 
 
 def test_a_loss_that_aims_at_the_style_counts_in_each_region(weights):
@@ -141,14 +141,14 @@ def test_bfloat16_features_are_measured_in_float32(weights, picture):
 
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_before_a_run_in_tiles(started, monkeypatch, picture):
     assert list(started(Largest()))[-1].terms["largest"] > 0
-    fitted = StyleTransfer._fitted
+    fit_plan = StyleTransfer._fit_plan
 
     def in_tiles(transfer, inputs):
-        plan, machine = fitted(transfer, inputs)
+        plan, machine = fit_plan(transfer, inputs)
         layout = plan.stages[0].layout._replace(tiling=Tiling(64))
         return plan._replace(stages=(plan.stages[0]._replace(layout=layout),)), machine
 
-    monkeypatch.setattr(StyleTransfer, "_fitted", in_tiles)
+    monkeypatch.setattr(StyleTransfer, "_fit_plan", in_tiles)
     with pytest.raises(InputError, match="the loss largest cannot be summed over parts of an image"):
         started(Largest())
 
@@ -204,5 +204,5 @@ def test_a_picture_that_is_painted_for_its_brightness_has_it(started, weights, p
     run = transfer.start(dark)
     for _ in run:
         pass
-    found = run.result().picture.pixels.mean((1, 2))
-    torch.testing.assert_close(found, dark.pixels.mean((1, 2)), atol=0.01, rtol=0)
+    colors = run.result().picture.pixels.mean((1, 2))
+    torch.testing.assert_close(colors, dark.pixels.mean((1, 2)), atol=0.01, rtol=0)

@@ -74,27 +74,27 @@ def undisturbed(painted, start):
     return pixels
 
 
-def interrupted_once(monkeypatch, owner, name, at):
+def interrupted_once(monkeypatch, owner, name, call_number):
     """Raise what Ctrl-C does in a call of a method, once."""
     method, calls = getattr(owner, name), count(1)
 
     def call(self, *arguments):
-        if next(calls) == at:
+        if next(calls) == call_number:
             raise KeyboardInterrupt
         return method(self, *arguments)
 
     monkeypatch.setattr(owner, name, call)
 
 
-@pytest.mark.parametrize("at", [1, 6])
+@pytest.mark.parametrize("call_number", [1, 6])
 def test_a_run_that_is_interrupted_in_an_evaluation_continues_as_if_it_had_not_been(
-    start, undisturbed, monkeypatch, at
+    start, undisturbed, monkeypatch, call_number
 ):
     expected, run = undisturbed(), start()
-    interrupted_once(monkeypatch, Objective, "evaluate", at)
+    interrupted_once(monkeypatch, Objective, "evaluate", call_number)
     with pytest.raises(KeyboardInterrupt):
         finish(run)
-    assert len(run.history) == at - 1
+    assert len(run.history) == call_number - 1
     assert run.stopped == "unfinished"
     result = finish(run)
     assert result.stopped == "finished"
@@ -157,13 +157,13 @@ def test_signals_that_raise_at_random_moments_do_not_change_the_picture(start, u
         raise Stopped
 
     expected = undisturbed()
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     steps = len(finish(start()).history)
-    longest = 2 * (time.perf_counter() - began) / steps
-    chance, before = random.Random(0), signal.signal(signal.SIGALRM, stop)
-    raised = 0
+    longest = 2 * (time.perf_counter() - start_time) / steps
+    chance, old_handler = random.Random(0), signal.signal(signal.SIGALRM, stop)
+    interruptions = 0
     try:
-        while raised < pytestconfig.getoption("--interruptions"):
+        while interruptions < pytestconfig.getoption("--interruptions"):
             run = start()
             while run.stopped == "unfinished":
                 try:
@@ -171,66 +171,66 @@ def test_signals_that_raise_at_random_moments_do_not_change_the_picture(start, u
                     next(run, None)
                     signal.setitimer(signal.ITIMER_REAL, 0)
                 except Stopped:
-                    raised += 1
+                    interruptions += 1
             assert torch.equal(run.preview().pixels, expected)
             assert [progress.evaluation for progress in run.history] == [*range(1, 7), *range(1, 5)]
             assert not any(progress.remark for progress in run.history)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, old_handler)
     assert torch.get_num_threads() == THREADS
 
 
-def lines(run, at=None):
-    """Take a step of a run, raise at the line of impasto's own that is reached as number `at`; return how many were."""
-    reached = 0
+def lines(run, number=None):
+    """Count the lines of impasto in a step of a run, and raise at the line of a number."""
+    count = 0
 
     def trace(frame, event, _):
-        nonlocal reached
+        nonlocal count
         if not frame.f_code.co_filename.startswith(HOME):
             return None
         if event == "line":
-            reached += 1
-            if reached == at:
+            count += 1
+            if count == number:
                 sys.settrace(None)
                 raise Stopped
         return trace
 
-    before = sys.gettrace()
+    old_trace = sys.gettrace()
     sys.settrace(trace)
     try:
         next(run)
     finally:
-        sys.settrace(before)
-    return reached
+        sys.settrace(old_trace)
+    return count
 
 
 @pytest.mark.slow
 def test_an_exception_at_any_line_of_a_step_leaves_a_run_that_continues_or_says_why_not(transfer, picture):
     """Also where no signal is raised: an error of the library at any line, that of a lack of memory among them."""
-    made = transfer(size=48, first_size=0, iterations=4)
+    painter = transfer(size=48, first_size=0, iterations=4)
 
-    def begun():
-        run = made.start(picture(), picture(seed=1))
+    def start_run():
+        run = painter.start(picture(), picture(seed=1))
         next(run)
         next(run)
         return run
 
-    expected, total = finish(begun()).picture.pixels, lines(begun())
+    expected, total = finish(start_run()).picture.pixels, lines(start_run())
     assert total > 300
-    said = 0
-    for at in range(1, total, total // 40):
-        run = begun()
+    count = 0
+    for number in range(1, total, total // 40):
+        run = start_run()
         with pytest.raises(Stopped):
-            lines(run, at)
+            lines(run, number)
         assert [progress.evaluation for progress in finish(run).history] == [1, 2, 3, 4]
         remarks = [progress.remark for progress in run.history if progress.remark]
-        said += bool(remarks)
+        count += bool(remarks)
         if remarks:
             assert remarks == ["a step was interrupted, so the best image is painted on."]
         else:
-            assert torch.equal(run.preview().pixels, expected), at
-    assert 0 < said < 20
+            assert torch.equal(run.preview().pixels, expected), number
+    assert 0 < count < 20
     assert torch.get_num_threads() == THREADS
 
 
@@ -260,18 +260,18 @@ def test_a_run_takes_no_notice_of_the_modes_of_pytorch_around_it(start, undistur
     expected = undisturbed()
     if where == "all":
         with mode():
-            found = finish(start(initial=None))
+            result = finish(start(initial=None))
     elif where == "begun":
         with mode():
             run = start()
-        found = finish(run)
+        result = finish(run)
     else:
         run = start()
         with mode():
             next(run)
-        found = finish(run) if where == "advanced" else None
-        if found is None:
+        result = finish(run) if where == "advanced" else None
+        if result is None:
             with mode():
                 next(run)
-                found = finish(run)
-    assert torch.equal(found.picture.pixels, expected)
+                result = finish(run)
+    assert torch.equal(result.picture.pixels, expected)

@@ -5,7 +5,7 @@ from impasto.network.vgg import VGG19
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.optimizers import LBFGS, Adam, lbfgs
-from impasto.optimizers.state import named
+from impasto.optimizers.state import named_tensors
 from impasto.settings import Settings
 from impasto.transfer.iteration import OneByOne, Point, Recorded, iteration
 from tiny import tiny_weights
@@ -28,27 +28,27 @@ def run(iterate, optimizer, image, counts=(5, 1, 4, 2)):
     """Return the losses of several calls, the best image and its loss."""
     point, losses = first(optimizer, image), []
     for count in counts:
-        found = iterate(point, count)
-        assert len(found.each) == count
-        losses += [reading.loss for reading in found.each]
-        point = found.point
+        result = iterate(point, count)
+        assert len(result.readings) == count
+        losses += [reading.loss for reading in result.readings]
+        point = result.point
     return losses, point.best.clone(), float(point.least)
 
 
-def recording(places):
+def recording(point):
     """Record as a GPU does: to record is to do nothing; a replay reads and writes the same places in memory."""
 
     def record(work):
-        before = [tensor.clone() for _, tensor in named(places())]
-        found = work()
-        for (_, place), value in zip(named(places()), before, strict=True):
-            place.copy_(value)
+        before = [tensor.clone() for _, tensor in named_tensors(point())]
+        step = work()
+        for (_, buffer), value in zip(named_tensors(point()), before, strict=True):
+            buffer.copy_(value)
 
         def replay():
             again = work()
-            found.numbers.copy_(again.numbers)
+            step.values.copy_(again.values)
 
-        return replay, found
+        return replay, step
 
     return record
 
@@ -57,15 +57,15 @@ def recording(places):
 @pytest.mark.parametrize("fused", [False, True])
 def test_a_recording_finds_what_the_iteration_itself_finds(optimizer, monkeypatch, fused):
     as_on_a_gpu = lambda bad, one, other: torch.where(bad, one() if callable(one) else one, other)  # noqa: E731
-    monkeypatch.setattr(lbfgs, "_choose", as_on_a_gpu)
-    monkeypatch.setattr("impasto.transfer.iteration._chosen", as_on_a_gpu)
+    monkeypatch.setattr(lbfgs, "_select", as_on_a_gpu)
+    monkeypatch.setattr("impasto.transfer.iteration._select", as_on_a_gpu)
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: fused)
     objective, image = problem("cpu")
     iterate = iteration(objective, optimizer, torch.device("cpu"))
     plain = run(iterate, optimizer, image)
     recorded = iteration(objective, optimizer, torch.device("cuda"))
     assert isinstance(recorded, Recorded)
-    recorded.record = recording(lambda: recorded._places)
+    recorded.record = recording(lambda: recorded._static_point)
     replayed = run(recorded, optimizer, image)
     assert replayed[0] == plain[0]
     assert torch.equal(replayed[1], plain[1])

@@ -28,20 +28,20 @@ def ellipse(height, width):
 
 def differences(transfer, photograph, painting, grays=GRAYS):
     """Return the mean |picture - photograph| in gray levels inside the mask, by the mask's gray."""
-    soft, found = ellipse(photograph.height, photograph.width), {}
+    soft, means = ellipse(photograph.height, photograph.width), {}
     for gray in grays:
         keep = Mask(soft * gray / 255) if gray else None
         picture = finish(transfer.start(photograph, painting, keep=keep))
         small = photograph.resized(picture.width, picture.height)
         inside = Mask(soft).white(picture.width, picture.height) == 1
-        found[gray] = float((picture.pixels - small.pixels).abs()[:, inside].mean()) * 255
-    return found
+        means[gray] = float((picture.pixels - small.pixels).abs()[:, inside].mean()) * 255
+    return means
 
 
-def assert_linear(found):
-    assert found[0] > 10
-    for gray, difference in found.items():
-        assert difference == pytest.approx(found[0] * (1 - gray / 255), abs=TOLERANCE * found[0])
+def assert_linear(by_gray):
+    assert by_gray[0] > 10
+    for gray, difference in by_gray.items():
+        assert difference == pytest.approx(by_gray[0] * (1 - gray / 255), abs=TOLERANCE * by_gray[0])
 
 
 def test_what_stays_of_the_photograph_is_linear_in_the_gray_of_the_mask(transfer, picture):
@@ -68,10 +68,10 @@ def test_a_soft_edge_mixes_the_painting_with_the_photograph_and_nothing_else(tra
 
 def test_what_is_white_is_the_photograph_itself_whatever_the_run_starts_from(transfer, picture):
     photograph, keep = picture(160, 160), Mask(ellipse(160, 160))
-    found = finish(transfer(size=160, iterations=4, init="noise").start(photograph, picture(seed=1), keep=keep))
+    result = finish(transfer(size=160, iterations=4, init="noise").start(photograph, picture(seed=1), keep=keep))
     white = keep.white(160, 160) == 1
     assert white.any()
-    assert (found.pixels - photograph.pixels).abs()[:, white].max() <= 0.51 / 255
+    assert (result.pixels - photograph.pixels).abs()[:, white].max() <= 0.51 / 255
 
 
 def test_the_picture_is_nearer_to_the_photograph_in_the_focus(transfer, picture):

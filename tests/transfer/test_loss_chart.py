@@ -7,10 +7,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def run(transfer, picture):
-    found = transfer(size=256, first_size=128, iterations=3).start(picture(256, 256), picture(72, 60, seed=1))
-    for _ in found:
+    painting = transfer(size=256, first_size=128, iterations=3).start(picture(256, 256), picture(72, 60, seed=1))
+    for _ in painting:
         pass
-    return found
+    return painting
 
 
 def test_a_run_its_result_and_its_history_have_one_chart(run):

@@ -36,8 +36,8 @@ def test_a_run_shows_where_it_stands(transfer, picture):
     last = run.history[-1]
     assert repr(run) == f"Run(stage 2 of 2, 256 × 256, 7 of 7 evaluations, loss {last.loss:.4g}, finished)"
     result = run.result()
-    said = f"Result(256 × 256, loss {last.loss:.4g}, 7 evaluations in {last.seconds:.1f} s, finished)"
-    assert repr(result) == said
+    text = f"Result(256 × 256, loss {last.loss:.4g}, 7 evaluations in {last.seconds:.1f} s, finished)"
+    assert repr(result) == text
     assert Image.open(io.BytesIO(result._repr_png_())).size == (256, 256)
 
 
@@ -65,8 +65,8 @@ def layers_of(run):
 
 def test_a_report_has_the_loss_of_each_layer(transfer, picture):
     maker = transfer(iterations=3, tv_weight=0.1)
-    found = layers_of(maker.start(picture(), picture(72, 60, seed=1)))
-    assert {term: list(layers) for term, layers in found.items()} == {
+    losses = layers_of(maker.start(picture(), picture(72, 60, seed=1)))
+    assert {term: list(layers) for term, layers in losses.items()} == {
         "content": ["conv4_2"],
         "style": ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"],
         "tv": ["image"],
@@ -84,8 +84,8 @@ def test_the_losses_of_a_layer_in_several_regions_are_added_up(transfer, picture
 
 def test_losses_by_layer_on_a_gpu_are_added_up_after_they_are_read(transfer, picture, monkeypatch):
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: True)
-    found = layers_of(transfer(iterations=2).start(picture(), picture(72, 60, seed=1)))
-    assert len(found["style"]) == 5
+    losses = layers_of(transfer(iterations=2).start(picture(), picture(72, 60, seed=1)))
+    assert len(losses["style"]) == 5
 
 
 def test_reports_by_layer_are_in_the_checkpoint(transfer, picture, tmp_path):

@@ -29,14 +29,14 @@ def spoil(monkeypatch, change, when):
     evaluate, count = Objective.evaluate, itertools.count()
 
     def spoiled(self, image):
-        found, number = evaluate(self, image), next(count)
-        return change(found) if when(number) else found
+        evaluation, number = evaluate(self, image), next(count)
+        return change(evaluation) if when(number) else evaluation
 
     monkeypatch.setattr(Objective, "evaluate", spoiled)
 
 
-def nan(found):
-    return replace(found, loss=found.loss * math.nan, gradient=found.gradient * math.nan)
+def nan(evaluation):
+    return replace(evaluation, loss=evaluation.loss * math.nan, gradient=evaluation.gradient * math.nan)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -74,7 +74,9 @@ def test_a_run_that_nothing_helps_continues_in_float32(start, monkeypatch):
 
 
 def test_a_loss_far_above_the_least_is_left(start, monkeypatch):
-    spoil(monkeypatch, lambda found: replace(found, loss=found.loss * 100), lambda number: 8 <= number < 11)
+    spoil(
+        monkeypatch, lambda evaluation: replace(evaluation, loss=evaluation.loss * 100), lambda number: 8 <= number < 11
+    )
     history = list(start(optimizer="adam", iterations=20))
     assert "the loss rose to" in history[10].remark
     assert history[-1].loss < history[7].loss

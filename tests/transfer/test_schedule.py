@@ -24,8 +24,8 @@ class _Run:
 
     def evaluate(self, number, evaluation, seconds, count=1):
         self.seconds += seconds
-        moment = self.schedule.timed(self.schedule.plan.stages[number], count)[-1]
-        return self.schedule.left(number, evaluation, moment)
+        moment = self.schedule.time_evaluations(self.schedule.plan.stages[number], count)[-1]
+        return self.schedule.remaining(number, evaluation, moment)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_the_fraction_goes_from_0_to_1_and_jumps_where_a_stage_ends_early(run):
 def test_evaluations_that_end_together_are_timed_evenly(run):
     run.evaluate(0, 1, 0.1)
     run.seconds += 0.8
-    assert run.schedule.timed(run.schedule.plan.stages[0], 4) == pytest.approx([0.3, 0.5, 0.7, 0.9])
+    assert run.schedule.time_evaluations(run.schedule.plan.stages[0], 4) == pytest.approx([0.3, 0.5, 0.7, 0.9])
 
 
 def test_a_pause_takes_no_time(run):

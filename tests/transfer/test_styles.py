@@ -4,7 +4,7 @@ import torch
 from impasto import Mask, Picture, Style
 from impasto.errors import InputError, PictureError
 from impasto.planning.plan import Size
-from impasto.transfer.styles import regions
+from impasto.transfer.styles import make_regions
 
 SIZE = Size(96, 64)
 
@@ -15,13 +15,13 @@ def half(name, left):
     return Mask(weights if left else 1 - weights, name)
 
 
-def of(*styles, keep=None, seen=None):
+def regions_of(*styles, keep=None, opaque=None):
     images = [torch.rand(3, 40, 50) for _ in styles]
-    return regions(styles, images, SIZE, keep, lambda tensor: tensor, seen=seen), images
+    return make_regions(styles, images, SIZE, keep, lambda tensor: tensor, opaque=opaque), images
 
 
 def test_styles_without_a_region_are_blended_everywhere(picture):
-    (everywhere,), images = of(Style(picture()), Style(picture(), 2.0), Style(picture(), 0.0))
+    (everywhere,), images = regions_of(Style(picture()), Style(picture(), 2.0), Style(picture(), 0.0))
     assert everywhere.area is None
     assert [style.weight for style in everywhere.styles] == [1.0, 2.0]
     assert everywhere.styles[1].pixels is images[1]
@@ -29,28 +29,30 @@ def test_styles_without_a_region_are_blended_everywhere(picture):
 
 def test_styles_of_one_mask_share_a_region_and_the_others_paint_the_rest(picture):
     sky = half("sky.png", left=True)
-    (rest, above), _ = of(Style(picture()), Style(picture(), region=sky), Style(picture(), region=sky))
-    assert (rest.name, len(rest.styles)) == ("the rest of the picture", 1)
-    assert (above.name, len(above.styles)) == ("sky.png", 2)
-    assert torch.equal(rest.area, 1 - above.area)
-    assert above.area.sum() == 64 * 48
+    (remainder, sky_region), _ = regions_of(
+        Style(picture()), Style(picture(), region=sky), Style(picture(), region=sky)
+    )
+    assert (remainder.name, len(remainder.styles)) == ("the rest of the picture", 1)
+    assert (sky_region.name, len(sky_region.styles)) == ("sky.png", 2)
+    assert torch.equal(remainder.area, 1 - sky_region.area)
+    assert sky_region.area.sum() == 64 * 48
 
 
 def test_what_is_kept_belongs_to_no_region(picture):
     keep = half("face.png", left=True)
-    (only,), _ = of(Style(picture()), keep=keep)
+    (only,), _ = regions_of(Style(picture()), keep=keep)
     assert torch.equal(only.area, 1 - keep.weights)
-    (above,), _ = of(Style(picture(), region=Mask(torch.full((64, 96), 0.5))), keep=keep)
-    assert above.area.sum() == 64 * 48 / 2
+    (masked,), _ = regions_of(Style(picture(), region=Mask(torch.full((64, 96), 0.5))), keep=keep)
+    assert masked.area.sum() == 64 * 48 / 2
 
 
 def test_what_is_half_kept_is_painted_as_if_it_were_not(picture):
-    (only,), _ = of(Style(picture()), keep=Mask(torch.full((64, 96), 0.5)))
+    (only,), _ = regions_of(Style(picture()), keep=Mask(torch.full((64, 96), 0.5)))
     assert only.area.min() == 1
 
 
 def test_a_mask_of_the_painting_has_the_paintings_size(picture):
-    (only,), _ = of(Style(picture(), mask=Mask(torch.rand(80, 100))))
+    (only,), _ = regions_of(Style(picture(), mask=Mask(torch.rand(80, 100))))
     assert only.styles[0].mask.shape == (40, 50)
 
 
@@ -58,9 +60,9 @@ def test_a_region_that_is_empty_or_tiny_is_refused_by_name(picture):
     weights = torch.zeros(64, 96)
     weights[:10, :10] = 1
     with pytest.raises(PictureError, match=r"^dot.png covers 100 of 96 × 64 pixels; it needs at least 256"):
-        of(Style(picture(), region=Mask(weights, "dot.png")))
+        regions_of(Style(picture(), region=Mask(weights, "dot.png")))
     with pytest.raises(PictureError, match="the rest of the picture covers 0 of"):
-        of(Style(picture(), region=Mask(torch.ones(64, 96))), Style(picture()))
+        regions_of(Style(picture(), region=Mask(torch.ones(64, 96))), Style(picture()))
 
 
 def nearly_transparent(picture, width, height):
@@ -73,22 +75,22 @@ def test_a_message_about_what_is_transparent_says_so_and_names_no_mask(picture):
     with pytest.raises(
         PictureError, match="^a style image shows 25 of 50 × 40 pixels and is transparent elsewhere; 256"
     ):
-        of(Style(nearly_transparent(picture, 50, 40)))
-    seen = Mask.of_opacity(nearly_transparent(picture, 96, 64))
+        regions_of(Style(nearly_transparent(picture, 50, 40)))
+    opaque = Mask.of_opacity(nearly_transparent(picture, 96, 64))
     with pytest.raises(
         PictureError, match="^the content image shows 25 of 96 × 64 pixels and is transparent elsewhere"
     ):
-        of(Style(picture()), seen=seen)
+        regions_of(Style(picture()), opaque=opaque)
 
 
 def test_a_region_where_nothing_can_be_painted_says_why(picture):
     right, left = half("sky.png", left=False), half("face.png", left=True)
     with pytest.raises(PictureError, match="^sky.png covers 0 of 96 × 64 pixels that are not transparent; it needs"):
-        of(Style(picture(), region=right), seen=left)
+        regions_of(Style(picture(), region=right), opaque=left)
     with pytest.raises(PictureError, match="^face.png covers 0 of 96 × 64 pixels that are not kept; it needs at least"):
-        of(Style(picture(), region=left), keep=left)
+        regions_of(Style(picture(), region=left), keep=left)
     with pytest.raises(PictureError, match="^face.png covers 0 of 96 × 64 pixels that are not transparent or kept"):
-        of(Style(picture(), region=left), keep=left, seen=left)
+        regions_of(Style(picture(), region=left), keep=left, opaque=left)
 
 
 @pytest.mark.parametrize(

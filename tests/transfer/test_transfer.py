@@ -12,7 +12,8 @@ from impasto import Mask, Picture, Result, Runtime, Settings, Style, StyleTransf
 from impasto.errors import InputError, PictureError, SpaceError
 from impasto.images import resample
 from impasto.machine.memory import budget
-from impasto.objective.objective import Anchor, Objective
+from impasto.objective.anchor import Anchor
+from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
 from impasto.planning.plan import Plan
 from impasto.planning.tiles import Tiling
@@ -51,7 +52,7 @@ def test_holes_are_given_back_before_each_evaluation_where_memory_is_short(trans
     run = transfer(size=64, first_size=0, iterations=3).start(picture(), picture(seed=1))
     given_back = []
     monkeypatch.setattr(Plan, "caching", caching)
-    monkeypatch.setattr("impasto.machine.allocator.release", lambda: given_back.append(run._at.evaluation))
+    monkeypatch.setattr("impasto.machine.allocator.release", lambda: given_back.append(run._state.evaluation))
     finish(run)
     assert given_back == ([3] if caching == "all" else [0, 1, 2, 3])  # 3: the run is over
 
@@ -73,7 +74,7 @@ def test_the_saved_file_has_the_loss_of_the_run_because_gray_levels_stay_in_rang
     saved = Picture.open(tmp_path / "out.png").pixels
     placed = style.resized(*run.plan.stages[0].styles[0]).pixels
     objective = Objective.build(result.settings, maker.network, content.pixels, [Region([StyleImage(placed)])])
-    unclipped = (run._at.best * 255).round() / 255
+    unclipped = (run._state.best * 255).round() / 255
     assert (objective.evaluate(saved).loss < 1.02 * objective.evaluate(unclipped).loss) == holds
 
 
@@ -154,8 +155,8 @@ def alone():
 def test_on_a_gpu_a_report_comes_after_several_evaluations(transfer, picture, as_on_a_gpu, alone, report_at, reports):
     run = transfer(iterations=20).start(picture(), picture(seed=1))
     run.report_at = report_at
-    found = [(progress.evaluation, len(run.history)) for progress in run]
-    assert found == [(count, count) for count in reports]
+    counts = [(progress.evaluation, len(run.history)) for progress in run]
+    assert counts == [(count, count) for count in reports]
     assert [progress.evaluation for progress in run.history] == list(range(1, 21))
     seconds = [progress.seconds for progress in run.history]
     assert all(one < other for one, other in pairwise(seconds))
@@ -222,8 +223,8 @@ def test_the_state_is_carried_to_the_next_stage(transfer, picture):
     for progress in run:
         if progress.stage == 2:
             break
-    assert len(run._at.optimizer.pairs) > 5
-    assert run._at.optimizer.pairs.steps.shape[1] == 3 * 256 * 256
+    assert len(run._state.optimizer.pairs) > 5
+    assert run._state.optimizer.pairs.steps.shape[1] == 3 * 256 * 256
 
 
 def test_a_saved_picture_holds_its_settings(transfer, picture, tmp_path):
@@ -277,8 +278,8 @@ def test_a_device_that_is_not_there_is_refused(weights):
 def test_enlarging_is_in_float(transfer, picture):
     run = transfer(size=256, first_size=128, iterations=1, init="blank").start(picture(320, 320), picture(seed=1))
     next(run)
-    small = run._at.best
-    larger = run._solver.enlarged(run._at, run.plan, 1)
+    small = run._state.best
+    larger = run._solver.enlarged(run._state, run.plan, 1)
     torch.testing.assert_close(larger.best, resample(small, 256, 256))
 
 
@@ -385,8 +386,8 @@ def test_a_layer_is_inverted_without_a_style(transfer, picture):
 def test_what_does_not_fit_is_planned_with_smaller_filters(weights, picture, monkeypatch, option):
     def cramped(machine, runtime):
         asked.append(machine.winograd)
-        found = budget(machine, runtime)
-        return found if machine.winograd == "off" else found._replace(limit=found.baseline)
+        free = budget(machine, runtime)
+        return free if machine.winograd == "off" else free._replace(limit=free.baseline)
 
     transfer = StyleTransfer(
         Settings(size=64, first_size=0, iterations=1), Runtime(device="cpu", winograd=option), weights=weights
@@ -415,27 +416,27 @@ def test_of_a_photograph_by_the_real_network_tiles_make_the_same_picture(picture
     hill, sun = down > 1.3 + 0.1 * torch.sin(7 * across), (down - 0.6).square() + (across - 0.4).square() < 0.1
     areas = [hill, sun & ~hill, ~(hill | sun)]
     styles = [Style(picture(seed=n), region=Mask(area.float())) for n, area in enumerate(areas)]
-    found = []
+    pictures = []
     for tiling in (Tiling(), Tiling(32, 2)):
         run = transfer.start(photograph, styles)
         (stage,) = run.plan.stages
         run._schedule.plan = run.plan._replace(stages=(stage._replace(layout=stage.layout._replace(tiling=tiling)),))
-        found.append(finish(run).picture.pixels)
-    assert float((found[0] - photograph.pixels).abs().mean()) > 5 / 255
-    torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-6)
+        pictures.append(finish(run).picture.pixels)
+    assert float((pictures[0] - photograph.pixels).abs().mean()) > 5 / 255
+    torch.testing.assert_close(pictures[1], pictures[0], rtol=0, atol=1e-6)
 
 
 def test_a_stage_ends_when_the_picture_hardly_changes(transfer, picture, monkeypatch):
     monkeypatch.setattr("impasto.transfer.descent.PLATEAU_WINDOW", 4)
     run = transfer(iterations=24).start(picture(), picture(seed=1))
-    shown = [run.preview().pixels for report in run if report.evaluation % 4 == 0]
-    changes = [255 * float((one - other).abs().mean()) for one, other in pairwise(shown)]
+    previews = [run.preview().pixels for report in run if report.evaluation % 4 == 0]
+    changes = [255 * float((one - other).abs().mean()) for one, other in pairwise(previews)]
     least = changes.index(min(changes[:4]))  # of those between 4 and 8, 8 and 12, …
     ended = transfer(iterations=24, min_change=1.01 * changes[least]).start(picture(), picture(seed=1))
     result = finish(ended)
     assert result.stopped == "converged"
     assert len(result.history) == 4 * (least + 2)
-    assert torch.equal(result.picture.pixels, shown[least + 1])
+    assert torch.equal(result.picture.pixels, previews[least + 1])
 
 
 def test_the_picture_moves_less_from_where_it_starts_with_less_strength(transfer, picture):
@@ -466,12 +467,12 @@ def test_the_picture_is_free_where_what_it_starts_from_is_transparent(transfer, 
 def test_the_pull_to_the_start_has_the_gradient_of_its_value(picture, has_weights):
     image, start = (picture(12, 9, seed=seed).pixels.double().requires_grad_() for seed in (1, 2))
     weights = picture(12, 9, seed=3).pixels[0].double() if has_weights else None
-    anchor = Anchor(start.detach(), 0.5, weights).weighed(1e6)
+    anchor = Anchor(start.detach(), 0.5, weights).with_weight(1e6)
     (expected,) = torch.autograd.grad(anchor.value(image), image)
-    found = torch.zeros_like(expected)
-    anchor.add_gradient(image.detach(), found)
-    torch.testing.assert_close(found, expected)
-    assert Anchor(start, 0.25).weighed(1.0).weight == pytest.approx(5 * Anchor(start, 0.5).weighed(1.0).weight)
+    gradient = torch.zeros_like(expected)
+    anchor.add_gradient(image.detach(), gradient)
+    torch.testing.assert_close(gradient, expected)
+    assert Anchor(start, 0.25).with_weight(1.0).weight == pytest.approx(5 * Anchor(start, 0.5).with_weight(1.0).weight)
 
 
 def test_noise_is_nothing_to_stay_close_to(transfer, picture):
@@ -483,20 +484,20 @@ def test_a_picture_to_start_from_gets_back_its_detail_at_larger_sizes(transfer, 
     detailed = texture(256, 256, seed=3)
     run = transfer(size=256, first_size=128, iterations=0).start(picture(), picture(seed=1), initial=detailed)
     assert len(run.plan.stages) == 2
-    shown = finish(run).picture.pixels
-    torch.testing.assert_close(shown, detailed.resized(256, 192).pixels, rtol=0, atol=0.01)
+    pixels = finish(run).picture.pixels
+    torch.testing.assert_close(pixels, detailed.resized(256, 192).pixels, rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("color", ["style", "content-luminance", "content-match"])
 def test_a_small_preview_from_another_thread_has_the_colors_of_the_picture(transfer, picture, color):
     run = transfer(size=128, color=color, iterations=12).start(picture(), picture(seed=1))
     next(run)
-    with ThreadPoolExecutor(1) as other:
-        shown = [other.submit(run.preview, long_side=32) for _ in run]
-        small = [each.result() for each in shown][-1]
+    with ThreadPoolExecutor(1) as thread:
+        previews = [thread.submit(run.preview, long_side=32) for _ in run]
+        small = [each.result() for each in previews][-1]
     assert (small.width, small.height) == (32, 24)
-    whole = run.preview().resized(32, 24).pixels
-    assert (run.preview(long_side=32).pixels - whole).abs().mean() < 0.02
+    expected = run.preview().resized(32, 24).pixels
+    assert (run.preview(long_side=32).pixels - expected).abs().mean() < 0.02
     assert run.preview(long_side=1000).width == 128
     with pytest.raises(InputError, match="a preview cannot have a long side of 0"):
         run.preview(long_side=0)

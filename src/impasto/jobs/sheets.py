@@ -218,7 +218,7 @@ class _Total:
 
         """
         stage = self._first_stages[number] + progress.stage
-        (seconds,) = self._schedule.timed(self._schedule.plan.stages[stage - 1], 1)
-        fraction, remaining = self._schedule.left(stage - 1, progress.evaluation, seconds)
+        (seconds,) = self._schedule.time_evaluations(self._schedule.plan.stages[stage - 1], 1)
+        fraction, remaining = self._schedule.remaining(stage - 1, progress.evaluation, seconds)
         changes = {"stage": stage, "stages": self._first_stages[-1], "fraction": fraction, "seconds_left": remaining}
         return replace(progress, seconds=seconds, **changes)

@@ -15,7 +15,7 @@ from impasto.jobs.job import DATA_URI, Job, StyleSource
 from impasto.recipes import texture
 from impasto.recipes.print_size import PrintSize
 from impasto.settings import Settings
-from impasto.transfer.scene import Inputs
+from impasto.transfer.inputs import Inputs
 from impasto.transfer.styles import Style
 
 __all__ = ["OpenFile", "OpenedJob", "open_job", "open_picture"]

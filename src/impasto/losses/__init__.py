@@ -1,4 +1,4 @@
-"""The losses: what each of them measures of an image, and what it makes of the sums.
+"""The losses: the sums that each of them measures of an image, and its value and derivatives.
 
     measure(units) -> Statistic         sums over positions, which add up over any parts of an image
     value(statistic) -> scalar          depends on the sums of the whole image only

@@ -1,7 +1,7 @@
-"""Losses whose derivatives torch works out: what a user writes is how to measure and how to compare.
+"""Losses that torch differentiates: a user writes `measure` and `compare`.
 
-slope = autograd of `compare` by the statistic's total
-cotangent = autograd of ⟨slope, total⟩ by the features
+slope = derivative of `compare` by the statistic's total
+cotangent = derivative of ⟨slope, total⟩ by the features
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import layer_named
-from impasto.losses.base import Loss, Sources, Statistic, Units, in_sum_precision
+from impasto.losses.base import Loss, Sources, Statistic, Units, to_sum_precision
 from impasto.settings.choices import TargetImage
 
 __all__ = ["AutogradLoss", "DifferentiatedLoss"]
@@ -36,7 +36,7 @@ class AutogradLoss(ABC):
     layer: str
     """The layer whose features are measured, such as `conv3_1`; `image` for the pixels in gray levels."""
     weight: float = 1.0
-    """What the result of `compare` is multiplied by."""
+    """The factor of the result of `compare`."""
     target_image: TargetImage = "none"
     """The image whose normalized statistic is the target, measured at the size of each stage. With `style`, the loss
     counts in each region as the style loss does: styles are blended by weight, and R regions have 1 / R each."""
@@ -47,7 +47,7 @@ class AutogradLoss(ABC):
 
     @abstractmethod
     def measure(self, units: Units) -> Statistic:
-        """Sum up something over units; `units.sum(values)` does it for values of each position, (..., H, W).
+        """Return sums over units; `units.sum(values)` sums values of each position, (..., H, W).
 
         Args:
             units: The features of a part of an image, (C, H, W), and how much each position counts.
@@ -62,7 +62,7 @@ class AutogradLoss(ABC):
         """Return the loss before its weight, a differentiable function of the statistic's total.
 
         Args:
-            statistic: What was measured of the whole picture; `statistic.mean` is normalized.
+            statistic: The statistic of the whole picture; `statistic.mean` is normalized.
             target: The normalized statistic of the target image, of the shape of `statistic.total`; empty, (0,), if
                 there is none.
 
@@ -91,11 +91,11 @@ class AutogradLoss(ABC):
         """
         measure = partial(measure_exactly, self)
         if self.target_image == "style":
-            regions = sources.of_styles([self.layer], measure)
-            share = self.weight / max(1, len(regions))
-            return [DifferentiatedLoss.of(self, share, *targets[self.layer]) for targets in regions]
+            regions = sources.style_targets([self.layer], measure)
+            weight = self.weight / max(1, len(regions))
+            return [DifferentiatedLoss.of(self, weight, *targets[self.layer]) for targets in regions]
         if self.target_image == "content":
-            return [DifferentiatedLoss.of(self, self.weight, sources.of_content(self.layer, measure))]
+            return [DifferentiatedLoss.of(self, self.weight, sources.content_target(self.layer, measure))]
         return [DifferentiatedLoss.of(self, self.weight, torch.empty(0))]
 
 
@@ -119,8 +119,8 @@ class DifferentiatedLoss(Loss):
         """Return a loss with its target.
 
         Args:
-            loss: What measures and compares.
-            weight: What the result of `compare` is multiplied by.
+            loss: The loss that measures and compares.
+            weight: The factor of the result of `compare`.
             target: The normalized statistic of the target image, or an empty tensor.
             mask_weights: How much each unit of the picture counts, (H, W); None: 1.
 
@@ -131,11 +131,11 @@ class DifferentiatedLoss(Loss):
         return cls(loss, weight, target, mask_weights, loss.term, loss.layer, loss.additive, loss.needs_content)
 
     def measure(self, units: Units) -> Statistic:
-        """Sum up with the features in the precision of sums."""
+        """Measure units with the features in the precision of sums."""
         return measure_exactly(self.loss, units)
 
     def value(self, statistic: Statistic) -> Tensor:
-        """Return weight · what `compare` returns."""
+        """Return weight · `compare`."""
         return self.weight * self.loss.compare(statistic, self.target)
 
     def slope(self, statistic: Statistic) -> Tensor:
@@ -146,7 +146,7 @@ class DifferentiatedLoss(Loss):
         """Return the value and the slope after one call of `compare`.
 
         Args:
-            statistic: What was measured of the whole image.
+            statistic: The statistic of the whole image.
             dtype: Not needed: the slope has the total's.
 
         Returns:
@@ -160,7 +160,7 @@ class DifferentiatedLoss(Loss):
         return value.detach(), slope
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative of ⟨slope, total⟩ by the features, by automatic differentiation.
+        """Return the function that adds the derivative of ⟨slope, total⟩ by the features, by automatic differentiation.
 
         Args:
             slope: The derivative by the total, of its shape.
@@ -170,32 +170,32 @@ class DifferentiatedLoss(Loss):
             A function that adds the derivative to a tensor.
 
         """
-        return partial(self._add, slope, units)
+        return partial(self._add_gradient, slope, units)
 
-    def _add(self, slope: Tensor, units: Units, features: Tensor, into: Tensor) -> None:
+    def _add_gradient(self, slope: Tensor, units: Units, features: Tensor, gradient: Tensor) -> None:
         """Add the derivative by the features to a tensor."""
         with torch.enable_grad():
-            leaf = in_sum_precision(features).detach().requires_grad_()
-            total = self.loss.measure(_exact(units._replace(features=leaf))).total
-            gradient = torch.autograd.grad(total, leaf, slope.to(total))[0]
-        into.add_(gradient)
+            leaf = to_sum_precision(features).detach().requires_grad_()
+            total = self.loss.measure(_exact_units(units._replace(features=leaf))).total
+            derivative = torch.autograd.grad(total, leaf, slope.to(total))[0]
+        gradient.add_(derivative)
 
 
 def measure_exactly(loss: AutogradLoss, units: Units) -> Statistic:
     """Measure units with the features in the precision of sums.
 
     Args:
-        loss: What measures.
+        loss: The loss that measures.
         units: Units in any precision.
 
     Returns:
         The statistic.
 
     """
-    return loss.measure(_exact(units))
+    return loss.measure(_exact_units(units))
 
 
-def _exact(units: Units) -> Units:
+def _exact_units(units: Units) -> Units:
     """Return units with all features in the precision of sums."""
-    content = None if units.content is None else in_sum_precision(units.content)
-    return units._replace(features=in_sum_precision(units.features), content=content)
+    content = None if units.content is None else to_sum_precision(units.content)
+    return units._replace(features=to_sum_precision(units.features), content=content)

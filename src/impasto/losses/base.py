@@ -24,11 +24,11 @@ __all__ = [
     "Sources",
     "Statistic",
     "Units",
-    "in_sum_precision",
+    "apply_weights",
     "row_chunks",
     "sum_of_weights",
     "sum_over_positions",
-    "weighted",
+    "to_sum_precision",
 ]
 
 _CHUNK_UNITS = 1 << 20
@@ -85,7 +85,7 @@ class Units(NamedTuple):
             The sums, (...), and the sum of the weights, a scalar.
 
         """
-        exact = in_sum_precision(values)
+        exact = to_sum_precision(values)
         if self.weights is None:
             return Statistic(exact.sum((-2, -1)), sum_of_weights(self.features[0], None))
         weights = self.weights.to(exact.dtype)
@@ -93,11 +93,11 @@ class Units(NamedTuple):
 
 
 Measure = Callable[[Units], Statistic]
-"""Sum something up over units."""
+"""A function that returns sums over units."""
 
 
 class RegionTarget(NamedTuple):
-    """What a loss aims at in one region of the picture."""
+    """The target of a loss in one region of the picture."""
 
     mean: Tensor
     """The weighted mean of the normalized statistics of the region's styles, of the shape of a statistic's total."""
@@ -113,12 +113,12 @@ class Sources(Protocol):
         """Whether the first row is a neighbor of the last one, and the first column of the last one."""
         ...
 
-    def of_content(self, layer: str, measure: Measure) -> Tensor:
+    def content_target(self, layer: str, measure: Measure) -> Tensor:
         """Return the normalized statistic of the content image.
 
         Args:
             layer: A layer of the network, or `image`.
-            measure: What to sum up.
+            measure: The function that sums up units.
 
         Returns:
             A tensor of the shape of the statistic's total.
@@ -126,12 +126,12 @@ class Sources(Protocol):
         """
         ...
 
-    def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
+    def style_targets(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
         """Return the targets of each region.
 
         Args:
             layers: Layers of the network, or `image`.
-            measure: What to sum up.
+            measure: The function that sums up units.
 
         Returns:
             The target of each region by layer, without the layers that see too little of it.
@@ -159,8 +159,8 @@ class Sources(Protocol):
 class Loss(ABC):
     """A term of the objective, or a part of one, at one layer.
 
-    The value of an image is `value(statistic)`, where the statistic is the sum of what `measure` finds in the parts of
-    the image. `slope` and `cotangent` are the derivatives of both by hand; `AutogradLoss` needs neither.
+    The value of an image is `value(statistic)`; the statistic is the sum of the results of `measure` for the parts
+    of the image. `slope` and `cotangent` are the derivatives of both by hand; `AutogradLoss` needs neither.
     """
 
     term: str
@@ -176,7 +176,7 @@ class Loss(ABC):
 
     @abstractmethod
     def measure(self, units: Units) -> Statistic:
-        """Sum up what the loss needs of a part of an image, in float32 at least.
+        """Return the sums over a part of an image that the loss depends on, in float32 at least.
 
         Args:
             units: The units of a part of an image.
@@ -191,7 +191,7 @@ class Loss(ABC):
         """Return the loss times its weight, a scalar.
 
         Args:
-            statistic: What was measured of the whole image.
+            statistic: The statistic of the whole image.
 
         Returns:
             A scalar.
@@ -203,7 +203,7 @@ class Loss(ABC):
         """Return the derivative of `value` by the statistic's total, of the total's shape.
 
         Args:
-            statistic: What was measured of the whole image.
+            statistic: The statistic of the whole image.
 
         Returns:
             A tensor of the total's shape.
@@ -215,7 +215,7 @@ class Loss(ABC):
         """Return the derivative of ⟨slope, total⟩ by the features, as a function that adds it to a tensor.
 
         Args:
-            slope: What `slope` returned.
+            slope: The slope that `slope` returned.
             units: The units that were measured.
 
         Returns:
@@ -227,8 +227,8 @@ class Loss(ABC):
         """Return `value`, perhaps in parts that add up to it, (parts,), and `slope`.
 
         Args:
-            statistic: Of the whole image.
-            dtype: Of the features; a kernel may return the slope in it.
+            statistic: The statistic of the whole image.
+            dtype: The dtype of the features; a kernel may return the slope in it.
 
         Returns:
             The value and the slope.
@@ -281,15 +281,15 @@ class MeanSquareLoss(MeanLoss, ABC):
 
     @abstractmethod
     def residual(self, units: Units) -> Tensor:
-        """Return what is squared, a new tensor in the precision of sums; its derivative is 1 wherever it is not 0."""
+        """Return the residual, a new tensor in the precision of sums; its derivative is 1 wherever it is not 0."""
 
     def measure(self, units: Units) -> Statistic:
         """Sum the squares."""
         chunks = (units.rows(chunk) for chunk in row_chunks(units.features, _chunk_units(units.features)))
-        return reduce(add, (sum_over_positions(self.residual(part).square_(), part.weights) for part in chunks))
+        return reduce(add, (sum_over_positions(self.residual(rows).square_(), rows.weights) for rows in chunks))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds 2 S times the residual.
+        """Return the function that adds 2 S times the residual.
 
         Args:
             slope: S, a scalar.
@@ -299,13 +299,13 @@ class MeanSquareLoss(MeanLoss, ABC):
             A function that adds the derivative to a tensor.
 
         """
-        return partial(self._add, slope, units)
+        return partial(self._add_gradient, slope, units)
 
-    def _add(self, slope: Tensor, units: Units, features: Tensor, into: Tensor) -> None:
-        """Add the derivative to a tensor."""
+    def _add_gradient(self, slope: Tensor, units: Units, features: Tensor, gradient: Tensor) -> None:
+        """Add the derivative to a gradient."""
         for chunk in row_chunks(features, _chunk_units(features)):
-            part = units.rows(chunk)
-            into[:, chunk].add_(weighted(self.residual(part).mul_(2 * slope), part.weights))
+            rows = units.rows(chunk)
+            gradient[:, chunk].add_(apply_weights(self.residual(rows).mul_(2 * slope), rows.weights))
 
 
 def _chunk_units(features: Tensor) -> int:
@@ -318,7 +318,7 @@ def row_chunks(features: Tensor, units: int) -> Iterator[slice]:
 
     Args:
         features: (C, H, W).
-        units: About how many units a chunk has.
+        units: The number of units of a chunk, about.
 
     Returns:
         Slices of the H rows.
@@ -329,12 +329,12 @@ def row_chunks(features: Tensor, units: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, height, step))
 
 
-def in_sum_precision(features: Tensor) -> Tensor:
+def to_sum_precision(features: Tensor) -> Tensor:
     """Return features in the precision of sums: float64 if they are in float64, else float32."""
     return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
-def weighted(values: Tensor, weights: Tensor | None) -> Tensor:
+def apply_weights(values: Tensor, weights: Tensor | None) -> Tensor:
     """Multiply values by the weights of their positions.
 
     Args:

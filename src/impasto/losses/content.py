@@ -8,7 +8,7 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Difference
 from impasto.kernels.cuda import dispatch, statistic_operators
-from impasto.losses.base import MeanSquareLoss, Sources, Statistic, Units, in_sum_precision, sum_of_weights
+from impasto.losses.base import MeanSquareLoss, Sources, Statistic, Units, sum_of_weights, to_sum_precision
 from impasto.settings import Settings
 
 __all__ = ["ContentLoss"]
@@ -43,27 +43,27 @@ class ContentLoss(MeanSquareLoss):
             No loss, if `content_weight` is 0.
 
         """
-        found: list[ContentLoss] = []
-        for layer, share in settings.active_content_layers.items():
-            weight, focus = settings.content_weight * share, sources.focus_weights(layer)
-            found.append(cls(layer, weight) if focus is None else cls(layer, weight * float(focus.mean()), focus))
-        return found
+        losses: list[ContentLoss] = []
+        for layer, layer_weight in settings.active_content_layers.items():
+            weight, focus = settings.content_weight * layer_weight, sources.focus_weights(layer)
+            losses.append(cls(layer, weight) if focus is None else cls(layer, weight * float(focus.mean()), focus))
+        return losses
 
     def residual(self, units: Units) -> Tensor:
         """Return F - P."""
         if units.content is None:
             raise ValueError("the content loss needs the content image's features")
-        return in_sum_precision(units.features).sub(units.content)
+        return to_sum_precision(units.features).sub(units.content)
 
     def measure(self, units: Units) -> Statistic:
         """Sum (F - P)²."""
         if units.weights is not None or units.content is None or not dispatch.is_fused(units.features):
             return super().measure(units)
-        parts = statistic_operators.square_distance(units.features, units.content)
-        return Statistic(parts.sum(), sum_of_weights(units.features, None))
+        partial_sums = statistic_operators.square_distance(units.features, units.content)
+        return Statistic(partial_sums.sum(), sum_of_weights(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds 2 S (F - P) (Gatys et al. 2016, eq. 2).
+        """Return the function that adds 2 S (F - P) (Gatys et al. 2016, eq. 2).
 
         Args:
             slope: S, a scalar.

@@ -1,4 +1,4 @@
-"""Losses from outside the package: found by their import path, tried out before a run, recorded in a checkpoint."""
+"""Losses from outside the package: loaded by their import path, tried out before a run, recorded in a checkpoint."""
 
 import hashlib
 import importlib
@@ -19,7 +19,7 @@ from impasto.losses.terms import TERMS
 __all__ = ["ExtraLoss", "check", "identity", "load"]
 
 ExtraLoss = AutogradLoss | Loss
-"""What `StyleTransfer` takes as an extra loss."""
+"""The types of an extra loss of `StyleTransfer`."""
 
 _TRIAL_SIDE = 8
 """Units of a side of the features on which a loss is tried out: enough for two tiles with neighbors."""
@@ -45,31 +45,32 @@ def load(path: str) -> ExtraLoss:
     if not (module and colon and name.isidentifier()):
         raise LossError(f"{path!r} does not name a loss; write package.module:Name.")
     try:
-        found = getattr(importlib.import_module(module), name)
+        loss = getattr(importlib.import_module(module), name)
     except ImportError as error:
         raise LossError(f"the module of the loss {path} cannot be imported: {error}.") from error
     except AttributeError:
         raise LossError(f"there is no {name} in the module {module}; name a loss that is there.") from None
-    if isinstance(found, type) and issubclass(found, AutogradLoss | Loss):
+    if isinstance(loss, type) and issubclass(loss, AutogradLoss | Loss):
         try:
-            found = found()
+            loss = loss()
         except TypeError as error:
             raise LossError(f"{path} cannot be made without arguments ({error}); name an object of it.") from error
-    if not isinstance(found, AutogradLoss | Loss):
+    if not isinstance(loss, AutogradLoss | Loss):
         raise LossError(f"{path} is no loss; name an AutogradLoss or a Loss, or the class of one.")
-    return found
+    return loss
 
 
-def check(losses: Sequence[object], channels: Callable[[str], int], like: Tensor) -> None:
+def check(losses: Sequence[object], channels: Callable[[str], int], template: Tensor) -> None:
     """Refuse extra losses that would fail in the middle of a run.
 
     Args:
         losses: Losses to be added to the objective.
         channels: Return the number of channels of a layer.
-        like: A tensor on the device of the run, in the precision of sums.
+        template: A tensor on the device of the run, in the precision of sums.
 
     Raises:
-        LossError: a loss is not one, has a taken name or an unknown layer, or does not do what a loss has to do.
+        LossError: an object is no loss, has the name of another loss or an unknown layer, or its functions do not work
+            as documented.
 
     """
     built_in = {term.term for term in TERMS}
@@ -90,7 +91,7 @@ def check(losses: Sequence[object], channels: Callable[[str], int], like: Tensor
             raise LossError(f"{name} cannot have the content's pixels; let it measure them with target_image content.")
         if isinstance(loss, AutogradLoss):
             _check_target(loss, name)
-            _Trial(loss, channels(layer), like).run()
+            _Trial(loss, channels(layer), template).run()
 
 
 def _check_target(loss: AutogradLoss, name: str) -> None:
@@ -104,59 +105,62 @@ def _check_target(loss: AutogradLoss, name: str) -> None:
 class _Trial:
     """One loss on small random features: whether its sums add up and its derivatives exist."""
 
-    def __init__(self, loss: AutogradLoss, channels: int, like: Tensor) -> None:
+    def __init__(self, loss: AutogradLoss, channels: int, template: Tensor) -> None:
         self.loss = loss
         shape = (channels, _TRIAL_SIDE, _TRIAL_SIDE)
         generator = torch.Generator().manual_seed(0)
         scale = 255 if loss.layer == IMAGE else 1
-        self.images = [torch.rand(shape, generator=generator, dtype=torch.float32).to(like) * scale for _ in range(3)]
-        self.weights = torch.rand(shape[1:], generator=generator, dtype=torch.float32).to(like)
+        self.images = [
+            torch.rand(shape, generator=generator, dtype=torch.float32).to(template) * scale for _ in range(3)
+        ]
+        self.weights = torch.rand(shape[1:], generator=generator, dtype=torch.float32).to(template)
 
     def run(self) -> None:
-        """Raise a LossError if the loss does not do what it has to do."""
-        whole = self._measured(self._units())
+        """Refuse a loss whose functions do not work as documented."""
+        expected = self._measure(self._units())
         if self.loss.additive:
-            halves = [self._measured(self._units(rows, own)) for rows, own in (((0, 5), (0, 4)), ((3, 8), (1, 5)))]
-            self._compare_sums(whole, halves, "of two parts of an image do not add up to that of the whole")
-            masked = [self._measured(self._units()._replace(weights=w)) for w in (self.weights, 1 - self.weights)]
-            self._compare_sums(whole, masked, "does not count each unit by units.weights; return units.sum(values)")
-        target = self._measured(self._units()._replace(features=self.images[1])).mean
-        self._compare(whole, target if self.loss.target_image != "none" else target.new_empty(0))
+            tiles = [self._measure(self._units(*rows)) for rows in (((0, 5), (0, 4)), ((3, 8), (1, 5)))]
+            self._compare_sums(expected, tiles, "of two parts of an image do not add up to that of the whole")
+            weights = (self.weights, 1 - self.weights)
+            masks = [self._measure(self._units()._replace(weights=each)) for each in weights]
+            self._compare_sums(expected, masks, "does not count each unit by units.weights; return units.sum(values)")
+        target = self._measure(self._units()._replace(features=self.images[1])).mean
+        self._compare(expected, target if self.loss.target_image != "none" else target.new_empty(0))
         self._differentiate()
 
-    def _units(self, rows: tuple[int, int] = (0, _TRIAL_SIDE), own: tuple[int, int] | None = None) -> Units:
-        """Return units as a tile has them: of the pixels their neighbors as well, which count 0."""
+    def _units(self, rows: tuple[int, int] = (0, _TRIAL_SIDE), owned: tuple[int, int] | None = None) -> Units:
+        """Return the units of a tile that owns some rows of those that it sees; pixels that it does not own count 0."""
         features, content = (image[:, slice(*rows)] for image in (self.images[0], self.images[2]))
         weights = None
-        if own is not None and self.loss.layer == IMAGE:
+        if owned is not None and self.loss.layer == IMAGE:
             weights = torch.zeros_like(features[0])
-            weights[slice(*own)] = 1
-        elif own is not None:
-            features, content = features[:, slice(*own)], content[:, slice(*own)]
+            weights[slice(*owned)] = 1
+        elif owned is not None:
+            features, content = features[:, slice(*owned)], content[:, slice(*owned)]
         return Units(features, weights, content if self.loss.needs_content else None)
 
-    def _measured(self, units: Units) -> Statistic:
-        """Measure and check what is returned."""
-        before = units.features.clone()
-        found = self._call("measure", self.loss.measure, units)
-        if not isinstance(found, Statistic):
-            self._refuse(f"measure returned {type(found).__name__}; return a Statistic, such as units.sum(values)")
-        sums = cast("tuple[object, object]", (found.total, found.weight_sum))
-        if not all(isinstance(each, Tensor) and each.dtype in {torch.float32, torch.float64} for each in sums):
+    def _measure(self, units: Units) -> Statistic:
+        """Measure units, and check the statistic that is returned."""
+        original = units.features.clone()
+        statistic = self._call("measure", self.loss.measure, units)
+        if not isinstance(statistic, Statistic):
+            self._refuse(f"measure returned {type(statistic).__name__}; return a Statistic, such as units.sum(values)")
+        sums = cast("tuple[object, object]", (statistic.total, statistic.weight_sum))
+        if not all(isinstance(total, Tensor) and total.dtype in {torch.float32, torch.float64} for total in sums):
             self._refuse("measure returned sums that are not tensors in float32 or float64")
-        if found.weight_sum.ndim:
-            self._refuse(f"measure returned a weight_sum of shape {tuple(found.weight_sum.shape)}; return a scalar")
-        if not torch.equal(before, units.features):
+        if statistic.weight_sum.ndim:
+            self._refuse(f"measure returned a weight_sum of shape {tuple(statistic.weight_sum.shape)}; return a scalar")
+        if not torch.equal(original, units.features):
             self._refuse("measure changed the features in place; compute on a copy")
-        return found
+        return statistic
 
-    def _compare_sums(self, whole: Statistic, parts: Sequence[Statistic], trouble: str) -> None:
-        """Refuse a loss whose sums of parts are not the sum of the whole."""
+    def _compare_sums(self, statistic: Statistic, summands: Sequence[Statistic], trouble: str) -> None:
+        """Refuse a loss if two statistics do not add up to the statistic of the image."""
         for name in ("total", "weight_sum"):
-            expected, one, other = (cast("Tensor", getattr(each, name)) for each in (whole, *parts))
-            if {one.shape, other.shape} != {expected.shape}:
+            expected, first, second = (cast("Tensor", getattr(each, name)) for each in (statistic, *summands))
+            if {first.shape, second.shape} != {expected.shape}:
                 self._refuse(f"measure returned sums of different shapes for parts of different sizes: {trouble}")
-            if not torch.allclose(one + other, expected, rtol=_TRIAL_TOLERANCE, atol=_TRIAL_TOLERANCE):
+            if not torch.allclose(first + second, expected, rtol=_TRIAL_TOLERANCE, atol=_TRIAL_TOLERANCE):
                 self._refuse(f"the sums {trouble}" if "parts" in trouble else f"measure {trouble}")
 
     def _compare(self, statistic: Statistic, target: Tensor) -> None:
@@ -174,7 +178,7 @@ class _Trial:
         """Check that the total depends on the features."""
         with torch.enable_grad():
             leaf = self.images[0].clone().requires_grad_()
-            total = self._measured(self._units()._replace(features=leaf)).total
+            total = self._measure(self._units()._replace(features=leaf)).total
             if not _depends(total.sum(), leaf):
                 self._refuse("what measure returns does not depend on the features by differentiable operations")
 
@@ -186,6 +190,7 @@ class _Trial:
             raise LossError(f"{type(self.loss).__name__}.{name} failed when it was tried out: {error}") from error
 
     def _refuse(self, trouble: str) -> NoReturn:
+        """Raise the error of a loss that cannot be used."""
         raise LossError(f"{type(self.loss).__name__} cannot be used: {trouble}.")
 
 
@@ -193,12 +198,12 @@ def _depends(value: Tensor, leaf: Tensor) -> bool:
     """Tell whether a scalar was computed from a tensor by differentiable operations."""
     if not value.requires_grad:
         return False
-    found = cast("tuple[Tensor | None]", torch.autograd.grad(value, leaf, allow_unused=True))
-    return found[0] is not None
+    gradients = cast("tuple[Tensor | None]", torch.autograd.grad(value, leaf, allow_unused=True))
+    return gradients[0] is not None
 
 
 def identity(losses: Sequence[ExtraLoss]) -> str:
-    """Return what a checkpoint records of extra losses: of each the import path of its class and its parameters.
+    """Return the import path of the class and the parameters of each extra loss, for a checkpoint.
 
     Args:
         losses: Extra losses of a run.
@@ -210,18 +215,18 @@ def identity(losses: Sequence[ExtraLoss]) -> str:
         LossError: a parameter cannot be recorded.
 
     """
-    return json.dumps([_recorded(loss) for loss in losses])
+    return json.dumps([_record(loss) for loss in losses])
 
 
-def _recorded(loss: ExtraLoss) -> dict[str, Any]:
+def _record(loss: ExtraLoss) -> dict[str, Any]:
     """Return the class and the parameters of a loss as plain values."""
-    kind = type(loss)
+    loss_class = type(loss)
     values = {"layer": loss.layer, "weight": getattr(loss, "weight", None), **vars(loss)}
-    parameters = {name: _plain(value, f"{kind.__name__}.{name}") for name, value in sorted(values.items())}
-    return {"loss": f"{kind.__module__}:{kind.__qualname__}", **parameters}
+    parameters = {name: _plain_value(value, f"{loss_class.__name__}.{name}") for name, value in sorted(values.items())}
+    return {"loss": f"{loss_class.__module__}:{loss_class.__qualname__}", **parameters}
 
 
-def _plain(value: object, name: str) -> Any:
+def _plain_value(value: object, name: str) -> Any:
     """Return a parameter as a plain value, a tensor as its hash."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -229,9 +234,9 @@ def _plain(value: object, name: str) -> Any:
         data = memoryview(cast("Any", value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
         return f"{value.dtype} {tuple(value.shape)} {hashlib.sha256(data).hexdigest()}"
     if isinstance(value, Mapping):
-        return {str(key): _plain(each, name) for key, each in cast("Mapping[object, object]", value).items()}
+        return {str(key): _plain_value(each, name) for key, each in cast("Mapping[object, object]", value).items()}
     if isinstance(value, Sequence):
-        return [_plain(each, name) for each in cast("Sequence[object]", value)]
+        return [_plain_value(each, name) for each in cast("Sequence[object]", value)]
     raise LossError(
         f"{name} is a {type(value).__name__}, which a checkpoint cannot record; "
         "it takes numbers, texts, tensors, and lists or mappings of them."

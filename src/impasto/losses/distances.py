@@ -18,7 +18,7 @@ from impasto.settings.choices import DistanceName
 __all__ = ["DISTANCES", "Covariance", "Distance", "Gram", "MeanAndDeviation", "Wasserstein"]
 
 _MIN_VARIANCE = 1e-4
-"""What is added to variances, which are 0 where a feature never occurs (crowsonkb/style-transfer-pytorch)."""
+"""The summand of variances, which are 0 where a feature never occurs (crowsonkb/style-transfer-pytorch)."""
 
 
 class Distance(Protocol):
@@ -78,8 +78,8 @@ class MeanAndDeviation:
         """Return 1 / C · (σ - σ*) / σ on the diagonal of G, and 2 / C · ((μ - μ*) - (σ - σ*) μ / σ) for the mean."""
         means, deviations = self._differences(moments)
         ratio = deviations / _deviation(moments)
-        by_mean = (means - ratio * moments[:, -1]) * (2 / len(moments))
-        return torch.cat(((ratio / len(moments)).diag(), by_mean[:, None]), 1)
+        mean_derivative = (means - ratio * moments[:, -1]) * (2 / len(moments))
+        return torch.cat(((ratio / len(moments)).diag(), mean_derivative[:, None]), 1)
 
     def _differences(self, moments: Tensor) -> tuple[Tensor, Tensor]:
         """Return μ - μ* and σ - σ*, each (C,)."""
@@ -98,8 +98,8 @@ class Covariance:
         return (_covariance(moments) - self._target).square().mean() / len(moments) ** 2
 
     def derivative(self, moments: Tensor) -> Tensor:
-        """Return D = 2 / C⁴ · (K - K*), and for the mean what follows from K = G - μ μᵀ."""
-        return _by_moments((_covariance(moments) - self._target) * (2 / len(moments) ** 4), moments)
+        """Return D = 2 / C⁴ · (K - K*), and for the mean -2 D μ, since K = G - μ μᵀ."""
+        return _moments_derivative((_covariance(moments) - self._target) * (2 / len(moments) ** 4), moments)
 
     @cached_property
     def _target(self) -> Tensor:
@@ -120,24 +120,24 @@ class Wasserstein:
     def value(self, moments: Tensor) -> Tensor:
         """Return the squared Wasserstein-2 distance of two Gaussians over C, a scalar."""
         means = (moments - self.target)[:, -1]
-        root = _spectral(self._between(moments), torch.sqrt)
+        root = _matrix_function(self._product(moments), torch.sqrt)
         traces = (_regular_covariance(moments) + _regular_covariance(self.target) - 2 * root).diagonal().mean()
         return means.square().mean() + traces.to(moments)
 
     def derivative(self, moments: Tensor) -> Tensor:
-        """Return (I - √K* (√K* K √K*)^-½ √K*) / C, and for the mean 2 / C · (μ - μ*) and what follows from K."""
-        transport = self._root @ _spectral(self._between(moments), torch.rsqrt) @ self._root
-        by_covariance = (torch.eye(len(moments)).to(transport) - transport) / len(moments)
-        derivative = _by_moments(by_covariance.to(moments), moments)
+        """Return D = (I - √K* (√K* K √K*)^-½ √K*) / C, and for the mean 2 / C · (μ - μ*) - 2 D μ."""
+        transport = self._root @ _matrix_function(self._product(moments), torch.rsqrt) @ self._root
+        covariance_derivative = (torch.eye(len(moments)).to(transport) - transport) / len(moments)
+        derivative = _moments_derivative(covariance_derivative.to(moments), moments)
         derivative[:, -1] += (moments - self.target)[:, -1] * (2 / len(moments))
         return derivative
 
     @cached_property
     def _root(self) -> Tensor:
         """The root √K* of the target's covariance."""
-        return _spectral(_regular_covariance(self.target), torch.sqrt)
+        return _matrix_function(_regular_covariance(self.target), torch.sqrt)
 
-    def _between(self, moments: Tensor) -> Tensor:
+    def _product(self, moments: Tensor) -> Tensor:
         """Return √K* K √K*."""
         return self._root @ _regular_covariance(moments) @ self._root
 
@@ -157,7 +157,7 @@ def _covariance(moments: Tensor) -> Tensor:
     return moments[:, :-1] - mean[:, None] * mean
 
 
-def _by_moments(derivative: Tensor, moments: Tensor) -> Tensor:
+def _moments_derivative(derivative: Tensor, moments: Tensor) -> Tensor:
     """Return the derivative by G and μ from a symmetric one by K, (C, C + 1)."""
     return torch.cat((derivative, (-2 * derivative @ moments[:, -1])[:, None]), 1)
 
@@ -175,7 +175,7 @@ def _regular_covariance(moments: Tensor) -> Tensor:
     return covariance + _MIN_VARIANCE * torch.eye(len(covariance)).to(covariance)
 
 
-def _spectral(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+def _matrix_function(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     """Return a function of a symmetric positive matrix."""
     values, vectors = cast("tuple[Tensor, Tensor]", torch.linalg.eigh((matrix + matrix.T) / 2))
     floor = torch.finfo(values.dtype).eps * values[-1]

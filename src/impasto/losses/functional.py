@@ -8,7 +8,7 @@ of a run.
 from torch import Tensor
 
 from impasto.errors import InputError
-from impasto.losses.base import in_sum_precision
+from impasto.losses.base import to_sum_precision
 
 __all__ = ["content_loss", "gram", "style_loss"]
 
@@ -29,7 +29,7 @@ def gram(features: Tensor) -> Tensor:
         InputError: the features are no floating-point tensor of such a shape.
 
     """
-    flat = in_sum_precision(_checked(features, "features")).flatten(-2)  # (…, C, H·W)
+    flat = to_sum_precision(_check_features(features, "features")).flatten(-2)  # (…, C, H·W)
     return flat @ flat.mT / flat.shape[-1]
 
 
@@ -50,13 +50,13 @@ def content_loss(features: Tensor, target_features: Tensor) -> Tensor:
         InputError: the features are no floating-point tensors, or differ in shape.
 
     """
-    found, target = _checked(features, "features"), _checked(target_features, "target_features")
-    if found.shape != target.shape:
+    features, target = _check_features(features, "features"), _check_features(target_features, "target_features")
+    if features.shape != target.shape:
         raise InputError(
-            f"features have the shape {tuple(found.shape)} and target_features {tuple(target.shape)}; give those of "
+            f"features have the shape {tuple(features.shape)} and target_features {tuple(target.shape)}; give those of "
             "one layer, of images of one size, as Picture.resized makes them."
         )
-    return (in_sum_precision(found) - in_sum_precision(target)).square().mean()
+    return (to_sum_precision(features) - to_sum_precision(target)).square().mean()
 
 
 def style_loss(features: Tensor, target_gram: Tensor) -> Tensor:
@@ -76,28 +76,28 @@ def style_loss(features: Tensor, target_gram: Tensor) -> Tensor:
         InputError: the features or the matrix are no floating-point tensors of such shapes.
 
     """
-    found = gram(features)
-    if not isinstance(target_gram, Tensor) or target_gram.shape[-2:] != found.shape[-2:]:  # pyright: ignore[reportUnnecessaryIsInstance]
-        count = len(found[0])
+    picture_gram = gram(features)
+    if not isinstance(target_gram, Tensor) or target_gram.shape[-2:] != picture_gram.shape[-2:]:  # pyright: ignore[reportUnnecessaryIsInstance]
+        count = len(picture_gram[0])
         raise InputError(
-            f"target_gram is {_described(target_gram)}; style_loss takes the Gram matrix of the painting at the same "
+            f"target_gram is {_describe(target_gram)}; style_loss takes the Gram matrix of the painting at the same "
             f"layer, ({count}, {count}), as gram returns it."
         )
-    return (found - target_gram).square().mean() / found.shape[-1] ** 2
+    return (picture_gram - target_gram).square().mean() / picture_gram.shape[-1] ** 2
 
 
-def _checked(features: object, name: str) -> Tensor:
-    """Return features, if they are a floating-point tensor (C, H, W) or (B, C, H, W)."""
+def _check_features(features: object, name: str) -> Tensor:
+    """Return features; refuse any but a floating-point tensor (C, H, W) or (B, C, H, W)."""
     if isinstance(features, Tensor) and features.is_floating_point() and features.ndim in {3, 4} and features.numel():
         return features
     raise InputError(
-        f"{name} cannot be {_described(features)}; give a floating-point tensor (C, H, W) or (B, C, H, W), as "
+        f"{name} cannot be {_describe(features)}; give a floating-point tensor (C, H, W) or (B, C, H, W), as "
         "VGG19()(image, layer) returns it."
     )
 
 
-def _described(value: object) -> str:
-    """Return words for a value: the dtype and shape of a tensor, or its type."""
+def _describe(value: object) -> str:
+    """Return the description of a value in a message: the dtype and shape of a tensor, or its type."""
     if isinstance(value, Tensor):
         return f"{value.dtype} of shape {tuple(value.shape)}"
     return f"of type {type(value).__name__}"

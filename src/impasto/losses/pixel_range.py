@@ -32,7 +32,7 @@ class RangeLoss(MeanSquareLoss):
 
         Args:
             settings: The weight.
-            sources: The losses built so far, which that value is the sum of.
+            sources: The losses built so far, whose sum that value is.
 
         Returns:
             No loss, if `range_weight` is 0.
@@ -52,7 +52,7 @@ class RangeLoss(MeanSquareLoss):
         return Statistic(statistic_operators.excess(units.features).sum(), sum_of_weights(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds 2 S times how far each gray level is out of range.
+        """Return the function that adds 2 S times how far each gray level is out of range.
 
         Args:
             slope: S, a scalar.
@@ -64,4 +64,4 @@ class RangeLoss(MeanSquareLoss):
         """
         if units.weights is not None or not dispatch.is_fused(units.features):
             return super().cotangent(slope, units)
-        return lambda features, into: statistic_operators.add_excess(features, 2 * slope, into)
+        return lambda features, gradient: statistic_operators.add_excess(features, 2 * slope, gradient)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent, Linear, flat
 from impasto.kernels.cuda import dispatch, statistic_operators
-from impasto.losses.base import Loss, Sources, Statistic, Units, in_sum_precision, row_chunks, sum_of_weights
+from impasto.losses.base import Loss, Sources, Statistic, Units, row_chunks, sum_of_weights, to_sum_precision
 from impasto.losses.distances import DISTANCES, Distance, Gram
 from impasto.settings import Settings
 
@@ -32,12 +32,12 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
     if dispatch.is_fused(features):
         return Statistic(statistic_operators.moments(features, weights).sum(0), sum_of_weights(features[0], weights))
     count = len(features)
-    total = in_sum_precision(features.new_zeros(count, count + 1))
+    total = to_sum_precision(features.new_zeros(count, count + 1))
     for chunk in row_chunks(features, _CHUNK_POSITIONS * count):
-        exact = in_sum_precision(flat(features[:, chunk]))  # (positions, C)
-        counted = exact if weights is None else exact * weights[chunk].reshape(-1, 1)
-        total[:, :count].addmm_(exact.T, counted)
-        total[:, count].add_(counted.sum(0))
+        exact = to_sum_precision(flat(features[:, chunk]))  # (positions, C)
+        weighted_features = exact if weights is None else exact * weights[chunk].reshape(-1, 1)
+        total[:, :count].addmm_(exact.T, weighted_features)
+        total[:, count].add_(weighted_features.sum(0))
     return Statistic(total, sum_of_weights(features[0], weights))
 
 
@@ -79,13 +79,17 @@ class StyleLoss(Loss):
             return []
         weights = settings.active_style_layers
         kinds = [(DISTANCES[name], weight) for name, weight in settings.active_distances.items()]
-        regions = sources.of_styles(weights, moments_of)
-        found: list[StyleLoss] = []
+        regions = sources.style_targets(weights, moments_of)
+        losses: list[StyleLoss] = []
         for targets in regions:
             for layer, (mean, mask_weights) in targets.items():
                 weight = settings.style_weight * weights[layer] / len(regions)
-                found.append(cls(layer, [(kind(mean), weight * w) for kind, w in kinds], mask_weights))
-        return found
+                losses.append(
+                    cls(
+                        layer, [(kind(mean), weight * distance_weight) for kind, distance_weight in kinds], mask_weights
+                    )
+                )
+        return losses
 
     def measure(self, units: Units) -> Statistic:
         """Sum F Fᵀ and F over the positions."""
@@ -122,10 +126,10 @@ class StyleLoss(Loss):
         return statistic_operators.gram_distance(statistic.total, statistic.weight_sum, distance.target, weight, dtype)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and that by the sum of F.
+        """Return the function that adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and s.
 
         Args:
-            slope: S and, as a last column, the derivative by the sum of F, (C, C + 1); or S alone, (C, C).
+            slope: S and, as a last column, the derivative s by the sum of F, (C, C + 1); or S alone, (C, C).
             units: The units that were measured.
 
         Returns:

@@ -41,5 +41,5 @@ TERMS: tuple[type[Term], ...] = (
     NinePointTotalVariationLoss,
     RangeLoss,
 )
-"""In the order in which they are reported. The range loss is weighed by the value of those before it, so losses that
+"""The terms in the order of their reports. The value of the terms before the range loss is its weight, so losses that
 look at the network come before it."""

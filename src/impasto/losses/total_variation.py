@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import IMAGE
-from impasto.losses.base import Loss, MeanLoss, Sources, Statistic, Units, sum_over_positions, weighted
+from impasto.losses.base import Loss, MeanLoss, Sources, Statistic, Units, apply_weights, sum_over_positions
 from impasto.settings import Settings
 from impasto.settings.choices import Variation
 
@@ -57,11 +57,11 @@ class TotalVariationLoss(MeanLoss):
 
     def slope(self, statistic: Statistic) -> Tensor:
         """Return weight / weight_sum, or the weight of a sum."""
-        of_sum = statistic.weight_sum.new_full((), self.weight)
-        return of_sum / statistic.weight_sum if self._is_mean else of_sum
+        sum_slope = statistic.weight_sum.new_full((), self.weight)
+        return sum_slope / statistic.weight_sum if self._is_mean else sum_slope
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative by each difference x[i + 1] - x[i] at x[i + 1] and subtracts it at x[i].
+        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1], and -d to x[i].
 
         Args:
             slope: The derivative of the value by the sum, a scalar.
@@ -71,13 +71,13 @@ class TotalVariationLoss(MeanLoss):
             A function that adds the derivative to a tensor.
 
         """
-        return partial(self._add, slope, units.weights)
+        return partial(self._add_gradient, slope, units.weights)
 
-    def _add(self, slope: Tensor, weights: Tensor | None, features: Tensor, into: Tensor) -> None:
-        """Add the derivative to a tensor."""
+    def _add_gradient(self, slope: Tensor, weights: Tensor | None, features: Tensor, gradient: Tensor) -> None:
+        """Add the derivative to a gradient."""
         for axis, difference in zip((1, 2), _forward_differences(features, self.wraps), strict=True):
-            change = weighted(self._derivative(difference).mul_(slope), weights)
-            into.sub_(change).add_(change.roll(1, axis))
+            derivative = apply_weights(self._derivative(difference).mul_(slope), weights)
+            gradient.sub_(derivative).add_(derivative.roll(1, axis))
 
     @property
     def _is_mean(self) -> bool:
@@ -90,7 +90,7 @@ class TotalVariationLoss(MeanLoss):
         return self.variation in {"absolute", "mean-absolute"}
 
     def _penalty(self, difference: Tensor) -> Tensor:
-        """Return what each difference adds to the sum, in place."""
+        """Return the summand of each difference, in place."""
         if self._is_absolute:
             return difference.abs_()
         return difference.square_() if self.variation == "mean-squares" else difference.square_().mul_(0.5)
@@ -135,24 +135,24 @@ class NinePointTotalVariationLoss(Loss):
     def measure(self, units: Units) -> Statistic:
         """Sum the squares along the axes, those along the diagonals, and count the latter: (3,)."""
         down, across = _forward_differences(units.features, self.wraps)
-        straight = sum_over_positions(down.square_().add_(across.square_()), units.weights)
+        axes = sum_over_positions(down.square_().add_(across.square_()), units.weights)
         u, v = self._diagonals(units.features)
-        slanted = sum_over_positions(u.square_().add_(v.square_()), self._of_diagonals(units.weights))
-        return Statistic(torch.stack((straight.total, slanted.total, slanted.weight_sum)), straight.weight_sum)
+        diagonals = sum_over_positions(u.square_().add_(v.square_()), self._diagonal_weights(units.weights))
+        return Statistic(torch.stack((axes.total, diagonals.total, diagonals.weight_sum)), axes.weight_sum)
 
     def value(self, statistic: Statistic) -> Tensor:
         """Return the weighted sum of both means."""
-        straight, slanted, count = statistic.total
-        return 2 * self.weight * (straight / statistic.weight_sum / 3 + slanted / count / 12)
+        axes, diagonals, count = statistic.total
+        return 2 * self.weight * (axes / statistic.weight_sum / 3 + diagonals / count / 12)
 
     def slope(self, statistic: Statistic) -> Tensor:
         """Return the derivative by the three sums, (3,)."""
-        _, slanted, count = statistic.total
-        parts = (1 / (3 * statistic.weight_sum), 1 / (12 * count), -slanted / (12 * count.square()))
-        return 2 * self.weight * torch.stack(parts)
+        _, diagonals, count = statistic.total
+        derivatives = (1 / (3 * statistic.weight_sum), 1 / (12 * count), -diagonals / (12 * count.square()))
+        return 2 * self.weight * torch.stack(derivatives)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return what adds the derivative by each difference x[i + 1] - x[i] at x[i + 1] and subtracts it at x[i].
+        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1], and -d to x[i].
 
         Args:
             slope: The derivative of the value by the three sums, (3,).
@@ -162,15 +162,15 @@ class NinePointTotalVariationLoss(Loss):
             A function that adds the derivative to a tensor.
 
         """
-        return partial(self._add, slope, units.weights)
+        return partial(self._add_gradient, slope, units.weights)
 
-    def _add(self, slope: Tensor, weights: Tensor | None, features: Tensor, into: Tensor) -> None:
-        """Add the derivative to a tensor."""
+    def _add_gradient(self, slope: Tensor, weights: Tensor | None, features: Tensor, gradient: Tensor) -> None:
+        """Add the derivative to a gradient."""
         for axis, difference in zip((1, 2), _forward_differences(features, self.wraps), strict=True):
-            change = weighted(difference.mul_(2 * slope[0]), weights)
-            into.sub_(change).add_(change.roll(1, axis))
-        weights = self._of_diagonals(weights)
-        u, v = (weighted(difference.mul_(2 * slope[1]), weights) for difference in self._diagonals(features))
+            derivative = apply_weights(difference.mul_(2 * slope[0]), weights)
+            gradient.sub_(derivative).add_(derivative.roll(1, axis))
+        weights = self._diagonal_weights(weights)
+        u, v = (apply_weights(difference.mul_(2 * slope[1]), weights) for difference in self._diagonals(features))
         padded = u.new_zeros(len(u), u.shape[1] + 1, u.shape[2] + 1)
         padded[:, 1:, 1:] += u
         padded[:, :-1, :-1] -= u
@@ -178,15 +178,15 @@ class NinePointTotalVariationLoss(Loss):
         padded[:, :-1, 1:] -= v
         for axis, wrap in zip((1, 2), self.wraps, strict=True):
             length = padded.shape[axis]
-            first, last = padded.select(axis, 0), padded.select(axis, -1)
+            first_edge, last_edge = padded.select(axis, 0), padded.select(axis, -1)
             if wrap:  # the last row or column comes before the first
-                last += first
+                last_edge += first_edge
                 padded = padded.narrow(axis, 1, length - 1)
             else:
-                padded.select(axis, 1).add_(first)
-                padded.select(axis, -2).add_(last)
+                padded.select(axis, 1).add_(first_edge)
+                padded.select(axis, -2).add_(last_edge)
                 padded = padded.narrow(axis, 1, length - 2)
-        into += padded
+        gradient += padded
 
     def _diagonals(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the differences along both diagonals, each (C, H + 1, W + 1); no 1 on an axis whose edges meet."""
@@ -197,7 +197,7 @@ class NinePointTotalVariationLoss(Loss):
         padded = padded[0]
         return padded[:, 1:, 1:] - padded[:, :-1, :-1], padded[:, 1:, :-1] - padded[:, :-1, 1:]
 
-    def _of_diagonals(self, weights: Tensor | None) -> Tensor | None:
+    def _diagonal_weights(self, weights: Tensor | None) -> Tensor | None:
         """Return the weight of each pair of diagonals: that of the pixel that owns it."""
         if weights is not None:
             for axis, wrap in enumerate(self.wraps):

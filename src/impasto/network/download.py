@@ -13,22 +13,22 @@ from impasto.files import reason
 __all__ = ["fetch"]
 
 CHUNK_BYTES = 1 << 20
-"""Bytes that are read at a time, after each of which progress is told."""
+"""Bytes that are read at a time, between two calls of `progress`."""
 
 MAX_SILENCE = 30.0
-"""Seconds of silence after which a connection is given up."""
+"""Seconds without data after which a connection is closed."""
 
 
 def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], None] | None = None) -> Path:
     """Return `target`, downloaded from `url` if it is not there yet.
 
-    What has come is stored in `target`.part, so that an interrupted download resumes where it stopped.
+    The received bytes are stored in `target`.part, so that an interrupted download resumes where it stopped.
 
     Args:
-        url: Of the file.
-        target: Where it is to be; its folder is made.
+        url: The address of the file.
+        target: The path to store it at; its folder is made.
         sha256: The hash, or the digits that it begins with.
-        progress: Called with the bytes so far and in all (0 if the server does not say).
+        progress: Called with the received bytes and the bytes of the file (0 if the server does not say).
 
     Returns:
         The path of the file.
@@ -39,11 +39,11 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
     """
     if url.rpartition("/")[2] in {"", ".", ".."}:  # the target would be the folder itself
         raise _failure(url, InvalidURL("it names no file"))
-    if _is_there(target):
+    if _is_stored(target):
         return target
     part = target.with_name(target.name + ".part")
     try:
-        _receive(url, part, progress or (lambda _done, _total: None))
+        _receive(url, part, progress or (lambda _received, _total: None))
         with part.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, HTTPException, ValueError) as error:
@@ -54,7 +54,7 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
     return part.replace(target)
 
 
-def _is_there(target: Path) -> bool:
+def _is_stored(target: Path) -> bool:
     """Return whether a file was downloaded before; if not, make its folder."""
     try:
         if target.exists():
@@ -69,22 +69,22 @@ def _is_there(target: Path) -> bool:
 
 
 def _failure(url: str, error: Exception) -> DownloadError:
-    """Say what went wrong and what to do; a URLError wraps the system's own error, or words about the address."""
-    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    """Return the error of a download, with a remedy; a URLError wraps the system's error, or text about the address."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
     remedy = "try again, it continues where it stopped"
-    if isinstance(inner, OSError):  # asked first: a bad certificate is an OSError and a ValueError
-        said = reason(inner)
+    if isinstance(cause, OSError):  # asked first: a bad certificate is an OSError and a ValueError
+        message = reason(cause)
     else:
-        said = str(inner) or type(inner).__name__
-        if isinstance(inner, (str, ValueError, InvalidURL)):
+        message = str(cause) or type(cause).__name__
+        if isinstance(cause, (str, ValueError, InvalidURL)):
             remedy = "give the address of a file, such as https://host/vgg19.pth"
-    return DownloadError(f"{url} could not be downloaded: {said.rstrip('.')}; {remedy}.")
+    return DownloadError(f"{url} could not be downloaded: {message.rstrip('.')}; {remedy}.")
 
 
 def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None:
-    """Append to `part` what is missing of it; start over if the server cannot send a part."""
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
+    """Append the missing bytes to the file `part`; start over if the server cannot send a part."""
+    stored_bytes = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={stored_bytes}-"} if stored_bytes else {})  # noqa: S310
     try:
         response = urllib.request.urlopen(request, timeout=MAX_SILENCE)  # noqa: S310
     except urllib.error.HTTPError as error:
@@ -93,10 +93,10 @@ def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None
             return
         raise OSError(None, f"the server answers {error.code} {error.reason}") from None
     with response, part.open("ab" if response.status == 206 else "wb") as file:
-        done = file.tell()
-        total = done + int(response.headers.get("Content-Length", 0))
+        received = file.tell()
+        total = received + int(response.headers.get("Content-Length", 0))
         while chunk := response.read(CHUNK_BYTES):
-            done += file.write(chunk)
-            progress(done, total)
-    if done < total:
-        raise ConnectionError(None, f"the connection broke after {done} of {total} bytes")
+            received += file.write(chunk)
+            progress(received, total)
+    if received < total:
+        raise ConnectionError(None, f"the connection broke after {received} of {total} bytes")

@@ -17,69 +17,71 @@ from impasto.settings.choices import Pooling
 __all__ = ["footprint", "fused_footprint"]
 
 
-def footprint(pooling: Pooling, layers: Collection[str], feature: int) -> NetworkFootprint:
+def footprint(pooling: Pooling, layers: Collection[str], feature_bytes: int) -> NetworkFootprint:
     """Return the memory that a tile needs on a CPU.
 
     Args:
         pooling: The kind of pooling.
         layers: The names of the layers that losses look at.
-        feature: The size of one feature, in bytes.
+        feature_bytes: The size of one feature, in bytes.
 
     Returns:
         The bytes per pixel that the tile sees, and the bytes of a band of rows.
 
     """
-    return NetworkFootprint.of_steps(3.0 * feature, _steps(pooling, layers, feature), BAND_SIGNALS * BAND * feature)
+    return NetworkFootprint.of_steps(
+        3.0 * feature_bytes, _steps(pooling, layers, feature_bytes), BAND_SIGNALS * BAND * feature_bytes
+    )
 
 
-def fused_footprint(pooling: Pooling, layers: Collection[str], feature: int) -> NetworkFootprint:
+def fused_footprint(pooling: Pooling, layers: Collection[str], feature_bytes: int) -> NetworkFootprint:
     """Return the memory that a tile needs on a GPU, which computes each step for the whole tile at once.
 
     Args:
         pooling: The kind of pooling.
         layers: The names of the layers that losses look at.
-        feature: The size of one feature, in bytes.
+        feature_bytes: The size of one feature, in bytes.
 
     Returns:
         The bytes per pixel that the tile sees, and the number of pixels that a tile must stay below.
 
     """
-    fused = _fused_steps(pooling, layers, feature)
+    fused = _fused_steps(pooling, layers, feature_bytes)
     return NetworkFootprint.of_steps(IMAGE_BYTES, fused, max_pixels=GPU_UNITS / CONVOLUTIONS[0].units)
 
 
-def _steps(pooling: Pooling, layers: Collection[str], feature: int) -> Iterator[StepFootprint]:
+def _steps(pooling: Pooling, layers: Collection[str], feature_bytes: int) -> Iterator[StepFootprint]:
     """List the footprints of the steps on a CPU, where a ReLU retains bits and a convolution retains nothing."""
-    before = 3.0 * feature
+    input_bytes = 3.0 * feature_bytes
     for step in steps(layers):
         first, last = step[0], step[-1]
-        is_requested, output = last.name in layers, last.units * feature
-        retained = output if is_requested else 0.0
+        is_requested, output_bytes = last.name in layers, last.units * feature_bytes
+        retained = output_bytes if is_requested else 0.0
         if last.is_pool:
-            retained += last.units * retained_bytes(pooling, feature)
+            retained += last.units * retained_bytes(pooling, feature_bytes)
         is_cleared_by_output = is_requested and first is last
         is_cleared_by_pooling = last.is_pool and pooling == "max"
         if not (first.is_pool or is_cleared_by_output or is_cleared_by_pooling):
             retained += first.units * RETAINED_BYTES
-        yield StepFootprint(output, retained, before + output, retains_output=is_requested)
-        before = output
+        yield StepFootprint(output_bytes, retained, input_bytes + output_bytes, retains_output=is_requested)
+        input_bytes = output_bytes
 
 
-def _fused_steps(pooling: Pooling, layers: Collection[str], feature: int) -> Iterator[StepFootprint]:
+def _fused_steps(pooling: Pooling, layers: Collection[str], feature_bytes: int) -> Iterator[StepFootprint]:
     """List the footprints of the steps on a GPU, where a convolution's raw output and the step's output coexist."""
-    before = float(IMAGE_BYTES)
+    input_bytes = float(IMAGE_BYTES)
     for step in steps(layers):
         first, last = step[0], step[-1]
         is_first, is_requested = first is CONVOLUTIONS[0], last.name in layers
-        output, raw = last.units * feature, first.units * feature
-        retained = output if is_requested or is_first else 0.0
+        output_bytes, raw_bytes = last.units * feature_bytes, first.units * feature_bytes
+        retained = output_bytes if is_requested or is_first else 0.0
         if last.is_pool:
-            retained += last.units * layer_operators.CHOICE_BYTES + (raw if pooling == "l2" else 0.0)
+            retained += last.units * layer_operators.CHOICE_BYTES + (raw_bytes if pooling == "l2" else 0.0)
         elif not is_requested:
             retained += last.units * layer_operators.RELU_BYTES
-        backward = max(output + raw, raw + before)
+        backward = max(output_bytes + raw_bytes, raw_bytes + input_bytes)
         if is_first:
-            backward = output + layer_operators.FIRST_LAYER_TAPS * feature + IMAGE_BYTES
-        scratch = 0.0 if is_first or first.is_pool else raw
-        yield StepFootprint(output, retained, backward, scratch, retained >= output)
-        before = output
+            backward = output_bytes + layer_operators.FIRST_LAYER_TAPS * feature_bytes + IMAGE_BYTES
+        scratch = 0.0 if is_first or first.is_pool else raw_bytes
+        yield StepFootprint(output_bytes, retained, backward, scratch, retained >= output_bytes)
+        input_bytes = output_bytes

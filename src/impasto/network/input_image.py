@@ -1,4 +1,4 @@
-"""What users give to the network: an image in whatever form, and names of layers; both are checked here.
+"""The arguments that users give to the network: an image in any form, and names of layers; both are checked here.
 
 The engine passes checked tensors to `VGG19.compute` and does not come here.
 """
@@ -22,10 +22,10 @@ MAX_SAMPLE = 16.0
 """The sample above which an image has gray levels up to 255: an image that is being painted exceeds 1 by less."""
 
 MIN_SAMPLE = -1.0
-"""The sample of a photograph below which it has been normalized for another network, whose samples begin at -2."""
+"""The sample of a photograph below which it was normalized for another network, whose samples begin at -2."""
 
 _OTHER_NAME = re.compile(r"\D*(\d)\D+(\d)")
-"""How other programs number a convolution: relu4_2, block4_conv2, r42."""
+"""The name of a convolution in other programs: relu4_2, block4_conv2, r42."""
 
 
 def input_images(image: object, layers: Collection[str], device: torch.device) -> Tensor:
@@ -66,14 +66,16 @@ def _check_form(image: Tensor, device: torch.device) -> None:
 
 def _check_range(image: Tensor) -> None:
     """Refuse samples that are gray levels, normalized for another network, or no numbers."""
-    darkest, brightest = (float(each) for each in image.detach().aminmax())
-    takes = "the network takes RGB from 0 to 1 and subtracts the mean itself"
+    darkest, brightest = (float(sample) for sample in image.detach().aminmax())
+    requirement = "the network takes RGB from 0 to 1 and subtracts the mean itself"
     if math.isnan(darkest + brightest):
         raise InputError("the image holds a value that is not a number; the steps before it may have been too large.")
     if brightest > MAX_SAMPLE:
-        raise InputError(f"the image goes up to {brightest:g}; {takes}: give image / 255.")
+        raise InputError(f"the image goes up to {brightest:g}; {requirement}: give image / 255.")
     if darkest < MIN_SAMPLE and not image.requires_grad:
-        raise InputError(f"the image goes from {darkest:g} to {brightest:g}; {takes}: give it before it is normalized.")
+        raise InputError(
+            f"the image goes from {darkest:g} to {brightest:g}; {requirement}: give it before it is normalized."
+        )
 
 
 def _check_size(image: Tensor, layers: Collection[str]) -> None:
@@ -100,24 +102,21 @@ def layer_names(layers: object) -> list[str]:
         InputError: there is none, or one is not that of a layer of VGG-19.
 
     """
-    given: list[object] = (
-        [layers]
-        if isinstance(layers, str) or not isinstance(layers, Iterable)
-        else list(cast("Iterable[object]", layers))
-    )
-    unknown = [each for each in given if not (isinstance(each, str) and each in LAYERS)]
+    is_one = isinstance(layers, str) or not isinstance(layers, Iterable)
+    names: list[object] = [layers] if is_one else list(cast("Iterable[object]", layers))
+    unknown = [name for name in names if not (isinstance(name, str) and name in LAYERS)]
     if unknown:
-        raise InputError(f"there is no layer {unknown[0]}; {_nearest(unknown[0])}.")
-    if not given:
+        raise InputError(f"there is no layer {unknown[0]}; {_suggest_layer(unknown[0])}.")
+    if not names:
         raise InputError("no layer is named; name at least one, such as conv4_2.")
-    return cast("list[str]", given)
+    return cast("list[str]", names)
 
 
-def _nearest(name: object) -> str:
-    """Return words about the layer that a wrong name may have meant."""
-    numbered = _OTHER_NAME.fullmatch(str(name))
-    meant = f"conv{numbered[1]}_{numbered[2]}" if numbered else ""
-    if isinstance(name, str) and meant in LAYERS:
-        return f"give {meant}, which is that convolution after its ReLU"
-    near = difflib.get_close_matches(str(name), LAYERS, n=1, cutoff=0.5)
-    return f"{near[0]} is the nearest" if near else "the layers are conv1_1 to conv5_4 and pool1 to pool5"
+def _suggest_layer(name: object) -> str:
+    """Return a clause that suggests a layer for a wrong name."""
+    match = _OTHER_NAME.fullmatch(str(name))
+    convolution = f"conv{match[1]}_{match[2]}" if match else ""
+    if isinstance(name, str) and convolution in LAYERS:
+        return f"give {convolution}, which is that convolution after its ReLU"
+    matches = difflib.get_close_matches(str(name), LAYERS, n=1, cutoff=0.5)
+    return f"{matches[0]} is the nearest" if matches else "the layers are conv1_1 to conv5_4 and pool1 to pool5"

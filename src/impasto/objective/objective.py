@@ -15,28 +15,28 @@ from impasto.errors import InputError
 from impasto.kernels.cotangents import Cotangent, InTile
 from impasto.layers import IMAGE
 from impasto.losses import TERMS, ExtraLoss, Loss, Statistic, Units
-from impasto.losses.base import weighted
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
+from impasto.objective.anchor import ANCHOR_TERM, Anchor
 from impasto.objective.stored_targets import StoredTargets
 from impasto.objective.targets import Region, StageSources
-from impasto.objective.tile_units import ContentFeatures, seen_features, units_of, wraps_of
-from impasto.objective.wrapping import Margin, folded, wrapped
+from impasto.objective.tile_units import ContentFeatures, owned_units, tile_features, wraps_of
+from impasto.objective.wrapping import Margin, add_margin, fold_margin
 from impasto.planning.tiles import Tile, Tiling
 from impasto.settings import Settings
 
-__all__ = ["Anchor", "Evaluation", "Kept", "LossPart", "Objective", "refuse_parts"]
+__all__ = ["Evaluation", "KeptContent", "LossValue", "Objective", "refuse_parts"]
 
-_WHOLE = Tiling()
+_UNDIVIDED = Tiling()
 
 
-class LossPart(NamedTuple):
+class LossValue(NamedTuple):
     """The value of one loss of the objective at an image."""
 
     term: str
     layer: str
-    values: Tensor
-    """Numbers whose sum is the value, (parts,): on a GPU, to add them up takes as long as to compute them."""
+    summands: Tensor
+    """Numbers whose sum is the value, (N,): on a GPU, to add them up takes as long as to compute them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +49,12 @@ class Evaluation:
     """The scalar of each term, by its name."""
     gradient: Tensor
     """The derivative of the loss by the image in [0, 1], (3, H, W)."""
-    parts: Sequence[LossPart] = ()
-    """The value of each loss; those of a term add up to the term."""
+    losses: Sequence[LossValue] = ()
+    """The value of each loss; the values of a term add up to the term."""
 
 
-class Kept(NamedTuple):
-    """Where the picture stays as the content is, whatever the image."""
+class KeptContent(NamedTuple):
+    """The content, where the picture stays as the content is."""
 
     mask: Tensor
     """1 where the picture is the content, else 0, (H, W)."""
@@ -62,61 +62,13 @@ class Kept(NamedTuple):
     """(3, H, W)."""
 
 
-ANCHOR_TERM = "distance from the start"
-"""The name under which the value of an `Anchor` is reported."""
-
-ANCHOR_SCALE = 2e-5
-"""The weight of an `Anchor` of strength 0.5 in units of the loss of an image whose features are all 0, for each squared
-gray level: it halves the way that a picture goes (docs/notes/optimizer.md)."""
-
-
-class Anchor(NamedTuple):
-    """What the picture started from, and how far it may move from there."""
-
-    image: Tensor
-    """(3, H, W), in [0, 1]."""
-    strength: float
-    """Above 0 and below 1: about the fraction of its way that the picture goes."""
-    weights: Tensor | None = None
-    """How much each pixel's distance counts, in [0, 1], (H, W); None: 1 everywhere."""
-    weight: float = 0.0
-    """The weight of the mean squared difference in gray levels; `Objective.build` finds it."""
-
-    def weighed(self, unit: float) -> "Anchor":
-        """Return the anchor with its weight, where the loss of an image whose features are all 0 is `unit`.
-
-        Args:
-            unit: The loss of an image whose features are all 0.
-
-        Returns:
-            The anchor.
-
-        """
-        return self._replace(weight=ANCHOR_SCALE * unit * (1 / self.strength**2 - 1) / 3)
-
-    def value(self, image: Tensor) -> Tensor:
-        """Return weight · mean(w (x - a)²), a scalar, for gray levels x of an image and a of the anchor."""
-        return self.weight * 255**2 * weighted((image - self.image).square(), self.weights).mean()
-
-    def add_gradient(self, image: Tensor, into: Tensor) -> None:
-        """Add the derivative of `value` by the image to a tensor.
-
-        Args:
-            image: RGB in [0, 1], (3, H, W).
-            into: The tensor to which the derivative is added, (3, H, W).
-
-        """
-        difference = weighted(image - self.image, self.weights)
-        into.add_(difference, alpha=2 * self.weight * 255**2 / image.numel())
-
-
 @dataclass(frozen=True, eq=False)
 class Objective:
     """The value and gradient of an image: statistics, their value, and its derivatives pulled back to the pixels.
 
-    An image in tiles is passed through twice. Forward, the statistics of all tiles are added up; then, for each tile,
-    the derivative of the loss by the sums is pulled back from the units that the tile owns, and added to the gradient.
-    By the chain rule that is exact; with one tile, both passes are one.
+    The network passes through an image in tiles twice. First, the statistics of all tiles are added up; then, for each
+    tile, the derivative of the loss by the sums is pulled back from the units that the tile owns, and added to the
+    gradient. By the chain rule that is exact. The features of the last tiles are retained, so one tile is passed once.
 
     Raises:
         InputError: a loss cannot be summed over the parts that the tiling makes.
@@ -127,10 +79,10 @@ class Objective:
     losses: Sequence[Loss]
     content_features: ContentFeatures
     """The content image's features, at the layers of the losses that need them."""
-    tiling: Tiling = _WHOLE
+    tiling: Tiling = _UNDIVIDED
     group: Group = ALONE
     """The processes among which the tiles are divided."""
-    kept: Kept | None = None
+    kept: KeptContent | None = None
     anchor: Anchor | None = None
 
     @classmethod
@@ -141,10 +93,10 @@ class Objective:
         content: Tensor,
         regions: Sequence[Region],
         *,
-        kept: Kept | None = None,
+        kept: KeptContent | None = None,
         focus: Tensor | None = None,
         anchor: Anchor | None = None,
-        tiling: Tiling = _WHOLE,
+        tiling: Tiling = _UNDIVIDED,
         group: Group = ALONE,
         extra_losses: Sequence[ExtraLoss] = (),
         targets: StoredTargets | None = None,
@@ -158,11 +110,11 @@ class Objective:
             regions: Regions of the picture with their styles.
             kept: Where the picture stays as the content is.
             focus: Where the content counts more, in [0, 1], (H, W); None: nowhere.
-            anchor: What the picture stays close to; None: nothing.
+            anchor: The image that the picture stays close to; None: there is none.
             tiling: How the image is divided.
             group: The processes among which the tiles are divided.
             extra_losses: Losses in addition to the built-in ones.
-            targets: What was measured for the objective before; what this one measures is stored there.
+            targets: The targets that the previous objective measured; those of this objective are stored there.
 
         Returns:
             The objective of images of the content's size.
@@ -173,13 +125,13 @@ class Objective:
         """
         sources = StageSources(settings, network, content, regions, tiling, group, focus, targets or StoredTargets())
         sources.targets.begin()
-        for loss in extra_losses:  # first, since tiles have to reach as far as the deepest layer asks for
+        for loss in extra_losses:  # first, since the deepest layer decides what the tiles see
             sources.losses += loss.prepare(sources)
         count = len(sources.losses)
         for term in TERMS:
             sources.losses += term.build(settings, sources)
         losses = [*sources.losses[count:], *sources.losses[:count]]
-        anchor = anchor and anchor.weighed(sources.value_without_features())
+        anchor = anchor and anchor.with_weight(sources.value_without_features())
         return cls(network, losses, sources.content_features, tiling, group, kept, anchor)
 
     def __post_init__(self) -> None:
@@ -198,38 +150,44 @@ class Objective:
         tiles = self.group.shard_list(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
         if self.kept is not None:
             image = image.lerp(self.kept.content, self.kept.mask)
-        whole = image
-        image = wrapped(image, self._margin)
-        retained: list[_View] = []
-        sums: list[Statistic] = []
-        for left, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
-            retain = left <= self.tiling.retained_tiles
-            view = self._view(image, tile, retain=retain)
-            more = [view.measure(loss) for loss in self.losses]
-            sums = [total + each for total, each in zip(sums, more, strict=True)] if sums else more
-            retained += [view] * retain
-            del view
-        measured = [(loss, total.over(self.group.sum)) for loss, total in zip(self.losses, sums, strict=True)]
-        found = [(loss, *loss.value_and_slope(total, self.network.dtype)) for loss, total in measured]
-        slopes = [(loss, slope) for loss, _, slope in found]
-        gradient = torch.zeros_like(image)
-        for tile in reversed(tiles):
-            view = retained.pop() if retained else self._view(image, tile, retain=True)
-            view.pullback(self.network, slopes, gradient[tile.extent()])
-            del view
-        gradient = self.group.sum(folded(gradient, self._margin))
+        padded = add_margin(image, self._margin)
+        statistics, views = self._measure(padded, tiles)
+        results = [
+            (loss, *loss.value_and_slope(statistic.over(self.group.sum), self.network.dtype))
+            for loss, statistic in zip(self.losses, statistics, strict=True)
+        ]
+        gradient = self._pull_back(padded, tiles, views, [(loss, slope) for loss, _, slope in results])
+        losses = [LossValue(loss.term, loss.layer, value.reshape(-1)) for loss, value, _ in results]
         if self.anchor is not None:
-            self.anchor.add_gradient(whole, gradient)
+            self.anchor.add_gradient(image, gradient)
+            losses.append(LossValue(ANCHOR_TERM, IMAGE, self.anchor.value(image).reshape(-1)))
         if self.kept is not None:
             gradient.mul_(1 - self.kept.mask)
-        parts = [LossPart(loss.term, loss.layer, value.reshape(-1)) for loss, value, _ in found]
-        if self.anchor is not None:
-            parts.append(LossPart(ANCHOR_TERM, IMAGE, self.anchor.value(whole).reshape(-1)))
-        values: defaultdict[str, list[Tensor]] = defaultdict(list)
-        for part in parts:
-            values[part.term].append(part.values)
-        terms = {term: torch.cat(each).sum() for term, each in values.items()}
-        return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient, parts)
+        return _evaluation(losses, gradient)
+
+    def _measure(self, image: Tensor, tiles: Sequence[Tile]) -> tuple[Sequence[Statistic], list["_View"]]:
+        """Return the sum of each loss's statistics over the tiles, and the views of the last tiles, as many as fit."""
+        sums: list[Statistic] = []
+        views: list[_View] = []
+        for remaining, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
+            retain = remaining <= self.tiling.retained_tiles
+            view = self._view(image, tile, retain=retain)
+            statistics = [view.measure(loss) for loss in self.losses]
+            sums = [total + each for total, each in zip(sums, statistics, strict=True)] if sums else statistics
+            views += [view] * retain
+            del view
+        return sums, views
+
+    def _pull_back(
+        self, image: Tensor, tiles: Sequence[Tile], views: list["_View"], slopes: Sequence[tuple[Loss, Tensor]]
+    ) -> Tensor:
+        """Return the gradient by the image without its margin, from the slope of each loss; the views are used up."""
+        gradient = torch.zeros_like(image)
+        for tile in reversed(tiles):
+            view = views.pop() if views else self._view(image, tile, retain=True)
+            view.pullback(self.network, slopes, gradient[tile.extent()])
+            del view
+        return self.group.sum(fold_margin(gradient, self._margin))
 
     @property
     def _layers(self) -> set[str]:
@@ -238,18 +196,18 @@ class Objective:
 
     @property
     def _margin(self) -> Margin:
-        """Pixels that tiles see from beyond the edges."""
+        """Pixels that tiles see beyond the edges of the image."""
         return self.tiling.margin(self._layers)
 
     def _view(self, image: Tensor, tile: Tile, *, retain: bool) -> "_View":
-        """Look at a tile of an image that has its margin."""
-        features = seen_features(self.network, image, tile, self._layers, wraps=wraps_of(self.tiling), retain=retain)
+        """Return the view of a tile, of an image with its margin."""
+        features = tile_features(self.network, image, tile, self._layers, wraps=wraps_of(self.tiling), retain=retain)
         return _View(tile, features, self.content_features(tile), self._margin)
 
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """What a tile looks at."""
+    """The features that the losses see of a tile."""
 
     tile: Tile
     features: Features
@@ -259,41 +217,50 @@ class _View:
     margin: Margin
 
     def measure(self, loss: Loss) -> Statistic:
-        """Sum up what the tile owns."""
+        """Return the statistic of a loss over the units that the tile owns."""
         return loss.measure(self._units(loss))
 
-    def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], into: Tensor) -> None:
+    def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], gradient: Tensor) -> None:
         """Add the gradient of ⟨slope, statistic⟩ of each loss by the pixels; the features are used up.
 
         Args:
             network: The network that computed the features.
             slopes: Each loss with its slope.
-            into: Where the gradient is added, (3, H, W).
+            gradient: The gradient by the pixels of the tile, to which it is added, (3, H, W).
 
         """
-        found: defaultdict[str, list[Cotangent]] = defaultdict(list)
+        cotangents: defaultdict[str, list[Cotangent]] = defaultdict(list)
         for loss, slope in slopes:
-            found[loss.layer].append(self._cotangent(loss, slope))
+            cotangents[loss.layer].append(self._cotangent(loss, slope))
         gray = self.features.pop(IMAGE)
-        for add in found.pop(IMAGE, []):
-            add(gray, into)
+        for add in cotangents.pop(IMAGE, []):
+            add(gray, gradient)
         del gray
-        if found:
-            into += network.pullback(self.features, found)
+        if cotangents:
+            gradient += network.pullback(self.features, cotangents)
 
     def _cotangent(self, loss: Loss, slope: Tensor) -> Cotangent:
-        """Return what adds the derivative of a loss by the units that the tile owns."""
+        """Return the function that adds the derivative of a loss by the units that the tile owns."""
         units = self._units(loss)
         if loss.layer == IMAGE:
             return loss.cotangent(slope * 255, units)
-        cotangent, place = loss.cotangent(slope, units), self.tile.owned_in_tile(loss.layer)
-        is_whole = self.tile.owned(loss.layer) == self.tile.extent(loss.layer)
-        return cotangent if is_whole else InTile(cotangent, place)
+        cotangent = loss.cotangent(slope, units)
+        owns_all = self.tile.owned(loss.layer) == self.tile.extent(loss.layer)
+        return cotangent if owns_all else InTile(cotangent, self.tile.owned_in_tile(loss.layer))
 
     def _units(self, loss: Loss) -> Units:
         """Return the units that a loss measures."""
         content = self.content.get(loss.layer)
-        return units_of(self.features, self.tile, loss.layer, loss.mask_weights, margin=self.margin, content=content)
+        return owned_units(self.features, self.tile, loss.layer, loss.mask_weights, margin=self.margin, content=content)
+
+
+def _evaluation(losses: Sequence[LossValue], gradient: Tensor) -> Evaluation:
+    """Return the evaluation of losses, with their sums."""
+    summands: defaultdict[str, list[Tensor]] = defaultdict(list)
+    for each in losses:
+        summands[each.term].append(each.summands)
+    terms = {term: torch.cat(values).sum() for term, values in summands.items()}
+    return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient, losses)
 
 
 def refuse_parts(losses: Iterable[ExtraLoss], tiling: Tiling) -> None:

@@ -1,6 +1,6 @@
-"""What the losses of a stage aim at: the content image, and the styles of each region of the picture.
+"""The targets of a stage's losses: statistics of the content image, and of the styles of each region of the picture.
 
-It measures images with the network, in tiles like the picture itself; it knows nothing of the picture being painted,
+It measures images with the network, in tiles like the picture itself; it knows nothing of the picture that is painted,
 and no loss by name.
 """
 
@@ -26,11 +26,11 @@ from impasto.objective.tile_units import (
     MeasureImage,
     Measurement,
     content_features,
-    measured,
+    measure_image,
     owned_weights,
     wraps_of,
 )
-from impasto.objective.wrapping import Margin, wrapped
+from impasto.objective.wrapping import Margin, add_margin
 from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
 
@@ -54,17 +54,17 @@ class StyleImage(NamedTuple):
     weight: float = 1.0
     """The style's weight among the styles of its region."""
     mask: Tensor | None = None
-    """The part of the style image that counts, in [0, 1], (H, W); None: all."""
+    """Where the style image counts, in [0, 1], (H, W); None: everywhere."""
 
 
 class Region(NamedTuple):
-    """A part of the picture, and the styles that are blended there."""
+    """A region of the picture, and the styles that are blended there."""
 
     styles: Sequence[StyleImage]
     area: Tensor | None = None
-    """The part of the picture, in [0, 1], (H, W); None: everywhere."""
+    """Where the region is, in [0, 1], (H, W); None: everywhere."""
     name: str = "the picture"
-    """What messages call it."""
+    """The name of the region in messages."""
 
 
 @dataclass(eq=False)
@@ -81,7 +81,7 @@ class StageSources:
     focus: Tensor | None = None
     """Where the content counts more, in [0, 1], (H, W); None: nowhere."""
     targets: StoredTargets = field(default_factory=StoredTargets)
-    """What was measured before, and is measured now."""
+    """The targets of the previous objective, and of this one."""
     losses: list[Loss] = field(default_factory=list[Loss])
 
     @property
@@ -96,7 +96,7 @@ class StageSources:
 
     @property
     def margin(self) -> Margin:
-        """Pixels that tiles see from beyond the edges."""
+        """Pixels that tiles see beyond the edges of the image."""
         return self.tiling.margin(self.layers)
 
     def tiles(self) -> Sequence[Tile]:
@@ -110,32 +110,32 @@ class StageSources:
         tiles, tiling = self.tiles(), self.tiling
 
         def measure() -> ContentFeatures:
-            image = wrapped(self.content, self.margin)
+            image = add_margin(self.content, self.margin)
             return content_features(self.network, image, layers, tiles, self.wraps, storage=tiling.targets)
 
         key = self.network, digest(self.content), frozenset(layers), tuple(tiles), tiling
         return self.targets.get(key, measure)
 
-    def of_content(self, layer: str, measure: Measure) -> Tensor:
+    def content_target(self, layer: str, measure: Measure) -> Tensor:
         """Return the normalized statistic of the content image.
 
         Args:
             layer: A layer of the network, or `image`.
-            measure: What to sum up.
+            measure: The function that sums up units.
 
         Returns:
             A tensor of the shape of the statistic's total.
 
         """
         measurement = Measurement(self.network, self.content, {layer: None}, measure, self.tiling, self.group)
-        return self._measured(measurement, measured)[layer].mean
+        return self._statistics(measurement, measure_image)[layer].mean
 
-    def of_styles(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
+    def style_targets(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
         """Return the targets of each region.
 
         Args:
             layers: Layers of the network, or `image`.
-            measure: What to sum up.
+            measure: The function that sums up units.
 
         Returns:
             The target of each region by layer, without the layers that see too little of the region or its styles.
@@ -144,7 +144,7 @@ class StageSources:
             InputError: a region, or a style's mask, is too small for every layer.
 
         """
-        return [self._of_region(region, layers, measure) for region in self.regions]
+        return [self._region_target(region, layers, measure) for region in self.regions]
 
     def focus_weights(self, layer: str) -> Tensor | None:
         """Return how much the content image counts at each unit of a layer.
@@ -165,40 +165,41 @@ class StageSources:
 
     def value_without_features(self) -> float:
         """Return the value of all losses so far for an image whose features are all 0."""
-        found: dict[int, Statistic] = {}
+        sums: dict[int, Statistic] = {}
         for tile in self.tiles():
             content = self.content_features(tile)
             for number, loss in enumerate(self.losses):
                 weights = owned_weights(loss.mask_weights, tile, loss.layer, self.margin)
-                more = loss.without_features(content.get(loss.layer), weights)
-                if more is not None:
-                    found[number] = found[number] + more if number in found else more
-        values = (self.losses[number].value(statistic.over(self.group.sum)) for number, statistic in found.items())
+                statistic = loss.without_features(content.get(loss.layer), weights)
+                if statistic is not None:
+                    sums[number] = sums[number] + statistic if number in sums else statistic
+        values = (self.losses[number].value(total.over(self.group.sum)) for number, total in sums.items())
         return float(sum(values, start=torch.zeros((), dtype=torch.float32)))
 
-    def _of_region(self, region: Region, layers: Collection[str], measure: Measure) -> dict[str, RegionTarget]:
+    def _region_target(self, region: Region, layers: Collection[str], measure: Measure) -> dict[str, RegionTarget]:
         """Return the weighted mean of the normalized statistics of a region's styles, by layer."""
         areas = self._mask_weights(region.area, layers, region.name)
         tiling = self.tiling._replace(
             side=min(self.tiling.side or _MAX_STYLE_TILE, _MAX_STYLE_TILE),
             wraps=(False, False),  # a painting ends at its edges
         )
-        total = sum(style.weight for style in region.styles)
+        weight_sum = sum(style.weight for style in region.styles)
         means: list[dict[str, Tensor]] = []
         for style in region.styles:
             masks = self._mask_weights(style.mask, areas, f"the mask of a style of {region.name}")
             measurement = Measurement(self.network, style.pixels, masks, measure, tiling, self.group)
-            found = self._measured(measurement, self.targets.measure_style)
-            means.append({layer: each.mean * (style.weight / total) for layer, each in found.items()})
-        common = [layer for layer in areas if all(layer in each for each in means)]
+            statistics = self._statistics(measurement, self.targets.measure_style)
+            weight = style.weight / weight_sum
+            means.append({layer: statistic.mean * weight for layer, statistic in statistics.items()})
+        common = [layer for layer in areas if all(layer in mean for mean in means)]
         if not common:
             raise InputError(f"no layer sees enough of {region.name} and of its styles; make the masks larger.")
-        blend = {layer: torch.stack([each[layer] for each in means]).sum(0) for layer in common}
+        blend = {layer: torch.stack([mean[layer] for mean in means]).sum(0) for layer in common}
         return {layer: RegionTarget(mean, areas[layer]) for layer, mean in blend.items()}
 
-    def _measured(self, measurement: Measurement, measure_image: MeasureImage) -> Mapping[str, Statistic]:
-        """Return the statistics of an image by layer, as they are stored or measured now."""
-        return self.targets.get(measurement.key, lambda: measure_image(measurement))
+    def _statistics(self, measurement: Measurement, measure: MeasureImage) -> Mapping[str, Statistic]:
+        """Return the statistics of an image by layer, from the stored targets or measured now."""
+        return self.targets.get(measurement.key, lambda: measure(measurement))
 
     def _mask_weights(self, area: Tensor | None, layers: Iterable[str], name: str) -> dict[str, Tensor | None]:
         """Return T² at the layers that see enough of an area, T the guidance channel (Gatys et al. 2017, equation 1).
@@ -211,7 +212,7 @@ class StageSources:
         channels = {layer: area if layer == IMAGE else guide(area, layer, spread, grow) for layer in layers}
         weights = {layer: channel.square() for layer, channel in channels.items()}
         inside: dict[str, Tensor | None] = {
-            layer: each for layer, each in weights.items() if float(each.sum()) >= _MIN_MASK_SUM
+            layer: weight for layer, weight in weights.items() if float(weight.sum()) >= _MIN_MASK_SUM
         }
         if not inside:
             raise InputError(

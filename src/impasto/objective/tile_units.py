@@ -1,4 +1,4 @@
-"""What a tile sees of an image: the features of the network, the pixels, and which units of them are its own.
+"""The units of a tile: the features and pixels that it sees of an image, and those that it owns.
 
 It measures images in tiles and knows neither losses by name nor settings.
 """
@@ -14,7 +14,7 @@ from impasto.layers import IMAGE, LAYERS, layer_named
 from impasto.losses.base import Measure, Statistic, Units
 from impasto.machine.processes import ALONE, Group
 from impasto.network.vgg import VGG19, Features
-from impasto.objective.wrapping import Margin, wrapped
+from impasto.objective.wrapping import Margin, add_margin
 from impasto.planning.footprint import IMAGE_BYTES
 from impasto.planning.tiles import Storage, Tile, Tiling, Wraps
 
@@ -23,11 +23,11 @@ __all__ = [
     "MeasureImage",
     "Measurement",
     "content_features",
-    "measured",
+    "measure_image",
+    "owned_units",
     "owned_weights",
-    "seen_features",
     "stored_bytes",
-    "units_of",
+    "tile_features",
     "wraps_of",
 ]
 
@@ -40,18 +40,18 @@ def wraps_of(tiling: Tiling) -> Wraps:
     return tiling.wraps if tiling.is_whole else (False, False)
 
 
-def seen_features(
+def tile_features(
     network: VGG19, image: Tensor, tile: Tile, layers: Collection[str], *, wraps: Wraps, retain: bool = False
 ) -> Features:
-    """Compute what a tile sees.
+    """Compute the features that a tile sees.
 
     Args:
         network: VGG-19 on the image's device.
         image: RGB in [0, 1] with its margin, (3, H, W).
-        tile: The part of the image to look at.
+        tile: The tile.
         layers: Layers of the network.
-        wraps: Along which axes convolutions reach around the image.
-        retain: Whether to retain what `network.pullback` needs.
+        wraps: The axes along which convolutions reach around the image.
+        retain: Whether to retain the data that `network.pullback` needs.
 
     Returns:
         The features of the layers, and at the layer `image` the pixels in gray levels.
@@ -59,14 +59,14 @@ def seen_features(
     """
     pixels = image[tile.extent()]
     names = set(layers) - {IMAGE}
-    found = (
-        network.compute(pixels, names, retain=retain, wraps=wraps, cuts=tile.cuts) if names else Features(image.dtype)
-    )
-    found[IMAGE] = pixels * 255
-    return found
+    features = Features(image.dtype)
+    if names:
+        features = network.compute(pixels, names, retain=retain, wraps=wraps, cuts=tile.cuts)
+    features[IMAGE] = pixels * 255
+    return features
 
 
-def units_of(
+def owned_units(
     features: Mapping[str, Tensor],
     tile: Tile,
     layer: str,
@@ -75,11 +75,11 @@ def units_of(
     margin: Margin = (0, 0),
     content: Tensor | None = None,
 ) -> Units:
-    """Return the units that a tile owns; of the pixels, the ones it sees, where what it does not own counts 0.
+    """Return the units that a tile owns; of the pixels, all that it sees, of which those that it does not own count 0.
 
     Args:
-        features: What the tile sees, by layer.
-        tile: The part of the image.
+        features: The features that the tile sees, by layer.
+        tile: The tile.
         layer: A layer of the network, or `image`.
         mask_weights: How much each unit of the whole image counts, (H, W) at the layer; None: 1.
         margin: Pixels that the image has beyond its edges.
@@ -100,7 +100,7 @@ def owned_weights(mask_weights: Tensor | None, tile: Tile, layer: str, margin: M
 
     Args:
         mask_weights: The weights of all units of the image without its margin, (H, W) at the layer; None: 1.
-        tile: The part of the image.
+        tile: The tile.
         layer: A layer of the network, or `image`.
         margin: Pixels that the image has beyond its edges.
 
@@ -121,9 +121,9 @@ def _pixel_weights(pixels: Tensor, tile: Tile, weights: Tensor | None) -> Tensor
     """Return the weights of the pixels that a tile owns and 0 for all others, (H, W); None: 1 for all."""
     if tile.owned() == tile.extent():
         return weights
-    found = torch.zeros_like(pixels[0])
-    found[tile.owned_in_tile()[1:]] = 1 if weights is None else weights
-    return found
+    pixel_weights = torch.zeros_like(pixels[0])
+    pixel_weights[tile.owned_in_tile()[1:]] = 1 if weights is None else weights
+    return pixel_weights
 
 
 def content_features(
@@ -136,7 +136,7 @@ def content_features(
         content: RGB in [0, 1] with its margin, (3, H, W).
         layers: Layers of the network.
         tiles: The tiles that will be asked for.
-        wraps: Along which axes convolutions reach around the image.
+        wraps: The axes along which convolutions reach around the image.
         storage: Whether features are stored as they are, stored in bfloat16, or computed each time.
 
     Returns:
@@ -145,14 +145,14 @@ def content_features(
     """
 
     def measure(tile: Tile) -> Mapping[str, Tensor]:
-        found = network.compute(content[tile.extent()], layers, wraps=wraps, cuts=tile.cuts)
-        return {name: features[tile.owned_in_tile(name)] for name, features in found.items()}
+        features = network.compute(content[tile.extent()], layers, wraps=wraps, cuts=tile.cuts)
+        return {name: layer_features[tile.owned_in_tile(name)] for name, layer_features in features.items()}
 
     if storage == "recomputed":
         return measure
     dtype = torch.bfloat16 if storage == "bfloat16" else None
-    own = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
-    return own.__getitem__
+    stored = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
+    return stored.__getitem__
 
 
 def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
@@ -168,13 +168,13 @@ def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
 
     """
     units = sum(LAYERS[name].units for name in layers)
-    short = torch.bfloat16.itemsize
-    rounded: dict[Storage, float] = {"bfloat16": units * short} if feature > short else {}
+    short_feature = torch.bfloat16.itemsize
+    rounded: dict[Storage, float] = {"bfloat16": units * short_feature} if feature > short_feature else {}
     return {"stored": units * feature, **rounded, "recomputed": IMAGE_BYTES}
 
 
 class Measurement(NamedTuple):
-    """What to sum up of an image, and how."""
+    """The sums to measure of an image, and how it is divided."""
 
     network: VGG19
     """The network on the image's device."""
@@ -183,7 +183,7 @@ class Measurement(NamedTuple):
     masks: Mapping[str, Tensor | None]
     """The layers to measure, each with the weight of each unit, (H, W); None: 1."""
     measure: Measure
-    """What to sum up at each layer."""
+    """The function that sums up units of each layer."""
     tiling: Tiling
     """How the image is divided."""
     group: Group = ALONE
@@ -191,20 +191,20 @@ class Measurement(NamedTuple):
 
     @property
     def key(self) -> Hashable:
-        """What the statistics depend on, within one run."""
+        """A key of everything that the statistics depend on within one run."""
         masks = ((layer, None if mask is None else digest(mask)) for layer, mask in self.masks.items())
         return self.network, digest(self.image), tuple(sorted(masks)), self.measure, self.tiling
 
 
 MeasureImage = Callable[[Measurement], Mapping[str, Statistic]]
-"""A function that returns the statistic of the whole image by layer: `measured`, or one that caches what it returns."""
+"""A function that returns the statistic of an image by layer: `measure_image`, or one that caches its results."""
 
 
-def measured(measurement: Measurement) -> Mapping[str, Statistic]:
-    """Sum up statistics of an image, in tiles, and return those of the whole image by layer.
+def measure_image(measurement: Measurement) -> Mapping[str, Statistic]:
+    """Measure an image in tiles, and return the statistic of the whole image by layer.
 
     Args:
-        measurement: The image, its layers and masks, and what to sum up.
+        measurement: The image, its layers and masks, and the function that sums up units.
 
     Returns:
         The statistic of the whole image by layer.
@@ -214,13 +214,13 @@ def measured(measurement: Measurement) -> Mapping[str, Statistic]:
     layers = set(masks) - {IMAGE}
     tiles = tiling.tiles(image.shape[1], image.shape[2], layers)
     margin, wraps = tiling.margin(layers), wraps_of(tiling)
-    image = wrapped(image, margin)
+    image = add_margin(image, margin)
     if len(tiles) < group.size:  # too small to divide
         group = ALONE
-    found: dict[str, Statistic] = {}
+    sums: dict[str, Statistic] = {}
     for tile in group.shard_list(tiles):
-        features = seen_features(network, image, tile, layers, wraps=wraps)
+        features = tile_features(network, image, tile, layers, wraps=wraps)
         for name, mask in masks.items():
-            more = measure(units_of(features, tile, name, mask, margin=margin))
-            found[name] = found[name] + more if name in found else more
-    return {name: statistic.over(group.sum) for name, statistic in found.items()}
+            statistic = measure(owned_units(features, tile, name, mask, margin=margin))
+            sums[name] = sums[name] + statistic if name in sums else statistic
+    return {name: total.over(group.sum) for name, total in sums.items()}

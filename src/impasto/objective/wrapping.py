@@ -1,16 +1,16 @@
-"""Images whose opposite edges meet: a margin that repeats the opposite edge, and the gradient through it."""
+"""Images whose opposite edges meet: a margin that repeats the opposite edges, and the gradient through it."""
 
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["folded", "wrapped"]
+__all__ = ["Margin", "add_margin", "fold_margin"]
 
 Margin = tuple[int, int]
 """Pixels of the margin around an image: above and below each, and on the left and right each."""
 
 
-def wrapped(image: Tensor, margin: Margin) -> Tensor:
-    """Return an image with a margin that repeats what is at the opposite edges.
+def add_margin(image: Tensor, margin: Margin) -> Tensor:
+    """Return an image with a margin that repeats the opposite edges.
 
     Args:
         image: (C, H, W).
@@ -24,12 +24,12 @@ def wrapped(image: Tensor, margin: Margin) -> Tensor:
     return functional.pad(image[None], (across, across, down, down), mode="circular")[0] if any(margin) else image
 
 
-def folded(gradient: Tensor, margin: Margin) -> Tensor:
-    """Return the gradient by an image from the gradient by the wrapped image: the transpose of `wrapped`.
+def fold_margin(gradient: Tensor, margin: Margin) -> Tensor:
+    """Return the gradient by an image from the gradient by the image with its margin: the transpose of `add_margin`.
 
     Args:
         gradient: (C, H + 2 m, W + 2 n).
-        margin: m and n.
+        margin: m pixels above and below, n on the left and right.
 
     Returns:
         (C, H, W).

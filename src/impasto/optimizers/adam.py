@@ -8,7 +8,7 @@ from torch import Tensor
 
 from impasto.optimizers.base import GRAY_LEVEL, Resample
 from impasto.optimizers.preconditioner import divide_by_frequency_
-from impasto.optimizers.state import filled
+from impasto.optimizers.state import with_tensors
 from impasto.planning.footprint import IMAGE_BYTES
 
 __all__ = ["STATE_BYTES", "Adam", "AdamState"]
@@ -52,7 +52,7 @@ class Adam:
         than one of Adam.
 
         Args:
-            state: The state at the size before.
+            state: The state at the previous size.
             resample: Bring a (C, H, W) tensor to the other size.
 
         Returns:
@@ -77,7 +77,7 @@ class Adam:
             ValueError: a tensor is missing, or of another shape or dtype.
 
         """
-        return filled(self.init(image), tensors)
+        return with_tensors(self.init(image), tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: AdamState) -> tuple[Tensor, AdamState]:  # noqa: ARG002
         """Return the next image and the moments with this gradient.
@@ -86,7 +86,7 @@ class Adam:
             image: Where the gradient was evaluated, (C, H, W).
             loss: Not needed.
             gradient: (C, H, W); it is written over.
-            state: The moments before; they are written over.
+            state: The moments before the step; they are written over.
 
         Returns:
             The next image and the moments.

@@ -1,4 +1,4 @@
-"""What every optimizer offers, and the unit of its steps."""
+"""The protocol of an optimizer, and the unit of its steps."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
@@ -15,11 +15,11 @@ Resample = Callable[[Tensor], Tensor]
 
 
 S = TypeVar("S")
-"""What an optimizer remembers from one evaluation to the next: a dataclass of tensors, or of such dataclasses."""
+"""The state of an optimizer from one evaluation to the next: a dataclass of tensors, or of such dataclasses."""
 
 
 class Optimizer(Protocol[S]):
-    """An optimization method with its settings, which are frozen: what changes from step to step is in its state."""
+    """An optimization method with its settings, which are frozen; everything that a step changes is in its state."""
 
     def init(self, image: Tensor) -> S:
         """Return the state before the first evaluation."""
@@ -43,7 +43,7 @@ class Optimizer(Protocol[S]):
 
         Args:
             image: The image that was to be evaluated next, (C, H, W).
-            tensors: The tensors of the state, by the names that `state.named` gave them.
+            tensors: The tensors of the state, by the names that `state.named_tensors` gave them.
 
         Returns:
             The state.
@@ -55,7 +55,7 @@ class Optimizer(Protocol[S]):
         ...
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: S) -> tuple[Tensor, S]:
-        """Return where to evaluate next, and the state then.
+        """Return the image to evaluate next, and the state then.
 
         Args:
             image: Where the loss and the gradient were evaluated, (C, H, W).

@@ -1,4 +1,4 @@
-"""How much memory an optimizer takes, from what each of them states next to its code."""
+"""The memory that an optimizer takes, from the constants next to the code of each."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ __all__ = ["footprint"]
 
 
 def footprint(name: OptimizerName, *, is_fused: bool) -> OptimizerFootprint:
-    """Return what an optimizer takes.
+    """Return the memory that an optimizer takes.
 
     Args:
         name: The optimizer.
@@ -25,5 +25,5 @@ def footprint(name: OptimizerName, *, is_fused: bool) -> OptimizerFootprint:
     filtering = FUSED_FILTERING_BYTES if is_fused else FILTERING_BYTES
     if name == "lbfgs":
         return OptimizerFootprint(lbfgs.STATE_BYTES, PAIR_BYTES, True, IMAGE_BYTES, filtering)
-    none: Mapping[HistoryDtype, float] = dict.fromkeys(PAIR_BYTES, 0.0)
-    return OptimizerFootprint(adam.STATE_BYTES, none, False, IMAGE_BYTES, filtering)
+    no_pairs: Mapping[HistoryDtype, float] = dict.fromkeys(PAIR_BYTES, 0.0)
+    return OptimizerFootprint(adam.STATE_BYTES, no_pairs, False, IMAGE_BYTES, filtering)

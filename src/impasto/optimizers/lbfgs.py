@@ -13,16 +13,16 @@ from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import GRAY_LEVEL, Resample
 from impasto.optimizers.lbfgs_history import FIRST_SCALE_FACTOR, MIN_CURVATURE_COSINE, CurvaturePairs, dot
 from impasto.optimizers.preconditioner import divide_by_frequency_
-from impasto.optimizers.state import filled
+from impasto.optimizers.state import with_tensors
 from impasto.planning.footprint import IMAGE_BYTES
 
 __all__ = ["LBFGS", "STATE_BYTES", "LBFGSState"]
 
 STATE_BYTES = IMAGE_BYTES
-"""Bytes a pixel of the last gradient, of which each process has its part."""
+"""Bytes a pixel of the last gradient, of which each process holds a part."""
 
 _FIRST_STEP_FRACTION = 0.5
-"""The fraction of the step that the curvature pairs propose which is taken at first."""
+"""The fraction of the proposed step that is taken at first."""
 
 _STEP_FRACTION_LIMITS = (0.02, 1.0)
 """The least and the largest fraction of the proposed step that is taken."""
@@ -48,13 +48,13 @@ class LastPoint(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LBFGSState:
-    """The curvature pairs with the step that was started, the point that it left, and how long the next one may be."""
+    """The curvature pairs with the step that was started, the point where it began, and the limit of the next step."""
 
     pairs: CurvaturePairs
     max_step: Tensor
     """The mean absolute step that is allowed next, in units of the image."""
     step_fraction: Tensor
-    """The fraction of the step that the pairs propose which is taken."""
+    """The fraction of the proposed step that is taken."""
     last: LastPoint | None = None
 
 
@@ -66,8 +66,8 @@ class LBFGS:
     fraction of it is taken, which follows from step to step the length at which the slope was 0
     (docs/notes/optimizer.md).
 
-    A point whose loss is above `divergence_factor` times the last good one's, or not a number, is left again: its pair
-    is remembered, and the next step starts from the good point and is at most half as long.
+    A point whose loss is above `divergence_factor` times the last good point's, or not a number, is bad: its pair is
+    remembered, and the next step starts from the good point and is at most half as long.
     """
 
     history: int = 50
@@ -83,24 +83,24 @@ class LBFGS:
     max_step: float = 8 * GRAY_LEVEL
     """The largest mean absolute step, in units of the image."""
     divergence_factor: float = 1.5
-    """The loss over the last good one's above which a point is left again."""
+    """The loss over the last good point's above which a point is bad."""
     group: Group = ALONE
     """The processes among which an image is divided."""
 
     def shortened(self, factor: float) -> Self:
-        """Return the method with a first and a largest step that are `factor` times as long."""
+        """Return the optimizer with a first and a largest step that are `factor` times as long."""
         return replace(self, first_step=factor * self.first_step, max_step=factor * self.max_step)
 
     def init(self, image: Tensor) -> LBFGSState:
         """Return an empty history."""
-        pairs = CurvaturePairs.none(self.history, image, self.history_dtype or image.dtype, self.group)
+        pairs = CurvaturePairs.empty(self.history, image, self.history_dtype or image.dtype, self.group)
         return LBFGSState(pairs, image.new_full((), self.max_step), image.new_full((), _FIRST_STEP_FRACTION))
 
     def resampled(self, state: LBFGSState, resample: Resample) -> LBFGSState:
         """Return a state for the same image at another size.
 
         Args:
-            state: The state at the size before.
+            state: The state at the previous size.
             resample: Bring a (C, H, W) tensor to the other size.
 
         Returns:
@@ -131,7 +131,7 @@ class LBFGS:
                 state,
                 last=LastPoint(state.step_fraction, self.group.shard(image.reshape(-1)), state.step_fraction, point),
             )
-        return filled(state, tensors)
+        return with_tensors(state, tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
         """Return the next image and the state with the last step's curvature pair.
@@ -140,71 +140,72 @@ class LBFGS:
             image: Where the loss and the gradient were evaluated, (C, H, W).
             loss: A scalar.
             gradient: (C, H, W); it is written over.
-            state: The state before; it is written over.
+            state: The state before the step; it is written over.
 
         Returns:
             The next image and the state.
 
         """
-        mine = self.group.shard(divide_by_frequency_(gradient, self.preconditioner).view(-1))
+        local_gradient = self.group.shard(divide_by_frequency_(gradient, self.preconditioner).view(-1))
         if dispatch.is_fused(image):
-            return self._fused_step(image, loss, mine, state, gradient)
+            return self._fused_step(image, loss, local_gradient, state, gradient)
         last = state.last
         if last is None:
-            good = LastPoint(loss, mine.clone(), loss)
-            return self._move(image, good, state.pairs.direction(mine), state, gradient)
-        step = state.pairs.step(mine.dtype)
-        slopes = self.group.sum(torch.stack((dot(mine, step), dot(last.gradient, step))))
+            last = LastPoint(loss, local_gradient.clone(), loss)
+            return self._move(image, last, state.pairs.direction(local_gradient), state, gradient)
+        step = state.pairs.step(local_gradient.dtype)
+        slopes = self.group.sum(torch.stack((dot(local_gradient, step), dot(last.gradient, step))))
         fraction = _next_fraction(state.step_fraction, *slopes)
-        bad = ~(loss <= self.divergence_factor * last.loss)
-        max_step = torch.where(bad, last.moved / 2, (2 * state.max_step).clamp_max(self.max_step))
-        change = mine.sub_(last.gradient)
-        good = last.gradient.add_(_choose(bad, lambda: torch.zeros_like(loss), change))
-        pairs, along = state.pairs.remember(step, change, good)
-        image = _choose(bad, lambda: image - self._in_pixels(step, gradient), image)
-        last = last._replace(loss=torch.where(bad, last.loss, loss), gradient=good)
-        direction = pairs.direction(good, along, out=step)
+        is_bad = ~(loss <= self.divergence_factor * last.loss)
+        max_step = torch.where(is_bad, last.moved / 2, (2 * state.max_step).clamp_max(self.max_step))
+        change = local_gradient.sub_(last.gradient)
+        good_gradient = last.gradient.add_(_select(is_bad, lambda: torch.zeros_like(loss), change))
+        pairs, gradient_products = state.pairs.remember(step, change, good_gradient)
+        image = _select(is_bad, lambda: image - self._to_pixels(step, gradient), image)
+        last = last._replace(loss=torch.where(is_bad, last.loss, loss), gradient=good_gradient)
+        direction = pairs.direction(good_gradient, gradient_products, out=step)
         return self._move(image, last, direction, LBFGSState(pairs, max_step, fraction), gradient)
 
     def _move(
         self, image: Tensor, last: LastPoint, direction: Tensor, state: LBFGSState, buffer: Tensor
     ) -> tuple[Tensor, LBFGSState]:
         """Step from a good point against a direction; the image `buffer` is written over."""
-        move = self._in_pixels(direction, buffer)
+        move = self._to_pixels(direction, buffer)
         length = torch.stack([channel.abs().mean() for channel in move]).mean()  # one at a time, to save memory
-        wanted = torch.where(
-            (state.pairs.ages > 0).any(), self.learning_rate * state.step_fraction * length, self.first_step
-        )
-        moved = wanted.minimum(state.max_step)
-        scale = -moved / length.clamp_min(torch.finfo(length.dtype).tiny)
+        proposed_length = self.learning_rate * state.step_fraction * length
+        proposed_length = torch.where((state.pairs.ages > 0).any(), proposed_length, self.first_step)
+        step_length = proposed_length.minimum(state.max_step)
+        scale = -step_length / length.clamp_min(torch.finfo(length.dtype).tiny)
         pairs = state.pairs.begin(direction.mul_(scale))
-        return move.mul_(scale).add_(image), replace(state, pairs=pairs, last=last._replace(moved=moved))
+        return move.mul_(scale).add_(image), replace(state, pairs=pairs, last=last._replace(moved=step_length))
 
     def _fused_step(
-        self, image: Tensor, loss: Tensor, mine: Tensor, state: LBFGSState, buffer: Tensor
+        self, image: Tensor, loss: Tensor, local_gradient: Tensor, state: LBFGSState, buffer: Tensor
     ) -> tuple[Tensor, LBFGSState]:
         """Step on a GPU, with few launches; all of the state is changed in place."""
         pairs, last = state.pairs, state.last
         rows, add_up = (pairs.steps, pairs.changes), partial(torch.sum, dim=0, dtype=pairs.products.dtype)
         if last is None or last.image is None:
-            last = LastPoint(loss.clone(), mine.clone(), torch.zeros_like(loss), image.clone())
+            last = LastPoint(loss.clone(), local_gradient.clone(), torch.zeros_like(loss), image.clone())
             state = replace(state, last=last)
             sums = pairs.products.new_full((5,), torch.nan)  # no pair
         else:
-            parts = history_operators.complete(
-                *rows, pairs.ages, mine, last.gradient, loss, last.loss, self.divergence_factor
+            partial_sums = history_operators.complete(
+                *rows, pairs.ages, local_gradient, last.gradient, loss, last.loss, self.divergence_factor
             )
-            sums = self.group.sum(add_up(parts))
-        found = self.group.sum(add_up(history_operators.products(*rows, pairs.ages, last.gradient)))
-        small = pairs.products, pairs.squares, pairs.lengths, pairs.ages
-        numbers = loss, last.loss, last.moved, state.step_fraction, state.max_step
-        of_steps, of_changes, scale, flags = history_operators.solve(sums, found, *small, *numbers, self._limits)
-        direction = history_operators.combination(*rows, last.gradient, scale, of_steps, of_changes)
-        move = self._in_pixels(direction, buffer)
+            sums = self.group.sum(add_up(partial_sums))
+        gradient_products = self.group.sum(add_up(history_operators.products(*rows, pairs.ages, last.gradient)))
+        matrices = pairs.products, pairs.squares, pairs.lengths, pairs.ages
+        scalars = loss, last.loss, last.moved, state.step_fraction, state.max_step
+        step_weights, change_weights, scale, flags = history_operators.solve(
+            sums, gradient_products, *matrices, *scalars, self._limits
+        )
+        direction = history_operators.combination(*rows, last.gradient, scale, step_weights, change_weights)
+        move = self._to_pixels(direction, buffer)
         length = cast("Tensor", torch.linalg.vector_norm(move, 1))
-        good = image if last.image is None else last.image
+        good_image = image if last.image is None else last.image
         limits = state.step_fraction, state.max_step, flags, last.moved, self.learning_rate, self.first_step
-        image = history_operators.advance(direction, move, length, image, good, pairs.steps, pairs.ages, *limits)
+        image = history_operators.advance(direction, move, length, image, good_image, pairs.steps, pairs.ages, *limits)
         return image, state
 
     @property
@@ -220,22 +221,23 @@ class LBFGS:
             *_STEP_FRACTION_LIMITS,
         ]
 
-    def _in_pixels(self, step: Tensor, buffer: Tensor) -> Tensor:
+    def _to_pixels(self, step: Tensor, buffer: Tensor) -> Tensor:
         """Return how far a step, (N,), moves each pixel, written to `buffer`, (C, H, W)."""
         self.group.shard(buffer.view(-1)).copy_(step)
         self.group.all_gather(buffer.view(-1))
         return divide_by_frequency_(buffer, self.preconditioner)
 
 
-def _choose(bad: Tensor, before: Callable[[], Tensor], now: Tensor) -> Tensor:
-    """Return one of two tensors; but for a processor a copy of it, so that nothing waits for the device."""
-    if bad.device.type == "cpu":
-        return before() if bad else now
-    return torch.where(bad, before(), now)
+def _select(condition: Tensor, make_first: Callable[[], Tensor], second: Tensor) -> Tensor:
+    """Return one of two tensors: on a processor the tensor itself, elsewhere a copy, so that nothing waits."""
+    if condition.device.type == "cpu":
+        return make_first() if condition else second
+    return torch.where(condition, make_first(), second)
 
 
-def _next_fraction(fraction: Tensor, slope: Tensor, slope_before: Tensor) -> Tensor:
-    """Change the fraction of a step that is taken towards the length at which the last slope would have been 0."""
-    best = (1 - slope / slope_before).reciprocal()  # over the last step's length; negative: the slope is steeper now
-    best = torch.where(best > 0, best, _BEST_LENGTH_LIMITS[1]).clamp(*_BEST_LENGTH_LIMITS)
-    return torch.where(slope.isfinite(), fraction * best**_BEST_LENGTH_EXPONENT, fraction).clamp(*_STEP_FRACTION_LIMITS)
+def _next_fraction(fraction: Tensor, slope: Tensor, start_slope: Tensor) -> Tensor:
+    """Change the fraction of a step that is taken towards the length at which the slope would have been 0."""
+    best_length = (1 - slope / start_slope).reciprocal()  # over the last step's; negative: the slope is steeper now
+    best_length = torch.where(best_length > 0, best_length, _BEST_LENGTH_LIMITS[1]).clamp(*_BEST_LENGTH_LIMITS)
+    next_fraction = fraction * best_length**_BEST_LENGTH_EXPONENT
+    return torch.where(slope.isfinite(), next_fraction, fraction).clamp(*_STEP_FRACTION_LIMITS)

@@ -1,4 +1,4 @@
-"""The curvature pairs that L-BFGS remembers, as two matrices, and the inverse Hessian of them in compact form.
+"""The curvature pairs that L-BFGS remembers, as two matrices, and their inverse Hessian in compact form.
 
 Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their use in limited memory methods*, 1994,
 theorem 2.2; `CurvaturePairs.first_scale` says where the scale of H₀ differs.
@@ -62,7 +62,7 @@ class CurvaturePairs:
     group: Group = ALONE
 
     @classmethod
-    def none(cls, history: int, image: Tensor, dtype: torch.dtype, group: Group = ALONE) -> Self:
+    def empty(cls, history: int, image: Tensor, dtype: torch.dtype, group: Group = ALONE) -> Self:
         """Return a history without pairs.
 
         Args:
@@ -103,9 +103,9 @@ class CurvaturePairs:
         needs, are computed in the same pass.
 
         Args:
-            step: What `step` returned, (N,).
+            step: The step that `step` returned, (N,).
             change: The change of the gradient along it, (N,), which is rounded in place to the dtype of the history.
-            gradient: The gradient of which `direction` will be asked, (N,).
+            gradient: The next gradient for `direction`, (N,).
 
         Returns:
             The history with the pair, and the products of steps and changes with the gradient, (2, history).
@@ -115,25 +115,26 @@ class CurvaturePairs:
         if change.dtype != self.steps.dtype:
             change.copy_(change.to(self.steps.dtype))
         product, length, square = self._sum(torch.stack((dot(step, change), dot(step, step), dot(change, change))))
-        curved = _is_curved(product, length, square)
+        is_curved = _is_curved(product, length, square)
         for matrix, vector in ((self.steps, step), (self.changes, change)):
             for columns in _column_chunks(matrix):
-                written = torch.where(curved, vector[columns], 0.0).to(matrix.dtype)
-                matrix[:, columns].index_copy_(0, row, written[None])
-        products = torch.cat((_times(self.steps, change, gradient), _times(self.changes, step, change, gradient)))
-        along, along_steps, by_step, by_change, along_changes = self._sum(products)  # (5, history)
-        _put(self.products, row, curved, by_step, along)
-        _put(self.squares, row, curved, by_change, by_change)
-        self.lengths.index_copy_(0, row, torch.where(curved, length, 0.0)[None])
-        ages = self.ages.index_copy(0, row, torch.where(curved, self.ages.max() + 1, 0)[None])
-        return replace(self, ages=ages), torch.stack((along_steps, along_changes))
+                row_values = torch.where(is_curved, vector[columns], 0.0).to(matrix.dtype)
+                matrix[:, columns].index_copy_(0, row, row_values[None])
+        products = torch.cat((_multiply(self.steps, change, gradient), _multiply(self.changes, step, change, gradient)))
+        steps_change, steps_gradient, changes_step, changes_change, changes_gradient = self._sum(products)
+        _write_row_and_column(self.products, row, is_curved, changes_step, steps_change)
+        _write_row_and_column(self.squares, row, is_curved, changes_change, changes_change)
+        self.lengths.index_copy_(0, row, torch.where(is_curved, length, 0.0)[None])
+        ages = self.ages.index_copy(0, row, torch.where(is_curved, self.ages.max() + 1, 0)[None])
+        return replace(self, ages=ages), torch.stack((steps_gradient, changes_gradient))
 
-    def direction(self, gradient: Tensor, along: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+    def direction(self, gradient: Tensor, gradient_products: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """Return H g, where H₀ is a multiple of the identity; without pairs, g.
 
         Args:
             gradient: g, (N,).
-            along: The products that `remember` returned for this gradient, (2, history); computed, if not given.
+            gradient_products: The products that `remember` returned for this gradient, (2, history); computed, if not
+                given.
             out: A tensor to write the result to, (N,).
 
         Returns:
@@ -146,14 +147,15 @@ class CurvaturePairs:
         curvatures = torch.where(is_pair, products.diagonal(), 1.0)
         triangle = products.triu(1) + curvatures.diag()  # R
         scale = self.first_scale()
-        if along is None:
-            along = self._sum(torch.cat([_times(matrix, gradient) for matrix in (self.steps, self.changes)]))
-        along_steps, along_changes = along[:, order]
-        of_changes = _solve(triangle, along_steps, upper=True)
-        rest = curvatures * of_changes + scale * (squares @ of_changes - along_changes)
-        of_steps = _solve(triangle.T, rest, upper=False)
+        if gradient_products is None:
+            products_of_rows = [_multiply(matrix, gradient) for matrix in (self.steps, self.changes)]
+            gradient_products = self._sum(torch.cat(products_of_rows))
+        steps_gradient, changes_gradient = gradient_products[:, order]
+        change_weights = _solve(triangle, steps_gradient, upper=True)
+        right_side = curvatures * change_weights + scale * (squares @ change_weights - changes_gradient)
+        step_weights = _solve(triangle.T, right_side, upper=False)
         direction = torch.mul(gradient, scale.to(gradient), out=out)
-        for matrix, weights in ((self.steps, of_steps), (self.changes, -scale * of_changes)):
+        for matrix, weights in ((self.steps, step_weights), (self.changes, -scale * change_weights)):
             _add_rows(direction, matrix, torch.zeros_like(weights).index_copy(0, order, weights).to(gradient))
         return direction
 
@@ -186,27 +188,27 @@ class CurvaturePairs:
 
         """
         exact = torch.promote_types(dtype, torch.float32)
-        found = type(self).none(history, resample(self._image(self.steps, 0)), dtype, self.group)
+        pairs = type(self).empty(history, resample(self._image(self.steps, 0)), dtype, self.group)
         order = self.ages.argsort(descending=True)[: min(history, len(self))]
-        shrunk = self.shape.numel() / found.shape.numel()
+        factor = self.shape.numel() / pairs.shape.numel()
         for new_row, row in enumerate(map(int, order)):
-            found.steps[new_row] = self.group.shard(resample(self._image(self.steps, row)).reshape(-1))
-            found.changes[new_row] = self.group.shard(resample(self._image(self.changes, row).mul_(shrunk)).reshape(-1))
-        for columns in _column_chunks(found.steps):
-            steps, changes = (matrix[:, columns].to(exact) for matrix in (found.steps, found.changes))
-            found.products.add_(steps @ changes.T)
-            found.squares.add_(changes @ changes.T)
-            found.lengths.add_(steps.square().sum(1))
-        for sums in (found.products, found.squares, found.lengths):
+            pairs.steps[new_row] = self.group.shard(resample(self._image(self.steps, row)).reshape(-1))
+            pairs.changes[new_row] = self.group.shard(resample(self._image(self.changes, row).mul_(factor)).reshape(-1))
+        for columns in _column_chunks(pairs.steps):
+            steps, changes = (matrix[:, columns].to(exact) for matrix in (pairs.steps, pairs.changes))
+            pairs.products.add_(steps @ changes.T)
+            pairs.squares.add_(changes @ changes.T)
+            pairs.lengths.add_(steps.square().sum(1))
+        for sums in (pairs.products, pairs.squares, pairs.lengths):
             self.group.sum(sums)
-        found.ages[: len(order)] = self.ages[order]
-        is_lost = ~_is_curved(found.products.diagonal(), found.lengths, found.squares.diagonal())
-        found.ages[is_lost] = 0
-        for matrix in (found.steps, found.changes):
+        pairs.ages[: len(order)] = self.ages[order]
+        is_lost = ~_is_curved(pairs.products.diagonal(), pairs.lengths, pairs.squares.diagonal())
+        pairs.ages[is_lost] = 0
+        for matrix in (pairs.steps, pairs.changes):
             matrix[is_lost] = 0
-        for matrix in (found.products, found.squares):
+        for matrix in (pairs.products, pairs.squares):
             matrix.masked_fill_(is_lost[:, None] | is_lost, 0)
-        return found
+        return pairs
 
     def _image(self, matrix: Tensor, row: int) -> Tensor:
         """Return a row as a whole image, in the precision of sums."""
@@ -215,30 +217,30 @@ class CurvaturePairs:
         self.group.all_gather(image.view(-1))
         return image
 
-    def _sum(self, numbers: Tensor) -> Tensor:
+    def _sum(self, products: Tensor) -> Tensor:
         """Add up the processes' inner products, in the precision of the small matrices."""
-        return self.group.sum(numbers.to(self.products))
+        return self.group.sum(products.to(self.products))
 
 
-def dot(one: Tensor, two: Tensor) -> Tensor:
+def dot(first: Tensor, second: Tensor) -> Tensor:
     """Return the inner product of two vectors, summed in chunks: torch's own loses digits over millions of numbers.
 
     Args:
-        one: (N,).
-        two: (N,), in the same dtype.
+        first: (N,).
+        second: (N,), in the same dtype.
 
     Returns:
         A scalar.
 
     """
-    chunks = (slice(start, start + _MAX_COLUMNS) for start in range(0, len(one), _MAX_COLUMNS))
-    return torch.stack([one[chunk].dot(two[chunk]) for chunk in chunks]).sum()
+    chunks = (slice(start, start + _MAX_COLUMNS) for start in range(0, len(first), _MAX_COLUMNS))
+    return torch.stack([first[chunk].dot(second[chunk]) for chunk in chunks]).sum()
 
 
-def _is_curved(product: Tensor, step: Tensor, change: Tensor) -> Tensor:
+def _is_curved(product: Tensor, step_square: Tensor, change_square: Tensor) -> Tensor:
     """Tell whether ⟨s, y⟩ is large enough for ⟨s, s⟩ and ⟨y, y⟩; a pair that is not finite is not curved."""
-    squares = step * change
-    return (product > MIN_CURVATURE_COSINE * squares.sqrt()) & squares.isfinite()
+    product_of_squares = step_square * change_square
+    return (product > MIN_CURVATURE_COSINE * product_of_squares.sqrt()) & product_of_squares.isfinite()
 
 
 def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
@@ -252,9 +254,9 @@ def _column_chunks(matrix: Tensor) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, matrix.shape[1], size))
 
 
-def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
+def _multiply(matrix: Tensor, *vectors: Tensor) -> Tensor:
     """Return matrix · each vector, (K, history), in the vectors' dtype, after reading the matrix once."""
-    if _fits(matrix, vectors[0]):
+    if _has_row_loops(matrix, vectors[0]):
         from impasto.kernels.cpu.compiled.rows import row_products  # noqa: PLC0415 (not everywhere)
 
         return row_products(matrix, vectors)
@@ -267,7 +269,7 @@ def _times(matrix: Tensor, *vectors: Tensor) -> Tensor:
 
 def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
     """Add weights · matrix to a vector in place, in the vector's dtype."""
-    if _fits(matrix, vector):
+    if _has_row_loops(matrix, vector):
         from impasto.kernels.cpu.compiled.rows import add_rows  # noqa: PLC0415 (not everywhere)
 
         add_rows(vector, matrix, weights)
@@ -276,7 +278,7 @@ def _add_rows(vector: Tensor, matrix: Tensor, weights: Tensor) -> None:
         vector[columns].addmv_(matrix[:, columns].to(vector.dtype).T, weights)
 
 
-def _fits(matrix: Tensor, vector: Tensor) -> bool:
+def _has_row_loops(matrix: Tensor, vector: Tensor) -> bool:
     """Tell whether there are compiled loops for a matrix and a vector; in float32, torch's product is as fast."""
     return (
         (matrix.dtype, vector.dtype) == (torch.bfloat16, torch.float32)
@@ -285,7 +287,9 @@ def _fits(matrix: Tensor, vector: Tensor) -> bool:
     )
 
 
-def _put(matrix: Tensor, row: Tensor, new: Tensor, across: Tensor, down: Tensor) -> None:
-    """Write a row, then the column of the same index; zeros, unless the scalar `new` is true."""
-    matrix.index_copy_(0, row, torch.where(new, across.to(matrix), 0.0)[None])
-    matrix.index_copy_(1, row, torch.where(new, down.to(matrix), 0.0)[:, None])
+def _write_row_and_column(
+    matrix: Tensor, index: Tensor, is_pair: Tensor, row_values: Tensor, column_values: Tensor
+) -> None:
+    """Write a row, then the column of the same index; zeros, unless the scalar `is_pair` is true."""
+    matrix.index_copy_(0, index, torch.where(is_pair, row_values.to(matrix), 0.0)[None])
+    matrix.index_copy_(1, index, torch.where(is_pair, column_values.to(matrix), 0.0)[:, None])

@@ -1,7 +1,8 @@
 """A change of variables by spatial frequency, in which an image is optimized more evenly."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -35,30 +36,20 @@ def divide_by_frequency_(image: Tensor, power: float, *, unit: bool = False) -> 
     """
     if power == 0:
         return image
-    filter = _Filter(image.shape[-2], image.shape[-1], power, unit)  # noqa: A001
     if dispatch.is_fused(image):
-        gain = _cached_gain(filter, image.device, image.dtype)
+        gain = _cached_gain(image.shape[-2:], power, image.device, image.dtype, unit=unit)
         spectrum = cast("Tensor", torch.fft.rfft2(image)).mul_(gain)
         return cast("Tensor", torch.fft.irfft2(spectrum, s=image.shape[-2:], out=image))
-    gain = _gain(filter, image.device, image.dtype)
+    gain = _gain(image.shape[-2:], power, image.device, image.dtype, unit=unit)
     for channel in image:  # one at a time: three spectra at once would be most of the memory of a step
         spectrum = cast("Tensor", torch.fft.rfft2(channel)).mul_(gain)
         torch.fft.irfft2(spectrum, s=channel.shape, out=channel)
     return image
 
 
-class _Filter(NamedTuple):
-    """What a filter depends on."""
-
-    height: int
-    width: int
-    power: float
-    unit: bool
-
-
-def _gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor:  # noqa: A002
+def _gain(size: Sequence[int], power: float, device: torch.device, dtype: torch.dtype, *, unit: bool) -> Tensor:
     """Return 1 / f^power of each frequency of a real image's spectrum, (H, W // 2 + 1)."""
-    height, width, power, unit = filter
+    height, width = size
     rows = torch.arange(height, device=device, dtype=dtype)
     down = rows.minimum(height - rows)[:, None] / height  # (H, 1), cycles a pixel
     across = torch.arange(width // 2 + 1, device=device, dtype=dtype)[None] / width  # (1, W // 2 + 1)
@@ -68,7 +59,5 @@ def _gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor: 
     return gain
 
 
-@lru_cache(maxsize=8)
-def _cached_gain(filter: _Filter, device: torch.device, dtype: torch.dtype) -> Tensor:  # noqa: A002
-    """Return the gain, computed once: on a GPU its dozen launches would take time in each evaluation."""
-    return _gain(filter, device, dtype)
+_cached_gain = lru_cache(maxsize=8)(_gain)
+"""The gain, computed once: on a GPU its dozen launches would take time in each evaluation."""

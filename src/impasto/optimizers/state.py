@@ -1,4 +1,4 @@
-"""The tensors of a state, which is made of nested tuples, mappings and dataclasses, by the path of names to each."""
+"""The tensors of a state, which is a tree of tuples, mappings and dataclasses, by their paths of names."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from torch import Tensor
 
-__all__ = ["filled", "named"]
+__all__ = ["named_tensors", "with_tensors"]
 
 
-def named(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+def named_tensors(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
     """List the tensors of a state.
 
     Args:
@@ -22,49 +22,49 @@ def named(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
     """
     if isinstance(tree, Tensor):
         yield path, tree
-    for name, part in _parts(tree).items():
-        yield from named(part, _below(path, name))
+    for name, child in _children(tree).items():
+        yield from named_tensors(child, _child_path(path, name))
 
 
-def filled(tree: Any, tensors: Mapping[str, Tensor], path: str = "") -> Any:
+def with_tensors(tree: Any, tensors: Mapping[str, Tensor], path: str = "") -> Any:
     """Return a copy of a state with other tensors.
 
     Args:
         tree: A tensor, or named tuples and dataclasses of tensors.
-        tensors: The tensors by the names that `named` gives.
+        tensors: The tensors by the names that `named_tensors` gives.
         path: The name of the tree itself.
 
     Returns:
-        The copy, with each tensor on the device of the one in its place.
+        The copy, with each tensor on the device of the tensor that it replaces.
 
     Raises:
-        ValueError: a tensor is missing, or of another shape or dtype than the one in its place.
+        ValueError: a tensor is missing, or of another shape or dtype than the tensor that it replaces.
 
     """
     if isinstance(tree, Tensor):
-        found = tensors.get(path)
-        if found is None or (found.shape, found.dtype) != (tree.shape, tree.dtype):
+        tensor = tensors.get(path)
+        if tensor is None or (tensor.shape, tensor.dtype) != (tree.shape, tree.dtype):
             raise ValueError(f"there is no {path} of {tree.dtype} and shape {tuple(tree.shape)}")
-        return found.to(tree.device)
+        return tensor.to(tree.device)
     if not is_dataclass(tree) and not hasattr(tree, "_replace"):
         return tree
-    parts = {name: filled(part, tensors, _below(path, name)) for name, part in _parts(tree).items()}
-    return replace(cast("Any", tree), **parts) if is_dataclass(tree) else tree._replace(**parts)
+    children = {name: with_tensors(child, tensors, _child_path(path, name)) for name, child in _children(tree).items()}
+    return replace(cast("Any", tree), **children) if is_dataclass(tree) else tree._replace(**children)
 
 
-def _parts(tree: Any) -> Mapping[str, Any]:
-    """Return the parts of a tree by name."""
+def _children(tree: Any) -> Mapping[str, Any]:
+    """Return the children of a tree by name."""
     if isinstance(tree, Tensor):
         return {}
     if is_dataclass(tree):
-        return {each.name: getattr(tree, each.name) for each in fields(tree)}
+        return {field.name: getattr(tree, field.name) for field in fields(tree)}
     if hasattr(tree, "_asdict"):
         return tree._asdict()
     if isinstance(tree, tuple):
-        return {str(place): item for place, item in enumerate(cast("tuple[Any, ...]", tree))}
+        return {str(index): child for index, child in enumerate(cast("tuple[Any, ...]", tree))}
     return cast("Mapping[str, Any]", tree) if isinstance(tree, Mapping) else {}
 
 
-def _below(path: str, name: str) -> str:
-    """Return the path of a part."""
+def _child_path(path: str, name: str) -> str:
+    """Return the path of a child."""
     return f"{path}.{name}" if path else name

@@ -8,7 +8,7 @@ import torch
 
 from impasto.errors import InputError
 from impasto.images import Picture
-from impasto.transfer.scene import Inputs
+from impasto.transfer.inputs import Inputs
 from impasto.transfer.styles import Style
 
 __all__ = ["inputs", "sides"]

@@ -20,15 +20,16 @@ from impasto.losses import DISTANCES, ContentLoss, StyleLoss, moments_of
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
-from impasto.objective.tile_units import Measurement, measured
+from impasto.objective.tile_units import Measurement, measure_image
 from impasto.planning.plan import Plan, Size
 from impasto.planning.tiles import Tiling
 from impasto.settings import Runtime, Settings
 from impasto.settings.limits import MIN_SIDE
 from impasto.settings.options import options_or_default
-from impasto.transfer.scene import Inputs, Scene
+from impasto.transfer.inputs import Inputs
+from impasto.transfer.scene import Scene
 from impasto.transfer.style_transfer import StyleTransfer
-from impasto.transfer.styles import listed
+from impasto.transfer.styles import style_list
 
 __all__ = [
     "STYLE_LAYERS",
@@ -126,7 +127,7 @@ def measure(
         InputError: the result does not have the content's shape, the style has no weight, or there are several.
 
     """
-    content, result, paintings = Picture.of(content), Picture.of(result), listed(style)
+    content, result, paintings = Picture.of(content), Picture.of(result), style_list(style)
     if len(paintings) != 1:
         raise InputError(f"a picture is measured with one painting, and not with {len(paintings)}; give one.")
     painting = paintings[0]
@@ -178,7 +179,8 @@ def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling
     """
     everywhere: dict[str, Tensor | None] = dict.fromkeys(STYLE_LAYERS)
     image_moments, style_moments = (
-        measured(Measurement(network, pixels, everywhere, moments_of, tiling or Tiling())) for pixels in (image, style)
+        measure_image(Measurement(network, pixels, everywhere, moments_of, tiling or Tiling()))
+        for pixels in (image, style)
     )
     distances = {
         name: float(DISTANCES["wasserstein"](style_moments[name].mean).value(image_moments[name].mean))
@@ -278,7 +280,7 @@ def _losses(scene: Scene, plan: Plan, network: VGG19, result: Picture) -> dict[s
     stage = plan.stages[-1]
     objective = scene.objective(stage, scene.normalized(network, plan.stages[0]))
     objective = replace(objective, kept=None)  # the result already contains what stays of the content
-    terms = objective.evaluate(scene.as_painted(result, stage.size)).terms
+    terms = objective.evaluate(scene.loss_image(result, stage.size)).terms
     return {term: float(terms.get(term, 0.0)) for term in (ContentLoss.term, StyleLoss.term)}
 
 

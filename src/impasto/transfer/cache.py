@@ -1,4 +1,4 @@
-"""What several runs of a process share: networks on machines, small pictures, and the targets of style images."""
+"""The cache that several runs of a process share: networks on machines, small pictures, and targets of style images."""
 
 import threading
 from collections import OrderedDict
@@ -6,7 +6,7 @@ from collections import OrderedDict
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
-from impasto.objective.tile_units import MeasureImage, measured
+from impasto.objective.tile_units import MeasureImage, measure_image
 from impasto.settings import Settings
 from impasto.transfer.scene import SmallPictures
 from impasto.transfer.target_cache import TargetCache
@@ -28,15 +28,15 @@ class Cache:
     """
 
     def __init__(self, targets: TargetCache | None = None) -> None:
-        self.measure_style: MeasureImage = measured if targets is None else targets.measured
-        """What measures style images."""
+        self.measure_style: MeasureImage = measure_image if targets is None else targets.measure_image
+        """The function that measures style images."""
         self.small = SmallPictures()
-        """Pictures at their last size, where that was small."""
+        """Images of pictures at their last size, where that was small."""
         self._networks: OrderedDict[_Key, VGG19] = OrderedDict()
         self._lock = threading.Lock()
 
     def network(self, weights: Weights, settings: Settings, machine: Machine) -> VGG19:
-        """Return the network on a machine; it is made once for each that differs in what the network depends on.
+        """Return the network on a machine; networks with the same weights, options and machine are made once.
 
         Args:
             weights: The weights of the network.
@@ -71,6 +71,6 @@ class Cache:
 
 
 def _key(weights: Weights, settings: Settings, machine: Machine) -> _Key:
-    """Return what a network depends on; equal weights that were loaded twice count as different."""
+    """Return the key of a network; equal weights that were loaded twice count as different."""
     options = settings.pooling, settings.pooling_rescale, settings.padding
     return weights, options, machine._replace(threads=0, reason="")

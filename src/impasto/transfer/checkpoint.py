@@ -1,4 +1,4 @@
-"""What a run saves to continue later: `Checkpoint` as it was read, and `CheckpointWriter`, which saves it at times."""
+"""What a run saves to continue later: `Checkpoint`, read from a file, and `CheckpointWriter`, which writes it."""
 
 import glob
 import math
@@ -15,11 +15,11 @@ from impasto.errors import ImpastoError, OtherRunError, WriteError
 from impasto.files import remove_leftovers, sibling
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
-from impasto.optimizers.state import named
+from impasto.optimizers.state import named_tensors
 from impasto.planning.plan import Plan
 from impasto.settings.limits import CHECKPOINT_TIME_FRACTION
 from impasto.transfer import checkpoint_file
-from impasto.transfer.checkpoint_file import damaged
+from impasto.transfer.checkpoint_file import damage_error
 from impasto.transfer.identity import Identity, differences
 from impasto.transfer.progress import Progress
 from impasto.transfer.run_state import RunState
@@ -28,17 +28,17 @@ __all__ = ["Checkpoint", "CheckpointWriter", "read_note", "saved_run", "set_asid
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint as it was read."""
+    """A checkpoint that was read from a file."""
 
     path: Path
     tensors: Mapping[str, Tensor]
-    """The image, the best one, and those of the optimizer's state, as optimizer.NAME."""
+    """The image, the best image, and the tensors of the optimizer's state, as optimizer.NAME."""
     record: Mapping[str, Any]
     """Identity, plan, position, history and note."""
 
     @classmethod
     def read(cls, path: Path, group: Group) -> "Checkpoint":
-        """Read what this process saved.
+        """Read the checkpoint that this process saved.
 
         Args:
             path: The first process's file.
@@ -54,7 +54,7 @@ class Checkpoint(NamedTuple):
         first = cls(path, *checkpoint_file.read(path))
         if group.rank == 0:
             return first
-        return cls(path, *checkpoint_file.read(_part(path, group.rank, len(first.record.get("history", ())))))
+        return cls(path, *checkpoint_file.read(_part_path(path, group.rank, len(first.record.get("history", ())))))
 
     @property
     def identity(self) -> Identity:
@@ -71,23 +71,25 @@ class Checkpoint(NamedTuple):
             OtherRunError: something differs; the message names each difference with its kind and both values.
 
         """
-        found = differences(self.identity, identity)
-        if found:
+        clauses = differences(self.identity, identity)
+        if clauses:
             raise OtherRunError(
-                f"{self.path} is the checkpoint of another run: {'; '.join(found)}; start as that run was started to "
+                f"{self.path} is the checkpoint of another run: {'; '.join(clauses)}; start as that run was started to "
                 "continue it, or name another checkpoint to start a new run."
             )
 
     def plan(self) -> Plan:
         """Return the plan of the run."""
-        return self._valid(Plan, "plan")
+        return self._validate(Plan, "plan")
 
-    def state(self, place: Callable[[Tensor], Tensor], optimizer: Callable[[int, int], Optimizer[Any]]) -> RunState:
-        """Return where the run stood.
+    def state(
+        self, to_device: Callable[[Tensor], Tensor], make_optimizer: Callable[[int, int], Optimizer[Any]]
+    ) -> RunState:
+        """Return the state of the run that saved the checkpoint.
 
         Args:
-            place: Bring an image to the device of the run.
-            optimizer: Return the optimizer of a stage, from 0, after some rescues.
+            to_device: Bring an image to the device of the run.
+            make_optimizer: Return the optimizer for the number of a stage, from 0, and a number of rescues.
 
         Returns:
             The state, on the device.
@@ -96,22 +98,23 @@ class Checkpoint(NamedTuple):
             CheckpointError: something is missing.
 
         """
-        at: _Position = self._valid(_Position, "position")
-        history: tuple[Progress, ...] = self._valid(tuple[Progress, ...], "history")
+        position: _Position = self._validate(_Position, "position")
+        history: tuple[Progress, ...] = self._validate(tuple[Progress, ...], "history")
         tensors = {name.removeprefix("optimizer."): tensor for name, tensor in self.tensors.items()}
         try:
-            image, best = place(self.tensors["image"]), place(self.tensors["best"])
-            state = optimizer(at.stage, at.rescues).resumed(image, tensors)
+            image, best = to_device(self.tensors["image"]), to_device(self.tensors["best"])
+            state = make_optimizer(position.stage, position.rescues).resumed(image, tensors)
         except (KeyError, ValueError, IndexError) as error:
-            raise damaged(self.path, f"it lacks something ({error})") from None
-        seen = None if "seen" not in self.tensors else place(self.tensors["seen"])
-        return RunState(image, best, state, **at._asdict(), seen=seen, history=history)
+            raise damage_error(self.path, f"it lacks something ({error})") from None
+        thumbnail = to_device(self.tensors["seen"]) if "seen" in self.tensors else None
+        return RunState(image, best, state, **position._asdict(), thumbnail=thumbnail, history=history)
 
-    def _valid(self, kind: Any, name: str) -> Any:
+    def _validate(self, model: Any, name: str) -> Any:
+        """Return a value of the record as a type, and refuse a record that lacks it."""
         try:
-            return TypeAdapter(kind).validate_python(self.record.get(name))
+            return TypeAdapter(model).validate_python(self.record.get(name))
         except ValidationError:
-            raise damaged(self.path, f"it lacks its {name}") from None
+            raise damage_error(self.path, f"it lacks its {name}") from None
 
 
 class _Position(NamedTuple):
@@ -129,46 +132,48 @@ class _Position(NamedTuple):
 class CheckpointWriter:
     """Saves the checkpoint of a run, at most once in a number of seconds.
 
-    Of several processes each saves its own part, under a name with the number of evaluations; the first one's file is
-    replaced last and says which parts belong to it, so that at any moment there is a whole set.
+    Each of several processes saves its own part, under a name with the number of evaluations. The first process's file
+    is replaced last and says which parts belong to it, so there is a complete set at any moment.
 
     Args:
         path: The file.
-        identity: What has to be equal for a run to continue from it.
-        every: Seconds from one checkpoint to the next, at least; 0: it saves only when it is told to.
+        identity: The values that have to be equal for a run to continue from it.
+        interval: Seconds from one checkpoint to the next, at least; 0: only `save` writes one.
         group: The processes that paint together.
 
     """
 
-    def __init__(self, path: Path, identity: Identity, every: float, group: Group) -> None:
+    def __init__(self, path: Path, identity: Identity, interval: float, group: Group) -> None:
         self.path = path
         self.identity = identity
-        """What has to be equal for a run to continue from the checkpoints; a change of the run changes it."""
-        self._every = every
+        """The values that have to be equal for a run to continue from the checkpoints; a change of the run sets it."""
+        self._interval = interval
         self._group = group
-        self._cost = 0.0
-        self._last = time.perf_counter()
+        self._save_seconds = 0.0
+        self._last_save = time.perf_counter()
 
     def is_due(self) -> bool:
-        """Tell whether it is time; all processes are told the same."""
-        since = time.perf_counter() - self._last
-        return self._group.any(flag=0 < self._every <= since and self._cost <= CHECKPOINT_TIME_FRACTION * since)
+        """Tell whether it is time for a checkpoint; the answer is the same in all processes."""
+        elapsed = time.perf_counter() - self._last_save
+        is_cheap = self._save_seconds <= CHECKPOINT_TIME_FRACTION * elapsed
+        return self._group.any(flag=0 < self._interval <= elapsed and is_cheap)
 
     def save(self, state: RunState, plan: Plan, note: Mapping[str, Any]) -> None:
-        """Write where a run stands.
+        """Save a checkpoint.
 
         Args:
-            state: Where it stands.
-            plan: Its plan.
+            state: The state of the run.
+            plan: The plan of the run.
             note: The caller's values that the checkpoint carries, as JSON has them.
 
         Raises:
-            ImpastoError: a file could not be written; the checkpoint before is still there.
+            ImpastoError: a file could not be written; the previous checkpoint is still there.
 
         """
-        began = time.perf_counter()
-        tensors = {"image": state.image, "best": state.best, **dict(named(state.optimizer, "optimizer"))}
-        tensors |= {} if state.seen is None else {"seen": state.seen}
+        start = time.perf_counter()
+        tensors = {"image": state.image, "best": state.best, **dict(named_tensors(state.optimizer, "optimizer"))}
+        if state.thumbnail is not None:
+            tensors["seen"] = state.thumbnail
         record = {
             "identity": self.identity,
             "plan": plan,
@@ -177,14 +182,14 @@ class CheckpointWriter:
             "note": note,
         }
         rank, count = self._group.rank, len(state.history)
-        self._together(rank > 0, _part(self.path, rank, count), tensors, record)
-        self._together(rank == 0, self.path, tensors, record)
-        self._delete_parts(but=count)
-        self._last = time.perf_counter()
-        self._cost = self._last - began
+        self._write_in_group(rank > 0, _part_path(self.path, rank, count), tensors, record)
+        self._write_in_group(rank == 0, self.path, tensors, record)
+        self._delete_parts(current_count=count)
+        self._last_save = time.perf_counter()
+        self._save_seconds = self._last_save - start
 
     def delete(self) -> None:
-        """Delete the checkpoint, which has served its purpose, and what killed processes left of it.
+        """Delete the checkpoint, and the temporary files that killed processes left.
 
         A checkpoint in a folder that has become read-only stays: the next run finds that it is at its end.
         """
@@ -192,27 +197,27 @@ class CheckpointWriter:
         with suppress(OSError):
             if self._group.rank == 0:
                 self.path.unlink(missing_ok=True)
-            self._delete_parts(but=None)
+            self._delete_parts(current_count=None)
 
-    def _together(self, mine: bool, path: Path, *content: Mapping[str, Any]) -> None:
-        """Write a file, where it is this process's turn; continue when all have, and fail if one did."""
+    def _write_in_group(self, is_writer: bool, path: Path, *content: Mapping[str, Any]) -> None:
+        """Write a file if this process is a writer; wait for all processes, and fail if one of them failed."""
         failure: ImpastoError | None = None
         try:
-            if mine:
+            if is_writer:
                 checkpoint_file.write(path, *content, part_of=self.path)
         except ImpastoError as error:
             failure = error
         if self._group.any(flag=failure is not None):
-            self._last = time.perf_counter()
+            self._last_save = time.perf_counter()
             raise failure or WriteError("another process could not write its part of the checkpoint.")
 
-    def _delete_parts(self, but: int | None) -> None:
-        """Delete this process's part of all checkpoints except the one after a number of evaluations."""
+    def _delete_parts(self, current_count: int | None) -> None:
+        """Delete this process's parts of all checkpoints but the current one, by its number of evaluations."""
         if self._group.rank:
-            wanted = None if but is None else _part(self.path, self._group.rank, but)
-            for each in self.path.parent.glob(f"{glob.escape(self.path.name)}.{self._group.rank}-*"):
-                if each != wanted:
-                    each.unlink(missing_ok=True)
+            current = None if current_count is None else _part_path(self.path, self._group.rank, current_count)
+            for file in self.path.parent.glob(f"{glob.escape(self.path.name)}.{self._group.rank}-*"):
+                if file != current:
+                    file.unlink(missing_ok=True)
 
 
 def set_aside(path: Path, group: Group) -> Path:
@@ -226,12 +231,12 @@ def set_aside(path: Path, group: Group) -> Path:
         The new path, which ends in `.old`; a checkpoint that was set aside before is replaced.
 
     """
-    aside = sibling(path, ".old")
+    backup = sibling(path, ".old")
     pattern = glob.escape(path.name) if group.rank == 0 else f"{glob.escape(path.name)}.{group.rank}-*"
-    for each in path.parent.glob(pattern):
-        each.replace(each.with_name(each.name.replace(path.name, aside.name, 1)))
+    for file in path.parent.glob(pattern):
+        file.replace(file.with_name(file.name.replace(path.name, backup.name, 1)))
     group.any(flag=False)  # no process looks for the file before it has its new name
-    return aside
+    return backup
 
 
 def read_note(path: str | Path) -> Mapping[str, Any] | None:
@@ -268,6 +273,6 @@ def saved_run(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], int]:
     return settings, record.get("note") or {}, len(record.get("history", ()))
 
 
-def _part(path: Path, rank: int, count: int) -> Path:
-    """Name the part of a process that is not the first."""
+def _part_path(path: Path, rank: int, count: int) -> Path:
+    """Return the path of the part that a process other than the first saves."""
     return path.with_name(f"{path.name}.{rank}-{count}")

@@ -1,4 +1,4 @@
-"""What a run takes in memory, put together from what the network, losses, optimizer and run state."""
+"""The memory that a run takes, added up from the footprints of the network, the losses, the optimizer and the run."""
 
 from collections.abc import Sequence
 
@@ -16,27 +16,27 @@ __all__ = ["footprint"]
 
 
 def footprint(settings: Settings, network: VGG19, extra_losses: Sequence[ExtraLoss] = ()) -> Footprint:
-    """Return what a run takes on the device of its network.
+    """Return the memory that a run takes on the device of its network.
 
     Args:
-        settings: The picture, which says what the losses look at and how pixels are changed.
+        settings: The options of the picture: the layers of its losses, and its optimizer.
         network: The network, in the precision of its features.
-        extra_losses: Losses in addition to the ones of the settings.
+        extra_losses: Losses in addition to those of the settings.
 
     Returns:
         Bytes a pixel, for the planner to add up.
 
     """
     layers = {*settings.active_layers, *(loss.layer for loss in extra_losses)} - {IMAGE}
-    contents = {*settings.active_content_layers, *(loss.layer for loss in extra_losses if loss.needs_content)}
-    autograd = (loss.bytes_per_pixel for loss in extra_losses if isinstance(loss, AutogradLoss))
-    passes = network.footprint(layers)
+    content_layers = {*settings.active_content_layers, *(loss.layer for loss in extra_losses if loss.needs_content)}
+    autograd_bytes = (loss.bytes_per_pixel for loss in extra_losses if isinstance(loss, AutogradLoss))
+    network_footprint = network.footprint(layers)
     return Footprint(
         layers=frozenset(layers),
-        content_layers=frozenset(contents),
-        network=passes._replace(peak=passes.peak + max(autograd, default=0.0)),
-        content=network.footprint(contents),
-        targets=stored_bytes(contents, network.dtype.itemsize),
+        content_layers=frozenset(content_layers),
+        network=network_footprint._replace(peak=network_footprint.peak + max(autograd_bytes, default=0.0)),
+        content=network.footprint(content_layers),
+        targets=stored_bytes(content_layers, network.dtype.itemsize),
         optimizer=optimizer_footprint(settings.optimizer, is_fused=network.is_fused),
         images=(GPU_IMAGES if network.is_fused else IMAGES) * IMAGE_BYTES,
         mask=MASK_BYTES,

@@ -1,4 +1,4 @@
-"""How long a run will take, by the time of a few evaluations of a small square."""
+"""The seconds that a run will take, forecast by timing a few evaluations of a small square."""
 
 import math
 import time
@@ -24,7 +24,7 @@ def forecast(solver: Solver, plan: Plan) -> float:
     """Return the seconds that a run will take.
 
     Args:
-        solver: What evaluates and steps in the run.
+        solver: The solver of the run.
         plan: The plan of the run.
 
     Returns:
@@ -36,14 +36,14 @@ def forecast(solver: Solver, plan: Plan) -> float:
     square = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
     square = square.to(machine.device, machine.sums)
     regions = [Region([StyleImage(square.flip(2))])]
-    extra = solver.scene.inputs.losses
-    objective = Objective.build(settings, solver.network, square, regions, extra_losses=extra)
+    extra_losses = solver.scene.inputs.losses
+    objective = Objective.build(settings, solver.network, square, regions, extra_losses=extra_losses)
     optimizer = solver.optimizer(plan.stages[-1], 0)
     iterate = iteration(objective, optimizer, machine.device)
     point, times = Point(square, optimizer.init(square), square, square.new_full((), math.inf)), [math.inf]
     for _ in range(TIMINGS):
-        began = time.perf_counter()
+        start = time.perf_counter()
         point = iterate(point, 1).point
-        times.append(time.perf_counter() - began)
-    targets = sum(stage.work for stage in plan.stages)  # two pictures forward, at each stage
-    return min(times) / side**2 * (plan.work + targets)
+        times.append(time.perf_counter() - start)
+    target_work = sum(stage.work for stage in plan.stages)  # two pictures forward, at each stage
+    return min(times) / side**2 * (plan.work + target_work)

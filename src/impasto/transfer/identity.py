@@ -1,4 +1,4 @@
-"""What has to be equal for a run to continue from a checkpoint: options, inputs and machine, each value by its name."""
+"""The values that have to be equal for a run to continue from a checkpoint: options, inputs and machine, by name."""
 
 import json
 import re
@@ -17,31 +17,31 @@ SHOWN_DIGITS = 12
 """Digits of a hash that a sentence shows."""
 
 
-def differences(saved: Identity, now: Identity) -> list[str]:
-    """List what differs between the run that saved a checkpoint and the run that is started.
+def differences(saved: Identity, started: Identity) -> list[str]:
+    """List the differences between the run that saved a checkpoint and the run that is started.
 
     Args:
         saved: The identity in the checkpoint.
-        now: The identity of the run that is started.
+        started: The identity of the run that is started.
 
     Returns:
         A clause for each difference, with its kind, its name and both values.
 
     """
-    found: list[str] = []
-    for kind, words in KINDS.items():
-        before, after = saved.get(kind, {}), json.loads(json.dumps(now.get(kind, {})))
-        names = dict.fromkeys((*after, *before))
-        found += [
-            f"{words} {name} was {_shown(before.get(name))} and is {_shown(after.get(name))}"
+    clauses: list[str] = []
+    for kind, phrase in KINDS.items():
+        saved_values, values = saved.get(kind, {}), json.loads(json.dumps(started.get(kind, {})))
+        names = dict.fromkeys((*values, *saved_values))
+        clauses += [
+            f"{phrase} {name} was {_describe(saved_values.get(name))} and is {_describe(values.get(name))}"
             for name in names
-            if before.get(name) != after.get(name)
+            if saved_values.get(name) != values.get(name)
         ]
-    return found
+    return clauses
 
 
-def _shown(value: object) -> str:
-    """Write a value for people: a hash by its first digits, layers and their weights as JSON."""
+def _describe(value: object) -> str:
+    """Return a value as people read it: a hash by its first digits, layers and their weights as JSON."""
     if value is None:
         return "none"
     if isinstance(value, str):

@@ -1,8 +1,7 @@
-"""Evaluations and the steps that they lead to: one by one on a processor, several between two reports on a GPU.
+"""Evaluations and the steps that follow them: one by one on a processor, several between two reports on a GPU.
 
-A GPU is so much faster than the Python that tells it what to do that it would wait for most of an evaluation. So an
-evaluation and its step are recorded once as a CUDA graph and then replayed, and nothing waits for the GPU before the
-last evaluation of several.
+A GPU is so much faster than Python that it would wait for most of an evaluation. So an evaluation and its step are
+recorded once as a CUDA graph and then replayed, and nothing waits for the GPU before the last evaluation of several.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,16 +13,16 @@ from torch import Tensor
 
 from impasto.objective.objective import Objective
 from impasto.optimizers import Optimizer
-from impasto.optimizers.state import named
+from impasto.optimizers.state import named_tensors
 
 __all__ = [
     "GPU_IMAGES",
     "IMAGES",
     "Iteration",
+    "IterationResult",
     "OneByOne",
     "Point",
     "Reading",
-    "Readings",
     "Recorded",
     "evaluations_at_once",
     "iteration",
@@ -40,11 +39,11 @@ MAX_PIXELS_PER_REPORT, MAX_EVALUATIONS_PER_REPORT = 1 << 24, 16
 """Pixels evaluated between two reports on a GPU, about, and evaluations at most: 20 to 60 ms on an H200."""
 
 _WARM_UP_STEPS = 2
-"""Evaluations before the recording: after them the optimizer's state has its final form, and libraries are set up."""
+"""Evaluations before the recording: after them the optimizer's state has its final form, and libraries are loaded."""
 
 
 class Point(NamedTuple):
-    """Where a stage stands, on the device."""
+    """The image, the best image and the optimizer's state between two steps, on the device."""
 
     image: Tensor
     """The image to be evaluated next, (3, H, W)."""
@@ -57,7 +56,7 @@ class Point(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What an evaluation found, as plain numbers."""
+    """The loss of an evaluation, its terms and their values at each layer, as plain numbers."""
 
     loss: float
     """The sum of all terms."""
@@ -67,37 +66,40 @@ class Reading(NamedTuple):
     """The value of each term at each of its layers."""
 
 
-class Readings(NamedTuple):
-    """What several evaluations found, and where they ended."""
+class IterationResult(NamedTuple):
+    """The result of several evaluations."""
 
-    each: Sequence[Reading]
+    readings: Sequence[Reading]
+    """The losses of each evaluation."""
     point: Point
+    """The point after the last step."""
 
 
 class Names(NamedTuple):
-    """What the numbers of an evaluation stand for, from the second one on; the first is the loss."""
+    """The names of the values of an evaluation: the first value is the loss, then come the terms, then the losses."""
 
     terms: Sequence[str] = ()
-    """The terms, a number each."""
-    parts: Sequence[tuple[str, str, int]] = ()
-    """The term and the layer of each loss, and how many numbers add up to its value."""
+    """The terms, each of which has one value."""
+    losses: Sequence[tuple[str, str, int]] = ()
+    """The term and the layer of each loss, and how many values add up to it."""
 
-    def layers(self, numbers: Sequence[float]) -> dict[str, dict[str, float]]:
-        """Return the value of each term at each of its layers, from all numbers of an evaluation."""
-        found: dict[str, dict[str, float]] = {}
+    def reading(self, values: Sequence[float]) -> Reading:
+        """Return the reading that the values of an evaluation stand for."""
         start = 1 + len(self.terms)
-        for term, layer, count in self.parts:
-            of_term = found.setdefault(term, {})
-            of_term[layer] = of_term.get(layer, 0.0) + sum(numbers[start : start + count])
+        terms = dict(zip(self.terms, values[1:start], strict=True))
+        layers: dict[str, dict[str, float]] = {}
+        for term, layer, count in self.losses:
+            term_layers = layers.setdefault(term, {})
+            term_layers[layer] = term_layers.get(layer, 0.0) + sum(values[start : start + count])
             start += count
-        return found
+        return Reading(values[0], terms, layers)
 
 
 class Step(NamedTuple):
-    """What one evaluation finds on the device."""
+    """The result of one evaluation and its step, on the device."""
 
-    numbers: Tensor
-    """The loss, its terms, and the numbers that add up to the value of each loss, one after the other."""
+    values: Tensor
+    """The loss, its terms, and the values that add up to each loss, one after the other."""
     names: Names
     point: Point
 
@@ -109,26 +111,26 @@ Iterate = Callable[[Point, Callable[[], object]], Step]
 class Iteration(Protocol):
     """Evaluate and step on a number of times."""
 
-    def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = ...) -> Readings:
+    def __call__(self, point: Point, count: int, on_step: Callable[[], object] = ...) -> IterationResult:
         """Evaluate and step on a number of times.
 
         Args:
-            point: Where the stage stands; a step changes the optimizer's state in place.
+            point: The point to evaluate first; a step changes the optimizer's state in place.
             count: Evaluations, at least 1.
-            about_to_step: Called once, before the first step begins.
+            on_step: Called once, before the first step begins.
 
         Returns:
-            What the evaluations found, and where they ended.
+            The losses of the evaluations, and the point after the last step.
 
         """
         ...
 
 
 Recording = tuple[Callable[[], object], Step]
-"""A function that does the recorded work again, and the result, whose tensors hold what was last found."""
+"""A function that repeats the recorded step, and the step, whose tensors hold the latest result."""
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Do nothing."""
 
 
@@ -137,7 +139,7 @@ def evaluations_at_once(device: torch.device, pixels: int) -> int:
 
     Args:
         device: Where images are evaluated.
-        pixels: Of the image.
+        pixels: The number of pixels of the image.
 
     Returns:
         A number from 1 to `MAX_EVALUATIONS_PER_REPORT`.
@@ -150,8 +152,8 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
     """Return the iteration of a stage.
 
     Args:
-        objective: What is evaluated.
-        optimizer: What steps.
+        objective: The objective of the stage.
+        optimizer: The optimizer of the stage.
         device: Where both compute; on a GPU the iteration is recorded, unless several processes paint together.
 
     Returns:
@@ -159,112 +161,111 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
 
     """
 
-    def _iterate(point: Point, about_to_step: Callable[[], object]) -> Step:
+    def iterate(point: Point, on_step: Callable[[], object]) -> Step:
         image, state, best, least = point
-        found = objective.evaluate(image)
-        scalars = (found.loss, *found.terms.values())
-        numbers = torch.cat([*(each[None] for each in scalars), *(part.values for part in found.parts)])
-        names = Names(list(found.terms), [(part.term, part.layer, len(part.values)) for part in found.parts])
-        is_less = found.loss < least
-        best, least = _chosen(is_less, image, best), torch.where(is_less, found.loss, least)
-        about_to_step()
-        image, state = optimizer.step(image, found.loss, found.gradient, state)
-        return Step(numbers, names, Point(image, state, best, least))
+        evaluation = objective.evaluate(image)
+        scalars = (evaluation.loss, *evaluation.terms.values())
+        values = torch.cat([*(each[None] for each in scalars), *(each.summands for each in evaluation.losses)])
+        counts = [(each.term, each.layer, len(each.summands)) for each in evaluation.losses]
+        is_best = evaluation.loss < least
+        best, least = _select(is_best, image, best), torch.where(is_best, evaluation.loss, least)
+        on_step()
+        image, state = optimizer.step(image, evaluation.loss, evaluation.gradient, state)
+        return Step(values, Names(list(evaluation.terms), counts), Point(image, state, best, least))
 
-    return Recorded(_iterate) if device.type == "cuda" and objective.group.size == 1 else OneByOne(_iterate)
-
-
-def _chosen(is_first: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Return one of two tensors: on a processor itself, elsewhere a copy, since to look would be to wait."""
-    if is_first.device.type == "cpu":
-        return first if is_first else second
-    return torch.where(is_first, first, second)
+    return Recorded(iterate) if device.type == "cuda" and objective.group.size == 1 else OneByOne(iterate)
 
 
-def _read(rows: Tensor, names: Names, point: Point) -> Readings:
-    """Wait for the device, once."""
-    listed = cast("list[list[float]]", rows.tolist())
-    terms = [dict(zip(names.terms, row[1 : 1 + len(names.terms)], strict=True)) for row in listed]
-    return Readings([Reading(row[0], each, names.layers(row)) for row, each in zip(listed, terms, strict=True)], point)
+def _select(condition: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Return one of two tensors: on a processor the tensor itself, elsewhere a copy, so that nothing waits."""
+    if condition.device.type == "cpu":
+        return first if condition else second
+    return torch.where(condition, first, second)
+
+
+def _result(rows: Sequence[Tensor], names: Names, point: Point) -> IterationResult:
+    """Return the result of evaluations from the values of each; this waits for the device, once."""
+    values = cast("list[list[float]]", torch.stack(list(rows)).tolist())
+    return IterationResult([names.reading(row) for row in values], point)
 
 
 def _record(work: Callable[[], Step]) -> Recording:
-    """Record work as a CUDA graph; `torch.cuda.graph` does the same after a garbage collection, which takes longer."""
+    """Record a step as a CUDA graph, as `torch.cuda.graph` does, but without its slow garbage collection."""
     torch.cuda.synchronize()
     torch.cuda.empty_cache()  # the graph has memory of its own
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.stream(torch.cuda.Stream()):
         graph.capture_begin(capture_error_mode="thread_local")
         try:
-            found = work()
+            step = work()
         finally:
             graph.capture_end()
     torch.cuda.synchronize()
-    return graph.replay, found
+    return graph.replay, step
 
 
 class OneByOne:
-    """An iteration that is carried out as it is."""
+    """An iteration that carries out each step in Python."""
 
     def __init__(self, iterate: Iterate) -> None:
         self.iterate = iterate
 
-    def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
+    def __call__(self, point: Point, count: int, on_step: Callable[[], object] = _do_nothing) -> IterationResult:
         """Evaluate and step on a number of times."""
         rows: list[Tensor] = []
         names = Names()
         for _ in range(count):
-            numbers, names, point = self.iterate(point, _nothing if rows else about_to_step)
-            rows.append(numbers)
-        return _read(torch.stack(rows), names, point)
+            values, names, point = self.iterate(point, _do_nothing if rows else on_step)
+            rows.append(values)
+        return _result(rows, names, point)
 
 
 @dataclass
 class Recorded:
     """An iteration that is carried out a few times, then recorded, then replayed.
 
-    A recording reads and writes fixed places in memory, and leaves there where the next evaluation begins. So the point
-    that is returned changes with the next call.
+    A recording reads and writes the tensors of a static point, and leaves the next point in them. So the point that is
+    returned changes with the next call.
     """
 
     iterate: Iterate
     record: Callable[[Callable[[], Step]], Recording] = _record
     _calls: int = field(default=0, init=False)
-    _places: Point | None = field(default=None, init=False)
+    _static_point: Point | None = field(default=None, init=False)
     _recording: Recording | None = field(default=None, init=False)
 
-    def __call__(self, point: Point, count: int, about_to_step: Callable[[], object] = _nothing) -> Readings:
-        """Evaluate and step on a number of times; `about_to_step` comes first: a GPU does not say when it steps."""
-        about_to_step()
+    def __call__(self, point: Point, count: int, on_step: Callable[[], object] = _do_nothing) -> IterationResult:
+        """Evaluate and step on a number of times; `on_step` is called first, since a GPU does not say when it steps."""
+        on_step()
         rows: list[Tensor] = []
         names = Names()
         for _ in range(count):
-            numbers, names, point = self._step(point)
-            rows.append(numbers.clone())
-        return _read(torch.stack(rows), names, point)
+            values, names, point = self._step(point)
+            rows.append(values.clone())
+        return _result(rows, names, point)
 
     def _step(self, point: Point) -> Step:
         self._calls += 1
         if self._calls <= _WARM_UP_STEPS:
-            return self.iterate(point, _nothing)
-        if self._recording is None or self._places is None:
-            places = point._replace(image=point.image.clone(), best=point.best.clone(), least=point.least.clone())
-            self._places = places
-            self._recording = self.record(lambda: self._work(places))
-        _copy(point, self._places)
-        replay, found = self._recording
+            return self.iterate(point, _do_nothing)
+        if self._recording is None or self._static_point is None:
+            static = point._replace(image=point.image.clone(), best=point.best.clone(), least=point.least.clone())
+            self._static_point = static
+            self._recording = self.record(lambda: self._evaluate_static(static))
+        _copy_tensors(point, self._static_point)
+        replay, step = self._recording
         replay()
-        return found
+        return step
 
-    def _work(self, places: Point) -> Step:
-        """Evaluate at the places, and leave the next point there."""
-        found = self.iterate(places, _nothing)
-        _copy(found.point, places)
-        return found._replace(point=places)
+    def _evaluate_static(self, static: Point) -> Step:
+        """Evaluate the static point, and leave the next point in it."""
+        step = self.iterate(static, _do_nothing)
+        _copy_tensors(step.point, static)
+        return step._replace(point=static)
 
 
-def _copy(source: Point, target: Point) -> None:
+def _copy_tensors(source: Point, target: Point) -> None:
     """Copy all tensors of a point to those of another, where they are not the same."""
-    for (_, one), (_, other) in zip(named(source), named(target), strict=True):
-        if one is not other:
-            other.copy_(one)
+    for (_, source_tensor), (_, target_tensor) in zip(named_tensors(source), named_tensors(target), strict=True):
+        if source_tensor is not target_tensor:
+            target_tensor.copy_(source_tensor)

@@ -100,9 +100,11 @@ def _figure() -> "Figure":
 
 def _reports(history: object) -> Sequence[Progress]:
     """Return the reports of a run, of a result, or themselves."""
-    listed: object = getattr(history, "history", history)
-    if isinstance(listed, Sequence) and all(isinstance(each, Progress) for each in cast("Sequence[object]", listed)):
-        return cast("Sequence[Progress]", listed)
+    reports: object = getattr(history, "history", history)
+    if isinstance(reports, Sequence) and all(
+        isinstance(report, Progress) for report in cast("Sequence[object]", reports)
+    ):
+        return cast("Sequence[Progress]", reports)
     raise InputError(f"{history!r:.80} has no losses to plot; give a run, its result, or its history.")
 
 

@@ -1,4 +1,4 @@
-"""What a run says of itself after each evaluation: plain numbers, and the time that is left."""
+"""The report of a run after each evaluation: its losses, and the remaining time, as plain numbers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,12 +9,12 @@ __all__ = ["Progress", "Stopped"]
 
 @dataclass(frozen=True, repr=False)
 class Progress:
-    """Where a run stands after one evaluation: plain numbers only."""
+    """The report of a run after one evaluation, as plain numbers."""
 
     stage: int
     """The number of the stage, from 1."""
     stages: int
-    """How many stages the run has."""
+    """The number of stages of the run."""
     width: int
     """The width of the picture in this stage, in pixels."""
     height: int
@@ -36,7 +36,7 @@ class Progress:
     """Seconds to the end of the run, estimated from the latest evaluations; None before the first ones are timed. In a
     run with a budget of time, what is left of it."""
     remark: str = ""
-    """What went wrong since the report before, and what was done about it: a line for each sentence or two."""
+    """What went wrong since the previous report, and what was done about it: a line for each sentence or two."""
     layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]], hash=False)
     """The value of each term at each layer: `layers["style"]["conv1_1"]`; those of a term add up to it. The pixels are
     the layer `image`."""
@@ -47,7 +47,7 @@ class Progress:
         return f"Progress({where}, evaluation {self.evaluation} of {self.evaluations}, loss {self.loss:.4g}: {terms})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a JSON record of it holds."""
+        """Return the values of its JSON record."""
         return asdict(self)
 
 

@@ -1,4 +1,4 @@
-"""What a run ends with: the painted picture, and how it came about."""
+"""The result of a run: the painted picture, its settings and its history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ __all__ = ["Result"]
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """A painted picture and how it came about."""
+    """A painted picture, its settings and its history."""
 
     picture: Picture
-    """What the run painted: the image with the least loss."""
+    """The painted picture: the image with the least loss."""
     settings: Settings
     """The options of the picture."""
     history: Sequence[Progress]
@@ -37,7 +37,7 @@ class Result:
         return f"Result({size}, loss {last.loss:.4g}, {count} evaluations in {last.seconds:.1f} s, {self.stopped})"
 
     def _repr_png_(self) -> bytes:
-        """Return what a notebook shows: the picture, or a smaller one where it is large."""
+        """Return the image that a notebook shows: the picture, or a smaller copy of a large one."""
         return self.picture.shown()
 
     def plot(self, path: str | Path | None = None, *, overwrite: bool = False) -> "Figure":

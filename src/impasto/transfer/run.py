@@ -22,12 +22,12 @@ from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.descent import Descent
 from impasto.transfer.forecast import forecast
+from impasto.transfer.inputs import Inputs
 from impasto.transfer.iteration import evaluations_at_once
 from impasto.transfer.progress import Progress, Stopped
 from impasto.transfer.result import Result
 from impasto.transfer.run_state import RunState
-from impasto.transfer.scene import Inputs
-from impasto.transfer.schedule import continued, in_time, schedule
+from impasto.transfer.schedule import continued_plan, plan_in_time, start_schedule
 from impasto.transfer.setup import Setup
 from impasto.transfer.solver import Solver
 
@@ -46,8 +46,8 @@ class Run:
     Args:
         setup: The pictures and settings, with their plan, network and machine.
         prepare: Return the setup of other pictures and settings.
-        writer: What saves checkpoints, if there are to be any.
-        checkpoint: Where the run continues, if it does.
+        writer: The writer of checkpoints; None: none are saved.
+        checkpoint: The checkpoint from which the run continues; None: it begins.
         note: The caller's values for the metadata of the picture, as JSON has them.
         began: The `time.perf_counter()` from which a budget of time counts; None: now.
 
@@ -66,17 +66,17 @@ class Run:
         self.stopped: Stopped = "unfinished"
         self._prepare = prepare
         self._targets = StoredTargets()
-        gone = setup.machine.group.broadcast(0.0 if began is None else time.perf_counter() - began)
+        elapsed = setup.machine.group.broadcast(0.0 if began is None else time.perf_counter() - began)
         if checkpoint is None:
-            setup = setup._replace(plan=in_time(setup.plan, setup.seconds - gone))
+            setup = setup._replace(plan=plan_in_time(setup.plan, setup.seconds - elapsed))
         solver, stages = Solver(setup, self._targets), setup.plan.stages
-        at = solver.begin(stages[0]) if checkpoint is None else solver.resumed(checkpoint, stages)
-        self._setup, self._descent = setup, Descent(solver, at)
-        self._schedule = schedule(setup, setup.plan, at, gone)
+        state = solver.begin(stages[0]) if checkpoint is None else solver.resumed(checkpoint, stages)
+        self._setup, self._descent = setup, Descent(solver, state)
+        self._schedule = start_schedule(setup, setup.plan, state, elapsed)
         self.note = note or {}
         """The caller's values for checkpoints and the metadata of the picture, as JSON has them."""
         self._writer = writer
-        self.resumed = len(self._at.history)
+        self.resumed = len(self._state.history)
         """Evaluations that were done before, by the run that saved the checkpoint."""
         self.report_at = 0
         """Evaluations of which each multiple ends with a report, even where several come between two; 0: any."""
@@ -96,19 +96,19 @@ class Run:
     @property
     def history(self) -> Sequence[Progress]:
         """The reports of all evaluations so far."""
-        return self._at.history
+        return self._state.history
 
     @property
     def loss(self) -> float:
         """The least loss of the current stage; infinite before its first evaluation."""
-        return self._at.bests[-1]
+        return self._state.bests[-1]
 
     def __repr__(self) -> str:
-        at, stage = self._at, self._stage
-        if not at.history:
+        state, stage = self._state, self._stage
+        if not state.history:
             return f"Run({self.plan.stages[-1].size}, none of {self.plan.evaluations} evaluations)"
-        where = f"stage {at.stage + 1} of {len(self.plan.stages)}, {stage.size}, {len(at.history)} of "
-        return f"Run({where}{self.plan.evaluations} evaluations, loss {at.history[-1].loss:.4g}, {self.stopped})"
+        position = f"stage {state.stage + 1} of {len(self.plan.stages)}, {stage.size}, {len(state.history)} of "
+        return f"Run({position}{self.plan.evaluations} evaluations, loss {state.history[-1].loss:.4g}, {self.stopped})"
 
     def __iter__(self) -> Iterator[Progress]:
         return self
@@ -124,9 +124,9 @@ class Run:
         """
         with out_of_memory_as("continue with the run"), self._solver.machine.computing():
             while self.stopped == "unfinished":
-                self._schedule.update(self._at)
+                self._schedule.update(self._state)
                 tolerances = self.settings.tolerance, self.settings.min_change
-                outcome = verdict.outcome(self._at, self._stage.evaluations, *tolerances)
+                outcome = verdict.outcome(self._state, self._stage.evaluations, *tolerances)
                 if outcome is not None:
                     self._end_stage(outcome)
                 elif (progress := self._evaluate()) is not None:
@@ -166,28 +166,29 @@ class Run:
             OutOfMemoryError: the system refused the memory for it, and the run is as it was.
 
         """
-        given = self.settings if settings is None else options_or_default(Settings, settings, "settings")
-        chosen = given.replace(**changes)
+        settings = self.settings if settings is None else options_or_default(Settings, settings, "settings")
+        settings = settings.replace(**changes)
         inputs = self._setup.inputs.replaced(content=content, styles=styles, keep=keep, focus=focus)
         picture = None if initial is None else Picture.of(initial)
         self._descent.mend(self._stage)
         self._descent.release()
         with out_of_memory_as("change the run"):
-            setup = self._prepare(inputs, chosen)
+            setup = self._prepare(inputs, settings)
             with setup.machine.computing():
                 solver = Solver(setup, self._targets)
-                best = self._at.best if picture is None else solver.scene.canvas_of(picture, setup.plan)
-                plan = continued(setup.plan, Size(best.shape[2], best.shape[1]))
+                best = self._state.best if picture is None else solver.scene.canvas_of(picture, setup.plan)
+                plan = continued_plan(setup.plan, Size(best.shape[2], best.shape[1]))
                 with_curvature = picture is None and setup.has_curvature_of(self._setup)
-                at = solver.changed(replace(self._at, best=best), plan, with_curvature=with_curvature)
-                solver.scene.regions(plan.stages[at.stage])  # one that is too small is refused
-                self._setup, self._descent, self._schedule = setup, Descent(solver, at), schedule(setup, plan, at)
+                state = solver.changed(replace(self._state, best=best), plan, with_curvature=with_curvature)
+                solver.scene.regions(plan.stages[state.stage])  # one that is too small is refused
+                self._setup, self._descent = setup, Descent(solver, state)
+                self._schedule = start_schedule(setup, plan, state)
         if self._writer is not None:
             self._writer.identity = setup.identify()
         self.stopped = "unfinished"
 
     def needs(self) -> Needs:
-        """Return what the run takes in memory at any size, as JSON can hold it, and what there is to compute with now.
+        """Return the memory that the run takes at any size, and the memory that is free now, as JSON can hold them.
 
         Before the first evaluation it plans other sizes as runs of their own would be planned.
         """
@@ -199,11 +200,11 @@ class Run:
         In a run with a budget of time it returns the seconds that are left; the evaluations tell which stages there is
         time for, and `plan` has them.
         """
-        began = self._schedule.now
+        start = self._schedule.now
         with out_of_memory_as("forecast the run"), self._solver.machine.computing():
             seconds = forecast(self._solver, self.plan)
-        self.wait(self._schedule.now - began)
-        return self._schedule.expect(seconds, self._at)
+        self.wait(self._schedule.now - start)
+        return self._schedule.expect(seconds, self._state)
 
     def wait(self, seconds: float) -> None:
         """Do not count seconds in which the run has stood still, such as in a pause; a budget of time ends later.
@@ -234,7 +235,7 @@ class Run:
 
         They say what was painted since the last `change`.
         """
-        return self._schedule.painted(self.settings, self._at, is_over=self.stopped != "unfinished")
+        return self._schedule.painted_settings(self.settings, self._state, is_over=self.stopped != "unfinished")
 
     @property
     def shortfall(self) -> str:
@@ -242,7 +243,7 @@ class Run:
         return "" if self.stopped == "unfinished" else self._schedule.shortfall(self.painted.dpi)
 
     def preview(self, *, long_side: int | None = None) -> Picture:
-        """Return the best picture so far, in the colors of the finished one, with what the content's file says.
+        """Return the best picture so far, in the colors of the finished one, with the metadata of the content's file.
 
         It may be called from another thread while the run continues; a small preview takes a few milliseconds.
 
@@ -260,11 +261,11 @@ class Run:
             raise InputError(
                 f"a preview cannot have a long side of {long_side!r}; it takes a whole number, at least 1."
             )
-        painted = self.painted
-        about = {"settings": painted.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
-        note = json.dumps({"impasto": version("impasto"), **about, **self.note})
+        settings = self.painted
+        metadata = {"settings": settings.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
+        note = json.dumps({"impasto": version("impasto"), **metadata, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
-            return self._solver.scene.picture(self._at.best, note, painted.dpi, long_side)
+            return self._solver.scene.picture(self._state.best, note, settings.dpi, long_side)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save `preview` with the settings in its metadata.
@@ -284,12 +285,12 @@ class Run:
         """Save a checkpoint now, if the run was given a name for one.
 
         Raises:
-            ImpastoError: it could not be written; the one before is still there.
+            ImpastoError: it could not be written; the previous checkpoint is still there.
 
         """
         if self._writer is not None:
             self._descent.mend(self._stage)
-            self._writer.save(self._at, self.plan, self.note)
+            self._writer.save(self._state, self.plan, self.note)
 
     def delete_checkpoint(self) -> None:
         """Delete the checkpoint, after the picture has been saved."""
@@ -315,22 +316,22 @@ class Run:
     @property
     def stage(self) -> int:
         """The number of the stage under way, from 1."""
-        return self._at.stage + 1
+        return self._state.stage + 1
 
     @property
     def _stage(self) -> Stage:
-        return self.plan.stages[self._at.stage]
+        return self.plan.stages[self._state.stage]
 
     @property
-    def _at(self) -> RunState:
-        return self._descent.at
+    def _state(self) -> RunState:
+        return self._descent.state
 
     @property
     def _solver(self) -> Solver:
         return self._descent.solver
 
     def _evaluate(self) -> Progress | None:
-        """Evaluate and step until the next report; nothing, if the memory did not suffice and there is a new plan."""
+        """Evaluate and step until the next report; None, if the memory did not suffice and there is a new plan."""
         self._descent.mend(self._stage)
         self._save_checkpoint_if_due()
         try:
@@ -338,15 +339,15 @@ class Run:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            self._tighten(error)
+            self._replan(error)
             return None
-        return self._at.history[-1]
+        return self._state.history[-1]
 
     def _end_stage(self, outcome: Stopped) -> None:
         """Continue to the next stage, or end the run."""
-        last = len(self.plan.stages) - 1
-        is_over = outcome == "diverged" or self._at.stage == last
-        self._descent.enlarge(self.plan, last if is_over else self._at.stage + 1)
+        last_stage = len(self.plan.stages) - 1
+        is_over = outcome == "diverged" or self._state.stage == last_stage
+        self._descent.enlarge(self.plan, last_stage if is_over else self._state.stage + 1)
         if is_over:
             self.stopped = outcome
             allocator.release()
@@ -355,38 +356,43 @@ class Run:
 
     def _evaluations_to_report(self) -> int:
         """Return how many evaluations come before the next report: on a GPU several, since each report waits for it."""
-        at, most = self._at, evaluations_at_once(self._solver.machine.device, math.prod(self._stage.size))
-        if self._schedule.needs_pace:
-            most = 1
+        state, stage = self._state, self._stage
+        done = len(state.history)
+        limits = [
+            stage.evaluations - state.evaluation,
+            evaluations_at_once(self._solver.machine.device, math.prod(stage.size)),
+        ]
+        if self._schedule.needs_timing:
+            limits.append(1)
         if self.report_at > 0:
-            most = min(most, self.report_at - len(at.history) % self.report_at)
+            limits.append(self.report_at - done % self.report_at)
         if self.settings.min_change:
-            most = min(most, PLATEAU_WINDOW - at.evaluation % PLATEAU_WINDOW)
-        if self.report_after > len(at.history):
-            most = min(most, self.report_after - len(at.history))
-        return min(most, self._stage.evaluations - at.evaluation)
+            limits.append(PLATEAU_WINDOW - state.evaluation % PLATEAU_WINDOW)
+        if self.report_after > done:
+            limits.append(self.report_after - done)
+        return min(limits)
 
-    def _tighten(self, error: Exception) -> None:
+    def _replan(self, error: Exception) -> None:
         """Plan with less memory and continue from the best image.
 
         Raises:
             OutOfMemoryError: nothing smaller fits.
 
         """
-        error.__traceback__ = None  # it holds on to what was under way
-        before = self.plan.bytes
+        error.__traceback__ = None  # it refers to the tensors of the evaluation
+        planned = self.plan.bytes
         self._descent.release()
         self._targets.clear()
         try:
-            plan = self.plan.laid_out_as(self._setup.replan(SHORTAGE_FACTOR * (before - self.plan.baseline)))
-        except PictureError as none:
+            plan = self.plan.laid_out_as(self._setup.replan(SHORTAGE_FACTOR * (planned - self.plan.baseline)))
+        except PictureError as refusal:
             raise OutOfMemoryError(
-                f"the memory did not suffice, and no plan takes less than {before / 1e9:.2f} GB; close other programs "
+                f"the memory did not suffice, and no plan takes less than {planned / 1e9:.2f} GB; close other programs "
                 "or give a smaller size."
-            ) from none
-        self._descent.go_back(
-            plan.stages[self._at.stage],
-            f"the memory did not suffice for {before / 1e9:.2f} GB, so the best image is painted on within "
+            ) from refusal
+        self._descent.return_to_best(
+            plan.stages[self._state.stage],
+            f"the memory did not suffice for {planned / 1e9:.2f} GB, so the best image is painted on within "
             f"{plan.bytes / 1e9:.2f} GB.",
         )
         self._schedule.plan = plan
@@ -394,6 +400,6 @@ class Run:
     def _save_checkpoint_if_due(self) -> None:
         if self._writer is not None and self._writer.is_due():
             try:
-                self._writer.save(self._at, self.plan, self.note)
+                self._writer.save(self._state, self.plan, self.note)
             except ImpastoError as error:
-                self._descent.at = self._at.remarked(f"{error} The run continues without this checkpoint.")
+                self._descent.state = self._state.with_remark(f"{error} The run continues without this checkpoint.")

@@ -1,4 +1,4 @@
-"""Where a run stands between two evaluations: with this a run continues as if it had never ended."""
+"""The state of a run between two evaluations, from which a run continues as if it had never ended."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ __all__ = ["RunState"]
 
 @dataclass(frozen=True, eq=False)
 class RunState:
-    """Where a run stands. A run replaces it whole, so an exception at any place leaves a state to continue from.
+    """The state of a run. A run replaces the object, so an exception at any place leaves a state to continue from.
 
-    Only an optimizer changes its part in place, during a step.
+    Only an optimizer changes its own state in place, during a step.
     """
 
     image: Tensor
@@ -31,20 +31,20 @@ class RunState:
     bests: tuple[float, ...] = (math.inf,)
     """The least loss of the stage before its first evaluation, and after each."""
     failures: int = 0
-    """How many of the latest evaluations in a row were of no use."""
+    """The number of the latest evaluations in a row that were of no use."""
     rescues: int = 0
-    """How often the run went back to the best image."""
-    seen: Tensor | None = None
-    """The best image, small, when it was last compared with itself in this stage; None: it was not."""
+    """The number of times that the run went back to the best image."""
+    thumbnail: Tensor | None = None
+    """A small copy of the best image at the last comparison in this stage; None: there was no comparison."""
     change: float = math.inf
-    """Gray levels between the last two of these images, on average."""
+    """The mean difference of the last two thumbnails, in gray levels."""
     changed_after: int = 0
-    """Evaluations before the last change of the run; 0: there was none."""
+    """The number of evaluations before the last change of the run; 0: there was no change."""
     history: tuple[Progress, ...] = ()
     """The reports of all evaluations."""
     remarks: tuple[str, ...] = ()
-    """What the next report has to say: what went wrong since the last one, and what was done about it."""
+    """The remarks of the next report: what went wrong since the last report, and what was done about it."""
 
-    def remarked(self, remark: str) -> "RunState":
+    def with_remark(self, remark: str) -> "RunState":
         """Return the state with one more remark for the next report."""
         return replace(self, remarks=(*self.remarks, remark))

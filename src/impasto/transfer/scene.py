@@ -1,92 +1,33 @@
-"""What a run paints from, brought to the size of each stage, and what it makes of a painted image."""
+"""The scene of a run: its pictures at the size of each stage, and the picture that a painted image becomes."""
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from impasto.images import Picture, resample, srgb
-from impasto.images.digest import digest
 from impasto.images.masks import Mask
-from impasto.layers import IMAGE
-from impasto.losses import ExtraLoss, identity
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
-from impasto.objective.objective import Anchor, Kept, Objective
+from impasto.objective.anchor import Anchor
+from impasto.objective.objective import KeptContent, Objective
 from impasto.objective.stored_targets import StoredTargets
 from impasto.objective.targets import Region
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.settings import Settings
 from impasto.transfer import coloring
-from impasto.transfer.coloring import Palette, palettes
-from impasto.transfer.styles import Style, listed, regions
+from impasto.transfer.coloring import Palette, make_palettes
+from impasto.transfer.inputs import Inputs
+from impasto.transfer.styles import make_regions
 
-__all__ = ["Inputs", "Scene", "SmallPictures"]
+__all__ = ["Scene", "SmallPictures"]
 
 SmallPictures = WeakKeyDictionary[Picture, tuple[object, Tensor]]
-"""Images by the picture that they were made from, each with what else it was made for, such as its size."""
+"""Images by the picture that they were made from, each with a key of its size, profile, device and precision."""
 
 STORED_SIDE = 1024
 """Pixels of the long side of a picture that is stored at its last size, at most: 8 MB."""
-
-
-class Inputs(NamedTuple):
-    """What a run is given."""
-
-    content: Picture
-    styles: Sequence[Style]
-    initial: Picture | None = None
-    """A picture to start from, in place of what the settings say."""
-    keep: Mask | None = None
-    """Where the picture stays as the content is."""
-    focus: Mask | None = None
-    """Where the content counts more."""
-    losses: Sequence[ExtraLoss] = ()
-    """Losses in addition to the built-in ones."""
-
-    @property
-    def extra_layers(self) -> set[str]:
-        """The network's layers that these losses look at."""
-        return {loss.layer for loss in self.losses} - {IMAGE}
-
-    def replaced(self, *, content: object, styles: object, keep: object, focus: object) -> "Inputs":
-        """Return the inputs with some of them replaced.
-
-        Args:
-            content: The photograph, or None for the same.
-            styles: The style images, or None for the same.
-            keep: The mask of what stays as the content is, None for the same, or False for none.
-            focus: The mask of where the content counts more, None for the same, or False for none.
-
-        Returns:
-            The inputs.
-
-        Raises:
-            InputError: a picture or mask cannot be read.
-
-        """
-        return self._replace(
-            content=self.content if content is None else Picture.of(content),
-            styles=self.styles if styles is None else listed(styles),
-            keep=_replaced(self.keep, keep, "keep"),
-            focus=_replaced(self.focus, focus, "focus"),
-        )
-
-    def identity(self) -> dict[str, str | float | None]:
-        """Return the weights, scales and hashes by which a checkpoint knows what was painted, by name."""
-        listed: dict[str, str | float | None] = {"content": _digest(self.content)}
-        for number, style in enumerate(self.styles, start=1):
-            name = f"style {number}"
-            listed |= {name: _digest(style.picture), f"{name} weight": style.weight, f"{name} scale": style.scale}
-            listed |= {f"{name} mask": _mask_digest(style.mask), f"{name} region": _mask_digest(style.region)}
-            listed |= {f"{name} color": style.color, f"{name} color_match": style.color_match}
-        initial = None if self.initial is None else _digest(self.initial)
-        listed |= {"initial": initial, "keep": _mask_digest(self.keep), "focus": _mask_digest(self.focus)}
-        return {**listed, "extra losses": identity(self.losses)}
 
 
 @dataclass(frozen=True)
@@ -97,7 +38,7 @@ class Scene:
     settings: Settings
     machine: Machine
     targets: StoredTargets = field(default_factory=StoredTargets)
-    """What was measured of the pictures for the objective of the stage under way."""
+    """The targets that were measured for the objective of the stage under way."""
     small: SmallPictures = field(default_factory=SmallPictures)
     """Pictures at their last size, where that was small, for the next preview and for the next run of the process."""
 
@@ -120,13 +61,13 @@ class Scene:
         """Return the image that the first evaluation sees, (3, H, W), as `Settings.init` or the given picture say."""
         shape = (3, size.height, size.width)
         if self.inputs.initial is not None:
-            return self.as_painted(self.inputs.initial, size)
+            return self.loss_image(self.inputs.initial, size)
         if self.settings.init == "noise":
             generator = torch.Generator().manual_seed(self.settings.seed)
             return self.to_device(torch.rand(shape, generator=generator, dtype=torch.float32))
         if self.settings.init == "blank":
             return self.to_device(torch.full(shape, 0.5, dtype=torch.float32))
-        return self.content(size) if self.begins_as_content else self._place(self.inputs.styles[0].picture, size)
+        return self.content(size) if self.begins_as_content else self._resize(self.inputs.styles[0].picture, size)
 
     def canvas_of(self, picture: Picture, plan: Plan) -> Tensor:
         """Return a picture that a run continues from, at its size, or at the last size of a plan if that is smaller.
@@ -141,7 +82,7 @@ class Scene:
         """
         content, side = self.inputs.content, max(picture.width, picture.height)
         sizes = [stage.size for stage in plan.possible if max(stage.size) == min(side, max(plan.asked_size))]
-        return self.as_painted(picture, (sizes or [Size(content.width, content.height).with_long_side(side)])[0])
+        return self.loss_image(picture, (sizes or [Size(content.width, content.height).with_long_side(side)])[0])
 
     def objective(self, stage: Stage, network: VGG19) -> Objective:
         """Measure the targets of a stage.
@@ -155,7 +96,7 @@ class Scene:
 
         """
         content, keep = self.content(stage.size), self.inputs.keep
-        kept = None if keep is None else Kept(self.to_device(keep.white(*stage.size)), content)
+        kept = None if keep is None else KeptContent(self.to_device(keep.white(*stage.size)), content)
         focus = self.inputs.focus
         return Objective.build(
             self.settings,
@@ -175,14 +116,15 @@ class Scene:
         """Return the regions of a stage, with their styles and masks on the machine.
 
         Raises:
-            PictureError: a region is too small, or a mask is of another shape than what it masks.
+            PictureError: a region is too small, or a mask and its picture have different shapes.
 
         """
-        keep, seen = self.inputs.keep, Mask.of_opacity(self.inputs.content)
-        return regions(self.inputs.styles, self.paintings(stage), stage.size, keep, self.to_device, seen=seen)
+        keep, opaque = self.inputs.keep, Mask.of_opacity(self.inputs.content)
+        images = self.style_images(stage)
+        return make_regions(self.inputs.styles, images, stage.size, keep, self.to_device, opaque=opaque)
 
     def _anchor(self, size: Size) -> Anchor:
-        """Return what the picture stays close to; where a given picture is transparent it is free."""
+        """Return the image that the picture stays close to; where `inputs.initial` is transparent it is free."""
         initial = self.inputs.initial
         opaque = None if initial is None else Mask.of_opacity(initial)
         weights = None if opaque is None else self.to_device(opaque.resized(*size))
@@ -202,14 +144,14 @@ class Scene:
         if not self.settings.normalize:
             return network
         layers = {*self.settings.active_layers, *self.inputs.extra_layers}
-        return network.normalized([self.content(stage.size), *self.paintings(stage)], layers)
+        return network.normalized([self.content(stage.size), *self.style_images(stage)], layers)
 
     def content(self, size: Size) -> Tensor:
         """Return the content image as it is painted, (3, H, W)."""
-        return self.as_painted(self.inputs.content, size)
+        return self.loss_image(self.inputs.content, size)
 
-    def as_painted(self, picture: Picture, size: Size) -> Tensor:
-        """Return what the losses see of a picture that has the content's colors.
+    def loss_image(self, picture: Picture, size: Size) -> Tensor:
+        """Return the image that the losses see of a picture that has the content's colors.
 
         Args:
             picture: The content, or a picture painted from it.
@@ -219,22 +161,23 @@ class Scene:
             The image, (3, H, W), with its luminance alone where only that is painted.
 
         """
-        return coloring.in_luminance(self._place(picture, size), self._palettes(size))
+        return coloring.desaturate(self._resize(picture, size), self._palettes(size))
 
-    def paintings(self, stage: Stage) -> list[Tensor]:
-        """Return the style images of a stage in the colors that they are to have, each (3, H, W)."""
+    def style_images(self, stage: Stage) -> list[Tensor]:
+        """Return the style images of a stage in the colors of their kinds, each (3, H, W)."""
         sizes = zip(self.inputs.styles, stage.styles, strict=True)
-        images = [self._place(style.picture, size) for style, size in sizes]
-        content, areas = self._place(self.inputs.content, stage.size), dict(self._palettes(stage.size))
-        found: list[Tensor] = []
+        images = [self._resize(style.picture, size) for style, size in sizes]
+        content, areas = self._resize(self.inputs.content, stage.size), dict(self._palettes(stage.size))
+        recolored: list[Tensor] = []
         for style, image in zip(self.inputs.styles, images, strict=True):
             kind = coloring.coloring_of(style, self.settings)
-            theirs = coloring.counted(content, self.inputs.content, areas.get(kind))
-            found.append(kind.of_painting(image, coloring.counted(image, style.picture), theirs))
-        return found
+            samples = coloring.color_samples(image, style.picture)
+            content_samples = coloring.color_samples(content, self.inputs.content, areas.get(kind))
+            recolored.append(kind.recolor_style(image, samples, content_samples))
+        return recolored
 
     def picture(self, image: Tensor, note: str, dpi: float, long_side: int | None = None) -> Picture:
-        """Return a painted image as a picture, with what the content's file says.
+        """Return a painted image as a picture, with the metadata of the content's file.
 
         Args:
             image: The image, (3, H, W).
@@ -251,7 +194,7 @@ class Scene:
             width, height = (max(1, side) for side in size.with_long_side(long_side))
             image = resample(image, height, width)
         return self.inputs.content.repainted(
-            self._finished(image).clamp_(0, 1).float().cpu(),
+            self._finish(image).clamp_(0, 1).float().cpu(),
             profile=self.profile,
             bits=None if settings.bits == "auto" else int(settings.bits),
             dpi=dpi,
@@ -259,30 +202,30 @@ class Scene:
             note=note,
         )
 
-    def _finished(self, image: Tensor) -> Tensor:
+    def _finish(self, image: Tensor) -> Tensor:
         """Return a copy of a painted image with the content's colors, mixed with the content as the mask keeps it.
 
-        A run paints what is gray in the mask as if it were black. So the difference of the picture from the content
-        falls in proportion to the gray, and the painting does not change with it.
+        A run paints as if the gray pixels of the mask were black. So the difference of the picture from the content
+        falls in proportion to the gray, and the painting does not depend on it.
         """
         keep, size = self.inputs.keep, Size(image.shape[2], image.shape[1])
         if keep is None and all(kind.color == "style" for kind, _ in self._palettes(size)):
             return image.clone()
-        content = self._place(self.inputs.content, size)
-        image = coloring.finished(image.clone(), content, self.inputs.content, self._palettes(size))
+        content = self._resize(self.inputs.content, size)
+        image = coloring.recolor_painting(image.clone(), content, self.inputs.content, self._palettes(size))
         if keep is None:
             return image
         return image.clamp(0, 1).lerp(content, self.to_device(keep.resized(*size).maximum(keep.white(*size))))
 
     def _palettes(self, size: Size) -> list[Palette]:
         """Return the kinds of colors of the picture, and where each of them is at a size."""
-        return palettes(self.inputs.styles, self.settings, size, self.to_device)
+        return make_palettes(self.inputs.styles, self.settings, size, self.to_device)
 
-    def _place(self, picture: Picture, size: Size) -> Tensor:
+    def _resize(self, picture: Picture, size: Size) -> Tensor:
         """Bring a picture to a size, to the colors of the run's profile and to the device, (3, H, W)."""
         key = size, self.profile, self.machine.device, self.machine.sums
-        before, image = self.small.get(picture, (None, None))  # another thread may replace it at any time
-        if image is None or before != key:
+        stored_key, image = self.small.get(picture, (None, None))  # another thread may replace it at any time
+        if image is None or stored_key != key:
             image = self.to_device(picture.resized(size.width, size.height).in_profile(self.profile).pixels)
             if max(size) <= STORED_SIDE:
                 self.small[picture] = key, image
@@ -291,18 +234,3 @@ class Scene:
     def to_device(self, tensor: Tensor) -> Tensor:
         """Bring a tensor to the device, in the precision of images and contiguous in memory."""
         return tensor.to(self.machine.device, self.machine.sums).contiguous()
-
-
-def _replaced(mask: Mask | None, given: object, name: str) -> Mask | None:
-    """Return the mask that is given, the same mask for None, or none for False."""
-    return mask if given is None else None if given is False else Mask.of(given, name=name)
-
-
-def _digest(picture: Picture) -> str:
-    """Return a hash of a picture's colors, opacity and profile."""
-    samples = digest(picture.samples, picture.alpha)
-    return hashlib.sha256(samples.encode() + (picture.profile or b"")).hexdigest()
-
-
-def _mask_digest(mask: Mask | None) -> str | None:
-    return None if mask is None else digest(mask.weights)

@@ -1,4 +1,4 @@
-"""What a run is set up with: pictures and settings, and the plan, network and machine that follow from them."""
+"""The setup of a run: pictures and settings, and the plan, network and machine that follow from them."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from impasto.planning.plan import Plan
 from impasto.settings import Settings
 from impasto.transfer.cache import Cache
 from impasto.transfer.identity import Identity
-from impasto.transfer.scene import Inputs
+from impasto.transfer.inputs import Inputs
 
 __all__ = ["Setup"]
 
@@ -21,11 +21,11 @@ _CURVATURE_OPTIONS = frozenset(Settings.model_fields) - {
     "learning_rate",
     *("profile", "bits", "dpi", "keep_position", "seed"),
 }
-"""The options after whose change the curvature that was measured is of no use (docs/notes/optimizer.md)."""
+"""The options whose change makes the measured curvature useless (docs/notes/optimizer.md)."""
 
 
 class Setup(NamedTuple):
-    """What a run is set up with; a change in the middle of a run replaces it whole."""
+    """The setup of a run; a change in the middle of a run replaces the object."""
 
     inputs: Inputs
     settings: Settings
@@ -34,18 +34,18 @@ class Setup(NamedTuple):
     """The network on the machine."""
     machine: Machine
     replan: Callable[[float], Plan]
-    """Plans again with a number of bytes in addition to what the process holds."""
+    """Plans again with a number of bytes in addition to those that the process holds."""
     identify: Callable[[], Identity]
-    """Returns what has to be equal for a run to continue from a checkpoint; it hashes the pictures."""
+    """Returns the values that have to be equal for a run to continue from a checkpoint; it hashes the pictures."""
     needs: Callable[[], Needs]
-    """Returns what the run takes at any size, and the memory that there is now."""
+    """Returns the memory that the run takes at any size, and the memory that is free now."""
     cache: Cache
     """Networks, small pictures and targets that runs share."""
     seconds: float = 0.0
     """The time that the run has, from the start of the program to the saved picture; 0: no limit."""
 
     def has_curvature_of(self, other: "Setup") -> bool:
-        """Tell whether the curvature that was measured with another setup is of use with this one.
+        """Tell whether the curvature that was measured with another setup is of use with this setup.
 
         Args:
             other: The setup before a change.

@@ -1,7 +1,7 @@
-"""What evaluates and steps in each stage of a run: an objective and an optimizer, on a machine with its network."""
+"""The solver of a run: the objective and the optimizer of each stage, on a machine with its network."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from impasto.images import resample
 from impasto.objective.stored_targets import StoredTargets
-from impasto.objective.tile_units import measured
+from impasto.objective.tile_units import measure_image
 from impasto.optimizers import LBFGS, Adam, Optimizer
+from impasto.optimizers.base import Resample
 from impasto.planning.plan import Plan, Size, Stage
 from impasto.transfer import verdict
 from impasto.transfer.checkpoint import Checkpoint
@@ -24,24 +25,33 @@ from impasto.transfer.setup import Setup
 __all__ = ["Solver"]
 
 EXACT_RESCUE = 2
-"""The rescue from which on a run computes in float32: the first may have been a matter of the step alone."""
+"""The rescue from which on a run computes in float32; the step alone may have been the cause of the first one."""
 
-SEEN_SIDE = 256
-"""Pixels of the long side at which the picture is compared with itself, at most: what one sees of it on a page."""
+THUMBNAIL_SIDE = 256
+"""Pixels of the long side of a thumbnail, at most: about the size of the picture on a page."""
+
+_STAGE_START: Mapping[str, Any] = {
+    "evaluation": 0,
+    "failures": 0,
+    "bests": RunState.bests,
+    "thumbnail": None,
+    "change": math.inf,
+}
+"""The fields of a state that count anew in each stage."""
 
 
 class Solver:
-    """Makes what a run computes with, and the states in which it begins, continues, goes back and is enlarged.
+    """Makes the iterations and optimizers of a run, and the states in which it begins, continues and is enlarged.
 
     Args:
         setup: The pictures and settings, with their plan, network and machine.
-        targets: What was measured for the solver before this one; what this one measures is stored there.
+        targets: The targets that the previous solver measured; those that this solver measures are stored there.
 
     """
 
     def __init__(self, setup: Setup, targets: StoredTargets) -> None:
-        own = setup.settings.normalize  # the network is rescaled for these pictures, so no other run has such targets
-        targets.measure_style = measured if own else setup.cache.measure_style
+        # a normalized network is rescaled for these pictures, so no other run has its targets
+        targets.measure_style = measure_image if setup.settings.normalize else setup.cache.measure_style
         self.settings, self.machine = setup.settings, setup.machine
         self.scene = Scene(setup.inputs, setup.settings, setup.machine, targets, setup.cache.small)
         self.network = self.scene.normalized(setup.network, setup.plan.stages[0])
@@ -52,7 +62,7 @@ class Solver:
         return RunState(canvas, canvas, self.optimizer(stage, 0).init(canvas))
 
     def resumed(self, checkpoint: Checkpoint, stages: Sequence[Stage]) -> RunState:
-        """Return where the run stood that saved a checkpoint, on this machine.
+        """Return the state of the run that saved a checkpoint, on this machine.
 
         Args:
             checkpoint: The checkpoint.
@@ -71,9 +81,9 @@ class Solver:
         """Return the best image with a new state of the optimizer and half the step, later in float32.
 
         Args:
-            state: Where the run stands.
+            state: The state of the run.
             stage: The stage under way.
-            trouble: What is wrong with its evaluations, as `verdict.judged` says it.
+            trouble: The trouble with its losses that `verdict.count_evaluation` returned.
 
         Returns:
             The state, with a remark about it.
@@ -85,21 +95,21 @@ class Solver:
             f"the loss {trouble} in {verdict.FAILURES_TO_RESCUE} evaluations, so the best image is painted on with "
             f"half the step{' and in float32' if exactly else ''} ({number} of {verdict.MAX_RESCUES})."
         )
-        return self.from_best(replace(state, failures=0, rescues=number), stage).remarked(remark)
+        return self.restarted(replace(state, failures=0, rescues=number), stage).with_remark(remark)
 
     def compared(self, state: RunState) -> RunState:
-        """Return the state with a small copy of the best image, and how far it is from the one before."""
-        size = Size(state.best.shape[2], state.best.shape[1])
-        width, height = size.with_long_side(SEEN_SIDE) if max(size) > SEEN_SIDE else size
-        seen = resample(state.best, height, width).clamp(0, 1).clone()
-        change = math.inf if state.seen is None else 255 * float((seen - state.seen).abs().mean())
-        return replace(state, seen=seen, change=self.machine.group.broadcast(change))
+        """Return the state with a new thumbnail of the best image, and its difference from the previous thumbnail."""
+        size = _size(state.best)
+        width, height = size.with_long_side(THUMBNAIL_SIDE) if max(size) > THUMBNAIL_SIDE else size
+        thumbnail = resample(state.best, height, width).clamp(0, 1).clone()
+        change = math.inf if state.thumbnail is None else 255 * float((thumbnail - state.thumbnail).abs().mean())
+        return replace(state, thumbnail=thumbnail, change=self.machine.group.broadcast(change))
 
-    def from_best(self, state: RunState, stage: Stage) -> RunState:
+    def restarted(self, state: RunState, stage: Stage) -> RunState:
         """Return the state in which the best image is painted on, with a new state of the optimizer.
 
         Args:
-            state: Where the run stands.
+            state: The state of the run.
             stage: The stage in which it continues.
 
         Returns:
@@ -115,30 +125,25 @@ class Solver:
         lines stay sharp, and the loss falls as far in a fifth fewer evaluations (docs/notes/pictures.md).
 
         Args:
-            state: The state of the run at the end of this stage or of one before.
+            state: The state of the run at the end of this stage or of an earlier one.
             plan: The plan of the run.
-            number: Of the stage that begins, from 0.
+            number: The number of the stage that begins, from 0.
 
         Returns:
             The state, in float at the size of the stage.
 
         """
-        size, before = plan.stages[number].size, Size(state.best.shape[2], state.best.shape[1])
+        stage = plan.stages[number]
         state = replace(state, image=state.best)
-        if size != before:
-            enlarge = partial(resample, height=size.height, width=size.width)
-            optimizer = self.optimizer(plan.stages[number], state.rescues).resampled(state.optimizer, enlarge)
-            best = self._enlarged(state.best, size)
-            state = replace(state, image=best, best=best, optimizer=optimizer)
-        if number == state.stage:
-            return state
-        return replace(state, stage=number, evaluation=0, failures=0, bests=RunState.bests, seen=None, change=math.inf)
+        if stage.size != _size(state.best):
+            state = self._resized(state, stage, with_curvature=True)
+        return state if number == state.stage else replace(state, stage=number, **_STAGE_START)
 
     def changed(self, state: RunState, plan: Plan, *, with_curvature: bool) -> RunState:
         """Return the state in which a run continues from its best image after a change.
 
         Args:
-            state: Where the run stands.
+            state: The state of the run.
             plan: The new plan.
             with_curvature: Whether the state of the optimizer stays in use.
 
@@ -146,27 +151,18 @@ class Solver:
             The state at the start of the first stage that is at least as large as the image, or of the last one.
 
         """
-        height, width = state.best.shape[1:]
-        fitting = (n for n, stage in enumerate(plan.stages) if max(stage.size) >= max(width, height))
-        number = next(fitting, len(plan.stages) - 1)
-        stage = plan.stages[number]
-        counts = {"stage": number, "evaluation": 0, "failures": 0, "rescues": 0, "changed_after": len(state.history)}
-        start = replace(state, image=state.best, bests=RunState.bests, seen=None, change=math.inf, **counts)
-        size, steps = stage.size, self.optimizer(stage, 0)
-        if size == Size(width, height):
-            optimizer = steps.resampled(state.optimizer, _unchanged) if with_curvature else steps.init(state.best)
-            return replace(start, optimizer=optimizer)
-        enlarge = partial(resample, height=size.height, width=size.width)
-        best = self._enlarged(state.best, size)
-        optimizer = steps.resampled(state.optimizer, enlarge) if with_curvature else steps.init(best)
-        return replace(start, image=best, best=best, optimizer=optimizer)
+        long_side = max(_size(state.best))
+        numbers = (number for number, stage in enumerate(plan.stages) if max(stage.size) >= long_side)
+        number = next(numbers, len(plan.stages) - 1)
+        state = replace(state, stage=number, rescues=0, changed_after=len(state.history), **_STAGE_START)
+        return self._resized(state, plan.stages[number], with_curvature=with_curvature)
 
     def iteration(self, stage: Stage, rescues: int) -> Iteration:
-        """Measure the targets of a stage and return what evaluates and steps in it.
+        """Measure the targets of a stage and return its iteration.
 
         Args:
             stage: The stage.
-            rescues: How often the run went back to its best image; each halves the steps.
+            rescues: The number of times that the run went back to its best image; each halves the steps.
 
         Returns:
             A function that evaluates and steps on.
@@ -179,8 +175,8 @@ class Solver:
         """Return the optimizer of a stage.
 
         Args:
-            stage: The stage, whose layout says how long the history is.
-            rescues: How often the run went back to its best image; each halves the steps.
+            stage: The stage, whose layout has the length of the history.
+            rescues: The number of times that the run went back to its best image; each halves the steps.
 
         Returns:
             The optimizer that the settings ask for.
@@ -203,15 +199,27 @@ class Solver:
         self.machine = machine._replace(features=features, winograd="off")
         return True
 
-    def _enlarged(self, image: Tensor, size: Size) -> Tensor:
+    def _resized(self, state: RunState, stage: Stage, *, with_curvature: bool) -> RunState:
+        """Return the state with the best image, and the optimizer's state or a new one, at the size of a stage."""
+        size, best, optimizer = stage.size, state.best, self.optimizer(stage, state.rescues)
+        if size == _size(best):
+            resize: Resample = lambda image: image  # noqa: E731
+        else:
+            resize = partial(resample, height=size.height, width=size.width)
+            best = self._enlarge(best, size)
+        optimizer_state = optimizer.resampled(state.optimizer, resize) if with_curvature else optimizer.init(best)
+        return replace(state, image=best, best=best, optimizer=optimizer_state)
+
+    def _enlarge(self, image: Tensor, size: Size) -> Tensor:
         """Return an image at a larger size, (3, H, W), with the finer detail of the picture that it began as."""
-        enlarge, before = partial(resample, height=size.height, width=size.width), Size(image.shape[2], image.shape[1])
-        image = enlarge(image)
+        enlarge = partial(resample, height=size.height, width=size.width)
+        enlarged = enlarge(image)
         if self.scene.has_detail:
-            image.add_(self.scene.canvas(size))
-            image.sub_(enlarge(self.scene.canvas(before)))
-        return image
+            enlarged.add_(self.scene.canvas(size))
+            enlarged.sub_(enlarge(self.scene.canvas(_size(image))))
+        return enlarged
 
 
-def _unchanged(image: Tensor) -> Tensor:
-    return image
+def _size(image: Tensor) -> Size:
+    """Return the size of an image, (3, H, W)."""
+    return Size(image.shape[2], image.shape[1])

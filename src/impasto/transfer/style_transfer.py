@@ -37,10 +37,10 @@ from impasto.transfer.cache import Cache
 from impasto.transfer.checkpoint import Checkpoint, CheckpointWriter
 from impasto.transfer.footprint import footprint
 from impasto.transfer.identity import Identity
+from impasto.transfer.inputs import Inputs
 from impasto.transfer.run import Run
-from impasto.transfer.scene import Inputs
 from impasto.transfer.setup import Setup
-from impasto.transfer.styles import listed
+from impasto.transfer.styles import style_list
 
 __all__ = ["StyleTransfer"]
 
@@ -57,7 +57,7 @@ class StyleTransfer:
     Args:
         settings: What the pictures will be.
         runtime: How they are computed.
-        weights: VGG-19's weights, or whatever `load_weights` takes, instead of the ones that `settings.weights` names.
+        weights: VGG-19's weights, or whatever `load_weights` takes, instead of those that `settings.weights` names.
         extra_losses: Losses that are added to the objective, each an `AutogradLoss` or a `Loss`; or one alone.
         cache: Networks and targets of style images, which other transfers may share.
 
@@ -86,8 +86,8 @@ class StyleTransfer:
             self.machine = device.resolve(self.runtime)
             with self.machine.computing():
                 self.weights = load_weights(self.settings.weights) if weights is None else weights_of(weights)
-                like = torch.empty(0, device=self.machine.device, dtype=self.machine.sums)
-                losses.check(self.extra_losses, self.weights.channels, like)
+                template = torch.empty(0, device=self.machine.device, dtype=self.machine.sums)
+                losses.check(self.extra_losses, self.weights.channels, template)
         self._cache = cache or Cache()
 
     def __repr__(self) -> str:
@@ -99,7 +99,7 @@ class StyleTransfer:
         return self._network_on(self.machine)
 
     def plan(self, content: object, styles: object, *, keep: object = None, focus: object = None) -> Plan:
-        """Plan a run in the memory that it may take: what the runtime says, or most of what is free.
+        """Plan a run in the memory that it may take: `runtime.memory`, or most of the free memory.
 
         Args:
             content: The photograph, as `start` takes it.
@@ -116,7 +116,7 @@ class StyleTransfer:
 
         """
         with out_of_memory_as("plan the run"), self.machine.computing():
-            plan, _ = self._fitted(self._inputs(content, styles, keep=keep, focus=focus))
+            plan, _ = self._fit_plan(self._read_inputs(content, styles, keep=keep, focus=focus))
         return plan
 
     def start(
@@ -164,19 +164,19 @@ class StyleTransfer:
 
         """
         began = time.perf_counter() if began is None else began
-        inputs = self._inputs(content, styles, initial, keep, focus)
+        inputs = self._read_inputs(content, styles, initial, keep, focus)
         self._check(inputs)
         path = None if checkpoint is None else files.check_output(checkpoint, overwrite=True)
         with out_of_memory_as("begin the run"), self.machine.computing():
             return self._start(inputs, path, note, began)
 
-    def _inputs(
+    def _read_inputs(
         self, content: object, styles: object, initial: object = None, keep: object = None, focus: object = None
     ) -> Inputs:
-        """Return what a run is given, read from whatever holds it."""
+        """Return the inputs of a run, read from whatever a caller gives."""
         return Inputs(
             Picture.of(content),
-            listed(styles),
+            style_list(styles),
             None if initial is None else Picture.of(initial),
             None if keep is None else Mask.of(keep, name="keep"),
             None if focus is None else Mask.of(focus, name="focus"),
@@ -184,32 +184,33 @@ class StyleTransfer:
         )
 
     def _start(self, inputs: Inputs, path: Path | None, note: Mapping[str, Any] | None, began: float) -> Run:
-        """Begin a run, or continue with the one of a checkpoint."""
-        saved, writer = None, None
+        """Begin a run, or continue the run of a checkpoint."""
+        checkpoint, writer = None, None
         if path is not None and files.exists(path):
-            saved = Checkpoint.read(path, self.machine.group)
-            setup = self._setup(inputs, saved.plan(), self._machine_of(saved))
+            checkpoint = Checkpoint.read(path, self.machine.group)
+            setup = self._make_setup(inputs, checkpoint.plan(), self._resume_machine(checkpoint))
         else:
-            setup = self._setup(inputs, *self._fitted(inputs))
+            setup = self._make_setup(inputs, *self._fit_plan(inputs))
         if path is not None:
             identity = setup.identify()
-            if saved is not None:
-                saved.check(identity)
+            if checkpoint is not None:
+                checkpoint.check(identity)
             writer = CheckpointWriter(path, identity, self.runtime.checkpoint_every, setup.machine.group)
         with setup.machine.computing():
-            return Run(setup, prepare=self._prepared, writer=writer, checkpoint=saved, note=note, began=began)
+            return Run(setup, prepare=self._prepare, writer=writer, checkpoint=checkpoint, note=note, began=began)
 
-    def _prepared(self, inputs: Inputs, settings: Settings) -> Setup:
-        """Return the setup of other pictures and settings; networks that fit are shared."""
+    def _prepare(self, inputs: Inputs, settings: Settings) -> Setup:
+        """Return the setup of other inputs and settings; networks that fit are shared."""
         weights = self.weights if settings.weights == self.settings.weights else None
-        other = StyleTransfer(
+        transfer = StyleTransfer(
             settings, self.runtime, weights=weights, extra_losses=self.extra_losses, cache=self._cache
         )
-        other._check(inputs)
-        with other.machine.computing():
-            return other._setup(inputs, *other._fitted(inputs))
+        transfer._check(inputs)
+        with transfer.machine.computing():
+            return transfer._make_setup(inputs, *transfer._fit_plan(inputs))
 
-    def _setup(self, inputs: Inputs, plan: Plan, machine: Machine) -> Setup:
+    def _make_setup(self, inputs: Inputs, plan: Plan, machine: Machine) -> Setup:
+        """Return the setup of a run; refuse losses that the plan's tiles cannot sum."""
         for stage in plan.stages:
             refuse_parts(inputs.losses, stage.layout.tiling)
         return Setup(
@@ -226,7 +227,7 @@ class StyleTransfer:
         )
 
     def _check(self, inputs: Inputs) -> None:
-        """Refuse styles that the settings cannot do with."""
+        """Refuse inputs that the settings cannot be used with."""
         if self.settings.style_weight and not any(style.weight for style in inputs.styles):
             raise InputError(
                 "there is no style image with a weight above 0; give at least one, or a style_weight of 0."
@@ -239,20 +240,20 @@ class StyleTransfer:
                 "picture, or give a strength of 1."
             )
         coloring.check(inputs.styles, self.settings)
-        aiming = [loss for loss in inputs.losses if isinstance(loss, AutogradLoss) and loss.target_image == "style"]
-        if aiming and not any(style.weight for style in inputs.styles):
-            raise InputError(f"the loss {aiming[0].term} aims at the style, but no style image has a weight; give one.")
+        terms = [each.term for each in inputs.losses if isinstance(each, AutogradLoss) and each.target_image == "style"]
+        if terms and not any(style.weight for style in inputs.styles):
+            raise InputError(f"the loss {terms[0]} aims at the style, but no style image has a weight; give one.")
 
     def _network_on(self, machine: Machine) -> VGG19:
         """Return the network on a machine."""
         return self._cache.network(self.weights, self.settings, machine)
 
-    def _fitted(self, inputs: Inputs) -> tuple[Plan, Machine]:
-        """Plan a run on the machine; where it does not fit, on one with smaller filters: they take up to 500 MB."""
+    def _fit_plan(self, inputs: Inputs) -> tuple[Plan, Machine]:
+        """Plan a run on the machine, or if it does not fit, on one with smaller filters, which take up to 500 MB."""
         machine: Machine | None = self.machine
         refusal: SpaceError | None = None
         while machine is not None:
-            with allocator.caching("none"):  # what is packed again for another size leaves no hole
+            with allocator.caching("none"):  # filters that are packed again for another size leave no hole
                 self._network_on(machine).prepare({*self.settings.active_layers, *inputs.extra_layers})
             try:
                 return self._plan(inputs, machine), machine
@@ -265,31 +266,31 @@ class StyleTransfer:
         raise refusal or SpaceError("there is no plan.")
 
     def _plan(self, inputs: Inputs, machine: Machine, available: float | None = None) -> Plan:
-        """Plan a run in the memory that it may take, or in `available` bytes and what the process holds."""
-        listed = [inputs.content, *(style.picture for style in inputs.styles)]
-        sizes = [Size(picture.width, picture.height) for picture in listed]
+        """Plan a run in the memory that it may take, or in `available` bytes and those that the process holds."""
+        pictures = [inputs.content, *(style.picture for style in inputs.styles)]
+        sizes = [Size(picture.width, picture.height) for picture in pictures]
         needs = self._needs(inputs, machine)
         needs = needs if available is None else needs._replace(budget=needs.budget.with_available(available))
         scales = [style.scale for style in inputs.styles]
         return needs.plan(self.settings, sizes[0], sizes[1:], scales=scales, seconds=self.runtime.seconds)
 
     def _needs(self, inputs: Inputs, machine: Machine) -> Needs:
-        """Return what a run takes at any size, and the memory that there is now."""
+        """Return the memory that a run takes at any size, and the memory that is free now."""
         masks = {style.region for style in inputs.styles}
         masks |= {inputs.keep, inputs.focus, Mask.of_opacity(inputs.content)}
         masks |= set() if inputs.initial is None else {Mask.of_opacity(inputs.initial)}
         budget = memory.budget(machine, self.runtime)._replace(masks=len(masks) if masks != {None} else 0)
         return Needs(footprint(self.settings, self._network_on(machine), inputs.losses), budget)
 
-    def _machine_of(self, saved: Checkpoint) -> Machine:
-        """Compute as the run of a checkpoint did, where the runtime leaves that open."""
-        before = saved.identity.get("machine", {})
-        left_open = [name for name, value in RESUMED_OPTIONS.items() if getattr(self.runtime, name) == value]
-        changes = {name: before[name] for name in left_open if name in before}
+    def _resume_machine(self, checkpoint: Checkpoint) -> Machine:
+        """Return a machine that computes as the run of a checkpoint did, where the runtime leaves that open."""
+        saved_machine = checkpoint.identity.get("machine", {})
+        open_options = [name for name, value in RESUMED_OPTIONS.items() if getattr(self.runtime, name) == value]
+        changes = {name: saved_machine[name] for name in open_options if name in saved_machine}
         return device.resolve(self.runtime.replace(**changes), resumed=True) if changes else self.machine
 
     def _identity(self, inputs: Inputs, machine: Machine) -> Identity:
-        """Return what has to be equal for a run to continue in the same way."""
+        """Return the values that have to be equal for a run to continue in the same way."""
         return {
             "options": self.settings.model_dump(),
             "inputs": {**inputs.identity(), "weights file": self.weights.sha256},

@@ -1,4 +1,4 @@
-"""The targets of style images that several runs share, in memory and on disk, by the content of what was measured.
+"""The targets of style images that several runs share, in memory and on disk.
 
 A target is the statistics of a style image at the size of a stage. Its key is a hash of the image and its mask, of the
 network, and of everything that changes the last bits of the sums; so a cached target is the one that the run would
@@ -19,7 +19,7 @@ import torch
 from impasto.errors import CheckpointError, ImpastoError
 from impasto.images.digest import digest
 from impasto.losses.base import Measure, Statistic
-from impasto.objective.tile_units import Measurement, measured
+from impasto.objective.tile_units import Measurement, measure_image
 from impasto.transfer import checkpoint_file
 
 __all__ = ["TargetCache"]
@@ -36,7 +36,7 @@ _Statistics = Mapping[str, Statistic]
 
 
 class TargetCache:
-    """Statistics of style images, by the content of what was measured.
+    """Statistics of style images, by a hash of the image and of everything else that they depend on.
 
     Args:
         folder: Where targets are stored for other processes and later runs, or None for memory alone.
@@ -46,84 +46,84 @@ class TargetCache:
 
     def __init__(self, folder: Path | None = None, max_bytes: float = MEMORY_BYTES) -> None:
         self._folder, self._max_bytes = folder, max_bytes
-        self._found: OrderedDict[str, _Statistics] = OrderedDict()
+        self._targets: OrderedDict[str, _Statistics] = OrderedDict()
         self._lock = threading.Lock()
         self.hits = 0
-        """How many targets were found, in memory or on disk."""
+        """The number of targets that were read from memory or disk."""
         self.misses = 0
-        """How many targets were measured."""
+        """The number of targets that were measured."""
         if folder is not None:
             _prune(folder)
 
     @property
     def bytes(self) -> int:
         """The bytes of the targets in memory."""
-        return sum(map(_bytes, self._found.values()))
+        return sum(map(_count_bytes, self._targets.values()))
 
-    def measured(self, measurement: Measurement) -> _Statistics:
-        """Return the statistics of an image as `tile_units.measured` does, from the cache if they are there.
+    def measure_image(self, measurement: Measurement) -> _Statistics:
+        """Return the statistics of an image as `tile_units.measure_image` does, from the cache if they are there.
 
-        They are not cached where several processes measure together, or by another function than one of a module.
+        They are not cached where several processes measure together, or if `measure` is not a function of a module.
         """
-        name = _name(measurement.measure)
+        name = _function_name(measurement.measure)
         if name is None or measurement.group.size > 1:
-            return measured(measurement)
+            return measure_image(measurement)
         key = _key(measurement, name)
-        found = self._read(key, measurement.image.device)
-        if found is None:
+        statistics = self._read(key, measurement.image.device)
+        if statistics is None:
             self.misses += 1
-            found = measured(measurement)
-            self._write(key, found)
+            statistics = measure_image(measurement)
+            self._write_folder(key, statistics)
         else:
             self.hits += 1
-        self._hold(key, found)
-        return found
+        self._hold(key, statistics)
+        return statistics
 
     def _read(self, key: str, device: torch.device) -> _Statistics | None:
         with self._lock:
-            if key in self._found:
-                return self._found[key]
+            if key in self._targets:
+                return self._targets[key]
         return None if self._folder is None else _read_file(self._folder / f"{key}{_SUFFIX}", device)
 
-    def _write(self, key: str, found: _Statistics) -> None:
+    def _write_folder(self, key: str, statistics: _Statistics) -> None:
         """Store targets in the folder, if there is room: a cache may fail without harm."""
         if self._folder is not None:
             with suppress(ImpastoError, OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
-                _write_file(self._folder / f"{key}{_SUFFIX}", found)
+                items = statistics.items()
+                tensors = {
+                    f"{layer}.{name}": getattr(statistic, name) for layer, statistic in items for name in _FIELDS
+                }
+                checkpoint_file.write(self._folder / f"{key}{_SUFFIX}", tensors, {"layers": list(statistics)})
 
-    def _hold(self, key: str, found: _Statistics) -> None:
+    def _hold(self, key: str, statistics: _Statistics) -> None:
         """Hold targets in memory, and release the least recently used ones."""
         with self._lock:
-            self._found[key] = found
-            self._found.move_to_end(key)
-            while len(self._found) > 1 and self.bytes > self._max_bytes:
-                self._found.popitem(last=False)
+            self._targets[key] = statistics
+            self._targets.move_to_end(key)
+            while len(self._targets) > 1 and self.bytes > self._max_bytes:
+                self._targets.popitem(last=False)
 
 
-def _name(measure: Measure) -> str | None:
+def _function_name(measure: Measure) -> str | None:
     """Return the name of a function of a module, or None for another function, which may hold anything."""
     module, name = getattr(measure, "__module__", ""), getattr(measure, "__qualname__", "")
     return f"{module}.{name}" if getattr(sys.modules.get(module), name, None) is measure else None
 
 
 def _key(measurement: Measurement, name: str) -> str:
-    """Return a hash of all on which statistics depend, to the last bit."""
+    """Return a hash of everything that statistics depend on, to the last bit."""
     network, image, masks, _, tiling, _ = measurement
     options = (network.weights.sha256, network.pooling, network.pooling_rescale, network.padding, network.winograd)
-    exactly = (version("impasto"), torch.__version__, str(image.device), network.dtype, torch.get_num_threads())
+    environment = (version("impasto"), torch.__version__, str(image.device), network.dtype, torch.get_num_threads())
     biases = (bias[None] for _, bias in network.weights.tensors.values())  # which tell networks apart
     tensors = digest(image, *biases, *masks.values())
-    return hashlib.sha256(repr((options, exactly, tensors, [*masks], name, tiling.side)).encode()).hexdigest()
+    return hashlib.sha256(repr((options, environment, tensors, [*masks], name, tiling.side)).encode()).hexdigest()
 
 
-def _bytes(found: _Statistics) -> int:
-    return sum(each.total.numel() * each.total.element_size() for each in found.values())
-
-
-def _write_file(path: Path, found: _Statistics) -> None:
-    tensors = {f"{layer}.{name}": getattr(each, name) for layer, each in found.items() for name in _FIELDS}
-    checkpoint_file.write(path, tensors, {"layers": list(found)})
+def _count_bytes(statistics: _Statistics) -> int:
+    """Return the bytes of the sums of a target."""
+    return sum(statistic.total.numel() * statistic.total.element_size() for statistic in statistics.values())
 
 
 def _read_file(path: Path, device: torch.device) -> _Statistics | None:
@@ -135,8 +135,8 @@ def _read_file(path: Path, device: torch.device) -> _Statistics | None:
         path.touch()  # files that were not used for long are deleted first
     except (CheckpointError, OSError):
         return None
-    placed = {name: tensor.to(device) for name, tensor in tensors.items()}
-    return {layer: Statistic(*(placed[f"{layer}.{name}"] for name in _FIELDS)) for layer in record["layers"]}
+    on_device = {name: tensor.to(device) for name, tensor in tensors.items()}
+    return {layer: Statistic(*(on_device[f"{layer}.{name}"] for name in _FIELDS)) for layer in record["layers"]}
 
 
 def _prune(folder: Path) -> None:

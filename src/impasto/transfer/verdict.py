@@ -1,4 +1,4 @@
-"""When a stage has ended and how, and which evaluations are of no use: judged by the losses alone."""
+"""When and how a stage ends, and which evaluations are of no use: judged by the losses alone."""
 
 import math
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from impasto.settings.limits import PLATEAU_WINDOW
 from impasto.transfer.progress import Stopped
 from impasto.transfer.run_state import RunState
 
-__all__ = ["FAILURES_TO_RESCUE", "MAX_RESCUES", "judged", "outcome"]
+__all__ = ["FAILURES_TO_RESCUE", "MAX_RESCUES", "count_evaluation", "outcome"]
 
 FAILURES_TO_RESCUE = 3
-"""Evaluations in a row of no use after which a run goes back to its best image: an optimizer mends one by itself."""
+"""Useless evaluations in a row after which a run goes back to its best image: an optimizer mends one by itself."""
 
 MAX_RESCUES = 3
 """Times that a run goes back to its best image, each with half the step, before it ends."""
@@ -24,10 +24,10 @@ def outcome(state: RunState, evaluations: int, tolerance: float, min_change: flo
     """Judge whether a stage has ended.
 
     Args:
-        state: Where the run stands.
-        evaluations: How many the stage has, at most.
-        tolerance: The part of the loss by which it has to fall in `PLATEAU_WINDOW` evaluations, in [0, 1]; 0: any.
-        min_change: Gray levels by which the picture has to change between two looks at it; 0: any.
+        state: The state of the run.
+        evaluations: The number of evaluations of the stage, at most.
+        tolerance: The fraction by which the loss has to fall in `PLATEAU_WINDOW` evaluations, in [0, 1]; 0: any.
+        min_change: Gray levels by which the picture has to change between two comparisons; 0: any.
 
     Returns:
         How the stage has ended; None: it has not.
@@ -42,15 +42,15 @@ def outcome(state: RunState, evaluations: int, tolerance: float, min_change: flo
     return "diverged" if state.evaluation and math.isinf(state.bests[-1]) else "finished"
 
 
-def judged(state: RunState, loss: float) -> tuple[RunState, str]:
+def count_evaluation(state: RunState, loss: float) -> tuple[RunState, str]:
     """Count one more evaluation.
 
     Args:
-        state: Where the run stood before it.
-        loss: What it found.
+        state: The state of the run before the evaluation.
+        loss: The loss that the evaluation found.
 
     Returns:
-        The state after it, and what is wrong with it: what follows "the loss" in a sentence, or nothing.
+        The state after the evaluation, and the trouble with its loss: a predicate of "the loss" in a sentence, or "".
 
     """
     trouble, least = _trouble(state, loss), state.bests[-1]
@@ -60,7 +60,7 @@ def judged(state: RunState, loss: float) -> tuple[RunState, str]:
 
 
 def _trouble(state: RunState, loss: float) -> str:
-    """Say what is wrong with an evaluation; nothing, if it is of use."""
+    """Return the trouble with the loss of an evaluation, or "" if the evaluation is of use."""
     if not math.isfinite(loss):
         return "was not finite"
     if loss > DIVERGENCE_FACTOR * state.bests[-1]:
@@ -69,7 +69,7 @@ def _trouble(state: RunState, loss: float) -> str:
 
 
 def _is_flat(bests: Sequence[float], tolerance: float) -> bool:
-    """Judge whether the best loss fell by less than a part of `tolerance` over the last evaluations."""
+    """Tell whether the best loss fell by less than the fraction `tolerance` over the last evaluations."""
     if tolerance == 0 or len(bests) <= PLATEAU_WINDOW + 1:
         return False
     return bests[-1 - PLATEAU_WINDOW] - bests[-1] < tolerance * bests[-1 - PLATEAU_WINDOW]
