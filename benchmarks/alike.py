@@ -22,7 +22,7 @@ from impasto.recipes import demo
 
 _POOLINGS = ("max", "average")
 _EXPONENTS = range(-3, -11, -1)
-"""Of ten, the deviation of what is added to an image."""
+"""The deviations of the noise that is added to an image, as powers of ten."""
 
 
 def _photograph(side: int) -> Picture:
@@ -38,16 +38,16 @@ def rounding(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         transfer = StyleTransfer(Settings(pooling=pooling), Runtime(device="cpu", dtype="float64"))
         regions = [Region([StyleImage(style)])]
         objective = Objective.build(transfer.settings, transfer.network, image, regions)
-        before = objective.evaluate(image)
+        clean = objective.evaluate(image)
         for exponent in _EXPONENTS:
-            after = objective.evaluate(image + 10.0**exponent * noise)
-            moved = (after.gradient - before.gradient).norm() / before.gradient.norm()
+            noisy = objective.evaluate(image + 10.0**exponent * noise)
+            difference = (noisy.gradient - clean.gradient).norm() / clean.gradient.norm()
             yield {
                 "side": options.side,
                 "pooling": pooling,
                 "noise": 10.0**exponent,
-                "gradient": float(f"{moved:.3g}"),
-                "loss": float(f"{abs(after.loss / before.loss - 1):.3g}"),
+                "gradient": float(f"{difference:.3g}"),
+                "loss": float(f"{abs(noisy.loss / clean.loss - 1):.3g}"),
             }
 
 
@@ -60,7 +60,7 @@ def pictures(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 "in tiles": _paint(options, styles, color, dtype, Tiling(options.tile)),
                 "whole, without Winograd's algorithm": _paint(options, styles, color, dtype, Tiling(), winograd="off"),
             }
-            for way, other in ways.items():
+            for way, previews in ways.items():
                 if dtype == "float32" or way == "in tiles":  # float64 has no other algorithm
                     yield {
                         "side": options.side,
@@ -68,18 +68,20 @@ def pictures(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                         "color": color,
                         "precision": dtype,
                         "whole, and": way if "whole" not in way else way.removeprefix("whole, "),
-                        "pixels within a gray level, %": [_within(a, b) for a, b in zip(whole, other, strict=True)],
-                        "mean difference": [_mean(a, b) for a, b in zip(whole, other, strict=True)],
-                        "largest difference": float(f"{(whole[-1] - other[-1]).abs().max():.2g}"),
+                        "pixels within a gray level, %": [
+                            _percent_alike(a, b) for a, b in zip(whole, previews, strict=True)
+                        ],
+                        "mean difference": [_mean_difference(a, b) for a, b in zip(whole, previews, strict=True)],
+                        "largest difference": float(f"{(whole[-1] - previews[-1]).abs().max():.2g}"),
                     }
 
 
 def _paint(
-    options: argparse.Namespace, count: int, color: str, dtype: str, tiling: Tiling, **computed: str
+    options: argparse.Namespace, count: int, color: str, dtype: str, tiling: Tiling, **runtime: str
 ) -> Sequence[torch.Tensor]:
-    """Return what a run shows after each evaluation, in gray levels, each (3, H, W)."""
+    """Return the pictures of a run after each evaluation, in gray levels, each (3, H, W)."""
     settings = Settings(size=options.side, first_size=0, iterations=options.iterations, tolerance=0, color=color)
-    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype=dtype, **computed))
+    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype=dtype, **runtime))
     run = transfer.start(_photograph(options.side), _styles(count, options.side))
     (stage,) = run.plan.stages
     tiled = stage._replace(layout=stage.layout._replace(tiling=tiling))
@@ -89,23 +91,25 @@ def _paint(
 
 @cache
 def _styles(count: int, side: int) -> list[Style]:
-    """Return paintings, each for a part of the picture as one would draw it with a brush."""
+    """Return paintings, each for a region of the picture such as a brush draws."""
     if count == 1:
         return [Style(Picture(demo.painting(side)))]
-    down, across = torch.meshgrid(*[torch.linspace(0, 1, side)] * 2, indexing="ij")
-    hill = down > 0.55 + 0.12 * torch.sin(7 * across)
-    sun = (down - 0.3).square() + (across - 0.4).square() < 0.05
+    y, x = torch.meshgrid(*[torch.linspace(0, 1, side)] * 2, indexing="ij")
+    hill = y > 0.55 + 0.12 * torch.sin(7 * x)
+    sun = (y - 0.3).square() + (x - 0.4).square() < 0.05
     areas = [hill, sun & ~hill, ~(hill | sun)]
     paintings = [Picture(demo.painting(side, seed)) for seed in range(count)]
-    return [Style(each, region=Mask(area.float())) for each, area in zip(paintings, areas, strict=True)]
+    return [Style(painting, region=Mask(area.float())) for painting, area in zip(paintings, areas, strict=True)]
 
 
-def _within(one: torch.Tensor, two: torch.Tensor) -> float:
-    return round(float(((one - two).abs() <= 1).float().mean()) * 100, 2)
+def _percent_alike(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Return the percentage of values of two pictures that differ by a gray level at most."""
+    return round(float(((a - b).abs() <= 1).float().mean()) * 100, 2)
 
 
-def _mean(one: torch.Tensor, two: torch.Tensor) -> float:
-    return float(f"{(one - two).abs().mean():.2g}")
+def _mean_difference(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Return the mean difference of two pictures in gray levels."""
+    return float(f"{(a - b).abs().mean():.2g}")
 
 
 _PARTS = {part.__name__: part for part in (rounding, pictures)}
@@ -119,8 +123,7 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=128)
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
-    options = parser.parse_args()
-    write_rows(options, _PARTS)
+    write_rows(parser.parse_args(), _PARTS)
 
 
 if __name__ == "__main__":

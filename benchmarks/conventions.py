@@ -32,14 +32,14 @@ from impasto.settings.other_programs import our_weights
 ROOT = Path(__file__).parents[1]
 
 POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-"""The places of the convolutions among torchvision's modules."""
+"""The indices of the convolutions among torchvision's modules."""
 
 
 class Peer(NamedTuple):
     """A program that prints its loss."""
 
     packages: tuple[str, ...]
-    """What pip installs of it, without what these require."""
+    """The packages that pip installs, without their requirements."""
     program: str
     """Its convention, as `our_weights` knows it."""
     weights: tuple[float, float]
@@ -70,7 +70,7 @@ OTHER_WEIGHTS = (3, 700)
 """A second pair of α and β, of another ratio than any default."""
 
 
-def installed(folder: Path) -> Path:
+def install_peers(folder: Path) -> Path:
     """Return the Python of an environment with the peers, made in the folder if it is not there."""
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
@@ -86,35 +86,35 @@ def installed(folder: Path) -> Path:
 
 def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield a row for each triple of images, peer and pair of weights."""
-    python = installed(options.peers.absolute())
-    names = [name for name in options.only or PEERS if name != "author" or options.author]
+    python = install_peers(options.peers.absolute())
+    peers = [name for name in options.only or PEERS if name != "author" or options.author]
     with tempfile.TemporaryDirectory() as folder:
         weights = save_weights(Path(folder))
         for count, paths in enumerate(options.images or [None]):
             images = save_images(paths, options.size, Path(folder) / f"{count}")
             stems = [Path(path).stem for path in paths] if paths else DEMO
-            about = dict(zip(("content", "style", "picture"), stems, strict=True))
-            for name, pair in product(names, (None, OTHER_WEIGHTS)):
+            names_of_images = dict(zip(("content", "style", "picture"), stems, strict=True))
+            for name, pair in product(peers, (None, OTHER_WEIGHTS)):
                 alpha, beta = pair or PEERS[name].weights
                 command = [python, Path(__file__).with_name("peer_losses.py"), name, *images, "--weights", weights]
                 command += ["--alpha", str(alpha), "--beta", str(beta)]
-                theirs = printed([*command, "--clone", options.author or ""])
-                found = compared(PEERS[name], images, alpha, beta, theirs)
-                yield {"peer": name, **about, "size": options.size, **found}
+                theirs = run_peer([*command, "--clone", options.author or ""])
+                losses = compare(PEERS[name], images, alpha, beta, theirs)
+                yield {"peer": name, **names_of_images, "size": options.size, **losses}
 
 
-def printed(command: list[Any]) -> float:
+def run_peer(command: list[Any]) -> float:
     """Return the loss that a peer prints."""
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    if said.returncode:
-        raise SystemExit(f"{command[2]} failed:\n{said.stderr}")
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(f"{command[2]} failed:\n{process.stderr}")
     number = r"\d+\.\d+(?:e[-+]?\d+)?"
-    total = re.findall(rf"total loss:\s*({number})", said.stdout, flags=re.IGNORECASE)
-    return float((total or re.findall(number, said.stdout))[-1])
+    total = re.findall(rf"total loss:\s*({number})", process.stdout, flags=re.IGNORECASE)
+    return float((total or re.findall(number, process.stdout))[-1])
 
 
 def save_weights(folder: Path) -> Path:
-    """Save the original VGG-19 by torchvision's names, for images in BGR, and return where."""
+    """Save the original VGG-19 by torchvision's names, for images in BGR, and return the file."""
     tensors: dict[str, torch.Tensor] = {}
     for position, (layer, (weight, bias)) in zip(POSITIONS, load_weights().tensors.items(), strict=True):
         tensors[f"features.{position}.weight"] = weight.flip(1) if layer == "conv1_1" else weight
@@ -124,29 +124,29 @@ def save_weights(folder: Path) -> Path:
 
 
 def save_images(paths: list[str] | None, size: int, folder: Path) -> list[Path]:
-    """Save content, style and picture at the size of the content, and return where."""
+    """Save content, style and picture at the size of the content, and return their files."""
     folder.mkdir()
-    opened = (
-        [Picture.open(path) for path in paths] if paths else [Picture.open(demo.photograph()), Picture(demo.painting())]
-    )
-    content = Size(opened[0].width, opened[0].height).with_long_side(size)
-    resized = [picture.resized(*content).in_profile(None) for picture in opened]
+    pictures = [Picture.open(path) for path in paths or [demo.photograph()]]
+    if not paths:
+        pictures.append(Picture(demo.painting()))
+    content_size = Size(pictures[0].width, pictures[0].height).with_long_side(size)
+    resized = [picture.resized(*content_size).in_profile(None) for picture in pictures]
     if not paths:
         resized.append(Picture((resized[0].pixels + resized[1].pixels) / 2))
-    found = [folder / f"{kind}.png" for kind in ("content", "style", "picture")]
-    for picture, path in zip(resized, found, strict=True):
-        picture.save(path)
-    return found
+    files = [folder / f"{kind}.png" for kind in ("content", "style", "picture")]
+    for picture, file in zip(resized, files, strict=True):
+        picture.save(file)
+    return files
 
 
-def compared(peer: Peer, images: list[Path], alpha: float, beta: float, theirs: float) -> dict[str, Any]:
-    """Return both losses, with our weights."""
+def compare(peer: Peer, images: list[Path], alpha: float, beta: float, theirs: float) -> dict[str, Any]:
+    """Return the loss of a peer, and ours with the weights that `our_weights` gives."""
     content, style, picture = (Picture.open(path).pixels * peer.white / 255 for path in images)
     settings = Settings(padding="zeros", range_weight=0.0, style_weight=1.0, content_layers=peer.content_layer)
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float32", winograd="off"))
-    found = transfer.network(picture.clone().requires_grad_(), settings.active_layers)  # which may be beyond white
-    shapes = {layer: (len(maps), maps[0].numel()) for layer, maps in found.items()}
-    of_content, of_styles = our_weights(
+    features = transfer.network(picture.clone().requires_grad_(), settings.active_layers)  # which may be beyond white
+    shapes = {layer: (len(maps), maps[0].numel()) for layer, maps in features.items()}
+    content_weight, style_weights = our_weights(
         peer.program,
         alpha,
         beta,
@@ -155,7 +155,7 @@ def compared(peer: Peer, images: list[Path], alpha: float, beta: float, theirs: 
         pixels=picture[0].numel(),
     )
     ours = settings.replace(
-        content_weight=of_content, style_layers=dict(zip(settings.style_layers, of_styles, strict=True))
+        content_weight=content_weight, style_layers=dict(zip(settings.style_layers, style_weights, strict=True))
     )
     objective = Objective.build(ours, transfer.network, content, [Region([StyleImage(style)])])
     loss = float(objective.evaluate(picture).loss)
@@ -163,15 +163,15 @@ def compared(peer: Peer, images: list[Path], alpha: float, beta: float, theirs: 
         "alpha": alpha,
         "beta": beta,
         "theirs": theirs,
-        "content_weight": of_content,
-        "style_layers": of_styles,
+        "content_weight": content_weight,
+        "style_layers": style_weights,
         "ours": loss,
         "difference": abs(loss / theirs - 1),
     }
 
 
 def main() -> None:
-    """Compare all and put them into the JSON."""
+    """Compare the losses, and put them into the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", nargs=3, metavar=("CONTENT", "STYLE", "PICTURE"), action="append")
     parser.add_argument("--size", type=int, default=256, help="long side")

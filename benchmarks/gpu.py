@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from record import environment, write
-from speed import compare, paint, run_peer, sized
+from speed import compare, paint, run_peer, save_resized
 from torch.profiler import ProfilerActivity, profile
 
 from impasto import Picture, Runtime, Settings, StyleTransfer
@@ -30,11 +30,11 @@ from impasto.recipes import demo
 
 SIZES = (512, 1024, 2048)
 FLOPS_PER_PIXEL = 4 * sum(layer.macs for layer in up_to("conv5_1"))
-"""Of the convolutions, forward and back."""
+"""Floating-point operations of the convolutions for a pixel, forward and backward."""
 
 
 def milliseconds(run: Callable[[], object], repeats: int = 10) -> float:
-    """Return the time of a call on the GPU, the median of some."""
+    """Return the median milliseconds of a call on the GPU."""
     run()
     times: list[float] = []
     for _ in range(repeats):
@@ -48,7 +48,7 @@ def milliseconds(run: Callable[[], object], repeats: int = 10) -> float:
 
 
 def ceilings(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield what the GPU can do: products and copies."""
+    """Yield the rates of the GPU's matrix products and copies, above which no evaluation is."""
     del options
     for dtype in (torch.bfloat16, torch.float32):
         torch.backends.cuda.matmul.allow_tf32 = True
@@ -61,7 +61,7 @@ def ceilings(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     yield {"copy, read and written": "TB/s", "TB/s": round(rate, 2)}
 
 
-def _pictures(options: argparse.Namespace) -> tuple[Picture, Picture]:
+def _open_pair(options: argparse.Namespace) -> tuple[Picture, Picture]:
     if options.pair:
         return Picture.open(options.pair[0]), Picture.open(options.pair[1])
     return Picture.open(demo.photograph()), Picture(demo.painting())
@@ -69,28 +69,28 @@ def _pictures(options: argparse.Namespace) -> tuple[Picture, Picture]:
 
 def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the time of an evaluation and step of a run with a full history, and its memory against the plan."""
-    content, style = _pictures(options)
+    content, style = _open_pair(options)
     for dtype, size in product(("bfloat16", "float32"), (256, *SIZES)):
         torch.cuda.empty_cache()
         settings = Settings(size=size, first_size=0, iterations=120, tolerance=0)
         transfer = StyleTransfer(settings, Runtime(device="cuda", dtype=dtype))
-        before = torch.cuda.memory_allocated()
+        baseline = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         run = transfer.start(content.resized(size, size), style)
         list(run)
         seconds = [progress.seconds for progress in run.history]
-        later = (seconds[-1] - seconds[63]) / (len(seconds) - 64)
+        evaluation = (seconds[-1] - seconds[63]) / (len(seconds) - 64)
         row = {
             "size": size,
             "features": dtype,
-            "ms": round(1e3 * later, 3),
-            "TFLOP/s of convolutions": round(FLOPS_PER_PIXEL * size**2 / later / 1e12),
+            "ms": round(1e3 * evaluation, 3),
+            "TFLOP/s of convolutions": round(FLOPS_PER_PIXEL * size**2 / evaluation / 1e12),
             "first report after, s": round(seconds[15 if size < 2048 else 3], 2),
             "history": f"{run.plan.stages[0].layout.history} in {run.plan.stages[0].layout.history_dtype}",
             "allocated at the peak, MB": round(torch.cuda.max_memory_allocated() / 1e6),
             "reserved at the peak, MB": round(torch.cuda.max_memory_reserved() / 1e6),
             "planned, MB": round(run.plan.bytes / 1e6),
-            "before, MB": round(before / 1e6),
+            "before, MB": round(baseline / 1e6),
             "loss": run.history[-1].loss,
         }
         del run, transfer
@@ -99,51 +99,50 @@ def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def kernels(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the kernels of an evaluation and step at 1024² in bfloat16, by time."""
-    content, style = _pictures(options)
+    content, style = _open_pair(options)
     settings = Settings(size=1024, first_size=0, iterations=112, tolerance=0)
     run = StyleTransfer(settings, Runtime(device="cuda", dtype="bfloat16")).start(content.resized(1024, 1024), style)
     for progress in run:
         if progress.evaluation >= 80:
             break
-    done = len(run.history)
-    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+    start = len(run.history)
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         next(run)
         torch.cuda.synchronize()
-    count = len(run.history) - done
-    events = sorted(seen.key_averages(), key=lambda event: -event.self_device_time_total)
+    count = len(run.history) - start
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_device_time_total)
     total = sum(event.self_device_time_total for event in events) / count
     yield {"launches": round(sum(event.count for event in events) / count), "microseconds": round(total)}
     for event in events[:40]:
-        launches, each = event.count / count, event.self_device_time_total / count
-        yield {"kernel": event.key[:90], "launches": round(launches, 1), "microseconds": round(each, 1)}
+        launches, microseconds = event.count / count, event.self_device_time_total / count
+        yield {"kernel": event.key[:90], "launches": round(launches, 1), "microseconds": round(microseconds, 1)}
 
 
 def command(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the time from the command to the file: the first ever, whose kernels are compiled, and later ones."""
     with tempfile.TemporaryDirectory() as folder:
-        names = Path(folder) / "content.png", Path(folder) / "style.png"
-        for name, picture in zip(names, _pictures(options), strict=True):
-            picture.save(name)
+        files = Path(folder) / "content.png", Path(folder) / "style.png"
+        for file, picture in zip(files, _open_pair(options), strict=True):
+            picture.save(file)
         variables = {**os.environ, "TRITON_CACHE_DIR": f"{folder}/triton"}
         for size in (SIZES[0], *SIZES):
             times: list[float] = []
             is_first = not Path(variables["TRITON_CACHE_DIR"]).exists()
             for _ in range(1 if is_first else 2):
-                words = [sys.executable, "-m", "impasto", "paint", *map(str, names), "--size", str(size), "--overwrite"]
-                began = time.perf_counter()
                 output = Path(options.keep or folder) / f"{size}.png"
-                said = subprocess.run(
-                    [*words, "-o", str(output)], capture_output=True, text=True, env=variables, check=False
-                )
-                times.append(round(time.perf_counter() - began, 2))
-                if said.returncode:
-                    raise SystemExit(said.stderr[-2000:])
-            yield {"size": size, "first ever": is_first, "seconds": times, "said": said.stdout.strip()[-90:]}
+                arguments = [*map(str, files), "--size", str(size), "--overwrite", "-o", str(output)]
+                command = [sys.executable, "-m", "impasto", "paint", *arguments]
+                start = time.perf_counter()
+                process = subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
+                times.append(round(time.perf_counter() - start, 2))
+                if process.returncode:
+                    raise SystemExit(process.stderr[-2000:])
+            yield {"size": size, "first ever": is_first, "seconds": times, "said": process.stdout.strip()[-90:]}
 
 
 def large(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the memory of large pictures within a limit."""
-    content, style = _pictures(options)
+    content, style = _open_pair(options)
     for size, limit in ((4096, "12GB"), (8192, "40GB")):
         torch.cuda.empty_cache()
         settings = Settings(size=size, first_size=0, iterations=4, tolerance=0)
@@ -171,37 +170,37 @@ def race(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     paths = [Path(path) for path in options.pair]
     for size in (512, 1024) if options.pair and options.peer else ():
         with tempfile.TemporaryDirectory() as folder:
-            content, style = (sized(path, size, Path(folder)) for path in paths)
+            content, style = (save_resized(path, size, Path(folder)) for path in paths)
             ratio = 2.5 if size > 512 else 6.0
             schedule = {"first_size": 256, "iterations": 40, "stage_ratio": ratio, "every": 8, "dtype": "auto"}
             judge, ours = paint(content, style, size, argparse.Namespace(**schedule))
             for peer in options.peer:
-                name, words = peer.split(":", 1)
+                name, command = peer.split(":", 1)
                 output = Path(folder) / "peer.png"
-                theirs = run_peer(words.format(content=content, style=style, size=size, output=output))
+                theirs = run_peer(command.format(content=content, style=style, size=size, output=output))
                 pair = " in ".join(path.stem for path in paths)
                 yield compare(ours, theirs, judge(Picture.open(output)), peer=name, pair=pair, size=size)
 
 
 def tests(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield what the tests say that a GPU takes part in."""
+    """Yield the result of the tests that need a GPU."""
     del options
     folder = Path(__file__).parent.parent / "tests"
     names = [
         str(folder / name)
         for name in ("kernels/test_triton.py", "network/test_whole_image.py", "transfer/test_iteration.py")
     ]
-    began = time.perf_counter()
-    said = subprocess.run(
+    start = time.perf_counter()
+    process = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names],
         capture_output=True,
         text=True,
         cwd=folder.parent,
         check=False,
     )
-    yield {"tests": said.stdout.strip().splitlines()[-1], "seconds": round(time.perf_counter() - began)}
-    if said.returncode:
-        print(said.stdout[-3000:])
+    yield {"tests": process.stdout.strip().splitlines()[-1], "seconds": round(time.perf_counter() - start)}
+    if process.returncode:
+        print(process.stdout[-3000:])
 
 
 PARTS = {
@@ -233,13 +232,13 @@ def main() -> None:
     }
     table: list[str] = []
     for part in options.part or PARTS:
-        began, rows = time.perf_counter(), []
+        start, rows = time.perf_counter(), []
         for row in PARTS[part](options):
             rows.append(row)
-            shown = {name: value for name, value in row.items() if not isinstance(value, list) or len(value) < 5}
-            table.append(f"{part}: {json.dumps(shown, ensure_ascii=False)}")
+            short = {name: value for name, value in row.items() if not isinstance(value, list) or len(value) < 5}
+            table.append(f"{part}: {json.dumps(short, ensure_ascii=False)}")
             print(table[-1], flush=True)
-        write(options.output, part, {**device, "rows": rows, "seconds": round(time.perf_counter() - began)})
+        write(options.output, part, {**device, "rows": rows, "seconds": round(time.perf_counter() - start)})
     print("\n" + "\n".join(line for line in table if not line.startswith("kernels") or "launches" in line[:20]))
     print(environment()["commit"], device)
 

@@ -34,10 +34,10 @@ _MEMORIES = {
     2048: ("auto", "3GB", "2GB"),
     4096: ("auto",),
 }
-"""Budgets to try at each size, in pixels of a side."""
+"""The budgets of memory by size, in pixels of a side."""
 
 
-def _square(side: int) -> Picture:
+def _square_photograph(side: int) -> Picture:
     pixels = Picture.open(demo.photograph()).resized(side, side).pixels
     return Picture((pixels * 255).round().to(torch.uint8))
 
@@ -46,34 +46,24 @@ def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield, for each size and budget, the peak that the plan predicts and that of a process, and its time."""
     for size in options.size or _MEMORIES:
         for budget in _MEMORIES[size]:
-            command = [
-                sys.executable,
-                __file__,
-                "--measure",
-                str(size),
-                budget,
-                "--iterations",
-                str(options.iterations),
-                "--dtype",
-                options.dtype,
-            ]
-            done = subprocess.run(
-                command, env={**os.environ, **TORCH_ENVIRONMENT}, stdout=subprocess.PIPE, text=True, check=True
-            )
-            yield json.loads(done.stdout)
+            command = [sys.executable, __file__, "--measure", str(size), budget]
+            command += ["--iterations", str(options.iterations), "--dtype", options.dtype]
+            environment = {**os.environ, **TORCH_ENVIRONMENT}
+            process = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+            yield json.loads(process.stdout)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Paint in this process; Linux only."""
+    """Paint in this process, and return its memory and time; Linux only."""
     size, budget, iterations = int(options.measure[0]), options.measure[1], options.iterations
     settings = Settings(size=size, first_size=0, iterations=iterations, tolerance=0)
-    content, style = _square(size), Picture(demo.painting())
+    content, style = _square_photograph(size), Picture(demo.painting())
     transfer = StyleTransfer(settings, Runtime(memory=budget, dtype=options.dtype))
     reset_peak()
     run = transfer.start(content, style)
     seconds = [0.0, *(progress.seconds for progress in run)]
     layout = run.plan.stages[0].layout
-    evaluation = statistics.median(after - before for before, after in pairwise(seconds[1:]))
+    evaluation = statistics.median(end - start for start, end in pairwise(seconds[1:]))
     return {
         "size": size,
         "memory": budget,
@@ -95,23 +85,23 @@ def tiles(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the time of an evaluation in tiles over that of a whole one, timed in turn."""
     side, tile = options.side, options.tile
     transfer = StyleTransfer(Settings(size=side, first_size=0), Runtime(dtype=options.dtype))
-    pixels, style = _square(side).pixels, Picture(demo.painting()).resized(side, side).pixels
+    pixels, style = _square_photograph(side).pixels, Picture(demo.painting()).resized(side, side).pixels
     count = len(Tiling(tile).tiles(side, side, ["conv5_1"]))
     ways = {"whole": Tiling(), "tiles, kept": Tiling(tile, count), "tiles, computed again": Tiling(tile, 1)}
-    grams = [Region([StyleImage(style)])]
-    built = {
-        name: Objective.build(transfer.settings, transfer.network, pixels, grams, tiling=tiling)
+    regions = [Region([StyleImage(style)])]
+    objectives = {
+        name: Objective.build(transfer.settings, transfer.network, pixels, regions, tiling=tiling)
         for name, tiling in ways.items()
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     losses: dict[str, float] = {}
     for _ in range(options.repeats):
-        for name, objective in built.items():
-            began = time.perf_counter()
+        for name, objective in objectives.items():
+            start = time.perf_counter()
             losses[name] = float(objective.evaluate(pixels).loss)
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(time.perf_counter() - start)
     for name in ways:
-        ratios = [one / whole for one, whole in zip(seconds[name], seconds["whole"], strict=True)]
+        ratios = [tiled / whole for tiled, whole in zip(seconds[name], seconds["whole"], strict=True)]
         yield {
             "side": side,
             "tile": tile,
@@ -129,29 +119,29 @@ def processes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
     Half the image, alone and beside a process that paints as much by itself, shows what the machine lets two do.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        pixels = _square(options.side).pixels
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        pixels = _square_photograph(options.side).pixels
         Picture(pixels).save(folder / "content.png")
         Picture(pixels[:, : options.side // 2]).save(folder / "half.png")
         Picture(demo.painting()).save(folder / "style.png")
-        one = _finish(_start(options, folder, "content", "one"))
-        two = _finish(_start(options, folder, "content", "two", 2))
-        alone = _finish(_start(options, folder, "half", "alone"))
+        single = _finish(_start(options, folder, "content", "one"))
+        double = _finish(_start(options, folder, "content", "two", 2))
+        half = _finish(_start(options, folder, "half", "alone"))
         pair = [_start(options, folder, "half", name) for name in ("left", "right")]
-        beside = statistics.mean([_finish(process) for process in pair])
+        half_of_pair = statistics.mean([_finish(process) for process in pair])
         pictures = (Picture.open(folder / f"{name}.png").pixels * 255 for name in ("one", "two"))
         yield {
             "side": options.side,
             "dtype": options.dtype,
             "evaluations": options.iterations,
-            "seconds an evaluation, one process": round(one, 2),
-            "seconds an evaluation, two processes": round(two, 2),
-            "times faster": round(one / two, 2),
-            "seconds an evaluation, half the image": round(alone, 2),
-            "seconds an evaluation, half the image, beside another": round(beside, 2),
-            "times faster, two halves apart": round(one / beside, 2),
-            "pixels within a gray level, %": round(_alike(*pictures) * 100, 3),
+            "seconds an evaluation, one process": round(single, 2),
+            "seconds an evaluation, two processes": round(double, 2),
+            "times faster": round(single / double, 2),
+            "seconds an evaluation, half the image": round(half, 2),
+            "seconds an evaluation, half the image, beside another": round(half_of_pair, 2),
+            "times faster, two halves apart": round(single / half_of_pair, 2),
+            "pixels within a gray level, %": _percent_alike(*pictures),
         }
 
 
@@ -159,23 +149,25 @@ def _start(
     options: argparse.Namespace, folder: Path, content: str, output: str, count: int = 1
 ) -> subprocess.Popen[str]:
     """Begin to paint in processes of one thread each."""
-    words = f"paint {content}.png style.png -o {output}.png --size {options.side} --first-size 0 --tolerance 0 --json"
-    words += f" --iterations {options.iterations} --dtype {options.dtype} --threads 1 --processes {count}"
+    arguments = (
+        f"paint {content}.png style.png -o {output}.png --size {options.side} --first-size 0 --tolerance 0 --json"
+    )
+    arguments += f" --iterations {options.iterations} --dtype {options.dtype} --threads 1 --processes {count}"
     return subprocess.Popen(
-        [sys.executable, "-m", "impasto", *words.split()], cwd=folder, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "impasto", *arguments.split()], cwd=folder, stdout=subprocess.PIPE, text=True
     )
 
 
 def _finish(process: subprocess.Popen[str]) -> float:
-    """Wait for the end, and return the seconds of an evaluation, the median."""
-    said, _ = process.communicate()
-    seconds = [json.loads(line)["seconds"] for line in said.splitlines()]
-    return statistics.median(after - before for before, after in pairwise(seconds))
+    """Wait for the end, and return the median seconds of an evaluation."""
+    output, _ = process.communicate()
+    seconds = [json.loads(line)["seconds"] for line in output.splitlines()]
+    return statistics.median(end - start for start, end in pairwise(seconds))
 
 
-def _alike(one: torch.Tensor, two: torch.Tensor) -> float:
-    """Return the share of pixels that are within a gray level, of images in [0, 255]."""
-    return float(((one - two).abs() <= 1.001).float().mean())
+def _percent_alike(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Return the percentage of values of two images in [0, 255] that differ by a gray level at most."""
+    return round(float(((a - b).abs() <= 1.001).float().mean()) * 100, 3)
 
 
 _PARTS = {part.__name__: part for part in (memory, tiles, processes)}

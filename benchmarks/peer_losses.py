@@ -1,4 +1,4 @@
-"""Let a peer's own code evaluate its loss once, at a picture, and print it. `conventions.py` runs this where peers are.
+"""Let the own code of a peer evaluate its loss once, at a picture, and print it; `conventions.py` runs this program.
 
     python peer_losses.py PEER CONTENT STYLE PICTURE --alpha 5 --beta 100 --weights vgg19.pth [--clone FOLDER]
 
@@ -22,8 +22,8 @@ OPERATORS = ("nms", "qnms", "roi_align", "ps_roi_align", "ps_roi_pool", "roi_poo
 """Operators of torchvision's compiled part, which does not load beside a torch of another build; no peer calls them."""
 
 
-class Evaluates:
-    """Stands in for an optimizer: it evaluates the loss some times and leaves the picture as it is."""
+class IdleOptimizer:
+    """An optimizer that evaluates the loss `evaluations` times and leaves the picture as it is."""
 
     evaluations = 1
 
@@ -66,7 +66,7 @@ def neural_style(options: argparse.Namespace) -> None:
     ]
     from neural_style import neural_style as peer  # noqa: PLC0415 (it reads its options when it is imported)
 
-    peer.optim.LBFGS = Evaluates
+    peer.optim.LBFGS = IdleOptimizer
     peer.main()
 
 
@@ -89,7 +89,7 @@ def guertena(options: argparse.Namespace) -> None:
     from guertena import driver, styletransfernet  # noqa: PLC0415
     from torchvision import models  # noqa: PLC0415
 
-    def original(**_: object) -> torch.nn.Module:
+    def build_original(**_: object) -> torch.nn.Module:
         network = models.VGG(models.vgg.make_layers(models.vgg.cfgs["E"]), init_weights=False)
         tensors = torch.load(options.weights)
         tensors["features.0.weight"] = tensors["features.0.weight"].flip(1)  # it gives its network RGB
@@ -97,12 +97,12 @@ def guertena(options: argparse.Namespace) -> None:
         return network
 
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    styletransfernet.models.vgg19 = original
+    styletransfernet.models.vgg19 = build_original
     network = styletransfernet.StyleTransferNet
     network.vgg19_normalization_mean = torch.tensor([123.68, 116.779, 103.939]) / 255
     network.vgg19_normalization_std = torch.ones(3) / 255
-    Evaluates.evaluations = 50
-    driver.optim.LBFGS = Evaluates
+    IdleOptimizer.evaluations = 50
+    driver.optim.LBFGS = IdleOptimizer
     images = [Image.open(path) for path in (options.content, options.style, options.picture)]
     driver._style_transfer_pass(  # noqa: SLF001
         *images[:2],
@@ -123,17 +123,17 @@ def neural_style_transfer(options: argparse.Namespace) -> None:
 
     build, load, features = peer.tf.keras.applications.vgg19.VGG19, peer.load_file, peer.get_features
 
-    def original(**_: object) -> Any:
+    def build_original(**_: object) -> Any:
         network, tensors = build(include_top=False, weights=None), list(torch.load(options.weights).values())
         network.set_weights([each.permute(2, 3, 1, 0).numpy() if each.ndim == 4 else each.numpy() for each in tensors])
         return network
 
-    def features_and_exchange(*given: object) -> Any:
-        found = features(*given)
+    def features_and_exchange(*arguments: object) -> Any:
+        outputs = features(*arguments)
         model.setContentImage(options.picture, "local")
-        return found
+        return outputs
 
-    peer.tf.keras.applications.vgg19.VGG19 = original
+    peer.tf.keras.applications.vgg19.VGG19 = build_original
     peer.models = peer.tf.keras.models  # the private name that it imports has another network's parts
     peer.load_file = lambda path, kind: load(path, kind, max(Image.open(options.content).size))
     peer.get_features = features_and_exchange
@@ -153,7 +153,7 @@ def author(options: argparse.Namespace) -> None:
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     transforms.Scale = lambda _: lambda image: image  # it had that name then; the pictures have their size
-    torch.optim.LBFGS = Evaluates
+    torch.optim.LBFGS = IdleOptimizer
     paths = {"vangogh_starry_night.jpg": options.style, "Tuebingen_Neckarfront.jpg": options.content}
     changes = {
         "%pylab inline": "",
@@ -173,8 +173,8 @@ def author(options: argparse.Namespace) -> None:
     sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for source in sources[:9]:  # behind them it goes on at a larger size
         code = source
-        for before, after in changes.items():
-            code = code.replace(before, after)
+        for old, new in changes.items():
+            code = code.replace(old, new)
         exec(code, names)
 
 

@@ -1,4 +1,4 @@
-"""Run the command of neural-style-pt with all of its options, where it is installed; `batch.py` calls this.
+"""Run the command of neural-style-pt with all of its options, where it is installed; `batch_speed.py` runs it.
 
 python peer_paints.py -content_image PHOTO -style_image PAINTING -output_image FILE ...
 """

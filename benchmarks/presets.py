@@ -25,31 +25,31 @@ from impasto.objective.targets import Region, StyleImage
 from impasto.settings import preset
 
 
-def compared(paths: list[str], size: int, peer: str) -> dict[str, Any]:
-    """Return both losses."""
-    named, command = peer.split(": ", 1)
-    name, _, white = named.partition("@")
-    with tempfile.TemporaryDirectory() as place:
-        files = {kind: str(Path(place) / f"{kind}.png") for kind in ("content", "style", "start", "output")}
+def compare(paths: list[str], size: int, peer: str) -> dict[str, Any]:
+    """Return the loss of a peer and ours, at the same images."""
+    name, command = peer.split(": ", 1)
+    preset_name, _, white = name.partition("@")
+    with tempfile.TemporaryDirectory() as folder:
+        files = {kind: str(Path(folder) / f"{kind}.png") for kind in ("content", "style", "start", "output")}
         for path, kind in zip(paths, files, strict=False):
-            opened = Picture.open(path)
-            scale = size / max(opened.width, opened.height)
-            width, height = round(scale * opened.width), round(scale * opened.height)
+            picture = Picture.open(path)
+            scale = size / max(picture.width, picture.height)
+            width, height = round(scale * picture.width), round(scale * picture.height)
             if kind == "start":
                 content = Picture.open(files["content"])
                 width, height = content.width, content.height
-            opened.resized(width, height).in_profile(None).save(files[kind])
-        words = [word.format(**files, size=size) for word in shlex.split(command)]
-        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        theirs = float(re.findall(r"\d+\.\d+(?:e[-+]?\d+)?", said)[-1])
+            picture.resized(width, height).in_profile(None).save(files[kind])
+        arguments = [argument.format(**files, size=size) for argument in shlex.split(command)]
+        output = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+        theirs = float(re.findall(r"\d+\.\d+(?:e[-+]?\d+)?", output)[-1])
         gain = float(white or 255) / 255
         content, style, start = (Picture.open(files[kind]).pixels * gain for kind in ("content", "style", "start"))
-    transfer = StyleTransfer(preset(name), Runtime(device="cpu", dtype="float32", winograd="off"))
+    transfer = StyleTransfer(preset(preset_name), Runtime(device="cpu", dtype="float32", winograd="off"))
     objective = Objective.build(transfer.settings, transfer.network, content, [Region([StyleImage(style)])])
     ours = float(objective.evaluate(start).loss)
     stems = dict(zip(("content", "style", "start"), (Path(path).stem for path in paths), strict=True))
     return {
-        "preset": named,
+        "preset": name,
         **stems,
         "size": size,
         "theirs": theirs,
@@ -61,13 +61,13 @@ def compared(paths: list[str], size: int, peer: str) -> dict[str, Any]:
 def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield a comparison for each peer and three images."""
     for peer, paths in product(options.peer, options.images):
-        row = compared(paths, options.size, peer)
+        row = compare(paths, options.size, peer)
         print(row, flush=True)
         yield row
 
 
 def main() -> None:
-    """Compare all and put them into the JSON."""
+    """Compare the losses, and put them into the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", nargs=3, metavar=("CONTENT", "STYLE", "START"), action="append", required=True)
     parser.add_argument("--peer", metavar="PRESET: COMMAND", action="append", required=True)

@@ -23,7 +23,9 @@ from impasto.transfer.footprint import footprint
 def environment() -> dict[str, Any]:
     """Return commit, versions, machine and threads."""
     git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    names = [line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return {
         "commit": git.stdout.strip(),
         "versions": {name: version(name) for name in ("impasto", "torch", "numpy", "pyvips")},
@@ -33,13 +35,8 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
-
-
 def write(path: Path, part: str, record: dict[str, Any]) -> None:
-    """Put a part's record, with the environment in front, into a JSON file beside the parts that are there."""
+    """Put the record of a part, with the environment in front, into a JSON file, and keep the other parts there."""
     parts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     parts[part] = {**environment(), **record}
     path.write_text(json.dumps(parts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -47,7 +44,7 @@ def write(path: Path, part: str, record: dict[str, Any]) -> None:
 
 
 def write_rows(options: argparse.Namespace, parts: Mapping[str, Callable[[argparse.Namespace], Iterable[Any]]]) -> None:
-    """Print and write the rows that the parts asked for yield, each as soon as it is there."""
+    """Print and write the rows that the parts asked for yield, each as soon as it is measured."""
     for part in options.part:
         rows: list[Any] = []
         for row in parts[part](options):
@@ -57,17 +54,17 @@ def write_rows(options: argparse.Namespace, parts: Mapping[str, Callable[[argpar
 
 
 def resident_bytes() -> int:
-    """Return the memory that this process holds; Linux only, as are the next two."""
+    """Return the bytes of memory that this process holds; Linux only."""
     return _status("VmRSS")
 
 
 def peak_bytes() -> int:
-    """Return the most that it has held."""
+    """Return the most bytes of memory that this process has held since `reset_peak`; Linux only."""
     return _status("VmHWM")
 
 
 def reset_peak() -> None:
-    """Give back what is free, and let the peak begin anew."""
+    """Give free memory back to the system, and let the peak of memory begin anew; Linux only."""
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
@@ -86,10 +83,10 @@ class Judge:
         sizes = [Size(picture.width, picture.height) for picture in (content, style)]
         stage = make_plan(exact.settings, sizes[0], sizes[1:], footprint(exact.settings, exact.network)).stages[-1]
         pairs = (content, stage.size), (style, stage.styles[0])
-        placed = [picture.resized(*size).pixels.to(device) for picture, size in pairs]
+        pixels = [picture.resized(*size).pixels.to(device) for picture, size in pairs]
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            style_image = Region([StyleImage(placed[1])])
-            self.objective = Objective.build(exact.settings, exact.network, placed[0], [style_image])
+            region = Region([StyleImage(pixels[1])])
+            self.objective = Objective.build(exact.settings, exact.network, pixels[0], [region])
 
     def __call__(self, picture: Picture) -> float:
         """Return J of a picture."""

@@ -23,7 +23,7 @@ from impasto import Picture, Runtime, Settings, StyleTransfer, load_weights
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 PAIRS = [
-    [str(IMAGES / f"pair-{name}-{part}.jpg") for part in ("photograph", "painting")]
+    [str(IMAGES / f"pair-{name}-{kind}.jpg") for kind in ("photograph", "painting")]
     for name in ("hopper", "astronaut", "cat", "coffee")
 ]
 DIVISIONS = [
@@ -48,7 +48,7 @@ MARKS = (1, 2, 3, 5, 8, 13, 22, 36, 60)
 """Evaluations of a stage after which the part `stages` looks at the picture."""
 
 CROP_SIDE = 400
-"""Pixels along each side of the crops that it saves."""
+"""Pixels of a side of the crops that the part `stages` saves."""
 
 
 def division(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -57,62 +57,62 @@ def division(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for paths in options.pair:
         photograph, painting = map(Picture.open, paths)
         for stages in DIVISIONS:
-            listed = {round(fraction * options.size): count for fraction, count in stages}
-            settings = Settings(size=options.size, stages=listed, tolerance=0)
+            counts = {round(fraction * options.size): count for fraction, count in stages}
+            settings = Settings(size=options.size, stages=counts, tolerance=0)
             run = StyleTransfer(settings, runtime, weights=weights).start(photograph, painting)
             losses = [report.loss for report in run if report.stage == len(stages)]
-            before = sum(fraction**2 * (count + 1) for fraction, count in stages[:-1])
+            earlier_work = sum(fraction**2 * (count + 1) for fraction, count in stages[:-1])
             least: dict[str, float] = {}
             for work in WORKS:
-                count = int(work - before - 1)
+                count = int(work - earlier_work - 1)
                 if 1 <= count <= len(losses):
                     least[str(work)] = min(losses[:count])
-            yield {"pair": _name(paths), "size": options.size, "stages": listed, "before": before, "loss": least}
+            row = {"pair": _pair_name(paths), "size": options.size, "stages": counts}
+            yield {**row, "before": earlier_work, "loss": least}
 
 
 def budget(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield how long the command takes, what it has painted then, and J of its file, for each pair and time."""
+    """Yield the time of the command, its evaluations and J of its file, for each pair and budget."""
     weights = load_weights()
     for paths in options.pair:
         photograph, painting = map(Picture.open, paths)
         for seconds in options.seconds:
-            rows = [_painted(paths, seconds, options) for _ in range(options.times)]
+            rows = [_paint(paths, seconds, options) for _ in range(options.times)]
             row = sorted(rows, key=lambda each: each["saved after"])[len(rows) // 2]
             picture = row.pop("picture")
             transfer = StyleTransfer(Settings(size=max(picture.width, picture.height)), weights=weights)
             judge = Judge(transfer, photograph, painting)
-            yield {"pair": _name(paths), "seconds": seconds, **row, "loss": judge(picture)}
+            yield {"pair": _pair_name(paths), "seconds": seconds, **row, "loss": judge(picture)}
 
 
-def _painted(paths: list[str], seconds: float, options: argparse.Namespace) -> dict[str, Any]:
+def _paint(paths: list[str], seconds: float, options: argparse.Namespace) -> dict[str, Any]:
     """Run the command and return its time, its evaluations and its picture."""
-    with tempfile.TemporaryDirectory() as place:
-        output = Path(place) / "painted.png"
-        words = [*paths, "-o", output, "--size", str(options.size), "--json", "--threads", str(options.threads)]
-        words += ["--seconds", str(seconds)] if seconds else []
-        began = time.time()
-        done = subprocess.run(
-            [sys.executable, "-m", "impasto", *map(str, words)], check=True, capture_output=True, text=True
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "painted.png"
+        arguments = [*paths, "-o", output, "--size", str(options.size), "--json", "--threads", str(options.threads)]
+        arguments += ["--seconds", str(seconds)] if seconds else []
+        command = [sys.executable, "-m", "impasto", *map(str, arguments)]
+        start = time.time()
+        process = subprocess.run(command, check=True, capture_output=True, text=True)
         picture = Picture.open(output)
         return {
-            "saved after": round(output.stat().st_mtime - began, 3),
-            "process": round(time.time() - began, 3),
+            "saved after": round(output.stat().st_mtime - start, 3),
+            "process": round(time.time() - start, 3),
             "size": [picture.width, picture.height],
-            "evaluations": done.stdout.count("\n"),
+            "evaluations": process.stdout.count("\n"),
             "picture": picture,
         }
 
 
-def _name(paths: list[str]) -> str:
+def _pair_name(paths: list[str]) -> str:
     """Return the name of a pair."""
     return " in ".join(Path(path).stem for path in paths)
 
 
 def stages(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield the least loss of each stage after some evaluations, and how far the picture is from the last one then."""
-    listed = dict(options.stage)
-    settings = Settings(size=max(listed), stages=listed, tolerance=0)
+    """Yield the least loss of each stage after some evaluations, and how much the picture changes after it."""
+    counts = dict(options.stage)
+    settings = Settings(size=max(counts), stages=counts, tolerance=0)
     weights, runtime = load_weights(), Runtime(threads=options.threads)
     for paths in options.pair:
         run = StyleTransfer(settings, runtime, weights=weights).start(*map(Picture.open, paths))
@@ -125,21 +125,21 @@ def stages(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     pictures[report.evaluation] = run.preview()
             *_, last = pictures.values()
             yield {
-                "pair": _name(paths),
-                "stages": listed,
+                "pair": _pair_name(paths),
+                "stages": counts,
                 "size": [last.width, last.height],
                 "loss": {count: min(losses[:count]) for count in pictures},
-                "change": {count: _change(picture, last) for count, picture in pictures.items()},
+                "change": {count: _mean_difference(picture, last) for count, picture in pictures.items()},
             }
             for count, picture in pictures.items():
                 if options.keep is not None:
-                    name = f"{_name(paths)} {last.width} {count}.png".replace(" ", "-")
+                    name = f"{_pair_name(paths)} {last.width} {count}.png".replace(" ", "-")
                     _crop(picture).save(options.keep / name, overwrite=True)
 
 
-def _change(one: Picture, other: Picture) -> float:
+def _mean_difference(a: Picture, b: Picture) -> float:
     """Return the mean difference of two pictures in gray levels, of 255."""
-    return round(255 * float((one.pixels - other.pixels).abs().mean()), 3)
+    return round(255 * float((a.pixels - b.pixels).abs().mean()), 3)
 
 
 def _crop(picture: Picture) -> Picture:

@@ -46,30 +46,28 @@ NOTEBOOK = preset("gatys-notebook")
 
 def peers(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield a row for each pair, size and peer."""
-    found = _rows(options)
+    saved = _saved_rows(options)
     for size in options.size:
         for paths in options.pair:
             pair = " in ".join(Path(path).stem for path in paths)
             with tempfile.TemporaryDirectory() as folder:
-                content, style = (sized(Path(path), size, Path(folder)) for path in paths)
+                content, style = (save_resized(Path(path), size, Path(folder)) for path in paths)
                 judge, ours = paint(content, style, size, options)
-                for row in found if options.again else []:
+                for row in saved if options.again else []:
                     if (row["pair"], row["size"]) == (pair, size):
                         yield compare(ours, row["theirs"], row["peer's file"], peer=row["peer"], pair=pair, size=size)
                 for peer in options.peer:
                     name, command = peer.split(":", 1)
                     output = Path(folder) / "peer.png"
-                    words = {"content": content, "style": style, "size": size, "output": output}
-                    theirs = run_peer(command.format(**words))
+                    theirs = run_peer(command.format(content=content, style=style, size=size, output=output))
                     yield compare(ours, theirs, judge(Picture.open(output)), peer=name, pair=pair, size=size)
 
 
-def sized(path: Path, size: int, folder: Path) -> Path:
-    """Save a picture with a long side of `size`, and return where."""
-    picture = Picture.open(path)
-    sized = folder / f"{path.stem}.png"
-    picture.resized(*Size(picture.width, picture.height).with_long_side(size)).save(sized)
-    return sized
+def save_resized(path: Path, size: int, folder: Path) -> Path:
+    """Save a picture with a long side of `size`, and return its file."""
+    picture, file = Picture.open(path), folder / f"{path.stem}.png"
+    picture.resized(*Size(picture.width, picture.height).with_long_side(size)).save(file)
+    return file
 
 
 def paint(content: Path, style: Path, size: int, options: argparse.Namespace) -> tuple[Judge, list[dict[str, float]]]:
@@ -86,49 +84,51 @@ def paint(content: Path, style: Path, size: int, options: argparse.Namespace) ->
     transfer = StyleTransfer(settings, Runtime(dtype=options.dtype))
     run = transfer.start(*pictures)
     run.report_at = options.every
-    seconds, seen = 0.0, []
+    seconds, previews = 0.0, []
     while True:
-        began = time.perf_counter()
+        start = time.perf_counter()
         progress = next(run, None)
-        seconds += time.perf_counter() - began
+        seconds += time.perf_counter() - start
         if progress is None:
             break
         if progress.stage == progress.stages and len(run.history) % options.every == 0:
-            seen.append((seconds, progress.evaluation, run.preview()))
+            previews.append((seconds, progress.evaluation, run.preview()))
     judge = Judge(transfer, *pictures, device=transfer.machine.device.type)
     rows: list[dict[str, float]] = []
-    for at, evaluation, picture in seen:
+    for preview_seconds, evaluation, picture in previews:
         eight_bits = Picture((picture.pixels * 255).round() / 255)
-        rows.append({"seconds": round(at, 3), "evaluation": evaluation, "file": round(judge(eight_bits), 1)})
+        rows.append(
+            {"seconds": round(preview_seconds, 3), "evaluation": evaluation, "file": round(judge(eight_bits), 1)}
+        )
         print(rows[-1], flush=True)
     return judge, rows
 
 
 def run_peer(command: str) -> list[dict[str, float]]:
-    """Run a peer and return what it printed."""
+    """Run a peer and return the rows that it printed: seconds, evaluation and loss."""
     print(command, flush=True)
-    said = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True).stdout
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    output = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True).stdout
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return [{key: line[key] for key in ("seconds", "evaluation", "loss")} for line in lines]
 
 
-def compare(ours: list[dict[str, float]], theirs: list[dict[str, float]], file: float, **about: Any) -> dict[str, Any]:
+def compare(ours: list[dict[str, float]], theirs: list[dict[str, float]], file: float, **names: Any) -> dict[str, Any]:
     """Return how many times sooner ours is at or below the peer's last loss, and below that of its file."""
     last = theirs[-1]
 
-    def sooner(threshold: float) -> float | None:
-        """None: not reached."""
-        found = [row["seconds"] for row in ours if row["file"] <= threshold]
-        return round(last["seconds"] / found[0], 2) if found else None
+    def speedup(threshold: float) -> float | None:
+        """Return how many times sooner ours is at or below a loss; None: never."""
+        seconds = next((row["seconds"] for row in ours if row["file"] <= threshold), None)
+        return None if seconds is None else round(last["seconds"] / seconds, 2)
 
     row = {
-        **about,
+        **names,
         "commit": environment()["commit"],
         "peer's seconds": last["seconds"],
         "peer's loss": last["loss"],
         "peer's file": round(file, 1),
-        "to its loss, times sooner": sooner(last["loss"]),
-        "to its file, times sooner": sooner(file),
+        "to its loss, times sooner": speedup(last["loss"]),
+        "to its file, times sooner": speedup(file),
     }
     print(row, flush=True)
     return {**row, "ours": ours, "theirs": theirs}
@@ -151,20 +151,20 @@ def rate(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 "evaluation": (partial(evaluate, 1.0), 4 * work_a_pixel * size**2),
                 "product": (lambda: matrix @ matrix, 2 * 4096**3),
             }
-            found: dict[str, list[float]] = {name: [] for name in runs}
+            rates: dict[str, list[float]] = {name: [] for name in runs}
             for _ in range(options.repeats + 1):
                 for name, (run, work) in runs.items():
-                    began = time.perf_counter()
+                    start = time.perf_counter()
                     run()
-                    found[name].append(work / (time.perf_counter() - began) / 1e9)
-            evaluation, multiplied = (values[1:] for values in found.values())
-            ratios = [a / b for a, b in zip(evaluation, multiplied, strict=True)]
+                    rates[name].append(work / (time.perf_counter() - start) / 1e9)
+            evaluation, matrix_product = (values[1:] for values in rates.values())
+            ratios = [a / b for a, b in zip(evaluation, matrix_product, strict=True)]
             row = {
                 "size": size,
                 "features": str(features),
                 "winograd": winograd,
                 "evaluation, GFLOP/s": [round(value) for value in evaluation],
-                "4096³ product, GFLOP/s": [round(value) for value in multiplied],
+                "4096³ product, GFLOP/s": [round(value) for value in matrix_product],
                 "ratio, median": round(statistics.median(ratios), 3),
                 "ratio, spread": [round(min(ratios), 3), round(max(ratios), 3)],
             }
@@ -185,16 +185,16 @@ def precision(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for size, paths in product(options.size, options.pair):
         pictures = [Picture.open(path) for path in paths]
         settings = NOTEBOOK.replace(size=size, iterations=options.iterations)
-        found: dict[str, float] = {}
+        losses: dict[str, float] = {}
         for dtype in ("float32", "bfloat16"):
             transfer = StyleTransfer(settings, Runtime(dtype=dtype))
             run = transfer.start(*pictures)
             list(run)
-            found[dtype] = Judge(transfer, *pictures)(run.result().picture)
+            losses[dtype] = Judge(transfer, *pictures)(run.result().picture)
         pair = " in ".join(Path(path).stem for path in paths)
         row = {"pair": pair, "size": size, "evaluations": options.iterations}
-        row |= {f"J in {dtype}": round(loss) for dtype, loss in found.items()}
-        row["bfloat16 over float32"] = round(found["bfloat16"] / found["float32"], 4)
+        row |= {f"J in {dtype}": round(loss) for dtype, loss in losses.items()}
+        row["bfloat16 over float32"] = round(losses["bfloat16"] / losses["float32"], 4)
         print(row, flush=True)
         yield row
 
@@ -204,9 +204,9 @@ def memory(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for size in options.size:
         for dtypes in product(("bfloat16", "float32"), repeat=2):
             command = [sys.executable, __file__, "--measure-memory", str(size), *dtypes]
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            print(said.strip(), flush=True)
-            yield json.loads(said)
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            print(output.strip(), flush=True)
+            yield json.loads(output)
 
 
 def measure_memory(size: int, dtype: Any, history_dtype: Any) -> dict[str, Any]:
@@ -215,11 +215,11 @@ def measure_memory(size: int, dtype: Any, history_dtype: Any) -> dict[str, Any]:
     content, style = Picture.open(demo.photograph()).resized(size, size), Picture(demo.painting())
     runtime = Runtime(dtype=dtype, history_dtype=history_dtype)
     plan = StyleTransfer(settings, runtime).plan(content, [style])
-    just = Budget(baseline=plan.baseline).with_available(1.05 * plan.needed).limit  # enough to need no tiles
-    transfer = StyleTransfer(settings, runtime.replace(memory=f"{just / 1e6:.0f}MB"))
+    limit = Budget(baseline=plan.baseline).with_available(1.05 * plan.needed).limit  # enough to need no tiles
+    transfer = StyleTransfer(settings, runtime.replace(memory=f"{limit / 1e6:.0f}MB"))
     _objective(transfer, 64)(0.5)  # the kernels are made, which takes the same at any size
     reset_peak()
-    before = resident_bytes()
+    baseline = resident_bytes()
     run = transfer.start(content, style)
     layout = run.plan.stages[0].layout
     if (layout.tiles, layout.history, run.plan.caching) != (1, 10, "none"):
@@ -231,9 +231,9 @@ def measure_memory(size: int, dtype: Any, history_dtype: Any) -> dict[str, Any]:
         "history": 10,
         "features": dtype,
         "history_dtype": history_dtype,
-        "before, MB": round(before / 1e6),
+        "before, MB": round(baseline / 1e6),
         "peak, MB": round(peak / 1e6),
-        "bytes a pixel": round((peak - before) / size**2),
+        "bytes a pixel": round((peak - baseline) / size**2),
         "predicted, MB": round(run.plan.bytes / 1e6),
     }
 
@@ -243,10 +243,10 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     panels = sorted({(row["size"], row["pair"]) for row in rows})
     figure = Figure(figsize=(5 * len(panels), 4.5), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        shown = [row for row in rows if (row["size"], row["pair"]) == panel]
-        ours = shown[0]["ours"]
+        panel_rows = [row for row in rows if (row["size"], row["pair"]) == panel]
+        ours = panel_rows[0]["ours"]
         axes.plot([r["seconds"] for r in ours], [r["file"] for r in ours], "k", label="impasto's file")
-        for row in shown:
+        for row in panel_rows:
             theirs = row["theirs"]
             line = axes.plot([r["seconds"] for r in theirs], [r["loss"] for r in theirs], label=f"{row['peer']}'s loss")
             end = row["peer's seconds"], row["peer's file"]
@@ -256,24 +256,22 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     figure.savefig(path)
 
 
-def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the rows of peers in the JSON."""
+def _saved_rows(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the rows of the part peers in the JSON."""
     if not options.output.exists():
         return []
     return json.loads(options.output.read_text(encoding="utf-8")).get("peers", {"rows": []})["rows"]
 
 
-def _earlier(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the rows of other peers, sizes and pairs, which stay; each says its commit."""
+def _rows_of_others(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the saved rows of other peers, sizes and pairs, which stay; each says its commit."""
     names = {peer.split(":", 1)[0] for peer in options.peer}
     pairs = {" in ".join(Path(path).stem for path in paths) for paths in options.pair}
 
-    def stays(row: dict[str, Any]) -> bool:
-        return (
-            row["size"] not in options.size or row["pair"] not in pairs or not (options.again or row["peer"] in names)
-        )
+    def is_replaced(row: dict[str, Any]) -> bool:
+        return row["size"] in options.size and row["pair"] in pairs and (options.again or row["peer"] in names)
 
-    return [row for row in _rows(options) if stays(row)]
+    return [row for row in _saved_rows(options) if not is_replaced(row)]
 
 
 def main() -> None:
@@ -299,7 +297,7 @@ def main() -> None:
         print(json.dumps(measure_memory(int(size), *dtypes)))
         return
     for part in options.part:
-        rows = _earlier(options) if part == "peers" else []
+        rows = _rows_of_others(options) if part == "peers" else []
         for row in {"peers": peers, "rate": rate, "precision": precision, "memory": memory}[part](options):
             rows.append(row)
             write(options.output, part, {"rows": rows})

@@ -25,19 +25,19 @@ from record import write_rows
 
 def later(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield, for each source, the seconds of a start whose code was compiled by an earlier one."""
-    yield from in_turn(first_evaluation, options)
+    yield from take_turns(first_evaluation, options)
 
 
 def whole(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield, for each source, the seconds of a command at its defaults, until the file is there."""
-    yield from in_turn(finished, options)
+    yield from take_turns(whole_command, options)
 
 
-def in_turn(
+def take_turns(
     seconds: Callable[[Path, argparse.Namespace, Path], float], options: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each source, from so many turns of all."""
-    sources = named(options.source)
+    """Yield a row for each source, after several turns of all sources."""
+    sources = folders(options.source)
     with tempfile.TemporaryDirectory() as folder:
         for source in sources.values():
             first_evaluation(source, options, Path(folder))
@@ -53,7 +53,7 @@ def first(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     turns: list[dict[str, float]] = []
     for _ in range(options.first_times):
         turns.append({})
-        for name, source in named(options.source).items():
+        for name, source in folders(options.source).items():
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder) / "src"
                 shutil.copytree(source / "impasto", copy / "impasto", ignore=shutil.ignore_patterns("__pycache__"))
@@ -63,35 +63,35 @@ def first(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def first_evaluation(source: Path, options: argparse.Namespace, folder: Path) -> float:
     """Return the seconds from a command's start to its first line."""
-    began = time.perf_counter()
-    with started(source, options, folder) as process:
+    start = time.perf_counter()
+    with start_command(source, options, folder) as process:
         line = process.stdout.readline() if process.stdout else ""
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         process.kill()
     if '"loss"' not in line:
         sys.exit(f"{source} printed {line!r} instead of its first evaluation.")
     return seconds
 
 
-def finished(source: Path, options: argparse.Namespace, folder: Path) -> float:
+def whole_command(source: Path, options: argparse.Namespace, folder: Path) -> float:
     """Return the seconds from a command's start to its end."""
-    began = time.perf_counter()
-    with started(source, options, folder) as process:
+    start = time.perf_counter()
+    with start_command(source, options, folder) as process:
         process.communicate()
     if process.returncode:
         sys.exit(f"{source} ended with code {process.returncode}.")
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def started(source: Path, options: argparse.Namespace, folder: Path) -> subprocess.Popen[str]:
+def start_command(source: Path, options: argparse.Namespace, folder: Path) -> subprocess.Popen[str]:
     """Start a command that paints, and prints a line after each evaluation."""
-    words = [*options.pair, "-o", folder / "painted.png", "--overwrite", "--json", "--size", options.size]
-    command = [sys.executable, "-m", "impasto", "paint", *map(str, words), "--checkpoint-every", "0"]
+    arguments = [*options.pair, "-o", folder / "painted.png", "--overwrite", "--json", "--size", options.size]
+    command = [sys.executable, "-m", "impasto", "paint", *map(str, arguments), "--checkpoint-every", "0"]
     environment = {**os.environ, "PYTHONPATH": str(source.resolve()), "XDG_CACHE_HOME": str(folder / "cache")}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def named(sources: list[str]) -> dict[str, Path]:
+def folders(sources: list[str]) -> dict[str, Path]:
     """Return the folder of each source by its name."""
     pairs = (source.split(":", 1) for source in sources)
     return {name.strip(): Path(folder.strip()) for name, folder in pairs}
@@ -102,18 +102,17 @@ def rows(turns: list[dict[str, float]], options: argparse.Namespace) -> Iterator
     medians = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     base = next(iter(medians.values()))
     for name, median in medians.items():
-        each = [round(turn[name], 2) for turn in turns]
         yield {
             "source": name,
             "size": options.size,
             "seconds": round(median, 2),
             "ratio": round(median / base, 2),
-            "all": each,
+            "all": [round(turn[name], 2) for turn in turns],
         }
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure the parts asked for, and put them into the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", action="append", choices=["first", "later", "whole"])
     parser.add_argument("--pair", nargs=2, required=True)

@@ -46,7 +46,7 @@ def trace(images: Path, runtime: Runtime) -> list[dict[str, Any]]:
 
 
 def saved(images: Path, runtime: Runtime, pictures: Path) -> list[dict[str, Any]]:
-    """Return a row for each of four pairs, painted at the defaults into the folder `pictures`."""
+    """Paint four pairs at the defaults into the folder `pictures`; return a row for each."""
     photograph, painting = Picture.open(demo.photograph()), Picture(demo.painting())
     tubingen, night, wreck = (
         Picture.open(images / name) for name in ("tubingen.jpg", "starry_night_google.jpg", "shipwreck.jpg")
@@ -61,16 +61,17 @@ def saved(images: Path, runtime: Runtime, pictures: Path) -> list[dict[str, Any]
     for number, (name, (content, style)) in enumerate(pairs.items(), start=1):
         run = transfer.start(content, style)
         last = list(run)[-1]
-        reached = min((p for p in run.history if p.stage == last.stage), key=lambda p: p.loss)
+        best = min((p for p in run.history if p.stage == last.stage), key=lambda p: p.loss)
         path = pictures / f"pair-{number}.png"
         run.save(path, overwrite=True)
         loss = Judge(transfer, content, style)(Picture.open(path))
+        run_loss = best.terms["content"] + best.terms["style"]
         row = {
             "pair": name,
-            "run": round(reached.terms["content"] + reached.terms["style"], 1),
-            "with range": round(reached.loss, 1),
+            "run": round(run_loss, 1),
+            "with range": round(best.loss, 1),
             "file": round(loss, 1),
-            "ratio": round(loss / (reached.terms["content"] + reached.terms["style"]), 4),
+            "ratio": round(loss / run_loss, 4),
             "seconds": round(last.seconds, 1),
             "stopped": run.stopped,
         }

@@ -66,110 +66,116 @@ _ENTRY = re.compile(r"^(\*{0,2}\w+): (.*)$", re.DOTALL)
 
 def page() -> str:
     """Return the page."""
-    listed = {name for names in GROUPS.values() for name in names}
+    grouped = {name for names in GROUPS.values() for name in names}
     public = {name for name in impasto.__all__ if not name.endswith("Error")}
-    if listed != public:
-        raise SystemExit(f"docs/api.py and impasto.__all__ differ in {', '.join(sorted(listed ^ public))}.")
+    if grouped != public:
+        raise SystemExit(f"docs/api.py and impasto.__all__ differ in {', '.join(sorted(grouped ^ public))}.")
     contents = (
         f"- {title}: {' · '.join(f'[{name}](#{name.lower()})' for name in names)}" for title, names in GROUPS.items()
     )
-    parts = [INTRODUCTION, "\n".join(contents) + "\n"]
+    sections = [INTRODUCTION, "\n".join(contents) + "\n"]
     for title, names in GROUPS.items():
-        parts += [f"## {title}\n", *("\n".join(_public(name)) for name in names)]
-    return "\n".join([*parts, *_errors()])
+        sections += [f"## {title}\n", *("\n".join(_describe(name)) for name in names)]
+    return "\n".join([*sections, *_describe_errors()])
 
 
-def _public(name: str) -> Iterator[str]:
+def _describe(name: str) -> Iterator[str]:
     """Describe a function or a class."""
     target = getattr(impasto, name)
     yield f"### {name}\n"
     if inspect.isfunction(inspect.unwrap(target)):
-        yield from _function(_node(inspect.unwrap(target)), name)
+        yield from _describe_function(_parse(inspect.unwrap(target)), name)
         return
-    node = _node(target)
-    yield from _class(target, node, name)
-    attributes = [*_options(target, name), *_fields(node), *_properties(node)]
+    node = _parse(target)
+    yield from _describe_class(target, node, name)
+    attributes = [*_extra_options(target, name), *_fields(node), *_properties(node)]
     if attributes:
         yield "**Attributes**\n\n" + "\n".join(attributes) + "\n"
     if name not in FIELDS_ONLY:
         yield from _methods(node, name)
 
 
-def _class(target: type, node: ast.ClassDef, name: str) -> Iterator[str]:
-    """Describe a class: how it is made and what it is."""
+def _describe_class(target: type, node: ast.ClassDef, name: str) -> Iterator[str]:
+    """Describe a class by its constructor and its docstring."""
     docstring = inspect.getdoc(target) or ""
     if name in MADE_BY:
         yield MADE_BY[name] + "\n"
         docstring = re.sub(r"\n\nArgs:.*?(?=\n\n\S|\Z)", "", docstring, flags=re.DOTALL)
     elif issubclass(target, Options):
-        yield _fenced(f"{name}({next(iter(target.model_fields))}=…, …)", [])
+        yield _code_block(f"{name}({next(iter(target.model_fields))}=…, …)", [])
     else:
-        yield _fenced(f"{name}({', '.join(_constructor(node))})", _constructor(node))
+        yield _code_block(f"{name}({', '.join(_constructor_arguments(node))})", _constructor_arguments(node))
     yield _markdown(docstring)
     if name in {"Settings", "Runtime"}:
         yield "[options.md](options.md) lists its options.\n"
 
 
-def _options(target: type, name: str) -> Iterator[str]:
+def _extra_options(target: type, name: str) -> Iterator[str]:
     """List the options of a model that options.md does not list."""
     if issubclass(target, Options) and name not in {"Settings", "Runtime"}:
         yield from (f"- `.{each.name}`: {each.help}" for each in target.options())
 
 
-def _own(node: ast.ClassDef) -> list[ast.FunctionDef]:
+def _public_functions(node: ast.ClassDef) -> list[ast.FunctionDef]:
     """List the public functions of a class."""
     functions = (each for each in node.body if isinstance(each, ast.FunctionDef))
-    return [each for each in functions if not each.name.startswith("_") and not _is(each, "overload")]
+    return [each for each in functions if not each.name.startswith("_") and not _has_decorator(each, "overload")]
 
 
 def _properties(node: ast.ClassDef) -> Iterator[str]:
     """List the properties of a class."""
-    for each in _own(node):
-        if _is(each, "property", "cached_property"):
-            yield f"- `.{each.name}`: {_line(ast.get_docstring(each))}"
+    for function in _public_functions(node):
+        if _has_decorator(function, "property", "cached_property"):
+            yield f"- `.{function.name}`: {_summary(ast.get_docstring(function))}"
 
 
 def _methods(node: ast.ClassDef, name: str) -> Iterator[str]:
-    """Describe the methods of a class; of `Settings` those of its base too, if it has none of the same name."""
-    own = _own(node)
-    base = _own(_node(Options)) if name == "Settings" else []
-    for each in [*own, *(method for method in base if method.name not in {of_its_own.name for of_its_own in own})]:
-        if not _is(each, "property", "cached_property"):
-            yield f"#### {name}.{each.name}\n"
-            yield from _function(each, f"{name if _is(each, 'classmethod') else ''}.{each.name}")
+    """Describe the methods of a class, and for `Settings` those of its base class that it does not override."""
+    methods = {method.name: method for method in _public_functions(node)}
+    if name == "Settings":
+        methods |= {each.name: each for each in _public_functions(_parse(Options)) if each.name not in methods}
+    for method in methods.values():
+        if not _has_decorator(method, "property", "cached_property"):
+            yield f"#### {name}.{method.name}\n"
+            owner = name if _has_decorator(method, "classmethod") else ""
+            yield from _describe_function(method, f"{owner}.{method.name}")
 
 
-def _function(node: ast.FunctionDef, shown: str) -> Iterator[str]:
+def _describe_function(node: ast.FunctionDef, name: str) -> Iterator[str]:
     """Describe a function by its signature and docstring."""
     returns = f" -> {_annotation(node.returns)}" if node.returns is not None else ""
     arguments = list(_arguments(node.args))
-    yield _fenced(f"{shown}({', '.join(arguments)}){returns}", arguments)
+    yield _code_block(f"{name}({', '.join(arguments)}){returns}", arguments)
     yield _markdown(ast.get_docstring(node) or "")
 
 
-def _node(target: object) -> ast.ClassDef | ast.FunctionDef:
+def _parse(target: object) -> ast.ClassDef | ast.FunctionDef:
+    """Return the syntax tree of a class or a function."""
     (node,) = ast.parse(textwrap.dedent(inspect.getsource(target))).body
     return node
 
 
-def _is(node: ast.FunctionDef, *names: str) -> bool:
+def _has_decorator(node: ast.FunctionDef, *names: str) -> bool:
+    """Return whether a function has one of some decorators."""
     return any(getattr(each, "id", getattr(each, "attr", "")) in names for each in node.decorator_list)
 
 
-def _constructor(node: ast.ClassDef) -> list[str]:
+def _constructor_arguments(node: ast.ClassDef) -> list[str]:
     """Return the arguments of a class's constructor, from `__init__` or from the fields of a dataclass."""
-    for each in node.body:
-        if isinstance(each, ast.FunctionDef) and each.name == "__init__":
-            return list(_arguments(each.args))
-    found = []
-    for each in node.body:
-        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
-            if ast.unparse(each.annotation) == "KW_ONLY":
-                found.append("*")
-            elif "ClassVar" not in ast.unparse(each.annotation):
-                found.append(f"{each.target.id}: {_annotation(each.annotation)}{_default(each.value)}")
-    is_made = any("dataclass" in ast.unparse(each) for each in node.decorator_list)
-    return found if is_made or any(ast.unparse(base) == "NamedTuple" for base in node.bases) else []
+    for function in node.body:
+        if isinstance(function, ast.FunctionDef) and function.name == "__init__":
+            return list(_arguments(function.args))
+    is_dataclass = any("dataclass" in ast.unparse(each) for each in node.decorator_list)
+    if not is_dataclass and all(ast.unparse(base) != "NamedTuple" for base in node.bases):
+        return []
+    arguments = []
+    for field in node.body:
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            if ast.unparse(field.annotation) == "KW_ONLY":
+                arguments.append("*")
+            elif "ClassVar" not in ast.unparse(field.annotation):
+                arguments.append(f"{field.target.id}: {_annotation(field.annotation)}{_default(field.value)}")
+    return arguments
 
 
 def _default(value: ast.expr | None) -> str:
@@ -183,9 +189,9 @@ def _default(value: ast.expr | None) -> str:
 
 def _arguments(arguments: ast.arguments) -> Iterator[str]:
     """List the arguments of a function as code, without self and cls."""
-    plain = [*arguments.posonlyargs, *arguments.args]
-    defaults = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
-    for argument, default in zip(plain, defaults, strict=True):
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    for argument, default in zip(positional, defaults, strict=True):
         if argument.arg not in {"self", "cls"}:
             yield _argument(argument, default)
     if arguments.vararg:
@@ -207,69 +213,65 @@ def _annotation(node: ast.expr | None) -> str:
     return "" if node is None else ast.unparse(node).replace("'", "")
 
 
-def _fenced(line: str, arguments: list[str]) -> str:
+def _code_block(line: str, arguments: list[str]) -> str:
     """Return a signature as code, with a line for each argument where it is long."""
     if len(line) > WIDTH and arguments:
-        before, _, after = line.partition(", ".join(arguments))
-        line = before + "".join(f"\n    {each}," for each in arguments) + "\n" + after
+        head, _, tail = line.partition(", ".join(arguments))
+        line = head + "".join(f"\n    {each}," for each in arguments) + "\n" + tail
     return f"```py\n{line}\n```\n"
 
 
 def _fields(node: ast.ClassDef) -> Iterator[str]:
     """List the attributes of a class that have a docstring, declared in its body or set by its constructor."""
-    bodies = [node.body] + [
-        each.body for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"
-    ]
-    for body in bodies:
-        for declared, text in pairwise(body):
-            is_text = (
-                isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-                and isinstance(text.value.value, str)
-            )
-            target = getattr(declared, "target", None) or (getattr(declared, "targets", None) or [None])[0]
-            name = getattr(target, "id", getattr(target, "attr", None))
-            if is_text and name and not name.startswith("_") and isinstance(declared, ast.AnnAssign | ast.Assign):
-                yield f"- `.{name}`: {_line(text.value.value)}"
+    constructors = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+    for body in [node.body, *(constructor.body for constructor in constructors)]:
+        for declaration, docstring in pairwise(body):
+            match (declaration, docstring):
+                case (
+                    ast.AnnAssign(target=target) | ast.Assign(targets=[target]),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    name = target.id if isinstance(target, ast.Name) else target.attr
+                    if not name.startswith("_"):
+                        yield f"- `.{name}`: {_summary(text)}"
 
 
-def _line(text: str | None) -> str:
+def _summary(text: str | None) -> str:
     """Return the first paragraph of a docstring in one line."""
     return " ".join((text or "").strip().partition("\n\n")[0].split())
 
 
 def _markdown(docstring: str) -> str:
     """Turn a docstring into paragraphs, code and lists."""
-    found: list[str] = []
-    section = ""
+    paragraphs: list[str] = []
     for block in re.split(r"\n\s*\n", docstring.strip()):
         lines = block.splitlines()
         heading = _SECTION.match(lines[0])
         if heading:
-            section = heading[1]
-            found.append(_section(section, textwrap.dedent("\n".join(lines[1:]))))
+            paragraphs.append(_section(heading[1], textwrap.dedent("\n".join(lines[1:]))))
         elif all(line.startswith("    ") for line in lines):
-            found.append(f"```text\n{textwrap.dedent(block)}\n```")
+            paragraphs.append(f"```text\n{textwrap.dedent(block)}\n```")
         else:
-            found.append(" ".join(block.split()))
-    return "\n\n".join(found) + "\n"
+            paragraphs.append(" ".join(block.split()))
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def _section(name: str, text: str) -> str:
     """Turn a section of a docstring into a list."""
-    title = {"Args": "Arguments", "Yields": "Yields", "Returns": "Returns", "Raises": "Raises"}[name]
+    title = "Arguments" if name == "Args" else name
     if name in {"Returns", "Yields"}:
         return f"**{title}**: {' '.join(text.split())}"
-    entries = re.split(r"\n(?=\S)", text)
-    found = [_ENTRY.match(each) for each in entries]
-    return "\n".join([f"**{title}**\n", *(f"- `{each[1]}`: {' '.join(each[2].split())}" for each in found if each)])
+    entries = [_ENTRY.match(entry) for entry in re.split(r"\n(?=\S)", text)]
+    return "\n".join(
+        [f"**{title}**\n", *(f"- `{entry[1]}`: {' '.join(entry[2].split())}" for entry in entries if entry)]
+    )
 
 
-def _errors() -> Iterator[str]:
+def _describe_errors() -> Iterator[str]:
     """Describe the tree of errors."""
     yield "## Errors\n"
     yield "Everything that impasto raises on purpose is an `ImpastoError` with one sentence as its message:\n"
     tree = next(block for block in (errors.__doc__ or "").split("\n\n") if block.startswith("ImpastoError"))
     yield f"```text\n{tree}\n```\n"
     names = [name for name in impasto.__all__ if name.endswith("Error")]
-    yield "\n".join(f"- `{name}`: {_line(getattr(impasto, name).__doc__)}" for name in names) + "\n"
+    yield "\n".join(f"- `{name}`: {_summary(getattr(impasto, name).__doc__)}" for name in names) + "\n"

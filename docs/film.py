@@ -22,57 +22,62 @@ GAP = 6
 """Pixels between two frames of the picture."""
 
 
-def flicker(painted: list[Picture], frames: list[Picture]) -> float:
-    """Return the root of the mean squared difference, in gray levels, of painted frames from the moved ones before them."""
+def flicker(pictures: list[Picture], frames: list[Picture]) -> float:
+    """Return the root of the mean squared difference, in gray levels, of pictures from their predecessors.
+
+    Each predecessor is first moved as the frame moves, and compared where the motion is known.
+    """
     squares = []
-    for (before, now), (old, new) in zip(pairwise(painted), pairwise(frames), strict=True):
-        moved = Motion().follow(before, old, new)
-        if moved is not None and moved.alpha is not None:
-            squares.append((255 * (moved.pixels - now.pixels)[:, moved.alpha > 0]).square().mean())
+    for (previous, current), (previous_frame, frame) in zip(pairwise(pictures), pairwise(frames), strict=True):
+        warped = Motion().follow(previous, previous_frame, frame)
+        if warped is not None and warped.alpha is not None:
+            squares.append((255 * (warped.pixels - current.pixels)[:, warped.alpha > 0]).square().mean())
     return float(torch.stack(squares).mean().sqrt())
 
 
 def row(pictures: list[Picture], width: int, height: int) -> np.ndarray:
     """Return pictures side by side, (H, W, 3)."""
-    gap = np.full((height, GAP, 3), 255, np.uint8)
-    shown = [np.asarray(picture.resized(width, height)) for picture in pictures]
-    return np.concatenate([part for each in shown for part in (each, gap)][:-1], axis=1)
+    return join([np.asarray(picture.resized(width, height)) for picture in pictures], axis=1)
+
+
+def join(images: list[np.ndarray], axis: int) -> np.ndarray:
+    """Join images along an axis, with white gaps between them."""
+    shape = [*images[0].shape]
+    shape[axis] = GAP
+    gap = np.full(shape, 255, np.uint8)
+    return np.concatenate([array for image in images for array in (image, gap)][:-1], axis=axis)
 
 
 def main() -> None:
     """Paint, measure and draw."""
-    given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    given.add_argument("film", type=Path)
-    given.add_argument("painting", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("film", type=Path)
+    parser.add_argument("painting", type=Path)
     for name, default in (("start", 0.0), ("end", 1.0), ("fps", 12.0)):
-        given.add_argument(f"--{name}", type=float, default=default)
+        parser.add_argument(f"--{name}", type=float, default=default)
     for name, default in (("size", 320), ("alone", 4)):
-        given.add_argument(f"--{name}", type=int, default=default)
-    asked = given.parse_args()
-    settings, part = Settings(size=asked.size), {name: getattr(asked, name) for name in ("start", "end", "fps")}
-    frames = list(Video.open(asked.film, **part))
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    settings, clip = Settings(size=options.size), {name: getattr(options, name) for name in ("start", "end", "fps")}
+    frames = list(Video.open(options.film, **clip))
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "film.mp4"
-        job = Job(content=asked.film, styles=(StyleSource(picture=asked.painting),), settings=settings, output=output)
-        for event in FilmSession(Film(job=job, save_frames=True, **part)):
+        styles = (StyleSource(picture=options.painting),)
+        job = Job(content=options.film, styles=styles, settings=settings, output=output)
+        for event in FilmSession(Film(job=job, save_frames=True, **clip)):
             if event.kind == "painted":
                 print(event.as_dict(), flush=True)
-        painted = [Picture.open(path) for path in sorted(output.with_name("film.mp4.frames").glob("*.png"))]
-    last = slice(-asked.alone, None)
+        film = [Picture.open(path) for path in sorted(output.with_name("film.mp4.frames").glob("*.png"))]
+    last = slice(-options.alone, None)
     transfer = StyleTransfer(settings)
-    alone = [transfer.start(frame, asked.painting) for frame in frames[last]]
-    apart = [(list(run), run.preview())[1] for run in alone]
-    print(
-        f"flicker in gray levels: film {flicker(painted[last], frames[last]):.1f} of all {flicker(painted, frames):.1f}"
-    )
-    print(f"each frame alone {flicker(apart, frames[last]):.1f}")
-    print(f"the film itself {flicker([f.resized(painted[0].width, painted[0].height) for f in frames], frames):.1f}")
-    size = painted[0].width, painted[0].height
-    rows = [row(pictures, *size) for pictures in (frames[last], apart, painted[last])]
-    gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
-    Picture.of(np.concatenate([part for each in rows for part in (each, gap)][:-1])).save(
-        STRIP, overwrite=True, quality=85
-    )
+    runs = [transfer.start(frame, options.painting) for frame in frames[last]]
+    alone = [(list(run), run.preview())[1] for run in runs]
+    size = film[0].width, film[0].height
+    print(f"flicker in gray levels: film {flicker(film[last], frames[last]):.1f} of all {flicker(film, frames):.1f}")
+    print(f"each frame alone {flicker(alone, frames[last]):.1f}")
+    print(f"the film itself {flicker([frame.resized(*size) for frame in frames], frames):.1f}")
+    rows = [row(pictures, *size) for pictures in (frames[last], alone, film[last])]
+    Picture.of(join(rows, axis=0)).save(STRIP, overwrite=True, quality=85)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Write what of the docs is made from the code: tables of options, help, the reference, imports. With --check, only compare."""
+"""Write the pages of the docs that are made from the code, or compare them with it (--check).
+
+They are the tables of options, the help of the command, the reference of the library, and the picture of the imports.
+"""
 
 import io
 import sys
@@ -15,12 +18,18 @@ from impasto.settings import PRESETS, Runtime, Settings
 from impasto.settings.options import as_flags
 
 HERE = Path(__file__).parent
+COMMANDS = (
+    *("paint", "demo", "studio", "texture", "reconstruct", "repaint", "batch", "film"),
+    *("sweep", "figures", "measure", "info", "presets", "warm"),
+)
+"""The subcommands, in the order of the page."""
+
 NOTICE = "<!-- Written by docs/generate.py; do not edit. -->\n"
 
 
 def options() -> str:
-    """Tables of all options, by group, and of the presets."""
-    parts = [
+    """Return the tables of all options, by group, and of the presets."""
+    lines = [
         NOTICE,
         "# Options\n\nEvery option is a field of `Settings`, `Runtime` or `Film`, a flag of the command and a JSON key.\n",
     ]
@@ -29,43 +38,27 @@ def options() -> str:
         for option in sorted(model.options(), key=lambda option: option.group != BASICS):
             if option.group != group:
                 group = option.group
-                parts.append(
+                lines.append(
                     f"\n## {group} (`{model.__name__}`)\n\n| option | default | accepts | what it is |\n| --- | --- | --- | --- |\n"
                 )
-            parts.append(f"| `{option.name}` | {option.default} | {option.accepts} | {option.help} |\n")
-    parts.append("\n## Presets\n\n| preset | what it is | flags |\n| --- | --- | --- |\n")
+            lines.append(f"| `{option.name}` | {option.default} | {option.accepts} | {option.help} |\n")
+    lines.append("\n## Presets\n\n| preset | what it is | flags |\n| --- | --- | --- |\n")
     for name, preset in PRESETS.items():
         flags = as_flags(preset.changes)
-        parts.append(f"| `{name}` | {preset.help} | {f'`{flags}`' if flags else 'none'} |\n")
-    return "".join(parts)
+        lines.append(f"| `{name}` | {preset.help} | {f'`{flags}`' if flags else 'none'} |\n")
+    return "".join(lines)
 
 
 def command() -> str:
-    """The help of the command and of each of its subcommands."""
-    parts = [NOTICE, "# The command\n\nWhat `--help-all` prints; `--help` prints the part that most people need.\n"]
+    """Return the help of the command and of each of its subcommands."""
+    sections = [NOTICE, "# The command\n\nWhat `--help-all` prints; `--help` prints the part that most people need.\n"]
     app.help_formatter = HelpPage(is_complete=True)
-    for words in (
-        [],
-        ["paint"],
-        ["demo"],
-        ["studio"],
-        ["texture"],
-        ["reconstruct"],
-        ["repaint"],
-        ["batch"],
-        ["film"],
-        ["sweep"],
-        ["figures"],
-        ["measure"],
-        ["info"],
-        ["presets"],
-        ["warm"],
-    ):
+    for name in ("", *COMMANDS):
         text = io.StringIO()
-        app.help_print(words, console=Console(file=text, width=110, color_system=None, force_terminal=False))
+        app.help_print(name.split(), console=Console(file=text, width=110, color_system=None, force_terminal=False))
         lines = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
-        parts.append(f"\n## impasto {' '.join(words)}".rstrip() + f"\n\n```text\n{lines}\n```\n")
-    return "".join(parts)
+        sections.append(f"\n## impasto {name}".rstrip() + f"\n\n```text\n{lines}\n```\n")
+    return "".join(sections)
 
 
 PAGES = {"options.md": options, "command.md": command, "api.md": api.page, "images/floors.svg": floors.draw}

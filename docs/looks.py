@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
+from face_masks import HOPPER, ellipse, person
 
 from impasto import Picture
 from impasto.recipes import demo
@@ -19,8 +19,13 @@ from impasto.settings.presets import LOOKS
 
 IMAGES = Path(__file__).parent / "images"
 QUALITIES = (85, 80, 75, 70, 60)
+"""Qualities of a JPEG file, of which the first one is taken that makes it small enough."""
+
 MAX_BYTES = 120_000
+"""Bytes of a picture's file, so that a page with several pictures is loaded soon."""
+
 SIZE = "256"
+"""The long side of the pictures of a strip, in pixels."""
 
 SWEEPS = {
     "content-weight": ["--content-weight", "1,20,100,500"],
@@ -30,29 +35,29 @@ SWEEPS = {
     "evaluations": ["--iterations", "20,50,100,300", "--tolerance", "0"],
     "sizes": ["--size", "128,256,384", "--preset", "portrait"],
 }
-"""The strips of one option, by name."""
+"""The options of the command for each strip."""
 
 
-def impasto(folder: Path, *words: str | Path) -> None:
+def impasto(folder: Path, *arguments: str | Path) -> None:
     """Run a command in a folder."""
-    subprocess.run([sys.executable, "-m", "impasto", *words, "--quiet"], cwd=folder, check=True)
+    subprocess.run([sys.executable, "-m", "impasto", *arguments, "--quiet"], cwd=folder, check=True)
 
 
 def sweep(folder: Path, name: str) -> Picture:
     """Paint a strip of several values of an option."""
-    words = SWEEPS[name] if "--size" in SWEEPS[name] else [*SWEEPS[name], "--size", SIZE]
-    impasto(folder, "sweep", "photo.png", "painting.png", "-o", f"{name}.png", *words)
+    size = [] if "--size" in SWEEPS[name] else ["--size", SIZE]
+    impasto(folder, "sweep", "photo.png", "painting.png", "-o", f"{name}.png", *SWEEPS[name], *size)
     return Picture.open(folder / f"{name}.png")
 
 
-def strip(folder: Path, ways: Sequence[tuple[str, Sequence[str]]]) -> Picture:
-    """Paint pictures with the words of the command under their labels, the painting's file among the words."""
-    painted: list[Picture] = []
-    for number, (_, words) in enumerate(ways):
-        files = ["photo.png", *words, "-o", f"strip-{number}.png"]
-        impasto(folder, "paint", *files, "--overwrite", "--size", SIZE)
-        painted.append(Picture.open(folder / f"strip-{number}.png"))
-    return draw([Block([painted], [label for label, _ in ways])])
+def strip(folder: Path, columns: dict[str, Sequence[str]]) -> Picture:
+    """Paint a picture for each column, given as its label and the painting with the options of the command."""
+    pictures: list[Picture] = []
+    for number, arguments in enumerate(columns.values()):
+        output = f"strip-{number}.png"
+        impasto(folder, "paint", "photo.png", *arguments, "-o", output, "--overwrite", "--size", SIZE)
+        pictures.append(Picture.open(folder / output))
+    return draw([Block([pictures], [*columns])])
 
 
 def keep(folder: Path) -> Picture:
@@ -60,24 +65,24 @@ def keep(folder: Path) -> Picture:
     face = Picture.open(folder / "face.png").pixels
     for gray in (64, 128, 192, 255):
         Picture(face * gray / 255).save(folder / f"keep-{gray}.png")
-    grays = [(f"keep, gray {gray}", ["painting.png", "--keep", f"keep-{gray}.png"]) for gray in (64, 128, 192, 255)]
-    return strip(folder, [("no keep", ["painting.png"]), *grays])
+    columns = {f"keep, gray {gray}": ["painting.png", "--keep", f"keep-{gray}.png"] for gray in (64, 128, 192, 255)}
+    return strip(folder, {"no keep": ["painting.png"], **columns})
 
 
 def colors_by_region(folder: Path) -> Picture:
     """Paint the person in her own colors and the rest in the painting's, and the reverse."""
-    own, other = "painting.png,region=person.png", "painting.png"
+    person, background = "painting.png,region=person.png", "painting.png"
     return strip(
         folder,
-        [
-            ("the person in her own colors", [f"{own},color=content-luminance", other, "--preset", "portrait"]),
-            ("all but the person", [own, f"{other},color=content-luminance", "--preset", "portrait"]),
-        ],
+        {
+            "the person in her own colors": [f"{person},color=content-luminance", background, "--preset", "portrait"],
+            "all but the person": [person, f"{background},color=content-luminance", "--preset", "portrait"],
+        },
     )
 
 
 def preset(name: str) -> Callable[[Path], Picture]:
-    """Return what paints the picture of a preset."""
+    """Return a function that paints the picture of a preset."""
 
     def paint(folder: Path) -> Picture:
         impasto(folder, "paint", "cat.png", "painting.png", "-o", f"{name}.png", "--size", "320", "--preset", name)
@@ -100,12 +105,10 @@ def prepare(folder: Path) -> None:
     photograph = Picture.open(demo.photograph())
     photograph.save(folder / "photo.png")
     Picture(demo.painting(seed=3)).save(folder / "painting.png")
-    down = torch.linspace(0, 1, photograph.height)[:, None]
-    across = torch.linspace(0, 1, photograph.width)[None]
-    face = ((1.1 - (((across - 0.51) / 0.23) ** 2 + ((down - 0.34) / 0.24) ** 2).sqrt()) / 0.3).clamp(0, 1)
-    shoulders = ((down - 0.58 - 1.3 * (across - 0.5) ** 2) / 0.05 + 0.5).clamp(0, 1)
+    size = photograph.width, photograph.height
+    face = ellipse(*size, HOPPER, edge=0.3)
     Picture(face.expand(3, -1, -1)).save(folder / "face.png")
-    Picture(face.maximum(shoulders).expand(3, -1, -1)).save(folder / "person.png")
+    Picture(person(*size, face).expand(3, -1, -1)).save(folder / "person.png")
 
 
 def save(picture: Picture, path: Path) -> None:
@@ -118,11 +121,12 @@ def save(picture: Picture, path: Path) -> None:
 
 def main() -> None:
     """Paint the pictures that are named, or all of them."""
-    with tempfile.TemporaryDirectory() as place:
-        prepare(Path(place))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        prepare(folder)
         for name, paint in PICTURES.items():
             if not sys.argv[2:] or name in sys.argv[2:]:
-                save(paint(Path(place)), IMAGES / f"{name}.jpg")
+                save(paint(folder), IMAGES / f"{name}.jpg")
                 print(name, flush=True)
 
 

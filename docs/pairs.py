@@ -12,30 +12,31 @@ from impasto import Picture
 from impasto.recipes import demo
 
 IMAGES = Path(__file__).parent / "images"
+HEIGHT = 256
+"""Pixels of the height of a photograph and of a painting beside the picture."""
 
 
 def main() -> None:
-    """Paint the four of them."""
+    """Paint the four pairs."""
     folder = Path(sys.argv[1])
-    bay, second = (Picture(demo.painting(seed=seed)) for seed in (0, 3))
+    bay, dusk = (Picture(demo.painting(seed=seed)) for seed in (0, 3))
     pairs = {
-        "hopper": (Picture.open(demo.photograph()), second),
+        "hopper": (Picture.open(demo.photograph()), dusk),
         "astronaut": (Picture.open(folder / "astronaut.png"), bay),
         "cat": (Picture.open(folder / "chelsea.png"), bay),
-        "coffee": (Picture.open(folder / "coffee.png"), second),
+        "coffee": (Picture.open(folder / "coffee.png"), dusk),
     }
     for name, (photograph, painting) in pairs.items():
-        with tempfile.TemporaryDirectory() as place:
-            files = [Path(place) / "photograph.png", Path(place) / "painting.png"]
+        with tempfile.TemporaryDirectory() as temporary:
+            files = [Path(temporary) / "photograph.png", Path(temporary) / "painting.png"]
             for picture, file in zip((photograph, painting), files, strict=True):
                 picture.save(file)
             result = IMAGES / f"pair-{name}.jpg"
-            words = ["paint", *files, "-o", result, "--overwrite", "--quiet"]
-            subprocess.run([sys.executable, "-m", "impasto", *words], check=True)
-        height = 256
-        for picture, part in ((photograph, "photograph"), (painting, "painting")):
-            shown = picture.resized(round(picture.width * height / picture.height), height)
-            shown.save(IMAGES / f"pair-{name}-{part}.jpg", overwrite=True)
+            arguments = ["paint", *files, "-o", result, "--overwrite", "--quiet"]
+            subprocess.run([sys.executable, "-m", "impasto", *arguments], check=True)
+        for picture, kind in ((photograph, "photograph"), (painting, "painting")):
+            small = picture.resized(round(picture.width * HEIGHT / picture.height), HEIGHT)
+            small.save(IMAGES / f"pair-{name}-{kind}.jpg", overwrite=True)
         print(name, flush=True)
 
 

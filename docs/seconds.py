@@ -17,7 +17,7 @@ from impasto import Picture
 from impasto.reports.contact_sheets import Block, draw
 
 PAIRS = [
-    [IMAGES / f"pair-{name}-{part}.jpg" for part in ("photograph", "painting")]
+    [IMAGES / f"pair-{name}-{kind}.jpg" for kind in ("photograph", "painting")]
     for name in ("hopper", "astronaut", "cat", "coffee")
 ]
 SECONDS = 10
@@ -27,44 +27,46 @@ HEIGHT = 224
 """Pixels of each picture's height in the sheets."""
 
 
-def shown(picture: Picture) -> Picture:
-    """Return a picture as the sheets have it."""
+def thumbnail(picture: Picture) -> Picture:
+    """Return a picture at the height of the sheets."""
     return picture.resized(round(picture.width * HEIGHT / picture.height), HEIGHT)
 
 
-def paint(folder: Path, options: argparse.Namespace, *words: str | Path) -> Path:
+def paint(folder: Path, options: argparse.Namespace, *arguments: str | Path) -> Path:
     """Run the command in a folder; return the file of the picture."""
     output = folder / "painted.png"
-    command = [sys.executable, "-m", "impasto", *words, "-o", output, "--overwrite", "--quiet"]
+    command = [sys.executable, "-m", "impasto", *arguments, "-o", output, "--overwrite", "--quiet"]
     subprocess.run([*map(str, command), "--threads", str(options.threads)], check=True)
     return output
 
 
 def strip(options: argparse.Namespace) -> Picture:
-    """Paint by the command for some seconds; return what it had saved after each second from its start."""
-    with tempfile.TemporaryDirectory() as place:
-        began = time.time()
-        paint(Path(place), options, *options.pair[0], "--seconds", str(SECONDS), "--save-every", "1")
-        frames = sorted((path.stat().st_mtime - began, path) for path in Path(place).glob("*.png"))
-        last = [[path for saved, path in frames if saved <= second] for second in range(1, SECONDS)]
-        seen = [Picture.open(paths[-1] if paths else options.pair[0][0]) for paths in (*last, [frames[-1][1]])]
-    pictures, labels = [shown(each) for each in seen], [f"{second} s" for second in range(1, SECONDS + 1)]
+    """Paint by the command for some seconds; return the newest picture after each second from its start."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, start = Path(temporary), time.time()
+        paint(folder, options, *options.pair[0], "--seconds", str(SECONDS), "--save-every", "1")
+        frames = sorted((path.stat().st_mtime - start, path) for path in folder.glob("*.png"))
+        saved = [[path for seconds, path in frames if seconds <= limit] for limit in range(1, SECONDS)]
+        newest = [paths[-1] if paths else options.pair[0][0] for paths in saved]
+        pictures = [thumbnail(Picture.open(path)) for path in (*newest, frames[-1][1])]
+    labels = [f"{second} s" for second in range(1, SECONDS + 1)]
     half = SECONDS // 2
     return draw([Block([pictures[:half]], labels[:half]), Block([pictures[half:]], labels[half:])])
 
 
 def pairs(options: argparse.Namespace) -> Picture:
-    """Paint each pair by the command, in 3 and 10 seconds and without a limit, which pairs.py has done for its own."""
+    """Paint each pair by the command, in 3 and 10 seconds and without a limit; `pairs.py` has painted its own without."""
     ways = {"3 seconds": ["--seconds", "3"], "10 seconds": ["--seconds", "10"], "no limit": []}
     rows: list[list[Picture]] = []
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as temporary:
         for paths in options.pair:
-            rows.append([shown(Picture.open(paths[0]))])
-            for words in ways.values():
-                painted = IMAGES / f"{paths[0].stem.removesuffix('-photograph')}.jpg"
-                is_there = not words and paths in PAIRS
-                output = painted if is_there else paint(Path(place), options, *paths, *words)
-                rows[-1].append(shown(Picture.open(output)))
+            rows.append([thumbnail(Picture.open(paths[0]))])
+            for limit in ways.values():
+                if not limit and paths in PAIRS:
+                    output = IMAGES / f"{paths[0].stem.removesuffix('-photograph')}.jpg"
+                else:
+                    output = paint(Path(temporary), options, *paths, *limit)
+                rows[-1].append(thumbnail(Picture.open(output)))
     return draw([Block(rows, ["photograph", *ways])])
 
 

@@ -13,22 +13,23 @@ from impasto.recipes import demo
 
 IMAGES = Path(__file__).parent / "images"
 FIGURES = (1, 4, 5, 6)
+"""The numbers of the paper's figures that are painted."""
 
 
-def impasto(*words: str | Path) -> None:
+def impasto(*arguments: str | Path) -> None:
     """Run a command."""
-    subprocess.run([sys.executable, "-m", "impasto", *words], check=True)
+    subprocess.run([sys.executable, "-m", "impasto", *arguments], check=True)
 
 
 def main() -> None:
-    """Paint them all."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    """Paint the sheets."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         photograph = Path(sys.argv[1]) / "chelsea.png"
         painting = folder / "bay.png"
         Picture(demo.painting()).save(painting)
-        weights = ["--style-weight", "100,1000,10000", "--style-scale", "0.5,1", "--size", "256"]
-        impasto("sweep", photograph, painting, "-o", IMAGES / "sweep.jpg", "--overwrite", *weights)
+        values = ["--style-weight", "100,1000,10000", "--style-scale", "0.5,1", "--size", "256"]
+        impasto("sweep", photograph, painting, "-o", IMAGES / "sweep.jpg", "--overwrite", *values)
         for number in FIGURES:
             impasto("figures", photograph, painting, "--folder", folder / "figures", "--figure", str(number))
             sheet = Picture.open(folder / "figures" / f"figure-{number}.png")

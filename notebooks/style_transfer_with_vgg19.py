@@ -61,15 +61,14 @@ def row(pictures, titles, height=2.4):
     plt.show()
 
 
-def matrix(axis, values, title, numbers=True, boxes=()):
-    """Draw a matrix in colors, with its numbers, and boxes (row, column, height, width) around some entries."""
+def matrix(axis, values, title, boxes):
+    """Draw a matrix in colors, with its values, and boxes (row, column, height, width) around some entries."""
     axis.imshow(np.asarray(values), cmap="YlGnBu")
-    if numbers:
-        for (y, x), value in np.ndenumerate(np.asarray(values)):
-            dark = value > 0.6 * float(values.max())
-            axis.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
-    for y, x, high, wide in boxes:
-        axis.add_patch(plt.Rectangle((x - 0.5, y - 0.5), wide, high, fill=False, edgecolor="crimson", linewidth=2.5))
+    for (y, x), value in np.ndenumerate(np.asarray(values)):
+        dark = value > 0.6 * float(values.max())
+        axis.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    for y, x, height, width in boxes:
+        axis.add_patch(plt.Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor="crimson", linewidth=2.5))
     axis.set_title(title, fontsize=10)
     axis.set(xticks=[], yticks=[])
 
@@ -122,23 +121,23 @@ MEAN = torch.tensor([123.68, 116.779, 103.939]).reshape(3, 1, 1)  # red, green, 
 
 
 def vgg(image, layers):
-    signal, found = (255 * image - MEAN)[None], {}
+    signal, features = (255 * image - MEAN)[None], {}
     for name, (weight, bias) in weights.items():
         if name.endswith("_1") and name != "conv1_1":
             signal = F.max_pool2d(signal, 2)
         signal = F.conv2d(signal, weight.to(signal), bias.to(signal), padding=1).relu()
         if name in layers:
-            found[name] = signal[0]  # (C, H, W)
-        if len(found) == len(layers):
+            features[name] = signal[0]  # (C, H, W)
+        if len(features) == len(layers):
             break
-    return found
+    return features
 
 
 # %%
 blocks = vgg(photo, ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"])
-for name, found in blocks.items():
-    print(name, *found.shape)
-assert [len(found) for found in blocks.values()] == [64, 128, 256, 512, 512]
+for name, features in blocks.items():
+    print(name, *features.shape)
+assert [len(features) for features in blocks.values()] == [64, 128, 256, 512, 512]
 assert blocks["conv3_1"].shape[1] == photo.shape[1] // 4  # two poolings
 
 # %% [markdown]
@@ -167,12 +166,12 @@ def content_loss(features, target):
 # %%
 content = vgg(photo, ["conv4_2"])["conv4_2"]
 darker, mirrored = 0.9 * photo, photo.flip(2)
-of_darker, of_mirrored = (
-    content_loss(vgg(each, ["conv4_2"])["conv4_2"], content).item() for each in (darker, mirrored)
+darker_loss, mirrored_loss = (
+    content_loss(vgg(image, ["conv4_2"])["conv4_2"], content).item() for image in (darker, mirrored)
 )
-print(f"darker by a tenth: {of_darker:.0f}, mirrored: {of_mirrored:.0f}")
+print(f"darker by a tenth: {darker_loss:.0f}, mirrored: {mirrored_loss:.0f}")
 assert content_loss(content, content) == 0
-assert of_darker < of_mirrored / 4  # content is where things are, not how bright they are
+assert darker_loss < mirrored_loss / 4  # content is where things are, not how bright they are
 
 # %% [markdown]
 # ### Style: the Gram matrix
@@ -208,8 +207,8 @@ assert products.equal(products.T)
 # Why this matrix? It **forgets where**: shuffle the places, the same for all maps, and it stays.
 
 # %%
-places = torch.randperm(16)
-assert (rows[:, places] @ rows[:, places].T).equal(products)
+order = torch.randperm(16)
+assert (rows[:, order] @ rows[:, order].T).equal(products)
 
 # %% [markdown]
 # Divided by the number of places, it compares pictures of any sizes:
@@ -222,21 +221,21 @@ def gram(features):
 
 
 # %%
-scattered = painting.flatten(1)[:, torch.randperm(painting[0].numel())].reshape(painting.shape)
+shuffled = painting.flatten(1)[:, torch.randperm(painting[0].numel())].reshape(painting.shape)
 
 
-def changed(image, other, layer):
-    found, before = gram(vgg(other, [layer])[layer]), gram(vgg(image, [layer])[layer])
-    return ((found - before).norm() / before.norm()).item()
+def gram_difference(image, reference, layer):
+    grams = [gram(vgg(picture, [layer])[layer]) for picture in (image, reference)]
+    return ((grams[0] - grams[1]).norm() / grams[1].norm()).item()
 
 
-assert torch.allclose(gram(scattered), gram(painting), rtol=1e-4)  # the colors alone: nothing has changed
+assert torch.allclose(gram(shuffled), gram(painting), rtol=1e-4)  # the colors alone: nothing has changed
 row(
-    [painting, scattered],
-    ["painting", f"pixels shuffled: conv1_1\nchanges by {changed(painting, scattered, 'conv1_1'):.0%}"],
+    [painting, shuffled],
+    ["painting", f"pixels shuffled: conv1_1\nchanges by {gram_difference(shuffled, painting, 'conv1_1'):.0%}"],
     height=2.7,
 )
-assert changed(painting, scattered, "conv1_1") > 0.1  # a filter sees a pixel's neighbors
+assert gram_difference(shuffled, painting, "conv1_1") > 0.1  # a filter sees a pixel's neighbors
 
 # %% [markdown]
 # Shuffled pixels keep their Gram matrix, but not that of `conv1_1`, whose filters see 3 × 3 pixels. Those of `conv5_1` see
@@ -254,7 +253,7 @@ def style_loss(features, target):
 
 
 content = vgg(photo, ["conv4_2"])["conv4_2"]
-styles = {layer: gram(found) for layer, found in vgg(painting, STYLE_LAYERS).items()}
+styles = {layer: gram(features) for layer, features in vgg(painting, STYLE_LAYERS).items()}
 
 # %% [markdown]
 # ### The total loss
@@ -266,9 +265,9 @@ ALPHA, BETA = 20, 1000
 
 
 def losses(target):
-    found = vgg(target, ["conv4_2", *STYLE_LAYERS])
-    style = sum(style_loss(found[layer], styles[layer]) for layer in STYLE_LAYERS)
-    return ALPHA * content_loss(found["conv4_2"], content), BETA * style
+    features = vgg(target, ["conv4_2", *STYLE_LAYERS])
+    style = sum(style_loss(features[layer], styles[layer]) for layer in STYLE_LAYERS)
+    return ALPHA * content_loss(features["conv4_2"], content), BETA * style
 
 
 # %% [markdown]
@@ -276,9 +275,9 @@ def losses(target):
 
 # %%
 target = photo.clone().requires_grad_()
-of_content, of_style = losses(target)
-(of_content + of_style).backward()
-assert of_content == 0 and of_style > 0  # a copy has the content already
+content_term, style_term = losses(target)
+(content_term + style_term).backward()
+assert content_term == 0 and style_term > 0  # a copy has the content already
 assert target.grad.shape == photo.shape
 assert not any(tensor.requires_grad for pair in weights.values() for tensor in pair)
 
@@ -298,11 +297,11 @@ def paint(target, optimizer, evaluations):
 
     def evaluate():
         optimizer.zero_grad()
-        of_content, of_style = losses(target)
-        (of_content + of_style).backward()
-        history.append([of_content.item(), of_style.item()])
+        content_term, style_term = losses(target)
+        (content_term + style_term).backward()
+        history.append([content_term.item(), style_term.item()])
         pictures.append(target.detach().clone())
-        return of_content + of_style
+        return content_term + style_term
 
     while len(history) < evaluations:
         optimizer.step(evaluate)
@@ -310,34 +309,37 @@ def paint(target, optimizer, evaluations):
 
 
 target = photo.clone().requires_grad_()
-first, strip = paint(target, torch.optim.Adam([target], lr=0.02), EVALUATIONS)
+adam_history, adam_pictures = paint(target, torch.optim.Adam([target], lr=0.02), EVALUATIONS)
 branch = target.detach().clone().requires_grad_()
-second, more = paint(target, torch.optim.LBFGS([target], max_iter=5), EVALUATIONS)
+lbfgs_history, lbfgs_pictures = paint(target, torch.optim.LBFGS([target], max_iter=5), EVALUATIONS)
 
 # %% [markdown]
 # That is the method. To compare, Adam continues from where L-BFGS began.
 
 # %%
-alone, _ = paint(branch, torch.optim.Adam([branch], lr=0.02), EVALUATIONS)
+branch_history, _ = paint(branch, torch.optim.Adam([branch], lr=0.02), EVALUATIONS)
 
 figure, axis = plt.subplots(figsize=(8, 3.6), layout="constrained")
-after = np.arange(EVALUATIONS, 2 * EVALUATIONS) + 1
+evaluations = np.arange(2 * EVALUATIONS) + 1
 for column, term in enumerate(("content", "style")):
-    axis.plot(np.arange(EVALUATIONS) + 1, first[:, column], f"C{column}-", label=f"{term}: Adam")
-    axis.plot(after, alone[:, column], f"C{column}:")
-    axis.plot(after, second[:, column], f"C{column}-", linewidth=3, label=f"{term}: then L-BFGS")
+    axis.plot(evaluations[:EVALUATIONS], adam_history[:, column], f"C{column}-", label=f"{term}: Adam")
+    axis.plot(evaluations[EVALUATIONS:], branch_history[:, column], f"C{column}:")
+    axis.plot(
+        evaluations[EVALUATIONS:], lbfgs_history[:, column], f"C{column}-", linewidth=3, label=f"{term}: then L-BFGS"
+    )
 axis.axvline(EVALUATIONS + 0.5, color="gray", linewidth=0.8)
 axis.set(yscale="log", xlabel="evaluation", ylabel="loss, with its weight", title="dotted: Adam goes on")
-axis.set_ylim(bottom=float(second.min()) / 3)
+axis.set_ylim(bottom=float(lbfgs_history.min()) / 3)
 axis.legend()
 plt.show()
-assert first[-1, 1] < first[0, 1] / 2
-assert second[-1].sum() < alone[-1].sum()  # L-BFGS gets further in as many evaluations
+assert adam_history[-1, 1] < adam_history[0, 1] / 2
+assert lbfgs_history[-1].sum() < branch_history[-1].sum()  # L-BFGS gets further in as many evaluations
 
 # %%
-shown = [0, EVALUATIONS // 8, EVALUATIONS // 2, EVALUATIONS, 2 * EVALUATIONS - 1]
-row([(strip + more)[k] for k in shown], [f"evaluation {k + 1}" for k in shown], height=2.6)
-by_hand = more[-1]
+pictures = adam_pictures + lbfgs_pictures
+steps = [0, EVALUATIONS // 8, EVALUATIONS // 2, EVALUATIONS, 2 * EVALUATIONS - 1]
+row([pictures[k] for k in steps], [f"evaluation {k + 1}" for k in steps], height=2.6)
+by_hand = lbfgs_pictures[-1]
 
 # %% [markdown]
 # The content loss rises: the copy has all of the content, and gives some up for style.
@@ -351,20 +353,20 @@ from impasto import VGG19, Settings, StyleTransfer, stylize
 
 network = VGG19()
 exact = network.to("cpu", torch.float64)  # in single precision a pooling may take another of two nearly equal inputs
-mine = (0.5 * photo + 0.25).double().requires_grad_()
-of_mine = sum(losses(mine))
-of_mine.backward()
+target = (0.5 * photo + 0.25).double().requires_grad_()
+loss = sum(losses(target))
+loss.backward()
 
-theirs = mine.detach().clone().requires_grad_()
-found = exact(theirs, ["conv4_2", *STYLE_LAYERS])
-grams = {layer: impasto.gram(each) for layer, each in network(painting, STYLE_LAYERS).items()}
-of_theirs = ALPHA * impasto.content_loss(found["conv4_2"], network(photo, "conv4_2"))
-of_theirs = of_theirs + BETA * sum(impasto.style_loss(found[layer], grams[layer]) for layer in STYLE_LAYERS)
-of_theirs.backward()
+copy = target.detach().clone().requires_grad_()
+features = exact(copy, ["conv4_2", *STYLE_LAYERS])
+grams = {layer: impasto.gram(maps) for layer, maps in network(painting, STYLE_LAYERS).items()}
+impasto_loss = ALPHA * impasto.content_loss(features["conv4_2"], network(photo, "conv4_2"))
+impasto_loss = impasto_loss + BETA * sum(impasto.style_loss(features[layer], grams[layer]) for layer in STYLE_LAYERS)
+impasto_loss.backward()
 
-difference = ((theirs.grad - mine.grad).norm() / mine.grad.norm()).item()
-print(f"losses: {of_mine:.8g} and {of_theirs:.8g}; the gradients differ by {difference:.0e} of their length")
-assert torch.isclose(of_mine, of_theirs, rtol=1e-5)
+difference = ((copy.grad - target.grad).norm() / target.grad.norm()).item()
+print(f"losses: {loss:.8g} and {impasto_loss:.8g}; the gradients differ by {difference:.0e} of their length")
+assert torch.isclose(loss, impasto_loss, rtol=1e-5)
 assert difference < 1e-5
 
 # %% [markdown]
@@ -419,7 +421,7 @@ assert report.evaluation == 4
 LONG_SIDE = round(0.75 * SIZE * photo.shape[1] / photo.shape[2])
 
 
-def painted(content, *styles, settings=None, **options):
+def paint_small(content, *styles, settings=None, **options):
     """Paint at a small size and return the result."""
     settings = (settings or Settings(content_weight=ALPHA)).replace(
         **{"size": LONG_SIDE, "first_size": 0, "iterations": EVALUATIONS, "tolerance": 0, **options}
@@ -437,36 +439,37 @@ def painted(content, *styles, settings=None, **options):
 # The most active map of each layer:
 
 # %%
-strongest = [found[found.mean((1, 2)).argmax()] for found in blocks.values()]
+strongest = [features[features.mean((1, 2)).argmax()] for features in blocks.values()]
 row([photo, *strongest], ["photograph", *blocks])
-assert [each.shape[1] for each in strongest] == [SIZE // 2**k for k in range(5)]
+assert [channel.shape[1] for channel in strongest] == [SIZE // 2**k for k in range(5)]
 
 # %% [markdown]
 # ### Gram matrices of two paintings
 # Halves of one painting are alike, two paintings are not.
 
 # %%
-tiles = mosaic(painting.shape[2], painting.shape[1])
-half = painting.shape[2] // 2
-left, right = (
-    {layer: gram(each) for layer, each in vgg(part, STYLE_LAYERS).items()}
-    for part in (painting[..., :half], painting[..., half:])
+second_painting = mosaic(painting.shape[2], painting.shape[1])
+middle = painting.shape[2] // 2
+left, right, second = (
+    {layer: gram(features) for layer, features in vgg(image, STYLE_LAYERS).items()}
+    for image in (painting[..., :middle], painting[..., middle:], second_painting)
 )
-others = {layer: gram(each) for layer, each in vgg(tiles, STYLE_LAYERS).items()}
-apart = {
-    layer: [(other[layer] - left[layer]).norm().item() / left[layer].norm().item() for other in (right, others)]
+differences = {
+    layer: [(grams[layer] - left[layer]).norm().item() / left[layer].norm().item() for grams in (right, second)]
     for layer in STYLE_LAYERS
 }
 
 order = styles["conv2_1"].diag().argsort(descending=True)[:24]  # the 24 most active maps
-drawn = [(each["conv2_1"][order][:, order]).sqrt() for each in (styles, others)]
+matrices = [(grams["conv2_1"][order][:, order]).sqrt() for grams in (styles, second)]
 row(
-    [painting, drawn[0], tiles, drawn[1]],
+    [painting, matrices[0], second_painting, matrices[1]],
     ["painting", "its Gram matrix, conv2_1", "a mosaic", "its Gram matrix, conv2_1"],
 )
-for layer, (halves, two) in apart.items():
-    print(f"{layer}: two halves differ by {halves:.0%}, two paintings by {two:.0%}")
-assert all(halves < two for halves, two in list(apart.values())[:4])  # conv5_1 has few places in a half
+for layer, (halves, paintings) in differences.items():
+    print(f"{layer}: two halves differ by {halves:.0%}, two paintings by {paintings:.0%}")
+assert all(
+    halves < paintings for halves, paintings in list(differences.values())[:4]
+)  # conv5_1 has few places in a half
 
 # %% [markdown]
 # ### What a layer knows (figure 1)
@@ -476,8 +479,8 @@ assert all(halves < two for halves, two in list(apart.values())[:4])  # conv5_1 
 from impasto.settings.presets import preset
 
 layers = [f"conv{block}_2" for block in range(1, 6)]
-rebuilt = [
-    painted(
+reconstructions = [
+    paint_small(
         Picture(photo),
         settings=preset("reconstruction").replace(init="blank"),
         content_layers=layer,
@@ -486,9 +489,10 @@ rebuilt = [
     for layer in layers
 ]
 errors = [
-    (each.pixels - Picture(photo).resized(each.width, each.height).pixels).abs().mean().item() for each in rebuilt
+    (picture.pixels - Picture(photo).resized(picture.width, picture.height).pixels).abs().mean().item()
+    for picture in reconstructions
 ]
-row([photo, *rebuilt], ["photograph", *(f"{layer}\nerror {error:.3f}" for layer, error in zip(layers, errors))])
+row([photo, *reconstructions], ["photograph", *(f"{layer}\nerror {error:.3f}" for layer, error in zip(layers, errors))])
 assert errors[0] < errors[3] < errors[4]  # deep layers retain forms, not pixels
 
 # %% [markdown]
@@ -496,24 +500,27 @@ assert errors[0] < errors[3] < errors[4]  # deep layers retain forms, not pixels
 
 # %%
 blank = Picture(torch.full((3, 3 * SIZE // 4, SIZE), 0.5))
-growing = [STYLE_LAYERS[: count + 1] for count in range(5)]
 textures = [
-    painted(
-        blank, painting, settings=preset("texture").replace(tv_weight=0), size=SIZE, style_layers=",".join(each)
+    paint_small(
+        blank,
+        painting,
+        settings=preset("texture").replace(tv_weight=0),
+        size=SIZE,
+        style_layers=",".join(STYLE_LAYERS[:count]),
     ).picture
-    for each in growing
+    for count in range(1, 6)
 ]
-row([painting, *textures], ["painting", "conv1_1", *(f"… {each[-1]}" for each in growing[1:])], height=1.9)
+row([painting, *textures], ["painting", "conv1_1", *(f"… {layer}" for layer in STYLE_LAYERS[1:])], height=1.9)
 
 # %% [markdown]
 # ### Blank, noise or a copy
 # One loss, three starts.
 
 # %%
-starts = {init: painted(photo, painting, init=init) for init in ("blank", "noise", "content")}
+starts = {init: paint_small(photo, painting, init=init) for init in ("blank", "noise", "content")}
 row(
-    [each.picture for each in starts.values()],
-    [f"{init}\nloss {each.history[-1].loss:.2g}" for init, each in starts.items()],
+    [start.picture for start in starts.values()],
+    [f"{init}\nloss {start.history[-1].loss:.2g}" for init, start in starts.items()],
     height=2.7,
 )
 assert starts["content"].history[-1].loss < min(starts[init].history[-1].loss for init in ("blank", "noise"))
@@ -524,14 +531,14 @@ assert starts["content"].history[-1].loss < min(starts[init].history[-1].loss fo
 
 # %% tags=["long-run"]
 ratios = [0.001, 0.01, 0.1, 1, 10]
-weighed = [painted(photo, painting, init="blank", content_weight=1000 * ratio) for ratio in ratios]
+results = [paint_small(photo, painting, init="blank", content_weight=1000 * ratio) for ratio in ratios]
 terms = np.array(
     [
-        [each.history[-1].terms["content"] / each.settings.content_weight, each.history[-1].terms["style"]]
-        for each in weighed
+        [result.history[-1].terms["content"] / result.settings.content_weight, result.history[-1].terms["style"]]
+        for result in results
     ]
 )
-row([each.picture for each in weighed], [f"α/β = {ratio:g}" for ratio in ratios], height=2.6)
+row([result.picture for result in results], [f"α/β = {ratio:g}" for ratio in ratios], height=2.6)
 assert (np.diff(terms[:, 0]) < 0).all()  # more α, less content loss …
 assert terms[-1, 1] > terms[0, 1]  # … and more style loss
 
@@ -540,12 +547,12 @@ assert terms[-1, 1] > terms[0, 1]  # … and more style loss
 
 # %%
 sources = json.dumps(
-    ["data:image/jpeg;base64," + base64.b64encode(each.picture.jpeg(quality=85)).decode() for each in weighed]
+    ["data:image/jpeg;base64," + base64.b64encode(result.picture.jpeg(quality=85)).decode() for result in results]
 )
-moved = html.escape(f"const all = {sources}; this.nextElementSibling.src = all[this.value]")
+script = html.escape(f"const all = {sources}; this.nextElementSibling.src = all[this.value]")
 display(
     HTML(f"""<div>the painting's style ← α/β → the photograph's content<br>
-<input type="range" min="0" max="4" value="2" style="width: 240px" aria-label="α/β" oninput="{moved}">
+<input type="range" min="0" max="4" value="2" style="width: 240px" aria-label="α/β" oninput="{script}">
 <img src="{json.loads(sources)[2]}" alt="the picture at this α/β" width="240" style="display: block"></div>""")
 )
 
@@ -556,7 +563,7 @@ display(
 # %%
 scales = [0.5, 1, 2]
 row(
-    [painted(photo, painting, style_scale=scale, content_weight=2).picture for scale in scales],
+    [paint_small(photo, painting, style_scale=scale, content_weight=2).picture for scale in scales],
     [f"strokes × {scale:g}" for scale in scales],
     height=2.7,
 )
@@ -569,17 +576,17 @@ row(
 
 
 # %%
-def apart_at(image, layer="conv4_2"):
-    """Return by how much features differ from those of the photograph, in parts of their size."""
-    found = vgg(image, [layer])[layer]
-    return ((found - content).norm() / content.norm()).item()
+def feature_difference(image):
+    """Return the relative difference of an image's features at conv4_2 from those of the photograph."""
+    features = vgg(image, ["conv4_2"])["conv4_2"]
+    return ((features - content).norm() / content.norm()).item()
 
 
-swapped = painted(photo, painting.flip(0), content_weight=1).picture
-repaired = painted(photo, painting, content_weight=1).picture
+swapped = paint_small(photo, painting.flip(0), content_weight=1).picture
+repaired = paint_small(photo, painting, content_weight=1).picture
 row([painting.flip(0), swapped, painting, repaired], ["painting in BGR", "stuck", "painting in RGB", "repaired"])
-print(f"the features of the photograph in BGR are {apart_at(photo.flip(0)):.0%} apart")
-assert apart_at(photo.flip(0)) > 0.2
+print(f"the features of the photograph in BGR are {feature_difference(photo.flip(0)):.0%} apart")
+assert feature_difference(photo.flip(0)) > 0.2
 
 # %% [markdown]
 # ### The range
@@ -587,10 +594,10 @@ assert apart_at(photo.flip(0)) > 0.2
 
 # %%
 unscaled = vgg((photo + MEAN) / 255, ["conv4_2"])["conv4_2"]  # undoes what vgg does: the network gets 0 … 1
-alike = F.cosine_similarity(unscaled.flatten(), content.flatten(), dim=0).item()
-print(f"mean feature {content.mean():.1f}; stuck: {unscaled.mean():.1f}, and {alike:.0%} like the right features")
-assert unscaled.mean() < content.mean() / 50 and alike < 0.9  # smaller, and not the same pattern
-assert apart_at(photo) < 1e-6  # repaired: 255 * image - MEAN
+similarity = F.cosine_similarity(unscaled.flatten(), content.flatten(), dim=0).item()
+print(f"mean feature {content.mean():.1f}; stuck: {unscaled.mean():.1f}, and {similarity:.0%} like the right features")
+assert unscaled.mean() < content.mean() / 50 and similarity < 0.9  # smaller, and not the same pattern
+assert feature_difference(photo) < 1e-6  # repaired: 255 * image - MEAN
 
 # %% [markdown]
 # impasto refuses a wrong range:
@@ -619,23 +626,23 @@ assert modules.index("conv4_2") == 21 and modules.index("relu4_2") == 22
 fourth = [name for name in modules if name.startswith("conv")][3]
 assert fourth == "conv2_2"  # "conv_4" of PyTorch's tutorial is the fourth convolution, not the fourth block
 
-before = F.conv2d(vgg(photo, ["conv4_1"])["conv4_1"][None], *weights["conv4_2"], padding=1)[0]
-assert torch.allclose(before.relu(), content, rtol=1e-4, atol=1e-2)  # repaired: take the ReLU's output
-print(f"before the ReLU {(before < 0).float().mean():.0%} of the numbers are below 0; after it none")
-assert (before < 0).float().mean() > 0.5 and (content >= 0).all()
+preactivations = F.conv2d(vgg(photo, ["conv4_1"])["conv4_1"][None], *weights["conv4_2"], padding=1)[0]
+assert torch.allclose(preactivations.relu(), content, rtol=1e-4, atol=1e-2)  # repaired: take the ReLU's output
+print(f"before the ReLU {(preactivations < 0).float().mean():.0%} of the numbers are below 0; after it none")
+assert (preactivations < 0).float().mean() > 0.5 and (content >= 0).all()
 
 # %% [markdown]
 # ### A Gram matrix that is not divided
 # For M places a loss is M² times as large. Shallow layers outweigh deep ones, and no weights fit two sizes.
 
 # %%
-found = vgg(photo, STYLE_LAYERS)
-divided = torch.stack([style_loss(found[layer], styles[layer]) for layer in STYLE_LAYERS])
-places = torch.tensor([found[layer][0].numel() for layer in STYLE_LAYERS])
+features = vgg(photo, STYLE_LAYERS)
+divided = torch.stack([style_loss(features[layer], styles[layer]) for layer in STYLE_LAYERS])
+places = torch.tensor([features[layer][0].numel() for layer in STYLE_LAYERS])
 undivided = divided * places.double() ** 2
-parts = {"stuck: F Fᵀ": undivided / undivided.sum(), "repaired: F Fᵀ / M": divided / divided.sum()}
+fractions = {"stuck: F Fᵀ": undivided / undivided.sum(), "repaired: F Fᵀ / M": divided / divided.sum()}
 plt.figure(figsize=(7, 2.8), layout="constrained")
-for shift, (label, values) in zip((-0.2, 0.2), parts.items()):
+for shift, (label, values) in zip((-0.2, 0.2), fractions.items()):
     plt.bar(np.arange(5) + shift, values.numpy(), 0.4, label=label)
 plt.xticks(range(5), STYLE_LAYERS)
 plt.yscale("log")
@@ -661,10 +668,10 @@ outside = ((by_hand < 0) | (by_hand > 1)).float().mean()
 print(
     f"by hand: {outside:.1%} of the values are outside 0 … 1; run {loss_of_run(by_hand):.3g}, file {loss_of_file(by_hand):.3g}"
 )
-kept_inside = result.picture.pixels
-print(f"impasto: run {loss_of_run(kept_inside):.3g}, file {loss_of_file(kept_inside):.3g}")
+pixels = result.picture.pixels
+print(f"impasto: run {loss_of_run(pixels):.3g}, file {loss_of_file(pixels):.3g}")
 assert loss_of_file(by_hand) > 1.5 * loss_of_run(by_hand)
-assert loss_of_file(kept_inside) < 1.01 * loss_of_run(kept_inside)
+assert loss_of_file(pixels) < 1.01 * loss_of_run(pixels)
 
 # %% [markdown]
 # So impasto has a penalty (`range_weight`). By hand: `(target - target.clamp(0, 1)).square().mean()`, with a weight.
@@ -673,23 +680,23 @@ assert loss_of_file(kept_inside) < 1.01 * loss_of_run(kept_inside)
 # A plain gradient step ends in NaN. Adam's is about its learning rate: 0.02 is five gray levels.
 
 # %%
-tried = {}
+histories = {}
 plt.figure(figsize=(7, 2.8), layout="constrained")
 for name, lr in (("plain gradient descent", 1e-4), ("Adam, 0.5", 0.5), ("Adam, 0.02", 0.02)):
     target = photo.clone().requires_grad_()
     optimizer = (torch.optim.Adam if "Adam" in name else torch.optim.SGD)([target], lr=lr)
-    tried[name], _ = paint(target, optimizer, 14)
-    plt.plot(range(1, 15), tried[name].sum(1), "o-", label=name)
+    histories[name], _ = paint(target, optimizer, 14)
+    plt.plot(range(1, 15), histories[name].sum(1), "o-", label=name)
 plt.yscale("log")
-plt.ylim(float(tried["Adam, 0.02"].sum(1).min()) / 2, 100 * float(tried["Adam, 0.5"].sum(1).max()))
+plt.ylim(float(histories["Adam, 0.02"].sum(1).min()) / 2, 100 * float(histories["Adam, 0.5"].sum(1).max()))
 plt.xlabel("evaluation")
 plt.ylabel("loss")
 plt.legend()
 plt.show()
-print("plain gradient descent ends at", tried["plain gradient descent"][-1].sum().item())
-assert not tried["plain gradient descent"][-1].sum().isfinite()
-assert tried["Adam, 0.5"][-1].sum() > tried["Adam, 0.5"][0].sum()
-assert tried["Adam, 0.02"][-1].sum() < tried["Adam, 0.02"][0].sum() / 1.5
+print("plain gradient descent ends at", histories["plain gradient descent"][-1].sum().item())
+assert not histories["plain gradient descent"][-1].sum().isfinite()
+assert histories["Adam, 0.5"][-1].sum() > histories["Adam, 0.5"][0].sum()
+assert histories["Adam, 0.02"][-1].sum() < histories["Adam, 0.02"][0].sum() / 1.5
 
 # %% [markdown]
 # ### Weights that mean something else
@@ -732,29 +739,32 @@ PROGRAMS = {  # content loss of F - P; style loss of a layer; α, β
     "tensorflow": (mean, lambda x: mean(x.G / x.M - x.A / x.M) / x.n, 1e4, 1e-2),
 }
 scene = F.interpolate(painting[None], photo.shape[1:], mode="area")[0]  # these programs give both pictures one size
-found, wanted = (vgg(image, ["conv4_2", *STYLE_LAYERS]) for image in (0.5 * photo + 0.5 * scene, scene))
-shapes = [(len(found[layer]), found[layer][0].numel()) for layer in STYLE_LAYERS]
-for program, (of_content, of_style, alpha, beta) in PROGRAMS.items():
-    theirs = alpha * of_content(found["conv4_2"].double() - content.double())
+features, style_features = (vgg(image, ["conv4_2", *STYLE_LAYERS]) for image in (0.5 * photo + 0.5 * scene, scene))
+shapes = [(len(features[layer]), features[layer][0].numel()) for layer in STYLE_LAYERS]
+content_shape = len(content), content[0].numel()
+for program, (content_formula, style_formula, alpha, beta) in PROGRAMS.items():
+    theirs = alpha * content_formula(features["conv4_2"].double() - content.double())
     for layer, (maps, places) in zip(STYLE_LAYERS, shapes):
-        g, a = (places * gram(each[layer].double()) for each in (found, wanted))
-        theirs += beta * of_style(Layer(g, a, maps, places, photo[0].numel(), len(shapes)))
-    at_content = len(content), content[0].numel()
-    our_alpha, our_betas = our_weights(program, alpha, beta, content=at_content, styles=shapes, pixels=photo[0].numel())
-    mine = our_alpha * content_loss(found["conv4_2"], content)
-    mine += sum(each * style_loss(found[layer], gram(wanted[layer])) for layer, each in zip(STYLE_LAYERS, our_betas))
-    print(f"{program:13}{theirs:.6g}, ours {mine:.6g}")
-    assert abs(mine / theirs - 1) < 1e-4
+        g, a = (places * gram(each[layer].double()) for each in (features, style_features))
+        theirs += beta * style_formula(Layer(g, a, maps, places, photo[0].numel(), len(shapes)))
+    our_alpha, our_betas = our_weights(
+        program, alpha, beta, content=content_shape, styles=shapes, pixels=photo[0].numel()
+    )
+    ours = our_alpha * content_loss(features["conv4_2"], content)
+    for layer, our_beta in zip(STYLE_LAYERS, our_betas):
+        ours += our_beta * style_loss(features[layer], gram(style_features[layer]))
+    print(f"{program:13}{theirs:.6g}, ours {ours:.6g}")
+    assert abs(ours / theirs - 1) < 1e-4
 
 # %% [markdown]
 # The loss that five programs print themselves, and ours with `our_weights` (`scripts/bench conventions`):
 
 # %%
 BENCHMARKS = next(folder for folder in (Path("../benchmarks"), Path("benchmarks")) if folder.exists())
-for each in json.loads((BENCHMARKS / "conventions.json").read_text())["conventions"]["rows"]:
-    print(f"{each['peer']}, α {each['alpha']:g}, β {each['beta']:g}")
-    print(f"    {each['theirs']:.6g}, ours {each['ours']:.6g}")
-    assert each["difference"] < 1e-4
+for comparison in json.loads((BENCHMARKS / "conventions.json").read_text())["conventions"]["rows"]:
+    print(f"{comparison['peer']}, α {comparison['alpha']:g}, β {comparison['beta']:g}")
+    print(f"    {comparison['theirs']:.6g}, ours {comparison['ours']:.6g}")
+    assert comparison["difference"] < 1e-4
 
 # %% [markdown]
 # ## 5. The paper, and past it
@@ -766,21 +776,22 @@ for each in json.loads((BENCHMARKS / "conventions.json").read_text())["conventio
 from impasto.recipes import paper_figures
 
 long_side = {"size": LONG_SIDE, "iterations": 2 * EVALUATIONS}
-size = Picture(photo).resized(round(LONG_SIDE * photo.shape[2] / photo.shape[1]), LONG_SIDE)
+small_photo = Picture(photo).resized(round(LONG_SIDE * photo.shape[2] / photo.shape[1]), LONG_SIDE)
 as_printed, as_painted = (
-    paper_figures.with_paper_weights(paper_figures.PAPER, 1e-3, "conv4_2", STYLE_LAYERS, printed)
-    for printed in (paper_figures.Size(size.width, size.height), None)
+    paper_figures.with_paper_weights(paper_figures.PAPER, 1e-3, "conv4_2", STYLE_LAYERS, size)
+    for size in (paper_figures.Size(small_photo.width, small_photo.height), None)
 )
-paper = [  # from gray: the paper's noise needs ten times the evaluations
-    painted(photo, painting, settings=each.replace(init="blank"), **long_side) for each in (as_printed, as_painted)
+paper_pictures = [  # from gray: the paper's noise needs ten times the evaluations
+    paint_small(photo, painting, settings=settings.replace(init="blank"), **long_side).picture
+    for settings in (as_printed, as_painted)
 ]
 row(
-    [photo, paper[0].picture, paper[1].picture],
+    [photo, *paper_pictures],
     ["photograph", "α/β = 10⁻³ as printed", "content as a mean"],
     height=2.7,
 )
-shown = [(each.picture.pixels - size.pixels).abs().mean().item() for each in paper]
-assert shown[0] < shown[1]
+changes = [(picture.pixels - small_photo.pixels).abs().mean().item() for picture in paper_pictures]
+assert changes[0] < changes[1]
 
 # %% [markdown]
 # ### The author's trace
@@ -801,8 +812,8 @@ assert all(each["float32"] < each["published"] for each in trace)
 # **A mask** of what stays ([control.md](../docs/control.md)):
 
 # %%
-high, wide = photo.shape[1:]
-y, x = torch.meshgrid(torch.linspace(0, 1, high), torch.linspace(0, 1, wide), indexing="ij")
+height, width = photo.shape[1:]
+y, x = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij")
 face = (1.5 - 4 * ((y - 0.36) ** 2 / 0.6 + (x - 0.52) ** 2 / 0.25).sqrt()).clamp(0, 1)
 run = StyleTransfer(Settings(size=LONG_SIDE, iterations=EVALUATIONS), weights=network.weights).start(
     photo, painting, keep=face
@@ -815,13 +826,15 @@ masked = run.result().picture
 # **Color** of the photograph, strokes of the painting:
 
 # %%
-colored = painted(photo, painting, color="content-luminance").picture
+colored = paint_small(photo, painting, color="content-luminance").picture
 
 # %% [markdown]
 # **Two paintings**, weighted:
 
 # %%
-both = painted(photo, impasto.Style(Picture(painting), weight=1), impasto.Style(Picture(tiles), weight=1)).picture
+both = paint_small(
+    photo, impasto.Style(Picture(painting), weight=1), impasto.Style(Picture(second_painting), weight=1)
+).picture
 row([face, masked, colored, both], ["mask", "the face stays", "its own colors", "two paintings"])
 assert (both.pixels - colored.pixels).abs().mean() > 0.01
 
@@ -841,14 +854,14 @@ large.preview()
 # ## 6. Exercises
 # Answer in the next cell; the one after it checks.
 #
-# 1. A layer has 256 maps of 32 × 24. How many numbers has its Gram matrix?
+# 1. A layer has 256 maps of 32 × 24. How many entries has its Gram matrix?
 # 2. You forget to divide, and paint at twice the size. How many times larger is the style loss, about?
 # 3. The paper prints α = 1. For `conv4_2` with 512 maps of 16 × 20, what is `content_weight`?
 # 4. Write `mean_loss(features, target)`: a style loss of the mean of each map.
 # 5. Write `shifted(image)`: another picture whose *pixels* have the same Gram matrix.
 
 # %% tags=["answers"]
-numbers = None
+entries = None
 factor = None
 paper_weight = None
 mean_loss = None
@@ -863,8 +876,8 @@ def check(answer, right):
 
 
 example = torch.rand(4, 6, 5)
-checked = [
-    check(numbers, lambda each: each == 256 * 256),
+checks = [
+    check(entries, lambda each: each == 256 * 256),
     check(factor, lambda each: each == 16),
     check(paper_weight, lambda each: each == 512 * 16 * 20 / 2),
     check(mean_loss, lambda each: torch.isclose(each(example, 0 * example), example.mean((1, 2)).square().mean())),
@@ -877,7 +890,7 @@ checked = [
 # <details><summary>Answers</summary>
 #
 # ```python
-# numbers = 256 * 256  # at any size
+# entries = 256 * 256  # at any size
 # factor = 16  # each entry grows by 4, its square by 16
 # paper_weight = 512 * 16 * 20 / 2  # half a sum is ½ C M times a mean
 #

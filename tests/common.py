@@ -1,4 +1,4 @@
-"""What modules of tests import; they cannot import it from conftest.py, since there are two of them."""
+"""Functions that several modules of tests import: not from conftest.py, since several folders have one."""
 
 import itertools
 import json
@@ -31,15 +31,17 @@ def every_pair(*cases, **values):
         values: By parameter, its values by name; values in a list have the names that `str` gives them.
 
     """
-    named = {
-        parameter: listed if isinstance(listed, Mapping) else {str(value): value for value in listed}
-        for parameter, listed in values.items()
+    by_name = {
+        parameter: choices if isinstance(choices, Mapping) else {str(value): value for value in choices}
+        for parameter, choices in values.items()
     }
-    combinations = [*cases, *map(tuple, AllPairs([list(names) for names in named.values()], previously_tested=cases))]
-    for (one, some), (other, more) in itertools.combinations(enumerate(named.values()), 2):
-        assert {(names[one], names[other]) for names in combinations} == set(itertools.product(some, more))
+    combinations = [*cases, *map(tuple, AllPairs([list(names) for names in by_name.values()], previously_tested=cases))]
+    for (i, names_i), (j, names_j) in itertools.combinations(enumerate(by_name.values()), 2):
+        assert {(names[i], names[j]) for names in combinations} == set(itertools.product(names_i, names_j))
     rows = [
-        pytest.param(*(listed[name] for listed, name in zip(named.values(), names, strict=True)), id="-".join(names))
+        pytest.param(
+            *(choices[name] for choices, name in zip(by_name.values(), names, strict=True)), id="-".join(names)
+        )
         for names in combinations
     ]
-    return pytest.mark.parametrize(list(named), rows)
+    return pytest.mark.parametrize(list(by_name), rows)

@@ -49,9 +49,9 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if not item.get_closest_marker("slow") and "codebook" not in item.fixturenames:
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    drawn = {case for each in cases.values() for case in random.Random(0).sample(each, min(QUICK_CASES, len(each)))}
-    config.hook.pytest_deselected(items=[item for item in items if item not in drawn])
-    items[:] = [item for item in items if item in drawn]
+    sample = {case for group in cases.values() for case in random.Random(0).sample(group, min(QUICK_CASES, len(group)))}
+    config.hook.pytest_deselected(items=[item for item in items if item not in sample])
+    items[:] = [item for item in items if item in sample]
 
 
 def pytest_collection_finish():

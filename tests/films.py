@@ -54,12 +54,11 @@ def write(path, frames, rate=10, sound=False, turned=0, codec="libx264", times=N
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         for number in range(len(frames) * 8000 // rate // 1000 if tone else 0):
-            at = np.arange(1000 * number, 1000 * (number + 1))
-            heard = av.AudioFrame.from_ndarray(
-                (8000 * np.sin(at / 4)).astype(np.float32)[None] / 32768, format="fltp", layout="mono"
-            )
-            heard.sample_rate, heard.pts = 8000, 1000 * number
-            container.mux(tone.encode(heard))
+            indices = np.arange(1000 * number, 1000 * (number + 1))
+            samples = (8000 * np.sin(indices / 4)).astype(np.float32)[None] / 32768
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 8000, 1000 * number
+            container.mux(tone.encode(frame))
         if tone:
             container.mux(tone.encode())
     return path
@@ -68,8 +67,8 @@ def write(path, frames, rate=10, sound=False, turned=0, codec="libx264", times=N
 def read(path):
     """Return the frames of a film, (N, H, W, 3), and when each is shown, in seconds."""
     with av.open(str(path)) as container:
-        found = [(frame.to_ndarray(format="rgb24"), frame.time) for frame in container.decode(video=0)]
-    return np.stack([samples for samples, _ in found]), [time for _, time in found]
+        frames = [(frame.to_ndarray(format="rgb24"), frame.time) for frame in container.decode(video=0)]
+    return np.stack([samples for samples, _ in frames]), [time for _, time in frames]
 
 
 def heard(path):

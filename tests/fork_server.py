@@ -38,7 +38,7 @@ def request(address, command, folder, environment, streams):
         number of a signal. The process is killed when the connection is closed.
 
     """
-    asked = {
+    order = {
         "command": command,
         "folder": folder,
         "environment": environment,
@@ -47,7 +47,7 @@ def request(address, command, folder, environment, streams):
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(address)
     socket.send_fds(connection, [b"!"], [stream for stream in streams if stream is not None])
-    connection.sendall(json.dumps(asked).encode() + b"\n")
+    connection.sendall(json.dumps(order).encode() + b"\n")
     return connection
 
 
@@ -63,7 +63,7 @@ def stand_in(address, *command):
 
 
 def serve(listener):
-    """Fork two processes for each connection: one returns what is asked for, the other reports the end of that one."""
+    """Fork two processes for each connection: one returns the order, the other reports the end of that one."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes that report
     while True:
         ready, *_ = select.select([sys.stdin, listener], [], [])
@@ -76,19 +76,19 @@ def serve(listener):
             break
         connection.close()
     _, files, *_ = socket.recv_fds(connection, 1, 3)
-    asked = json.loads(connection.makefile().readline())
+    order = json.loads(connection.makefile().readline())
     if program := os.fork():
         report(connection, program, files)
     connection.close()
     os.setsid()
-    take_streams(files, asked["closed"])
-    return asked
+    take_streams(files, order["closed"])
+    return order
 
 
 def report(connection, program, files):
     """Say how a program ends, which is killed if nobody listens any more; then end."""
 
-    def kill_unheard():
+    def kill_when_closed():
         connection.recv(1)
         with suppress(ProcessLookupError):
             os.kill(program, signal.SIGKILL)
@@ -96,7 +96,7 @@ def report(connection, program, files):
     for file in files:
         os.close(file)
     connection.sendall(b"%d\n" % program)
-    threading.Thread(target=kill_unheard, daemon=True).start()
+    threading.Thread(target=kill_when_closed, daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])
     with suppress(OSError):
         connection.sendall(b"%d\n" % code)
@@ -115,7 +115,7 @@ def take_streams(files, closed):
             os.close(file)
 
 
-def become(folder, environment):
+def enter(folder, environment):
     """Give this process a folder and an environment, and open its standard streams as Python does at its start."""
     os.chdir(folder)
     os.environ.clear()
@@ -123,17 +123,17 @@ def become(folder, environment):
     sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
-    sys.stdin, sys.stdout = opened(0, "r", encoding=encoding), opened(1, "w", encoding=encoding)
-    sys.stderr = opened(2, "w", encoding=encoding, errors="backslashreplace", buffering=1)
+    sys.stdin, sys.stdout = open_stream(0, "r", encoding=encoding), open_stream(1, "w", encoding=encoding)
+    sys.stderr = open_stream(2, "w", encoding=encoding, errors="backslashreplace", buffering=1)
 
 
-def opened(number, mode, **how):
+def open_stream(number, mode, **options):
     """Open a standard stream of this process: None if it is closed."""
     try:
         os.fstat(number)
     except OSError:
         return None
-    return open(number, mode, closefd=False, **how)
+    return open(number, mode, closefd=False, **options)
 
 
 def run(command):
@@ -153,6 +153,6 @@ if __name__ == "__main__":
         stand_in(*sys.argv[2:])
     for module in sys.argv[3:]:
         importlib.import_module(module)
-    asked = serve(socket.socket(fileno=int(sys.argv[2])))
-    become(asked["folder"], asked["environment"])
-    run(asked["command"])
+    order = serve(socket.socket(fileno=int(sys.argv[2])))
+    enter(order["folder"], order["environment"])
+    run(order["command"])

@@ -18,7 +18,7 @@ from pathlib import Path
 import fork_server
 
 CLOSED = object()
-"""In place of a stream that is open."""
+"""Stands for a stream that is closed, where a file that is open is expected."""
 
 PAINTERS = ("impasto.cli.painting", "impasto.jobs.session", "impasto.web.reader", "impasto.web.worker", "tiny")
 """The modules that import all that painting on the tiny network takes. They start no threads, which a fork would lose."""
@@ -29,19 +29,19 @@ class ForkServer:
 
     Args:
         modules: The names of the modules.
-        before: The first words of the command that starts the server, such as those of `setpriv`.
+        prefix: A command that runs the server, such as `setpriv` with its options.
         environment: Its environment, if not that of this process.
 
     """
 
-    def __init__(self, *modules, before=(), environment=None):
+    def __init__(self, *modules, prefix=(), environment=None):
         self._folder = tempfile.mkdtemp()  # of a short path, as a socket needs
         self.address = f"{self._folder}/socket"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.address)
             listener.listen()
             self._process = subprocess.Popen(
-                [*before, sys.executable, fork_server.__file__, "serve", str(listener.fileno()), *modules],
+                [*prefix, sys.executable, fork_server.__file__, "serve", str(listener.fileno()), *modules],
                 stdin=subprocess.PIPE,
                 pass_fds=[listener.fileno()],
                 env=environment,
@@ -59,9 +59,13 @@ class ForkServer:
             stderr: A file that is open here, or `CLOSED`; by default a pipe.
 
         """
-        words, folder = [str(word) for word in command], str(Path(folder).absolute())
-        own = dict(os.environ if environment is None else environment)
-        return Forked(lambda *streams: fork_server.request(self.address, words, folder, own, streams), stdout, stderr)
+        command, folder = [str(argument) for argument in command], str(Path(folder).absolute())
+        environment = dict(os.environ if environment is None else environment)
+
+        def request(*streams):
+            return fork_server.request(self.address, command, folder, environment, streams)
+
+        return ForkedProgram(request, stdout, stderr)
 
     def stand_in(self, *command):
         """Return a command that a program may start in place of another one: its process stands in for a forked one."""
@@ -75,13 +79,13 @@ class ForkServer:
 
 @cache
 def painter():
-    """Return a server that has imported what painting on the tiny network takes; one for all tests of this process."""
+    """Return the server of this process that has imported the modules which painting on the tiny network takes."""
     server = ForkServer(*PAINTERS, environment={**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"})
     atexit.register(server.close)
     return server
 
 
-class Forked:
+class ForkedProgram:
     """A program that was forked, with the methods of `subprocess.Popen` that the tests use."""
 
     def __init__(self, request, stdout, stderr):
@@ -116,11 +120,11 @@ class Forked:
         return self.returncode
 
     def communicate(self, timeout):
-        """Wait until the program has ended, as `wait` does: (what it printed, what it said on standard error)."""
+        """Wait until the program has ended, as `wait` does: (standard output, standard error)."""
         with self._killed_after(timeout), self.stdout, self.stderr, ThreadPoolExecutor() as readers:
-            said = tuple(readers.map(lambda stream: stream.read(), (self.stdout, self.stderr)))
+            outputs = tuple(readers.map(lambda stream: stream.read(), (self.stdout, self.stderr)))
             self.wait(timeout)
-            return said
+            return outputs
 
     @contextmanager
     def _killed_after(self, timeout):

@@ -1,4 +1,4 @@
-"""Paint with the tiny network in several processes, and save what came of it: FOLDER CASES.
+"""Paint with the tiny network in several processes, and save the results: FOLDER CASES.
 
 The cases, in JSON, are painted one after another: a name, the number of processes, whether they go the way of a GPU, and
 the changed settings. Processes are forked from this one, for to import torch takes longer than to paint.
@@ -18,15 +18,15 @@ from impasto.kernels.cuda import dispatch
 from tiny import tiny_weights
 
 
-def paint(changes, begun=None):
+def paint(changes, start_file=None):
     settings = Settings(**{"size": 96, "first_size": 0, "iterations": 6, "tolerance": 0, **changes})
     content, style = (torch.rand(3, 72, 96, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
     transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float64", threads=1), weights=tiny_weights())
     run, losses = transfer.start(Picture(content), Picture(style)), []
     for progress in run:
         losses.append(progress.loss)
-        if begun and len(losses) == 3:
-            begun.write_text(str(os.getpid()))
+        if start_file and len(losses) == 3:
+            start_file.write_text(str(os.getpid()))
     return run, losses
 
 
@@ -36,13 +36,13 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def be_one(rank, size, port):
-    """Be one of several processes, as torchrun says it."""
-    numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_PORT": port}
-    os.environ.update({"MASTER_ADDR": "127.0.0.1"}, **{name: str(number) for name, number in numbers.items()})
+def set_rank(rank, size, port):
+    """Set the environment that torchrun gives to one of several processes."""
+    variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_PORT": port}
+    os.environ.update({"MASTER_ADDR": "127.0.0.1"}, **{name: str(value) for name, value in variables.items()})
 
 
-def paint_as_one(stem, rank, fused, changes):
+def save_rank(stem, rank, fused, changes):
     if fused:
         dispatch.is_fused = lambda _: True  # as on a GPU
     run, losses = paint(changes, Path(f"{stem}.{rank}.begun"))
@@ -56,8 +56,8 @@ def fork(stem, rank, size, port, fused, changes):
         return child
     code = 1
     try:
-        be_one(rank, size, port)
-        paint_as_one(stem, rank, fused, changes)
+        set_rank(rank, size, port)
+        save_rank(stem, rank, fused, changes)
         code = 0
     except Exception:
         traceback.print_exc()

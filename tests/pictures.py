@@ -62,15 +62,15 @@ GAMMAS = {"adobe": 563 / 256, "prophoto": 1.8, "linear": 1.0}
 @cache
 def icc(name):
     """Return a profile: libvips' Display P3, its primaries and its curve replaced by those of the name."""
-    made = bytearray(profile("p3"))
+    data = bytearray(profile("p3"))
     for tag, color in zip((b"rXYZ", b"gXYZ", b"bXYZ"), PRIMARIES.get(name, PRIMARIES["p3"]), strict=True):
-        (offset,) = struct.unpack_from(">I", made, made.index(tag) + 4)
-        struct.pack_into(">3i", made, offset + 8, *(round(value * 65536) for value in color))
+        (offset,) = struct.unpack_from(">I", data, data.index(tag) + 4)
+        struct.pack_into(">3i", data, offset + 8, *(round(value * 65536) for value in color))
     if name in GAMMAS:
-        (offset,) = struct.unpack_from(">I", made, made.index(b"rTRC") + 4)
-        assert made[offset : offset + 4] == b"para"
-        struct.pack_into(">HHi", made, offset + 8, 0, 0, round(GAMMAS[name] * 65536))
-    return bytes(made)
+        (offset,) = struct.unpack_from(">I", data, data.index(b"rTRC") + 4)
+        assert data[offset : offset + 4] == b"para"
+        struct.pack_into(">HHi", data, offset + 8, 0, 0, round(GAMMAS[name] * 65536))
+    return bytes(data)
 
 
 def light(name, encoded):
@@ -87,9 +87,9 @@ def lab(name, encoded):
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 
 
-def delta_e(name, one, other):
+def delta_e(name, a, b):
     """Return the mean color difference (CIE 1976) of 8-bit samples of a profile."""
-    return float(np.linalg.norm(lab(name, one / 255.0) - lab(name, other / 255.0), axis=-1).mean())
+    return float(np.linalg.norm(lab(name, a / 255.0) - lab(name, b / 255.0), axis=-1).mean())
 
 
 def colors(height=48, width=64):

@@ -9,7 +9,7 @@ BLOCKS = (2, 2, 4, 4, 4)
 
 
 def convolve(signal, weight, bias):
-    """3 × 3 cross-correlation with one unit of zeros around; signal (C, H, W), weight (out, C, 3, 3)."""
+    """Return the 3 × 3 cross-correlation of a signal (C, H, W), padded by zeros, with weights (out, C, 3, 3)."""
     _, height, width = signal.shape
     padded = np.pad(signal, ((0, 0), (1, 1), (1, 1)))
     total = np.zeros((len(weight), height, width))
@@ -30,44 +30,44 @@ def pool(signal, kind):
 
 
 def features(image, weights, kind="max", rescale=1.0):
-    """All layers of VGG-19 for a network input (3, H, W): {name: (C, H, W)}."""
-    found, signal = {}, image
+    """Return all layers of VGG-19 for a network input (3, H, W): {name: (C, H, W)}."""
+    outputs, signal = {}, image
     for block, convolutions in enumerate(BLOCKS, start=1):
         for index in range(1, convolutions + 1):
             weight, bias = weights[f"conv{block}_{index}"]
-            signal = found[f"conv{block}_{index}"] = np.maximum(convolve(signal, weight, bias), 0)
-        signal = found[f"pool{block}"] = pool(signal, kind) * rescale
-    return found
+            signal = outputs[f"conv{block}_{index}"] = np.maximum(convolve(signal, weight, bias), 0)
+        signal = outputs[f"pool{block}"] = pool(signal, kind) * rescale
+    return outputs
 
 
-def matrix(found):
-    """F as the paper has it: one row a filter, one column a position, (N, M)."""
-    return found.reshape(len(found), -1)
+def matrix(features):
+    """Return F of the paper: a row for each filter and a column for each position, (N, M)."""
+    return features.reshape(len(features), -1)
 
 
-def content_loss(found, target):
-    """Equation 1."""
-    return 0.5 * ((matrix(found) - matrix(target)) ** 2).sum()
+def content_loss(features, target):
+    """Return the content loss, equation 1."""
+    return 0.5 * ((matrix(features) - matrix(target)) ** 2).sum()
 
 
-def content_gradient(found, target):
-    """Equation 2: by the features, 0 where a unit is not active."""
-    return np.where(found > 0, found - target, 0)
+def content_gradient(features, target):
+    """Return the gradient of the content loss by the features, equation 2: 0 where a unit is not active."""
+    return np.where(features > 0, features - target, 0)
 
 
-def gram(found):
-    """Equation 3."""
-    return matrix(found) @ matrix(found).T
+def gram(features):
+    """Return the Gram matrix, equation 3."""
+    return matrix(features) @ matrix(features).T
 
 
-def style_loss(found, target):
-    """Equation 4: E_l of features and the style's features, each over its own number of positions."""
-    count, positions = matrix(found).shape
-    return ((gram(found) - target) ** 2).sum() / (4 * count**2 * positions**2)
+def style_loss(features, target):
+    """Return the style loss of a layer, equation 4, from the features and the Gram matrix of the style."""
+    count, positions = matrix(features).shape
+    return ((gram(features) - target) ** 2).sum() / (4 * count**2 * positions**2)
 
 
-def style_gradient(found, target):
-    """Equation 6."""
-    count, positions = matrix(found).shape
-    by_features = (gram(found) - target) @ matrix(found) / (count**2 * positions**2)
-    return np.where(found > 0, by_features.reshape(found.shape), 0)
+def style_gradient(features, target):
+    """Return the gradient of the style loss by the features, equation 6."""
+    count, positions = matrix(features).shape
+    gradient = (gram(features) - target) @ matrix(features) / (count**2 * positions**2)
+    return np.where(features > 0, gradient.reshape(features.shape), 0)

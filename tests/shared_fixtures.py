@@ -1,4 +1,4 @@
-"""What the tests share: a tiny seeded network, pictures, and the command run in this process."""
+"""The fixtures that the tests share: a tiny seeded network, pictures, and the command run in this process."""
 
 import signal
 import subprocess
@@ -65,15 +65,15 @@ with atomic_write(sys.argv[1], overwrite=True, part_of=Path(sys.argv[2])) as tem
 @pytest.fixture
 def start_writer():
     """Start a process that writes a file until its standard input ends: (the process, the path of the temporary file)."""
-    started = []
+    processes = []
 
     def start(path, part_of=None):
         command = [sys.executable, "-c", WRITER, str(path), str(part_of or path)]
-        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        return started[-1], Path(started[-1].stdout.readline().strip())
+        processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return processes[-1], Path(processes[-1].stdout.readline().strip())
 
     yield start
-    for process in started:
+    for process in processes:
         process.kill()
         process.communicate()
 
@@ -82,14 +82,14 @@ def start_writer():
 def killed(start_writer):
     """Kill a process while it writes a file, and return the path of the temporary file that it leaves."""
 
-    def left(path, part_of=None):
+    def write_and_kill(path, part_of=None):
         process, temporary = start_writer(path, part_of)
         process.kill()
         process.wait()
         assert temporary.read_text() == "half"
         return temporary
 
-    return left
+    return write_and_kill
 
 
 @pytest.fixture
@@ -98,15 +98,15 @@ def full_disk():
     resource = pytest.importorskip("resource")
 
     @contextmanager
-    def limited(length):
-        old = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (length, old[1]))
+    def limit_files(length):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (length, limits[1]))
         try:
             yield
         finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
-    return limited
+    return limit_files
 
 
 @pytest.fixture(scope="session")
@@ -125,8 +125,8 @@ def codebook():
 def shared_networks():
     """Let all runs share their networks, whose filters take a second to pack."""
     with pytest.MonkeyPatch.context() as patch:
-        shared = Cache()
-        patch.setattr("impasto.transfer.style_transfer.Cache", lambda: shared)
+        cache = Cache()
+        patch.setattr("impasto.transfer.style_transfer.Cache", lambda: cache)
         yield
 
 
@@ -172,14 +172,14 @@ def transfer(weights):
 def command(capsys):
     """Run the command: (exit code, standard output, standard error)."""
 
-    def run(*words):
+    def run(*arguments):
         code = 0
         try:
-            main([str(word) for word in words])
+            main([str(argument) for argument in arguments])
         except SystemExit as end:
             code = end.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return run
 
@@ -189,11 +189,11 @@ def no_finite_loss(monkeypatch):
     """Make every loss not a number."""
     evaluate = Objective.evaluate
 
-    def broken(self, image):
-        found = evaluate(self, image)
-        return type(found)(found.loss * float("nan"), found.terms, found.gradient)
+    def evaluate_without_loss(self, image):
+        evaluation = evaluate(self, image)
+        return type(evaluation)(evaluation.loss * float("nan"), evaluation.terms, evaluation.gradient)
 
-    monkeypatch.setattr(Objective, "evaluate", broken)
+    monkeypatch.setattr(Objective, "evaluate", evaluate_without_loss)
 
 
 @pytest.fixture
@@ -205,11 +205,11 @@ def tiny_network(monkeypatch, weights):
 def load_everywhere(monkeypatch, default):
     """Let the command and the library take some weights in place of those of the package."""
 
-    def shared(source="codebook", **more):
-        return default if source == "codebook" else load_weights(source, **more)
+    def load(source="codebook", **options):
+        return default if source == "codebook" else load_weights(source, **options)
 
     for module in ("network.weights", "network.vgg", "transfer.style_transfer"):
-        monkeypatch.setattr(f"impasto.{module}.load_weights", shared)
+        monkeypatch.setattr(f"impasto.{module}.load_weights", load)
 
 
 @pytest.fixture
@@ -229,13 +229,13 @@ def tiny_network_everywhere(monkeypatch, weights):
 def slow_download(monkeypatch, tiny_network, weights):
     """Let the command download the tiny network as torchvision's, and report half of it."""
 
-    def slow(source, progress):
+    def load(source, progress):
         assert source == "torchvision"
         if progress is not None:
             progress(5_000_000, 10_000_000)
         return weights
 
-    monkeypatch.setattr("impasto.network.weights.load_weights", slow)
+    monkeypatch.setattr("impasto.network.weights.load_weights", load)
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""The pages of the docs: their code, commands and manifests run, and their links lead somewhere."""
+
 import re
 import shlex
 from pathlib import Path
@@ -54,8 +56,8 @@ def workplace(tmp_path_factory, quick_painting):
     Picture(mask.expand(3, -1, -1)).save(folder / "sky.png")
     Picture(torch.stack((mask, 0 * mask, 0 * mask))).save(folder / "labels.png")
     Picture((torch.arange(96) < 48).float().expand(3, 76, 96)).save(folder / "half.png")
-    for name, like in (("a", "painting"), ("b", "other"), ("evening", "other")):
-        (folder / f"{name}.jpg").hardlink_to(folder / f"{like}.jpg")
+    for name, original in (("a", "painting"), ("b", "other"), ("evening", "other")):
+        (folder / f"{name}.jpg").hardlink_to(folder / f"{original}.jpg")
     write(folder / "clip.mp4", moving(3, width=64, height=48))
     (folder / "photos").mkdir()
     (folder / "photos" / "photo.jpg").hardlink_to(folder / "photo.jpg")
@@ -65,7 +67,7 @@ def workplace(tmp_path_factory, quick_painting):
 def run_python(block, folder, monkeypatch):
     """Run a block, smaller and shorter than it says."""
     monkeypatch.chdir(folder)
-    shorter = {
+    replacements = {
         r"size=1024": "size=72",
         r"size=256(?!, iterations)": "size=48, iterations=2",
         r"size=256": "size=48",
@@ -73,8 +75,8 @@ def run_python(block, folder, monkeypatch):
         r"seconds=3": "seconds=1",
     }
     quick = block
-    for words, others in shorter.items():
-        quick = re.sub(words, others, quick)
+    for pattern, replacement in replacements.items():
+        quick = re.sub(pattern, replacement, quick)
     exec(compile(quick, "docs", "exec"), {})
 
 
@@ -103,21 +105,21 @@ def run_commands(workplace, command, monkeypatch):
     def run(block):
         monkeypatch.chdir(workplace)
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(re.sub(rf"--({'|'.join(SMALL)}) ([\d,]+)", smaller, line), comments=True)
-            if not words:
+            arguments = shlex.split(re.sub(rf"--({'|'.join(SMALL)}) ([\d,]+)", smaller, line), comments=True)
+            if not arguments:
                 continue
-            if words[0].startswith("scripts/"):
-                assert (ROOT / words[0]).stat().st_mode & 0o100, f"{words[0]} is not there or cannot be run"
+            if arguments[0].startswith("scripts/"):
+                assert (ROOT / arguments[0]).stat().st_mode & 0o100, f"{arguments[0]} is not there or cannot be run"
                 continue
-            if words[0] == ".":
+            if arguments[0] == ".":
                 continue
-            assert words[0] == "impasto", line
-            if words[1] not in OTHER_COMMANDS:
-                words += ["--quiet"]
-                words += [] if "--iterations" in words else ["--iterations", "2"]
-                words += [] if {"--size", "--print"} & {*words} else ["--size", "64"]
-            code, _, said = command(*words[1:])
-            assert code == 0, f"{line}\n{said}"
+            assert arguments[0] == "impasto", line
+            if arguments[1] not in OTHER_COMMANDS:
+                arguments += ["--quiet"]
+                arguments += [] if "--iterations" in arguments else ["--iterations", "2"]
+                arguments += [] if {"--size", "--print"} & {*arguments} else ["--size", "64"]
+            code, _, err = command(*arguments[1:])
+            assert code == 0, f"{line}\n{err}"
 
     return run
 

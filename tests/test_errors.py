@@ -26,9 +26,9 @@ TESTS = Path(__file__).parent
     ],
     ids=str,
 )
-def test_every_words_for_a_lack_of_memory_are_understood(error):
-    words = "^the memory did not suffice to paint; close other programs"
-    with pytest.raises(OutOfMemoryError, match=words), out_of_memory_as("paint"):
+def test_every_message_about_a_lack_of_memory_is_understood(error):
+    sentence = "^the memory did not suffice to paint; close other programs"
+    with pytest.raises(OutOfMemoryError, match=sentence), out_of_memory_as("paint"):
         raise error
 
 
@@ -45,14 +45,14 @@ def test_other_errors_stay_as_they_are(error):
 def test_a_lack_of_memory_that_was_taken_for_something_else_is_found():
     """As where any error of a decoder counts as a damaged file."""
 
-    def opened():
+    def open_picture():
         try:
             [0] * 2**60
         except MemoryError:
             raise PictureError("a.png is damaged.") from None
 
     with pytest.raises(OutOfMemoryError), out_of_memory_as("open a.png"):
-        opened()
+        open_picture()
     assert not is_out_of_memory(PictureError("a picture that is out of memory"))
 
 
@@ -84,18 +84,18 @@ run = transfer.start(photograph, painting)
 _, hard = resource.getrlimit(resource.RLIMIT_AS)
 for name, step in {STEPS!r}.items():
     transfer._cache._networks.clear()
-    for more in (0, 16, 100):
-        resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (more << 20), hard))
+    for megabytes in (0, 16, 100):
+        resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (megabytes << 20), hard))
         try:
             with out_of_memory_as(name):
                 eval(step)
-            said = "done"
+            outcome = "done"
         except ImpastoError as error:
-            said = type(error).__name__
+            outcome = type(error).__name__
         except BaseException as error:
-            said = "".join(traceback.format_exception(error))
+            outcome = "".join(traceback.format_exception(error))
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-        print(name, more, said, flush=True)
+        print(name, megabytes, outcome, flush=True)
 """
 
 
@@ -103,10 +103,10 @@ for name, step in {STEPS!r}.items():
 @pytest.mark.slow
 def test_under_a_limit_of_memory_every_step_ends_or_says_in_a_sentence_that_memory_did_not_suffice(tmp_path):
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "photograph.png")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TESTS)
-    assert done.returncode == 0, done.stderr
-    lines = [line.rsplit(" ", 2) for line in done.stdout.splitlines()]
-    assert len(lines) == 3 * len(STEPS), done.stdout
-    assert {said for *_, said in lines} <= {"done", "OutOfMemoryError", "SpaceError"}, done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TESTS)
+    assert process.returncode == 0, process.stderr
+    lines = [line.rsplit(" ", 2) for line in process.stdout.splitlines()]
+    assert len(lines) == 3 * len(STEPS), process.stdout
+    assert {outcome for *_, outcome in lines} <= {"done", "OutOfMemoryError", "SpaceError"}, process.stdout
     for name in STEPS.keys() - {"load the network", "finish"}:  # which may find what a step before has freed
-        assert any(line[0] == name and line[2] != "done" for line in lines), f"{name} met no limit:\n{done.stdout}"
+        assert any(line[0] == name and line[2] != "done" for line in lines), f"{name} met no limit:\n{process.stdout}"

@@ -1,4 +1,4 @@
-"""Damaged input, by chance: a picture or a sentence each time. `pytest tests/test_fuzz.py --fuzz 10000` for long."""
+"""Damaged input at random: a picture or a sentence each time. `pytest tests/test_fuzz.py --fuzz 10000` runs for long."""
 
 import json
 import random
@@ -15,9 +15,9 @@ from impasto.errors import CheckpointError, ImpastoError, PictureError, Settings
 from impasto.layers import LAYERS
 from impasto.settings import PRESETS
 
-SLOWEST = 10.0
-"""Seconds of processor time: a busy machine makes the clock say more."""
-LARGEST = 2_000_000_000
+MAX_SECONDS = 10.0
+"""Seconds of processor time for a file: a busy machine makes the clock say more."""
+MAX_BYTES = 2_000_000_000
 """Bytes of the process."""
 
 
@@ -25,27 +25,27 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def mutated(data, chance):
-    """Change, cut, drop, repeat or insert some bytes."""
+def mutate(data, generator):
+    """Return data with some bytes changed, cut, dropped, repeated or inserted."""
     data = bytearray(data)
-    for _ in range(chance.choice((1, 1, 2, 8))):
-        place, length = chance.randrange(len(data) or 1), chance.choice((1, 1, 2, 4, 64))
-        kind = chance.randrange(6)
+    for _ in range(generator.choice((1, 1, 2, 8))):
+        start, length = generator.randrange(len(data) or 1), generator.choice((1, 1, 2, 4, 64))
+        kind = generator.randrange(6)
         if kind < 2:
-            data[place : place + length] = chance.randbytes(len(data[place : place + length]))
+            data[start : start + length] = generator.randbytes(len(data[start : start + length]))
         elif kind == 2:
-            data[place : place + 1] = bytes([data[place] ^ 1 << chance.randrange(8)]) if data else b""
+            data[start : start + 1] = bytes([data[start] ^ 1 << generator.randrange(8)]) if data else b""
         elif kind == 3:
-            del data[place : place + length]
+            del data[start : start + length]
         elif kind == 4:
-            data[place:place] = data[place : place + length]
+            data[start:start] = data[start : start + length]
         else:
-            del data[place:]
+            del data[start:]
     return bytes(data)
 
 
 @pytest.fixture
-def few(pytestconfig):
+def count(pytestconfig):
     return pytestconfig.getoption("--fuzz")
 
 
@@ -62,13 +62,13 @@ def originals(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
-def test_a_mutated_picture_is_opened_or_refused(originals, tmp_path, few):
-    chance, before = random.Random(0), peak()
-    for number in range(few):
+def test_a_mutated_picture_is_opened_or_refused(originals, tmp_path, count):
+    generator, baseline = random.Random(0), peak()
+    for number in range(count):
         original = originals[number % len(originals)]
         path = tmp_path / original.name
-        path.write_bytes(mutated(original.read_bytes(), chance))
-        began = time.process_time()
+        path.write_bytes(mutate(original.read_bytes(), generator))
+        start = time.process_time()
         try:
             picture = Picture.open(path)
         except PictureError as error:
@@ -77,36 +77,36 @@ def test_a_mutated_picture_is_opened_or_refused(originals, tmp_path, few):
             assert picture.pixels.isfinite().all()
             if picture.width * picture.height < 1_000_000:
                 picture.resized(32, 32).save(tmp_path / "out.png", overwrite=True)
-        assert time.process_time() - began < SLOWEST
-    assert peak() < max(LARGEST, before + LARGEST / 4)  # the tests before this one may have taken more
+        assert time.process_time() - start < MAX_SECONDS
+    assert peak() < max(MAX_BYTES, baseline + MAX_BYTES / 4)  # the tests before this one may have taken more
     assert len(list(tmp_path.iterdir())) <= len(originals) + 1
 
 
-def test_mutated_settings_are_read_or_refused(few):
-    chance = random.Random(0)
+def test_mutated_settings_are_read_or_refused(count):
+    generator = random.Random(0)
     texts = [json.dumps({**Settings().model_dump(), **preset.changes}).encode() for preset in PRESETS.values()]
-    for number in range(few):
-        text = mutated(texts[number % len(texts)], chance).decode(errors="replace")
+    for number in range(count):
+        text = mutate(texts[number % len(texts)], generator).decode(errors="replace")
         try:
             Settings.from_json(text)
         except SettingsError as error:
             assert len(str(error)) < 10_000
 
 
-def test_a_mutated_checkpoint_is_refused(weights, picture, tmp_path, few):
+def test_a_mutated_checkpoint_is_refused(weights, picture, tmp_path, count):
     def start():
-        chosen = Settings(size=48, first_size=0, iterations=2)
-        transfer = StyleTransfer(chosen, Runtime(device="cpu", dtype="float32", winograd="off"), weights=weights)
+        settings = Settings(size=48, first_size=0, iterations=2)
+        transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float32", winograd="off"), weights=weights)
         return transfer.start(picture(), picture(seed=1), checkpoint=tmp_path / "run.checkpoint")
 
     run = start()
     next(run)
     run.save_checkpoint()
-    whole, chance = (tmp_path / "run.checkpoint").read_bytes(), random.Random(0)
-    for _ in range(few):
-        data = mutated(whole, chance)
+    original, generator = (tmp_path / "run.checkpoint").read_bytes(), random.Random(0)
+    for _ in range(count):
+        data = mutate(original, generator)
         (tmp_path / "run.checkpoint").write_bytes(data)
-        if data != whole:
+        if data != original:
             with pytest.raises(CheckpointError):
                 start()
 
@@ -148,13 +148,13 @@ options = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-def test_any_settings_paint_a_picture_or_are_refused(weights, picture, few):
-    @settings(max_examples=few // 2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_any_settings_paint_a_picture_or_are_refused(weights, picture, count):
+    @settings(max_examples=count // 2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(options)
-    def check(chosen):
+    def check(changes):
         try:
             transfer = StyleTransfer(
-                Settings(**{"size": 48, "iterations": 2, **chosen}),
+                Settings(**{"size": 48, "iterations": 2, **changes}),
                 Runtime(device="cpu", dtype="float32", winograd="off", threads=1),
                 weights=weights,
             )

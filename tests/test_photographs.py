@@ -1,4 +1,4 @@
-"""What becomes of a photograph's file on its way through a run: profile, depth, transparency, EXIF, size on paper."""
+"""The properties of a photograph's file in the file of a run: profile, depth, transparency, EXIF, size on paper."""
 
 import sys
 
@@ -21,13 +21,14 @@ UNPAINTED = ("--iterations", "0", "--size", "64", "--first-size", "0", "--dtype"
 def paint(command, files, tiny_network):
     """Run `impasto paint` on the tiny network with no evaluation: (exit code, standard output, standard error)."""
 
-    def run(content, output, *words, style="style.jpg", options=UNPAINTED):
-        return command("paint", files / content, files / style, "-o", files / output, *options, *words)
+    def run(content, output, *arguments, style="style.jpg", options=UNPAINTED):
+        return command("paint", files / content, files / style, "-o", files / output, *options, *arguments)
 
     return run
 
 
-def stored(path):
+def read_file(path):
+    """Return the samples of a file and its profile."""
     with Image.open(path) as image:
         return np.asarray(image), image.info.get("icc_profile")
 
@@ -37,27 +38,27 @@ def stored(path):
 def test_a_photograph_comes_back_in_its_profile(paint, files, name, suffix, most):
     Image.fromarray(colors()).save(files / "photo.png", icc_profile=icc(name))
     assert paint("photo.png", f"out.{suffix}", "--quiet") == (0, "", "")
-    found, profile = stored(files / f"out.{suffix}")
+    samples, profile = read_file(files / f"out.{suffix}")
     assert profile == icc(name)
-    assert delta_e(name, found, colors()) <= most
+    assert delta_e(name, samples, colors()) <= most
 
 
 def test_a_photograph_comes_back_in_srgb_on_request(paint, files):
     Image.fromarray(colors()).save(files / "photo.png", icc_profile=icc("p3"))
     assert paint("photo.png", "out.png", "--profile", "srgb")[0] == 0
-    found, profile = stored(files / "out.png")
+    samples, profile = read_file(files / "out.png")
     assert profiles.is_srgb(profile)
     assert profile is not None
     expected = Picture.open(files / "photo.png").in_profile(None).pixels.permute(1, 2, 0).numpy()
-    assert abs(found / 255 - expected).max() < 0.6 / 255
+    assert abs(samples / 255 - expected).max() < 0.6 / 255
 
 
 def test_what_is_painted_keeps_the_profile_and_its_colors(paint, files):
     Image.fromarray(colors()).save(files / "photo.png", icc_profile=icc("p3"))
     assert paint("photo.png", "out.png", options=("--iterations", "3", "--size", "64", "--first-size", "0"))[0] == 0
-    found, profile = stored(files / "out.png")
+    samples, profile = read_file(files / "out.png")
     assert profile == icc("p3")
-    assert delta_e("p3", found, colors()) > 0.5
+    assert delta_e("p3", samples, colors()) > 0.5
 
 
 def test_the_painting_is_brought_to_the_photographs_profile(transfer, picture):
@@ -80,11 +81,11 @@ def test_sixteen_bits_come_back_as_sixteen(paint, files, suffix):
     assert abs(opened.samples.int().permute(1, 2, 0).numpy() - deep.astype(int)).max() <= 1
 
 
-@pytest.mark.parametrize(("deep", "asked", "bits"), [(True, "8", 8), (False, "16", 16), (False, "auto", 8)])
-def test_the_depth_can_be_asked_for(paint, files, deep, asked, bits):
+@pytest.mark.parametrize(("deep", "option", "bits"), [(True, "8", 8), (False, "16", 16), (False, "auto", 8)])
+def test_the_depth_can_be_asked_for(paint, files, deep, option, bits):
     array = colors().astype(np.uint16) * 257 if deep else colors()
     vips(array, "rgb16" if deep else "srgb").write_to_file(str(files / "photo.png"))
-    assert paint("photo.png", "out.png", "--bits", asked)[0] == 0
+    assert paint("photo.png", "out.png", "--bits", option)[0] == 0
     assert Picture.open(files / "out.png").bits == bits
 
 
@@ -96,7 +97,7 @@ def test_a_depth_that_the_format_has_not_is_refused_before_the_work(paint, files
     assert paint("deep.png", "auto.jpg")[0] == 0
 
 
-def holed(path):
+def save_with_hole(path):
     """Save colors of which a quarter is transparent, and some half so."""
     alpha = np.full((48, 64), 255, np.uint8)
     alpha[:24, :32], alpha[30:, 40:] = 0, 77
@@ -107,35 +108,35 @@ def holed(path):
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
 @pytest.mark.parametrize("iterations", ["0", "3"])
 def test_transparency_comes_back_to_the_bit(paint, files, suffix, iterations):
-    alpha = holed(files / "photo.png")
+    alpha = save_with_hole(files / "photo.png")
     options = ("--iterations", iterations, "--size", "64", "--first-size", "0", "--dtype", "float32")
     assert paint("photo.png", f"out.{suffix}", options=options)[0] == 0
-    found, _ = stored(files / f"out.{suffix}")
-    assert (found[..., 3] == alpha).all()
+    samples, _ = read_file(files / f"out.{suffix}")
+    assert (samples[..., 3] == alpha).all()
 
 
 def test_transparency_is_resampled_with_the_picture(paint, files):
-    holed(files / "photo.png")
+    save_with_hole(files / "photo.png")
     assert paint("photo.png", "out.png", options=("--iterations", "0", "--size", "96", "--first-size", "0"))[0] == 0
-    found, _ = stored(files / "out.png")
-    assert found.shape == (72, 96, 4)
-    assert found[:30, :40, 3].max() == 0
-    assert found[40, 20, 3] == 255
+    samples, _ = read_file(files / "out.png")
+    assert samples.shape == (72, 96, 4)
+    assert samples[:30, :40, 3].max() == 0
+    assert samples[40, 20, 3] == 255
 
 
 def test_a_jpeg_of_it_is_laid_over_white(paint, files):
-    holed(files / "photo.png")
+    save_with_hole(files / "photo.png")
     assert paint("photo.png", "out.jpg")[0] == 0
-    found, _ = stored(files / "out.jpg")
-    assert found.shape == (48, 64, 3)
-    assert found[:20, :28].min() > 245
+    samples, _ = read_file(files / "out.jpg")
+    assert samples.shape == (48, 64, 3)
+    assert samples[:20, :28].min() > 245
 
 
-def with_hole(picture, hidden):
+def with_hole(picture, color):
     """Return a picture of which the left half is transparent, and the color that hides there."""
     alpha = torch.ones(picture.height, picture.width)
     alpha[:, : picture.width // 2] = 0
-    return Picture(torch.where(alpha > 0, picture.pixels, torch.tensor(hidden)), alpha=alpha)
+    return Picture(torch.where(alpha > 0, picture.pixels, torch.tensor(color)), alpha=alpha)
 
 
 def losses(run):
@@ -151,27 +152,27 @@ def test_what_is_transparent_of_a_painting_has_no_part_in_its_style(transfer, pi
     half[:, :32] = 0
     hidden = [losses(maker.start(picture(), with_hole(painting, color)))[0] for color in (0.1, 0.9)]
     masked = losses(maker.start(picture(), Style(with_hole(painting, 0.1), mask=Mask(half))))[0]
-    whole = losses(maker.start(picture(), painting))[0]
+    opaque = losses(maker.start(picture(), painting))[0]
     assert hidden[0] == pytest.approx(hidden[1], rel=0.05), "but for units on the edge"
     assert masked == pytest.approx(hidden[0], rel=1e-4)
-    assert hidden[0] != pytest.approx(whole, rel=0.05)
+    assert hidden[0] != pytest.approx(opaque, rel=0.05)
 
 
 def test_what_is_transparent_of_a_photograph_has_no_part_in_the_style(transfer, picture, monkeypatch):
     maker = transfer(iterations=1, content_weight=0, style_layers="conv1_1")
     content = picture(64, 48)
     holes = [with_hole(content, color) for color in (0.1, 0.9)]
-    hidden, shown = (
-        [losses(maker.start(each, picture(seed=1)))[0] for each in some]
-        for some in (holes, [Picture(hole.samples) for hole in holes])
+    hidden, opaque = (
+        [losses(maker.start(photograph, picture(seed=1)))[0] for photograph in photographs]
+        for photographs in (holes, [Picture(hole.samples) for hole in holes])
     )
     assert hidden[0] == pytest.approx(hidden[1], rel=0.2), "but for units on the edge"
-    assert shown[0] != pytest.approx(shown[1], rel=0.5)
-    found = []
+    assert opaque[0] != pytest.approx(opaque[1], rel=0.5)
+    regions = []
     build = Objective.build
-    monkeypatch.setattr(Objective, "build", lambda *words, **more: found.append(words[3]) or build(*words, **more))
+    monkeypatch.setattr(Objective, "build", lambda *args, **options: regions.append(args[3]) or build(*args, **options))
     losses(maker.start(with_hole(content, 0.1), picture(seed=1)))
-    (region,) = found[0]
+    (region,) = regions[0]
     assert region.area[:, :30].max() == 0
     assert region.area[:, 34:].min() == 1
 
@@ -180,8 +181,8 @@ def test_what_is_transparent_of_a_photograph_has_no_part_in_the_style(transfer, 
 def test_colors_are_matched_by_what_is_seen(transfer, picture, matching):
     content, style = with_hole(picture(64, 48), 1.0), with_hole(picture(64, 48, seed=1), 0.0)
     run = transfer(iterations=0, color="content-match", color_match=matching, init="style").start(content, style)
-    found = run._solver.scene.style_images(run.plan.stages[0])[0][:, :, 32:].mean((1, 2))
-    torch.testing.assert_close(found, picture(64, 48).pixels[:, :, 32:].mean((1, 2)), rtol=0, atol=0.02)
+    mean = run._solver.scene.style_images(run.plan.stages[0])[0][:, :, 32:].mean((1, 2))
+    torch.testing.assert_close(mean, picture(64, 48).pixels[:, :, 32:].mean((1, 2)), rtol=0, atol=0.02)
 
 
 def test_a_photograph_of_which_too_little_is_seen_is_refused(transfer, picture):
@@ -242,34 +243,27 @@ def test_pixels_an_inch_come_back_or_are_what_is_asked_for(paint, files):
 
 
 @pytest.mark.parametrize(
-    ("words", "size", "dpi"),
+    ("arguments", "size", "dpi"),
     [
         (("--print", "2x3cm", "--dpi", "100"), (104, 78), 100),  # 4:3 on 1:1.5: the short side decides
         (("--print", "30x20mm", "--dpi", "100"), (105, 79), 100),
         (("--print", "4 x 1in", "--dpi", "60"), (80, 60), 60),
-        (
-            (
-                "--print",
-                "0.32x0.4in",
-            ),
-            (120, 90),
-            300,
-        ),
+        (("--print", "0.32x0.4in"), (120, 90), 300),
     ],
 )
-def test_a_size_on_paper_is_a_size_in_pixels(paint, files, words, size, dpi):
+def test_a_size_on_paper_is_a_size_in_pixels(paint, files, arguments, size, dpi):
     options = ("--iterations", "0", "--first-size", "0")
-    assert paint("content.png", "out.png", *words, "--quiet", options=options) == (0, "", "")
+    assert paint("content.png", "out.png", *arguments, "--quiet", options=options) == (0, "", "")
     opened = Picture.open(files / "out.png")
     assert abs(opened.width - size[0]) <= 1
     assert abs(opened.height - size[1]) <= 1
     assert opened.dpi == dpi
-    said = note(files / "out.png")["settings"]
-    assert (said["size"], said["dpi"]) == (opened.width, dpi)
+    settings = note(files / "out.png")["settings"]
+    assert (settings["size"], settings["dpi"]) == (opened.width, dpi)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "sentence"),
     [
         (("--print", "large"), "print cannot be large; it takes two sides and a unit, such as 30x40cm, 8x10in, 200x300mm."),
         (("--print", "30x40"), "print cannot be 30x40; it takes"),
@@ -283,10 +277,10 @@ def test_a_size_on_paper_is_a_size_in_pixels(paint, files, words, size, dpi):
         (("--profile", "adobe"), "profile cannot be adobe; it takes content or srgb."),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_asked_for_is_refused_in_a_sentence(paint, files, words, said):
-    code, out, err = paint("content.png", "out.png", *words, options=("--iterations", "0"))
+def test_a_file_that_cannot_be_asked_for_is_refused_in_a_sentence(paint, files, arguments, sentence):
+    code, out, err = paint("content.png", "out.png", *arguments, options=("--iterations", "0"))
     assert (code, out) == (2, "")
-    assert said in err
+    assert sentence in err
     assert err.count("\n") == 1
     assert not (files / "out.png").exists()
 
@@ -315,6 +309,6 @@ def test_measures_are_those_of_the_run_in_any_profile(transfer, weights):
     run = transfer(size=128, iterations=3).start(content, style)
     for _ in run:
         pass
-    found = metrics.measure(content, style, run.result().picture, run.settings, weights=weights)
+    measures = metrics.measure(content, style, run.result().picture, run.settings, weights=weights)
     best = min(run.history, key=lambda progress: progress.loss)
-    assert found.loss == pytest.approx(best.terms["content"] + best.terms["style"], rel=0.02)
+    assert measures.loss == pytest.approx(best.terms["content"] + best.terms["style"], rel=0.02)

@@ -25,12 +25,8 @@ def client(weights, monkeypatch, iterations):
     monkeypatch.setattr("impasto.transfer.style_transfer.load_weights", lambda _: weights)
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     names = {"__name__": "service"}
-    exec(
-        compile(
-            code.replace("size=256, iterations=40", f"size=64, tolerance=0, iterations={iterations}"), "service", "exec"
-        ),
-        names,
-    )
+    code = code.replace("size=256, iterations=40", f"size=64, tolerance=0, iterations={iterations}")
+    exec(compile(code, "service", "exec"), names)
     return testing.TestClient(names["app"])
 
 
@@ -49,21 +45,21 @@ def wait_until(condition):
 def test_a_picture_is_painted_from_bytes_to_bytes(weights, monkeypatch, picture):
     service = client(weights, monkeypatch, iterations=20)
     name = begin(service, picture)
-    seen = []
+    answers = []
 
     def is_done():
-        seen.append(service.get(f"/paintings/{name}"))
-        return "%" not in seen[-1].headers["progress"]
+        answers.append(service.get(f"/paintings/{name}"))
+        return "%" not in answers[-1].headers["progress"]
 
     wait_until(is_done)
-    assert seen[-1].headers["progress"] in {"finished", "converged"}
-    assert seen[-1].headers["content-type"] == "image/png"
-    assert {answer.headers["content-type"] for answer in seen[:-1]} == {"image/jpeg"}
-    assert (Image.open(io.BytesIO(seen[0].content)).format, Image.open(io.BytesIO(seen[0].content)).size) == (
+    assert answers[-1].headers["progress"] in {"finished", "converged"}
+    assert answers[-1].headers["content-type"] == "image/png"
+    assert {answer.headers["content-type"] for answer in answers[:-1]} == {"image/jpeg"}
+    assert (Image.open(io.BytesIO(answers[0].content)).format, Image.open(io.BytesIO(answers[0].content)).size) == (
         "JPEG",
         (64, 48),
     )
-    painted = Picture.open(seen[-1].content)
+    painted = Picture.open(answers[-1].content)
     assert painted.note is not None
     assert not np.array_equal(np.asarray(painted), np.asarray(picture(seed=1)))
 
@@ -109,8 +105,8 @@ def test_the_commands_of_the_page_order_look_and_cancel(weights, monkeypatch, pi
             picture(seed=number).save(tmp_path / name)
 
         def run(command, name=""):
-            words = shlex.split(command.replace("localhost:8000", f"127.0.0.1:{port}").replace("NAME", name))
-            return subprocess.run([*words, "-sf"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+            arguments = shlex.split(command.replace("localhost:8000", f"127.0.0.1:{port}").replace("NAME", name))
+            return subprocess.run([*arguments, "-sf"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
         order, look, cancel = re.findall(r"^    (curl .*)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
         name = json.loads(run(order))["name"]

@@ -92,11 +92,11 @@ plot_losses(T.start(P, P), 'a.jpg') -> InputError: a plot cannot be saved as a.j
 
 @pytest.mark.parametrize("row", CALLS.strip().splitlines())
 def test_a_wrong_call_is_answered_in_a_sentence(row, transfer, picture, weights, tmp_path, monkeypatch):
-    call, _, said = row.partition(" -> ")
+    call, _, message = row.partition(" -> ")
     monkeypatch.chdir(tmp_path)
     names = {"measure": measure, **{name: getattr(impasto, name) for name in impasto.__all__}}
     with pytest.raises(ImpastoError) as caught:
         eval(call, {**names, "P": picture(), "T": transfer(), "W": weights, "np": np, "torch": torch})
-    assert f"{type(caught.value).__name__}: {caught.value}".startswith(said)
+    assert f"{type(caught.value).__name__}: {caught.value}".startswith(message)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)

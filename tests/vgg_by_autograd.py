@@ -1,4 +1,4 @@
-"""VGG-19 by automatic differentiation: what the network by hand is compared with."""
+"""VGG-19 by automatic differentiation, with which the network's own derivatives are compared."""
 
 import torch
 from torch.nn import functional
@@ -10,19 +10,20 @@ SCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
 
 def features(network, image, wraps=(False, False)):
     """Return every layer's features of an image, (C, H, W) by name, with autograd's graph behind them."""
-    signal, found = network.weights.convention.apply(image).to(network.weights.tensors["conv1_1"][0].dtype)[None], {}
+    dtype = network.weights.tensors["conv1_1"][0].dtype
+    signal, outputs = network.weights.convention.apply(image).to(dtype)[None], {}
     for name, layer in LAYERS.items():
         signal = pool(network, signal) if layer.is_pool else convolve(network, signal, name, wraps)
-        found[name] = signal[0]
-    return found
+        outputs[name] = signal[0]
+    return outputs
 
 
 def convolve(network, signal, name, wraps):
     weight, bias = network.weights.tensors[name]
     padding = "replicate" if (network.padding, name) == ("replicate-first", "conv1_1") else network.padding
     mode = padding if padding in {"replicate", "reflect"} else "constant"
-    for around, wrap in zip(((0, 0, 1, 1), (1, 1, 0, 0)), wraps, strict=True):
-        signal = functional.pad(signal, around, mode="circular" if wrap else mode)
+    for sides, wrap in zip(((0, 0, 1, 1), (1, 1, 0, 0)), wraps, strict=True):
+        signal = functional.pad(signal, sides, mode="circular" if wrap else mode)
     return functional.conv2d(signal, weight, bias).relu()
 
 
@@ -37,7 +38,7 @@ def pool(network, signal):
 
 
 def nine_points(x):
-    """As crowsonkb/style-transfer-pytorch has it: differences to eight neighbors, with copies beyond the border."""
+    """Return the total variation of crowsonkb/style-transfer-pytorch: differences to eight neighbors, with a copied border."""
     x = torch.nn.functional.pad(x[None], (1, 1, 1, 1), mode="replicate")[0]
     straight = (x[:, 1:-1, 2:] - x[:, 1:-1, 1:-1], x[:, 2:, 1:-1] - x[:, 1:-1, 1:-1])
     diagonal = (x[:, 1:, 1:] - x[:, :-1, :-1], x[:, 1:, :-1] - x[:, :-1, 1:])

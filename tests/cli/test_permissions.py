@@ -48,7 +48,7 @@ def servers():
 
     def server(user):
         if user not in started:
-            started[user] = ForkServer(*MODULES, before=as_user(user), environment={"PATH": os.environ["PATH"]})
+            started[user] = ForkServer(*MODULES, prefix=as_user(user), environment={"PATH": os.environ["PATH"]})
         return started[user]
 
     yield server
