@@ -135,7 +135,7 @@ def lab_to_srgb(image: Any, depth: int) -> Any:
 
 @lru_cache(maxsize=8)
 def _converted_chart(profile: bytes) -> NDArray[Any] | None:
-    """Return what the profile makes of `_colors` in sRGB, in levels of 255; None: it cannot be used for RGB."""
+    """Return the colors of `_chart` from a profile to sRGB, in levels of 255; None: it cannot be used for RGB."""
     if not _is_rgb(profile):
         return None
     try:
@@ -157,7 +157,7 @@ def _chart() -> NDArray[Any]:
 
 
 def _chart_image(dtype: type[np.unsignedinteger[Any]]) -> Any:
-    """Return `_colors` as a libvips image."""
+    """Return the chart `_chart` as a libvips image."""
     deep = dtype is np.uint16
     samples = (_chart() * (257 if deep else 1)).astype(dtype)
     image = pyvips.Image.new_from_memory(samples.tobytes(), 27, 27, 3, "ushort" if deep else "uchar")
