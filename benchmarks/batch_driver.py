@@ -35,7 +35,7 @@ class IdlePainter:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def paint(self, job: Job, noted: Job | None = None) -> Generator[Any, None, Outcome]:  # noqa: ARG002
+    def paint(self, job: Job, original: Job | None = None) -> Generator[Any, None, Outcome]:  # noqa: ARG002
         """Say that the job is done."""
         return Outcome(job, "done", worker=self.name)
         yield

@@ -16,7 +16,7 @@ class Idle:
     def __init__(self, name):
         self.name, self.is_cancelled = name, False
 
-    def paint(self, job, noted=None):
+    def paint(self, job, original=None):
         return Outcome(job, "done", worker=self.name)
         yield
 
@@ -30,7 +30,7 @@ class Idle:
 class Mortal(Idle):
     """Dies at a job named fatal.png always, and at one named once.png the first time."""
 
-    def paint(self, job, noted=None):
+    def paint(self, job, original=None):
         marker = Path(job.output).with_suffix(".died")
         if job.output.name == "fatal.png" or (job.output.name == "once.png" and not marker.exists()):
             marker.touch()
@@ -42,7 +42,7 @@ class Mortal(Idle):
 class Slow(Idle):
     """Paints until it is told to end."""
 
-    def paint(self, job, noted=None):
+    def paint(self, job, original=None):
         while not self.is_cancelled:
             time.sleep(0.01)
             yield None
@@ -52,9 +52,9 @@ class Slow(Idle):
 class Copying(Idle):
     """Copies the photograph, which has to be in another folder than the one that the driver named."""
 
-    def paint(self, job, noted=None):
-        assert job.content.name == noted.content.name
-        assert job.content.parent != noted.content.parent
+    def paint(self, job, original=None):
+        assert job.content.name == original.content.name
+        assert job.content.parent != original.content.parent
         shutil.copyfile(job.content, job.output)
         return Outcome(job, "done", worker=self.name)
         yield

@@ -61,7 +61,7 @@ def test_stages_that_are_painted_are_laid_out_in_less_memory_as_a_plan_with_all_
     plan = make_plan(settings, PHOTO, [PAINTING], is_timed=True)
     painted = plan._replace(stages=tuple(stage._replace(evaluations=7) for stage in plan.candidates[1::2]))
     other = make_plan(settings, PHOTO, [PAINTING], small, is_timed=True)
-    result = painted.laid_out_as(other)
+    result = painted.with_layouts_of(other)
     assert [(stage.size, stage.evaluations) for stage in result.stages] == [
         (stage.size, 7) for stage in plan.candidates[1::2]
     ]
@@ -70,7 +70,7 @@ def test_stages_that_are_painted_are_laid_out_in_less_memory_as_a_plan_with_all_
     assert result.candidates == other.candidates
     untimed = make_plan(settings, PHOTO, [PAINTING], small)
     with pytest.raises(PictureError, match="64 × 48 is not planned with these options"):
-        plan._replace(stages=plan.candidates).laid_out_as(untimed)
+        plan._replace(stages=plan.candidates).with_layouts_of(untimed)
 
 
 def test_a_styles_short_side_follows_the_pictures():

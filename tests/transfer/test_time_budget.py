@@ -116,11 +116,11 @@ def test_reports_go_by_time(start, watch):
 def test_what_was_painted_can_be_painted_again_without_a_budget(start, watch):
     for seconds in (2, 4):
         run = finish(start(seconds))
-        again = finish(start(0, **run.painted.model_dump()))
+        again = finish(start(0, **run.painted_settings.model_dump()))
         assert torch.equal(again.preview().samples, run.preview().samples)
-        assert json.loads(run.preview().note)["settings"] == json.loads(run.painted.model_dump_json())
-        assert run.result().settings == run.painted
-        assert run.painted.size == run.preview().width
+        assert json.loads(run.preview().note)["settings"] == json.loads(run.painted_settings.model_dump_json())
+        assert run.result().settings == run.painted_settings
+        assert run.painted_settings.size == run.preview().width
 
 
 def test_a_run_that_continues_has_the_rest_of_its_time(start, watch):
@@ -146,7 +146,7 @@ def test_a_change_begins_the_time_again(start, watch):
     run.change(content_weight=1)
     finish(run)
     assert 3.5 < watch() - began <= 4
-    assert sum(run.painted.stages.values()) == len(run.history) - 8
+    assert sum(run.painted_settings.stages.values()) == len(run.history) - 8
     began = watch()
     run.change(content_weight=2)
     assert run.stopped == "unfinished"

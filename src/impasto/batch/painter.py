@@ -64,12 +64,12 @@ class Painter:
         if self._session is not None:
             self._session.cancel()
 
-    def paint(self, job: Job, noted: Job | None = None) -> Generator[Progress, None, Outcome]:
+    def paint(self, job: Job, original: Job | None = None) -> Generator[Progress, None, Outcome]:
         """Paint a job, from its checkpoint if there is one.
 
         Args:
             job: The job.
-            noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
+            original: The job that the metadata of the picture name, if the files of `job` are copies of its files.
 
         Yields:
             The progress of each evaluation.
@@ -81,7 +81,7 @@ class Painter:
         began = time.monotonic()
         try:
             with self._alone(job):
-                outcome = yield from self._carry_out(job, noted)
+                outcome = yield from self._carry_out(job, original)
         except Exception as error:  # the next job gets its chance
             outcome = Outcome(job, "failed", sentence_of(error))
         finally:
@@ -96,7 +96,7 @@ class Painter:
         files.make_folder(locks)
         return _lock(locks / hashlib.sha256(str(job.output.absolute()).encode()).hexdigest()[:32])
 
-    def _carry_out(self, job: Job, noted: Job | None) -> Generator[Progress, None, Outcome]:
+    def _carry_out(self, job: Job, original: Job | None) -> Generator[Progress, None, Outcome]:
         """Paint a job that is not painted."""
         stopped = outputs.recorded_stop(job)
         if stopped in {"finished", "converged"}:
@@ -105,7 +105,7 @@ class Painter:
             files.make_folder(job.output.parent)
         # The picture so far of a run that ended early may be replaced.
         job_to_paint = job if stopped is None else outputs.with_replaceable_files(job, is_replaceable=True)
-        with closing(Session(job_to_paint, resources=self._resources, noted=noted)) as session:
+        with closing(Session(job_to_paint, resources=self._resources, original=original)) as session:
             self._session = session
             if self._is_cancelled.is_set():
                 session.cancel()

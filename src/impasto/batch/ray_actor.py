@@ -26,12 +26,12 @@ FREE_FRACTION = 0.8
 class Paints(Protocol):
     """What an actor holds: a `Painter`, or what stands for one."""
 
-    def paint(self, job: Job, noted: Job | None = None) -> "Generator[Progress, None, Outcome]":
+    def paint(self, job: Job, original: Job | None = None) -> "Generator[Progress, None, Outcome]":
         """Paint a job.
 
         Args:
             job: The job.
-            noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
+            original: The job that the metadata of the picture name, if the files of `job` are copies of its files.
 
         Returns:
             A generator that yields the progress of each evaluation, and returns the outcome of the job.
@@ -112,9 +112,9 @@ class Actor:
                 temporary.write_bytes(importlib.import_module("ray").get(reference))
         return str(copy)
 
-    def _paint(self, job: Job, noted: Job | None = None) -> Outcome:
+    def _paint(self, job: Job, original: Job | None = None) -> Outcome:
         """Paint a job, and hold its progress for those who ask."""
-        painting = self._painter.paint(job, noted)
+        painting = self._painter.paint(job, original)
         self._progress = None
         while True:
             try:

@@ -32,7 +32,7 @@ __all__ = ["Picture"]
 DEFAULT_QUALITY = 95
 """The quality of JPEG and WebP files if none is asked for."""
 
-MAX_SHOWN_SIDE = 1024
+MAX_NOTEBOOK_SIDE = 1024
 """Pixels of the long side of what a notebook shows of a picture: it stores every picture that it shows."""
 
 _WHITE = {torch.float32: 1, torch.uint8: 255, torch.uint16: 65535}
@@ -374,11 +374,11 @@ class Picture:
         return as_array(pixels.numpy(force=True), None if opacity is None else opacity.numpy(force=True), dtype)
 
     def _repr_png_(self) -> bytes:
-        return self.shown()
+        return self.notebook_png()
 
-    def shown(self) -> bytes:
+    def notebook_png(self) -> bytes:
         """Return the PNG that a notebook shows: the picture, or one of at most 1024 pixels a side."""
-        scale = min(1.0, MAX_SHOWN_SIDE / max(self.width, self.height))
+        scale = min(1.0, MAX_NOTEBOOK_SIDE / max(self.width, self.height))
         width, height = (max(1, round(side * scale)) for side in (self.width, self.height))
         small = self if scale == 1 else self.resized(width, height)
         return replace(small, bits=8).png()

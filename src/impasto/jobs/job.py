@@ -224,22 +224,22 @@ class Job(Options):
         change = Change(after=after, through=through, job=Job(**job.changeable))
         return self.replace(changes=(*self.changes, change))
 
-    def painted(self, made: int, settings: Settings) -> "Job":
+    def with_painted_settings(self, change_count: int, settings: Settings) -> "Job":
         """Return the job with the settings that paint the same picture again, in which a budget of time is resolved.
 
         Args:
-            made: The number of changes that the run had made; the settings are those after the last of them.
-            settings: What `Run.painted` says.
+            change_count: The number of changes that the run had made; the settings are those after the last of them.
+            settings: The settings that `Run.painted_settings` returned.
 
         Returns:
             The job, with these settings in place of its own or of those of its change.
 
         """
-        if made == 0:
+        if change_count == 0:
             return self.replace(settings=settings)
-        change = self.changes[made - 1]
+        change = self.changes[change_count - 1]
         changed = change.replace(job=change.job.replace(settings=settings))
-        return self.replace(changes=(*self.changes[: made - 1], changed, *self.changes[made:]))
+        return self.replace(changes=(*self.changes[: change_count - 1], changed, *self.changes[change_count:]))
 
     @property
     def description(self) -> str:

@@ -71,7 +71,7 @@ class Session:
             means only where the run is long.
         preview_seconds: The least seconds from one `PreviewReady` to the next, of which there is one before the first
             evaluation and one after it; infinite for no `PreviewReady`.
-        noted: The job that the metadata of the picture name, if the files of `job` are copies of its files.
+        original: The job that the metadata of the picture name, if the files of `job` are copies of its files.
         painted: The picture that the job has painted before its last change, from which the run continues if there is
             no checkpoint; None: the run begins at the beginning.
         began: The `time.perf_counter()` from which `Runtime.seconds` count; None: when the first event is asked for.
@@ -88,7 +88,7 @@ class Session:
         resources: Resources | None = None,
         forecasts: bool | None = False,
         preview_seconds: float = math.inf,
-        noted: Job | None = None,
+        original: Job | None = None,
         painted: Path | None = None,
         began: float | None = None,
     ) -> None:
@@ -102,7 +102,7 @@ class Session:
         self._group = ALONE
         self._forecasts = forecasts
         self._preview_seconds = preview_seconds
-        self._original = noted
+        self._original = original
         self._began = began
         self._earlier_picture = painted
         self._earlier_evaluations = 0
@@ -245,7 +245,7 @@ class Session:
 
     def _make_change(self, run: Run, job: Job) -> Iterator[Event]:
         """Continue a run with the next change of a job, which becomes that of the session."""
-        job = job.painted(self._change_count, run.painted)
+        job = job.with_painted_settings(self._change_count, run.painted_settings)
         opened = sources.open_job(job.current(self._change_count + 1), self._resources.open)
         inputs = opened.inputs
         masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
@@ -274,7 +274,7 @@ class Session:
         fields: dict[str, Any] = {name: count for name, count in counts.items() if count}
         if self._original is not None and self.run is not None:
             weights = self._original.current(self._change_count).settings.weights
-            fields["settings"] = {**self.run.painted.model_dump(), "weights": weights}
+            fields["settings"] = {**self.run.painted_settings.model_dump(), "weights": weights}
         hashes = {
             FILES: file_hashes(self.job, self._original, self._hashes),
             FINGERPRINT: fingerprint(self.job, self._hashes),
@@ -304,7 +304,7 @@ class Session:
         if run.stopped == "unfinished":
             yield Ended("unfinished", saving.save_unfinished())
             return
-        self.job = self.job.painted(self._change_count, run.painted)
+        self.job = self.job.with_painted_settings(self._change_count, run.painted_settings)
         run.note = self._note()
         yield from saving.save_picture()
         run.delete_checkpoint()

@@ -112,16 +112,16 @@ class Plan(NamedTuple):
         return f"Plan({stages}; {self.bytes / 1e9:.2f} GB)"
 
     @property
-    def possible(self) -> tuple[Stage, ...]:
+    def possible_stages(self) -> tuple[Stage, ...]:
         """The stages that the run may paint: in a run with a budget of time, all candidates."""
         return self.candidates or self.stages
 
     @property
     def asked_size(self) -> Size:
         """The size that the settings ask for; a budget of time may be too short for it."""
-        return self.possible[-1].size
+        return self.possible_stages[-1].size
 
-    def laid_out_as(self, other: "Plan") -> "Plan":
+    def with_layouts_of(self, other: "Plan") -> "Plan":
         """Return the stages of this plan with the layouts and limits of another plan.
 
         Args:
@@ -134,7 +134,7 @@ class Plan(NamedTuple):
             PictureError: the other plan has not all sizes, such as one without a budget of time for a run that had one.
 
         """
-        stages_by_size = {stage.size: stage for stage in other.possible}
+        stages_by_size = {stage.size: stage for stage in other.possible_stages}
         missing = next((stage.size for stage in self.stages if stage.size not in stages_by_size), None)
         if missing is not None:
             raise PictureError(f"a picture of {missing} is not planned with these options; give the first ones.")

@@ -38,7 +38,7 @@ class Result:
 
     def _repr_png_(self) -> bytes:
         """Return the image that a notebook shows: the picture, or a smaller copy of a large one."""
-        return self.picture.shown()
+        return self.picture.notebook_png()
 
     def plot(self, path: str | Path | None = None, *, overwrite: bool = False) -> "Figure":
         """Draw the losses of the run, as `plot_losses` does.

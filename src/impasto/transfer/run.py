@@ -230,7 +230,7 @@ class Run:
         return self.plan.asked_size
 
     @property
-    def painted(self) -> Settings:
+    def painted_settings(self) -> Settings:
         """The settings that paint the picture again: in a run with a budget of time, its stages and evaluations.
 
         They say what was painted since the last `change`.
@@ -240,7 +240,7 @@ class Run:
     @property
     def shortfall(self) -> str:
         """A sentence about a size that there was no time for; empty if the picture has the size that was asked for."""
-        return "" if self.stopped == "unfinished" else self._schedule.shortfall(self.painted.dpi)
+        return "" if self.stopped == "unfinished" else self._schedule.shortfall(self.painted_settings.dpi)
 
     def preview(self, *, long_side: int | None = None) -> Picture:
         """Return the best picture so far, in the colors of the finished one, with the metadata of the content's file.
@@ -261,7 +261,7 @@ class Run:
             raise InputError(
                 f"a preview cannot have a long side of {long_side!r}; it takes a whole number, at least 1."
             )
-        settings = self.painted
+        settings = self.painted_settings
         metadata = {"settings": settings.model_dump(), "evaluations": len(self.history), "stopped": self.stopped}
         note = json.dumps({"impasto": version("impasto"), **metadata, **self.note})
         with out_of_memory_as("finish the picture"), self._solver.machine.computing():
@@ -311,7 +311,7 @@ class Run:
 
     def result(self) -> Result:
         """Return the picture as it is now; iterate to the end first for a finished one."""
-        return Result(self.preview(), self.painted, tuple(self.history), self.stopped)
+        return Result(self.preview(), self.painted_settings, tuple(self.history), self.stopped)
 
     @property
     def stage(self) -> int:
@@ -384,7 +384,7 @@ class Run:
         self._descent.release()
         self._targets.clear()
         try:
-            plan = self.plan.laid_out_as(self._setup.replan(SHORTAGE_FACTOR * (planned - self.plan.baseline)))
+            plan = self.plan.with_layouts_of(self._setup.replan(SHORTAGE_FACTOR * (planned - self.plan.baseline)))
         except PictureError as refusal:
             raise OutOfMemoryError(
                 f"the memory did not suffice, and no plan takes less than {planned / 1e9:.2f} GB; close other programs "

@@ -81,7 +81,7 @@ class Scene:
 
         """
         content, side = self.inputs.content, max(picture.width, picture.height)
-        sizes = [stage.size for stage in plan.possible if max(stage.size) == min(side, max(plan.asked_size))]
+        sizes = [stage.size for stage in plan.possible_stages if max(stage.size) == min(side, max(plan.asked_size))]
         return self.loss_image(picture, (sizes or [Size(content.width, content.height).with_long_side(side)])[0])
 
     def objective(self, stage: Stage, network: VGG19) -> Objective:

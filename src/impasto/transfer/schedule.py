@@ -46,7 +46,7 @@ def start_schedule(setup: Setup, plan: Plan, state: RunState, elapsed: float = 0
     start = state.history[state.changed_after - 1].seconds if state.changed_after else 0.0
     end, first_size = start + setup.seconds - elapsed, setup.settings.first_size
     budget = TimeBudget(setup.seconds, start, end, first_size, setup.machine.group)
-    schedule = Schedule(plan._replace(candidates=plan.possible), state.history, budget)
+    schedule = Schedule(plan._replace(candidates=plan.possible_stages), state.history, budget)
     schedule.update(state)
     return schedule
 
