@@ -135,7 +135,7 @@ def test_a_run_that_continues_has_the_rest_of_its_time(start, watch):
     assert again.resumed == len(whole.history) // 2
     assert watch() - began == pytest.approx(4 - run.history[-1].seconds, abs=0.3)
     assert len(again.history) == pytest.approx(len(whole.history), abs=2)
-    assert again.painted.stages.keys() == whole.painted.stages.keys()
+    assert again.painted_settings.stages.keys() == whole.painted_settings.stages.keys()
 
 
 def test_a_change_begins_the_time_again(start, watch):
