@@ -6,7 +6,7 @@ import torch
 
 from films import moving, smooth
 from impasto import Picture
-from impasto.film.motion import REMEMBERED_FRAMES, Motion
+from impasto.film.motion import REMEMBERED_FRAMES, Motion, _MovedFrame, _PaintedFrame
 
 
 def test_a_painted_frame_moves_with_the_film():
@@ -66,6 +66,19 @@ def test_what_is_seen_again_is_as_it_was_painted_before():
     newest = (slice(None), slice(4, 24), slice(150, 186))
     shift = start.pixels[newest] - frames[5].pixels[newest].mul(0.5)
     assert float(shift.median()) == pytest.approx(0.05 * 4, abs=0.01), "what was never hidden follows the last frame"
+
+
+def test_single_pixels_of_an_earlier_frame_are_left_out(monkeypatch):
+    is_trusted = np.zeros((64, 96), bool)
+    is_trusted[10:20, 10:20] = is_trusted[40, 40] = is_trusted[50, 30:90] = True
+    one = np.ones((64, 96), np.float32)
+    moved = _MovedFrame(is_trusted, one, np.ones((64, 96, 3), np.float32), one)
+    monkeypatch.setattr(_PaintedFrame, "moved_to", lambda *_: moved)
+    a_motion, nothing = Motion(), np.zeros((64, 96), np.float32)
+    a_motion._frames += 2 * [_PaintedFrame(nothing, Picture.of(smooth(64, 96)), nothing)]
+    start, is_followed, _ = a_motion._add_earlier(nothing[..., None].repeat(3, -1), nothing > 0, nothing, nothing)
+    assert is_followed.sum() == 100, "the square, and neither the pixel nor the line"
+    assert np.array_equal(start[..., 0] == 1, is_followed)
 
 
 def test_what_came_into_sight_is_held_after_some_frames():

@@ -24,7 +24,7 @@ MIN_FOLLOWED_FRACTION = 0.3
 """The fraction of the pixels that can be followed, below which there is a cut."""
 
 EARLIER_FRAMES = (2, 4, 8)
-"""How many frames back a pixel is looked for that the frame before does not show (docs/notes/films.md)."""
+"""How many frames back what the frame before does not show is looked for (docs/notes/films.md)."""
 
 MAX_FOLLOWED_FRACTION = 0.99
 """The fraction of the pixels that are followed, from which on no earlier frame is looked at."""
@@ -128,7 +128,7 @@ class Motion:
             if distance > len(self._frames) or is_trusted.mean() > MAX_FOLLOWED_FRACTION:
                 break
             moved = self._frames[-distance].moved_to(levels)
-            is_back = moved.is_trusted & ~is_trusted
+            is_back = _without_specks(moved.is_trusted & ~is_trusted)
             start = np.where(is_back[..., None], moved.pixels, start)
             ages = np.where(is_back, moved.ages, ages)
             is_trusted = is_trusted | is_back
@@ -165,6 +165,13 @@ def _without_strokes(image: Array) -> Array:
     """Return an image without what is finer than a stroke, of its shape."""
     sigma = max(image.shape) * STROKE_FRACTION
     return library("cv2").GaussianBlur(image, (0, 0), sigma, borderType=library("cv2").BORDER_REPLICATE)
+
+
+def _without_specks(mask: Array) -> Array:
+    """Return a mask, bool, (H, W), without what is narrower than a stroke or 3 pixels (morphological opening)."""
+    side = max(3, round(max(mask.shape) * STROKE_FRACTION))
+    square = np.ones((side, side), np.uint8)
+    return library("cv2").morphologyEx(mask.astype(np.uint8), library("cv2").MORPH_OPEN, square).astype(bool)
 
 
 def _levels(picture: Picture) -> Array:
