@@ -4,6 +4,7 @@
 """
 
 import gc
+import linecache
 import random
 import signal
 import sys
@@ -182,14 +183,23 @@ def test_signals_that_raise_at_random_moments_do_not_change_the_picture(start, u
 
 
 def lines(run, number=None):
-    """Count the lines of impasto in a step of a run, and raise at the line of a number."""
-    count = 0
+    """Count the lines of impasto in a step of a run, and raise at the line of a number.
+
+    The end of a `with` does not count: nothing raises there but a tracer, and a lock would stay locked.
+    """
+    count, last_lines = 0, {}
 
     def trace(frame, event, _):
         nonlocal count
         if not frame.f_code.co_filename.startswith(HOME):
             return None
-        if event == "line":
+        if event == "call":
+            last_lines[id(frame)] = 0
+        elif event == "line":
+            last_line, last_lines[id(frame)] = last_lines[id(frame)], frame.f_lineno
+            source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+            if frame.f_lineno < last_line and source.lstrip().startswith("with "):
+                return trace
             count += 1
             if count == number:
                 sys.settrace(None)
