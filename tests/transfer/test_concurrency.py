@@ -88,8 +88,8 @@ def test_runs_with_different_threads_each_compute_with_their_own(weights, pictur
 
 def test_a_run_that_is_paused_or_dropped_leaves_no_setting_of_the_allocator(weights, picture, monkeypatch):
     levels = []
-    monkeypatch.setattr(allocator, "_set", levels.append)
-    monkeypatch.setattr(allocator, "_in_force", "small")
+    monkeypatch.setattr(allocator, "_set_parameters", levels.append)
+    monkeypatch.setattr(allocator, "_current_level", "small")
     run = maker(weights).start(picture(), picture(seed=1))
     assert run.plan.caching == "all"
     next(run)
