@@ -127,7 +127,16 @@ def frame_picture(frame: "VideoFrame") -> Picture:
 
 
 def container_remarks(first: "VideoFrame", container: "InputContainer") -> tuple[str, ...]:
-    """Return sentences about what of a film is left out, by its first frame and its streams."""
+    """Return sentences about what of a film is left out.
+
+    Args:
+        first: The first frame, whose colors and interlacing count.
+        container: The film file, whose streams count.
+
+    Returns:
+        The sentences; none, if nothing is left out.
+
+    """
     remarks: list[str] = []
     if first.color_trc in _HDR_CURVES:
         remarks.append(

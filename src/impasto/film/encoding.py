@@ -145,7 +145,7 @@ def _add_sound(
 
 
 def _sound_end(video: Video, count: int) -> Fraction | None:
-    """Return when the sound of so many painted frames ends, in seconds of the original; None: at its end."""
+    """Return when the sound of the first `count` frames ends, in seconds of the original; None: at its end."""
     if count < len(video.times):
         return video.times[count] * video.time_base
     if video.is_whole:
