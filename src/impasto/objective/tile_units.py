@@ -75,7 +75,7 @@ def owned_units(
     margin: Margin = (0, 0),
     content: Tensor | None = None,
 ) -> Units:
-    """Return the units that a tile owns. Of the image it returns all pixels that the tile sees; pixels of others count 0.
+    """Return the units that a tile owns; of the image, all pixels that it sees, where those of other tiles count 0.
 
     Args:
         features: The features that the tile sees, by layer.
