@@ -116,6 +116,16 @@ def test_a_film_that_continues_follows_only_the_last_painted_frames(film, monkey
     assert len(starts) == 1, "the fourth frame follows the third"
 
 
+def test_a_film_whose_frames_are_all_painted_follows_none_of_them(film, monkeypatch):
+    a_film = film(save_frames=True)
+    paint(a_film)
+    painted = a_film.output.read_bytes()
+    a_film.output.unlink()
+    monkeypatch.setattr(Motion, "follow", lambda *_: pytest.fail("nothing is left to paint"))
+    assert paint(a_film)[-1].stopped == "finished"
+    assert a_film.output.read_bytes() == painted
+
+
 def test_a_film_that_was_stopped_before_its_first_frame_leaves_no_file(film):
     a_film = film()
     events = paint(a_film, stop_after=(Planned, 1))

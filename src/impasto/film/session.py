@@ -116,7 +116,8 @@ class FilmSession:
         old_frames = self._frames.begin()
         if old_frames is not None:
             yield Remarked(f"this is a new film, and the frames of the other one are now in {old_frames}.")
-        yield from self._paint(video, workload)
+        if done < count:
+            yield from self._paint(video, workload)
         yield from self._save(video)
 
     def _forecast(self, first: Picture, workload: Workload) -> Iterator[Event]:
