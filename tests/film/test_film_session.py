@@ -51,6 +51,16 @@ def test_a_film_is_painted_frame_by_frame_with_its_times_and_sound(film, clip):
     assert note["job"]["content"] == str(clip)
 
 
+def test_the_memory_of_a_film_counts_what_the_motion_remembers(film, monkeypatch):
+    planned = []
+    for motion_bytes in (0, 1e6):
+        monkeypatch.setattr("impasto.film.session.MOTION_BYTES", motion_bytes)
+        events = paint(film(f"{motion_bytes}.mp4"), stop_after=(Planned, 1))
+        planned += [event.plan for event in events if isinstance(event, Planned)]
+    assert planned[1].bytes - planned[1].needed > 1e6 * 64 * 43
+    assert planned[0].bytes - planned[0].needed < 1e6 * 64 * 43
+
+
 def test_progress_counts_frames_and_grows_to_the_end(film):
     progress = [event.progress for event in paint(film()) if isinstance(event, Evaluated)]
     assert [(each.stage, each.evaluation) for each in progress[3:7]] == [(1, 4), (1, 5), (2, 1), (2, 2)]

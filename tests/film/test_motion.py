@@ -6,7 +6,7 @@ import torch
 
 from films import moving, smooth
 from impasto import Picture
-from impasto.film.motion import REMEMBERED_FRAMES, Motion, _MovedFrame, _PaintedFrame
+from impasto.film.motion import MOTION_BYTES, REMEMBERED_FRAMES, Motion, _MovedFrame, _PaintedFrame
 
 
 def test_a_painted_frame_moves_with_the_film():
@@ -106,6 +106,14 @@ def test_a_frame_depends_on_no_more_frames_than_are_remembered():
         starts.append(start)
     assert torch.equal(starts[0].pixels, starts[1].pixels)
     assert torch.equal(starts[0].alpha, starts[1].alpha)
+
+
+def test_a_motion_takes_the_memory_that_is_counted():
+    frames, motion = [Picture.of(frame) for frame in moving(12, step=1)], Motion()
+    for before, now in pairwise(frames):
+        motion.follow(before, before, now)
+    sizes = [each.levels.nbytes + each.painting.samples.nbytes + each.ages.nbytes for each in motion._frames]
+    assert sum(sizes) == MOTION_BYTES * 64 * 96
 
 
 def test_what_came_into_sight_starts_in_the_colors_of_the_painting():

@@ -15,7 +15,7 @@ from impasto.film.extra import library
 from impasto.film.optical_flow import Array, compute_flow, flows_agree, is_inside, warp
 from impasto.images import Picture
 
-__all__ = ["REMEMBERED_FRAMES", "Motion"]
+__all__ = ["MOTION_BYTES", "REMEMBERED_FRAMES", "Motion"]
 
 MAX_DIFFERENCE = 24.0
 """The mean difference of a pixel's channels, in gray levels, from which on it is not the one that is followed."""
@@ -25,6 +25,9 @@ MIN_FOLLOWED_FRACTION = 0.3
 
 EARLIER_FRAMES = (2, 4, 8)
 """How many frames back what the frame before does not show is looked for (docs/notes/films.md)."""
+
+MOTION_BYTES = (3 + 3 + 4) * max(EARLIER_FRAMES)
+"""Bytes a pixel of a `Motion`: of each earlier frame the film's colors, the painting's, and an age in float32."""
 
 MAX_FOLLOWED_FRACTION = 0.99
 """The fraction of the pixels that are followed, from which on no earlier frame is looked at."""

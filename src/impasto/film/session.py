@@ -23,7 +23,7 @@ from impasto.film import encoding
 from impasto.film.extra import library
 from impasto.film.film import Film
 from impasto.film.frames import Frames
-from impasto.film.motion import REMEMBERED_FRAMES, Motion
+from impasto.film.motion import MOTION_BYTES, REMEMBERED_FRAMES, Motion
 from impasto.film.video import Video
 from impasto.film.workload import Workload
 from impasto.images import Picture
@@ -128,9 +128,11 @@ class FilmSession:
                 if isinstance(event, Remarked):
                     yield event
                 elif isinstance(event, Planned):
-                    seconds = (event.seconds or 0.0) * workload.plan(event.plan, self.film.following) / event.plan.work
-                    yield Announced(cost(seconds, event.plan.bytes))
-                    yield Planned(event.plan, seconds)
+                    plan = event.plan
+                    seconds = (event.seconds or 0.0) * workload.plan(plan, self.film.following) / plan.work
+                    plan = plan._replace(baseline=plan.baseline + MOTION_BYTES * math.prod(plan.asked_size))
+                    yield Announced(cost(seconds, plan.bytes))
+                    yield Planned(plan, seconds)
                     return
 
     def _paint(self, video: Video, workload: Workload) -> Iterator[Event]:
