@@ -2,7 +2,8 @@
 
     .venv/bin/python docs/film.py FILM PAINTING --start 0 --end 1 --fps 12 --size 320 --alone 4
 
-The picture shows consecutive frames: the film, each frame painted alone, and the painted film.
+The picture shows consecutive frames: the film, each frame painted alone, and the painted film. `--alone 0` prints the
+numbers of the painted film and draws no picture.
 """
 
 import argparse
@@ -22,22 +23,25 @@ GAP = 6
 """Pixels between two frames of the picture."""
 
 
-def flicker(pictures: list[Picture], frames: list[Picture]) -> float:
-    """Return the root of the mean squared difference, in gray levels, of pictures from their predecessors.
+def measure(pictures: list[Picture], frames: list[Picture]) -> str:
+    """Return in words how pictures differ from their predecessors, which are first moved as the frames move.
 
-    Each predecessor is first moved as the frame moves, and compared where the motion is known.
+    Flicker is the root of the mean squared difference, in gray levels, where the motion can be followed.
     """
-    squares = []
+    squares, fractions = [], []
     for (previous, current), (previous_frame, frame) in zip(pairwise(pictures), pairwise(frames), strict=True):
         warped = Motion().follow(previous, previous_frame, frame)
-        if warped is not None and warped.alpha is not None:
-            squares.append((255 * (warped.pixels - current.pixels)[:, warped.alpha > 0]).square().mean())
-    return float(torch.stack(squares).mean().sqrt())
+        is_followed = torch.zeros(1) if warped is None or warped.alpha is None else (warped.alpha > 0.5).float()
+        fractions.append(1 - is_followed.mean())
+        if warped is not None and is_followed.any():
+            squares.append((255 * (warped.pixels - current.pixels)[:, is_followed > 0]).square().mean())
+    flicker = torch.stack(squares).mean().sqrt() if squares else torch.nan
+    return f"flicker {flicker:.1f}, {100 * torch.stack(fractions).mean():.1f} % not followed"
 
 
-def row(pictures: list[Picture], width: int, height: int) -> np.ndarray:
-    """Return pictures side by side, (H, W, 3)."""
-    return join([np.asarray(picture.resized(width, height)) for picture in pictures], axis=1)
+def row(pictures: list[Picture]) -> np.ndarray:
+    """Return pictures of one size side by side, (H, W, 3)."""
+    return join([np.asarray(picture) for picture in pictures], axis=1)
 
 
 def join(images: list[np.ndarray], axis: int) -> np.ndarray:
@@ -68,15 +72,24 @@ def main() -> None:
             if event.kind == "painted":
                 print(event.as_dict(), flush=True)
         film = [Picture.open(path) for path in sorted(output.with_name("film.mp4.frames").glob("*.png"))]
-    last = slice(-options.alone, None)
-    transfer = StyleTransfer(settings)
-    runs = [transfer.start(frame, options.painting) for frame in frames[last]]
+    width, height = film[0].width, film[0].height
+    small = [frame.resized(width, height) for frame in frames]
+    print(f"the painted film: {measure(film, small)}")
+    print(f"the film itself: {measure(small, small)}")
+    if options.alone:
+        draw(small, film, frames[-options.alone :], StyleTransfer(settings), options.painting)
+
+
+def draw(
+    small: list[Picture], film: list[Picture], last: list[Picture], transfer: StyleTransfer, painting: Path
+) -> None:
+    """Paint the last frames alone, measure them, and draw them below the film and above the painted film."""
+    runs = [transfer.start(frame, painting) for frame in last]
     alone = [(list(run), run.preview())[1] for run in runs]
-    size = film[0].width, film[0].height
-    print(f"flicker in gray levels: film {flicker(film[last], frames[last]):.1f} of all {flicker(film, frames):.1f}")
-    print(f"each frame alone {flicker(alone, frames[last]):.1f}")
-    print(f"the film itself {flicker([frame.resized(*size) for frame in frames], frames):.1f}")
-    rows = [row(pictures, *size) for pictures in (frames[last], alone, film[last])]
+    columns = slice(-len(last), None)
+    print(f"its last {len(last)} frames: {measure(film[columns], small[columns])}")
+    print(f"each of them painted alone: {measure(alone, small[columns])}")
+    rows = [row(pictures) for pictures in (small[columns], alone, film[columns])]
     Picture.of(join(rows, axis=0)).save(STRIP, overwrite=True, quality=85)
 
 
