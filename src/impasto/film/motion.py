@@ -11,14 +11,20 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from impasto.film.extra import library
 from impasto.film.optical_flow import Array, compute_flow, flows_agree, is_inside, warp
+from impasto.film.strokes import blurred, match_colors, softened, stroke_width, without_specks, without_strokes
 from impasto.images import Picture
 
 __all__ = ["MOTION_BYTES", "REMEMBERED_FRAMES", "Motion"]
 
-MAX_DIFFERENCE = 24.0
-"""The mean difference of a pixel's channels, in gray levels, from which on it is not the one that is followed."""
+MAX_DIFFERENCE = 16.0
+"""The mean difference of the channels around a pixel, in gray levels, from which on it is not the one that is followed
+(docs/notes/films.md)."""
+
+TRUST_SIGMA = 1.5
+"""The standard deviation, in pixels, with which differences are averaged, and what is followed ends softly: a line of
+single pixels that may change, between others that are held, would be painted as a line of dots (docs/notes/films.md).
+"""
 
 MIN_FOLLOWED_FRACTION = 0.3
 """The fraction of the pixels that can be followed, below which there is a cut."""
@@ -39,14 +45,8 @@ the last bit 24 frames after a start in their middle (docs/notes/films.md)."""
 FREE_FRAMES = 4
 """Frames in which a pixel is painted until it is held as firmly as the others."""
 
-STROKE_FRACTION = 1 / 64
-"""The width of a stroke, as a fraction of the long side: what is finer than it is taken from the painting."""
-
-FLOW_ERROR = 0.5
-"""Pixels by which the flow may lead beyond an edge where nothing came in: the error of its estimate."""
-
-_MIN_DEVIATION = 1 / 255
-"""The least standard deviation of a channel that is scaled: one gray level."""
+_MIN_WEIGHT = 1e-3
+"""The weight of a flow that is not trusted: it counts only where no other is near."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,30 @@ class _PaintedFrame:
         """Return the painting, moved to where its content is in another frame of the film, uint8, (H, W, 3)."""
         backward, forward = compute_flow(levels, self.levels), compute_flow(self.levels, levels)
         is_trusted = flows_agree(backward, forward) & _looks_equal(warp(self.levels, backward), levels)
-        inside = (2 * _without_strokes(is_inside(backward, FLOW_ERROR).astype(np.float32)) - 1).clip(0, 1)
-        pixels = warp(self.painting.pixels.permute(1, 2, 0).numpy(), backward).clip(0, 1)
-        return _MovedFrame(is_trusted, inside, pixels, warp(self.ages, backward) * inside)
+        inside = softened(is_inside(backward), stroke_width(levels))
+        return _MovedFrame(backward, is_trusted, inside, self._warped(backward), warp(self.ages, backward) * inside)
+
+    def strokes(self, moved: "_MovedFrame") -> Array:
+        """Return the strokes for what is not followed: those of what was there before, less its colors, (H, W, 3).
+
+        They are moved as what is followed around it: the flow itself is folded there, and would tear lines into dots.
+        """
+        weights = moved.is_trusted.astype(np.float32) + _MIN_WEIGHT
+        sigma = 2 * stroke_width(self.levels)
+        flow = blurred(moved.flow * weights[..., None], sigma) / blurred(weights, sigma)[..., None]
+        pixels = self._warped(flow)
+        return pixels - without_strokes(pixels)
+
+    def _warped(self, flow: Array) -> Array:
+        """Return the painting, moved along a flow that leads to it, in [0, 1], (H, W, 3)."""
+        return warp(self.painting.pixels.permute(1, 2, 0).numpy(), flow).clip(0, 1)
 
 
 class _MovedFrame(NamedTuple):
     """A painting, moved to where its content is in another frame of the film."""
 
+    flow: Array
+    """Where each pixel of that frame is in the painting, (H, W, 2)."""
     is_trusted: Array
     """Where both frames of the film show the same, (H, W)."""
     inside: Array
@@ -79,6 +95,16 @@ class _MovedFrame(NamedTuple):
     """In [0, 1], (H, W, 3)."""
     ages: Array
     """In how many frames each pixel was painted, (H, W)."""
+
+    def completed(self, other: "_MovedFrame") -> "_MovedFrame":
+        """Return this painting, with the pixels of another one where only that one shows them."""
+        is_back = without_specks(other.is_trusted & ~self.is_trusted)
+        return self._replace(
+            is_trusted=self.is_trusted | is_back,
+            inside=np.where(is_back, other.inside, self.inside),
+            pixels=np.where(is_back[..., None], other.pixels, self.pixels),
+            ages=np.where(is_back, other.ages, self.ages),
+        )
 
 
 class Motion:
@@ -113,68 +139,48 @@ class Motion:
         """
         old, new = (_levels(frame.resized(painting.width, painting.height)) for frame in (previous, current))
         ages = np.full(new.shape[:2], FREE_FRAMES, np.float32) if self._ages is None else self._ages
-        self._frames.append(_PaintedFrame(old, painting, ages))
-        moved = self._frames[-1].moved_to(new)
+        painted = _PaintedFrame(old, painting, ages)
+        self._frames.append(painted)
+        moved = painted.moved_to(new)
         if moved.is_trusted.mean() < MIN_FOLLOWED_FRACTION:
             self._frames.clear()
             self._ages = None
             return None
-        start, is_trusted, ages = self._add_earlier(_start(moved, new), moved.is_trusted, moved.ages, new)
-        alpha = is_trusted * (ages / FREE_FRAMES).clip(0, 1)
-        self._ages = np.minimum(np.where(is_trusted, ages, 0) + 1, FREE_FRAMES)
+        strokes = painted.strokes(moved)
+        moved = self._completed(moved, new)
+        trust = softened(moved.is_trusted, TRUST_SIGMA)
+        alpha = trust * (moved.ages / FREE_FRAMES).clip(0, 1)
+        self._ages = np.minimum(trust * moved.ages + 1, FREE_FRAMES)
+        start = _start(moved, trust, strokes, new)
         samples = torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))
         return Picture(samples, alpha=torch.from_numpy(alpha.astype(np.float32)))
 
-    def _add_earlier(self, start: Array, is_trusted: Array, ages: Array, levels: Array) -> tuple[Array, Array, Array]:
-        """Return a start, where it is trusted and its ages, with the pixels that only earlier frames show."""
+    def _completed(self, moved: _MovedFrame, levels: Array) -> _MovedFrame:
+        """Return the moved painting of the frame before, with what only earlier frames show of `levels`, (H, W, 3)."""
         for distance in EARLIER_FRAMES:
-            if distance > len(self._frames) or is_trusted.mean() > MAX_FOLLOWED_FRACTION:
+            if distance > len(self._frames) or moved.is_trusted.mean() > MAX_FOLLOWED_FRACTION:
                 break
-            moved = self._frames[-distance].moved_to(levels)
-            is_back = _without_specks(moved.is_trusted & ~is_trusted)
-            start = np.where(is_back[..., None], moved.pixels, start)
-            ages = np.where(is_back, moved.ages, ages)
-            is_trusted = is_trusted | is_back
-        return start, is_trusted, ages
+            moved = moved.completed(self._frames[-distance].moved_to(levels))
+        return moved
 
 
-def _start(moved: _MovedFrame, levels: Array) -> Array:
-    """Return what a frame, uint8, (H, W, 3), starts from if there is one painting before it, in [0, 1], (H, W, 3)."""
-    matched = _match_colors(levels / np.float32(255), moved.pixels, moved.is_trusted)
-    stroked = _without_strokes(matched) + moved.pixels - _without_strokes(moved.pixels)
-    start = np.where(moved.is_trusted[..., None], moved.pixels, stroked.clip(0, 1))
-    inside = moved.inside[..., None]
-    return inside * start + (1 - inside) * matched
-
-
-def _match_colors(frame: Array, painting: Array, is_trusted: Array) -> Array:
-    """Return a frame in the colors of a painting.
+def _start(moved: _MovedFrame, trust: Array, strokes: Array, levels: Array) -> Array:
+    """Return what a frame starts from.
 
     Args:
-        frame: The frame, in [0, 1], (H, W, 3).
-        painting: The painted frame before it, moved along the flow, (H, W, 3).
-        is_trusted: Where both show the same, (H, W).
+        moved: The paintings before it, moved.
+        trust: How far each pixel is followed, in [0, 1], (H, W).
+        strokes: The strokes for the other pixels, (H, W, 3).
+        levels: The frame of the film, uint8, (H, W, 3).
 
     Returns:
-        The frame with the means and deviations of the painted one, channel by channel, in [0, 1], (H, W, 3).
+        The image, in [0, 1], (H, W, 3).
 
     """
-    source, target = frame[is_trusted], painting[is_trusted]
-    scale = target.std(0) / np.maximum(source.std(0), _MIN_DEVIATION)
-    return ((frame - source.mean(0)) * scale + target.mean(0)).clip(0, 1).astype(np.float32)
-
-
-def _without_strokes(image: Array) -> Array:
-    """Return an image without what is finer than a stroke, of its shape."""
-    sigma = max(image.shape) * STROKE_FRACTION
-    return library("cv2").GaussianBlur(image, (0, 0), sigma, borderType=library("cv2").BORDER_REPLICATE)
-
-
-def _without_specks(mask: Array) -> Array:
-    """Return a mask, bool, (H, W), without what is narrower than a stroke or 3 pixels (morphological opening)."""
-    side = max(3, round(max(mask.shape) * STROKE_FRACTION))
-    square = np.ones((side, side), np.uint8)
-    return library("cv2").morphologyEx(mask.astype(np.uint8), library("cv2").MORPH_OPEN, square).astype(bool)
+    matched = match_colors(levels / np.float32(255), moved.pixels, moved.is_trusted)
+    trust, inside = trust[..., None], moved.inside[..., None]
+    start = trust * moved.pixels + (1 - trust) * (without_strokes(matched) + strokes).clip(0, 1)
+    return inside * start + (1 - inside) * matched
 
 
 def _levels(picture: Picture) -> Array:
@@ -185,4 +191,4 @@ def _levels(picture: Picture) -> Array:
 
 def _looks_equal(warped: Array, frame: Array) -> Array:
     """Return where the moved frame of the film looks like the next one, (H, W)."""
-    return np.abs(warped - frame).mean(-1) <= MAX_DIFFERENCE
+    return blurred(np.abs(warped - frame).mean(-1), TRUST_SIGMA) <= MAX_DIFFERENCE

@@ -15,13 +15,17 @@ __all__ = ["Array", "compute_flow", "flows_agree", "is_inside", "warp"]
 RELATIVE_TOLERANCE, TOLERANCE = 0.01, 0.5
 """The squared distance in pixels by which flows may disagree: a fraction of their squared lengths, and a constant."""
 
+EDGE_TOLERANCE = 0.5
+"""Pixels by which a flow may lead beyond an edge where nothing came in: the error of its estimate."""
+
 Array = NDArray[Any]
 
 
 def compute_flow(source: Array, target: Array) -> Array:
     """Return the flow from one image to another: where each pixel of the source is in the target.
 
-    DIS computes it (Kroeger et al., *Fast Optical Flow using Dense Inverse Search*, ECCV 2016).
+    DIS computes it (Kroeger et al., *Fast Optical Flow using Dense Inverse Search*, ECCV 2016), down to the size of the
+    images: by default it ends at half of it, and the flow runs over the edges of what moves (docs/notes/films.md).
 
     Args:
         source: uint8, (H, W, 3).
@@ -36,7 +40,9 @@ def compute_flow(source: Array, target: Array) -> Array:
     """
     cv2 = library("cv2")
     gray = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (source, target)]
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*gray, None)
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setFinestScale(0)
+    return dis.calc(*gray, None)
 
 
 def warp(image: Array, flow: Array) -> Array:
@@ -65,18 +71,17 @@ def _end_points(flow: Array) -> tuple[Array, Array]:
     return x + flow[..., 0], y + flow[..., 1]
 
 
-def is_inside(flow: Array, margin: float = 0.0) -> Array:
-    """Return where a flow leads into an image.
+def is_inside(flow: Array) -> Array:
+    """Return where a flow leads into an image, or at most `EDGE_TOLERANCE` beyond its edges.
 
     Args:
         flow: The flow, (H, W, 2).
-        margin: Pixels beyond the edges that count as inside, at least 0.
 
     Returns:
         True or False for each pixel, (H, W).
 
     """
-    (x, y), (height, width) = _end_points(flow), flow.shape[:2]
+    (x, y), (height, width), margin = _end_points(flow), flow.shape[:2], EDGE_TOLERANCE
     return (x >= -margin) & (x <= width - 1 + margin) & (y >= -margin) & (y <= height - 1 + margin)
 
 

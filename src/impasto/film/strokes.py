@@ -1,0 +1,58 @@
+"""Images without their strokes or in the colors of a painting, and masks without specks or with soft edges; OpenCV."""
+
+import numpy as np
+
+from impasto.film.extra import library
+from impasto.film.optical_flow import Array
+
+__all__ = ["blurred", "match_colors", "softened", "stroke_width", "without_specks", "without_strokes"]
+
+STROKE_FRACTION = 1 / 64
+"""The width of a stroke, as a fraction of the long side: what is finer than it is taken from the painting."""
+
+_MIN_DEVIATION = 1 / 255
+"""The least standard deviation of a channel that is scaled: one gray level."""
+
+
+def match_colors(frame: Array, painting: Array, is_trusted: Array) -> Array:
+    """Return a frame in the colors of a painting.
+
+    Args:
+        frame: The frame, in [0, 1], (H, W, 3).
+        painting: The painted frame before it, moved along the flow, (H, W, 3).
+        is_trusted: Where both show the same, (H, W).
+
+    Returns:
+        The frame with the means and deviations of the painted one, channel by channel, in [0, 1], (H, W, 3).
+
+    """
+    source, target = frame[is_trusted], painting[is_trusted]
+    scale = target.std(0) / np.maximum(source.std(0), _MIN_DEVIATION)
+    return ((frame - source.mean(0)) * scale + target.mean(0)).clip(0, 1).astype(np.float32)
+
+
+def stroke_width(image: Array) -> float:
+    """Return the width of a stroke in an image, in pixels."""
+    return STROKE_FRACTION * max(image.shape)
+
+
+def without_strokes(image: Array) -> Array:
+    """Return an image without what is finer than a stroke, of its shape."""
+    return blurred(image, stroke_width(image))
+
+
+def blurred(image: Array, sigma: float) -> Array:
+    """Return an image, blurred by a Gaussian of a standard deviation in pixels, of its shape."""
+    return library("cv2").GaussianBlur(image, (0, 0), sigma, borderType=library("cv2").BORDER_REPLICATE)
+
+
+def softened(mask: Array, sigma: float) -> Array:
+    """Return a mask, bool, (H, W), that falls from 1 to 0 inside its edges, within about `sigma` pixels, float32."""
+    return (2 * blurred(mask.astype(np.float32), sigma) - 1).clip(0, 1)
+
+
+def without_specks(mask: Array) -> Array:
+    """Return a mask, bool, (H, W), without what is narrower than a stroke or 3 pixels (morphological opening)."""
+    side = max(3, round(stroke_width(mask)))
+    square = np.ones((side, side), np.uint8)
+    return library("cv2").morphologyEx(mask.astype(np.uint8), library("cv2").MORPH_OPEN, square).astype(bool)
