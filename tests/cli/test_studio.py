@@ -36,6 +36,7 @@ def test_the_studio_prints_its_link_answers_and_closes_on_ctrl_c(tmp_path):
     ("words", "sentence"),
     [
         (("--quota", "0"), "quota cannot be 0; it takes a number of gigabytes, above 0."),
+        (("--devices", "cpu,gpu"), "device cannot be gpu; it takes auto, cpu, cuda, cuda:1 or mps."),
         (("--port", "70000"), "the address 127.0.0.1:70000 cannot be used: there is no such port;"),
         (("--folder", "{file}"), "cannot be used: not a directory; give another --folder."),
     ],

@@ -290,6 +290,8 @@ WRONG = [
     ({"styles": [{"picture": "0" * 24 + ".png"}], "keep": "/etc/x.png"}, "keep cannot be /etc/x.png;"),
     ({"styles": [{"picture": "0" * 24 + ".png"}], "print_size": "3"}, "print cannot be 3;"),
     ({"styles": [{"picture": "0" * 24 + ".png"}], "runtime": {"threads": -1}}, "threads cannot be -1;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "runtime": {"device": "gpu"}}, "device cannot be gpu;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "shape": "wide"}, "shape cannot be wide; it takes width to height"),
 ]
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from impasto.errors import InputError
 from impasto.files import exists, split_label
+from impasto.recipes.print_size import PrintSize
 from impasto.settings import Options, Runtime, Settings
 from impasto.settings.choices import Color, ColorMatch, one_of
 from impasto.settings.limits import MAX_STYLE_SCALE
@@ -57,6 +58,17 @@ def _check_present(value: object) -> object:
     """Refuse a source that is missing."""
     if value is None:
         raise ValueError("no picture")
+    return value
+
+
+_SHAPE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?):(\d{1,9}(?:\.\d{1,9})?)")
+
+
+def _check_shape(value: object) -> object:
+    """Refuse a value that is not two numbers above 0 with a colon between them."""
+    match = _SHAPE.fullmatch(str(value))
+    if not (match and min(map(float, match.groups())) > 0):
+        raise ValueError("not a shape")
     return value
 
 
@@ -122,7 +134,9 @@ class Job(Options):
     focus: str | None = option(
         None, "Picture", "A mask of where the photograph counts more, such as a face.", "FILE or FILE#rrggbb"
     )
-    shape: str = option("1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2")
+    shape: Annotated[str, BeforeValidator(_check_shape)] = option(
+        "1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2"
+    )
     print_size: str | None = option(
         None,
         "Picture",
@@ -158,6 +172,18 @@ class Job(Options):
         "a path",
     )
     allow_large: bool = option(False, "Output", "Open pictures of more than 100 million pixels.")
+
+    @model_validator(mode="after")
+    def _fits_on_paper(self) -> Self:
+        if self.print_size is not None:
+            PrintSize.parse(self.print_size, self.settings.dpi)
+        return self
+
+    @property
+    def proportions(self) -> tuple[float, float]:
+        """Width and height of a texture, in any unit."""
+        width, height = self.shape.split(":")
+        return float(width), float(height)
 
     @property
     def inputs(self) -> list[Path]:

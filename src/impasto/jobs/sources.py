@@ -80,7 +80,7 @@ def open_job(job: Job, open_file: OpenFile = Picture.open) -> OpenedJob:
         return Style(picture, source.weight, source.scale, *masks, source.color, source.color_match)
 
     if job.content is None:
-        return OpenedJob(texture.inputs(list(map(style, job.styles)), job.shape, job.settings.size), job.settings)
+        return OpenedJob(texture.inputs(list(map(style, job.styles)), job.proportions, job.settings.size), job.settings)
     content = open_picture(job.content, open_file, allow_large=job.allow_large)
     styles = list(map(style, job.styles))
     initial = None if job.initial is None else open_picture(job.initial, open_file, allow_large=job.allow_large)

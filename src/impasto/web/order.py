@@ -12,7 +12,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from impasto.film.film import Film
 from impasto.jobs.job import Job, StyleSource
-from impasto.recipes.print_size import PrintSize
 from impasto.settings import Options, Runtime, Settings, preset
 from impasto.settings.choices import Color, ColorMatch
 from impasto.settings.options import option
@@ -98,12 +97,10 @@ class Order(Options):
             raise ValueError(f"weights cannot be {weights} here; it takes codebook or torchvision.")
         if self.content is None and not self.styles:
             raise ValueError("there is nothing to paint; give a photograph, and a painting for its style.")
-        if self.print_size is not None:
-            PrintSize.parse(self.print_size, self.all_settings.dpi)
         if len(self.name) > 200:
             raise ValueError("name is too long; it takes at most 200 letters.")
         self._check_film()
-        _ = self._runtime()
+        _ = self.job(Path())
         return self
 
     def _check_film(self) -> None:
