@@ -738,6 +738,36 @@ def test_a_page_that_is_not_seen_holds_no_connection(painting, studio):
     assert len(streams) == 1
 
 
+OLDER = """() => { delete HTMLElement.prototype.showPopover; delete HTMLElement.prototype.hidePopover; delete Element.prototype.ariaLabel;
+    const matches = Element.prototype.matches;
+    Element.prototype.matches = function (selector) { if (selector === ':popover-open') throw new SyntaxError(); return matches.call(this, selector); }; }"""
+"""Take from Chromium what Safari before 17 and Firefox before 125 do not have."""
+
+
+def test_messages_and_the_queue_need_nothing_that_older_browsers_lack(open_page, studio, pictures):
+    long = studio.order(pictures, LONG)
+    first, second = (studio.order(pictures, name=name) for name in ("First", "Second"))
+    page = open_page()
+    page.evaluate(OLDER)
+    page.evaluate("import('/dom.js').then(({ toast }) => { toast('A message'); })")
+    assert page.locator(".toast").is_visible()
+    page.click("#show-queue")
+    page.focus("[aria-label='Cancel: First']")
+    studio.client.patch(f"/api/jobs/{second}", json={"state": "stopped"})
+    page.wait_for_selector("[aria-label='Cancel: Second']", state="detached")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Cancel: First"
+    for each in (first, long):
+        studio.client.patch(f"/api/jobs/{each}", json={"state": "stopped"})
+        studio.wait(each, "stopped")
+
+
+def test_a_message_is_as_high_as_its_text_in_every_browser(open_page):
+    page = open_page()
+    page.evaluate("import('/dom.js').then(({ toast }) => { toast('A message'); })")
+    height = page.evaluate("document.getElementById('toasts').computedStyleMap().get('height').toString()")
+    assert height == "auto", "WebKit stretches fit-content, which popovers have, to the height of the screen"
+
+
 def test_a_sentence_of_the_server_is_shown_when_a_file_is_no_picture(open_page, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     page = open_page()

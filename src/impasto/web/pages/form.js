@@ -105,14 +105,13 @@ function render() {
   if (isPressed) return;
   const open = new Set([...$("form").querySelectorAll("details[open]")].map(details => details.dataset.group));
   const focused = document.activeElement?.id;
-  const groups = Map.groupBy ? Map.groupBy(schema.settings, option => option.group) : schema.settings.reduce((map, option) => map.set(option.group, [...(map.get(option.group) ?? []), option]), new Map());
-  const { Basics: _, ...others } = Object.fromEntries(groups);
+  const groups = [...new Set(schema.settings.map(option => option.group))].filter(name => name !== "Basics");
   const front = FRONT.map(name => [...schema.settings, ...schema.runtime].find(option => option.name === name)).filter(option => !isUnused(option.name));
   const preset = choices("preset", text.preset, schema.presets, draft.preset, name => { draft.preset = name; noteChange("settings"); });
   const help = schema.presets.find(({ name }) => name === draft.preset)?.help;
   preset.append(h("small", {}, help));
   const format = choices("format", text.format, schema.formats.map(name => ({ name })), draft.format, name => { draft.format = name; noteChange("settings"); });
-  const folded = Object.entries(others).map(([name, options]) => group(name, options.filter(option => !isUnused(option.name)), open.has(name)));
+  const folded = groups.map(name => group(name, schema.settings.filter(option => option.group === name && !isUnused(option.name)), open.has(name)));
   const film = isFilm() ? [group(text.film, schema.film, open.has(text.film) || !$("form").querySelector(`[data-group="${text.film}"]`))] : [];
   $("form").replaceChildren(...film, ...front.map(field), preset, ...folded, ...(isFilm() ? [] : [format]));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
