@@ -282,6 +282,22 @@ def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_
     page.keyboard.press("Escape")
 
 
+def test_a_brush_with_a_hard_edge_paints_and_erases(open_page, pictures):
+    page = open_page()
+    fill(page, pictures)
+    page.click("#photograph .chip")
+    page.wait_for_selector("#masks canvas")
+    page.eval_on_selector("#mask-soft", "each => { each.value = 0; each.dispatchEvent(new Event('input')); }")
+    shades = [page.evaluate(SHADE)]
+    for tool in ("brush", "eraser"):
+        page.click(f"#tool-{tool}")
+        page.locator("#masks canvas").click()
+        shades.append(page.evaluate(SHADE))
+    clean, painted, erased = shades
+    assert painted != clean
+    assert abs(erased - clean) < abs(painted - clean) / 4  # a trace of the edge stays
+
+
 def test_touch_paints_a_mask_on_a_phone_and_two_fingers_zoom_about_what_they_hold(open_page, pictures):
     page = open_page(390, 844, has_touch=True, is_mobile=True, device_scale_factor=2)
     fill(page, pictures)

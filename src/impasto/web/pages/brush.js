@@ -43,15 +43,19 @@ export class MaskCanvas {
 
   // Paint or erase one round spot; softness is the fraction of the radius over which it fades.
   spot(x, y, radius, softness, erases) {
-    const light = this.context.createRadialGradient(x, y, radius * (1 - softness), x, y, radius);
-    light.addColorStop(0, "#ffff");
-    light.addColorStop(1, softness ? "#fff0" : "#ffff");
     this.context.globalCompositeOperation = erases ? "destination-out" : "source-over";
-    this.context.fillStyle = light;
+    this.context.fillStyle = softness ? this.#light(x, y, radius, softness) : "#fff"; // a gradient between equal circles paints nothing
     this.context.beginPath();
     this.context.arc(x, y, radius, 0, 7);
     this.context.fill();
     this.context.globalCompositeOperation = "source-over";
+  }
+
+  #light(x, y, radius, softness) {
+    const light = this.context.createRadialGradient(x, y, radius * (1 - softness), x, y, radius);
+    light.addColorStop(0, "#ffff");
+    light.addColorStop(1, "#fff0");
+    return light;
   }
 
   // Paint spots from one point to another.
