@@ -726,6 +726,16 @@ def test_a_change_without_a_connection_is_sent_when_there_is_one_again(painting,
     open_page.forget("ERR_INTERNET_DISCONNECTED")
 
 
+def test_a_stream_that_the_browser_has_given_up_is_opened_again(painting, open_page):
+    page, _ = painting
+    page.route("**/events", lambda route: route.fulfill(status=502))  # a proxy's answer; Firefox also gives up offline
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("#status.bad:has-text('No connection to the studio. Trying again')")
+    page.unroute("**/events")
+    page.wait_for_selector("#status:not(.bad):has-text('evaluation')")
+    open_page.forget("status of 502")
+
+
 def test_a_preview_that_cannot_be_loaded_leaves_the_last_one(painting, open_page):
     page, _ = painting
     refused = []
