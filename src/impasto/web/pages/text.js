@@ -17,7 +17,7 @@ export const text = {
   stopped: "Stopped; the picture so far is kept.", done: "Done.", failed: "It failed",
   remaining: time => `${time} left`, stage: (number, count) => `stage ${number} of ${count}`, frame: (number, count) => `frame ${number} of ${count}`, evaluation: n => `evaluation ${n}`,
   changed: "Changed. The picture continues from its canvas.", lost: "No connection to the studio.", tryingAgain: "Trying again …",
-  opening: name => `Opening ${name} …`, unreadable: name => `${name} cannot be read; give files, not folders.`,
+  opening: name => `Opening ${name} …`, unreadable: name => `${name} is empty or a folder; give a file.`,
   replaced: "What you had prepared was replaced.", bringBack: "Bring it back", missingPictures: "Pictures of your last visit are no longer in the studio.",
   masksRemoved: "The masks were drawn on a picture of another shape, and are gone.", maskClosed: "The mask was not kept.",
   painted: "This picture was painted by impasto, and its settings are in it.", useSettings: "Use its settings",
