@@ -219,7 +219,7 @@ def test_the_page_paints_a_film_plays_it_and_keeps_what_is_changed_for_the_next_
     page.wait_for_selector("#canvas video")
     page.click("#resume")
     studio.wait(identifier, "done")
-    page.wait_for_selector("#canvas video")
+    page.wait_for_selector("#canvas video[playsinline]")  # without it, a phone leaves the page to play
     until(page, "document.querySelector('#canvas video').readyState > 0")
     assert page.evaluate("document.querySelector('#canvas video').duration") == pytest.approx(0.3, abs=0.1)
     assert not page.query_selector("#larger, #print-button, #continue, .looks")

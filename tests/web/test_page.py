@@ -283,6 +283,18 @@ def test_the_mask_editor_undoes_erases_fills_inverts_and_takes_the_keyboard_and_
     page.keyboard.press("Escape")
 
 
+def test_the_file_of_a_mask_is_there_until_safari_has_asked_whether_to_download_it(open_page, pictures):
+    page = open_page()
+    fill(page, pictures)
+    page.click("#photograph .chip")
+    page.wait_for_selector("#masks canvas")
+    page.evaluate("() => { URL.revokeObjectURL = () => { window.isRevoked = true; }; }")
+    with page.expect_download():
+        page.click("#mask-download")
+    page.wait_for_timeout(1500)
+    assert not page.evaluate("window.isRevoked")
+
+
 def test_a_brush_with_a_hard_edge_paints_and_erases(open_page, pictures):
     page = open_page()
     fill(page, pictures)
@@ -302,6 +314,10 @@ def test_a_brush_with_a_hard_edge_paints_and_erases(open_page, pictures):
 def test_touch_paints_a_mask_on_a_phone_and_two_fingers_zoom_about_what_they_hold(open_page, pictures):
     page = open_page(390, 844, has_touch=True, is_mobile=True, device_scale_factor=2)
     fill(page, pictures)
+    sizes = page.eval_on_selector_all(
+        "input, select", "all => all.map(each => parseFloat(getComputedStyle(each).fontSize))"
+    )
+    assert min(sizes) >= 16  # Safari on a phone zooms into fields with smaller letters
     page.tap("#photograph .chip")
     page.wait_for_selector("#masks canvas")
     x, y = middle(page)
@@ -763,6 +779,19 @@ def test_a_page_that_is_not_seen_holds_no_connection(painting, studio):
     page.evaluate(look, False)
     page.wait_for_timeout(500)
     assert len(streams) == 1
+
+
+def test_a_finger_moves_the_line_between_before_and_after_wherever_it_is(painting):
+    page, _ = painting
+    page.click("#look-compare")
+    box = page.locator(".handle").bounding_box()
+    for kind, fraction in (
+        ("pointerdown", 0.25),
+        ("pointermove", 0.75),
+    ):  # Safari on a phone moves a slider by its thumb
+        page.dispatch_event(".handle", kind, {"buttons": 1, "clientX": box["x"] + fraction * box["width"]})
+        edge = page.locator(".edge").bounding_box()
+        assert edge["x"] - box["x"] == pytest.approx(fraction * box["width"], abs=4)
 
 
 OLDER = """() => { delete HTMLElement.prototype.showPopover; delete HTMLElement.prototype.hidePopover; delete Element.prototype.ariaLabel;

@@ -6,6 +6,7 @@ import { draft, noteChange } from "./draft.js";
 import { text } from "./text.js";
 
 const MAX_SIDE = 1024;
+const DOWNLOAD_MILLISECONDS = 60_000; // Safari asks before the first download, and reads the file after the answer
 const PHOTO_COLORS = { keep: "#3aa17e", focus: "#d8d02c" };
 const COLORS = ["#e2574c", "#3f8fd2", "#e0a526", "#8a63c9", "#d66ba0", "#4bb3a8"];
 const ERASER = 5, ERASER_BUTTONS = 32; // of a PointerEvent: the other end of a pen
@@ -313,7 +314,7 @@ class Editor {
   async download() {
     const address = URL.createObjectURL(await this.mask.png());
     h("a", { href: address, download: "mask.png" }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 1000);
+    setTimeout(() => URL.revokeObjectURL(address), DOWNLOAD_MILLISECONDS);
   }
 }
 
