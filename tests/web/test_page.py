@@ -508,7 +508,17 @@ def test_everything_can_be_done_by_keyboard(open_page, pictures):
             return at === document.body ? ["", true] : [at.id || at.className || at.name, at.matches(':focus-visible') && (style.outlineStyle !== 'none' || style.opacity === '0')]; }""")
         )
     names = [name for name, _ in reached]
-    for wanted in ("skip", "show-gallery", "show-queue", "chip", "go", "option-size", "color", "preset", "format"):
+    for wanted in (
+        "skip",
+        "show-gallery",
+        "show-queue",
+        "chip",
+        "go",
+        "option-size",
+        "option-color-style",
+        "preset",
+        "format",
+    ):
         assert wanted in names, wanted
     assert [name for name, seen in reached if name and not seen] == []
     for tab, target in (("paint", "canvas"), ("gallery", "gallery")):
@@ -517,6 +527,24 @@ def test_everything_can_be_done_by_keyboard(open_page, pictures):
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == target
     assert page.evaluate("location.hash") == "#gallery"
+
+
+def test_the_arrow_keys_move_sliders_and_choose_colors_and_the_focus_stays(open_page):
+    page = open_page()
+    page.focus("#option-size")
+    for _ in range(12):  # a press is a hundredth of an octave, and sizes are multiples of 32
+        page.keyboard.press("ArrowRight")
+    assert page.inner_text("label[for=option-size] output") == "576 px"
+    assert page.evaluate("document.activeElement.id") == "option-size"
+    page.click("[aria-label='Reset: Size']")
+    assert page.evaluate("document.activeElement.id") == "option-size"
+    page.focus("input[value='style']")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.value") == "content-luminance"
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.value") == "content-match"
+    page.click("[aria-label='Reset: Colors']")
+    assert page.evaluate("document.activeElement.value") == "style"
 
 
 TRANSFER = """files => { const transfer = new DataTransfer();
