@@ -60,7 +60,7 @@ def find_faces(picture: object) -> Mask | None:
 
     Args:
         picture: The picture, or whatever `Picture.of` takes. Faces are found upright, from the front or turned by up to
-            a half profile, and larger than 1/26 of its long side.
+            a half profile, and of at least 24 pixels, in a picture of more than 640 at that size.
 
     Returns:
         The mask, of the shape of the picture and of 640 pixels at most; None, if there is no face.
