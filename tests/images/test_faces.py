@@ -67,7 +67,7 @@ def test_files_and_transparent_and_16_bit_pictures_are_taken(photograph, tmp_pat
 
 
 def test_without_its_extra_a_sentence_says_what_to_install(photograph, monkeypatch):
-    sentence = r"faces are found with impasto's extra faces; run pip install impasto\[faces\], or draw a mask\."
+    sentence = r'faces are found with impasto.s extra faces; run pip install "impasto\[faces\]", or draw a mask\.'
 
     def missing(name):
         raise metadata.PackageNotFoundError(name)

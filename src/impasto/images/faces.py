@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from impasto.errors import InputError
+from impasto.errors import InputError, install_command
 from impasto.images.masks import Mask
 from impasto.images.picture import Picture
 
@@ -184,4 +184,4 @@ def _opencv() -> Any:
 
 def _missing() -> InputError:
     """Return the error of an extra that is not installed."""
-    return InputError("faces are found with impasto's extra faces; run pip install impasto[faces], or draw a mask.")
+    return InputError(f"faces are found with impasto's extra faces; run {install_command('faces')}, or draw a mask.")
