@@ -57,5 +57,5 @@ def test_without_its_extra_the_command_says_what_to_install(command, monkeypatch
     code, _, output = command("studio")
     assert (code, output) == (
         2,
-        "impasto: the studio needs uvicorn, which is not installed; install it with: pip install 'impasto[web]'\n",
+        'impasto: the studio needs uvicorn, of impasto\'s extra web; run pip install "impasto[web]".\n',
     )

@@ -11,6 +11,7 @@ from serving import LONG, SECONDS
 from steps import PICTURE, READY, choose, draw, expert, fill, job_of, slide, until
 
 from impasto.images import read_note
+from impasto.recipes import demo
 
 pytestmark = pytest.mark.slow
 
@@ -309,6 +310,26 @@ def test_a_brush_with_a_hard_edge_paints_and_erases(open_page, pictures):
     clean, painted, erased = shades
     assert painted != clean
     assert abs(erased - clean) < abs(painted - clean) / 4  # a trace of the edge stays
+
+
+def test_the_mask_editor_finds_faces_and_says_so_where_there_is_none(open_page, pictures):
+    page = open_page()
+    choose(page, "#photograph", demo.photograph())
+    choose(page, "#paintings", pictures / "style.jpg")
+    page.click("#photograph .chip:has-text('Focus')")
+    page.wait_for_selector("#masks canvas")
+    empty = page.evaluate(SHADE)
+    page.click("#mask-faces")
+    until(page, f"sum => ({SHADE})() !== sum", arg=empty)
+    page.click("#mask-save")
+    page.wait_for_selector("#photograph .chip.used:has-text('Focus')")
+    page.click("#paintings .chip:has-text('Part')")
+    page.wait_for_selector("#masks[open] canvas")
+    page.click("#mask-faces")
+    page.wait_for_selector(".toast:has-text('no face was found in the picture')")
+    page.click("#mask-save")
+    page.wait_for_selector("text=The mask is empty")
+    open_page.forget()
 
 
 def test_touch_paints_a_mask_on_a_phone_and_two_fingers_zoom_about_what_they_hold(open_page, pictures):

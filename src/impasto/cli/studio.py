@@ -11,7 +11,7 @@ from platformdirs import user_data_path
 from impasto.cli import display
 from impasto.cli.flags import GROUPS
 from impasto.cli.help import BASICS
-from impasto.errors import InputError
+from impasto.errors import InputError, install_command
 from impasto.settings import Runtime
 
 __all__ = ["studio"]
@@ -51,7 +51,7 @@ def studio(
         from impasto.web import server  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"the studio needs {error.name}, which is not installed; install it with: pip install 'impasto[web]'"
+            f"the studio needs {error.name}, of impasto's extra web; run {install_command('web')}."
         ) from None
     names = [Runtime(device=name).device for name in devices.split(",")]
     folder = folder or user_data_path("impasto", appauthor=False) / "studio"

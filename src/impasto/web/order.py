@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from impasto.film.film import Film
-from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.job import FACES, Job, StyleSource
 from impasto.settings import Options, Runtime, Settings, preset
 from impasto.settings.choices import Color, ColorMatch
 from impasto.settings.options import option
@@ -41,7 +41,9 @@ _ACCEPTS = "the id of an upload that is a picture"
 _Picture = Annotated[str, _fits(PICTURE_PATTERN), _ACCEPTS]
 _Content = Annotated[str | None, _fits(f"{PICTURE_PATTERN}|{FILM_PATTERN}"), "the id of an upload"]
 _Mask = Annotated[
-    str | None, _fits(f"(?:{PICTURE_PATTERN})(?:#[0-9a-fA-F]{{6}})?"), f"{_ACCEPTS}, or id#rrggbb for one color of it"
+    str | None,
+    _fits(f"(?:{PICTURE_PATTERN})(?:#[0-9a-fA-F]{{6}})?|{FACES}"),
+    f"{_ACCEPTS}, id#rrggbb for one color of it, or {FACES}",
 ]
 
 
@@ -147,7 +149,7 @@ class Order(Options):
         """The identifiers of the pictures and masks of the order, each once."""
         masks = (self.keep, self.focus, *(mask for style in self.styles for mask in (style.mask, style.region)))
         sources = (self.content, self.initial, *(style.picture for style in self.styles), *masks)
-        return list(dict.fromkeys(source.partition("#")[0] for source in sources if source is not None))
+        return list(dict.fromkeys(source.partition("#")[0] for source in sources if source and source != FACES))
 
     def job(self, folder: Path, device: str = "auto") -> Job:
         """Return the job that paints the order, or each frame of its film.
@@ -165,7 +167,7 @@ class Order(Options):
             return None if identifier is None else folder / "inputs" / identifier
 
         def mask(identifier: str | None) -> str | None:
-            return None if identifier is None else str(path(identifier))
+            return identifier if identifier in {None, FACES} else str(path(identifier))
 
         def source(style: StyleOrder) -> StyleSource:
             files: dict[str, Any] = {

@@ -60,8 +60,8 @@ class Editor {
   }
 
   async open() {
-    const info = this.target.kind === "mask" ? draft.styles[this.target.number].info : draft.content;
-    const image = await loadImage(viewUrl(info.id));
+    this.info = this.target.kind === "mask" ? draft.styles[this.target.number].info : draft.content;
+    const image = await loadImage(viewUrl(this.info.id));
     const factor = Math.min(1, MAX_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
     const [width, height] = [image.naturalWidth, image.naturalHeight].map(side => Math.max(1, Math.round(side * factor)));
     this.picture = canvas(width, height);
@@ -126,7 +126,8 @@ class Editor {
       range("opacity", text.opacity, 0.1, 1, 0.05), range("tolerance", text.tolerance, 2, 120, 1),
       h("div", { className: "group" }, act("undo", () => this.mask.undo()), act("redo", () => this.mask.redo()), act("invert", change(() => this.mask.invert())), act("all", change(() => this.mask.all())), act("clear", change(() => this.mask.clear()))),
       h("div", { className: "group" }, act("zoomIn", () => this.zoomBy(1.5)), act("zoomOut", () => this.zoomBy(1 / 1.5)), act("fit", () => this.fit())),
-      h("div", { className: "group" }, button(text.upload, () => pickFiles("image/*", false, ([file]) => attempt(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
+      h("div", { className: "group" }, !this.info.film && button(text.faces, () => attempt(async () => this.#take((await api.faces(this.info.id)).id)), { id: "mask-faces" }),
+        button(text.upload, () => pickFiles("image/*", false, ([file]) => attempt(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
         button(text.download, () => this.download(), { id: "mask-download" }), idOf(this.target) && button(text.drop, () => { this.isDone = true; store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
   }
 

@@ -38,7 +38,7 @@ export const text = {
   focus: "Focus", focusLong: "What matters most in the photograph",
   brush: "Brush", eraser: "Eraser", fill: "Fill", undo: "Undo", redo: "Redo", invert: "Invert", all: "All", clear: "Clear",
   size: "Size", soft: "Soft edge", tolerance: "Tolerance of fill", opacity: "Opacity", zoomIn: "Zoom in", zoomOut: "Zoom out", fit: "Fit",
-  upload: "Upload", save: "Use this mask", cancel: "Cancel", reuse: "Copy from", reuseNone: "another mask …", drop: "Remove mask",
+  faces: "Find faces", upload: "Upload", save: "Use this mask", cancel: "Cancel", reuse: "Copy from", reuseNone: "another mask …", drop: "Remove mask",
   easel: "Mask. Arrow keys move the brush, Space paints, [ and ] change its size.", tools: "Tools",
   emptyMask: "The mask is empty. Paint something, or cancel.",
   paper: "Paper", dpi: "Dots per inch", fillPaper: "Crop to fill the paper", order: "Paint it",
