@@ -296,6 +296,17 @@ def test_the_file_of_a_mask_is_there_until_safari_has_asked_whether_to_download_
     assert not page.evaluate("window.isRevoked")
 
 
+def test_no_mask_is_drawn_where_the_browser_answers_with_random_pixels(open_page, pictures):
+    page = open_page()
+    fill(page, pictures)
+    page.evaluate("""() => { const read = CanvasRenderingContext2D.prototype.getImageData;
+        CanvasRenderingContext2D.prototype.getImageData = function (...box) { const pixels = read.apply(this, box);
+            return { data: pixels.data.map(() => 256 * Math.random()) }; }; }""")
+    page.click("#photograph .chip")
+    page.wait_for_selector(".toast:has-text('a mask would be noise')")
+    assert not page.locator("#masks").is_visible()
+
+
 def test_a_brush_with_a_hard_edge_paints_and_erases(open_page, pictures):
     page = open_page()
     fill(page, pictures)

@@ -1,11 +1,20 @@
 // A mask as a canvas, white where it is inside: strokes, fill, invert, and a history of what was done.
 const MAX_STEPS = 24;
+const MAX_NOISE = 8; // gray levels of 255; browsers that hide their user change a level or two, or all of them
 
 export function canvas(width, height) {
   const element = document.createElement("canvas");
   element.width = width;
   element.height = height;
   return element;
+}
+
+// Whether the browser tells pages what is on a canvas; to hide their user, some answer with random pixels.
+export function isReadable() {
+  const context = canvas(16, 16).getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, 16, 16);
+  return context.getImageData(0, 0, 16, 16).data.every(level => level >= 255 - MAX_NOISE);
 }
 
 export class MaskCanvas {

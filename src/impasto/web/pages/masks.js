@@ -1,6 +1,6 @@
 // The editor of masks: regions, what stays, and which part of a painting counts.
 import { api, viewUrl } from "./api.js";
-import { MaskCanvas, canvas } from "./brush.js";
+import { MaskCanvas, canvas, isReadable } from "./brush.js";
 import { $, attempt, button, h, pickFiles, toast } from "./dom.js";
 import { draft, noteChange } from "./draft.js";
 import { text } from "./text.js";
@@ -60,6 +60,7 @@ class Editor {
   }
 
   async open() {
+    if (!isReadable()) throw new Error(text.noCanvas);
     this.info = this.target.kind === "mask" ? draft.styles[this.target.number].info : draft.content;
     const image = await loadImage(viewUrl(this.info.id));
     const factor = Math.min(1, MAX_SIDE / Math.max(image.naturalWidth, image.naturalHeight));

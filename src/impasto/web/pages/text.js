@@ -40,6 +40,7 @@ export const text = {
   size: "Size", soft: "Soft edge", tolerance: "Tolerance of fill", opacity: "Opacity", zoomIn: "Zoom in", zoomOut: "Zoom out", fit: "Fit",
   faces: "Find faces", upload: "Upload", save: "Use this mask", cancel: "Cancel", reuse: "Copy from", reuseNone: "another mask …", drop: "Remove mask",
   easel: "Mask. Arrow keys move the brush, Space paints, [ and ] change its size.", tools: "Tools",
+  noCanvas: "Your browser hides from pages what is drawn on them, so a mask would be noise. Let this page read canvas data (in Firefox: privacy.resistFingerprinting), and reload it.",
   emptyMask: "The mask is empty. Paint something, or cancel.",
   paper: "Paper", dpi: "Dots per inch", fillPaper: "Crop to fill the paper", order: "Paint it",
   takes: (w, h, time, gigabytes) => `${[`${w} × ${h} pixels`, time && `about ${time}`, gigabytes && `${gigabytes.toFixed(1)} GB of memory`].filter(Boolean).join(", ")}.`,
