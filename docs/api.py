@@ -16,7 +16,7 @@ WIDTH = 100
 
 GROUPS = {
     "Painting": ("stylize", "StyleTransfer", "Run", "Progress", "Result", "Plan", "plot_losses", "tune_process"),
-    "Options and pictures": ("Settings", "Runtime", "Style", "Picture", "Mask"),
+    "Options and pictures": ("Settings", "Runtime", "Style", "Picture", "Mask", "find_faces"),
     "The network and the losses of the paper": (
         "VGG19",
         "load_weights",

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from face_masks import HOPPER, ellipse
 from looks import IMAGES, save
 
 from impasto import Picture
@@ -22,15 +21,14 @@ SIZE = 512
 """The long side of the portraits, in pixels."""
 
 FACES = {
-    "hopper": (demo.photograph(), None, 3, HOPPER),
-    "collins": ("astronaut.png", (70, 0, 390, 384), 0, (0.50, 0.30, 0.20, 0.27)),
-    "obama": ("obama.jpg", (70, 20, 870, 1020), 3, (0.53, 0.20, 0.20, 0.20)),
-    "biden": ("biden.jpg", (90, 40, 900, 1060), 0, (0.60, 0.28, 0.24, 0.25)),
+    "hopper": (demo.photograph(), None, 3),
+    "collins": ("astronaut.png", (70, 0, 390, 384), 0),
+    "obama": ("obama.jpg", (70, 20, 870, 1020), 3),
+    "biden": ("biden.jpg", (90, 40, 900, 1060), 0),
 }
-"""For each face the file, the box that is painted (left, top, right, bottom), the seed of the painting, and the ellipse of
-the face: its center and radii as fractions of width and height."""
+"""For each face the file, the box that is painted (left, top, right, bottom), and the seed of the painting."""
 
-WAYS = {"default": [], "portrait": ["--preset", "portrait"], "focus": ["--focus", "face.png"]}
+WAYS = {"default": [], "portrait": ["--preset", "portrait"], "focus": ["--focus", "faces"]}
 """The options of the command for each way to paint a portrait."""
 
 
@@ -49,7 +47,7 @@ def main() -> None:
         for name in FACES:
             print(table_row(name), flush=True)
         return
-    for name, (file, box, seed, face) in FACES.items():
+    for name, (file, box, seed) in FACES.items():
         if sys.argv[2:] and name not in sys.argv[2:]:
             continue
         with tempfile.TemporaryDirectory() as temporary:
@@ -58,8 +56,6 @@ def main() -> None:
             left, top, right, bottom = box or (0, 0, photograph.width, photograph.height)
             photograph = Picture(photograph.pixels[:, top:bottom, left:right].clone())
             photograph.save(folder / "photo.png")
-            mask = ellipse(photograph.width, photograph.height, face, edge=0.3)
-            Picture(mask.expand(3, -1, -1)).save(folder / "face.png")
             Picture(demo.painting(seed=seed)).save(folder / "painting.png")
             for way, options in WAYS.items():
                 command = [sys.executable, "-m", "impasto", "paint", "photo.png", "painting.png", "-o", f"{way}.png"]

@@ -290,7 +290,7 @@ def test_a_heic_photograph_without_the_extra_ends_with_a_sentence(paint, files, 
     (files / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     code, out, err = paint("photo.heic", "out.png")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "pip install impasto[heif]" in err
+    assert 'pip install "impasto[heif]"' in err
 
 
 def test_a_texture_takes_the_file_of_its_sample(command, files, tiny_network):

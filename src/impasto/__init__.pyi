@@ -20,6 +20,7 @@ from .errors import (
 from .film.film import Film as Film
 from .film.session import FilmSession as FilmSession
 from .images import Picture as Picture
+from .images.faces import find_faces as find_faces
 from .images.masks import Mask as Mask
 from .interactive.one_call import stylize as stylize
 from .jobs.job import (

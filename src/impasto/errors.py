@@ -36,6 +36,7 @@ __all__ = [
     "SpaceError",
     "WeightsError",
     "WriteError",
+    "install_command",
     "is_out_of_memory",
     "out_of_memory_as",
     "sentence_of",
@@ -150,6 +151,11 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, ImpastoError):
         return str(error)
     return f"the worker met an error of its own: {type(error).__name__}: {_message(error)}"
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra of impasto, as every shell takes it."""
+    return f'pip install "impasto[{extra}]"'
 
 
 def _message(error: BaseException) -> str:

@@ -158,4 +158,4 @@ def test_what_cannot_be_painted_is_refused_in_a_sentence(film, picture):
 @pytest.mark.parametrize("missing", ["av", "cv2"])
 def test_the_extra_is_named_where_it_is_missing(film, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
-    assert film() == (2, "", "impasto: films need impasto's extra film; run pip install impasto[film].\n")
+    assert film() == (2, "", 'impasto: films need impasto\'s extra film; run pip install "impasto[film]".\n')

@@ -36,6 +36,7 @@ def test_the_studio_prints_its_link_answers_and_closes_on_ctrl_c(tmp_path):
     ("words", "sentence"),
     [
         (("--quota", "0"), "quota cannot be 0; it takes a number of gigabytes, above 0."),
+        (("--devices", "cpu,gpu"), "device cannot be gpu; it takes auto, cpu, cuda, cuda:1 or mps."),
         (("--port", "70000"), "the address 127.0.0.1:70000 cannot be used: there is no such port;"),
         (("--folder", "{file}"), "cannot be used: not a directory; give another --folder."),
     ],
@@ -56,5 +57,5 @@ def test_without_its_extra_the_command_says_what_to_install(command, monkeypatch
     code, _, output = command("studio")
     assert (code, output) == (
         2,
-        "impasto: the studio needs uvicorn, which is not installed; install it with: pip install 'impasto[web]'\n",
+        'impasto: the studio needs uvicorn, of impasto\'s extra web; run pip install "impasto[web]".\n',
     )

@@ -14,6 +14,7 @@ from impasto.film.session import FilmSession
 from impasto.film.video import Video
 from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, PreviewReady, Remarked
 from impasto.jobs.job import StyleSource
+from impasto.recipes import demo
 
 
 def paint(film, stop_after=None):
@@ -95,6 +96,29 @@ def test_strokes_move_with_the_film(film, clip):
         return np.mean([np.abs(other[:, 4:-8] - one[:, 6:-6]) for one, other in pairwise(frames)])
 
     assert change(0.9) < 0.7 * change(0.0)
+
+
+def test_faces_are_found_in_each_frame_and_kept_where_they_are(film, clip):
+    person = Picture.open(demo.photograph()).resized(170, 200).pixels
+    frames = np.full((3, 200, 320, 3), 100, np.uint8)
+    lefts = (0, 60, 120)
+    for frame, left in zip(frames, lefts, strict=True):
+        frame[:, left : left + 170] = (person.permute(1, 2, 0).numpy() * 255).round()
+    write(clip, frames)
+    a_film = film(settings={"size": 320, "init": "noise"})
+    paint(Film(job=a_film.job.replace(keep="faces"), frame_iterations=3))
+    painted, original = read(a_film.output)[0].astype(float), read(clip)[0]
+    for one, other, left in zip(painted, original, lefts, strict=True):
+        difference = np.abs(one - other).mean(-1)
+        assert difference[55:85, left + 75 : left + 100].mean() < 8 < difference[150:].mean()
+
+
+def test_a_film_without_faces_is_painted_and_a_sentence_says_so(film):
+    events = paint(Film(job=film().job.replace(focus="faces"), frame_iterations=3))
+    assert sentences(events, Remarked) == [
+        "no face was found in a frame of the film, so the mask focus does not count."
+    ]
+    assert sentences(events, Ended) == ["4 frames, 64 × 43"]
 
 
 def test_a_film_that_was_interrupted_continues_to_the_same_frames(film, frames_of):

@@ -49,6 +49,11 @@ def test_a_picture_in_memory_travels_in_json_as_a_png_file():
         ({"content": 3}, "content cannot be 3; it takes the path of a picture"),
         ({"save_every": "often"}, "save_every cannot be often; it takes a whole number, at least 0."),
         ({"contents": "a.png"}, "there is no option contents; content is the nearest."),
+        ({"shape": "0:1"}, "shape cannot be 0:1; it takes width to height, such as 3:2."),
+        ({"shape": f"{10**400}:1"}, "shape cannot be 1000"),
+        ({"runtime": {"device": "gpu"}}, "device cannot be gpu; it takes auto, cpu, cuda, cuda:1 or mps."),
+        ({"print_size": "30x40parsecs"}, "print cannot be 30x40parsecs; it takes two sides and a unit"),
+        ({"print_size": "1x1in", "settings": {"dpi": 10}}, "print cannot be 1x1in: at 10 pixels per inch"),
         ({"settings": {"size": 3}}, "size cannot be 3; it takes a whole number, at least 32."),
         ({"styles": [{"picture": "a.png", "scale": 20}]}, "a style's scale cannot be 20; it takes a number, above 0"),
         ({"styles": [{}]}, "a style's picture is missing; it takes the path of a picture"),
@@ -56,7 +61,7 @@ def test_a_picture_in_memory_travels_in_json_as_a_png_file():
     ],
 )
 def test_a_job_that_cannot_be_is_refused_in_a_sentence(values, sentence):
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(InputError) as caught:
         Job.from_json(json.dumps(values))
     assert str(caught.value).startswith(sentence)
 

@@ -239,7 +239,6 @@ def test_what_is_left_out_of_a_file_is_remarked(job, files, monkeypatch):
         ({"output": "out.xyz"}, "out.xyz"),
         ({"output": "content.png"}, "since it is read as"),
         ({"plot": "loss.xyz"}, "a plot cannot be saved as"),
-        ({"print_size": "30x40parsecs"}, "print cannot be 30x40parsecs"),
     ],
 )
 def test_files_that_cannot_be_written_are_refused_before_any_work(job, files, changes, sentence):

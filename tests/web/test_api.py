@@ -16,6 +16,7 @@ from impasto import Picture, Settings
 from impasto.images import read_note
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
+from impasto.recipes import demo
 from impasto.web import record
 from impasto.web.order import Order
 from tiny import tiny_weights
@@ -241,6 +242,19 @@ def test_a_picture_is_called_by_its_latest_name(studio, pictures, tmp_path):
     studio.upload(pictures / "content.png")
 
 
+def test_a_mask_of_faces_becomes_an_upload(studio, pictures):
+    photograph = studio.upload(demo.photograph())["id"]
+    answer = studio.client.post(f"/api/uploads/{photograph}/faces")
+    assert (answer.status_code, answer.json()["name"]) == (201, "faces.png")
+    mask = Picture.of(studio.client.get(f"/api/uploads/{answer.json()['id']}").content)
+    assert (float(mask.pixels.min()), float(mask.pixels.max())) == (0, 1)
+    without = studio.client.post(f"/api/uploads/{studio.upload(pictures / 'content.png')['id']}/faces")
+    sentence = "no face was found in the picture; paint over what you mean."
+    assert (without.status_code, without.json()["error"]) == (400, sentence)
+    assert studio.client.post(f"/api/uploads/{'0' * 24}.png/faces").status_code == 404
+    assert not list((Path(studio.folder) / "uploads").glob(".*"))
+
+
 def test_a_gif_is_taken_and_what_is_said_of_it_names_no_folder(studio, tmp_path):
     frames = pyvips.Image.xyz(64, 96)[1].bandjoin([0, 0]).cast("uchar").copy(interpretation="srgb").copy()
     frames.set_type(pyvips.GValue.gint_type, "page-height", 48)
@@ -290,6 +304,8 @@ WRONG = [
     ({"styles": [{"picture": "0" * 24 + ".png"}], "keep": "/etc/x.png"}, "keep cannot be /etc/x.png;"),
     ({"styles": [{"picture": "0" * 24 + ".png"}], "print_size": "3"}, "print cannot be 3;"),
     ({"styles": [{"picture": "0" * 24 + ".png"}], "runtime": {"threads": -1}}, "threads cannot be -1;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "runtime": {"device": "gpu"}}, "device cannot be gpu;"),
+    ({"styles": [{"picture": "0" * 24 + ".png"}], "shape": "wide"}, "shape cannot be wide; it takes width to height"),
 ]
 
 

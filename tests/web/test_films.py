@@ -50,6 +50,9 @@ def test_a_film_is_painted_and_played_with_its_sound(studio, clip, pictures):
     assert films.heard(path)[0]
     assert studio.client.get(f"/api/jobs/{identifier}/preview").content[:3] == b"\xff\xd8\xff"
     assert not list(folder_of(studio, identifier).glob("*.frames"))
+    again = studio.client.patch(f"/api/jobs/{identifier}", json={"state": "waiting"})
+    sentence = "state cannot be 'waiting' for a job that is done; order another film."
+    assert (again.status_code, again.json()["error"]) == (400, sentence)
 
 
 def test_a_part_of_a_film_can_be_asked_for_by_its_bytes(studio, clip, pictures):
@@ -216,7 +219,7 @@ def test_the_page_paints_a_film_plays_it_and_keeps_what_is_changed_for_the_next_
     page.wait_for_selector("#canvas video")
     page.click("#resume")
     studio.wait(identifier, "done")
-    page.wait_for_selector("#canvas video")
+    page.wait_for_selector("#canvas video[playsinline]")  # without it, a phone leaves the page to play
     until(page, "document.querySelector('#canvas video').readyState > 0")
     assert page.evaluate("document.querySelector('#canvas video').duration") == pytest.approx(0.3, abs=0.1)
     assert not page.query_selector("#larger, #print-button, #continue, .looks")

@@ -46,6 +46,14 @@ def test_an_order_becomes_a_job_whose_files_are_all_in_its_folder():
     )
 
 
+def test_masks_of_an_order_may_be_faces_which_are_no_uploads():
+    styles = [{"picture": PAINTING, "region": "faces", "mask": "faces"}]
+    order = Order(content=PHOTO, styles=styles, keep="faces", focus="faces")
+    assert order.uploads == [PHOTO, PAINTING]
+    job = order.job(Path("/studio/jobs/one"))
+    assert (job.keep, job.focus, job.styles[0].region, job.styles[0].mask) == ("faces",) * 4
+
+
 def test_an_order_lists_each_of_its_uploads_once_and_survives_json():
     order = Order(**{**ORDER, "initial": PHOTO})
     assert sorted(order.uploads) == sorted({*IDS} - {START})

@@ -5,7 +5,7 @@ import os
 import socket
 from typing import Any
 
-from impasto.errors import InputError
+from impasto.errors import InputError, install_command
 
 __all__ = ["import_ray", "join_cluster", "last_line"]
 
@@ -43,7 +43,7 @@ def import_ray(address: str) -> Any:
         return importlib.import_module("ray")
     except ModuleNotFoundError as error:
         raise InputError(
-            f"several workers need {error.name}, which is not installed; install it with: pip install 'impasto[ray]'"
+            f"several workers need {error.name}, of impasto's extra ray; run {install_command('ray')}."
         ) from None
 
 

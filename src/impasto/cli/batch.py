@@ -125,7 +125,8 @@ def batch(
         waits: Wait for photographs that appear and paint them, too, until Ctrl-C.
         log: The log of results, JSON lines. [default: results.jsonl in the folder of the results]
         keep: A mask of what stays of each photograph; {name} stands for its name: masks/{name}.png.
-        focus: A mask of where each photograph counts more; {name} stands for its name.
+        focus: A mask of where each photograph counts more, {name} standing for its name, or the word faces, which
+            impasto finds.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in.
         fill: With --print, crop each photograph so that it fills the sheet; --fit leaves margins.
         preset: A named set of options; `impasto presets` lists them.

@@ -45,7 +45,7 @@ def film(
         output: Where to save the painted film: an .mp4, .mov, .mkv or .webm file. [default: FILM-PAINTING.mp4 beside
             the film]
         keep: A mask, white where each frame stays as it is.
-        focus: A mask, white where each frame counts more.
+        focus: A mask, white where each frame counts more, or the word faces, which impasto finds in each frame.
         preset: A set of options that `impasto presets` lists.
         settings_file: Options from a JSON file, or from a picture that impasto painted.
         files: The flags of output files.

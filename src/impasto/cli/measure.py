@@ -43,7 +43,7 @@ def measure(
         style: The painting, with the words that `impasto paint` was given: PAINTING,scale=0.5,mask=FILE,region=FILE.
         result: The picture to measure, painted by impasto or by anything else.
         keep: A mask, FILE or FILE#ff0000, of what stayed as it is in the photograph.
-        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more.
+        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more; or the word faces.
         as_json: Print one JSON object on standard output, for programs.
         allow_large: Open pictures of more than 100 million pixels.
         flags: The options.

@@ -71,7 +71,8 @@ def paint(
         output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PHOTO-PAINTING.png beside the
             photograph]
         keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
-        focus: A mask, white where the photograph counts more, such as a face; it is painted all the same.
+        focus: A mask, white where the photograph counts more, or the word faces, which impasto finds; what is in focus
+            is painted all the same.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         preset: A set of options that `impasto presets` lists.

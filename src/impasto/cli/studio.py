@@ -11,7 +11,8 @@ from platformdirs import user_data_path
 from impasto.cli import display
 from impasto.cli.flags import GROUPS
 from impasto.cli.help import BASICS
-from impasto.errors import InputError
+from impasto.errors import InputError, install_command
+from impasto.settings import Runtime
 
 __all__ = ["studio"]
 
@@ -50,10 +51,11 @@ def studio(
         from impasto.web import server  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"the studio needs {error.name}, which is not installed; install it with: pip install 'impasto[web]'"
+            f"the studio needs {error.name}, of impasto's extra web; run {install_command('web')}."
         ) from None
+    names = [Runtime(device=name).device for name in devices.split(",")]
     folder = folder or user_data_path("impasto", appauthor=False) / "studio"
-    studio_server = server.serve(host, port, folder, quota=quota * 1e9, devices=devices.split(","), batch=batch)
+    studio_server = server.serve(host, port, folder, quota=quota * 1e9, devices=names, batch=batch)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a browser that closes its tab is no error
     display.say(f"The studio is at {studio_server.link} and its pictures are in {folder}. Ctrl-C closes it.")
     if browser:

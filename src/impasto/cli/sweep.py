@@ -51,7 +51,7 @@ def sweep(
             photograph]
         folder: Also save each picture in this folder, under the name of its values.
         keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
-        focus: A mask, white where the photograph counts more, such as a face.
+        focus: A mask, white where the photograph counts more, or the word faces, which impasto finds.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         overwrite: Replace files that exist already.

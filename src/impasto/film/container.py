@@ -123,7 +123,8 @@ def frame_picture(frame: "VideoFrame") -> Picture:
     space = None if has_space else "ITU709" if is_hd else "ITU601"
     samples = frame.reformat(format="rgb24", src_colorspace=space).to_ndarray()  # (H, W, 3)
     upright = np.rot90(samples, round(frame.rotation / 90))
-    return Picture(torch.from_numpy(np.ascontiguousarray(upright.transpose(2, 0, 1))))
+    pixels = torch.from_numpy(np.ascontiguousarray(upright.transpose(2, 0, 1)))
+    return Picture(pixels, title="a frame of the film")
 
 
 def container_remarks(first: "VideoFrame", container: "InputContainer") -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from impasto.errors import InputError
+from impasto.errors import InputError, install_command
 
 __all__ = ["library"]
 
@@ -21,4 +21,4 @@ def library(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise InputError("films need impasto's extra film; run pip install impasto[film].") from None
+        raise InputError(f"films need impasto's extra film; run {install_command('film')}.") from None

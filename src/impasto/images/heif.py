@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from impasto.errors import PictureError
+from impasto.errors import PictureError, install_command
 from impasto.images import profiles
 from impasto.images.image_file import ImageFile
 
@@ -35,7 +35,7 @@ def unpack(file: ImageFile, check: Callable[[int, int], None]) -> Any:
         import pillow_heif  # noqa: PLC0415 (an extra)
     except ImportError:
         raise PictureError(
-            f"{file.name} is a HEIC file, for which impasto needs its extra heif; run pip install impasto[heif], or "
+            f"{file.name} is a HEIC file, for which impasto needs its extra heif; run {install_command('heif')}, or "
             "export it as a JPEG or PNG file."
         ) from None
     try:

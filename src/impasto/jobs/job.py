@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from impasto.errors import InputError
 from impasto.files import exists, split_label
+from impasto.recipes.print_size import PrintSize
 from impasto.settings import Options, Runtime, Settings
 from impasto.settings.choices import Color, ColorMatch, one_of
 from impasto.settings.limits import MAX_STYLE_SCALE
@@ -21,10 +22,26 @@ from impasto.settings.options import option
 if TYPE_CHECKING:
     from impasto.images import Picture
 
-__all__ = ["CHANGEABLE", "DATA_URI", "IN_MEMORY", "NOTE_FIELDS", "Change", "Job", "Source", "StyleSource"]
+__all__ = [
+    "CHANGEABLE",
+    "DATA_URI",
+    "FACES",
+    "IN_MEMORY",
+    "NOTE_FIELDS",
+    "Change",
+    "Job",
+    "Source",
+    "StyleSource",
+    "source_name",
+]
 
 DATA_URI = "data:image/png;base64,"
 """The first characters of a picture that is written into the JSON of a job instead of a path."""
+
+FACES = "faces"
+"""The mask of the faces that a picture shows, in place of the path of a mask; `./faces` is the path of such a file."""
+
+_ACCEPTED_MASKS = f"FILE, FILE#rrggbb or {FACES}"
 
 _STYLE_OPTIONS = ("weight", "scale", "mask", "region", "color", "color_match")
 """The options of a style that may follow its path."""
@@ -60,6 +77,17 @@ def _check_present(value: object) -> object:
     return value
 
 
+_SHAPE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?):(\d{1,9}(?:\.\d{1,9})?)")
+
+
+def _check_shape(value: object) -> object:
+    """Refuse a value that is not two numbers above 0 with a colon between them."""
+    match = _SHAPE.fullmatch(str(value))
+    if not (match and min(map(float, match.groups())) > 0):
+        raise ValueError("not a shape")
+    return value
+
+
 class StyleSource(Options):
     """A style image of a job, with its weight, scale, mask, region and colors."""
 
@@ -71,8 +99,8 @@ class StyleSource(Options):
     scale: float = option(
         1.0, "Style", "Size of its strokes, multiplied by the style_scale of the settings.", gt=0, le=MAX_STYLE_SCALE
     )
-    mask: str | None = option(None, "Style", "Part of the painting that counts.", "FILE or FILE#rrggbb")
-    region: str | None = option(None, "Style", "Part of the picture that it paints.", "FILE or FILE#rrggbb")
+    mask: str | None = option(None, "Style", "Part of the painting that counts.", _ACCEPTED_MASKS)
+    region: str | None = option(None, "Style", "Part of the picture that it paints.", _ACCEPTED_MASKS)
     color: Color | None = option(
         None, "Style", "Colors of what it paints, in place of the color of the settings.", one_of(get_args(Color))
     )
@@ -116,13 +144,13 @@ class Job(Options):
     """The paintings, blended by their weights in each region."""
     initial: Source = None
     """The picture that the run starts from, in place of the one that `settings.init` names."""
-    keep: str | None = option(
-        None, "Picture", "A mask of what stays as it is in the photograph.", "FILE or FILE#rrggbb"
-    )
+    keep: str | None = option(None, "Picture", "A mask of what stays as it is in the photograph.", _ACCEPTED_MASKS)
     focus: str | None = option(
-        None, "Picture", "A mask of where the photograph counts more, such as a face.", "FILE or FILE#rrggbb"
+        None, "Picture", "A mask of where the photograph counts more, such as faces.", _ACCEPTED_MASKS
     )
-    shape: str = option("1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2")
+    shape: Annotated[str, BeforeValidator(_check_shape)] = option(
+        "1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2"
+    )
     print_size: str | None = option(
         None,
         "Picture",
@@ -159,11 +187,23 @@ class Job(Options):
     )
     allow_large: bool = option(False, "Output", "Open pictures of more than 100 million pixels.")
 
+    @model_validator(mode="after")
+    def _fits_on_paper(self) -> Self:
+        if self.print_size is not None:
+            PrintSize.parse(self.print_size, self.settings.dpi)
+        return self
+
+    @property
+    def proportions(self) -> tuple[float, float]:
+        """Width and height of a texture, in any unit."""
+        width, height = self.shape.split(":")
+        return float(width), float(height)
+
     @property
     def inputs(self) -> list[Path]:
         """The files that the job reads."""
         masks = [mask for style in self.styles for mask in (style.mask, style.region)]
-        files = [Path(split_label(mask)[0]) for mask in (*masks, self.keep, self.focus) if mask is not None]
+        files = [Path(split_label(mask)[0]) for mask in (*masks, self.keep, self.focus) if mask and mask != FACES]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 
@@ -247,7 +287,7 @@ class Job(Options):
         styles = _enumeration([_style_name(style) for style in self.styles])
         if self.content is None:
             return f"a texture like {styles}"
-        content = _source_name(self.content)
+        content = source_name(self.content)
         return f"{content} in the style of {styles}" if self.styles else f"{content} from its features"
 
     @property
@@ -316,8 +356,16 @@ def _file_path(source: object) -> Path | None:
     return source if source is None or isinstance(source, Path) else IN_MEMORY
 
 
-def _source_name(source: "str | Path | Picture") -> str:
-    """Return what people are told that a source is: its name without its folder, or the title of a picture."""
+def source_name(source: "str | Path | Picture") -> str:
+    """Return what people are told that a source is.
+
+    Args:
+        source: A path, a picture in memory, or its PNG file as a data URI.
+
+    Returns:
+        The name of the file without its folder, or the title of the picture.
+
+    """
     if isinstance(source, Path):
         return source.name
     return "a picture in memory" if isinstance(source, str) else source.title
@@ -325,7 +373,7 @@ def _source_name(source: "str | Path | Picture") -> str:
 
 def _style_name(style: StyleSource) -> str:
     """Return the name of a style, with the region that it paints."""
-    return _source_name(style.picture) + (f" (in {Path(style.region).name})" if style.region else "")
+    return source_name(style.picture) + (f" (in {Path(style.region).name})" if style.region else "")
 
 
 def _enumeration(names: list[str]) -> str:

@@ -3,15 +3,15 @@
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from impasto.errors import InputError
 from impasto.images import Picture
+from impasto.images.faces import find_faces
 from impasto.images.masks import Mask
-from impasto.jobs.job import DATA_URI, Job, StyleSource
+from impasto.jobs.job import DATA_URI, FACES, Job, StyleSource, source_name
 from impasto.recipes import texture
 from impasto.recipes.print_size import PrintSize
 from impasto.settings import Settings
@@ -19,6 +19,8 @@ from impasto.transfer.inputs import Inputs
 from impasto.transfer.styles import Style
 
 __all__ = ["OpenFile", "OpenedJob", "open_job", "open_picture"]
+
+_Cropped = TypeVar("_Cropped", Picture | None, Mask | None)
 
 
 class OpenFile(Protocol):
@@ -38,11 +40,14 @@ class OpenedJob(NamedTuple):
     """The settings of the job; a print size has replaced `size` and `dpi`."""
     announcements: Sequence[str] = ()
     """Sentences about what the job will do that its user should know before it starts."""
+    mask_remarks: Sequence[str] = ()
+    """Sentences about masks that do not count, since the photograph shows no faces."""
 
     @property
     def remarks(self) -> Iterator[str]:
         """Sentences about the parts of the files that were left out of the pictures, and about likely mistakes."""
         content, initial = self.inputs.content, self.inputs.initial
+        yield from self.mask_remarks
         pictures = (content, *(style.picture for style in self.inputs.styles), initial)
         for picture in pictures:
             yield from () if picture is None else picture.remarks
@@ -69,46 +74,55 @@ def open_job(job: Job, open_file: OpenFile = Picture.open) -> OpenedJob:
         InputError: a source cannot be read or used.
 
     """
+    open_source = partial(open_picture, open_file=open_file, allow_large=job.allow_large)
+    photograph = None if job.content is None else open_source(job.content)
+    name = "the texture" if job.content is None else source_name(job.content)
+    paper = None if photograph is None or job.print_size is None else PrintSize.parse(job.print_size, job.settings.dpi)
+    ratio = paper.ratio(photograph.width, photograph.height) if photograph and paper and job.fill else None
+    content = _crop(photograph, ratio)
 
     @cache  # styles of the same region get the same mask
     def mask(source: str | None) -> Mask | None:
-        return None if source is None else Mask.open(source, allow_large=job.allow_large)
+        return _crop(_open_mask(source, content, allow_large=job.allow_large), ratio)
 
     def style(source: StyleSource) -> Style:
-        picture = open_picture(source.picture, open_file, allow_large=job.allow_large)
-        masks = mask(source.mask), mask(source.region)
-        return Style(picture, source.weight, source.scale, *masks, source.color, source.color_match)
+        picture = open_source(source.picture)
+        part, region = _open_mask(source.mask, picture, allow_large=job.allow_large), mask(source.region)
+        _check_faces(source.mask, part, source_name(source.picture))
+        _check_faces(source.region, region, name)
+        return Style(picture, source.weight, source.scale, part, region, source.color, source.color_match)
 
-    if job.content is None:
-        return OpenedJob(texture.inputs(list(map(style, job.styles)), job.shape, job.settings.size), job.settings)
-    content = open_picture(job.content, open_file, allow_large=job.allow_large)
     styles = list(map(style, job.styles))
-    initial = None if job.initial is None else open_picture(job.initial, open_file, allow_large=job.allow_large)
-    return _fit_to_paper(job, Inputs(content, styles, initial, mask(job.keep), mask(job.focus)))
+    if content is None:
+        return OpenedJob(texture.inputs(styles, job.proportions, job.settings.size), job.settings)
+    initial = None if job.initial is None else _crop(open_source(job.initial), ratio)
+    inputs = Inputs(content, styles, initial, mask(job.keep), mask(job.focus))
+    without_faces = [name for name in ("keep", "focus") if getattr(job, name) and not getattr(inputs, name)]
+    remarks = [f"no face was found in {name}, so the mask {mask_name} does not count." for mask_name in without_faces]
+    if paper is None:
+        return OpenedJob(inputs, job.settings, mask_remarks=remarks)
+    settings = job.settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
+    return OpenedJob(inputs, settings, [paper.announcement(content.width, content.height)], remarks)
 
 
-def _fit_to_paper(job: Job, inputs: Inputs) -> OpenedJob:
-    """Return the sources with the settings for a print, cropped to the paper where the picture fills it."""
-    if job.print_size is None:
-        return OpenedJob(inputs, job.settings)
-    paper = PrintSize.parse(job.print_size, job.settings.dpi)
-    if job.fill:
-        inputs = _crop(inputs, paper.ratio(inputs.content.width, inputs.content.height))
-    width, height = inputs.content.width, inputs.content.height
-    settings = job.settings.replace(size=paper.fitted(width, height), dpi=paper.dpi)
-    return OpenedJob(inputs, settings, [paper.announcement(width, height)])
+def _crop(source: _Cropped, ratio: float | None) -> _Cropped:
+    """Return the middle part of a picture or a mask that has some proportions; without a ratio, all of it."""
+    return source if source is None or ratio is None else source.cropped(ratio)
 
 
-def _crop(inputs: Inputs, ratio: float) -> Inputs:
-    """Return the sources with the photograph, and the masks that belong to it, cropped to some proportions."""
+def _open_mask(source: str | None, picture: Picture | None, *, allow_large: bool) -> Mask | None:
+    """Return a mask of a picture; None if there is none, also where it was to be of faces and the picture has none."""
+    if source is None:
+        return None
+    if source != FACES:
+        return Mask.open(source, allow_large=allow_large)
+    return None if picture is None else find_faces(picture)
 
-    @cache  # styles of the same region get the same mask
-    def crop(source: Any) -> Any:
-        return None if source is None else source.cropped(ratio)
 
-    styles = [replace(style, region=crop(style.region)) for style in inputs.styles]
-    names = ("content", "initial", "keep", "focus")
-    return inputs._replace(styles=styles, **{name: crop(getattr(inputs, name)) for name in names})
+def _check_faces(source: str | None, mask: Mask | None, name: str) -> None:
+    """Refuse a style that belongs to faces where the picture of a name shows none."""
+    if source is not None and mask is None:
+        raise InputError(f"no face was found in {name}; draw a mask of the part that you mean.")
 
 
 def open_picture(

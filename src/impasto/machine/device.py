@@ -132,11 +132,8 @@ def _device(name: str) -> torch.device:
         name = next(kind for kind in ("cuda", "mps", "cpu") if counts[kind])
     if name == "cuda" and counts["cuda"]:
         name = f"cuda:{local_rank()[0] % counts['cuda']}"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or (device.index or 0) >= counts.get(device.type, 0):
+    device = torch.device(name)
+    if (device.index or 0) >= counts[device.type]:
         names = ", ".join(kind if kind == "cpu" else f"{kind}:0 to {kind}:{n - 1}" for kind, n in counts.items() if n)
         raise SettingsError(f"there is no device {name} on this machine; it has {names}.")
     return device

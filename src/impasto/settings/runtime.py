@@ -14,6 +14,16 @@ __all__ = ["Runtime"]
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
 
 
+_DEVICE = re.compile(r"auto|(cpu|cuda|mps)(:\d{1,4})?")
+
+
+def _check_device(value: object) -> object:
+    """Refuse a value that cannot be the name of a device."""
+    if not (isinstance(value, str) and _DEVICE.fullmatch(value)):
+        raise ValueError("not a device")
+    return value
+
+
 def _check_memory(value: object) -> object:
     """Refuse a value that is neither auto nor an amount of memory above 0."""
     amount = _MEMORY.fullmatch(str(value))
@@ -30,7 +40,7 @@ class Runtime(Options):
     painted, which paint the same picture everywhere.
     """
 
-    device: str = option(
+    device: Annotated[str, BeforeValidator(_check_device)] = option(
         "auto", "Expert: machine", "The device that computes.", "auto, cpu, cuda, cuda:1 or mps", commands=EVERY_COMMAND
     )
     dtype: Literal["auto", Dtype] = option(

@@ -11,8 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from impasto.film.film import Film
-from impasto.jobs.job import Job, StyleSource
-from impasto.recipes.print_size import PrintSize
+from impasto.jobs.job import FACES, Job, StyleSource
 from impasto.settings import Options, Runtime, Settings, preset
 from impasto.settings.choices import Color, ColorMatch
 from impasto.settings.options import option
@@ -42,7 +41,9 @@ _ACCEPTS = "the id of an upload that is a picture"
 _Picture = Annotated[str, _fits(PICTURE_PATTERN), _ACCEPTS]
 _Content = Annotated[str | None, _fits(f"{PICTURE_PATTERN}|{FILM_PATTERN}"), "the id of an upload"]
 _Mask = Annotated[
-    str | None, _fits(f"(?:{PICTURE_PATTERN})(?:#[0-9a-fA-F]{{6}})?"), f"{_ACCEPTS}, or id#rrggbb for one color of it"
+    str | None,
+    _fits(f"(?:{PICTURE_PATTERN})(?:#[0-9a-fA-F]{{6}})?|{FACES}"),
+    f"{_ACCEPTS}, id#rrggbb for one color of it, or {FACES}",
 ]
 
 
@@ -98,12 +99,10 @@ class Order(Options):
             raise ValueError(f"weights cannot be {weights} here; it takes codebook or torchvision.")
         if self.content is None and not self.styles:
             raise ValueError("there is nothing to paint; give a photograph, and a painting for its style.")
-        if self.print_size is not None:
-            PrintSize.parse(self.print_size, self.all_settings.dpi)
         if len(self.name) > 200:
             raise ValueError("name is too long; it takes at most 200 letters.")
         self._check_film()
-        _ = self._runtime()
+        _ = self.job(Path())
         return self
 
     def _check_film(self) -> None:
@@ -150,7 +149,7 @@ class Order(Options):
         """The identifiers of the pictures and masks of the order, each once."""
         masks = (self.keep, self.focus, *(mask for style in self.styles for mask in (style.mask, style.region)))
         sources = (self.content, self.initial, *(style.picture for style in self.styles), *masks)
-        return list(dict.fromkeys(source.partition("#")[0] for source in sources if source is not None))
+        return list(dict.fromkeys(source.partition("#")[0] for source in sources if source and source != FACES))
 
     def job(self, folder: Path, device: str = "auto") -> Job:
         """Return the job that paints the order, or each frame of its film.
@@ -168,7 +167,7 @@ class Order(Options):
             return None if identifier is None else folder / "inputs" / identifier
 
         def mask(identifier: str | None) -> str | None:
-            return None if identifier is None else str(path(identifier))
+            return identifier if identifier in {None, FACES} else str(path(identifier))
 
         def source(style: StyleOrder) -> StyleSource:
             files: dict[str, Any] = {

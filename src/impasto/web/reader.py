@@ -1,4 +1,4 @@
-"""The process that opens uploads: the size of a picture or film, a thumbnail, and the settings that are written in it.
+"""The process that opens uploads: the size of a picture or film, a thumbnail, the settings in its file, and its faces.
 
 A file that crashes or exhausts a decoder ends this process and no other. It also makes the demo's pictures.
 It is started as `python -m impasto.web.reader`.
@@ -9,11 +9,12 @@ import traceback
 from pathlib import Path
 from typing import Any, cast
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, InputError
 from impasto.film import encoding
 from impasto.film.container import beginning
 from impasto.film.formats import FILM_FORMATS
 from impasto.images import Picture, read_note
+from impasto.images.faces import find_faces
 from impasto.recipes import demo
 from impasto.web.child import Lines
 
@@ -27,10 +28,10 @@ DEMO_SIZE = 640
 
 
 def answer(message: dict[str, Any]) -> dict[str, Any]:
-    """Do what a message asks for: open a picture, write a picture in another format, or make the demo's pictures.
+    """Do what a message asks for: open a picture, find faces, convert a picture, or make the demo's pictures.
 
     Args:
-        message: `{"open": PATH}`, `{"convert": PATH, "to": PATH}` or `{"demo": FOLDER}`.
+        message: `{"open": PATH}`, `{"faces": PATH, "to": PATH}`, `{"convert": PATH, "to": PATH}` or `{"demo": FOLDER}`.
 
     Returns:
         What is known of the picture, or `{"error": SENTENCE}`.
@@ -39,6 +40,8 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
     try:
         if "open" in message:
             return _open(Path(message["open"]))
+        if "faces" in message:
+            return _write_faces(Path(message["faces"]), Path(message["to"]))
         if "convert" in message:
             Picture.open(message["convert"], allow_large=True).save(message["to"], overwrite=True)
             return {}
@@ -62,6 +65,15 @@ def _open(path: Path) -> dict[str, Any]:
         "remarks": list(picture.remarks),
         "settings": _settings(read_note(path)),
     }
+
+
+def _write_faces(path: Path, target: Path) -> dict[str, Any]:
+    """Write a mask of the faces in an upload, or in the first frame of a film."""
+    mask = find_faces(beginning(path).picture if path.suffix[1:] in FILM_FORMATS else Picture.open(path))
+    if mask is None:
+        raise InputError("no face was found in the picture; paint over what you mean.")
+    Picture(mask.weights.expand(3, -1, -1)).save(target, overwrite=True)
+    return {}
 
 
 def _write_thumbnails(picture: Picture, path: Path) -> dict[str, Any]:

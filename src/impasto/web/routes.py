@@ -82,6 +82,12 @@ def uploads(studio: Studio) -> APIRouter:
         """Return name and size of an upload, length and rate of a film, and the settings if impasto painted it."""
         return studio.store.info(identifier)
 
+    @router.post("/uploads/{identifier}/faces", status_code=201)
+    async def faces(identifier: str) -> dict[str, Any]:
+        """Add a mask of the faces in an upload, or in the first frame of a film, as an upload of its own."""
+        studio.check_space()
+        return await studio.uploads.add_faces(identifier)
+
     @router.get("/uploads/{identifier}/{size}")
     async def small(identifier: str, size: Literal["thumbnail", "view"]) -> Response:
         """Return a JPEG of an upload, or of the first frame of a film, upright: of 480 or of 1600 pixels at most."""

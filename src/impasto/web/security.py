@@ -147,7 +147,7 @@ async def _refuse(send: Send, status: int, sentence: str) -> None:
 
 async def _redirect(send: Send, path: str, cookie: str) -> None:
     """Send the browser to the same page without the token in its address, and give it the cookie."""
-    set_cookie = f"{cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
+    set_cookie = f"{cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"
     await _answer(send, 303, {"Location": "/" + path.lstrip("/"), "Set-Cookie": set_cookie, **_HEADERS}, b"")
 
 

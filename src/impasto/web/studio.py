@@ -189,9 +189,11 @@ class Studio:
         if entry.deleted:
             raise MissingError(f"the job {identifier} was deleted; restore it first.")
         state, position = fields.pop("state", None), fields.pop("position", None)
-        if state is not None and state not in _NEXT_STATES[entry.state]:
-            accepted = " or ".join(_NEXT_STATES[entry.state]) or "no other state; order another picture"
-            raise InputError(f"state cannot be {state!r} for a job that is {entry.state}; it takes {accepted}.")
+        is_painted_film = entry.order.is_film and entry.state == "done"
+        next_states = () if is_painted_film else _NEXT_STATES[entry.state]
+        if state is not None and state not in next_states:
+            accepted = "it takes " + " or ".join(next_states) if next_states else "order another film"
+            raise InputError(f"state cannot be {state!r} for a job that is {entry.state}; {accepted}.")
         if position is not None and not (isinstance(position, int | float) and abs(position) < 1e12):
             raise InputError(f"position cannot be {position!r}; it takes a number, and the least is first.")
         if fields:

@@ -1,6 +1,7 @@
 """The pictures that are uploaded: a process of its own opens them, and makes what pages show of them."""
 
 import asyncio
+import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,29 @@ class Uploads:
         write_json(info_file, info)  # the latest name is the one that people know
         path.touch()
         return info
+
+    async def add_faces(self, identifier: str) -> dict[str, Any]:
+        """Add a mask of the faces in an upload, as an upload of its own.
+
+        Args:
+            identifier: The upload.
+
+        Returns:
+            What is known of the mask, with its `id`.
+
+        Raises:
+            MissingError: there is no such upload.
+            InputError: it shows no face, or the extra `faces` is not installed.
+
+        """
+        target = self._store.uploads / f".{secrets.token_hex(8)}.png"
+        try:
+            answer = await self.read({"faces": str(self._store.upload(identifier)), "to": str(target)})
+            if "error" in answer:
+                raise InputError(answer["error"])
+            return await self.add(target, "faces.png")
+        finally:
+            target.unlink(missing_ok=True)
 
     async def read(self, message: dict[str, Any]) -> dict[str, Any]:
         """Ask the process that opens pictures; one that crashes or takes too long is ended, and the next gets its turn.

@@ -17,6 +17,7 @@ export const api = {
   options: () => ask("GET", "/api/options"),
   demo: () => ask("GET", "/api/demo"),
   info: id => ask("GET", `/api/uploads/${id}/info`),
+  faces: id => ask("POST", `/api/uploads/${id}/faces`),
   jobs: () => ask("GET", "/api/jobs"),
   job: id => ask("GET", `/api/jobs/${id}`),
   order: order => ask("POST", "/api/jobs", order),

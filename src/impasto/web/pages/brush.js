@@ -1,11 +1,20 @@
 // A mask as a canvas, white where it is inside: strokes, fill, invert, and a history of what was done.
 const MAX_STEPS = 24;
+const MAX_NOISE = 8; // gray levels of 255; browsers that hide their user change a level or two, or all of them
 
 export function canvas(width, height) {
   const element = document.createElement("canvas");
   element.width = width;
   element.height = height;
   return element;
+}
+
+// Whether the browser tells pages what is on a canvas; to hide their user, some answer with random pixels.
+export function isReadable() {
+  const context = canvas(16, 16).getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, 16, 16);
+  return context.getImageData(0, 0, 16, 16).data.every(level => level >= 255 - MAX_NOISE);
 }
 
 export class MaskCanvas {
@@ -43,15 +52,19 @@ export class MaskCanvas {
 
   // Paint or erase one round spot; softness is the fraction of the radius over which it fades.
   spot(x, y, radius, softness, erases) {
-    const light = this.context.createRadialGradient(x, y, radius * (1 - softness), x, y, radius);
-    light.addColorStop(0, "#ffff");
-    light.addColorStop(1, softness ? "#fff0" : "#ffff");
     this.context.globalCompositeOperation = erases ? "destination-out" : "source-over";
-    this.context.fillStyle = light;
+    this.context.fillStyle = softness ? this.#light(x, y, radius, softness) : "#fff"; // a gradient between equal circles paints nothing
     this.context.beginPath();
     this.context.arc(x, y, radius, 0, 7);
     this.context.fill();
     this.context.globalCompositeOperation = "source-over";
+  }
+
+  #light(x, y, radius, softness) {
+    const light = this.context.createRadialGradient(x, y, radius * (1 - softness), x, y, radius);
+    light.addColorStop(0, "#ffff");
+    light.addColorStop(1, "#fff0");
+    return light;
   }
 
   // Paint spots from one point to another.

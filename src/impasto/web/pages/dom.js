@@ -24,7 +24,7 @@ export function toast(sentence, label, action) {
   const toasts = $("toasts");
   toasts.append(box);
   if (document.querySelector("dialog[open]")) toasts.hidePopover?.(); // shown again, it lies above the dialog
-  if (!toasts.matches(":popover-open")) toasts.showPopover?.();
+  if (toasts.showPopover && !toasts.matches(":popover-open")) toasts.showPopover(); // Safari 16 has no popovers
   setTimeout(() => box.remove(), action ? 10000 : 6000);
   return box;
 }

@@ -35,7 +35,7 @@ function range(option, id) {
   const input = h("input", { id, type: "range", min, max, step: 0.01, value: Math.log2(value(option)) });
   const read = () => round(2 ** Number(input.value));
   input.addEventListener("input", () => { output.textContent = show(read()); });
-  input.addEventListener("change", () => set(option, read()));
+  input.addEventListener("change", () => { if (read() !== value(option)) set(option, read()); }); // else keys would never leave a value
   return [input, output];
 }
 
@@ -49,7 +49,7 @@ function time(option, id) {
 
 function segments(option) {
   return h("div", { className: "segments" }, option.choices.map(choice => h("label", {},
-    h("input", { type: "radio", name: option.name, value: choice, checked: value(option) === choice, onchange: () => set(option, choice) }),
+    h("input", { id: `option-${option.name}-${choice}`, type: "radio", name: option.name, value: choice, checked: value(option) === choice, onchange: () => set(option, choice) }),
     h("span", {}, text.colors[choice] ?? choice))));
 }
 
@@ -75,7 +75,7 @@ function field(option) {
   const id = `option-${option.name}`;
   const isChanged = option.name in owner(option);
   const title = h("span", {}, label(option));
-  const reset = isChanged && button(text.reset, () => { delete owner(option)[option.name]; noteChange("settings"); },
+  const reset = isChanged && button(text.reset, () => { delete owner(option)[option.name]; noteChange("settings"); ($(id) ?? $(`${id}-${value(option)}`))?.focus(); },
     { className: "link reset", title: text.defaultValue(text.unset[option.name] ?? (typeof defaultOf(option) === "object" ? weightsText(defaultOf(option)) : defaultOf(option))), "aria-label": `${text.reset}: ${label(option)}` });
   const help = option.group === "Basics" || PLAIN.has(option.name) ? null : h("small", { id: `${id}-help` }, option.help);
   const className = isChanged ? "field changed" : "field";
@@ -105,14 +105,13 @@ function render() {
   if (isPressed) return;
   const open = new Set([...$("form").querySelectorAll("details[open]")].map(details => details.dataset.group));
   const focused = document.activeElement?.id;
-  const groups = Map.groupBy ? Map.groupBy(schema.settings, option => option.group) : schema.settings.reduce((map, option) => map.set(option.group, [...(map.get(option.group) ?? []), option]), new Map());
-  const { Basics: _, ...others } = Object.fromEntries(groups);
+  const groups = [...new Set(schema.settings.map(option => option.group))].filter(name => name !== "Basics");
   const front = FRONT.map(name => [...schema.settings, ...schema.runtime].find(option => option.name === name)).filter(option => !isUnused(option.name));
   const preset = choices("preset", text.preset, schema.presets, draft.preset, name => { draft.preset = name; noteChange("settings"); });
   const help = schema.presets.find(({ name }) => name === draft.preset)?.help;
   preset.append(h("small", {}, help));
   const format = choices("format", text.format, schema.formats.map(name => ({ name })), draft.format, name => { draft.format = name; noteChange("settings"); });
-  const folded = Object.entries(others).map(([name, options]) => group(name, options.filter(option => !isUnused(option.name)), open.has(name)));
+  const folded = groups.map(name => group(name, schema.settings.filter(option => option.group === name && !isUnused(option.name)), open.has(name)));
   const film = isFilm() ? [group(text.film, schema.film, open.has(text.film) || !$("form").querySelector(`[data-group="${text.film}"]`))] : [];
   $("form").replaceChildren(...film, ...front.map(field), preset, ...folded, ...(isFilm() ? [] : [format]));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });

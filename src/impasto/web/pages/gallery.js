@@ -64,7 +64,7 @@ function move(job, by) {
 }
 
 function renderQueue() {
-  const focused = document.activeElement?.ariaLabel;
+  const focused = document.activeElement?.getAttribute("aria-label");
   const queue = waiting();
   const items = busy().map(job => h("li", { className: "queue-item" }, h("span", {}, job.title, h("small", {}, text.states[job.state])),
     h("div", {},
@@ -73,7 +73,7 @@ function renderQueue() {
       button(text.cancelJob, () => attempt(async () => { await api.change(job.id, { state: "stopped" }); await poll(); }), { "aria-label": `${text.cancelJob}: ${job.title}` }))));
   $("queue").replaceChildren(h("h2", {}, text.queue), items.length ? h("ol", {}, items) : h("p", { className: "said" }, text.emptyQueue),
     h("div", { className: "end" }, button(text.close, () => $("queue").close(), { "aria-label": text.close })));
-  if (focused) ([...$("queue").querySelectorAll("button:enabled")].find(element => element.ariaLabel === focused) ?? $("queue").querySelector(".end button")).focus();
+  if (focused) ([...$("queue").querySelectorAll("button:enabled")].find(element => element.getAttribute("aria-label") === focused) ?? $("queue").querySelector(".end button")).focus();
 }
 
 async function poll() {

@@ -1,11 +1,12 @@
 // The editor of masks: regions, what stays, and which part of a painting counts.
 import { api, viewUrl } from "./api.js";
-import { MaskCanvas, canvas } from "./brush.js";
+import { MaskCanvas, canvas, isReadable } from "./brush.js";
 import { $, attempt, button, h, pickFiles, toast } from "./dom.js";
 import { draft, noteChange } from "./draft.js";
 import { text } from "./text.js";
 
 const MAX_SIDE = 1024;
+const DOWNLOAD_MILLISECONDS = 60_000; // Safari asks before the first download, and reads the file after the answer
 const PHOTO_COLORS = { keep: "#3aa17e", focus: "#d8d02c" };
 const COLORS = ["#e2574c", "#3f8fd2", "#e0a526", "#8a63c9", "#d66ba0", "#4bb3a8"];
 const ERASER = 5, ERASER_BUTTONS = 32; // of a PointerEvent: the other end of a pen
@@ -59,8 +60,9 @@ class Editor {
   }
 
   async open() {
-    const info = this.target.kind === "mask" ? draft.styles[this.target.number].info : draft.content;
-    const image = await loadImage(viewUrl(info.id));
+    if (!isReadable()) throw new Error(text.noCanvas);
+    this.info = this.target.kind === "mask" ? draft.styles[this.target.number].info : draft.content;
+    const image = await loadImage(viewUrl(this.info.id));
     const factor = Math.min(1, MAX_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
     const [width, height] = [image.naturalWidth, image.naturalHeight].map(side => Math.max(1, Math.round(side * factor)));
     this.picture = canvas(width, height);
@@ -125,7 +127,8 @@ class Editor {
       range("opacity", text.opacity, 0.1, 1, 0.05), range("tolerance", text.tolerance, 2, 120, 1),
       h("div", { className: "group" }, act("undo", () => this.mask.undo()), act("redo", () => this.mask.redo()), act("invert", change(() => this.mask.invert())), act("all", change(() => this.mask.all())), act("clear", change(() => this.mask.clear()))),
       h("div", { className: "group" }, act("zoomIn", () => this.zoomBy(1.5)), act("zoomOut", () => this.zoomBy(1 / 1.5)), act("fit", () => this.fit())),
-      h("div", { className: "group" }, button(text.upload, () => pickFiles("image/*", false, ([file]) => attempt(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
+      h("div", { className: "group" }, !this.info.film && button(text.faces, () => attempt(async () => this.#take((await api.faces(this.info.id)).id)), { id: "mask-faces" }),
+        button(text.upload, () => pickFiles("image/*", false, ([file]) => attempt(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
         button(text.download, () => this.download(), { id: "mask-download" }), idOf(this.target) && button(text.drop, () => { this.isDone = true; store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
   }
 
@@ -313,7 +316,7 @@ class Editor {
   async download() {
     const address = URL.createObjectURL(await this.mask.png());
     h("a", { href: address, download: "mask.png" }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 1000);
+    setTimeout(() => URL.revokeObjectURL(address), DOWNLOAD_MILLISECONDS);
   }
 }
 

@@ -8,6 +8,7 @@ import { duration, text } from "./text.js";
 import { show } from "./view.js";
 
 const CHANGE_MILLISECONDS = 500;
+const RETRY_MILLISECONDS = 3000; // until a stream that the browser has given up is opened again
 const ACTIVE = new Set(["waiting", "painting", "paused"]);
 let job = null, stream = null, losses = [], timer = 0, preview = 0, drawn = 0, loading = 0, sending = 0, visit = 0;
 let isLost = false, isUnsent = false, isFixedSaid = false; // the connection; a change that it did not carry; that a film does not change
@@ -59,25 +60,27 @@ async function bringBack(replaced) {
 }
 
 function watch(id) {
-  stream = new EventSource(`/api/jobs/${id}/events`);
+  const opened = new EventSource(`/api/jobs/${id}/events`);
   const eventCount = job.events;
-  stream.onmessage = ({ data, lastEventId }) => { take(JSON.parse(data), Number(lastEventId) > eventCount); schedule(); };
-  stream.onerror = () => { isLost = true; schedule(); };
-  stream.onopen = () => {
+  stream = opened;
+  opened.addEventListener("open", () => { losses = []; $("log").replaceChildren(); }, { once: true }); // the stream tells all from the start
+  opened.onmessage = ({ data, lastEventId }) => { take(JSON.parse(data), Number(lastEventId) > eventCount); schedule(); };
+  opened.onerror = () => {
+    isLost = true;
+    schedule();
+    if (opened.readyState === EventSource.CLOSED) setTimeout(() => { if (stream === opened) watchWhileVisible(); }, RETRY_MILLISECONDS);
+  };
+  opened.onopen = () => {
     isLost = false;
     if (isUnsent) send();
     schedule();
   };
 }
 
-// A hidden page holds no stream: a browser has six connections to a server, for all of its tabs.
+// Open the stream of the job again. A hidden page holds none: a browser has six connections to a server, for all of its tabs.
 function watchWhileVisible() {
   stream?.close();
-  if (document.hidden || !job) return;
-  losses = [];
-  $("log").replaceChildren();
-  watch(job.id);
-  refresh();
+  if (!document.hidden && job) watch(job.id);
 }
 
 // Take one event into account; a new one is also said aloud, unlike those from before the page was opened.

@@ -11,7 +11,7 @@ let removedContent = null; // the photograph that was removed last
 // Upload files. A film is painted, and so is the first picture if there is none or it is asked for; the others are paintings.
 export async function take(files, kind) {
   for (const [number, file] of files.entries()) {
-    const isFile = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+    const isFile = await file.slice(0, 1).arrayBuffer().then(bytes => bytes.byteLength > 0, () => false); // a folder is empty in Firefox
     if (!isFile) { toast(text.unreadable(file.name)); continue; }
     const info = await attempt(() => showWait(text.opening(file.name), api.upload(file)));
     if (!info) continue;

@@ -25,7 +25,14 @@ function comparison() {
     slider.style.left = `${box.left}px`;
     slider.style.width = `${box.width}px`;
   };
+  const follow = event => { // Safari on a phone moves a slider by its thumb only
+    if (!event.buttons) return;
+    const box = slider.getBoundingClientRect();
+    slider.value = 100 * (event.clientX - box.left) / box.width;
+    move();
+  };
   slider.addEventListener("input", move);
+  for (const name of ["pointerdown", "pointermove"]) slider.addEventListener(name, follow);
   after.addEventListener("load", move);
   new ResizeObserver(move).observe(frame);
   frame.append(slider, edge);
@@ -45,7 +52,7 @@ function frames(...sources) {
 
 function body() {
   const { before, after, full, film } = pictures;
-  if (film) return h("div", { className: "view" }, h("div", { className: "frame" }, h("video", { src: film, poster: after, controls: true, loop: true, "aria-label": text.after })));
+  if (film) return h("div", { className: "view" }, h("div", { className: "frame" }, h("video", { src: film, poster: after, controls: true, loop: true, playsInline: true, "aria-label": text.after })));
   if (after && before && look === "compare") return comparison();
   if (after && before && look === "side") return frames([before, text.before], [after, text.after]);
   if (after && look === "actual") return h("div", { className: "view actual", tabindex: 0, role: "region", "aria-label": text.actual }, image(full, text.after));
