@@ -79,7 +79,7 @@ def moved_frame(is_trusted, value=1.0, flow=None):
 def test_single_pixels_of_an_earlier_frame_are_left_out():
     is_trusted = np.zeros((64, 96), bool)
     is_trusted[10:20, 10:20] = is_trusted[40, 40] = is_trusted[50, 30:90] = True
-    completed = moved_frame(np.zeros_like(is_trusted), value=0.0).completed(moved_frame(is_trusted))
+    completed = moved_frame(np.zeros_like(is_trusted), value=0.0).completed_by(moved_frame(is_trusted))
     assert completed.is_trusted.sum() == 100, "the square, and neither the pixel nor the line"
     assert all(
         np.array_equal(values == 1, completed.is_trusted) for values in (completed.pixels[..., 0], completed.ages)

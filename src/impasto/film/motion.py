@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from impasto.film.optical_flow import Array, compute_flow, flows_agree, is_inside, warp
-from impasto.film.strokes import blurred, match_colors, softened, stroke_width, without_specks, without_strokes
+from impasto.film.strokes import blur, match_colors, soften, stroke_width, without_specks, without_strokes
 from impasto.images import Picture
 
 __all__ = ["MOTION_BYTES", "REMEMBERED_FRAMES", "Motion"]
@@ -63,8 +63,8 @@ class _PaintedFrame:
         """Return the painting, moved to where its content is in another frame of the film, uint8, (H, W, 3)."""
         backward, forward = compute_flow(levels, self.levels), compute_flow(self.levels, levels)
         is_trusted = flows_agree(backward, forward) & _looks_equal(warp(self.levels, backward), levels)
-        inside = softened(is_inside(backward), stroke_width(levels))
-        return _MovedFrame(backward, is_trusted, inside, self._warped(backward), warp(self.ages, backward) * inside)
+        inside = soften(is_inside(backward), stroke_width(levels))
+        return _MovedFrame(backward, is_trusted, inside, self._warp(backward), warp(self.ages, backward) * inside)
 
     def strokes(self, moved: "_MovedFrame") -> Array:
         """Return the strokes for what is not followed: those of what was there before, less its colors, (H, W, 3).
@@ -73,11 +73,11 @@ class _PaintedFrame:
         """
         weights = moved.is_trusted.astype(np.float32) + _MIN_WEIGHT
         sigma = 2 * stroke_width(self.levels)
-        flow = blurred(moved.flow * weights[..., None], sigma) / blurred(weights, sigma)[..., None]
-        pixels = self._warped(flow)
+        flow = blur(moved.flow * weights[..., None], sigma) / blur(weights, sigma)[..., None]
+        pixels = self._warp(flow)
         return pixels - without_strokes(pixels)
 
-    def _warped(self, flow: Array) -> Array:
+    def _warp(self, flow: Array) -> Array:
         """Return the painting, moved along a flow that leads to it, in [0, 1], (H, W, 3)."""
         return warp(self.painting.pixels.permute(1, 2, 0).numpy(), flow).clip(0, 1)
 
@@ -96,7 +96,7 @@ class _MovedFrame(NamedTuple):
     ages: Array
     """In how many frames each pixel was painted, (H, W)."""
 
-    def completed(self, other: "_MovedFrame") -> "_MovedFrame":
+    def completed_by(self, other: "_MovedFrame") -> "_MovedFrame":
         """Return this painting, with the pixels of another one where only that one shows them."""
         is_back = without_specks(other.is_trusted & ~self.is_trusted)
         return self._replace(
@@ -147,20 +147,20 @@ class Motion:
             self._ages = None
             return None
         strokes = painted.strokes(moved)
-        moved = self._completed(moved, new)
-        trust = softened(moved.is_trusted, TRUST_SIGMA)
+        moved = self._complete(moved, new)
+        trust = soften(moved.is_trusted, TRUST_SIGMA)
         alpha = trust * (moved.ages / FREE_FRAMES).clip(0, 1)
         self._ages = np.minimum(trust * moved.ages + 1, FREE_FRAMES)
         start = _start(moved, trust, strokes, new)
         samples = torch.from_numpy(np.ascontiguousarray(start.transpose(2, 0, 1)))
         return Picture(samples, alpha=torch.from_numpy(alpha.astype(np.float32)))
 
-    def _completed(self, moved: _MovedFrame, levels: Array) -> _MovedFrame:
+    def _complete(self, moved: _MovedFrame, levels: Array) -> _MovedFrame:
         """Return the moved painting of the frame before, with what only earlier frames show of `levels`, (H, W, 3)."""
         for distance in EARLIER_FRAMES:
             if distance > len(self._frames) or moved.is_trusted.mean() > MAX_FOLLOWED_FRACTION:
                 break
-            moved = moved.completed(self._frames[-distance].moved_to(levels))
+            moved = moved.completed_by(self._frames[-distance].moved_to(levels))
         return moved
 
 
@@ -191,4 +191,4 @@ def _levels(picture: Picture) -> Array:
 
 def _looks_equal(warped: Array, frame: Array) -> Array:
     """Return where the moved frame of the film looks like the next one, (H, W)."""
-    return blurred(np.abs(warped - frame).mean(-1), TRUST_SIGMA) <= MAX_DIFFERENCE
+    return blur(np.abs(warped - frame).mean(-1), TRUST_SIGMA) <= MAX_DIFFERENCE

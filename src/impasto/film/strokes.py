@@ -5,7 +5,7 @@ import numpy as np
 from impasto.film.extra import library
 from impasto.film.optical_flow import Array
 
-__all__ = ["blurred", "match_colors", "softened", "stroke_width", "without_specks", "without_strokes"]
+__all__ = ["blur", "match_colors", "soften", "stroke_width", "without_specks", "without_strokes"]
 
 STROKE_FRACTION = 1 / 64
 """The width of a stroke, as a fraction of the long side: what is finer than it is taken from the painting."""
@@ -38,17 +38,17 @@ def stroke_width(image: Array) -> float:
 
 def without_strokes(image: Array) -> Array:
     """Return an image without what is finer than a stroke, of its shape."""
-    return blurred(image, stroke_width(image))
+    return blur(image, stroke_width(image))
 
 
-def blurred(image: Array, sigma: float) -> Array:
+def blur(image: Array, sigma: float) -> Array:
     """Return an image, blurred by a Gaussian of a standard deviation in pixels, of its shape."""
     return library("cv2").GaussianBlur(image, (0, 0), sigma, borderType=library("cv2").BORDER_REPLICATE)
 
 
-def softened(mask: Array, sigma: float) -> Array:
+def soften(mask: Array, sigma: float) -> Array:
     """Return a mask, bool, (H, W), that falls from 1 to 0 inside its edges, within about `sigma` pixels, float32."""
-    return (2 * blurred(mask.astype(np.float32), sigma) - 1).clip(0, 1)
+    return (2 * blur(mask.astype(np.float32), sigma) - 1).clip(0, 1)
 
 
 def without_specks(mask: Array) -> Array:
