@@ -23,7 +23,7 @@ __all__ = ["find_faces"]
 Array = npt.NDArray[Any]
 
 LONG_SIDE = 640
-"""The long side at which faces are looked for, in pixels, at most: a smaller one would be a stroke or two."""
+"""The long side, in pixels, to which larger pictures are reduced: a face that is lost by it would be a stroke."""
 
 MIN_FACE_SIDE = 24
 """The side of the smallest face that is looked for, in pixels."""
@@ -60,7 +60,7 @@ def find_faces(picture: object) -> Mask | None:
 
     Args:
         picture: The picture, or whatever `Picture.of` takes. Faces are found upright, from the front or turned by up to
-            a half profile, and of at least 24 pixels, in a picture of more than 640 at that size.
+            a half profile, and if they have at least 24 pixels where a larger picture is reduced to 640.
 
     Returns:
         The mask, of the shape of the picture and of 640 pixels at most; None, if there is no face.
@@ -74,7 +74,7 @@ def find_faces(picture: object) -> Mask | None:
     factor = min(1.0, LONG_SIDE / max(picture.width, picture.height))
     width, height = (max(1, round(side * factor)) for side in (picture.width, picture.height))
     pixels = picture.resized(width, height).in_profile(None).pixels
-    boxes = _detect(2 * pixels.permute(1, 2, 0).float().numpy() - 1)
+    boxes = np.rint(_detect(2 * pixels.permute(1, 2, 0).float().numpy() - 1))  # the same whatever computes them
     if not len(boxes):
         return None
     weights = torch.from_numpy(_ellipses(boxes, width, height).max(0))
