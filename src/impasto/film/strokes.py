@@ -42,12 +42,30 @@ def without_strokes(image: Array) -> Array:
 
 
 def blur(image: Array, sigma: float) -> Array:
-    """Return an image, blurred by a Gaussian of a standard deviation in pixels, of its shape."""
+    """Return an image, blurred by a Gaussian.
+
+    Args:
+        image: The image, (H, W) or (H, W, C).
+        sigma: The standard deviation, in pixels.
+
+    Returns:
+        The image, of its shape.
+
+    """
     return library("cv2").GaussianBlur(image, (0, 0), sigma, borderType=library("cv2").BORDER_REPLICATE)
 
 
 def soften(mask: Array, sigma: float) -> Array:
-    """Return a mask, bool, (H, W), that falls from 1 to 0 inside its edges, within about `sigma` pixels, float32."""
+    """Return a mask that falls from 1 to 0 inside its edges.
+
+    Args:
+        mask: The mask, bool, (H, W).
+        sigma: About the width of the edges, in pixels.
+
+    Returns:
+        The mask in [0, 1], float32, (H, W).
+
+    """
     return (2 * blur(mask.astype(np.float32), sigma) - 1).clip(0, 1)
 
 

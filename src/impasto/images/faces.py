@@ -106,7 +106,7 @@ def _propose(image: Array) -> Array:
 
 
 def _refine(stage: _Stage, image: Array, boxes: Array) -> Array:
-    """Return those of the boxes, (N, 4), that a larger network takes for faces, moved to where it sees them."""
+    """Return the boxes, (N, 4), that a larger network takes for faces, moved to where it sees them."""
     if not len(boxes):
         return boxes
     squares = _squares(boxes)
@@ -150,7 +150,7 @@ def _crop(image: Array, box: Array, side: int) -> Array:
 
 
 def _without_repeats(boxes: Array, scores: Array) -> Array:
-    """Return boxes, (N, 4), without those that are of the same face as one with a higher score."""
+    """Return boxes, (N, 4), one for each face: of boxes that overlap, the one with the highest score."""
     rectangles = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
     return boxes[list(_opencv().dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), 0.0, OVERLAP))]
 

@@ -37,7 +37,7 @@ _STAGE_START: Mapping[str, Any] = {
     "thumbnail": None,
     "change": math.inf,
 }
-"""The fields of a state that count anew in each stage."""
+"""The fields of a state that start again in each stage."""
 
 
 class Solver:
