@@ -31,7 +31,7 @@ SWEEPS = {
     "content-weight": ["--content-weight", "1,20,100,500"],
     "stroke-size": ["--style-scale", "0.5,1,2", "--preset", "portrait"],
     "colors": ["--color", "style,content-luminance,content-match", "--preset", "portrait"],
-    "focus": ["--focus", "face.png", "--focus-weight", "1,5,20"],
+    "focus": ["--focus-weight", "1,3,10"],
     "evaluations": ["--iterations", "20,50,100,300", "--tolerance", "0"],
     "sizes": ["--size", "128,256,384", "--preset", "portrait"],
 }

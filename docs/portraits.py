@@ -28,14 +28,14 @@ FACES = {
 }
 """For each face the file, the box that is painted (left, top, right, bottom), and the seed of the painting."""
 
-WAYS = {"default": [], "portrait": ["--preset", "portrait"], "focus": ["--focus", "faces"]}
+WAYS = {"free": ["--focus-weight", "1"], "default": [], "portrait": ["--preset", "portrait"]}
 """The options of the command for each way to paint a portrait."""
 
 
 def table_row(name: str) -> str:
-    """Return a face's structure and its distance from the painting, at the defaults and as a portrait, in a row."""
+    """Return a face's structure and its distance from the painting in each way, in a row."""
     painting = Picture(demo.painting(seed=FACES[name][2]))
-    files = [IMAGES / f"portrait-{name}-{way}.jpg" for way in ("photograph", "default", "portrait")]
+    files = [IMAGES / f"portrait-{name}-{way}.jpg" for way in ("photograph", *WAYS)]
     metrics = [measure(files[0], painting, file) for file in files[1:]]
     structures = [f"{each.cfsd:.4f}" for each in metrics]
     return " | ".join([name, *structures, *(f"{each.wasserstein['conv3_4']:,.0f}" for each in metrics)])

@@ -71,7 +71,7 @@ def test_the_complete_page_has_every_option_with_its_help_and_expert_options_las
 
 @pytest.mark.parametrize(
     ("name", "preset"),
-    [("paint", "default"), ("demo", "portrait"), ("texture", "texture"), ("reconstruct", "reconstruction")],
+    [("paint", "default"), ("demo", "default"), ("texture", "texture"), ("reconstruct", "reconstruction")],
 )
 def test_the_defaults_of_a_command_are_those_of_its_preset(help_of, name, preset):
     text = "".join("".join(help_of(name, "--help-all")).split())

@@ -121,6 +121,13 @@ def test_a_film_without_faces_is_painted_and_a_sentence_says_so(film):
     assert sentences(events, Ended) == ["4 frames, 64 × 43"]
 
 
+def test_a_film_is_in_focus_only_where_its_job_says_so(film):
+    job = film().job
+    assert job.focus == "auto"
+    focuses = [Film(job=job.replace(focus=focus)).frame_job.focus for focus in ("auto", "faces", "mask.png", None)]
+    assert focuses == [None, "faces", "mask.png", None]
+
+
 def test_a_film_that_was_interrupted_continues_to_the_same_frames(film, frames_of):
     whole, parts = film("whole.mp4", save_frames=True), film("parts.mp4", save_frames=True)
     paint(whole)

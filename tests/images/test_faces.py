@@ -1,13 +1,13 @@
 """Faces are detected on real photographs: one of matplotlib's, and copies of it that are smaller, cut and put together."""
 
-import sys
 from importlib import metadata
+from unittest.mock import Mock
 
 import pytest
 import torch
 
-from impasto import InputError, Picture, find_faces
-from impasto.images import faces
+from impasto import InputError, Picture, WeightsError, find_faces
+from impasto.images import face_networks
 from impasto.recipes import demo
 
 
@@ -23,7 +23,7 @@ def test_the_mask_is_white_in_the_face_and_black_far_from_it(photograph):
     center = rows.float().mean() / 300, columns.float().mean() / 256
     assert center == (pytest.approx(0.34, abs=0.05), pytest.approx(0.51, abs=0.04))
     assert 0.1 < mask.weights.mean() < 0.25
-    edge = torch.cat([mask.weights[:3].flatten(), mask.weights[200:].flatten(), mask.weights[:, :15].flatten()])
+    edge = torch.cat([mask.weights[:3].flatten(), mask.weights[210:].flatten(), mask.weights[:, :15].flatten()])
     assert edge.max() == 0
 
 
@@ -66,16 +66,32 @@ def test_files_and_transparent_and_16_bit_pictures_are_taken(photograph, tmp_pat
         find_faces(tmp_path / "missing.png")
 
 
-def test_without_its_extra_a_sentence_says_what_to_install(photograph, monkeypatch):
-    sentence = r'faces are found with impasto.s extra faces; run pip install "impasto\[faces\]", or draw a mask\.'
+def test_without_the_files_of_the_networks_a_sentence_says_what_to_install(photograph, monkeypatch, tmp_path):
+    advice = r"run pip install --force-reinstall mtcnn==1\.0\.0, or draw a mask\.$"
 
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(faces, "distribution", missing)
-        with pytest.raises(InputError, match=sentence):
-            find_faces(photograph)
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match=sentence):
+    (tmp_path / "pnet.lz4").write_bytes(b"no network")
+
+    face_networks._load.cache_clear()
+    monkeypatch.setattr(face_networks, "distribution", missing)
+    with pytest.raises(
+        WeightsError, match=rf"^the files of the distribution mtcnn, which find faces, are missing; {advice}"
+    ):
         find_faces(photograph)
+    damaged = Mock(locate_file=lambda _: tmp_path / "pnet.lz4")
+    monkeypatch.setattr(face_networks, "distribution", lambda _: damaged)
+    with pytest.raises(
+        WeightsError, match=rf"pnet\.lz4, which finds faces, is damaged or of another version; {advice}"
+    ):
+        find_faces(photograph)
+
+
+def test_the_networks_judge_each_square_of_a_larger_image_as_that_square_alone(photograph):
+    image = 2 * photograph.resized(40, 46).pixels[None] - 1
+    moves, probabilities = face_networks.PROPOSAL.judge(image)
+    assert probabilities.shape == (1, 18, 15)
+    alone_moves, alone = face_networks.PROPOSAL.judge(image[:, :, 16:28, 14:26])
+    torch.testing.assert_close(probabilities[0, 8, 7], alone[0, 0, 0])
+    torch.testing.assert_close(moves[0, :, 8, 7], alone_moves[0, :, 0, 0])

@@ -9,6 +9,7 @@ from impasto.jobs.fingerprint import file_hashes
 from impasto.jobs.job import Job, StyleSource
 from impasto.jobs.sources import open_job
 from impasto.recipes import demo
+from impasto.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,33 @@ def test_keep_focus_and_regions_may_be_the_faces_of_the_photograph_and_a_part_th
     assert file_hashes(job) == {}
 
 
-def test_where_there_is_no_face_the_photograph_is_painted_without_a_focus_and_a_sentence_says_so(landscape, tmp_path):
-    landscape.save(tmp_path / "sea.png")
-    opened = open_job(Job(content=tmp_path / "sea.png", styles=(StyleSource(picture=landscape),), focus="faces"))
+def test_faces_are_in_focus_unless_the_job_says_otherwise_and_a_sentence_says_so(photograph, tmp_path):
+    photograph.save(tmp_path / "grace.png")
+    job = Job(content=tmp_path / "grace.png", styles=(StyleSource(picture=photograph),))
+    sentence = (
+        "Faces were found in grace.png and stay like the person; a focus weight of 1 leaves them to the painting."
+    )
+    assert open_job(job).announcements == [sentence]
+    assert not open_job(job.replace(settings=Settings(focus_weight=1.0))).announcements
+    assert not open_job(job.replace(focus="faces")).announcements
+    opened = open_job(job.replace(focus=None))
     assert opened.inputs.focus is None
-    assert list(opened.remarks) == ["no face was found in sea.png, so the mask focus does not count."]
+    assert not opened.announcements
+    Picture(torch.full((3, 300, 256), 0.5)).save(tmp_path / "mask.png")
+    assert not open_job(job.replace(focus=str(tmp_path / "mask.png"))).announcements
+
+
+def test_where_there_is_no_face_nothing_is_in_focus_and_a_sentence_says_so_of_what_should_stay(landscape, tmp_path):
+    landscape.save(tmp_path / "sea.png")
+    job = Job(content=tmp_path / "sea.png", styles=(StyleSource(picture=landscape),))
+    opened = open_job(job)
+    assert opened.inputs.focus is None
+    assert not opened.announcements
+    assert not list(opened.remarks)
+    opened = open_job(job.replace(keep="faces", focus="faces"))
+    assert (opened.inputs.keep, opened.inputs.focus) == (None, None)
+    sentence = "no face was found in sea.png, so the mask {} does not count."
+    assert list(opened.remarks) == [sentence.format("keep"), sentence.format("focus")]
 
 
 @pytest.mark.parametrize("option", ["mask", "region"])
@@ -60,6 +83,5 @@ def test_faces_are_found_in_what_a_print_shows_of_the_photograph(photograph):
     assert open_job(job).inputs.focus is not None
     filled = open_job(job.replace(fill=True))
     assert filled.inputs.focus is None
-    assert "no face was found" in next(filled.remarks)
     centered = open_job(job.replace(fill=True, content=Picture(wide.roll(320, 2))))
     assert centered.inputs.focus.resized(300, 300).shape == (300, 300)

@@ -323,17 +323,22 @@ def test_a_brush_with_a_hard_edge_paints_and_erases(open_page, pictures):
     assert abs(erased - clean) < abs(painted - clean) / 4  # a trace of the edge stays
 
 
-def test_the_mask_editor_finds_faces_and_says_so_where_there_is_none(open_page, pictures):
+def test_faces_are_in_focus_until_another_mask_or_none_is_and_the_editor_shows_them(open_page, pictures):
     page = open_page()
     choose(page, "#photograph", demo.photograph())
     choose(page, "#paintings", pictures / "style.jpg")
-    page.click("#photograph .chip:has-text('Focus')")
+    page.click("#photograph .chip:has-text('Focus: faces')")
     page.wait_for_selector("#masks canvas")
-    empty = page.evaluate(SHADE)
+    found = page.evaluate(SHADE)
+    page.click("#mask-clear")
+    assert page.evaluate(SHADE) != found
     page.click("#mask-faces")
-    until(page, f"sum => ({SHADE})() !== sum", arg=empty)
+    until(page, f"sum => ({SHADE})() === sum", arg=found)
     page.click("#mask-save")
-    page.wait_for_selector("#photograph .chip.used:has-text('Focus')")
+    page.click("#photograph .chip.used:has-text('Focus')")
+    page.click("#mask-drop")
+    page.wait_for_selector("#photograph .chip:not(.used):text-is('Focus')")
+    assert page.evaluate("JSON.parse(localStorage.getItem('impasto-draft')).focus") is None
     page.click("#paintings .chip:has-text('Part')")
     page.wait_for_selector("#masks[open] canvas")
     page.click("#mask-faces")

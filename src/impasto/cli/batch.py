@@ -22,7 +22,7 @@ from impasto.cli.painting import Output
 from impasto.errors import InputError, RunError
 from impasto.jobs import outputs
 from impasto.jobs.amounts import amount, duration
-from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.job import AUTO, Job, StyleSource
 from impasto.settings.limits import check_per_core
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def batch(
     waits: Annotated[bool, Parameter(name="--watch", negative="", group=GROUPS[BASICS])] = False,
     log: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS["Output"])] = None,
     keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
-    focus: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
+    focus: Annotated[str, Parameter(metavar="MASK", group=GROUPS["Picture"])] = AUTO,
     paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER", group=GROUPS["Picture"])] = None,
     fill: Annotated[bool, Parameter(negative="--fit", group=GROUPS["Picture"])] = False,
     preset: Annotated[str | None, Parameter(metavar="NAME", group=GROUPS[BASICS])] = None,
@@ -125,8 +125,8 @@ def batch(
         waits: Wait for photographs that appear and paint them, too, until Ctrl-C.
         log: The log of results, JSON lines. [default: results.jsonl in the folder of the results]
         keep: A mask of what stays of each photograph; {name} stands for its name: masks/{name}.png.
-        focus: A mask of where each photograph counts more, {name} standing for its name, or the word faces, which
-            impasto finds.
+        focus: A mask of where each photograph counts more, {name} standing for its name, or the word faces; auto
+            finds faces, if there are some.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in.
         fill: With --print, crop each photograph so that it fills the sheet; --fit leaves margins.
         preset: A named set of options; `impasto presets` lists them.

@@ -11,7 +11,7 @@ from impasto.cli.painting import Output, load_weights
 from impasto.cli.watching import FilmWatch, show_session
 from impasto.errors import InputError
 from impasto.film.film import SUFFIXES, Film
-from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.job import AUTO, Job, StyleSource
 from impasto.jobs.outputs import free_name
 
 __all__ = ["film"]
@@ -23,7 +23,7 @@ def film(
     *styles: Annotated[str, Parameter(name="PAINTING")],
     output: Output = None,
     keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
-    focus: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
+    focus: Annotated[str, Parameter(metavar="MASK", group=GROUPS["Picture"])] = AUTO,
     preset: Annotated[str | None, Parameter(metavar="NAME", group=GROUPS[BASICS])] = None,
     settings_file: Annotated[Path | None, Parameter(name="--settings", group=GROUPS["Picture"])] = None,
     files: FilmOutputFlags = None,
@@ -45,7 +45,8 @@ def film(
         output: Where to save the painted film: an .mp4, .mov, .mkv or .webm file. [default: FILM-PAINTING.mp4 beside
             the film]
         keep: A mask, white where each frame stays as it is.
-        focus: A mask, white where each frame counts more, or the word faces, which impasto finds in each frame.
+        focus: A mask, white where each frame counts more, or the word faces, which impasto finds in each frame; auto
+            means none.
         preset: A set of options that `impasto presets` lists.
         settings_file: Options from a JSON file, or from a picture that impasto painted.
         files: The flags of output files.

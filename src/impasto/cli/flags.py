@@ -22,7 +22,6 @@ from impasto.settings.options import as_text
 __all__ = [
     "GROUPS",
     "BatchOutputFlags",
-    "DemoFlags",
     "FiguresFlags",
     "FilmFlags",
     "FilmOutputFlags",
@@ -89,10 +88,9 @@ def _preset_options(name: str) -> Sequence[Option]:
 if TYPE_CHECKING:
     Flags = OutputFlags = BatchOutputFlags = FilmFlags = FilmOutputFlags = object | None
     SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
-    DemoFlags = TextureFlags = ReconstructFlags = RepaintFlags = object | None
+    TextureFlags = ReconstructFlags = RepaintFlags = object | None
 else:
     Flags = _flags("paint")
-    DemoFlags = _flags("paint", _preset_options("portrait"))
     TextureFlags = _flags("paint", _preset_options("texture"))
     ReconstructFlags = _flags("paint", _preset_options("reconstruction"))
     RepaintFlags = _flags("paint", [*(each._replace(default="") for each in Settings.options()), *Runtime.options()])

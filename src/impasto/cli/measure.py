@@ -13,7 +13,7 @@ from impasto.cli import display
 from impasto.cli.flags import MeasureFlags, choose
 from impasto.cli.painting import load_weights
 from impasto.cli.sheets import open_picture
-from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.job import AUTO, Job, StyleSource
 
 if TYPE_CHECKING:
     from impasto.reports.metrics import Metrics
@@ -28,7 +28,7 @@ def measure(
     /,
     *,
     keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
-    focus: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    focus: Annotated[str, Parameter(metavar="MASK")] = AUTO,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: MeasureFlags = None,
@@ -43,7 +43,7 @@ def measure(
         style: The painting, with the words that `impasto paint` was given: PAINTING,scale=0.5,mask=FILE,region=FILE.
         result: The picture to measure, painted by impasto or by anything else.
         keep: A mask, FILE or FILE#ff0000, of what stayed as it is in the photograph.
-        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more; or the word faces.
+        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more; or faces or auto, as in paint.
         as_json: Print one JSON object on standard output, for programs.
         allow_large: Open pictures of more than 100 million pixels.
         flags: The options.

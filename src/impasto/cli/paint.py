@@ -7,7 +7,6 @@ from cyclopts import Parameter
 
 from impasto.cli.flags import (
     GROUPS,
-    DemoFlags,
     Flags,
     OutputFlags,
     ReconstructFlags,
@@ -21,7 +20,7 @@ from impasto.cli.painting import Output, carry_out
 from impasto.cli.watching import Watch
 from impasto.errors import InputError
 from impasto.files import check_output
-from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.job import AUTO, Job, StyleSource
 from impasto.jobs.outputs import free_name, latest_name
 from impasto.settings.limits import check_per_core
 
@@ -71,8 +70,7 @@ def paint(
         output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PHOTO-PAINTING.png beside the
             photograph]
         keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
-        focus: A mask, white where the photograph counts more, or the word faces, which impasto finds; what is in focus
-            is painted all the same.
+        focus: A mask, white where the photograph counts more, or the word faces; auto finds faces. [default: auto]
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         preset: A set of options that `impasto presets` lists.
@@ -99,6 +97,7 @@ def paint(
     settings, runtime = choose(flags, preset, settings_file, base)
     sources = {"content": content, "styles": paintings, "keep": keep, "focus": focus, "print_size": paper, "fill": fill}
     if continuation is None:
+        sources["focus"] = focus or AUTO
         job = Job(**sources, initial=initial, settings=settings, runtime=runtime, output=output, **given_flags(files))
         carry_out(job, watch, processes=processes)
         return
@@ -142,9 +141,9 @@ def demo(
     painting: Annotated[Path | None, _basic("FILE")] = None,
     files: OutputFlags = None,
     watch: Watch | None = None,
-    flags: DemoFlags = None,
+    flags: Flags = None,
 ) -> None:
-    """Paint matplotlib's sample photograph, by the preset portrait, in the style of a painting by impasto itself.
+    """Paint matplotlib's sample photograph at the defaults, in the style of a painting by impasto itself.
 
     Args:
         output: Where to save the picture.
@@ -154,7 +153,7 @@ def demo(
         flags: The options.
 
     """
-    settings, runtime = choose(flags, "portrait")
+    settings, runtime = choose(flags)
     outputs = given_flags(files)
     overwrite = bool(outputs.get("overwrite"))
     if painting is not None:

@@ -12,7 +12,7 @@ from impasto.cli.flags import SweepFlags, choose, given_flags, split_init
 from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
 from impasto.cli.sheets import paint
-from impasto.jobs.job import Job, StyleSource
+from impasto.jobs.job import AUTO, Job, StyleSource
 from impasto.jobs.outputs import free_name
 from impasto.recipes.sweep import Sweep
 
@@ -27,7 +27,7 @@ def sweep(
     output: Output = None,
     folder: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
     keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
-    focus: Annotated[str | None, Parameter(metavar="MASK")] = None,
+    focus: Annotated[str, Parameter(metavar="MASK")] = AUTO,
     paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER")] = None,
     fill: Annotated[bool, Parameter(negative="--fit")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -51,7 +51,7 @@ def sweep(
             photograph]
         folder: Also save each picture in this folder, under the name of its values.
         keep: A mask, white where the photograph stays as it is; half-gray keeps half of it.
-        focus: A mask, white where the photograph counts more, or the word faces, which impasto finds.
+        focus: A mask, white where the photograph counts more, or the word faces; auto finds faces, if there are some.
         paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in, 200x300mm.
         fill: With --print, crop the photograph so that it fills the sheet; --fit leaves margins.
         overwrite: Replace files that exist already.

@@ -122,7 +122,7 @@ class FilmSession:
 
     def _forecast(self, first: Picture, workload: Workload) -> Iterator[Event]:
         """Plan the first frame, and forecast time and memory of the film; nothing is written."""
-        job = self.film.job.replace(content=first, output=None, preview=None)
+        job = self.film.frame_job.replace(content=first, output=None, preview=None)
         with closing(Session(job, resources=self._resources, forecasts=True)) as session:
             for event in session:
                 if isinstance(event, Remarked):
@@ -160,7 +160,7 @@ class FilmSession:
         """Return the job of a frame: one that follows another starts from it, and has a single stage."""
         settings = self.film.job.settings if initial is None else self.film.following
         output = self._frames.path(number)
-        return self.film.job.replace(
+        return self.film.frame_job.replace(
             content=frame, initial=initial, settings=settings, output=output, checkpoint=None, overwrite=True
         )
 

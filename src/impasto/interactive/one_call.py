@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from impasto.errors import InputError, SettingsError
+from impasto.images.faces import find_faces
+from impasto.images.picture import Picture
 from impasto.interactive.progress_display import show_progress
 from impasto.machine.interruption import Interrupt, noted_interrupt
 from impasto.settings import Runtime, Settings
@@ -41,6 +43,9 @@ def stylize(
 ) -> Result:
     """Paint a content image in the style of one or several others, in one call.
 
+    The faces that `find_faces` finds in the content image are its focus, as they are of the command; `focus_weight=1`
+    paints them as all else. `StyleTransfer.start` takes masks of your own.
+
     Each call loads the network, which takes about a second. To paint many pictures, make one `StyleTransfer` and start
     a run for each.
 
@@ -72,7 +77,9 @@ def stylize(
     runtime = options_or_default(Runtime, runtime, "runtime")
     runtime = runtime if seconds is None else runtime.replace(seconds=seconds)
     transfer = StyleTransfer(options_or_default(Settings, settings, "settings").replace(**changes), runtime)
-    run = transfer.start(content, styles[0] if len(styles) == 1 else styles, began=began)
+    content = Picture.of(content)
+    paintings = styles[0] if len(styles) == 1 else styles
+    run = transfer.start(content, paintings, focus=find_faces(content), began=began)
     with noted_interrupt() if hasattr(sys, "ps1") else nullcontext(Interrupt()) as interrupt:
         for report in show_progress(run) if progress is True else run:
             if callable(progress):

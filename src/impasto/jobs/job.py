@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from impasto.images import Picture
 
 __all__ = [
+    "AUTO",
     "CHANGEABLE",
     "DATA_URI",
     "FACES",
@@ -40,6 +41,9 @@ DATA_URI = "data:image/png;base64,"
 
 FACES = "faces"
 """The mask of the faces that a picture shows, in place of the path of a mask; `./faces` is the path of such a file."""
+
+AUTO = "auto"
+"""The focus on the faces of a photograph, if it shows some; in a film, where they might come and go, on nothing."""
 
 _ACCEPTED_MASKS = f"FILE, FILE#rrggbb or {FACES}"
 
@@ -146,7 +150,10 @@ class Job(Options):
     """The picture that the run starts from, in place of the one that `settings.init` names."""
     keep: str | None = option(None, "Picture", "A mask of what stays as it is in the photograph.", _ACCEPTED_MASKS)
     focus: str | None = option(
-        None, "Picture", "A mask of where the photograph counts more, such as faces.", _ACCEPTED_MASKS
+        AUTO,
+        "Picture",
+        "A mask of where the photograph counts more; auto finds its faces, if it shows some.",
+        f"{_ACCEPTED_MASKS}, or {AUTO}",
     )
     shape: Annotated[str, BeforeValidator(_check_shape)] = option(
         "1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2"
@@ -203,7 +210,8 @@ class Job(Options):
     def inputs(self) -> list[Path]:
         """The files that the job reads."""
         masks = [mask for style in self.styles for mask in (style.mask, style.region)]
-        files = [Path(split_label(mask)[0]) for mask in (*masks, self.keep, self.focus) if mask and mask != FACES]
+        masks = [mask for mask in (*masks, self.keep, self.focus) if mask and mask not in {FACES, AUTO}]
+        files = [Path(split_label(mask)[0]) for mask in masks]
         pictures = (self.content, self.initial, *(style.picture for style in self.styles))
         return [source for source in (*pictures, *files) if isinstance(source, Path)]
 

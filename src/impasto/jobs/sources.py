@@ -11,7 +11,7 @@ from impasto.errors import InputError
 from impasto.images import Picture
 from impasto.images.faces import find_faces
 from impasto.images.masks import Mask
-from impasto.jobs.job import DATA_URI, FACES, Job, StyleSource, source_name
+from impasto.jobs.job import AUTO, DATA_URI, FACES, Job, StyleSource, source_name
 from impasto.recipes import texture
 from impasto.recipes.print_size import PrintSize
 from impasto.settings import Settings
@@ -96,13 +96,20 @@ def open_job(job: Job, open_file: OpenFile = Picture.open) -> OpenedJob:
     if content is None:
         return OpenedJob(texture.inputs(styles, job.proportions, job.settings.size), job.settings)
     initial = None if job.initial is None else _crop(open_source(job.initial), ratio)
-    inputs = Inputs(content, styles, initial, mask(job.keep), mask(job.focus))
-    without_faces = [name for name in ("keep", "focus") if getattr(job, name) and not getattr(inputs, name)]
+    focus = FACES if job.focus == AUTO else job.focus
+    inputs = Inputs(content, styles, initial, mask(job.keep), mask(focus))
+    without_faces = [name for name in ("keep", "focus") if getattr(job, name) == FACES and not getattr(inputs, name)]
     remarks = [f"no face was found in {name}, so the mask {mask_name} does not count." for mask_name in without_faces]
-    if paper is None:
-        return OpenedJob(inputs, job.settings, mask_remarks=remarks)
-    settings = job.settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
-    return OpenedJob(inputs, settings, [paper.announcement(content.width, content.height)], remarks)
+    announcements: list[str] = []
+    settings = job.settings
+    if paper is not None:
+        settings = settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
+        announcements.append(paper.announcement(content.width, content.height))
+    if job.focus == AUTO and inputs.focus is not None and settings.focus_weight > 1:
+        announcements.append(
+            f"Faces were found in {name} and stay like the person; a focus weight of 1 leaves them to the painting."
+        )
+    return OpenedJob(inputs, settings, announcements, remarks)
 
 
 def _crop(source: _Cropped, ratio: float | None) -> _Cropped:

@@ -157,9 +157,9 @@ class StageSources:
             everywhere.
 
         """
-        if self.focus is None:
-            return None
         settings = self.settings
+        if self.focus is None or settings.focus_weight == 1:
+            return None
         inside = guide(self.focus, layer, settings.mask_spread, settings.mask_grow)
         return 1 + (settings.focus_weight - 1) * inside
 

@@ -28,6 +28,7 @@ _NOTEBOOK = {
     "iterations": 500,
     "history": 100,
     "tolerance": 0.0,
+    "focus_weight": 1.0,
 }
 
 _NEURAL_STYLE = {
@@ -46,21 +47,23 @@ LOOKS: Mapping[str, Preset] = {
         "The defaults: from coarse to fine, the notebook's objective with five times its content weight.", {}
     ),
     "portrait": Preset(
-        "A face that stays like the person: more weight on the content, at a finer layer too.",
-        {"content_weight": 100.0, "content_layers": _FINE_FORMS},
+        "A person that stays like the photograph: more weight on the content, at a finer layer too.",
+        {"content_weight": 100.0, "content_layers": _FINE_FORMS, "focus_weight": 1.0},
     ),
     "strong": Preset(
         "More of the painting: a tenth of the default content weight, and twice the evaluations.",
         {"content_weight": 0.5, "iterations": 200, "tolerance": 0.0},
     ),
-    "gentle": Preset("More of the photograph, in the painting's colors.", {"content_weight": 500.0}),
+    "gentle": Preset(
+        "More of the photograph, in the painting's colors.", {"content_weight": 500.0, "focus_weight": 1.0}
+    ),
     "bold-strokes": Preset(
         "Strokes twice as large; more weight on the content holds the forms.",
         {"style_scale": 2.0, "content_weight": 20.0},
     ),
     "fine-strokes": Preset(
         "Strokes half as large; more weight on the content, at a finer layer too, holds the forms.",
-        {"style_scale": 0.5, "content_weight": 100.0, "content_layers": _FINE_FORMS},
+        {"style_scale": 0.5, "content_weight": 100.0, "content_layers": _FINE_FORMS, "focus_weight": 1.0},
     ),
     "poster": Preset(
         "Flat areas with sharp edges in the painting's colors, without strokes.",
@@ -100,6 +103,7 @@ PROGRAMS: Mapping[str, Preset] = {
         "crowsonkb/style-transfer-pytorch: Wasserstein-2, more weight on fine strokes, Adam, torchvision's network.",
         {
             "content_weight": 0.015,
+            "focus_weight": 1.0,
             "style_weight": 1.0,
             "style_layers": {f"conv{block}_1": 4.0 ** (5 - block) / 341 for block in range(1, 6)},
             "style_loss": {"wasserstein": 1.0},

@@ -118,9 +118,10 @@ class Settings(Options):
         0, "Picture", "Another number paints another version of a picture that starts from noise.", ge=0, le=2**32 - 1
     )
     focus_weight: float = option(
-        5.0,
+        3.0,
         "Picture",
-        "How much more the photograph counts where the mask --focus is white: content_weight is multiplied by it.",
+        "How much more the photograph counts in focus: content_weight is multiplied by it where faces are found, or "
+        "where the mask --focus is white; 1 means no focus.",
         gt=0,
         commands=_COMMANDS,
     )

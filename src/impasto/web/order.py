@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from impasto.film.film import Film
-from impasto.jobs.job import FACES, Job, StyleSource
+from impasto.jobs.job import AUTO, FACES, Job, StyleSource
 from impasto.settings import Options, Runtime, Settings, preset
 from impasto.settings.choices import Color, ColorMatch
 from impasto.settings.options import option
@@ -40,11 +40,10 @@ def _fits(pattern: str) -> AfterValidator:
 _ACCEPTS = "the id of an upload that is a picture"
 _Picture = Annotated[str, _fits(PICTURE_PATTERN), _ACCEPTS]
 _Content = Annotated[str | None, _fits(f"{PICTURE_PATTERN}|{FILM_PATTERN}"), "the id of an upload"]
-_Mask = Annotated[
-    str | None,
-    _fits(f"(?:{PICTURE_PATTERN})(?:#[0-9a-fA-F]{{6}})?|{FACES}"),
-    f"{_ACCEPTS}, id#rrggbb for one color of it, or {FACES}",
-]
+_MASK_PATTERN = f"(?:{PICTURE_PATTERN})(?:#[0-9a-fA-F]{{6}})?|{FACES}"
+_ACCEPTED_MASKS = f"{_ACCEPTS}, id#rrggbb for one color of it, or {FACES}"
+_Mask = Annotated[str | None, _fits(_MASK_PATTERN), _ACCEPTED_MASKS]
+_Focus = Annotated[str | None, _fits(f"{_MASK_PATTERN}|{AUTO}"), f"{_ACCEPTED_MASKS}, or {AUTO}"]
 
 
 class StyleOrder(Options):
@@ -76,8 +75,8 @@ class Order(Options):
     """The picture that painting starts from."""
     keep: _Mask = None
     """A mask of what stays as it is in the photograph."""
-    focus: _Mask = None
-    """A mask of where the photograph counts more, by the setting focus_weight."""
+    focus: _Focus = AUTO
+    """A mask of where the photograph counts more, by the setting focus_weight; auto finds faces, if it shows some."""
     shape: str = Job.model_fields["shape"]  # pyright: ignore[reportAssignmentType]
     print_size: str | None = Job.model_fields["print_size"]  # pyright: ignore[reportAssignmentType]
     fill: bool = Job.model_fields["fill"]  # pyright: ignore[reportAssignmentType]
@@ -149,7 +148,8 @@ class Order(Options):
         """The identifiers of the pictures and masks of the order, each once."""
         masks = (self.keep, self.focus, *(mask for style in self.styles for mask in (style.mask, style.region)))
         sources = (self.content, self.initial, *(style.picture for style in self.styles), *masks)
-        return list(dict.fromkeys(source.partition("#")[0] for source in sources if source and source != FACES))
+        files = (source for source in sources if source and source not in {FACES, AUTO})
+        return list(dict.fromkeys(source.partition("#")[0] for source in files))
 
     def job(self, folder: Path, device: str = "auto") -> Job:
         """Return the job that paints the order, or each frame of its film.
@@ -167,7 +167,7 @@ class Order(Options):
             return None if identifier is None else folder / "inputs" / identifier
 
         def mask(identifier: str | None) -> str | None:
-            return identifier if identifier in {None, FACES} else str(path(identifier))
+            return identifier if identifier in {None, FACES, AUTO} else str(path(identifier))
 
         def source(style: StyleOrder) -> StyleSource:
             files: dict[str, Any] = {

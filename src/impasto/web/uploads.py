@@ -80,7 +80,7 @@ class Uploads:
 
         Raises:
             MissingError: there is no such upload.
-            InputError: it shows no face, or the extra `faces` is not installed.
+            InputError: it shows no face.
 
         """
         target = self._store.uploads / f".{secrets.token_hex(8)}.png"

@@ -1,6 +1,8 @@
 // What is to be painted: pictures, masks, settings. It survives a reload, and tells listeners of each change.
 const KEY = "impasto-draft";
-const EMPTY = { content: null, styles: [], keep: null, focus: null, settings: {}, runtime: {}, film: {}, preset: "default", format: "png" };
+const FACES = "faces";
+export const AUTO = "auto"; // as FACES, the faces that the studio finds; in a film, none
+const EMPTY = { content: null, styles: [], keep: null, focus: AUTO, settings: {}, runtime: {}, film: {}, preset: "default", format: "png" };
 const listeners = [];
 
 // Read the draft that the browser has stored; an empty one, if it stores nothing or something else.
@@ -36,6 +38,10 @@ export const isOwn = () => Boolean(draft.isOwn && (draft.content || draft.styles
 const unused = [];
 export function setUnused(names) { unused.splice(0, unused.length, ...names); }
 export const isUnused = name => isFilm() && unused.includes(name);
+// Whether a mask is a picture of its own, and whether it is found in the photograph.
+export const isDrawn = mask => Boolean(mask && ![FACES, AUTO].includes(mask));
+export const isFound = mask => mask === FACES || (mask === AUTO && !isFilm());
+
 export const isFilm = () => Boolean(draft.content?.film);
 
 const usedOptions = options => Object.fromEntries(Object.entries(options).filter(([name]) => !isUnused(name)));
@@ -50,7 +56,7 @@ export function order() {
 export function load(loaded, infos) {
   const styles = (loaded.styles ?? []).map(({ picture, ...rest }) => ({ ...newStyle(infos[picture]), ...rest }));
   Object.assign(draft, structuredClone(EMPTY), {
-    content: loaded.content ? infos[loaded.content] : null, styles, keep: loaded.keep ?? null, focus: loaded.focus ?? null,
+    content: loaded.content ? infos[loaded.content] : null, styles, keep: loaded.keep ?? null, focus: "focus" in loaded ? loaded.focus : AUTO,
     settings: loaded.settings ?? {}, runtime: loaded.runtime ?? {}, film: loaded.film ?? {}, preset: loaded.preset ?? "default", format: loaded.format ?? "png",
   });
   noteChange("pictures");

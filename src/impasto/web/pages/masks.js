@@ -2,7 +2,7 @@
 import { api, viewUrl } from "./api.js";
 import { MaskCanvas, canvas, isReadable } from "./brush.js";
 import { $, attempt, button, h, pickFiles, toast } from "./dom.js";
-import { draft, noteChange } from "./draft.js";
+import { draft, isDrawn, isFound, noteChange } from "./draft.js";
 import { text } from "./text.js";
 
 const MAX_SIDE = 1024;
@@ -14,7 +14,8 @@ let editor = null;
 
 const isOfPhoto = kind => kind in PHOTO_COLORS;
 export const colorOf = ({ kind, number }) => PHOTO_COLORS[kind] ?? COLORS[number % COLORS.length];
-export const idOf = ({ kind, number }) => isOfPhoto(kind) ? draft[kind] : draft.styles[number]?.[kind];
+const maskOf = ({ kind, number }) => isOfPhoto(kind) ? draft[kind] : draft.styles[number]?.[kind];
+export const idOf = target => isDrawn(maskOf(target)) ? maskOf(target) : null;
 export const nameOf = ({ kind, number }) => ({ keep: text.keepLong, focus: text.focusLong, region: text.regionLong(number + 1), mask: text.partLong(number + 1) })[kind];
 const isSame = (left, right) => left.kind === right.kind && left.number === right.number;
 
@@ -70,7 +71,8 @@ class Editor {
     this.mask = new MaskCanvas(width, height);
     this.size = Math.round(Math.max(width, height) / 12);
     await this.#readOthers(width, height);
-    if (idOf(this.target)) this.mask.read(await loadMask(idOf(this.target)));
+    const id = isFound(maskOf(this.target)) && !this.info.film ? await this.#findFaces() : idOf(this.target);
+    if (id) this.mask.read(await loadMask(id));
     this.#build();
     const nodes = [...$("masks").childNodes];
     $("masks").onclose = () => { if (!this.isDone && this.mask.past.length) toast(text.maskClosed, text.bringBack, () => this.#reopen(nodes)); };
@@ -78,6 +80,9 @@ class Editor {
     this.fit();
     this.surface.focus();
   }
+
+  // The mask of the faces; none, if there are none.
+  #findFaces() { return api.faces(this.info.id).then(({ id }) => id, () => null); }
 
   // Show again what was closed by mistake.
   #reopen(nodes) {
@@ -129,7 +134,7 @@ class Editor {
       h("div", { className: "group" }, act("zoomIn", () => this.zoomBy(1.5)), act("zoomOut", () => this.zoomBy(1 / 1.5)), act("fit", () => this.fit())),
       h("div", { className: "group" }, !this.info.film && button(text.faces, () => attempt(async () => this.#take((await api.faces(this.info.id)).id)), { id: "mask-faces" }),
         button(text.upload, () => pickFiles("image/*", false, ([file]) => attempt(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
-        button(text.download, () => this.download(), { id: "mask-download" }), idOf(this.target) && button(text.drop, () => { this.isDone = true; store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
+        button(text.download, () => this.download(), { id: "mask-download" }), (idOf(this.target) || isFound(maskOf(this.target))) && button(text.drop, () => { this.isDone = true; store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
   }
 
   async #take(id) {

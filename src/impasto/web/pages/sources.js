@@ -1,7 +1,7 @@
 // The photograph and the paintings, with their thumbnails, weights, stroke sizes and masks.
 import { api, thumbnailUrl } from "./api.js";
 import { $, acceptDrops, attempt, button, h, pickFiles, showWait, toast } from "./dom.js";
-import { draft, newStyle, noteChange, onDraft } from "./draft.js";
+import { AUTO, draft, isDrawn, isFound, newStyle, noteChange, onDraft } from "./draft.js";
 import { colorOf, idOf, nameOf, openMasks } from "./masks.js";
 import { text } from "./text.js";
 
@@ -28,8 +28,8 @@ function setContent(info) {
   draft.content = info;
   if (!previous || previous.width / previous.height === info.width / info.height) return;
   const { keep, focus } = draft, regions = draft.styles.map(style => [style, style.region]);
-  if (!keep && !focus && regions.every(([, region]) => !region)) return;
-  draft.keep = draft.focus = null;
+  if (![keep, focus, ...regions.map(([, region]) => region)].some(isDrawn)) return;
+  Object.assign(draft, { keep: null, focus: AUTO });
   for (const style of draft.styles) style.region = null;
   toast(text.masksRemoved, text.bringBack, () => {
     Object.assign(draft, { content: previous, keep, focus });
@@ -42,7 +42,7 @@ function setContent(info) {
 async function forgetMissing() {
   const isMissing = async id => api.info(id.split("#")[0]).then(() => false, error => error.status === 404);
   let isChanged = false;
-  const clear = async (owner, name) => { if (owner[name] && await isMissing(owner[name])) { owner[name] = null; isChanged = true; } };
+  const clear = async (owner, name) => { if (isDrawn(owner[name]) && await isMissing(owner[name])) { owner[name] = null; isChanged = true; } };
   if (draft.content && await isMissing(draft.content.id)) { draft.content = null; isChanged = true; }
   for (const style of [...draft.styles]) {
     if (await isMissing(style.info.id)) { draft.styles.splice(draft.styles.indexOf(style), 1); isChanged = true; }
@@ -101,7 +101,7 @@ function colors(style, set) {
 
 function photographCard() {
   const remove = () => { removedContent = draft.content; draft.content = null; noteChange("pictures"); };
-  const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(text.focus, { kind: "focus" }));
+  const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(isFound(draft.focus) ? text.focusFaces : text.focus, { kind: "focus" }));
   const { film } = draft.content;
   return card(draft.content, remove, film && h("p", { className: "facts" }, text.filmFacts(film)), chips);
 }

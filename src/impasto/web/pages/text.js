@@ -35,7 +35,7 @@ export const text = {
   pixels: n => `${n} px`, times: n => `× ${n}`,
   keep: "Stays", keepLong: "What stays of the photograph", region: "Region", regionLong: n => `Region of painting ${n}`,
   part: "Part that counts", partLong: n => `Part of painting ${n} that counts`,
-  focus: "Focus", focusLong: "What matters most in the photograph",
+  focus: "Focus", focusFaces: "Focus: faces", focusLong: "What matters most in the photograph",
   brush: "Brush", eraser: "Eraser", fill: "Fill", undo: "Undo", redo: "Redo", invert: "Invert", all: "All", clear: "Clear",
   size: "Size", soft: "Soft edge", tolerance: "Tolerance of fill", opacity: "Opacity", zoomIn: "Zoom in", zoomOut: "Zoom out", fit: "Fit",
   faces: "Find faces", upload: "Upload", save: "Use this mask", cancel: "Cancel", reuse: "Copy from", reuseNone: "another mask …", drop: "Remove mask",
