@@ -50,7 +50,12 @@ _LABEL = re.compile(r"(.+)#([0-9a-fA-F]{6})", re.DOTALL)
 def reason(error: OSError | ValueError) -> str:
     """Return why a path cannot be used: the system's own words, without a number and the path.
 
-    A ValueError of the system's functions means that the path holds a zero byte.
+    Args:
+        error: What the system raised; a ValueError means that the path holds a zero byte.
+
+    Returns:
+        A few words, as they follow a colon in a sentence.
+
     """
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it holds a zero byte"
 

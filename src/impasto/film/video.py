@@ -50,6 +50,9 @@ class Video:
             end: Seconds from the first frame at which the chosen ones end; None: the end of the file.
             fps: Frames for each second, at most; None: all.
 
+        Returns:
+            The film, with the times of the frames that are chosen.
+
         Raises:
             PictureError: the file is no film, is too damaged, has no frame in that time, or frames of several sizes.
             InputError: PyAV is not installed.

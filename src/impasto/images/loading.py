@@ -63,6 +63,9 @@ def load(file: ImageFile, check: SizeCheck) -> LoadedImage:
         file: The file.
         check: Called with width and height before pixels are unpacked.
 
+    Returns:
+        The image, of which no pixels are unpacked yet.
+
     Raises:
         PictureError: the file is damaged, or of a kind that is not read; or what `check` raises.
         RunError: this process was forked from one that had read pictures.
