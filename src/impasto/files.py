@@ -177,7 +177,7 @@ def atomic_write(
     Args:
         path: Where the file is to appear.
         overwrite: Whether an existing file may be replaced.
-        part_of: The file of which `path` is a part, such as one process's part of a checkpoint: the leftovers of any
+        part_of: The file of which `path` is a part, such as one process's shard of a checkpoint: the leftovers of any
             part of that file are removed. None means `path` itself.
 
     Yields:

@@ -85,7 +85,7 @@ class Video:
 
     @property
     def origin(self) -> int:
-        """The time, in units of `time_base`, that is 0 in the painted film; a whole film keeps its times."""
+        """The time, in units of `time_base`, that is 0 in the painted film; a whole film has the times of its file."""
         return 0 if self.is_whole else self.times[0]
 
     def __iter__(self) -> Iterator[Picture]:

@@ -14,7 +14,7 @@ from impasto.images.image_file import ImageFile
 __all__ = ["unpack"]
 
 _UNSUPPORTED_MESSAGE = "nsupported"
-"""What the errors of libheif say of files that are whole, and made in a way that it does not read."""
+"""What the errors of libheif say of files that are undamaged, and made in a way that it does not read."""
 
 
 def unpack(file: ImageFile, check: Callable[[int, int], None]) -> Any:

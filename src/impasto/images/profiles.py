@@ -155,7 +155,7 @@ def _converted_chart(profile: bytes) -> NDArray[Any] | None:
 
 
 def _is_rgb(profile: bytes) -> bool:
-    """Tell by its header whether a profile is whole and one of RGB; libvips takes sRGB for one that it cannot read."""
+    """Tell by its header if a profile is complete and one of RGB; libvips takes sRGB for one that it cannot read."""
     return profile[36:40] == b"acsp" and profile[16:20] == b"RGB " and int.from_bytes(profile[:4]) <= len(profile)
 
 

@@ -20,7 +20,7 @@ from impasto.planning.footprint import IMAGE_BYTES
 __all__ = ["LBFGS", "STATE_BYTES", "LBFGSState"]
 
 STATE_BYTES = IMAGE_BYTES
-"""Bytes a pixel of the last gradient, of which each process holds a part."""
+"""Bytes a pixel of the last gradient, of which each process holds a shard."""
 
 _FIRST_STEP_FRACTION = 0.5
 """The fraction of the proposed step that is taken at first."""
@@ -40,7 +40,7 @@ class LastPoint(NamedTuple):
 
     loss: Tensor
     gradient: Tensor
-    """This process's part of the gradient in the variables of `divide_by_frequency_`, (N,)."""
+    """This process's shard of the gradient in the variables of `divide_by_frequency_`, (N,)."""
     moved: Tensor
     """The mean absolute step from the point, in units of the image."""
     image: Tensor | None = None

@@ -41,7 +41,7 @@ class CurvaturePairs:
     """Steps s and the changes y of the gradient along them, one pair a row, in a ring.
 
     A step is written to its row when it is taken, its change when the gradient at its end is known. Where
-    several processes divide an image, N is the number of values of this process's part; inner products are summed over
+    several processes divide an image, N is the number of values of this process's shard; inner products are summed over
     all processes.
     """
 
@@ -58,7 +58,7 @@ class CurvaturePairs:
     ages: Tensor
     """The order in which rows were written, (history,); 0 for an empty row, -1 where the change is not known yet."""
     shape: torch.Size
-    """The shape of the whole image, (C, H, W), of which a row holds this process's part."""
+    """The shape of the whole image, (C, H, W), of which a row holds this process's shard."""
     group: Group = ALONE
 
     @classmethod
