@@ -14,7 +14,8 @@ ImpastoError
     ├── WriteError          a file could not be written: full disk, read-only folder
     └── DownloadError       the network failed while weights were fetched
 
-`out_of_memory_as` makes an `OutOfMemoryError` of what Python, PyTorch or libvips raise where memory is refused.
+`out_of_memory_as` makes an `OutOfMemoryError` of what Python, PyTorch or libvips raise where memory is refused, and
+`import_of_extra` an `InputError` of what Python raises where a library of an extra is not installed.
 """
 
 import errno
@@ -36,6 +37,7 @@ __all__ = [
     "SpaceError",
     "WeightsError",
     "WriteError",
+    "import_of_extra",
     "install_command",
     "is_out_of_memory",
     "out_of_memory_as",
@@ -151,6 +153,29 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, ImpastoError):
         return str(error)
     return f"the worker met an error of its own: {type(error).__name__}: {_message(error)}"
+
+
+@contextmanager
+def import_of_extra(
+    extra: str, need: str, alternative: str = "", error_type: type[InputError] = InputError
+) -> Generator[None, None, None]:
+    """Raise an error that names the command that installs an extra, where a block cannot import one of its libraries.
+
+    Args:
+        extra: The extra of impasto: film.
+        need: What needs the extra, as the sentence begins; {module} stands for the module that is not there.
+        alternative: What else can be done, as it follows the command: ", or draw a mask".
+        error_type: The type of the error.
+
+    Raises:
+        InputError: a library is not installed; it is of the type `error_type`.
+
+    """
+    try:
+        yield
+    except ImportError as error:
+        sentence = f"{need}; run {install_command(extra)}{alternative}.".replace("{module}", str(error.name))
+        raise error_type(sentence) from None
 
 
 def install_command(extra: str) -> str:

@@ -50,7 +50,12 @@ _LABEL = re.compile(r"(.+)#([0-9a-fA-F]{6})", re.DOTALL)
 def reason(error: OSError | ValueError) -> str:
     """Return why a path cannot be used: the system's own words, without a number and the path.
 
-    A ValueError of the system's functions means that the path holds a zero byte.
+    Args:
+        error: What the system raised; a ValueError means that the path holds a zero byte.
+
+    Returns:
+        A few words, as they follow a colon in a sentence.
+
     """
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it holds a zero byte"
 
@@ -172,7 +177,7 @@ def atomic_write(
     Args:
         path: Where the file is to appear.
         overwrite: Whether an existing file may be replaced.
-        part_of: The file of which `path` is a part, such as one process's part of a checkpoint: the leftovers of any
+        part_of: The file of which `path` is a part, such as one process's shard of a checkpoint: the leftovers of any
             part of that file are removed. None means `path` itself.
 
     Yields:

@@ -144,6 +144,14 @@ def test_the_compact_form_equals_the_two_loop_recursion(count):
         torch.testing.assert_close(direction, two_loops(pairs_[-5:], gradient), rtol=1e-9, atol=1e-12)
 
 
+def test_a_history_of_one_pair_remembers_the_newest():
+    pairs, steps = CurvaturePairs.empty(1, rand(20), DOUBLE), rand(2, 20) + 0.1
+    for step in steps:
+        pairs, _ = remember(pairs, step, 2 * step, step)
+        assert len(pairs) == 1
+        torch.testing.assert_close(pairs.direction(step), two_loops([(step, 2 * step)], step))
+
+
 def test_without_pairs_the_direction_is_the_gradient():
     gradient = rand(20)
     assert torch.equal(CurvaturePairs.empty(4, gradient, DOUBLE).direction(gradient), gradient)

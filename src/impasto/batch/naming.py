@@ -93,10 +93,13 @@ def _as_name(value: object) -> str:
 
 
 def refuse_clashes(jobs: Iterable[object]) -> int:
-    """Refuse two results of one name, and return how many results there are; a million of them take 8 MB.
+    """Refuse two results of one name; a million results take 8 MB.
 
     Args:
         jobs: The jobs, which are listed again if two results may be equal; anything else among them is passed over.
+
+    Returns:
+        The number of results.
 
     Raises:
         InputError: two results have the same path.

@@ -5,7 +5,7 @@ import os
 import socket
 from typing import Any
 
-from impasto.errors import InputError, install_command
+from impasto.errors import InputError, import_of_extra
 
 __all__ = ["import_ray", "join_cluster", "last_line"]
 
@@ -33,18 +33,17 @@ def import_ray(address: str) -> Any:
     Args:
         address: local, auto or an address, as `RayWorkers` takes it.
 
+    Returns:
+        The module.
+
     Raises:
         InputError: it is not installed.
 
     """
     variables = {**QUIET, **(ON_LOOPBACK if address == "local" else {})}
     os.environ.update({name: value for name, value in variables.items() if name not in os.environ})
-    try:
+    with import_of_extra("ray", "several workers need {module}, of impasto's extra ray"):
         return importlib.import_module("ray")
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"several workers need {error.name}, of impasto's extra ray; run {install_command('ray')}."
-        ) from None
 
 
 def join_cluster(ray: Any, address: str, cpus: int | None = None) -> bool:

@@ -25,9 +25,17 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def graceful(on_first: Callable[[], object] = lambda: None) -> Generator[Callable[[], int], None, None]:
-    """Yield a function that returns the number of the first signal that was received, or 0.
+    """Let the first signal end the work of a block in order, and the second one end it at once.
 
-    The first signal calls `on_first`; the second one raises `Interrupted` in whatever the command is doing.
+    Args:
+        on_first: A function that the first signal calls.
+
+    Yields:
+        A function that returns the number of the first signal that was received, or 0.
+
+    Raises:
+        Interrupted: a second signal was received.
+
     """
     received: list[int] = []
 

@@ -11,7 +11,7 @@ from platformdirs import user_data_path
 from impasto.cli import display
 from impasto.cli.flags import GROUPS
 from impasto.cli.help import BASICS
-from impasto.errors import InputError, install_command
+from impasto.errors import InputError, import_of_extra
 from impasto.settings import Runtime
 
 __all__ = ["studio"]
@@ -47,12 +47,8 @@ def studio(
     """
     if not quota > 0:
         raise InputError(f"quota cannot be {quota:g}; it takes a number of gigabytes, above 0.")
-    try:
+    with import_of_extra("web", "the studio needs {module}, of impasto's extra web"):
         from impasto.web import server  # noqa: PLC0415 (an extra)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"the studio needs {error.name}, of impasto's extra web; run {install_command('web')}."
-        ) from None
     names = [Runtime(device=name).device for name in devices.split(",")]
     folder = folder or user_data_path("impasto", appauthor=False) / "studio"
     studio_server = server.serve(host, port, folder, quota=quota * 1e9, devices=names, batch=batch)

@@ -78,6 +78,9 @@ def beginning(path: Path) -> Beginning:
     Args:
         path: The file.
 
+    Returns:
+        What is known of the film.
+
     Raises:
         PictureError: the file is no film, or no frame of it can be read.
         InputError: PyAV is not installed.

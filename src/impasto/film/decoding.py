@@ -53,7 +53,7 @@ class Decoder:
         self._steps: list[int] = []
         self._read_count, self._unread_count, self._partial_count, self._discarded_count = 0, 0, 0, 0
         self._end_seconds = 0.0
-        self._is_whole, self._is_ended = True, False
+        self._is_from_start, self._is_ended = True, False
 
     @property
     def is_damaged(self) -> bool:
@@ -65,7 +65,7 @@ class Decoder:
         target = time - round(SEEK_MARGIN / self._base)
         if target > (self._stream.start_time or 0) and set(INDEXED_FORMATS) & {*self._container.format.name.split(",")}:
             self._container.seek(target, stream=self._stream)
-            self._last_time, self._is_whole = None, False
+            self._last_time, self._is_from_start = None, False
 
     def __iter__(self) -> "Iterator[tuple[int, VideoFrame]]":
         for packet in self._container.demux():
@@ -115,7 +115,7 @@ class Decoder:
 
     def _missing_count(self) -> int:
         """Return about how many frames are missing."""
-        is_counted = self._is_whole and self._is_ended and self.is_damaged
+        is_counted = self._is_from_start and self._is_ended and self.is_damaged
         stated = self._stream.frames - self._discarded_count - self._read_count if is_counted else 0
         return max(stated, self._unread_count, self._gap_count())
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from impasto.errors import InputError, install_command
+from impasto.errors import import_of_extra
 
 __all__ = ["library"]
 
@@ -14,11 +14,12 @@ def library(name: str) -> Any:
     Args:
         name: av, which reads and writes films, or cv2, which computes optical flow.
 
+    Returns:
+        The module.
+
     Raises:
         InputError: it is not installed.
 
     """
-    try:
+    with import_of_extra("film", "films need impasto's extra film"):
         return import_module(name)
-    except ImportError:
-        raise InputError(f"films need impasto's extra film; run {install_command('film')}.") from None

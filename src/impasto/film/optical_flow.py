@@ -48,8 +48,8 @@ def compute_flow(source: Array, target: Array) -> Array:
 def warp(image: Array, flow: Array) -> Array:
     """Return the values that an image has where a flow leads.
 
-    Lanczos' kernel keeps more of the strokes' detail than a cubic one, so that fewer evaluations have to paint it again
-    (docs/notes/films.md).
+    Lanczos' kernel preserves more of the strokes' detail than a cubic one, so that fewer evaluations have to paint it
+    again (docs/notes/films.md).
 
     Args:
         image: The image, (H, W) or (H, W, channels).

@@ -50,6 +50,9 @@ class Video:
             end: Seconds from the first frame at which the chosen ones end; None: the end of the file.
             fps: Frames for each second, at most; None: all.
 
+        Returns:
+            The film, with the times of the frames that are chosen.
+
         Raises:
             PictureError: the file is no film, is too damaged, has no frame in that time, or frames of several sizes.
             InputError: PyAV is not installed.
@@ -82,7 +85,7 @@ class Video:
 
     @property
     def origin(self) -> int:
-        """The time, in units of `time_base`, that is 0 in the painted film; a whole film keeps its times."""
+        """The time, in units of `time_base`, that is 0 in the painted film; a whole film has the times of its file."""
         return 0 if self.is_whole else self.times[0]
 
     def __iter__(self) -> Iterator[Picture]:

@@ -29,11 +29,14 @@ class Workload:
         """Seconds and work at the first evaluation, before which everything is loaded."""
 
     def plan(self, first: Plan, following: Settings) -> float:
-        """Plan the film, and return the work of the frames that are not painted yet.
+        """Plan the film, by the plan of its first frame.
 
         Args:
             first: The plan of the first frame.
             following: The settings of a frame that follows another.
+
+        Returns:
+            The work of the frames that are not painted yet, in the unit of `Plan.work`.
 
         """
         self._frame_work = first.stages[-1].work * sum(following.stages.values())

@@ -87,7 +87,7 @@ def _match_histogram(image: Tensor, selection: Tensor, target: Tensor) -> Tensor
     """Give each value the one of the same rank in the target's channel.
 
     Where the target's colors are on a line, as those of a gray photograph are, the rank is that of the luminance, and
-    the color is the whole one: ranks by channel would make colors of noise.
+    the color is that of the target with this rank: ranks by channel would make colors of noise.
     """
     if not _is_monochrome(target):
         return torch.stack([_match_ranks(a, b, c[None])[0] for a, b, c in zip(image, selection, target, strict=True)])

@@ -1,7 +1,7 @@
 """Kinds of image files by their first bytes: which are read, with what, and the names of some that are not.
 
-The first bytes decide and not the suffix. They are the whole list of what is opened: libvips alone would also read SVG,
-CSV and others, and take the high dynamic range version of a phone's photograph.
+The first bytes decide and not the suffix. No other kind is opened: libvips alone would also read SVG, CSV and
+others, and take the high dynamic range version of a phone's photograph.
 """
 
 import re

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from impasto.errors import PictureError, install_command
+from impasto.errors import PictureError, import_of_extra
 from impasto.images import profiles
 from impasto.images.image_file import ImageFile
 
 __all__ = ["unpack"]
 
 _UNSUPPORTED_MESSAGE = "nsupported"
-"""What the errors of libheif say of files that are whole, and made in a way that it does not read."""
+"""What the errors of libheif say of files that are undamaged, and made in a way that it does not read."""
 
 
 def unpack(file: ImageFile, check: Callable[[int, int], None]) -> Any:
@@ -31,13 +31,9 @@ def unpack(file: ImageFile, check: Callable[[int, int], None]) -> Any:
         PictureError: pillow-heif is not installed, or the file is damaged or of a kind that it does not read.
 
     """
-    try:
+    need = f"{file.name} is a HEIC file, for which impasto needs its extra heif"
+    with import_of_extra("heif", need, ", or export it as a JPEG or PNG file", PictureError):
         import pillow_heif  # noqa: PLC0415 (an extra)
-    except ImportError:
-        raise PictureError(
-            f"{file.name} is a HEIC file, for which impasto needs its extra heif; run {install_command('heif')}, or "
-            "export it as a JPEG or PNG file."
-        ) from None
     try:
         heif_file: Any = pillow_heif.open_heif(io.BytesIO(file.data), convert_hdr_to_8bit=False)
         check(*heif_file.size)

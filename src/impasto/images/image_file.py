@@ -60,6 +60,9 @@ class ImageFile(NamedTuple):
             name: What messages call it.
             data: Its bytes.
 
+        Returns:
+            The file.
+
         Raises:
             PictureError: there are none.
 

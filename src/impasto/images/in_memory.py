@@ -41,6 +41,9 @@ def decode_any(source: object, *, allow_large: bool = False) -> PictureFields:
             Arrays and tensors hold sRGB as uint8, uint16 or floats from 0 to 1.
         allow_large: Whether a file may have more than `MAX_PIXELS`; what is in memory may in any case.
 
+    Returns:
+        The fields of a `Picture`.
+
     Raises:
         PictureError: it is none of those, or cannot be read.
 

@@ -35,7 +35,7 @@ _THUMBNAILS = frozenset({0x010001, 0x010002})
 class JpegSegments(NamedTuple):
     """What the segments say."""
 
-    cut_at: int | None = None
+    cut_offset: int | None = None
     """Where the end marker is missing, in bytes; None: it is there."""
     pictures: int = 1
     """The number of pictures in the file, without thumbnails and the gain map."""

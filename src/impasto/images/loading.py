@@ -26,7 +26,7 @@ from impasto.images.samples import Samples
 __all__ = ["LoadedImage", "SizeCheck", "load"]
 
 _UNSUPPORTED_MESSAGE = re.compile("not configured|not implemented|nsupported|not supported", re.IGNORECASE)
-"""What libraries say of files that are whole, and made in a way that they do not read."""
+"""What libraries say of files that are undamaged, and made in a way that they do not read."""
 
 SizeCheck = Callable[[int, int], None]
 """Refuse a width and height."""
@@ -62,6 +62,9 @@ def load(file: ImageFile, check: SizeCheck) -> LoadedImage:
     Args:
         file: The file.
         check: Called with width and height before pixels are unpacked.
+
+    Returns:
+        The image, of which no pixels are unpacked yet.
 
     Raises:
         PictureError: the file is damaged, or of a kind that is not read; or what `check` raises.
@@ -137,10 +140,10 @@ def _profile_of(codes: ColorCodes, file: ImageFile) -> bytes | None:
 def _load_jpeg(file: ImageFile, check: SizeCheck) -> LoadedImage:
     segments = jpeg_segments(file.data)
     remarks = list[str]()
-    if segments.cut_at is None:
+    if segments.cut_offset is None:
         image = _open(file, "jpegload_source", check)
     else:
-        file = file.with_data(bytes(file.data[: segments.cut_at]) + END_MARKER)
+        file = file.with_data(bytes(file.data[: segments.cut_offset]) + END_MARKER)
         image = _open(file, "jpegload_source", check, fail_on="warning")  # which a missing pixel is
         remarks.append("has no end marker; every pixel was found, but it may have been cut short.")
     if segments.has_gain_map:

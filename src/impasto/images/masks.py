@@ -30,7 +30,7 @@ _MAX_LABELS = 256
 """Colors of a lossless file up to which each is a label of its own, and none stands for its neighbors."""
 
 _SHAPE_TOLERANCE = 0.03
-"""Difference of proportions from the picture's up to which a mask fits it, as a share."""
+"""Difference of proportions from the picture's up to which a mask fits it, as a fraction."""
 
 _MIN_BRIGHTEST = 32 / 255
 """The brightest weight below which a file is no mask: class maps hold 0, 1, 2 … and would be all but black."""

@@ -81,9 +81,14 @@ _ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?([+-]\d\d:\
 
 
 def read(data: Any) -> Exif:
-    """Return the known tags of an EXIF block or a TIFF file; what cannot be read is left out.
+    """Return the known tags of an EXIF block or a TIFF file.
 
-    `data` is bytes, or a file that is mapped into memory.
+    Args:
+        data: The bytes, or a file that is mapped into memory.
+
+    Returns:
+        The tags that can be read.
+
     """
     return _read(data, _TAGS)
 

@@ -232,7 +232,7 @@ class Picture:
             if not isinstance(cast("object", side), Integral) or side < 1:
                 raise PictureError(f"a picture cannot be resized to {width} × {height}; give whole numbers of pixels.")
         pixels = resample_colors(self.pixels, self.opacity, height, width).clamp(0.0, 1.0)
-        return replace(self, samples=pixels, alpha=self._alpha_at(width, height))
+        return replace(self, samples=pixels, alpha=self._resized_alpha(width, height))
 
     def cropped(self, ratio: float) -> "Picture":
         """Return the largest middle part of the picture whose width divided by its height is `ratio`.
@@ -275,7 +275,7 @@ class Picture:
         exif = self.exif if with_position else metadata.without_position(self.exif)
         return Picture(
             pixels,
-            alpha=self._alpha_at(pixels.shape[2], pixels.shape[1]),
+            alpha=self._resized_alpha(pixels.shape[2], pixels.shape[1]),
             profile=profile,
             bits=bits or self.bits,
             dpi=dpi or self.dpi,
@@ -383,7 +383,7 @@ class Picture:
         small = self if scale == 1 else self.resized(width, height)
         return replace(small, bits=8).png()
 
-    def _alpha_at(self, width: int, height: int) -> Tensor | None:
+    def _resized_alpha(self, width: int, height: int) -> Tensor | None:
         """Return the alpha at another size, (height, width)."""
         if self.alpha is None or (width, height) == (self.width, self.height):
             return self.alpha

@@ -72,6 +72,10 @@ def can_paint(profile: bytes) -> bool:
     """Tell whether a picture can be painted in a profile's RGB: it works both ways, and is as bright as sRGB.
 
     The network was trained on samples with a transfer curve; one of linear light would be another picture to it.
+
+    Args:
+        profile: The bytes of an ICC profile.
+
     """
     converted, chart = _converted_chart(profile), _chart()
     gray = chart.std(-1) == 0  # (27, 27)
@@ -90,6 +94,9 @@ def to_srgb(image: Any, depth: int) -> Any:
     Args:
         image: The libvips image, with a profile.
         depth: Bits a channel of the result, 8 or 16.
+
+    Returns:
+        The libvips image in sRGB.
 
     Raises:
         pyvips.Error: the profile is not one of such an image, or damaged.
@@ -128,6 +135,9 @@ def lab_to_srgb(image: Any, depth: int) -> Any:
         image: The libvips image, three channels in floating point.
         depth: Bits a channel of the result, 8 or 16.
 
+    Returns:
+        The libvips image in sRGB, without a profile.
+
     """
     converted = image.icc_export(output_profile="srgb", pcs="lab", depth=depth, **_INTENT)
     return embed(converted, None)
@@ -145,7 +155,7 @@ def _converted_chart(profile: bytes) -> NDArray[Any] | None:
 
 
 def _is_rgb(profile: bytes) -> bool:
-    """Tell by its header whether a profile is whole and one of RGB; libvips takes sRGB for one that it cannot read."""
+    """Tell by its header if a profile is complete and one of RGB; libvips takes sRGB for one that it cannot read."""
     return profile[36:40] == b"acsp" and profile[16:20] == b"RGB " and int.from_bytes(profile[:4]) <= len(profile)
 
 

@@ -53,6 +53,9 @@ def decode(file: ImageFile, *, allow_large: bool) -> PictureFields:
         file: The file.
         allow_large: Whether it may have more than `MAX_PIXELS`.
 
+    Returns:
+        The fields of a `Picture`.
+
     Raises:
         PictureError: the file is damaged, cut short, of a kind that is not read, wholly transparent, or too large.
         RunError: this process was forked from one that had read pictures.

@@ -163,9 +163,14 @@ def is_raw_photograph(data: Any) -> bool:
 
 
 def main_picture(data: Any) -> TiffPicture | None:
-    """Return the picture of a TIFF file, its first page unless that is a reduced copy of another; None: no pages.
+    """Return the picture of a TIFF file, its first page unless that is a reduced copy of another.
 
-    `data` is bytes, or a file that is mapped into memory.
+    Args:
+        data: The bytes, or a file that is mapped into memory.
+
+    Returns:
+        The picture; None, if the file has no pages.
+
     """
     block = TiffBlock.of(data)
     pages = [] if block is None else [page for page in _pages(block) if not page.is_mask] or list(_pages(block))

@@ -52,9 +52,14 @@ class TiffBlock(NamedTuple):
 
     @classmethod
     def of(cls, data: Any) -> Self | None:
-        """Return the block that begins at the first byte or behind `Exif`, or None where there is none.
+        """Return the block that begins at the first byte or behind `Exif`.
 
-        `data` is bytes, or a file that is mapped into memory.
+        Args:
+            data: The bytes, or a file that is mapped into memory.
+
+        Returns:
+            The block; None, if there is none.
+
         """
         start = 6 if data[:6] == b"Exif\0\0" else 0
         kinds = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}

@@ -226,6 +226,9 @@ def refusal(error: pyvips.Error, format_: Format, width: int, height: int) -> st
         width: Of the picture, in pixels.
         height: Of the picture, in pixels.
 
+    Returns:
+        The words, as they follow a colon in a sentence.
+
     """
     cause = _SYSTEM_ERROR.search(str(error))
     return cause[1].lower() if cause else f"{format_.name} refused {width} × {height} pixels"

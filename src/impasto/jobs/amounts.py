@@ -41,5 +41,8 @@ def cost(seconds: float, memory: float, needs: str = "") -> str:
         memory: The memory, in bytes.
         needs: Further needs, such as disk space, as the end of the sentence.
 
+    Returns:
+        The sentence.
+
     """
     return f"This takes about {duration(seconds)} and {memory / 1e9:.1f} GB of memory{needs}."

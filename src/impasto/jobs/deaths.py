@@ -19,7 +19,7 @@ class Deaths:
 
         Args:
             job: What identifies the job.
-            fraction: The part of its work that was done, as far as it is known, from 0 to 1.
+            fraction: The fraction of its work that was done, as far as it is known, from 0 to 1.
 
         """
         count, furthest = self._records.get(job, (0, 0.0))

@@ -50,7 +50,18 @@ class ContentLoss(MeanSquareLoss):
         return losses
 
     def residual(self, units: Units) -> Tensor:
-        """Return F - P."""
+        """Return F - P.
+
+        Args:
+            units: The units of a layer, with the content image's features.
+
+        Returns:
+            F - P, of the shape of the features, in the precision of sums.
+
+        Raises:
+            ValueError: the units have no features of the content image.
+
+        """
         if units.content is None:
             raise ValueError("the content loss needs the content image's features")
         return to_sum_precision(units.features).sub(units.content)

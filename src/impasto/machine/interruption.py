@@ -1,4 +1,4 @@
-"""Ctrl-C, Jupyter's stop button and other signals: they wait until a piece of work is whole, or end a loop in order."""
+"""Ctrl-C, Jupyter's stop button and other signals: they wait until a piece of work is done, or end a loop in order."""
 
 import signal
 import threading

@@ -47,6 +47,10 @@ def using(count: int) -> Generator[None, None, None]:
 
     A thread that has not computed yet would take the number that another block has just set for that of the process;
     so `_default` is read before the first of all blocks that overlap.
+
+    Args:
+        count: The number of threads, at least 1.
+
     """
     global _default  # noqa: PLW0603 (of the whole process, as torch's is)
     block, outer_count = _Block(), _state.count

@@ -41,17 +41,17 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
         raise _failure(url, InvalidURL("it names no file"))
     if _is_stored(target):
         return target
-    part = target.with_name(target.name + ".part")
+    partial = target.with_name(target.name + ".part")
     try:
-        _receive(url, part, progress or (lambda _received, _total: None))
-        with part.open("rb") as file:
+        _receive(url, partial, progress or (lambda _received, _total: None))
+        with partial.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, HTTPException, ValueError) as error:
         raise _failure(url, error) from None
     if not digest.startswith(sha256):
-        part.unlink()
+        partial.unlink()
         raise DownloadError(f"{url} has the SHA-256 {digest[:16]}…, not {sha256}…; it was thrown away, try again.")
-    return part.replace(target)
+    return partial.replace(target)
 
 
 def _is_stored(target: Path) -> bool:
@@ -81,9 +81,9 @@ def _failure(url: str, error: Exception) -> DownloadError:
     return DownloadError(f"{url} could not be downloaded: {message.rstrip('.')}; {remedy}.")
 
 
-def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None:
-    """Append the missing bytes to the file `part`; start over if the server cannot send a part."""
-    stored_bytes = part.stat().st_size if part.exists() else 0
+def _receive(url: str, partial: Path, progress: Callable[[int, int], None]) -> None:
+    """Append the missing bytes to the file `partial`; start over if the server sends the whole file."""
+    stored_bytes = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={stored_bytes}-"} if stored_bytes else {})  # noqa: S310
     try:
         response = urllib.request.urlopen(request, timeout=MAX_SILENCE)  # noqa: S310
@@ -92,7 +92,7 @@ def _receive(url: str, part: Path, progress: Callable[[int, int], None]) -> None
         if error.code == 416:  # nothing is missing
             return
         raise OSError(None, f"the server answers {error.code} {error.reason}") from None
-    with response, part.open("ab" if response.status == 206 else "wb") as file:
+    with response, partial.open("ab" if response.status == 206 else "wb") as file:
         received = file.tell()
         total = received + int(response.headers.get("Content-Length", 0))
         while chunk := response.read(CHUNK_BYTES):

@@ -258,6 +258,9 @@ class VGG19:
         Returns:
             The gradient, (3, H, W).
 
+        Raises:
+            ValueError: no layer of the features has a cotangent.
+
         """
         if features.forward_steps:
             return self._fused.pullback(features, features.forward_steps, cotangents)

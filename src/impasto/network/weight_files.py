@@ -131,7 +131,18 @@ def _vgg_error(path: Path, problem: str) -> WeightsError:
 
 
 def unpickle(path: Path) -> dict[str, Any]:
-    """Load a file of tensors; a pickle with anything else in it is refused before it runs."""
+    """Load a file of tensors; a pickle with anything else in it is refused before it runs.
+
+    Args:
+        path: A .pth file.
+
+    Returns:
+        The tensors by name.
+
+    Raises:
+        WeightsError: the file holds no tensors by name, or anything else than tensors.
+
+    """
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling broken bytes raises nearly anything

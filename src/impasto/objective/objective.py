@@ -25,7 +25,7 @@ from impasto.objective.wrapping import Margin, add_margin, fold_margin
 from impasto.planning.tiles import Tile, Tiling
 from impasto.settings import Settings
 
-__all__ = ["Evaluation", "KeptContent", "LossValue", "Objective", "refuse_parts"]
+__all__ = ["Evaluation", "KeptContent", "LossValue", "Objective", "refuse_non_additive"]
 
 _UNDIVIDED = Tiling()
 
@@ -135,7 +135,7 @@ class Objective:
         return cls(network, losses, sources.content_features, tiling, group, kept, anchor)
 
     def __post_init__(self) -> None:
-        refuse_parts(self.losses, self.tiling)
+        refuse_non_additive(self.losses, self.tiling)
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed.
@@ -263,7 +263,7 @@ def _evaluation(losses: Sequence[LossValue], gradient: Tensor) -> Evaluation:
     return Evaluation(torch.stack(list(terms.values())).sum(), terms, gradient, losses)
 
 
-def refuse_parts(losses: Iterable[ExtraLoss], tiling: Tiling) -> None:
+def refuse_non_additive(losses: Iterable[ExtraLoss], tiling: Tiling) -> None:
     """Refuse losses that cannot be summed over parts of an image, where there are parts.
 
     Args:

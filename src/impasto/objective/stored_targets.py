@@ -13,7 +13,8 @@ Target = TypeVar("Target")
 class StoredTargets:
     """Targets by a key of the images and options that they depend on; only those of the last objective stay.
 
-    A run that is changed keeps the object, so that targets that the change does not affect are not measured again.
+    A run has the same object before and after a change, so that targets that the change does not affect are not
+    measured again.
     """
 
     def __init__(self) -> None:

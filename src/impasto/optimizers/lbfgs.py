@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.kernels.cuda import dispatch, history_operators
+from impasto.kernels.lbfgs_algebra import StepControl, judge_step
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import GRAY_LEVEL, Resample
 from impasto.optimizers.lbfgs_history import FIRST_SCALE_FACTOR, MIN_CURVATURE_COSINE, CurvaturePairs, dot
@@ -19,7 +20,7 @@ from impasto.planning.footprint import IMAGE_BYTES
 __all__ = ["LBFGS", "STATE_BYTES", "LBFGSState"]
 
 STATE_BYTES = IMAGE_BYTES
-"""Bytes a pixel of the last gradient, of which each process holds a part."""
+"""Bytes a pixel of the last gradient, of which each process holds a shard."""
 
 _FIRST_STEP_FRACTION = 0.5
 """The fraction of the proposed step that is taken at first."""
@@ -39,7 +40,7 @@ class LastPoint(NamedTuple):
 
     loss: Tensor
     gradient: Tensor
-    """This process's part of the gradient in the variables of `divide_by_frequency_`, (N,)."""
+    """This process's shard of the gradient in the variables of `divide_by_frequency_`, (N,)."""
     moved: Tensor
     """The mean absolute step from the point, in units of the image."""
     image: Tensor | None = None
@@ -155,16 +156,15 @@ class LBFGS:
             return self._move(image, last, state.pairs.direction(local_gradient), state, gradient)
         step = state.pairs.step(local_gradient.dtype)
         slopes = self.group.sum(torch.stack((dot(local_gradient, step), dot(last.gradient, step))))
-        fraction = _next_fraction(state.step_fraction, *slopes)
-        is_bad = ~(loss <= self.divergence_factor * last.loss)
-        max_step = torch.where(is_bad, last.moved / 2, (2 * state.max_step).clamp_max(self.max_step))
+        control = StepControl(last.loss, state.step_fraction, state.max_step)
+        is_bad, control = judge_step(control, slopes, loss, last.moved, self._step_limits)
         change = local_gradient.sub_(last.gradient)
         good_gradient = last.gradient.add_(_select(is_bad, lambda: torch.zeros_like(loss), change))
         pairs, gradient_products = state.pairs.remember(step, change, good_gradient)
         image = _select(is_bad, lambda: image - self._to_pixels(step, gradient), image)
-        last = last._replace(loss=torch.where(is_bad, last.loss, loss), gradient=good_gradient)
+        last = last._replace(loss=control.loss, gradient=good_gradient)
         direction = pairs.direction(good_gradient, gradient_products, out=step)
-        return self._move(image, last, direction, LBFGSState(pairs, max_step, fraction), gradient)
+        return self._move(image, last, direction, LBFGSState(pairs, control.max_step, control.step_fraction), gradient)
 
     def _move(
         self, image: Tensor, last: LastPoint, direction: Tensor, state: LBFGSState, buffer: Tensor
@@ -195,10 +195,10 @@ class LBFGS:
             )
             sums = self.group.sum(add_up(partial_sums))
         gradient_products = self.group.sum(add_up(history_operators.products(*rows, pairs.ages, last.gradient)))
-        matrices = pairs.products, pairs.squares, pairs.lengths, pairs.ages
         scalars = loss, last.loss, last.moved, state.step_fraction, state.max_step
+        limits = [MIN_CURVATURE_COSINE, FIRST_SCALE_FACTOR, *self._step_limits]
         step_weights, change_weights, scale, flags = history_operators.solve(
-            sums, gradient_products, *matrices, *scalars, self._limits
+            sums, gradient_products, *pairs.matrices, *scalars, limits
         )
         direction = history_operators.combination(*rows, last.gradient, scale, step_weights, change_weights)
         move = self._to_pixels(direction, buffer)
@@ -209,11 +209,9 @@ class LBFGS:
         return image, state
 
     @property
-    def _limits(self) -> list[float]:
-        """The limits that `history_operators.solve` takes, in its order."""
+    def _step_limits(self) -> list[float]:
+        """The limits that `judge_step` takes, in its order."""
         return [
-            MIN_CURVATURE_COSINE,
-            FIRST_SCALE_FACTOR,
             self.divergence_factor,
             self.max_step,
             _BEST_LENGTH_EXPONENT,
@@ -233,11 +231,3 @@ def _select(condition: Tensor, make_first: Callable[[], Tensor], second: Tensor)
     if condition.device.type == "cpu":
         return make_first() if condition else second
     return torch.where(condition, make_first(), second)
-
-
-def _next_fraction(fraction: Tensor, slope: Tensor, start_slope: Tensor) -> Tensor:
-    """Change the fraction of a step that is taken towards the length at which the slope would have been 0."""
-    best_length = (1 - slope / start_slope).reciprocal()  # over the last step's; negative: the slope is steeper now
-    best_length = torch.where(best_length > 0, best_length, _BEST_LENGTH_LIMITS[1]).clamp(*_BEST_LENGTH_LIMITS)
-    next_fraction = fraction * best_length**_BEST_LENGTH_EXPONENT
-    return torch.where(slope.isfinite(), next_fraction, fraction).clamp(*_STEP_FRACTION_LIMITS)

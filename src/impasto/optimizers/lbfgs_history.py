@@ -1,17 +1,17 @@
 """The curvature pairs that L-BFGS remembers, as two matrices, and their inverse Hessian in compact form.
 
-Byrd, Nocedal and Schnabel, *Representations of quasi-Newton matrices and their use in limited memory methods*, 1994,
-theorem 2.2; `CurvaturePairs.first_scale` says where the scale of H₀ differs.
+The small matrices that the compact form solves are in `kernels.lbfgs_algebra`.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self, cast
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from impasto.kernels.cpu.compiled import has_loops_for
+from impasto.kernels.lbfgs_algebra import PairMatrices, add_pair, is_curved, row_weights
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import Resample
 from impasto.planning.footprint import IMAGE_BYTES
@@ -41,7 +41,7 @@ class CurvaturePairs:
     """Steps s and the changes y of the gradient along them, one pair a row, in a ring.
 
     A step is written to its row when it is taken, its change when the gradient at its end is known. Where
-    several processes divide an image, N is the number of values of this process's part; inner products are summed over
+    several processes divide an image, N is the number of values of this process's shard; inner products are summed over
     all processes.
     """
 
@@ -58,7 +58,7 @@ class CurvaturePairs:
     ages: Tensor
     """The order in which rows were written, (history,); 0 for an empty row, -1 where the change is not known yet."""
     shape: torch.Size
-    """The shape of the whole image, (C, H, W), of which a row holds this process's part."""
+    """The shape of the whole image, (C, H, W), of which a row holds this process's shard."""
     group: Group = ALONE
 
     @classmethod
@@ -85,6 +85,11 @@ class CurvaturePairs:
     def __len__(self) -> int:
         """Count the pairs; this waits for the device."""
         return int((self.ages > 0).sum())
+
+    @property
+    def matrices(self) -> PairMatrices:
+        """What is known of the pairs without their rows."""
+        return PairMatrices(self.products, self.squares, self.lengths, self.ages)
 
     def begin(self, step: Tensor) -> Self:
         """Write a step, (N,), in place of the oldest pair."""
@@ -115,18 +120,13 @@ class CurvaturePairs:
         if change.dtype != self.steps.dtype:
             change.copy_(change.to(self.steps.dtype))
         product, length, square = self._sum(torch.stack((dot(step, change), dot(step, step), dot(change, change))))
-        is_curved = _is_curved(product, length, square)
+        is_pair = is_curved(product, length, square, MIN_CURVATURE_COSINE)
         for matrix, vector in ((self.steps, step), (self.changes, change)):
             for columns in _column_chunks(matrix):
-                row_values = torch.where(is_curved, vector[columns], 0.0).to(matrix.dtype)
+                row_values = torch.where(is_pair, vector[columns], 0.0).to(matrix.dtype)
                 matrix[:, columns].index_copy_(0, row, row_values[None])
         products = torch.cat((_multiply(self.steps, change, gradient), _multiply(self.changes, step, change, gradient)))
-        steps_change, steps_gradient, changes_step, changes_change, changes_gradient = self._sum(products)
-        _write_row_and_column(self.products, row, is_curved, changes_step, steps_change)
-        _write_row_and_column(self.squares, row, is_curved, changes_change, changes_change)
-        self.lengths.index_copy_(0, row, torch.where(is_curved, length, 0.0)[None])
-        ages = self.ages.index_copy(0, row, torch.where(is_curved, self.ages.max() + 1, 0)[None])
-        return replace(self, ages=ages), torch.stack((steps_gradient, changes_gradient))
+        return self, add_pair(self.matrices, is_pair, length, self._sum(products))
 
     def direction(self, gradient: Tensor, gradient_products: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """Return H g, where H₀ is a multiple of the identity; without pairs, g.
@@ -141,36 +141,14 @@ class CurvaturePairs:
             The direction, (N,).
 
         """
-        order = self.ages.argsort()
-        is_pair = self.ages[order] > 0
-        products, squares = (matrix[order][:, order] for matrix in (self.products, self.squares))
-        curvatures = torch.where(is_pair, products.diagonal(), 1.0)
-        triangle = products.triu(1) + curvatures.diag()  # R
-        scale = self.first_scale()
         if gradient_products is None:
             products_of_rows = [_multiply(matrix, gradient) for matrix in (self.steps, self.changes)]
             gradient_products = self._sum(torch.cat(products_of_rows))
-        steps_gradient, changes_gradient = gradient_products[:, order]
-        change_weights = _solve(triangle, steps_gradient, upper=True)
-        right_side = curvatures * change_weights + scale * (squares @ change_weights - changes_gradient)
-        step_weights = _solve(triangle.T, right_side, upper=False)
+        step_weights, change_weights, scale = row_weights(self.matrices, gradient_products, FIRST_SCALE_FACTOR)
         direction = torch.mul(gradient, scale.to(gradient), out=out)
-        for matrix, weights in ((self.steps, step_weights), (self.changes, -scale * change_weights)):
-            _add_rows(direction, matrix, torch.zeros_like(weights).index_copy(0, order, weights).to(gradient))
+        for matrix, weights in ((self.steps, step_weights), (self.changes, change_weights)):
+            _add_rows(direction, matrix, weights.to(gradient))
         return direction
-
-    def first_scale(self) -> Tensor:
-        """Return the scale of H₀, (): 5 times the geometric mean of |s| / |y| over all pairs; 1 without any.
-
-        |s| / |y| is itself the geometric mean of ⟨s, y⟩ / ⟨y, y⟩ and ⟨s, s⟩ / ⟨s, y⟩ (Barzilai and Borwein, *Two-point
-        step size gradient methods*, 1988, equations 5 and 6). The former, of the newest pair alone, is the usual scale.
-        It suits the stiff directions, and where rounding adds to y it suits none: with it, the same loss takes half as
-        many evaluations again (docs/notes/optimizer.md).
-        """
-        is_pair = self.ages > 0
-        logs = torch.where(is_pair, self.lengths.log() - self.squares.diagonal().log(), 0.0)
-        mean = (logs.sum() / (2 * is_pair.sum()).clamp_min(1)).exp()
-        return torch.where(is_pair.any(), FIRST_SCALE_FACTOR * mean, mean)
 
     def resampled(self, resample: Resample, history: int, dtype: torch.dtype) -> Self:
         """Return the newest pairs for the same image at another size.
@@ -202,7 +180,7 @@ class CurvaturePairs:
         for sums in (pairs.products, pairs.squares, pairs.lengths):
             self.group.sum(sums)
         pairs.ages[: len(order)] = self.ages[order]
-        is_lost = ~_is_curved(pairs.products.diagonal(), pairs.lengths, pairs.squares.diagonal())
+        is_lost = ~is_curved(pairs.products.diagonal(), pairs.lengths, pairs.squares.diagonal(), MIN_CURVATURE_COSINE)
         pairs.ages[is_lost] = 0
         for matrix in (pairs.steps, pairs.changes):
             matrix[is_lost] = 0
@@ -235,17 +213,6 @@ def dot(first: Tensor, second: Tensor) -> Tensor:
     """
     chunks = (slice(start, start + _MAX_COLUMNS) for start in range(0, len(first), _MAX_COLUMNS))
     return torch.stack([first[chunk].dot(second[chunk]) for chunk in chunks]).sum()
-
-
-def _is_curved(product: Tensor, step_square: Tensor, change_square: Tensor) -> Tensor:
-    """Tell whether ⟨s, y⟩ is large enough for ⟨s, s⟩ and ⟨y, y⟩; a pair that is not finite is not curved."""
-    product_of_squares = step_square * change_square
-    return (product > MIN_CURVATURE_COSINE * product_of_squares.sqrt()) & product_of_squares.isfinite()
-
-
-def _solve(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
-    """Return triangle⁻¹ · vector."""
-    return cast("Tensor", torch.linalg.solve_triangular(triangle, vector[:, None], upper=upper))[:, 0]
 
 
 def _column_chunks(matrix: Tensor) -> Iterator[slice]:
@@ -285,11 +252,3 @@ def _has_row_loops(matrix: Tensor, vector: Tensor) -> bool:
         and vector.is_contiguous()
         and has_loops_for(matrix)
     )
-
-
-def _write_row_and_column(
-    matrix: Tensor, index: Tensor, is_pair: Tensor, row_values: Tensor, column_values: Tensor
-) -> None:
-    """Write a row, then the column of the same index; zeros, unless the scalar `is_pair` is true."""
-    matrix.index_copy_(0, index, torch.where(is_pair, row_values.to(matrix), 0.0)[None])
-    matrix.index_copy_(1, index, torch.where(is_pair, column_values.to(matrix), 0.0)[:, None])

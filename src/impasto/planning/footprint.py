@@ -84,9 +84,9 @@ class OptimizerFootprint(NamedTuple):
     pair: Mapping[HistoryDtype, float]
     """A curvature pair, by the precision in which it is remembered."""
     is_divided: bool
-    """Whether processes that paint together each remember a part."""
+    """Whether processes that paint together each remember a shard."""
     step: float
-    """What is alive in a step alone, of which each process has a part."""
+    """What is alive in a step alone, of which each process has a shard."""
     filtering: float
     """What is alive where an image is filtered by frequency, which each process does for the whole image."""
 
@@ -103,7 +103,7 @@ class Footprint(NamedTuple):
     content: NetworkFootprint
     """The network down to the deepest of the content layers."""
     targets: Mapping[Storage, float]
-    """The content image's features, by how they are stored; each process stores a part, but recomputes from all."""
+    """The content image's features, by how they are stored; each process stores a shard, but recomputes from all."""
     optimizer: OptimizerFootprint
     images: float
     """Images that each process has at the peak, in addition to the optimizer's."""

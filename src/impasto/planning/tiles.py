@@ -143,6 +143,13 @@ class Tiling(NamedTuple):
         """Return how many pixels beyond the edges tiles see: rows above and below, columns left and right.
 
         The whole image needs none, since its convolutions wrap around.
+
+        Args:
+            layers: The names of the layers that losses look at.
+
+        Returns:
+            The rows and the columns, in pixels.
+
         """
         step = grid(layers)
         width = 0 if self.is_whole else math.ceil(halo_width(layers) / step) * step
@@ -202,6 +209,13 @@ def halo_width(layers: Collection[str]) -> int:
     """Return the width of a tile's halo: the pixels beyond its own that it has to see, 70 for conv5_1.
 
     It is at least one, for losses that look at neighboring pixels.
+
+    Args:
+        layers: The names of the layers that losses look at.
+
+    Returns:
+        The width, in pixels.
+
     """
     return max((LAYERS[name].halo for name in layers), default=1)
 

@@ -113,7 +113,12 @@ class Experiments:
         ]
 
     def photographs(self) -> Blocks:
-        """Return figure 7: the photograph in the style of another photograph, started from the content image."""
+        """Return figure 7: the photograph in the style of another photograph, started from the content image.
+
+        Raises:
+            ValueError: there is no other photograph.
+
+        """
         if self.photograph is None:
             raise ValueError("there is no photograph to take the style from")
         picture = self._panel("picture", 1e-2, style=self.photograph, init="content")

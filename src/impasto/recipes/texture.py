@@ -31,7 +31,7 @@ def inputs(samples: Sequence[Style], proportions: tuple[float, float], size: int
     if not samples:
         raise InputError("a texture needs a sample; give at least one style image.")
     width, height = (max(1, round(size * number / max(proportions))) for number in proportions)
-    scaled = [_at_native_size(sample, min(width, height)) for sample in samples]
+    scaled = [_native_sample(sample, min(width, height)) for sample in samples]
     return Inputs(_gray_picture(width, height, samples[0].picture), scaled)
 
 
@@ -41,6 +41,6 @@ def _gray_picture(width: int, height: int, sample: Picture) -> Picture:
     return Picture(gray, profile=sample.profile, bits=sample.bits, dpi=sample.dpi)
 
 
-def _at_native_size(sample: Style, short_side: int) -> Style:
+def _native_sample(sample: Style, short_side: int) -> Style:
     """Return a sample whose pixels are not resampled in a run with a short side of `short_side` pixels."""
     return replace(sample, scale=sample.scale * min(sample.picture.width, sample.picture.height) / short_side)

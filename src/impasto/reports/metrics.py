@@ -221,6 +221,13 @@ def border_energy(pixels: Tensor) -> float:
 
     |∇x| = |dx| + |dy| over forward differences; a difference between a border pixel and an inside pixel counts as
     border. In an image with a short side below 64 pixels, the border is a quarter of that side wide.
+
+    Args:
+        pixels: The image, (C, H, W).
+
+    Returns:
+        The ratio; 1 means that the border changes as much as the inside.
+
     """
     width = min(_BORDER_WIDTH, min(pixels.shape[1:]) // 4)
     inside = pixels[:, width:-width, width:-width]

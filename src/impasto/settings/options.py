@@ -50,7 +50,7 @@ class Options(BaseModel):
     """The base of `Settings`, `Runtime` and `Job`: frozen and hashable; an unknown name or a wrong value is refused."""
 
     title: ClassVar[str] = "the settings"
-    """What messages call the whole."""
+    """What messages call the object."""
     owner: ClassVar[str] = ""
     """The text before an option's name in messages."""
     synonyms: ClassVar[Mapping[str, str]] = {}

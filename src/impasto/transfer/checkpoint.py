@@ -54,7 +54,7 @@ class Checkpoint(NamedTuple):
         first = cls(path, *checkpoint_file.read(path))
         if group.rank == 0:
             return first
-        return cls(path, *checkpoint_file.read(_part_path(path, group.rank, len(first.record.get("history", ())))))
+        return cls(path, *checkpoint_file.read(_shard_path(path, group.rank, len(first.record.get("history", ())))))
 
     @property
     def identity(self) -> Identity:
@@ -132,8 +132,8 @@ class _Position(NamedTuple):
 class CheckpointWriter:
     """Saves the checkpoint of a run, at most once in a number of seconds.
 
-    Each of several processes saves its own part, under a name with the number of evaluations. The first process's file
-    is replaced last and says which parts belong to it, so there is a complete set at any moment.
+    Each of several processes saves its own shard, under a name with the number of evaluations. The first process's file
+    is replaced last and says which shards belong to it, so there is a complete set at any moment.
 
     Args:
         path: The file.
@@ -182,9 +182,9 @@ class CheckpointWriter:
             "note": note,
         }
         rank, count = self._group.rank, len(state.history)
-        self._write_in_group(rank > 0, _part_path(self.path, rank, count), tensors, record)
+        self._write_in_group(rank > 0, _shard_path(self.path, rank, count), tensors, record)
         self._write_in_group(rank == 0, self.path, tensors, record)
-        self._delete_parts(current_count=count)
+        self._delete_shards(current_count=count)
         self._last_save = time.perf_counter()
         self._save_seconds = self._last_save - start
 
@@ -197,7 +197,7 @@ class CheckpointWriter:
         with suppress(OSError):
             if self._group.rank == 0:
                 self.path.unlink(missing_ok=True)
-            self._delete_parts(current_count=None)
+            self._delete_shards(current_count=None)
 
     def _write_in_group(self, is_writer: bool, path: Path, *content: Mapping[str, Any]) -> None:
         """Write a file if this process is a writer; wait for all processes, and fail if one of them failed."""
@@ -211,17 +211,17 @@ class CheckpointWriter:
             self._last_save = time.perf_counter()
             raise failure or WriteError("another process could not write its part of the checkpoint.")
 
-    def _delete_parts(self, current_count: int | None) -> None:
-        """Delete this process's parts of all checkpoints but the current one, by its number of evaluations."""
+    def _delete_shards(self, current_count: int | None) -> None:
+        """Delete this process's shards of all checkpoints but the current one, by its number of evaluations."""
         if self._group.rank:
-            current = None if current_count is None else _part_path(self.path, self._group.rank, current_count)
+            current = None if current_count is None else _shard_path(self.path, self._group.rank, current_count)
             for file in self.path.parent.glob(f"{glob.escape(self.path.name)}.{self._group.rank}-*"):
                 if file != current:
                     file.unlink(missing_ok=True)
 
 
 def set_aside(path: Path, group: Group) -> Path:
-    """Rename a checkpoint, with the parts of all processes, so that a new run may save its own under the name.
+    """Rename a checkpoint, with the shards of all processes, so that a new run may save its own under the name.
 
     Args:
         path: The first process's file.
@@ -273,6 +273,6 @@ def saved_run(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], int]:
     return settings, record.get("note") or {}, len(record.get("history", ()))
 
 
-def _part_path(path: Path, rank: int, count: int) -> Path:
-    """Return the path of the part that a process other than the first saves."""
+def _shard_path(path: Path, rank: int, count: int) -> Path:
+    """Return the path of the shard that a process other than the first saves."""
     return path.with_name(f"{path.name}.{rank}-{count}")

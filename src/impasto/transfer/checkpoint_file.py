@@ -57,7 +57,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any], 
         tensors: Tensors by name, in float64, float32, bfloat16 or int64.
         record: Plain values, named tuples and mappings of them. Named tuples are written by the names of their fields,
             and numbers that are not finite as text.
-        part_of: The first process's file, if this is a part of its checkpoint: see `files.whole`.
+        part_of: The first process's file, if this is a shard of its checkpoint: see `files.atomic_write`.
 
     Raises:
         InputError: no file can be written there.

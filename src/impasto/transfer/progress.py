@@ -30,8 +30,8 @@ class Progress:
     seconds: float
     """Seconds since the run began, without pauses and forecasts."""
     fraction: float
-    """The part of the run's work that is done, from 0 to 1; work that an early end of a stage saves counts as done. In
-    a run with a budget of time, the part of the time that is over."""
+    """The fraction of the run's work that is done, from 0 to 1; work that an early end of a stage saves counts as done.
+    In a run with a budget of time, the fraction of the time that is over."""
     seconds_left: float | None
     """Seconds to the end of the run, estimated from the latest evaluations; None before the first ones are timed. In a
     run with a budget of time, what is left of it."""

@@ -27,7 +27,7 @@ from impasto.machine import allocator, device, memory
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights, load_weights, weights_of
-from impasto.objective.objective import refuse_parts
+from impasto.objective.objective import refuse_non_additive
 from impasto.planning.needs import Needs
 from impasto.planning.plan import Plan, Size
 from impasto.settings import Runtime, Settings
@@ -212,7 +212,7 @@ class StyleTransfer:
     def _make_setup(self, inputs: Inputs, plan: Plan, machine: Machine) -> Setup:
         """Return the setup of a run; refuse losses that the plan's tiles cannot sum."""
         for stage in plan.stages:
-            refuse_parts(inputs.losses, stage.layout.tiling)
+            refuse_non_additive(inputs.losses, stage.layout.tiling)
         return Setup(
             inputs,
             self.settings,

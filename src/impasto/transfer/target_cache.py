@@ -64,6 +64,10 @@ class TargetCache:
         """Return the statistics of an image as `tile_units.measure_image` does, from the cache if they are there.
 
         They are not cached where several processes measure together, or if `measure` is not a function of a module.
+
+        Args:
+            measurement: What is measured of which image.
+
         """
         name = _function_name(measurement.measure)
         if name is None or measurement.group.size > 1:

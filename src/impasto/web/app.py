@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from impasto.errors import ImpastoError, WriteError
 from impasto.files import reason
-from impasto.web.routes import jobs, results, runs, uploads
+from impasto.web.routes import form, jobs, results, runs, uploads
 from impasto.web.store import FullError, MissingError
 from impasto.web.studio import Studio
 
@@ -40,8 +40,8 @@ def create(studio: Studio) -> FastAPI:
     app.add_exception_handler(Exception, _program_error)
     app.add_exception_handler(RequestValidationError, _sentence)
     app.include_router(_pages())
-    for router in (uploads(studio), jobs(studio), runs(studio), results(studio)):
-        app.include_router(router)
+    for routes in (form, uploads, jobs, runs, results):
+        app.include_router(routes(studio))
     return app
 
 

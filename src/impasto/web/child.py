@@ -102,13 +102,13 @@ class Lines:
             yield json.loads(line)
 
 
-def listen(lines: Lines, take: Callable[[dict[str, Any]], None], at_end: Callable[[], None]) -> threading.Thread:
+def listen(lines: Lines, take: Callable[[dict[str, Any]], None], on_end: Callable[[], None]) -> threading.Thread:
     """Start a thread that hands on each message.
 
     Args:
         lines: The lines of this process.
         take: It is called with each message, in the thread.
-        at_end: It is called when standard input has ended.
+        on_end: It is called when standard input has ended.
 
     Returns:
         The thread, which does not hold up the end of the process.
@@ -118,7 +118,7 @@ def listen(lines: Lines, take: Callable[[dict[str, Any]], None], at_end: Callabl
     def run() -> None:
         for message in lines:
             take(message)
-        at_end()
+        on_end()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

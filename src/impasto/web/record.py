@@ -29,6 +29,9 @@ def read(path: Path) -> Job:
     Args:
         path: The record.
 
+    Returns:
+        The job.
+
     """
     return Job.from_json(path.read_text(encoding="utf-8").replace(_FOLDER, _quote(path.parent)))
 

@@ -34,6 +34,9 @@ def read_results(log: Path) -> list[Mapping[str, Any]]:
     Args:
         log: The log, or the folder in which it is.
 
+    Returns:
+        The records of the results.
+
     Raises:
         InputError: there is no log.
 

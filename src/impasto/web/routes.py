@@ -1,4 +1,4 @@
-"""The routes of the API: uploads, jobs, what a job does, and its files."""
+"""The routes of the API: a form, uploads, jobs, what a job does, and its files."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ from impasto.web.larger import forecast, larger
 from impasto.web.order import FORMATS, Order
 from impasto.web.studio import Studio
 
-__all__ = ["jobs", "results", "runs", "uploads"]
+__all__ = ["form", "jobs", "results", "runs", "uploads"]
 
 BEAT_SECONDS = 15.0
 """Seconds after which a stream without events sends a comment, so that a lost connection is noticed."""
@@ -49,8 +49,8 @@ _FILE: dict[str, Any] = {
 """The description of a request that holds a file."""
 
 
-def uploads(studio: Studio) -> APIRouter:
-    """Return the routes of uploaded pictures and of what a form needs."""
+def form(studio: Studio) -> APIRouter:
+    """Return the routes of what a form needs: the options, and the demo's pictures."""
     router = APIRouter(prefix="/api")
 
     @router.get("/options")
@@ -63,7 +63,14 @@ def uploads(studio: Studio) -> APIRouter:
         """Return the demo's photograph and painting as uploads; the painting is painted at the first call."""
         return await studio.uploads.demo()
 
-    @router.post("/uploads", status_code=201, openapi_extra={"requestBody": _FILE})
+    return router
+
+
+def uploads(studio: Studio) -> APIRouter:
+    """Return the routes of uploaded pictures, films and masks."""
+    router = APIRouter(prefix="/api/uploads")
+
+    @router.post("", status_code=201, openapi_extra={"requestBody": _FILE})
     async def upload(request: Request) -> dict[str, Any]:
         """Take a picture, a film or a mask: multipart with a `file`. Its `id` stands for it in jobs."""
         async with request.form(max_files=1, max_fields=1) as form:
@@ -72,23 +79,23 @@ def uploads(studio: Studio) -> APIRouter:
                 raise InputError("there is no file in the form; send one as the field file.")
             return await store_file(studio, files[0])
 
-    @router.get("/uploads/{identifier}")
+    @router.get("/{identifier}")
     async def uploaded(identifier: str) -> Response:
         """Return the file of an upload."""
         return FileResponse(studio.store.upload(identifier), headers=_FOREVER)
 
-    @router.get("/uploads/{identifier}/info")
+    @router.get("/{identifier}/info")
     async def info(identifier: str) -> dict[str, Any]:
         """Return name and size of an upload, length and rate of a film, and the settings if impasto painted it."""
         return studio.store.info(identifier)
 
-    @router.post("/uploads/{identifier}/faces", status_code=201)
+    @router.post("/{identifier}/faces", status_code=201)
     async def faces(identifier: str) -> dict[str, Any]:
         """Add a mask of the faces in an upload, or in the first frame of a film, as an upload of its own."""
         studio.check_space()
         return await studio.uploads.add_faces(identifier)
 
-    @router.get("/uploads/{identifier}/{size}")
+    @router.get("/{identifier}/{size}")
     async def small(identifier: str, size: Literal["thumbnail", "view"]) -> Response:
         """Return a JPEG of an upload, or of the first frame of a film, upright: of 480 or of 1600 pixels at most."""
         return FileResponse(studio.store.upload(identifier).with_suffix(f".{size}.jpg"), headers=_FOREVER)

@@ -75,7 +75,7 @@ class Studio:
         """Read the jobs of the folder, take up the queue, and start the workers."""
         self.store.delete_unfinished()
         for folder in self.store.job_folders():
-            with suppress(InputError):  # a folder without a whole order was never a job
+            with suppress(InputError):  # a folder without a complete order was never a job
                 self.entries[folder.name] = Entry(folder)
         for entry in self.entries.values():
             if entry.state == "painting":

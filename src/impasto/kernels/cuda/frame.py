@@ -120,7 +120,13 @@ class Frame(NamedTuple):
     def fold(self, gradient: Tensor) -> Tensor:
         """Return the gradient by a signal, from the gradient by the framed signal: the transpose of `pad`.
 
-        The rows and columns of the frame are added in place to the rows and columns that they copy.
+        Args:
+            gradient: The gradient by the framed signal, (N, C, height, width); the rows and columns of the frame are
+                added in place to the rows and columns that they copy.
+
+        Returns:
+            The gradient by the signal, (N, C, H, W), a view of `gradient`.
+
         """
         height, width = gradient.shape[2] - self.above - self.below, gradient.shape[3] - self.left - self.right
         for source, target in self._row_copies(height):

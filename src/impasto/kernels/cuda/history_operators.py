@@ -5,13 +5,13 @@ started and has no change yet. Reading the rows takes nearly all of the time, so
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
 
 from impasto.kernels.cuda import dispatch
 from impasto.kernels.cuda.operator import mutating_operator, operator
+from impasto.kernels.lbfgs_algebra import PairMatrices, StepControl, add_pair, is_curved, judge_step, row_weights
 
 __all__ = ["advance", "combination", "complete", "products", "solve"]
 
@@ -167,70 +167,15 @@ def solve(
         scalars = loss, last_loss, step_length, step_fraction, max_step
         return triton_history.solve(sums, row_products, *matrices, *scalars, limits)
     min_cosine, first_scale_factor, *step_limits = limits
-    is_bad = _judge_step(sums, loss, last_loss, step_length, step_fraction, max_step, step_limits)
-    row_products = _add_pair(sums, row_products, products, squares, lengths, ages, min_cosine)
-    is_pair = ages > 0
-    logs = torch.where(is_pair, lengths.log() - squares.diagonal().log(), 0.0)
-    scale = torch.where(is_pair.any(), first_scale_factor, 1.0) * (logs.sum() / (2 * is_pair.sum()).clamp_min(1)).exp()
-    order = ages.argsort()
-    ordered, is_ordered_pair = products[order][:, order], is_pair[order]
-    curvatures = torch.where(is_ordered_pair, ordered.diagonal(), 1.0)
-    triangle = ordered.triu(1) + curvatures.diag()
-    along_steps, along_changes = row_products[1][order], row_products[4][order]
-    change_weights = _solve_triangular(triangle, along_steps, upper=True)
-    squared = squares[order][:, order] @ change_weights
-    residual = curvatures * change_weights + scale * (squared - along_changes)
-    step_weights = _solve_triangular(triangle.T, torch.where(is_ordered_pair, residual, 0.0), upper=False)
-    flags = torch.stack((is_pair.any(), is_bad)).int()
-    by_step, by_change = (
-        torch.zeros_like(lengths).index_copy(0, order, weights) for weights in (step_weights, change_weights)
-    )
-    return by_step, -scale * by_change, scale.to(lengths), flags
-
-
-def _judge_step(
-    sums: Tensor,
-    loss: Tensor,
-    last_loss: Tensor,
-    step_length: Tensor,
-    step_fraction: Tensor,
-    max_step: Tensor,
-    limits: Sequence[float],
-) -> Tensor:
-    """Update the fraction and the limit of the next step, by the last one, in place; return whether its loss is bad."""
-    divergence_factor, max_step_limit, length_exponent, min_length, max_length, min_fraction, max_fraction = limits
-    slope, old_slope, *_ = sums
-    is_bad = ~(loss <= divergence_factor * last_loss)
-    best_length = (1 - slope / old_slope).reciprocal()
-    best_length = torch.where(best_length > 0, best_length, max_length).clamp(min_length, max_length)
-    fraction = torch.where(slope.isfinite(), step_fraction * best_length**length_exponent, step_fraction)
-    step_fraction.copy_(fraction.clamp(min_fraction, max_fraction))
-    max_step.copy_(torch.where(is_bad, step_length / 2, (2 * max_step).clamp_max(max_step_limit)))
-    last_loss.copy_(torch.where(is_bad, last_loss, loss))
-    return is_bad
-
-
-def _add_pair(
-    sums: Tensor,
-    row_products: Tensor,
-    products: Tensor,
-    squares: Tensor,
-    lengths: Tensor,
-    ages: Tensor,
-    min_cosine: float,
-) -> Tensor:
-    """Write the products of the newest pair, if it is curved, over the oldest; return the products of all pairs."""
-    *_, product, length, square = sums
-    is_curved = (product > min_cosine * (length * square).sqrt()) & (length * square).isfinite()
-    row = ages.argmin()[None]
-    ages.index_copy_(0, row, torch.where(is_curved, ages.max().clamp_min(0) + 1, 0)[None])
-    row_products = torch.where(ages > 0, row_products, 0.0)
-    to_step, _, to_change, by_square, _ = row_products
-    for matrix, new_row, new_column in ((products, to_change, to_step), (squares, by_square, by_square)):
-        matrix.index_copy_(0, row, torch.where(is_curved, new_row, 0.0)[None])
-        matrix.index_copy_(1, row, torch.where(is_curved, new_column, 0.0)[:, None])
-    lengths.index_copy_(0, row, torch.where(is_curved, length, 0.0)[None])
-    return row_products
+    matrices, control = PairMatrices(products, squares, lengths, ages), StepControl(last_loss, step_fraction, max_step)
+    is_bad, next_control = judge_step(control, sums[:2], loss, step_length, step_limits)
+    for scalar, value in zip(control, next_control, strict=True):
+        scalar.copy_(value)
+    product, length, square = sums[2:]
+    is_pair = is_curved(product, length, square, min_cosine)
+    gradient_products = add_pair(matrices, is_pair, length, row_products)
+    weights = row_weights(matrices, gradient_products, first_scale_factor)
+    return *weights, torch.stack(((ages > 0).any(), is_bad)).int()
 
 
 @mutating_operator("last_image", "steps", "ages", "step_length")
@@ -283,8 +228,3 @@ def advance(
     ages.index_fill_(0, row, -1)
     last_image.copy_(torch.where(flags[1] != 0, last_image, image))
     return last_image + move * scale
-
-
-def _solve_triangular(triangle: Tensor, vector: Tensor, *, upper: bool) -> Tensor:
-    """Return triangle⁻¹ · vector."""
-    return cast("Tensor", torch.linalg.solve_triangular(triangle, vector[:, None], upper=upper))[:, 0]

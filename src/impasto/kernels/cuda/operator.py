@@ -22,6 +22,10 @@ def mutating_operator(*names: str) -> Callable[[Operator], Operator]:
 
     The operator is `impasto::name`, for all devices. `torch.library.custom_op` would do the same, but loads PyTorch's
     compiler, which takes a second.
+
+    Args:
+        names: The names of the arguments.
+
     """
 
     def define(function: Operator) -> Operator:

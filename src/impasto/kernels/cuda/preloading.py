@@ -17,6 +17,10 @@ def preload(device: str) -> None:
     """Load the GPU's driver and Triton in a thread of its own, if a run may use a GPU.
 
     Loading takes most of a second. Code that needs them earlier waits for them, as it would without this thread.
+
+    Args:
+        device: The device of `Runtime`: auto, cpu, cuda or cuda:N.
+
     """
     if device.startswith(("auto", "cuda")) and torch.cuda.is_available():
         threading.Thread(target=_load, daemon=True).start()

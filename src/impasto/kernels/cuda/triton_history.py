@@ -175,6 +175,33 @@ def _sort_pairs(ages, order, age, row, history):
     return rank
 
 
+@triton.jit
+def _solve_upper(products, order, residual, inverse, rank, is_pair, row, history, pairs):
+    """Return R⁻¹ · residual, the newest pair first; R is the upper triangle of S Yᵀ in the order of ages."""
+    solution = tl.zeros_like(residual)
+    for pair_rank in range(pairs):
+        pair_row = tl.load(order + pair_rank)
+        matrix_column = tl.load(products + row * history + pair_row, mask=is_pair & (rank > pair_rank), other=0.0)
+        value = tl.sum(tl.where(row == pair_row, residual * inverse, 0.0), 0)
+        solution = tl.where(row == pair_row, value, solution)
+        residual -= matrix_column * value
+    return solution
+
+
+@triton.jit
+def _solve_lower(products, order, residual, inverse, rank, is_pair, row, history, pairs):
+    """Return R⁻ᵀ · residual, the oldest pair first; R is the upper triangle of S Yᵀ in the order of ages."""
+    solution = tl.zeros_like(residual)
+    for steps_done in range(pairs):
+        pair_rank = pairs - 1 - steps_done
+        pair_row = tl.load(order + pair_rank)
+        triangle_row = tl.load(products + pair_row * history + row, mask=is_pair & (rank < pair_rank), other=0.0)
+        value = tl.sum(tl.where(row == pair_row, residual * inverse, 0.0), 0)
+        solution = tl.where(row == pair_row, value, solution)
+        residual -= triangle_row * value
+    return solution
+
+
 @_kernel
 def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss, step_length, step_fraction, max_step,
            step_weights, change_weights, scale_address, flags, order, history, min_cosine, first_scale_factor,
@@ -197,14 +224,7 @@ def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss
     along_changes = tl.load(row_products + 4 * history + row, mask=is_pair, other=0.0)
     curvature = tl.load(products + row * history + row, mask=is_pair, other=1.0)
     inverse = 1.0 / curvature
-    residual = along_steps
-    by_change = tl.zeros((rows,), tl.float64)
-    for pair_rank in range(pairs):  # R x = S g, the newest first
-        pair_row = tl.load(order + pair_rank)
-        matrix_column = tl.load(products + row * history + pair_row, mask=is_pair & (rank > pair_rank), other=0.0)
-        value = tl.sum(tl.where(row == pair_row, residual * inverse, 0.0), 0)
-        by_change = tl.where(row == pair_row, value, by_change)
-        residual -= matrix_column * value
+    by_change = _solve_upper(products, order, along_steps, inverse, rank, is_pair, row, history, pairs)
     tl.store(change_weights + row, by_change, mask=is_row)
     tl.debug_barrier()
     squared = tl.zeros((rows,), tl.float64)
@@ -214,14 +234,7 @@ def _solve(sums, row_products, products, squares, lengths, ages, loss, last_loss
     residual = tl.where(is_pair, curvature * by_change + scale * (squared - along_changes), 0.0)
     tl.debug_barrier()
     tl.store(change_weights + row, -scale * by_change, mask=is_row)
-    by_step = tl.zeros((rows,), tl.float64)
-    for steps_done in range(pairs):  # Rᵀ z = residual, the oldest first
-        pair_rank = pairs - 1 - steps_done
-        pair_row = tl.load(order + pair_rank)
-        triangle_row = tl.load(products + pair_row * history + row, mask=is_pair & (rank < pair_rank), other=0.0)
-        value = tl.sum(tl.where(row == pair_row, residual * inverse, 0.0), 0)
-        by_step = tl.where(row == pair_row, value, by_step)
-        residual -= triangle_row * value
+    by_step = _solve_lower(products, order, residual, inverse, rank, is_pair, row, history, pairs)
     tl.store(step_weights + row, by_step, mask=is_row)
 
 

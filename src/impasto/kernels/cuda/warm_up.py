@@ -38,7 +38,7 @@ def warm_up(weight: Tensor, pool: Pool, padding: Padding, layers: Collection[str
         layers: The names of the layers that losses look at.
 
     """
-    tasks = dict(_layer_tasks(weight, pool, padding, layers))
+    tasks = {**_layer_tasks(weight, pool, padding), **_statistic_tasks(weight, padding, layers)}
     for side in (_SIDE, _SIDE - 1):
         tasks |= _history_tasks(weight, side)
     torch.fft.irfft2(torch.fft.rfft2(_floats(weight, 3, _SIDE, _SIDE)))
@@ -47,10 +47,8 @@ def warm_up(weight: Tensor, pool: Pool, padding: Padding, layers: Collection[str
             future.result()
 
 
-def _layer_tasks(
-    weight: Tensor, pool: Pool, padding: Padding, layers: Collection[str]
-) -> Mapping[object, Callable[[], object]]:
-    """Return functions that each load a kernel of the layers, or of the statistics of their features."""
+def _layer_tasks(weight: Tensor, pool: Pool, padding: Padding) -> Mapping[object, Callable[[], object]]:
+    """Return functions that each load a kernel of the layers."""
     input_frame, frame = (Frame.of(border(padding, first=first), _SIDE, _SIDE) for first in (True, False))
     pooled_frame = Frame.of(border(padding), _SIDE // 2, _SIDE // 2)
     width = len(weight)
@@ -60,7 +58,7 @@ def _layer_tasks(
     scalar = _floats(weight)
     bits = layer_operators.activate(raw, bias, NO_FRAME, True)[1]
     choices = _signal(weight, width, _SIDE // 2)[0].permute(1, 2, 0).to(torch.uint8)
-    tasks: dict[object, Callable[[], object]] = {
+    return {
         "first": lambda: layer_operators.first_forward(gray, input_frame, scale, scale, filters, bias, frame),
         "pool": lambda: layer_operators.pool(raw, bias, *pool, pooled_frame, True),
         "unpool": lambda: layer_operators.unpool(
@@ -74,12 +72,22 @@ def _layer_tasks(
         ),
         "first back": lambda: layer_operators.first_backward(raw, filters, scale, torch.float32),
         "convolution": lambda: functional.conv2d(raw, _signal(weight, width, 3)),
-        "distance": lambda: statistic_operators.square_distance(raw[0], raw[0]),
+    }
+
+
+def _statistic_tasks(
+    weight: Tensor, padding: Padding, layers: Collection[str]
+) -> Mapping[object, Callable[[], object]]:
+    """Return functions that each load a kernel of the statistics that losses measure, or of the gradient by them."""
+    width, frame = len(weight), Frame.of(border(padding), _SIDE, _SIDE)
+    gray, scalar, total = _floats(weight, 3, _SIDE, _SIDE), _floats(weight), _floats(weight, width, width + 1)
+    signal = _signal(weight, width, _SIDE)
+    tasks: dict[object, Callable[[], object]] = {
+        "distance": lambda: statistic_operators.square_distance(signal[0], signal[0]),
         "excess": lambda: statistic_operators.excess(gray),
         "add excess": lambda: statistic_operators.add_excess(gray, scalar, gray.clone()),
+        "gram": lambda: statistic_operators.gram_distance(total, scalar, total, 1.0, weight.dtype),
     }
-    total = _floats(weight, width, width + 1)
-    tasks["gram"] = lambda: statistic_operators.gram_distance(total, scalar, total, 1.0, weight.dtype)
     deepest = max(layers, key=list(LAYERS).index, default="")
     for name in layers:
         channels = width * LAYERS[name].channels // LAYERS["conv1_1"].channels

@@ -27,8 +27,13 @@ def max_pool(signal: Tensor) -> Tensor:
 def choices(signal: Tensor) -> Tensor:
     """Return which unit of each block is the largest, the first of equal ones, and whether it is above 0.
 
-    The result, (1, ceil(C / 2), H // 2, W // 2), is bytes. A byte holds the codes of two channels, three bits each: the
-    lower four bits are for the first half of the channels, the upper four bits for the second half.
+    Args:
+        signal: The signal, (1, C, H, W).
+
+    Returns:
+        Bytes, (1, ceil(C / 2), H // 2, W // 2). A byte holds the codes of two channels, three bits each: the lower four
+        bits are for the first half of the channels, the upper four bits for the second half.
+
     """
     choices = _empty_pooled(signal, (signal.shape[1] + 1) // 2, torch.uint8)
     _run_operation(CHOICES, signal, _EMPTY, choices)
