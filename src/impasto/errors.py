@@ -38,7 +38,6 @@ __all__ = [
     "WeightsError",
     "WriteError",
     "import_of_extra",
-    "install_command",
     "is_out_of_memory",
     "out_of_memory_as",
     "sentence_of",
@@ -174,11 +173,11 @@ def import_of_extra(
     try:
         yield
     except ImportError as error:
-        sentence = f"{need}; run {install_command(extra)}{alternative}.".replace("{module}", str(error.name))
+        sentence = f"{need}; run {_install_command(extra)}{alternative}.".replace("{module}", str(error.name))
         raise error_type(sentence) from None
 
 
-def install_command(extra: str) -> str:
+def _install_command(extra: str) -> str:
     """Return the command that installs an extra of impasto, as every shell takes it."""
     return f'pip install "impasto[{extra}]"'
 

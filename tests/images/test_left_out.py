@@ -159,8 +159,6 @@ def test_the_note_of_a_jpeg_without_an_end_is_read(tmp_path):
         (b"%PDF-1.7", "a PDF file"),
         (b"P6\n4 4\n255\n", "a Netpbm file"),
         (b"<!DOCTYPE html><html>", "a page of HTML"),
-        (b"\0\0\0\x20ftypisom\0\0\2\0", "a film"),
-        (b"\0\0\0\x14ftypqt  \0\0\2\0", "a film"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer to a file that Git LFS has not fetched"),
     ],
 )
@@ -168,6 +166,24 @@ def test_a_known_kind_that_is_not_read_is_named(tmp_path, start, kind):
     with pytest.raises(PictureError) as caught:
         opened(tmp_path, start + bytes(60))
     assert str(caught.value).startswith(f"{tmp_path / 'a.file'} is {kind}, which impasto does not read; give a PNG,")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\0\0\0\x20ftypisom\0\0\2\0",
+        b"\0\0\0\x14ftypqt  \0\0\2\0",
+        b"\0\0\x10\0moov",
+        b"\0\0\0\x08wide\0\0\x10\0mdat",
+        b"\x1aE\xdf\xa3\x01",
+        b"RIFF\0\0\0\0AVI LIST",
+    ],
+)
+def test_a_film_is_named_with_the_command_that_paints_it(tmp_path, start):
+    with pytest.raises(PictureError) as caught:
+        opened(tmp_path, start + bytes(60))
+    sentence = f"{tmp_path / 'a.file'} is a film and not a picture; paint it by impasto film, or give a PNG,"
+    assert str(caught.value).startswith(sentence)
 
 
 def test_a_jpeg_of_twelve_bits_is_not_called_damaged(tmp_path):

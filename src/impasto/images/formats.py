@@ -6,7 +6,7 @@ others, and take the high dynamic range version of a phone's photograph.
 
 import re
 
-__all__ = ["RAW_PHOTOGRAPH", "is_lossless", "loader_of", "unsupported_kind"]
+__all__ = ["FILM", "RAW_PHOTOGRAPH", "is_lossless", "loader_of", "unsupported_kind"]
 
 _LOADERS = {
     "pngload_source": rb"\x89PNG\r\n\x1a\n",
@@ -20,6 +20,7 @@ _LOADERS = {
 """First bytes by the operation of libvips that reads such files; `heif`: pillow-heif reads them."""
 
 RAW_PHOTOGRAPH = "a raw photograph"
+FILM = "a film"
 
 _UNSUPPORTED_KINDS = {
     RAW_PHOTOGRAPH: rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM|....ftypcrx ",
@@ -36,7 +37,7 @@ _UNSUPPORTED_KINDS = {
     "a Netpbm file": rb"P[1-7][\s#]",
     "a DirectDraw file": rb"DDS ",
     "a page of HTML": rb"\s*<(?:!doctype html|html)",
-    "a film": rb"....ftyp(?:isom|iso[2-9]|mp4|qt  |M4V|avc1|3gp)|\x1aE\xdf\xa3",
+    FILM: rb"....(?:ftyp(?:isom|iso[2-9]|mp4|qt  |M4V|avc1|3gp)|moov|wide)|\x1aE\xdf\xa3|RIFF....AVI ",
     "a pointer to a file that Git LFS has not fetched": rb"version https://git-lfs",
 }
 """First bytes of files that are known and not read."""

@@ -14,7 +14,7 @@ import pyvips
 from impasto.errors import PictureError
 from impasto.images import heif, metadata, profiles, tiff
 from impasto.images.color_codes import ColorCodes, profile_of_gamma, unsupported_colors
-from impasto.images.formats import RAW_PHOTOGRAPH, loader_of, unsupported_kind
+from impasto.images.formats import FILM, RAW_PHOTOGRAPH, loader_of, unsupported_kind
 from impasto.images.heif_boxes import heif_boxes
 from impasto.images.icc_writer import Curve, Primaries, rgb_profile
 from impasto.images.image_file import READABLE_KINDS, ImageFile
@@ -83,6 +83,10 @@ def _unsupported_file(file: ImageFile, kind: str | None) -> PictureError:
     """Return the error of a file of a kind that is not read; None: the kind is not known."""
     if kind is None:
         return PictureError(f"{file.name} is not a picture that impasto reads; give {READABLE_KINDS}.")
+    if kind == FILM:
+        return PictureError(
+            f"{file.name} is a film and not a picture; paint it by impasto film, or give {READABLE_KINDS}."
+        )
     advice = (
         "develop it with a raw converter and give a TIFF or JPEG file"
         if kind == RAW_PHOTOGRAPH
