@@ -370,10 +370,10 @@ assert torch.isclose(loss, impasto_loss, rtol=1e-5)
 assert difference < 1e-5
 
 # %% [markdown]
-# One call paints:
+# One call paints. Impasto finds faces and holds them more firmly; with a focus weight of 1 the objective is ours.
 
 # %%
-options = {"size": photo.shape[1], "content_weight": ALPHA, "padding": "zeros", "first_size": 0}
+options = {"size": photo.shape[1], "content_weight": ALPHA, "focus_weight": 1, "padding": "zeros", "first_size": 0}
 result = stylize(photo, painting, iterations=2 * EVALUATIONS, progress=True, **options)
 
 # %%

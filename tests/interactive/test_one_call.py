@@ -3,9 +3,11 @@ import signal
 import sys
 
 import pytest
+import torch
 
-from impasto import Settings, stylize
+from impasto import Picture, Settings, StyleTransfer, find_faces, stylize
 from impasto.interactive import progress_display
+from impasto.recipes import demo
 
 
 @pytest.fixture
@@ -26,6 +28,20 @@ def test_a_list_of_paintings_is_as_good_as_several(quick, picture):
     paintings = [picture(72, 60, seed=1), picture(60, 60, seed=2)]
     one, other = (stylize(picture(), *styles, settings=quick) for styles in (paintings, [paintings]))
     assert one.picture.png() == other.picture.png()
+
+
+def test_the_faces_of_the_photograph_are_in_focus_as_they_are_of_the_command(quick, picture, weights):
+    photograph, painting = Picture.open(demo.photograph()).resized(150, 176), picture(72, 60, seed=1)
+
+    def painted(focus):
+        run = StyleTransfer(quick, weights=weights).start(photograph, painting, focus=focus)
+        list(run)
+        return run.result().picture.pixels
+
+    focused, free = painted(find_faces(photograph)), painted(None)
+    assert not torch.equal(focused, free)
+    assert torch.equal(stylize(photograph, painting, settings=quick).picture.pixels, focused)
+    assert torch.equal(stylize(photograph, painting, settings=quick, focus_weight=1.0).picture.pixels, free)
 
 
 def test_nothing_is_written_unless_it_is_asked_for(quick, picture, capsys):

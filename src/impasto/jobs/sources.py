@@ -98,18 +98,22 @@ def open_job(job: Job, open_file: OpenFile = Picture.open) -> OpenedJob:
     initial = None if job.initial is None else _crop(open_source(job.initial), ratio)
     focus = FACES if job.focus == AUTO else job.focus
     inputs = Inputs(content, styles, initial, mask(job.keep), mask(focus))
-    without_faces = [name for name in ("keep", "focus") if getattr(job, name) == FACES and not getattr(inputs, name)]
-    remarks = [f"no face was found in {name}, so the mask {mask_name} does not count." for mask_name in without_faces]
-    announcements: list[str] = []
-    settings = job.settings
-    if paper is not None:
-        settings = settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
-        announcements.append(paper.announcement(content.width, content.height))
-    if job.focus == AUTO and inputs.focus is not None and settings.focus_weight > 1:
-        announcements.append(
-            f"Faces were found in {name} and stay like the person; a focus weight of 1 leaves them to the painting."
-        )
-    return OpenedJob(inputs, settings, announcements, remarks)
+    announcements, remarks = _face_sentences(job, inputs)
+    if paper is None:
+        return OpenedJob(inputs, job.settings, announcements, remarks)
+    settings = job.settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
+    return OpenedJob(inputs, settings, [paper.announcement(content.width, content.height), *announcements], remarks)
+
+
+def _face_sentences(job: Job, inputs: Inputs) -> tuple[list[str], list[str]]:
+    """Return what is announced of the faces in the photograph, and what is remarked of masks that found none."""
+    name = source_name(job.content)
+    lost = [mask for mask in ("keep", "focus") if getattr(job, mask) == FACES and getattr(inputs, mask) is None]
+    remarks = [f"no face was found in {name}, so the mask {mask} does not count." for mask in lost]
+    if job.focus != AUTO or inputs.focus is None or job.settings.focus_weight <= 1:
+        return [], remarks
+    sentence = f"Faces were found in {name} and stay like the person; a focus weight of 1 leaves them to the painting."
+    return [sentence], remarks
 
 
 def _crop(source: _Cropped, ratio: float | None) -> _Cropped:
