@@ -11,9 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
 from looks import IMAGES, save
 
-from impasto import Picture
+from impasto import Picture, find_faces
 from impasto.recipes import demo
 from impasto.reports.metrics import measure
 
@@ -33,12 +34,19 @@ WAYS = {"free": ["--focus-weight", "1"], "default": [], "portrait": ["--preset",
 
 
 def table_row(name: str) -> str:
-    """Return a face's structure and its distance from the painting in each way, in a row."""
+    """Return the structure of a face and the distance of its portrait from the painting in each way, in a row."""
     painting = Picture(demo.painting(seed=FACES[name][2]))
     files = [IMAGES / f"portrait-{name}-{way}.jpg" for way in ("photograph", *WAYS)]
-    metrics = [measure(files[0], painting, file) for file in files[1:]]
-    structures = [f"{each.cfsd:.4f}" for each in metrics]
-    return " | ".join([name, *structures, *(f"{each.wasserstein['conv3_4']:,.0f}" for each in metrics)])
+    pictures = [Picture.open(file) for file in files]
+    mask = find_faces(pictures[0])
+    if mask is None:
+        raise SystemExit(f"no face was found in {files[0]}.")
+    rows, columns = torch.where(mask.resized(pictures[0].width, pictures[0].height) == 1)
+    box = slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
+    faces = [Picture(picture.pixels[:, *box].clone()) for picture in pictures]
+    structures = [f"{measure(faces[0], painting, face).cfsd:.4f}" for face in faces[1:]]
+    distances = [measure(pictures[0], painting, picture).wasserstein["conv3_4"] for picture in pictures[1:]]
+    return " | ".join([name, *structures, *(f"{distance:,.0f}" for distance in distances)])
 
 
 def main() -> None:
