@@ -44,7 +44,8 @@ class Served:
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
         self.link = self.process.stdout.readline().strip()
         self.port = httpx.URL(self.link).port
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS)
+        limits = httpx.Limits(keepalive_expiry=1)  # seconds; the server closes idle connections after 5
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS, limits=limits)
 
     def close(self, how=signal.SIGTERM):
         self.client.close()
