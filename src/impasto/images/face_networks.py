@@ -46,7 +46,7 @@ class _Layers(NamedTuple):
     """The layers of a network."""
 
     chain: list[_Layer]
-    """Those that find features, in their order."""
+    """The layers that find features, in their order."""
     moves: tuple[Tensor, Tensor]
     """Weight and bias of the convolution that says where the sides of a face are."""
     classes: tuple[Tensor, Tensor]
@@ -132,8 +132,6 @@ def _as_convolution(weight: Tensor, channels: int) -> Tensor:
 
 def _read(network: FaceNetwork) -> list[npt.NDArray[np.float32]]:
     """Return the arrays of a network's file, whose digest is checked before anything is unpickled."""
-    joblib: Any = import_module("joblib")  # takes 60 ms
-
     try:
         path = Path(str(distribution("mtcnn").locate_file(f"mtcnn/assets/weights/{network.name}.lz4")))
         file = path.read_bytes()
@@ -141,4 +139,5 @@ def _read(network: FaceNetwork) -> list[npt.NDArray[np.float32]]:
         raise WeightsError(f"the files of the distribution mtcnn, which find faces, are missing; {_ADVICE}.") from None
     if hashlib.sha256(file).hexdigest() != network.sha256:
         raise WeightsError(f"{path}, which finds faces, is damaged or of another version; {_ADVICE}.")
+    joblib: Any = import_module("joblib")  # takes 60 ms
     return joblib.load(BytesIO(file))
