@@ -10,6 +10,7 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -157,9 +158,9 @@ def test_every_option_is_a_flag_and_reaches_the_settings_and_the_picture(paint, 
 
 def test_settings_come_from_json_then_preset_then_flags(tmp_path, monkeypatch):
     (tmp_path / "mine.json").write_text('{"style_weight": 5, "iterations": 7}')
-    settings, runtime = choose(None, None, tmp_path / "mine.json")
+    settings, runtime = choose(SimpleNamespace(settings_file=tmp_path / "mine.json"))
     assert (settings.style_weight, settings.iterations, runtime) == (5, 7, Runtime())
-    settings, _ = choose(None, "gatys-notebook", tmp_path / "mine.json")
+    settings, _ = choose(SimpleNamespace(preset="gatys-notebook", settings_file=tmp_path / "mine.json"))
     assert (settings.style_weight, settings.iterations) == (5, PRESETS["gatys-notebook"].changes["iterations"])
 
 
@@ -395,6 +396,23 @@ def test_presets_lists_every_preset_with_one_line_of_flags_that_the_command_acce
             assert painted.pop() == Settings(**preset.changes)
         else:
             assert not lines[place + 1].strip().startswith("--")
+
+
+def test_every_command_that_paints_a_picture_starts_from_the_picture_at_init_but_a_texture(command, files, monkeypatch):
+    jobs = []
+    for name in ("paint", "repaint"):
+        monkeypatch.setattr(
+            importlib.import_module(f"impasto.cli.{name}"), "carry_out", lambda job, *_, **__: jobs.append(job)
+        )
+    photo, painting = str(files / "content.png"), str(files / "style.jpg")
+    fields = {"impasto": "0", "settings": {}, "job": {"content": photo, "styles": [{"picture": painting}]}}
+    Picture(Picture.open(photo).pixels, note=json.dumps(fields)).save(files / "painted.png")
+    for words in (("paint", photo, painting), ("demo",), ("reconstruct", photo), ("repaint", files / "painted.png")):
+        assert command(*words, "-o", "c.png", "--init", photo) == (0, "", "")
+        assert jobs.pop().initial == Path(photo)
+    code, _, err = command("texture", painting, "-o", "c.png", "--init", photo)
+    assert (code, jobs) == (2, [])
+    assert "a texture cannot start from" in err
 
 
 def test_info_shows_versions_device_threads_and_weights(command):

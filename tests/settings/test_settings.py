@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import impasto.cli
-from impasto.cli.flags import choose
+from impasto.cli.flags import read_settings
 from impasto.errors import SettingsError
 from impasto.images import MAX_PIXELS
 from impasto.layers import LAYERS
@@ -159,16 +159,16 @@ def test_settings_are_read_in_the_encodings_that_editors_and_shells_write(encodi
     path = tmp_path / "mine.json"
     path.write_bytes('{"size": 640, "weights": "größe.pth"}'.encode(encoding))  # Notepad: utf-8-sig; PowerShell: utf-16
     assert Settings.from_json(path.read_bytes()) == Settings(size=640, weights="größe.pth")
-    assert choose(None, source=path)[0].size == 640
+    assert read_settings(path).size == 640
 
 
 def test_settings_in_another_encoding_or_not_to_be_read_are_refused(tmp_path):
     path = tmp_path / "mine.json"
     path.write_bytes('{"weights": "größe.pth"}'.encode("latin-1"))
     with pytest.raises(SettingsError, match=r"no text in UTF-8 or UTF-16\.$"):
-        choose(None, source=path)
+        read_settings(path)
     with pytest.raises(SettingsError, match=r"settings file .*none\.json cannot be read; give"):
-        choose(None, source=tmp_path / "none.json")
+        read_settings(tmp_path / "none.json")
 
 
 def test_settings_are_hashed_by_their_values_and_nothing_in_them_can_be_changed():

@@ -15,14 +15,13 @@ from impasto.batch.combination import Combination, Pair, Pairing, open_styles
 from impasto.batch.manifest import STANDARD_INPUT, Manifest
 from impasto.batch.ordering import WINDOW
 from impasto.cli import display, signals
-from impasto.cli.flags import GROUPS, BatchOutputFlags, Flags, choose, given_flags, split_init
+from impasto.cli.flags import GROUPS, BatchFlags, make_job
 from impasto.cli.help import BASICS
-from impasto.cli.paint import check_paper
 from impasto.cli.painting import Output
 from impasto.errors import InputError, RunError
 from impasto.jobs import outputs
 from impasto.jobs.amounts import amount, duration
-from impasto.jobs.job import AUTO, Job, StyleSource
+from impasto.jobs.job import Job, StyleSource
 from impasto.settings.limits import check_per_core
 
 if TYPE_CHECKING:
@@ -92,21 +91,15 @@ def batch(
     manifest: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS[BASICS], allow_leading_hyphen=True)] = None,
     waits: Annotated[bool, Parameter(name="--watch", negative="", group=GROUPS[BASICS])] = False,
     log: Annotated[Path | None, Parameter(metavar="FILE", group=GROUPS["Output"])] = None,
-    keep: Annotated[str | None, Parameter(metavar="MASK", group=GROUPS["Picture"])] = None,
-    focus: Annotated[str, Parameter(metavar="MASK", group=GROUPS["Picture"])] = AUTO,
-    paper: Annotated[str | None, Parameter(name="--print", metavar="PAPER", group=GROUPS["Picture"])] = None,
-    fill: Annotated[bool, Parameter(negative="--fit", group=GROUPS["Picture"])] = False,
-    preset: Annotated[str | None, Parameter(metavar="NAME", group=GROUPS[BASICS])] = None,
-    settings_file: Annotated[Path | None, Parameter(name="--settings", group=GROUPS["Picture"])] = None,
     crew: Crew | None = None,
     watch: BatchWatch | None = None,
-    files: BatchOutputFlags = None,
-    flags: Flags = None,
+    flags: BatchFlags = None,
 ) -> None:
     """Paint many pictures: each PHOTO with each --style, into the folder of -o.
 
     The same command continues what was interrupted: a picture that is there from equal settings and files is not
-    painted again. A file that cannot be used is told at the end, after all others are painted.
+    painted again. A file that cannot be used is told at the end, after all others are painted. In the name of a mask,
+    {name} stands for the name of each photograph: --keep masks/{name}.png.
 
         impasto batch photos/ --style a.jpg --style b.jpg,scale=2 -o painted
         impasto batch 'photos/**/*.jpg' --style a.jpg -o painted --workers 2
@@ -124,24 +117,12 @@ def batch(
         manifest: A file of JSON lines, one job each, in place of photographs; - is standard input.
         waits: Wait for photographs that appear and paint them, too, until Ctrl-C.
         log: The log of results, JSON lines. [default: results.jsonl in the folder of the results]
-        keep: A mask of what stays of each photograph; {name} stands for its name: masks/{name}.png.
-        focus: A mask of where each photograph counts more, {name} standing for its name, or the word faces; auto
-            finds faces, if there are some.
-        paper: Paint for a sheet of paper, at --dpi or else at 300 pixels per inch: 30x40cm, 8x10in.
-        fill: With --print, crop each photograph so that it fills the sheet; --fit leaves margins.
-        preset: A named set of options; `impasto presets` lists them.
-        settings_file: Options from a JSON file, or from the metadata of a picture painted earlier.
         crew: The flags of who paints.
         watch: The flags of what is shown.
-        files: The flags of output files.
         flags: The options.
 
     """
-    flags, initial = split_init(flags)
-    settings, runtime = choose(flags, preset, settings_file)
-    check_paper(paper, fill=fill, flags=flags)
-    masks = {"keep": keep, "focus": focus, "initial": initial and str(initial)}
-    common = Job(settings=settings, runtime=runtime, print_size=paper, fill=fill, **masks, **given_flags(files))
+    common = make_job(flags)
     if manifest is not None:
         _check_manifest(manifest)
         _refuse_with_manifest((*photos, *(style or ())))

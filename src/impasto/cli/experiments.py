@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import FiguresFlags, choose
+from impasto.cli.flags import FiguresFlags, make_job
 from impasto.cli.sheets import open_picture, paint
-from impasto.jobs.job import Job
 
 if TYPE_CHECKING:
     from impasto.images import Picture
@@ -27,9 +26,7 @@ def figures(
     size: int = 256,
     iterations: int = 300,
     as_printed: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
-    allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: FiguresFlags = None,
 ) -> None:
     """Paint the experiments of Gatys, Ecker and Bethge (CVPR 2016) from PHOTO and PAINTING.
@@ -46,21 +43,20 @@ def figures(
         size: Long side of each picture, in pixels.
         iterations: Evaluations of the objective, at most.
         as_printed: Balance content and style as the paper prints it; the pictures then have hardly any style.
-        overwrite: Replace files that exist already.
         quiet: Print nothing but errors.
-        allow_large: Open pictures of more than 100 million pixels.
         flags: The options.
 
     """
     from impasto.jobs.sheets import Sheet  # noqa: PLC0415 (torch)
     from impasto.recipes import paper_figures  # noqa: PLC0415
 
+    job = make_job(flags)
+
     def open_source(path: Path) -> "Picture":
-        return open_picture(path, allow_large=allow_large, quiet=quiet)
+        return open_picture(path, allow_large=job.allow_large, quiet=quiet)
 
     numbers = paper_figures.choose_figures(figure, has_photograph=photograph is not None)
-    options, runtime = choose(flags)
-    settings = paper_figures.PAPER.replace(size=size, iterations=iterations, weights=options.weights)
+    settings = paper_figures.PAPER.replace(size=size, iterations=iterations, weights=job.settings.weights)
     styles = paper_figures.name_paintings([style, *(more or [])])
     experiments = paper_figures.Experiments(
         open_source(content),
@@ -73,4 +69,4 @@ def figures(
         Sheet(folder / f"figure-{number}.png", paper_figures.FIGURES[number](experiments), folder / f"figure-{number}")
         for number in numbers
     ]
-    paint(Job(content=experiments.content, runtime=runtime), sheets, overwrite=overwrite, quiet=quiet)
+    paint(job.replace(content=experiments.content), sheets, quiet=quiet)

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from impasto.cli import display
-from impasto.cli.flags import MeasureFlags, choose
+from impasto.cli.flags import MeasureFlags, make_job, read_settings
 from impasto.cli.painting import load_weights
 from impasto.cli.sheets import open_picture
-from impasto.jobs.job import AUTO, Job, StyleSource
+from impasto.jobs.job import Job, StyleSource
 
 if TYPE_CHECKING:
     from impasto.reports.metrics import Metrics
@@ -27,10 +27,7 @@ def measure(
     result: Annotated[Path, Parameter(name="PICTURE")],
     /,
     *,
-    keep: Annotated[str | None, Parameter(metavar="MASK")] = None,
-    focus: Annotated[str, Parameter(metavar="MASK")] = AUTO,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    allow_large: Annotated[bool, Parameter(negative="")] = False,
     flags: MeasureFlags = None,
 ) -> None:
     """Measure PICTURE, painted from PHOTO in the style of PAINTING: its losses, style, structure and border.
@@ -42,10 +39,7 @@ def measure(
         content: The photograph that was painted.
         style: The painting, with the words that `impasto paint` was given: PAINTING,scale=0.5,mask=FILE,region=FILE.
         result: The picture to measure, painted by impasto or by anything else.
-        keep: A mask, FILE or FILE#ff0000, of what stayed as it is in the photograph.
-        focus: A mask, FILE or FILE#ff0000, of where the photograph counts more; or faces or auto, as in paint.
         as_json: Print one JSON object on standard output, for programs.
-        allow_large: Open pictures of more than 100 million pixels.
         flags: The options.
 
     """
@@ -53,19 +47,19 @@ def measure(
     from impasto.jobs.sources import open_job  # noqa: PLC0415
     from impasto.reports import metrics  # noqa: PLC0415 (torch)
 
-    settings, runtime = choose(flags, source=None if read_note(result) is None else result)
-    picture = open_picture(result, allow_large=allow_large, quiet=as_json)
-    job = Job(content=content, styles=(StyleSource.parse(style),), keep=keep, focus=focus, allow_large=allow_large)
+    base = None if read_note(result) is None else Job(settings=read_settings(result))
+    job = make_job(flags, base, content=content, styles=(StyleSource.parse(style),))
+    picture = open_picture(result, allow_large=job.allow_large, quiet=as_json)
     sources = open_job(job)
     for sentence in () if as_json else sources.remarks:
         display.remark(sentence)
-    weights = load_weights(settings.weights, has_bar=not as_json)
+    weights = load_weights(job.settings.weights, has_bar=not as_json)
     measured = metrics.measure(
         sources.inputs.content,
         sources.inputs.styles[0],
         picture,
-        settings,
-        runtime,
+        job.settings,
+        job.runtime,
         keep=sources.inputs.keep,
         focus=sources.inputs.focus,
         weights=weights,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import OutputFlags, RepaintFlags, choose, given_flags, read_job
+from impasto.cli.flags import RepaintFlags, choose, make_job, read_job, read_settings
 from impasto.cli.painting import Output, carry_out
 from impasto.cli.watching import Watch
 from impasto.errors import InputError
@@ -22,7 +22,6 @@ def repaint(
     /,
     *,
     output: Output = None,
-    files: OutputFlags = None,
     watch: Watch | None = None,
     flags: RepaintFlags = None,
 ) -> None:
@@ -35,23 +34,16 @@ def repaint(
         picture: A picture that `impasto` painted; the files that it was painted from must still be there. Their paths
             count from the folder in which it was painted.
         output: Where to save the picture: a .png, .jpg, .webp or .tif file. [default: PICTURE-again.png]
-        files: The flags of output files.
         watch: The flags of what is shown.
         flags: The options.
 
     """
-    settings, runtime = choose(flags, source=picture)
     fields, hashes = read_job(picture)
-    values: dict[str, Any] = {"settings": settings, **fields}  # of a picture with changes, the fields have settings
+    values: dict[str, Any] = {"settings": read_settings(picture), **fields}  # with changes, the fields have settings
     job = Job(**values)
     _check_inputs(job, hashes, picture)
-    if job.changes:
-        first_settings, _ = choose(flags, base=job.settings)
-        job = job.replace(settings=first_settings, changes=[_replace_options(change, flags) for change in job.changes])
-    if "size" in given_flags(flags):
-        job = job.replace(print_size=None)
-    job = job.replace(runtime=runtime, output=output or free_name(picture, "again"), **given_flags(files))
-    carry_out(job, watch)
+    changes = [_replace_options(change, flags) for change in job.changes]
+    carry_out(make_job(flags, job, changes=changes, output=output or free_name(picture, "again")), watch)
 
 
 def _check_inputs(job: Job, hashes: object, picture: Path) -> None:
@@ -77,5 +69,5 @@ def _check_inputs(job: Job, hashes: object, picture: Path) -> None:
 
 def _replace_options(change: Change, flags: RepaintFlags) -> Change:
     """Return a change with the options that are given."""
-    settings, _ = choose(flags, base=change.job.settings)
+    settings, _ = choose(flags, change.job.settings)
     return change.replace(job=change.job.replace(settings=settings))

@@ -38,13 +38,12 @@ def open_picture(path: Path, *, allow_large: bool, quiet: bool) -> "Picture":
     return picture
 
 
-def paint(job: Job, sheets: "Sequence[Sheet]", *, overwrite: bool = False, quiet: bool = False) -> None:
+def paint(job: Job, sheets: "Sequence[Sheet]", *, quiet: bool) -> None:
     """Paint sheets while a bar is drawn, and print the result of each picture.
 
     Args:
-        job: What all pictures have in common.
+        job: What all pictures have in common; `Job.overwrite` says whether existing files may be replaced.
         sheets: The sheets to paint.
-        overwrite: Whether existing files may be replaced.
         quiet: Whether to print nothing but errors.
 
     Raises:
@@ -55,7 +54,7 @@ def paint(job: Job, sheets: "Sequence[Sheet]", *, overwrite: bool = False, quiet
     from impasto.jobs import sheets as jobs  # noqa: PLC0415 (torch)
     from impasto.jobs.events import Evaluated, Painted, Saved  # noqa: PLC0415
 
-    events = jobs.paint(job, sheets, overwrite=overwrite, load=lambda name: load_weights(name, has_bar=not quiet))
+    events = jobs.paint(job, sheets, overwrite=job.overwrite, load=lambda name: load_weights(name, has_bar=not quiet))
     saved: list[str] = []
     with display.silence() if quiet else display.bar() as show:
         for event in events:

@@ -148,25 +148,28 @@ class Job(Options):
     """The paintings, blended by their weights in each region."""
     initial: Source = None
     """The picture that the run starts from, in place of the one that `settings.init` names."""
-    keep: str | None = option(None, "Picture", "A mask of what stays as it is in the photograph.", _ACCEPTED_MASKS)
+    keep: str | None = option(
+        None,
+        "Basics",
+        "A mask, white where the photograph stays; half-gray keeps half.",
+        _ACCEPTED_MASKS,
+    )
     focus: str | None = option(
         AUTO,
-        "Picture",
-        "A mask of where the photograph counts more; auto finds its faces, if it shows some.",
-        f"{_ACCEPTED_MASKS}, or {AUTO}",
+        "Basics",
+        "A mask, white where the photograph counts more; auto finds its faces, if any.",
+        f"FILE, FILE#rrggbb, {FACES} or {AUTO}",
     )
     shape: Annotated[str, BeforeValidator(_check_shape)] = option(
-        "1:1", "Picture", "Width to height of a texture.", "width to height, such as 3:2"
+        "1:1", "Basics", "Width to height of a texture.", "width to height, such as 3:2"
     )
     print_size: str | None = option(
         None,
-        "Picture",
-        "Paint as large as fits on paper, at --dpi or else at 300 pixels per inch.",
-        "30x40cm, 8x10in, 200x300mm and the like",
+        "Basics",
+        "Paint for paper of this size, at --dpi or 300 pixels per inch.",
+        "30x40cm, 8x10in and the like",
     )
-    fill: bool = option(
-        False, "Picture", "Crop the photograph so that it fills the sheet of the print; otherwise there are margins."
-    )
+    fill: bool = option(False, "Basics", "Crop the photograph to fill the sheet of a print, without margins.")
     losses: tuple[str, ...] = ()
     """Losses added to those of the settings, by import path: `package.module:Name`."""
     settings: Settings = Field(default_factory=Settings)

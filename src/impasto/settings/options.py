@@ -33,16 +33,16 @@ class Option(NamedTuple):
     name: str
     group: str
     help: str
-    default: str
+    default: str = ""
     """The default value in the form of a flag; empty if there is none."""
-    accepts: str
+    accepts: str = ""
     """The accepted values, as the end of the sentence "it takes …"."""
-    is_switch: bool
-    metavar: str
+    is_switch: bool = False
+    metavar: str = "VALUE"
     """The word that stands for the value in help: NUMBER, CHOICE, FILE and the like."""
-    commands: Collection[Command]
+    commands: Collection[Command] = EVERY_COMMAND
     """The commands that have a flag for the option."""
-    separator: str
+    separator: str = ","
     """The character between several values in one text: a slash if a value may contain commas, else a comma."""
 
 
