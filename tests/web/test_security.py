@@ -74,7 +74,7 @@ def test_another_host_needs_the_token_which_the_link_turns_into_a_cookie(client)
     assert http.get("/api/jobs", headers={"Authorization": "Bearer secret"}).status_code == 200
     answer = http.get("/?token=secret")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert "HttpOnly; SameSite=Lax" in answer.headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(answer.headers["set-cookie"].split("; "))
     assert http.get("/api/jobs").status_code == 200
     assert http.get("/?token=wrong", headers={"Cookie": ""}).status_code == 401
 
@@ -83,6 +83,11 @@ def test_a_redirect_after_the_token_stays_on_this_server(client):
     assert (
         client(hosts=(), token="secret").get("/%2fevil.example/?token=secret").headers["location"] == "/evil.example/"
     )
+
+
+def test_a_redirect_after_the_token_takes_a_path_of_any_letters(client):
+    answer = client(hosts=(), token="secret").get("/%E7%94%BB%0D%0ASet-Cookie:%20a=b?token=secret")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/%E7%94%BB%0D%0ASet-Cookie:%20a=b")
 
 
 def test_a_request_that_is_too_long_is_refused_with_and_without_a_length(client):

@@ -5,13 +5,13 @@ this machine (DNS rebinding).
 """
 
 import hmac
-import json
 from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["CONTENT_POLICY", "Guard"]
@@ -33,6 +33,9 @@ _HEADERS = {
 
 _COOKIE = "impasto-token-{}"
 """The name of the cookie of the token, with the port: browsers give cookies to all ports of a host."""
+
+COOKIE_SECONDS = 30 * 24 * 3600
+"""Seconds for which a browser holds the cookie."""
 
 MAX_JSON_BYTES = 1_000_000
 """The most bytes of a request that is not an upload."""
@@ -64,9 +67,10 @@ class Guard:
         limit = self._max_bytes if is_upload else MAX_JSON_BYTES
         refusal = self._refusal(scope, headers, token) or _length_refusal(headers, limit)
         if refusal is not None:
-            await _refuse(send, *refusal)
+            status, sentence = refusal
+            await JSONResponse({"error": sentence}, status, _HEADERS)(scope, receive, send)
         elif token and self._token:
-            await _redirect(send, scope["path"], f"{_cookie(scope)}={self._token}")
+            await self._redirect(scope)(scope, receive, send)
         else:
             await self._pass(scope, receive, send, limit)
 
@@ -84,6 +88,12 @@ class Guard:
         if "\0" in scope["path"] or ".." in scope["path"].split("/"):
             return 400, "the path is not accepted."
         return None
+
+    def _redirect(self, scope: Scope) -> RedirectResponse:
+        """Send the browser to the same page without the token in its address, and give it the cookie."""
+        response = RedirectResponse("/" + scope["path"].lstrip("/"), 303, _HEADERS)
+        response.set_cookie(_cookie(scope), self._token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax")
+        return response
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         """Let the application answer; count the bytes of the request, and add the headers of the answer."""
@@ -138,20 +148,3 @@ def _tokens(headers: Headers, name: str) -> tuple[str, str]:
 def _is_equal(token: str, candidate: str) -> bool:
     """Compare tokens in a time that does not depend on where they differ."""
     return hmac.compare_digest(token.encode(), candidate.encode())
-
-
-async def _refuse(send: Send, status: int, sentence: str) -> None:
-    body = json.dumps({"error": sentence}).encode()
-    await _answer(send, status, {"Content-Type": "application/json", **_HEADERS}, body)
-
-
-async def _redirect(send: Send, path: str, cookie: str) -> None:
-    """Send the browser to the same page without the token in its address, and give it the cookie."""
-    set_cookie = f"{cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"
-    await _answer(send, 303, {"Location": "/" + path.lstrip("/"), "Set-Cookie": set_cookie, **_HEADERS}, b"")
-
-
-async def _answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
-    raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw_headers})
-    await send({"type": "http.response.body", "body": body})
