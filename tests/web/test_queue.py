@@ -146,7 +146,7 @@ def test_a_preview_that_cannot_be_written_ends_no_job(tmp_path, monkeypatch, pic
     monkeypatch.setattr(Picture, "save", full)
     events = [PreviewReady(0), Ended("finished", "64 × 48")]
     ended = worker._send_events(SimpleNamespace(preview=picture), events)
-    assert ended == {"state": "finished", "sentence": "64 × 48"}
+    assert ended == {"state": "done", "sentence": "64 × 48"}
     assert [each["event"]["event"] for each in messages] == ["preview", "preview", "ended"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from impasto import files
-from impasto.batch.outcome import Outcome, State, finite
+from impasto.batch.outcome import Outcome, finite
 from impasto.errors import RunError, sentence_of
 from impasto.jobs import outputs
 from impasto.jobs.events import Ended, Evaluated, Remarked
@@ -27,9 +27,6 @@ __all__ = ["Painter"]
 
 PICTURE_BYTES = 256e6
 """The most bytes of opened pictures in memory: the paintings, and the photographs of this job and the next."""
-
-_STATES: dict[str, State] = {"finished": "done", "converged": "done", "diverged": "failed", "unfinished": "stopped"}
-"""The state of a job by how its run stopped."""
 
 
 class Painter:
@@ -117,7 +114,7 @@ class Painter:
                     remarks.append(event.sentence)
                 elif isinstance(event, Ended):
                     loss = None if session.run is None else finite(session.run.loss)
-                    return Outcome(job, _STATES[event.stopped], event.sentence, loss=loss, remarks=tuple(remarks))
+                    return Outcome(job, event.ending, event.sentence, loss=loss, remarks=tuple(remarks))
         raise RunError("the run ended without a result.")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from impasto.planning.plan import Plan
+from impasto.settings.choices import Ending
 from impasto.transfer.progress import Progress, Stopped
 
 __all__ = [
@@ -155,6 +156,14 @@ class Painted(Event):
     kind: ClassVar[str] = "painted"
 
 
+_ENDINGS: dict[Stopped, Ending] = {
+    "finished": "done",
+    "converged": "done",
+    "diverged": "failed",
+    "unfinished": "stopped",
+}
+
+
 @dataclass(frozen=True)
 class Ended(Event):
     """The job is over; the picture, or the picture so far, is saved."""
@@ -164,3 +173,8 @@ class Ended(Event):
     sentence: str
     """The result, described for people."""
     kind: ClassVar[str] = "ended"
+
+    @property
+    def ending(self) -> Ending:
+        """How the job ended, by the reason."""
+        return _ENDINGS[self.stopped]

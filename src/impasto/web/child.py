@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -100,26 +100,3 @@ class Lines:
         """Yield the messages until standard input ends."""
         for line in sys.stdin.buffer:
             yield json.loads(line)
-
-
-def listen(lines: Lines, take: Callable[[dict[str, Any]], None], on_end: Callable[[], None]) -> threading.Thread:
-    """Start a thread that hands on each message.
-
-    Args:
-        lines: The lines of this process.
-        take: It is called with each message, in the thread.
-        on_end: It is called when standard input has ended.
-
-    Returns:
-        The thread, which does not hold up the end of the process.
-
-    """
-
-    def run() -> None:
-        for message in lines:
-            take(message)
-        on_end()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from impasto.jobs.deaths import Deaths
+from impasto.settings.choices import Ending
 from impasto.web.child import Child
 from impasto.web.entry import Entry, State
 
@@ -15,9 +16,6 @@ __all__ = ["Queue"]
 
 END_SECONDS = 30.0
 """Seconds that a worker that paints has to save a checkpoint when the studio closes."""
-
-_END_STATES: dict[str, State] = {"finished": "done", "converged": "done", "diverged": "failed", "failed": "failed"}
-"""The state of a job by the reason why its run ended."""
 
 
 class Queue:
@@ -118,13 +116,13 @@ class Queue:
                 return
         await self._report_death(child, entry)
 
-    def _end(self, entry: Entry, reason: str, sentence: str) -> None:
+    def _end(self, entry: Entry, ending: Ending, sentence: str) -> None:
         """Write down how a run ended."""
         requested = self._requested_states.pop(entry.id, "stopped")
-        if reason in _END_STATES:
-            entry.move_to(_END_STATES[reason], _with_names(sentence, entry))
-        else:
+        if ending == "stopped":
             entry.move_to(requested)
+        else:
+            entry.move_to(ending, _with_names(sentence, entry))
 
     async def _report_death(self, child: Child, entry: Entry) -> None:
         """Write down that a worker died; its job waits to continue, or failed if no worker survives it."""

@@ -8,6 +8,7 @@ process.
 import os
 import queue
 import sys
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -27,7 +28,7 @@ from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
 from impasto.transfer.run import Run
 from impasto.web import record
-from impasto.web.child import Lines, listen
+from impasto.web.child import Lines
 from impasto.web.files import write_json
 from impasto.web.order import Order
 
@@ -67,15 +68,22 @@ class Worker:
 
     def run(self) -> None:
         """Paint until standard input ends."""
-        listen(self._lines, self._take, self._finish)
+        threading.Thread(target=self._listen, daemon=True).start()
         with suppress(ImpastoError):
             self._resources.weights("codebook")  # the first job starts sooner
-        self._lines.send({"ready": True})
         while (message := self._orders.get()) is not None:
-            self._lines.send({"ended": self._paint(Path(message["folder"]))})
+            self._folder = Path(message["folder"])
+            self._lines.send({"ended": self._paint()})
+
+    def _listen(self) -> None:
+        """Obey messages until standard input ends, which ends the job, too."""
+        for message in self._lines:
+            self._take(message)
+        self._orders.put(None)
+        self._end()
 
     def _take(self, message: dict[str, Any]) -> None:
-        """Obey one message; it comes from the thread that listens."""
+        """Obey one message."""
         if message["do"] == "end":
             self._end()
             return
@@ -86,10 +94,6 @@ class Worker:
         elif isinstance(self._session, Session):  # a film that has begun does not change
             self._session.change(self._job(self._order))
 
-    def _finish(self) -> None:
-        self._orders.put(None)
-        self._end()
-
     def _end(self) -> None:
         self._is_ended = True
         if self._session is not None:
@@ -98,12 +102,12 @@ class Worker:
     def _job(self, order: dict[str, Any]) -> Job:
         return Order(**order).job(self._folder, self._device)
 
-    def _paint(self, folder: Path) -> dict[str, Any]:
+    def _paint(self) -> dict[str, Any]:
         """Paint one job; return how it ended."""
-        self._folder = folder
         try:
-            with FileLock(folder / "worker.lock"):  # a worker that its server left behind may still save a checkpoint
-                return self._paint_film(folder) if Order(**self._order).is_film else self._paint_picture(folder)
+            # A worker that its server left behind may still save a checkpoint.
+            with FileLock(self._folder / "worker.lock"):
+                return self._paint_film() if Order(**self._order).is_film else self._paint_picture()
         except Exception as error:  # the next job gets its chance
             if not isinstance(error, ImpastoError):
                 traceback.print_exc()
@@ -111,19 +115,19 @@ class Worker:
         finally:
             self._session = None
 
-    def _paint_film(self, folder: Path) -> dict[str, Any]:
+    def _paint_film(self) -> dict[str, Any]:
         """Paint a film, or its frames that are not painted yet."""
-        film = Order(**self._order).as_film(folder, self._device)
-        record.write(film.job, folder / "run.json")
+        film = Order(**self._order).as_film(self._folder, self._device)
+        record.write(film.job, self._folder / "run.json")
         session = self._session = FilmSession(film, load=self._resources.weights, preview_seconds=PREVIEW_SECONDS)
         if self._is_ended:
             session.cancel()
         return self._send_events(session, session)
 
-    def _paint_picture(self, folder: Path) -> dict[str, Any]:
+    def _paint_picture(self) -> dict[str, Any]:
         """Paint one picture from its checkpoint, with the changes that were made and the ones that arrive."""
         order = self._order
-        session = self._session = self._open_session(folder, order)
+        session = self._session = self._open_session(order)
         if self._order is not order:  # a change came before there was a session that could take it
             session.change(self._job(self._order))
         if self._is_ended:
@@ -153,17 +157,17 @@ class Worker:
             if isinstance(event, Ended):
                 self._lines.send({"event": {"event": "preview"}})
                 self._lines.send({"event": {"event": event.kind, "stopped": event.stopped}})
-                ending = {"state": event.stopped, "sentence": event.sentence}
+                ending = {"state": event.ending, "sentence": event.sentence}
             elif not isinstance(event, Saved):
                 self._lines.send({"event": event.as_dict()})
         return ending
 
-    def _open_session(self, folder: Path, order: dict[str, Any]) -> Session:
+    def _open_session(self, order: dict[str, Any]) -> Session:
         """Return the session of a job: from its checkpoint, or from its picture if that is done, or from the beginning.
 
         A job that is done and wanted again continues from its picture with what is ordered now.
         """
-        path, checkpoint = folder / "run.json", folder / "run.checkpoint"
+        path, checkpoint = self._folder / "run.json", self._folder / "run.checkpoint"
         job = self._job(order)
         open_session = partial(Session, resources=self._resources, preview_seconds=PREVIEW_SECONDS)
         if not path.exists():
