@@ -85,7 +85,10 @@ class Entry:
 
     def log(self, event: dict[str, Any]) -> None:
         """Append an event to the log; where the disk is full, only those who listen now hear of it."""
-        line = json.dumps(event, allow_nan=False, default=str).encode() if _is_finite(event) else b"{}"
+        try:
+            line = json.dumps(event, allow_nan=False, default=str).encode()
+        except ValueError:  # a loss that is not a number
+            line = b"{}"
         with suppress(OSError), (self.folder / "events.jsonl").open("ab") as file:
             file.write(line + b"\n")
         self._apply(line)
@@ -161,12 +164,3 @@ class Entry:
                 self.preview = len(self.lines)
             case _:
                 pass
-
-
-def _is_finite(event: dict[str, Any]) -> bool:
-    """Return whether an event can be written as JSON: a loss that is not a number cannot."""
-    try:
-        json.dumps(event, allow_nan=False, default=str)
-    except ValueError:
-        return False
-    return True
