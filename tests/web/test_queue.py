@@ -55,7 +55,7 @@ def test_a_studio_starts_by_removing_the_temporary_files_of_a_killed_one(tmp_pat
     store = Store(tmp_path, 1e9)
     kept = {tmp_path / "studio.lock", tmp_path / ".notes", tmp_path / ".mine.zip", tmp_path / f".{0:016}",
             store.uploads / UPLOAD, store.uploads / ".DS_Store"}  # fmt: skip
-    temporary = {store.uploads / f".{0:016x}", tmp_path / f".{1:016x}.zip", store.uploads / f".impasto-{0:08}.json"}
+    temporary = {store.uploads / f".{0:016x}", store.uploads / f".{2:016x}.png", tmp_path / f".{1:016x}.zip", store.uploads / f".impasto-{0:08}.json"}
     for path in kept | temporary:
         path.write_bytes(b"it")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 import shutil
 from pathlib import Path
 from typing import Any, cast
@@ -50,13 +49,10 @@ async def store_file(studio: Studio, file: UploadFile) -> dict[str, Any]:
 
     """
     studio.check_space()
-    temporary = studio.store.uploads / f".{secrets.token_hex(8)}"
-    try:
+    with studio.store.temporary() as temporary:
         with temporary.open("wb") as target:
             await asyncio.to_thread(shutil.copyfileobj, file.file, target)
         return await studio.uploads.add(temporary, Path(file.filename or "picture").name)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 async def form_order(studio: Studio, request: Request) -> Order:

@@ -1,7 +1,5 @@
 """Larger pictures and prints, which continue from a picture that is painted, and what they will take."""
 
-import secrets
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import InputError
@@ -85,9 +83,8 @@ async def larger(studio: "Studio", entry: Entry, options: dict[str, Any]) -> Ord
     if unknown := options.keys() - {"size", "print_size", "dpi", "fill"}:
         raise InputError(f"there is no option {min(unknown)}; the options are size, print_size, dpi and fill.")
     _check(entry, options.get("print_size"))
-    copy = studio.store.uploads / f".{secrets.token_hex(8)}"
-    shutil.copyfile(entry.file(entry.order.result), copy)
-    initial = (await studio.uploads.add(copy, f"{entry.title}.{entry.order.format}"))["id"]
+    picture = entry.file(entry.order.result)
+    initial = await studio.uploads.add_copy(picture, f"{entry.title}.{entry.order.format}")
     size = {} if options.get("print_size") else {"size": options.get("size") or 2 * entry.order.all_settings.size}
     settings = {**size, **_ONE_STAGE, "init": "content", "dpi": options.get("dpi") or 0.0}
     changes = {name: options[name] for name in ("print_size", "fill") if name in options}

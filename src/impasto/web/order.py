@@ -127,10 +127,6 @@ class Order(Options):
         """The settings of the preset, with the changes of the order."""
         return preset(self.preset).replace(**self.settings)
 
-    def _runtime(self, device: str = "auto") -> Runtime:
-        """Return the options of how the picture is computed, on a device unless the order names one."""
-        return Runtime(device=device, checkpoint_every=CHECKPOINT_SECONDS).replace(**self.runtime)
-
     @property
     def is_film(self) -> bool:
         """Whether a film is painted."""
@@ -187,7 +183,7 @@ class Order(Options):
             print_size=self.print_size,
             fill=self.fill,
             settings=self.all_settings,
-            runtime=self._runtime(device),
+            runtime=Runtime(device=device, checkpoint_every=CHECKPOINT_SECONDS).replace(**self.runtime),
             output=folder / self.result,
             checkpoint=None if self.is_film else folder / "run.checkpoint",
             overwrite=True,

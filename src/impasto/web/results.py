@@ -1,10 +1,10 @@
 """The results of `impasto batch` as jobs of the studio: its gallery shows them, and paints them again or larger."""
 
 import hashlib
-import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ async def import_result(record: Mapping[str, Any], store: Store, uploads: Upload
     if folder.exists():
         return None
     result, job = _path(record, record["output"]), Job(**record["job"])
-    identifiers = {str(path): await _upload_copy(_path(record, path), store, uploads) for path in job.all_inputs}
+    identifiers = {str(path): await _upload_copy(_path(record, path), uploads) for path in job.all_inputs}
     order = _order(job, identifiers)
     (folder / "inputs").mkdir(parents=True)
     store.add_inputs(folder, order.uploads)
@@ -75,7 +75,8 @@ async def import_result(record: Mapping[str, Any], store: Store, uploads: Upload
     job_record.write(order.job(folder), folder / "run.json")
     entry = Entry(folder, order)
     entry.names = uploads.names(order.uploads)
-    if "error" not in await uploads.read({"convert": str(result), "to": str(folder / "preview.jpg")}):
+    with suppress(InputError):  # the job then has no preview
+        await uploads.ask({"convert": str(result), "to": str(folder / "preview.jpg")})
         entry.log({"event": "preview"})
     entry.move_to("done", str(record.get("sentence", "")))
     return entry
@@ -89,14 +90,12 @@ def _order(job: Job, identifiers: Mapping[str, str]) -> Order:
     return Order(**fields, settings=settings, format=_FORMATS.get(suffix, "png"))
 
 
-async def _upload_copy(path: Path, store: Store, uploads: Uploads) -> str:
+async def _upload_copy(path: Path, uploads: Uploads) -> str:
     """Copy a file into the studio's folder as if it had been uploaded, and return its identifier."""
-    copy = store.uploads / f".{secrets.token_hex(8)}"
     try:
-        shutil.copyfile(path, copy)
+        return await uploads.add_copy(path, path.name)
     except OSError as error:
         raise InputError(f"{path} is no longer there: {error.strerror}.") from error
-    return (await uploads.add(copy, path.name))["id"]
 
 
 def _identifier(record: Mapping[str, Any]) -> str:

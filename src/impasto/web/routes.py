@@ -228,9 +228,7 @@ async def _convert(studio: Studio, entry: Entry, format_: str) -> Path:
         raise InputError(f"format cannot be {format_[:20]!r}; it takes {', '.join(FORMATS)}.")
     target = entry.folder / f"converted.{format_}"
     if not target.is_file() or target.stat().st_mtime < path.stat().st_mtime:
-        answer = await studio.uploads.read({"convert": str(path), "to": str(target)})
-        if "error" in answer:
-            raise InputError(answer["error"])
+        await studio.uploads.ask({"convert": str(path), "to": str(target)})
     return target
 
 

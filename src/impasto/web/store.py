@@ -10,8 +10,8 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ FILM_PATTERN = rf"[0-9a-f]{{24}}\.(?:{'|'.join(FILM_FORMATS)})"
 _JOB = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 _UPLOAD = re.compile(f"{PICTURE_PATTERN}|{FILM_PATTERN}")
 
-_TEMPORARY = {"uploads": re.compile(r"\.[0-9a-f]{16}|\.impasto-.+"), ".": re.compile(r"\.[0-9a-f]{16}\.zip")}
+_TEMPORARY = {"uploads": re.compile(r"\.[0-9a-f]{16}(?:\.png)?|\.impasto-.+"), ".": re.compile(r"\.[0-9a-f]{16}\.zip")}
 """The form of temporary names, by folder: uploads that arrive, what is written of them, and zip files of jobs."""
 
 _FORMATS = {
@@ -50,6 +50,9 @@ _FORMATS = {
     "heif": "heic",
 }
 """The format of an upload by what opens it."""
+
+UNUSED_SECONDS = 24 * 3600.0
+"""Seconds after which an upload that no job uses may be deleted."""
 
 SIZE_SECONDS = 5.0
 """The seconds for which the size of the folder is not measured again while it is below the quota."""
@@ -131,21 +134,37 @@ class Store:
         source.replace(path)
         return path
 
+    @contextmanager
+    def temporary(self, suffix: str = "") -> Generator[Path, None, None]:
+        """Yield the path of a new file among the uploads; a file that is still there after the block is deleted.
+
+        Args:
+            suffix: The end of its name: empty or .png.
+
+        Yields:
+            The path.
+
+        """
+        path = self.uploads / f".{secrets.token_hex(8)}{suffix}"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
     def delete(self, identifier: str) -> None:
         """Delete an upload that cannot be used."""
         for path in self.uploads.glob(f"{identifier.partition('.')[0]}.*"):
             path.unlink(missing_ok=True)
 
-    def delete_unused(self, used: Collection[str], seconds: float) -> None:
-        """Delete uploads that no job uses and that were last uploaded some seconds ago.
+    def delete_unused(self, used: Collection[str]) -> None:
+        """Delete uploads that no job uses and that were last uploaded `UNUSED_SECONDS` ago.
 
         Args:
             used: The identifiers of the uploads that jobs use.
-            seconds: The age from which on the other uploads are deleted.
 
         """
         for path in self.uploads.iterdir():
-            is_old = time.time() - path.stat().st_mtime > seconds
+            is_old = time.time() - path.stat().st_mtime > UNUSED_SECONDS
             if _UPLOAD.fullmatch(path.name) and path.name not in used and is_old:
                 self.delete(path.name)
 

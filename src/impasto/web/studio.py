@@ -27,9 +27,6 @@ READER = (sys.executable, "-m", "impasto.web.reader")
 TRASH_SECONDS = 24 * 3600.0
 """Seconds for which a deleted job can be restored; afterward its files are deleted when the studio starts."""
 
-UNUSED_SECONDS = 24 * 3600.0
-"""Seconds after which an upload that no job uses is deleted when the studio starts."""
-
 _NEXT_STATES: dict[State, tuple[State, ...]] = {
     "waiting": ("waiting", "paused", "stopped"),
     "painting": ("paused", "stopped", "waiting"),
@@ -82,7 +79,7 @@ class Studio:
                 entry.move_to(
                     "waiting", "The studio was started again; the picture continues from its last checkpoint."
                 )
-        self._clean(TRASH_SECONDS, UNUSED_SECONDS)
+        self._clean(TRASH_SECONDS)
         self._queue.start()
         self._import_task = asyncio.create_task(self._import_results())
 
@@ -153,22 +150,21 @@ class Studio:
 
         """
         if self.store.is_full():
-            self._clean(0.0, UNUSED_SECONDS)
+            self._clean(0.0)
         if self.store.is_full():
             raise FullError(
                 f"the studio's folder has reached its quota of {self.store.quota / 1e9:.1f} GB; delete pictures in "
                 "the gallery, or start the studio with a larger --quota."
             )
 
-    def _clean(self, trash_seconds: float, unused_seconds: float) -> None:
-        """Delete the files of jobs that were deleted, and uploads that no job uses, some seconds ago."""
+    def _clean(self, trash_seconds: float) -> None:
+        """Delete the files of jobs that were deleted some seconds ago, and old uploads that no job uses."""
         for entry in list(self.entries.values()):
             is_old = time.time() - entry.deleted >= trash_seconds
             if entry.deleted and is_old and not self._queue.is_painting(entry):
                 del self.entries[entry.id]
                 shutil.rmtree(entry.folder)
-        used = {identifier for entry in self.entries.values() for identifier in entry.order.uploads}
-        self.store.delete_unused(used, unused_seconds)
+        self.store.delete_unused({upload for entry in self.entries.values() for upload in entry.order.uploads})
 
     def change(self, identifier: str, changes: dict[str, Any]) -> Entry:
         """Change a job: its state, its place in the queue, or what is painted, also while it is painted.
@@ -217,7 +213,7 @@ class Studio:
         try:
             entry.save()
         except WriteError:
-            self._clean(0.0, UNUSED_SECONDS)
+            self._clean(0.0)
 
     def restore(self, identifier: str) -> Entry:
         """Undo that a job was deleted."""

@@ -1,7 +1,7 @@
 """The pictures that are uploaded: a process of its own opens them, and makes what pages show of them."""
 
 import asyncio
-import secrets
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,11 @@ class Uploads:
         if info_file.exists():
             info = read_json(info_file)
         else:
-            info = await self.read({"open": str(path)})
-            if "error" in info:
+            try:
+                info = await self.ask({"open": str(path)})
+            except InputError as error:
                 self._store.delete(path.name)
-                raise InputError(_without_path(info["error"], path))
+                raise InputError(_without_path(str(error), path)) from None
             info["remarks"] = [_without_path(remark, path) for remark in info.get("remarks", ())]
         info |= {"id": path.name, "name": name[:200]}
         write_json(info_file, info)  # the latest name is the one that people know
@@ -83,23 +84,34 @@ class Uploads:
             InputError: it shows no face.
 
         """
-        target = self._store.uploads / f".{secrets.token_hex(8)}.png"
-        try:
-            answer = await self.read({"faces": str(self._store.upload(identifier)), "to": str(target)})
-            if "error" in answer:
-                raise InputError(answer["error"])
+        path = self._store.upload(identifier)
+        with self._store.temporary(".png") as target:
+            await self.ask({"faces": str(path), "to": str(target)})
             return await self.add(target, "faces.png")
-        finally:
-            target.unlink(missing_ok=True)
 
-    async def read(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def add_copy(self, source: Path, name: str) -> str:
+        """Add a copy of a file, as `add` does, and return its identifier.
+
+        Raises:
+            InputError: the file is not a picture, or cannot be read.
+            OSError: the file cannot be copied.
+
+        """
+        with self._store.temporary() as copy:
+            shutil.copyfile(source, copy)
+            return (await self.add(copy, name))["id"]
+
+    async def ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """Ask the process that opens pictures; one that crashes or takes too long is ended, and the next gets its turn.
 
         Args:
             message: What `reader.answer` takes.
 
         Returns:
-            Its answer, with a sentence as `error` if there is none.
+            Its answer.
+
+        Raises:
+            InputError: it has no answer, and says why.
 
         """
         async with self._reading:
@@ -111,7 +123,9 @@ class Uploads:
                 answer = None
             if answer is None:
                 await self._reader.end(0.1)
-                return {"error": "the picture ended the program that reads it; save it again in another format."}
+                raise InputError("the picture ended the program that reads it; save it again in another format.")
+            if "error" in answer:
+                raise InputError(answer["error"])
             return answer
 
     async def demo(self) -> dict[str, Any]:
@@ -125,9 +139,7 @@ class Uploads:
         stored = read_json(record)
         if stored and all((self._store.uploads / str(identifier)).is_file() for identifier in stored.values()):
             return {name: self._store.info(identifier) for name, identifier in stored.items()}
-        paths = await self.read({"demo": str(self._store.root)})
-        if "error" in paths:
-            raise InputError(paths["error"])
+        paths = await self.ask({"demo": str(self._store.root)})
         infos = {name: await self.add(Path(path), Path(path).name) for name, path in paths.items()}
         write_json(record, {name: info["id"] for name, info in infos.items()})
         return infos
