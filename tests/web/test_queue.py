@@ -55,7 +55,12 @@ def test_a_studio_starts_by_removing_the_temporary_files_of_a_killed_one(tmp_pat
     store = Store(tmp_path, 1e9)
     kept = {tmp_path / "studio.lock", tmp_path / ".notes", tmp_path / ".mine.zip", tmp_path / f".{0:016}",
             store.uploads / UPLOAD, store.uploads / ".DS_Store"}  # fmt: skip
-    temporary = {store.uploads / f".{0:016x}", store.uploads / f".{2:016x}.png", tmp_path / f".{1:016x}.zip", store.uploads / f".impasto-{0:08}.json"}
+    temporary = {
+        store.uploads / f".{0:016x}",
+        store.uploads / f".{2:016x}.png",
+        tmp_path / f".{1:016x}.zip",
+        store.uploads / f".impasto-{0:08}.json",
+    }
     for path in kept | temporary:
         path.write_bytes(b"it")
 
@@ -75,7 +80,7 @@ def test_a_stream_gives_a_change_of_the_state_at_once(tmp_path, monkeypatch):
     async def streamed():
         entry = Entry(tmp_path, Order(styles=[{"picture": UPLOAD}]))
         entry.move_to("waiting")
-        stream = routes._stream(entry, 0)
+        stream = routes._stream(SimpleNamespace(is_closing=False), entry, 0)
         first = await anext(stream)
         next_one = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)

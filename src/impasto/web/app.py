@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from impasto.errors import ImpastoError, WriteError
 from impasto.files import reason
-from impasto.web.routes import form, jobs, results, runs, uploads
+from impasto.web.routes import router
 from impasto.web.store import FullError, MissingError
 from impasto.web.studio import Studio
 
@@ -32,6 +32,7 @@ def create(studio: Studio) -> FastAPI:
         await studio.close()
 
     app = FastAPI(title="impasto studio", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.studio = studio
     app.add_exception_handler(ImpastoError, _sentence)
     app.add_exception_handler(HTTPException, _sentence)
     app.add_exception_handler(OSError, _disk_error)
@@ -40,8 +41,7 @@ def create(studio: Studio) -> FastAPI:
     app.add_exception_handler(Exception, _program_error)
     app.add_exception_handler(RequestValidationError, _sentence)
     app.include_router(_pages())
-    for routes in (form, uploads, jobs, runs, results):
-        app.include_router(routes(studio))
+    app.include_router(router)
     return app
 
 

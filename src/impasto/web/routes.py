@@ -4,11 +4,11 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
@@ -22,7 +22,7 @@ from impasto.web.larger import forecast, larger
 from impasto.web.order import FORMATS, Order
 from impasto.web.studio import Studio
 
-__all__ = ["form", "jobs", "results", "runs", "uploads"]
+__all__ = ["router"]
 
 BEAT_SECONDS = 15.0
 """Seconds after which a stream without events sends a comment, so that a lost connection is noticed."""
@@ -48,167 +48,163 @@ _FILE: dict[str, Any] = {
 }
 """The description of a request that holds a file."""
 
-
-def form(studio: Studio) -> APIRouter:
-    """Return the routes of what a form needs: the options, and the demo's pictures."""
-    router = APIRouter(prefix="/api")
-
-    @router.get("/options")
-    async def options() -> dict[str, Any]:
-        """Return all options with their groups, help, defaults and bounds, the presets and the formats."""
-        return describe_options()
-
-    @router.get("/demo")
-    async def demo() -> dict[str, Any]:
-        """Return the demo's photograph and painting as uploads; the painting is painted at the first call."""
-        return await studio.uploads.demo()
-
-    return router
+router = APIRouter(prefix="/api")
 
 
-def uploads(studio: Studio) -> APIRouter:
-    """Return the routes of uploaded pictures, films and masks."""
-    router = APIRouter(prefix="/api/uploads")
-
-    @router.post("", status_code=201, openapi_extra={"requestBody": _FILE})
-    async def upload(request: Request) -> dict[str, Any]:
-        """Take a picture, a film or a mask: multipart with a `file`. Its `id` stands for it in jobs."""
-        async with request.form(max_files=1, max_fields=1) as form:
-            files = [value for value in form.values() if isinstance(value, UploadFile)]
-            if not files:
-                raise InputError("there is no file in the form; send one as the field file.")
-            return await store_file(studio, files[0])
-
-    @router.get("/{identifier}")
-    async def uploaded(identifier: str) -> Response:
-        """Return the file of an upload."""
-        return FileResponse(studio.store.upload(identifier), headers=_FOREVER)
-
-    @router.get("/{identifier}/info")
-    async def info(identifier: str) -> dict[str, Any]:
-        """Return name and size of an upload, length and rate of a film, and the settings if impasto painted it."""
-        return studio.store.info(identifier)
-
-    @router.post("/{identifier}/faces", status_code=201)
-    async def faces(identifier: str) -> dict[str, Any]:
-        """Add a mask of the faces in an upload, or in the first frame of a film, as an upload of its own."""
-        studio.check_space()
-        return await studio.uploads.add_faces(identifier)
-
-    @router.get("/{identifier}/{size}")
-    async def small(identifier: str, size: Literal["thumbnail", "view"]) -> Response:
-        """Return a JPEG of an upload, or of the first frame of a film, upright: of 480 or of 1600 pixels at most."""
-        return FileResponse(studio.store.upload(identifier).with_suffix(f".{size}.jpg"), headers=_FOREVER)
-
-    return router
+async def _studio(request: Request) -> Studio:
+    return request.app.state.studio
 
 
-def jobs(studio: Studio) -> APIRouter:
-    """Return the routes of jobs and of their queue."""
-    router = APIRouter(prefix="/api/jobs")
-
-    @router.get("", response_model=list[dict[str, Any]])
-    async def jobs() -> Response:
-        """List the jobs, the newest first."""
-        return JSONResponse([entry.summary() for entry in studio.visible_entries()])
-
-    @router.post("", status_code=201, openapi_extra={"requestBody": _BODY})
-    async def order(request: Request) -> dict[str, Any]:
-        """Order a picture or film: JSON with ids of uploads, or multipart with `content`, `style`s and `job`."""
-        if request.headers.get("content-type", "").startswith("multipart/"):
-            return studio.add(await form_order(studio, request)).summary()
-        return studio.add(Order(**json_object(await request.body()))).summary()
-
-    @router.get("/{identifier}")
-    async def job(identifier: str) -> dict[str, Any]:
-        """Return one job: its state, its progress, and what was ordered."""
-        return studio.entry(identifier).summary()
-
-    @router.patch("/{identifier}", openapi_extra={"requestBody": _BODY})
-    async def change(identifier: str, request: Request) -> dict[str, Any]:
-        """Change a job: `state` (waiting, paused, stopped), `position`, or fields of the order, also in mid-run."""
-        return studio.change(identifier, json_object(await request.body())).summary()
-
-    @router.delete("/{identifier}", status_code=204)
-    async def delete(identifier: str) -> None:
-        """Delete a job; it can be restored for a day."""
-        studio.delete(identifier)
-
-    @router.post("/{identifier}/restore")
-    async def restore(identifier: str) -> dict[str, Any]:
-        """Undo a deletion."""
-        return studio.restore(identifier).summary()
-
-    return router
+_Studio = Annotated[Studio, Depends(_studio)]
+"""The studio of the application, as FastAPI gives it to a route."""
 
 
-def runs(studio: Studio) -> APIRouter:
-    """Return the routes of what a job does, and of larger pictures that continue from it."""
-    router = APIRouter(prefix="/api/jobs")
-
-    @router.get("/{identifier}/forecast")
-    async def predict(
-        identifier: str,
-        size: Annotated[int, Query(ge=0, le=MAX_SIDE)] = 0,
-        print_size: str = "",
-        dpi: Annotated[float, Query(ge=0, le=4800)] = 0.0,
-        *,
-        fill: bool = False,
-    ) -> dict[str, Any]:
-        """Say what a larger picture of a job would take: pixels, and seconds at the pace of the job."""
-        return forecast(studio.entry(identifier), studio.store, size, print_size, dpi, fill=fill)
-
-    @router.post("/{identifier}/larger", status_code=201)
-    async def enlarge(identifier: str, request: Request) -> dict[str, Any]:
-        """Order a larger picture that continues from this one: `size`, or `print_size` with `dpi` and `fill`."""
-        return studio.add(await larger(studio, studio.entry(identifier), json_object(await request.body()))).summary()
-
-    @router.get("/{identifier}/events")
-    async def events(identifier: str, request: Request) -> Response:
-        """Stream the events of a job, all from its start or those after `Last-Event-ID`."""
-        last_id = request.headers.get("last-event-id", "0")
-        count = int(last_id) if last_id.isascii() and last_id.isdigit() and len(last_id) < 12 else 0
-        events = _stream(studio.entry(identifier), count, lambda: studio.is_closing)
-        return StreamingResponse(events, media_type="text/event-stream")
-
-    return router
+@router.get("/options")
+async def options() -> dict[str, Any]:
+    """Return all options with their groups, help, defaults and bounds, the presets and the formats."""
+    return describe_options()
 
 
-def results(studio: Studio) -> APIRouter:
-    """Return the routes of previews, results and zip files."""
-    router = APIRouter(prefix="/api")
-
-    @router.get("/jobs/{identifier}/preview")
-    async def preview(identifier: str) -> Response:
-        """Return the picture so far, as a JPEG of the size of a screen."""
-        path = studio.entry(identifier).file("preview.jpg")
-        return Response(path.read_bytes(), media_type="image/jpeg")  # whole: the next one replaces it at any moment
-
-    @router.get("/jobs/{identifier}/result")
-    async def result(identifier: str, format: str = "") -> Response:  # noqa: A002
-        """Return the picture at its full size, or the film; a picture also in another format: png, jpg, webp or tif."""
-        entry = studio.entry(identifier)
-        path = await _convert(studio, entry, format)
-        return FileResponse(path, filename=f"{entry.title or 'impasto'}{path.suffix}")
-
-    @router.get("/jobs/{identifier}/zip")
-    async def archive(identifier: str) -> Response:
-        """Return the files of a job as a zip file."""
-        return await _zip(studio, [studio.entry(identifier).folder], identifier)
-
-    @router.get("/zip")
-    async def everything() -> Response:
-        """Return the files of all jobs as a zip file."""
-        return await _zip(studio, [entry.folder for entry in studio.visible_entries()], "impasto")
-
-    return router
+@router.get("/demo")
+async def demo(studio: _Studio) -> dict[str, Any]:
+    """Return the demo's photograph and painting as uploads; the painting is painted at the first call."""
+    return await studio.uploads.demo()
 
 
-async def _stream(entry: Entry, count: int, is_closing: Callable[[], bool] = lambda: False) -> AsyncIterator[str]:
+@router.post("/uploads", status_code=201, openapi_extra={"requestBody": _FILE})
+async def upload(studio: _Studio, request: Request) -> dict[str, Any]:
+    """Take a picture, a film or a mask: multipart with a `file`. Its `id` stands for it in jobs."""
+    async with request.form(max_files=1, max_fields=1) as form:
+        files = [value for value in form.values() if isinstance(value, UploadFile)]
+        if not files:
+            raise InputError("there is no file in the form; send one as the field file.")
+        return await store_file(studio, files[0])
+
+
+@router.get("/uploads/{identifier}")
+async def uploaded(studio: _Studio, identifier: str) -> Response:
+    """Return the file of an upload."""
+    return FileResponse(studio.store.upload(identifier), headers=_FOREVER)
+
+
+@router.get("/uploads/{identifier}/info")
+async def info(studio: _Studio, identifier: str) -> dict[str, Any]:
+    """Return name and size of an upload, length and rate of a film, and the settings if impasto painted it."""
+    return studio.store.info(identifier)
+
+
+@router.post("/uploads/{identifier}/faces", status_code=201)
+async def faces(studio: _Studio, identifier: str) -> dict[str, Any]:
+    """Add a mask of the faces in an upload, or in the first frame of a film, as an upload of its own."""
+    studio.check_space()
+    return await studio.uploads.add_faces(identifier)
+
+
+@router.get("/uploads/{identifier}/{size}")
+async def small(studio: _Studio, identifier: str, size: Literal["thumbnail", "view"]) -> Response:
+    """Return a JPEG of an upload, or of the first frame of a film, upright: of 480 or of 1600 pixels at most."""
+    return FileResponse(studio.store.upload(identifier).with_suffix(f".{size}.jpg"), headers=_FOREVER)
+
+
+@router.get("/jobs", response_model=list[dict[str, Any]])
+async def jobs(studio: _Studio) -> Response:
+    """List the jobs, the newest first."""
+    return JSONResponse([entry.summary() for entry in studio.visible_entries()])
+
+
+@router.post("/jobs", status_code=201, openapi_extra={"requestBody": _BODY})
+async def order(studio: _Studio, request: Request) -> dict[str, Any]:
+    """Order a picture or film: JSON with ids of uploads, or multipart with `content`, `style`s and `job`."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        return studio.add(await form_order(studio, request)).summary()
+    return studio.add(Order(**json_object(await request.body()))).summary()
+
+
+@router.get("/jobs/{identifier}")
+async def job(studio: _Studio, identifier: str) -> dict[str, Any]:
+    """Return one job: its state, its progress, and what was ordered."""
+    return studio.entry(identifier).summary()
+
+
+@router.patch("/jobs/{identifier}", openapi_extra={"requestBody": _BODY})
+async def change(studio: _Studio, identifier: str, request: Request) -> dict[str, Any]:
+    """Change a job: `state` (waiting, paused, stopped), `position`, or fields of the order, also in mid-run."""
+    return studio.change(identifier, json_object(await request.body())).summary()
+
+
+@router.delete("/jobs/{identifier}", status_code=204)
+async def delete(studio: _Studio, identifier: str) -> None:
+    """Delete a job; it can be restored for a day."""
+    studio.delete(identifier)
+
+
+@router.post("/jobs/{identifier}/restore")
+async def restore(studio: _Studio, identifier: str) -> dict[str, Any]:
+    """Undo a deletion."""
+    return studio.restore(identifier).summary()
+
+
+@router.get("/jobs/{identifier}/forecast")
+async def predict(
+    studio: _Studio,
+    identifier: str,
+    size: Annotated[int, Query(ge=0, le=MAX_SIDE)] = 0,
+    print_size: str = "",
+    dpi: Annotated[float, Query(ge=0, le=4800)] = 0.0,
+    *,
+    fill: bool = False,
+) -> dict[str, Any]:
+    """Say what a larger picture of a job would take: pixels, and seconds at the pace of the job."""
+    return forecast(studio.entry(identifier), studio.store, size, print_size, dpi, fill=fill)
+
+
+@router.post("/jobs/{identifier}/larger", status_code=201)
+async def enlarge(studio: _Studio, identifier: str, request: Request) -> dict[str, Any]:
+    """Order a larger picture that continues from this one: `size`, or `print_size` with `dpi` and `fill`."""
+    return studio.add(await larger(studio, studio.entry(identifier), json_object(await request.body()))).summary()
+
+
+@router.get("/jobs/{identifier}/events")
+async def events(studio: _Studio, identifier: str, request: Request) -> Response:
+    """Stream the events of a job, all from its start or those after `Last-Event-ID`."""
+    last_id = request.headers.get("last-event-id", "0")
+    count = int(last_id) if last_id.isascii() and last_id.isdigit() and len(last_id) < 12 else 0
+    events = _stream(studio, studio.entry(identifier), count)
+    return StreamingResponse(events, media_type="text/event-stream")
+
+
+@router.get("/jobs/{identifier}/preview")
+async def preview(studio: _Studio, identifier: str) -> Response:
+    """Return the picture so far, as a JPEG of the size of a screen."""
+    path = studio.entry(identifier).file("preview.jpg")
+    return Response(path.read_bytes(), media_type="image/jpeg")  # whole: the next one replaces it at any moment
+
+
+@router.get("/jobs/{identifier}/result")
+async def result(studio: _Studio, identifier: str, format: str = "") -> Response:  # noqa: A002
+    """Return the picture at its full size, or the film; a picture also in another format: png, jpg, webp or tif."""
+    entry = studio.entry(identifier)
+    path = await _convert(studio, entry, format)
+    return FileResponse(path, filename=f"{entry.title or 'impasto'}{path.suffix}")
+
+
+@router.get("/jobs/{identifier}/zip")
+async def archive(studio: _Studio, identifier: str) -> Response:
+    """Return the files of a job as a zip file."""
+    return await _zip(studio, [studio.entry(identifier).folder], identifier)
+
+
+@router.get("/zip")
+async def everything(studio: _Studio) -> Response:
+    """Return the files of all jobs as a zip file."""
+    return await _zip(studio, [entry.folder for entry in studio.visible_entries()], "impasto")
+
+
+async def _stream(studio: Studio, entry: Entry, count: int) -> AsyncIterator[str]:
     """Yield the events of a log after the first `count`, and new ones as they come, until the server closes."""
     count = count if count <= len(entry.lines) else 0
     beat = 0.0
-    while not is_closing():
+    while not studio.is_closing:
         lines = entry.lines[count:]
         if lines or time.monotonic() > beat:
             numbered = zip(range(count + 1, count + len(lines) + 1), lines, strict=True)
