@@ -51,7 +51,8 @@ def test_a_log_that_cannot_be_written_is_refused(tmp_path):
 def test_the_page_shows_pictures_with_their_settings_and_what_failed(tmp_path):
     out = tmp_path / "a b" / "x#1.png"
     write(tmp_path / "log.jsonl", outcome(out), outcome(tmp_path / "bad.png", "failed"))
-    page = index.write(tmp_path / "log.jsonl", tmp_path / "index.html").read_text()
+    index.write(tmp_path / "log.jsonl", tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text()
     assert "<title>impasto: 1 pictures, 1 failed</title>" in page
     assert 'src="a%20b/x%231.png"' in page
     assert "a photo.jpg in the style of b&amp;w.png" in page
@@ -62,4 +63,5 @@ def test_the_page_shows_pictures_with_their_settings_and_what_failed(tmp_path):
 def test_a_page_has_no_more_than_so_many_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(index, "MAX_RESULTS", 2)
     write(tmp_path / "log.jsonl", *(outcome(Path(f"{n}.png")) for n in range(4)))
-    assert index.write(tmp_path / "log.jsonl", tmp_path / "index.html").read_text().count("<img") == 2
+    index.write(tmp_path / "log.jsonl", tmp_path / "index.html")
+    assert (tmp_path / "index.html").read_text().count("<img") == 2

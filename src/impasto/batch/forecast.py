@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from impasto.batch.ordering import Item
 from impasto.errors import ImpastoError
@@ -42,41 +41,36 @@ class Forecast:
     """The number of workers."""
 
 
-class _Counts(NamedTuple):
-    all: int
-    painted: int
-    refused: int
-
-
-def forecast(jobs: Iterable[Item], workers: int, resources: Resources | None = None) -> Forecast:
+def forecast(jobs: Iterable[Item], workers: int) -> Forecast:
     """Forecast what painting jobs will take, by the plans of a few of them.
 
     Args:
         jobs: The jobs, which are listed twice.
         workers: The number of workers.
-        resources: The weights and networks to plan with.
 
     Returns:
         The forecast.
 
     """
-    resources, counts = resources or Resources(), _count(jobs)
-    step = max(1, counts.all // SAMPLES)
+    count, painted, refused = _count(jobs)
+    step, resources = max(1, count // SAMPLES), Resources()
     sample = [job for job in islice(jobs, 0, None, step) if isinstance(job, Job)]
     sample = [job.replace(runtime=_limit_threads(job.runtime, workers)) for job in sample]
     plans = [(plan, job) for job in sample if (plan := _plan(job, resources)) is not None]
     seconds = [plan.seconds or 0.0 for plan, _ in plans]
     mean = sum(seconds) / max(1, len(seconds))
     return Forecast(
-        *counts,
-        seconds=mean * (counts.all - counts.painted - counts.refused) / max(1, workers),
+        count,
+        painted,
+        refused,
+        seconds=mean * (count - painted - refused) / max(1, workers),
         bytes=max((plan.plan.bytes for plan, _ in plans), default=0.0),
         machine=_machine(plans[0][1]) if plans else "",
         workers=workers,
     )
 
 
-def _count(jobs: Iterable[Item]) -> _Counts:
+def _count(jobs: Iterable[Item]) -> tuple[int, int, int]:
     """Count all jobs, the painted jobs, and the jobs that cannot be used."""
     count = painted = refused = 0
     for job in jobs:
@@ -86,7 +80,7 @@ def _count(jobs: Iterable[Item]) -> _Counts:
             refused += not isinstance(job, Job)
         except ImpastoError:
             refused += 1
-    return _Counts(count, painted, refused)
+    return count, painted, refused
 
 
 def _limit_threads(runtime: Runtime, workers: int) -> Runtime:

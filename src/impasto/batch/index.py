@@ -36,15 +36,12 @@ small {{ color: #666; display: block; }}
 """
 
 
-def write(log: Path, page: Path) -> Path:
+def write(log: Path, page: Path) -> None:
     """Write the page of a log; an earlier page is replaced.
 
     Args:
         log: The log of results.
         page: The file of the page.
-
-    Returns:
-        The file of the page.
 
     Raises:
         WriteError: the file could not be written.
@@ -60,7 +57,6 @@ def write(log: Path, page: Path) -> Path:
         file.write("<main>\n")
         file.writelines(_figure(record, page.parent) for record in done)
         file.write("</main>\n")
-    return page
 
 
 def _failures(records: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Patterns of names, such as `{content}-{style}.png`, and names that clash."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from impasto import files
@@ -26,26 +26,21 @@ _FIELD = re.compile(r"\{(\w*)\}")
 _PLAIN = (str, int, float)
 
 
-def check_pattern(pattern: str, names: Iterable[str]) -> str:
-    """Return a pattern if all its names in braces are known.
+def check_pattern(pattern: str, names: Sequence[str]) -> None:
+    """Refuse a pattern with a name in braces that is not known.
 
     Args:
         pattern: The pattern.
         names: The names that may be in braces.
 
-    Returns:
-        The pattern.
-
     Raises:
         InputError: another name is in braces.
 
     """
-    known_names = list(names)
     for name in _FIELD.findall(pattern):
-        if name not in known_names:
-            accepted = ", ".join(f"{{{known}}}" for known in known_names)
+        if name not in names:
+            accepted = ", ".join(f"{{{known}}}" for known in names)
             raise InputError(f"the name {pattern} cannot have {{{name}}}; it may have {accepted}.")
-    return pattern
 
 
 def fill(pattern: str, values: Mapping[str, str]) -> str:

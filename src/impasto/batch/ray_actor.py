@@ -2,50 +2,27 @@
 
 import importlib
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from impasto.batch.outcome import Outcome
+from impasto.batch.sending import rename_paths, unpack, weight_files
 from impasto.files import atomic_write
 from impasto.jobs.job import Job
 from impasto.settings import Runtime
 from impasto.settings.limits import cores
 
 if TYPE_CHECKING:
+    from impasto.batch.painter import Painter
     from impasto.transfer.progress import Progress
 
-__all__ = ["Actor", "Allocation", "Paints"]
+__all__ = ["Actor", "Allocation"]
 
 FREE_FRACTION = 0.8
 """The fraction of the free memory that all workers of a machine take together, equal to the one in `machine.memory`."""
-
-
-class Paints(Protocol):
-    """What an actor holds: a `Painter`, or what stands for one."""
-
-    def paint(self, job: Job, original: Job | None = None) -> "Generator[Progress, None, Outcome]":
-        """Paint a job.
-
-        Args:
-            job: The job.
-            original: The job that the metadata of the picture name, if the files of `job` are copies of its files.
-
-        Returns:
-            A generator that yields the progress of each evaluation, and returns the outcome of the job.
-
-        """
-        ...
-
-    def prepare(self, job: Job) -> None:
-        """Get ready for the next job."""
-        ...
-
-    def cancel(self) -> None:
-        """End the current job early."""
-        ...
 
 
 class Allocation(NamedTuple):
@@ -61,14 +38,16 @@ class Actor:
     """A painter in a process of Ray's.
 
     Args:
-        make: Makes the painter from the name of the worker.
+        make: Makes the painter, or what stands for one, from the name of the worker.
         name: The name of the worker.
         allocation: The threads and the GPU that it takes.
         folder: The folder to which the paths of jobs are relative, or None if it does not see their files.
 
     """
 
-    def __init__(self, make: Callable[[str], Paints], name: str, allocation: Allocation, folder: Path | None) -> None:
+    def __init__(
+        self, make: Callable[[str], "Painter"], name: str, allocation: Allocation, folder: Path | None
+    ) -> None:
         if folder is not None:
             os.chdir(folder)
         self._painter = make(name)
@@ -91,8 +70,6 @@ class Actor:
         limited = job.replace(runtime=self._limit(job.runtime))
         if references is None:
             return self._paint(limited), b""
-        from impasto.batch.sending import rename_paths, unpack, weight_files  # noqa: PLC0415 (where files are sent)
-
         pictures = dict(references)
         weights = {str(path): self._store_weights(path, pictures.pop(str(path))) for path in weight_files(job)}
         with TemporaryDirectory(prefix="impasto-") as folder:

@@ -11,15 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.batch.ray_actor import Actor, Allocation, Paints
+from impasto.batch.ray_actor import Actor, Allocation
 from impasto.batch.ray_cluster import import_ray, join_cluster, last_line
+from impasto.batch.sending import Courier
 from impasto.batch.workers import WAIT_SECONDS, Report
 from impasto.errors import InputError, RunError
 from impasto.jobs.job import Job
 from impasto.settings.limits import check_per_core, cores
 
 if TYPE_CHECKING:
-    from impasto.batch.sending import Courier
+    from impasto.batch.painter import Painter
     from impasto.transfer.progress import Progress
 
 __all__ = ["RayWorkers"]
@@ -64,7 +65,7 @@ class RayWorkers:
         threads: int = 0,
         folder: Path | None = None,
         sends_files: bool = False,
-        make: Callable[[str], Paints] | None = None,
+        make: Callable[[str], "Painter"] | None = None,
     ) -> None:
         if count < 0:
             raise InputError(f"workers cannot be {count}; it takes a whole number, at least 0.")
@@ -88,7 +89,7 @@ class RayWorkers:
         self._progress: dict[int, Progress] = {}
         self._next_poll = 0.0
         self._is_cancelled = self._is_cancel_sent = False
-        self._courier = _courier(self._ray.put) if sends_files else None
+        self._courier = Courier(self._ray.put) if sends_files else None
         self._reports: list[Report] = []
         """The reports on jobs that were not sent."""
 
@@ -196,7 +197,7 @@ class RayWorkers:
             self._progress[worker] = progress
 
 
-def _painter(folder: Path | None, name: str) -> Paints:
+def _painter(folder: Path | None, name: str) -> "Painter":
     """Return the painter of an actor; torch is set up in its process as the command sets it up."""
     from impasto.machine.environment import tune_process  # noqa: PLC0415 (torch, which the driver does not need)
 
@@ -204,10 +205,3 @@ def _painter(folder: Path | None, name: str) -> Paints:
     from impasto.batch.painter import Painter  # noqa: PLC0415 (torch, which the driver does not need)
 
     return Painter(name, folder)
-
-
-def _courier(put: Callable[[bytes], Any]) -> "Courier":
-    """Return what sends the files of jobs."""
-    from impasto.batch.sending import Courier  # noqa: PLC0415 (where files are sent)
-
-    return Courier(put)

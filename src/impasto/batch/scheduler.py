@@ -44,6 +44,7 @@ class Scheduler:
         self._waiting: deque[_Assignment] = deque()
         """Jobs that were taken from the source for workers that died."""
         self._refused: deque[Outcome] = deque()
+        """The outcomes of jobs that could not be read."""
         self._painting: dict[int, _Assignment] = {}
         self._next: dict[int, _Assignment] = {}
         self._deaths = Deaths()
@@ -62,7 +63,8 @@ class Scheduler:
     def __iter__(self) -> Iterator[Outcome]:
         while True:
             self._give()
-            yield from self._take_refused()
+            while self._refused:
+                yield self._refused.popleft()
             if not self._painting and (self.is_cancelled or self._is_over):
                 return
             for report in self._workers.wait():
@@ -100,11 +102,6 @@ class Scheduler:
             else:
                 return None if task.item is None else _Assignment(task.number, task.item)
         return None
-
-    def _take_refused(self) -> Iterator[Outcome]:
-        """Yield the outcomes of jobs that could not be read."""
-        while self._refused:
-            yield self._refused.popleft()
 
     def _outcome(self, report: Report) -> Outcome | None:
         """Return the outcome of a job; the job of a worker that died goes to the next free worker."""

@@ -190,7 +190,8 @@ def _carry_out(jobs: Jobs, log: Path | None, *, waits: bool, crew: Crew, watch: 
                 results.write(outcome)
                 tally.add(outcome)
                 show(outcome, tally)
-    page = index.write(path, folder / "index.html")
+    page = folder / "index.html"
+    index.write(path, page)
     _conclude(tally, path, page, watch, received())
 
 
