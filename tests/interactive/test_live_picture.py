@@ -34,7 +34,8 @@ def test_a_notebook_shows_the_picture_with_loss_and_time_left(quick, picture, sh
     result = stylize(picture(), picture(72, 60, seed=1), settings=quick, progress=True)
     assert capsys.readouterr() == ("", "")
     assert "data:image/jpeg;base64," in shown[-1]
-    assert f"stage 1 of 1, 64 × 48: 100%, loss {result.history[-1].loss:.4g}, 0:00 left" in shown[-1]
+    loss = f"{result.history[-1].loss:.4g}"
+    assert f"64 × 48  100%  0:00 left  stage 1/1, evaluation 5/5, loss {loss}" in shown[-1]
 
 
 def test_the_display_is_updated_now_and_then_and_at_the_end(quick, picture, shown, monkeypatch):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -62,8 +62,8 @@ class BatchWatch:
         from impasto.cli import batch_display  # noqa: PLC0415 (rich's tables, for this command only)
 
         if self.quiet:
-            return batch_display.silence()
-        return batch_display.records() if self.json else batch_display.bars(scheduler, workers, tally)
+            return nullcontext(batch_display.print_failure)
+        return nullcontext(batch_display.print_record) if self.json else batch_display.bars(scheduler, workers, tally)
 
 
 @Parameter(name="*", group=GROUPS[BASICS])
@@ -124,8 +124,7 @@ def batch(
     """
     common = make_job(flags)
     if manifest is not None:
-        _check_manifest(manifest)
-        _refuse_with_manifest((*photos, *(style or ())))
+        _check_manifest(manifest, (*photos, *(style or ())))
         jobs: Jobs = Manifest(manifest, output or Path(), common, name)
     else:
         pairing: Pairing = "blend" if blend else pair or "product"
@@ -146,17 +145,14 @@ def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None
     return paintings
 
 
-def _check_manifest(manifest: Path) -> None:
-    """Refuse a flag in the place of the manifest, which may begin with a hyphen as standard input does."""
+def _check_manifest(manifest: Path, sources: Sequence[str]) -> None:
+    """Refuse photographs and paintings beside a manifest, and a flag in its place: it may begin with a hyphen."""
     if manifest != STANDARD_INPUT and str(manifest).startswith("-"):
         raise InputError(
             f"the manifest cannot be {manifest}; name a file of JSON lines, ./{manifest} if that is its name, or - for "
             "standard input."
         )
 
-
-def _refuse_with_manifest(sources: Sequence[str]) -> None:
-    """Refuse photographs and paintings that are given together with a manifest."""
     if sources:
         raise InputError(
             f"a manifest says what is painted, so {sources[0]} cannot be used; leave it out, or leave --manifest out."
@@ -242,9 +238,7 @@ def _print_forecast(forecast: "Forecast", *, as_json: bool) -> None:
 def _conclude(tally: "Tally", log: Path, page: Path, watch: BatchWatch, signal: int) -> None:
     """Print the totals, and end with the exit code that they call for."""
     if watch.json:
-        from impasto.cli.batch_display import summary  # noqa: PLC0415
-
-        summary(tally)
+        display.say(json.dumps({"event": "ended", "count": tally.count, **tally.states}))
     elif not watch.quiet:
         display.say(f"{tally}. Results: {page}, log: {log}.")
     if signal:

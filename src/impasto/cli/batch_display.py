@@ -1,7 +1,6 @@
 """The display of many jobs in progress: one bar for all of them and one for each worker, lines, JSON, or nothing."""
 
 import json
-import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from impasto.batch.workers import Workers
     from impasto.transfer.progress import Progress
 
-__all__ = ["Show", "bars", "records", "silence"]
+__all__ = ["Show", "bars", "print_failure", "print_record"]
 
 REFRESHES = 2
 """Refreshes of the bars in a second."""
@@ -59,34 +58,23 @@ def bars(scheduler: "Scheduler", workers: "Workers", tally: "Tally") -> Generato
         yield _print_line
 
 
-@contextmanager
-def records() -> Generator[Show, None, None]:
-    """Print a JSON record on standard output for each job that ends."""
-
-    def show(outcome: "Outcome", tally: "Tally") -> None:  # noqa: ARG001
-        display.say(json.dumps({"event": "outcome", **outcome.as_dict()}))
-
-    yield show
+def print_record(outcome: "Outcome", tally: "Tally") -> None:  # noqa: ARG001
+    """Print the JSON record of a job that ended on standard output."""
+    display.say(json.dumps({"event": "outcome", **outcome.as_dict()}))
 
 
-@contextmanager
-def silence() -> Generator[Show, None, None]:
-    """Show nothing but what went wrong, on standard error."""
-
-    def show(outcome: "Outcome", tally: "Tally") -> None:  # noqa: ARG001
-        if outcome.state == "failed":
-            display.remark(_describe(outcome))
-
-    yield show
+def print_failure(outcome: "Outcome", tally: "Tally") -> None:  # noqa: ARG001
+    """Print what went wrong on standard error, and nothing else."""
+    if outcome.state == "failed":
+        display.remark(_describe(outcome))
 
 
 def _print_line(outcome: "Outcome", tally: "Tally") -> None:
     """Print the outcome of a job: failures and remarks on standard error, results on standard output."""
     for sentence in outcome.remarks:
         display.remark(sentence)
-    if outcome.state == "failed":
-        display.remark(_describe(outcome))
-    elif outcome.state == "done":
+    print_failure(outcome, tally)
+    if outcome.state == "done":
         total = "" if tally.count is None else f"/{tally.count}"
         display.say(f"{tally.finished}{total} {_describe(outcome)}")
 
@@ -119,8 +107,3 @@ def _bar(finished: float, total: float | None, text: str) -> RenderableType:
     row.add_column(no_wrap=True, overflow="ellipsis")
     row.add_row(ProgressBar(total=total or 1, completed=finished if total else 0, width=BAR_WIDTH), text)
     return row
-
-
-def summary(tally: "Tally") -> None:
-    """Print the totals as a JSON record."""
-    print(json.dumps({"event": "ended", "count": tally.count, **tally.states}), file=sys.stdout, flush=True)  # noqa: T201

@@ -1,16 +1,14 @@
-"""The display of a run in progress: a bar for people, JSON lines for programs, or nothing."""
+"""What the command prints: sentences, plans, JSON lines for programs, and the bar of a download."""
 
 import json
-import math
 import os
 import sys
-import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, ParamSpec
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress
 from rich.table import Table
 
 from impasto.jobs.amounts import clock
@@ -19,82 +17,9 @@ if TYPE_CHECKING:
     from impasto.planning.plan import Plan
     from impasto.transfer.progress import Progress as Report
 
-__all__ = ["Show", "bar", "download", "plan", "records", "remark", "say", "silence", "while_readable"]
-
-PATIENCE_SECONDS = 4.0
-"""Seconds before the first evaluation after which a word says why there is none yet."""
+__all__ = ["download", "plan", "print_nothing", "print_record", "remark", "say", "while_readable"]
 
 P = ParamSpec("P")
-
-Show = Callable[["Report"], None]
-"""A function that shows the progress of one evaluation."""
-
-
-@contextmanager
-def bar(unit: str = "") -> Generator[Show, None, None]:
-    """Draw a progress bar of the whole run on standard error, or write lines where that is no terminal.
-
-    Args:
-        unit: stage, or frame in a film, to show its number, the evaluation and the loss, too; empty for neither.
-
-    Yields:
-        A function that shows the progress of one evaluation.
-
-    """
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines(unit)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-    progress = Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty())
-    task = progress.add_task("preparing", total=None, state="")
-
-    def say_why() -> None:
-        progress.update(task, state="the first time on a machine takes longer")
-
-    def show(report: "Report") -> None:
-        patience.cancel()
-        size = f"{report.width} × {report.height}"
-        progress.update(task, description=size, completed=report.fraction, total=1, state=_state(report, unit))
-        if report.remark:
-            progress.console.print(report.remark, highlight=False, markup=False)
-
-    patience = threading.Timer(PATIENCE_SECONDS, say_why)
-    patience.daemon = True
-    patience.start()
-    progress.start()
-    try:
-        yield show
-    finally:
-        patience.cancel()
-        progress.stop()
-
-
-def _lines(unit: str) -> Show:
-    """Return a function that writes a line on standard error at each tenth of the work, and after each change of it."""
-    last_tenth, position = -1, (0, 0)
-
-    def show(report: "Report") -> None:
-        nonlocal last_tenth, position
-        for line in report.remark.splitlines():
-            remark(line)
-        last_position, position = position, (report.stage, report.evaluation)
-        if position < last_position:  # a change began the stages again
-            last_tenth = -1
-        tenth = math.floor(10 * report.fraction)
-        if tenth > last_tenth:
-            last_tenth = tenth
-            print(f"{report.width} × {report.height}  {_state(report, unit)}", file=sys.stderr, flush=True)  # noqa: T201
-
-    return show
-
-
-def _state(report: "Report", unit: str) -> str:
-    """Describe how far a run is: the percentage, the remaining time, and, with a unit, its number and the loss."""
-    remaining = "" if report.seconds_left is None else f"  {clock(report.seconds_left)} left"
-    position = f"{unit} {report.stage}/{report.stages}, evaluation {report.evaluation}/{report.evaluations}"
-    details = f"  {position}, loss {report.loss:.4g}" if unit else ""
-    return f"{report.fraction:4.0%}{remaining}{details}"
 
 
 @contextmanager
@@ -148,24 +73,13 @@ def download() -> Generator[Callable[[int, int], None], None, None]:
             progress.stop()
 
 
-@contextmanager
-def records() -> Generator[Show, None, None]:
-    """Print one JSON record for each evaluation on standard output."""
-
-    def show(report: "Report") -> None:
-        print(json.dumps(report.as_dict()), flush=True)  # noqa: T201
-
-    yield show
+def print_record(report: "Report") -> None:
+    """Print the JSON record of an evaluation on standard output."""
+    say(json.dumps(report.as_dict()))
 
 
-@contextmanager
-def silence() -> Generator[Show, None, None]:
-    """Show nothing."""
-
-    def show(report: "Report") -> None:
-        del report
-
-    yield show
+def print_nothing(_: object) -> None:
+    """Take what is not shown."""
 
 
 _TARGET_STORAGE = {"bfloat16": "stored in bfloat16", "recomputed": "computed again in each evaluation"}

@@ -1,11 +1,13 @@
 """The common part of the commands that paint many pictures: sheets are painted while a bar is drawn."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.cli import display
 from impasto.cli.painting import load_weights
+from impasto.interactive.progress_bar import bar
 from impasto.jobs.job import Job
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def paint(job: Job, sheets: "Sequence[Sheet]", *, quiet: bool) -> None:
 
     events = jobs.paint(job, sheets, overwrite=job.overwrite, load=lambda name: load_weights(name, has_bar=not quiet))
     saved: list[str] = []
-    with display.silence() if quiet else display.bar() as show:
+    with nullcontext(display.print_nothing) if quiet else bar() as show:
         for event in events:
             if isinstance(event, Evaluated):
                 show(event.progress)

@@ -1,16 +1,16 @@
 """A session at a terminal: the flags of what is shown, the events as they come, and how the command ends."""
 
 import json
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from impasto.cli import display, launcher, signals, viewer
-from impasto.cli.display import Show
 from impasto.cli.flags import GROUPS
 from impasto.errors import RunError
+from impasto.interactive.progress_bar import bar
 from impasto.jobs.amounts import amount
 from impasto.jobs.job import Job
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from impasto.film.session import FilmSession
+    from impasto.interactive.progress_bar import Show
     from impasto.jobs.events import Ended, Event
     from impasto.jobs.session import Session
 
@@ -62,8 +63,8 @@ class Watch:
     def progress(self) -> "AbstractContextManager[Show]":
         """Return the display of each evaluation."""
         if self.is_silent or self.dry_run:
-            return display.silence()
-        return display.records() if self.json else display.bar("stage" if self.verbose else "")
+            return nullcontext(display.print_nothing)
+        return nullcontext(display.print_record) if self.json else bar("stage" if self.verbose else "")
 
 
 @Parameter(name="*", group=GROUPS["Watching"])
@@ -88,8 +89,8 @@ class FilmWatch(Watch):
     def progress(self) -> "AbstractContextManager[Show]":
         """Return the display of each evaluation."""
         if not self.talks or self.dry_run:
-            return display.silence()
-        return display.bar("frame" if self.verbose else "")
+            return nullcontext(display.print_nothing)
+        return bar("frame" if self.verbose else "")
 
 
 def show_session(session: "Session | FilmSession", job: Job, watch: Watch) -> None:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from impasto.images import Picture
-from impasto.interactive.report_text import state
+from impasto.interactive.progress_bar import size, state
 from impasto.transfer.progress import Progress
 from impasto.transfer.run import Run
 
@@ -64,7 +64,8 @@ class LivePicture(AbstractContextManager["LivePicture"]):
         if self._report is None:
             return
         encoded = base64.b64encode(_small(self._run.preview()).jpeg(quality=85)).decode()
-        lines = "<br>".join(html.escape(line) for line in (state(self._report), *self._remarks))
+        text = f"{size(self._report)}  {state(self._report, 'stage')}"
+        lines = "<br>".join(html.escape(line) for line in (text, *self._remarks))
         bar = f'<progress value="{self._report.fraction:.3f}" style="width: 100%; max-width: 20em"></progress>'
         picture = f'<img alt="the picture so far" src="data:image/jpeg;base64,{encoded}">'
         self._handle.update(self._module.HTML(f"<div>{picture}<br>{bar}<br>{lines}</div>"))
