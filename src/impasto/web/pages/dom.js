@@ -18,6 +18,18 @@ export function button(label, action, attributes = {}) {
   return h("button", { type: "button", onclick: action, ...attributes }, label);
 }
 
+// A slider on a logarithmic scale, and what shows its value; it takes a value when it is let go.
+export function slider(value, [min, max], show, round, take, attributes) {
+  const output = h("output", { htmlFor: attributes.id ?? "" }, show(value));
+  const input = h("input", { type: "range", min: Math.log2(min), max: Math.log2(max), step: 0.01, value: Math.log2(value), ...attributes });
+  const read = () => round(2 ** Number(input.value));
+  input.addEventListener("input", () => { output.textContent = show(read()); });
+  input.addEventListener("change", () => take(read()));
+  return [input, output];
+}
+
+export const roundToTwoDigits = number => Number(number.toPrecision(2));
+
 export function toast(sentence, label, action) {
   const box = h("div", { className: "toast" }, sentence);
   if (action) box.append(button(label, () => { box.remove(); action(); }));

@@ -1,12 +1,12 @@
 // The form of the settings, made from the options that the server describes.
-import { $, button, h } from "./dom.js";
+import { $, button, h, roundToTwoDigits, slider } from "./dom.js";
 import { draft, isFilm, isUnused, noteChange, onDraft } from "./draft.js";
 import { text } from "./text.js";
 
 const SLIDERS = {
-  size: { min: Math.log2(128), max: 12, show: text.pixels, round: value => 32 * Math.round(value / 32) },
-  content_weight: { min: Math.log2(0.2), max: Math.log2(200), show: value => value },
-  style_scale: { min: -2, max: 2, show: text.times },
+  size: { limits: [128, 4096], show: text.pixels, round: value => 32 * Math.round(value / 32) },
+  content_weight: { limits: [0.2, 200], show: value => value },
+  style_scale: { limits: [0.25, 4], show: text.times },
 };
 const PRESS_MILLISECONDS = 500; // lists of choices do not say when the button comes up
 const PLAIN = new Set(["start", "end", "fps"]); // options whose names say all
@@ -30,13 +30,9 @@ function set(option, next) {
 const weightsText = weights => typeof weights === "string" ? weights : Object.entries(weights).map(([name, weight]) => weight === 1 ? name : `${name}:${weight}`).join(", ");
 
 function range(option, id) {
-  const { min, max, show, round = number => Number(number.toPrecision(2)) } = SLIDERS[option.name];
-  const output = h("output", { htmlFor: id }, show(value(option)));
-  const input = h("input", { id, type: "range", min, max, step: 0.01, value: Math.log2(value(option)) });
-  const read = () => round(2 ** Number(input.value));
-  input.addEventListener("input", () => { output.textContent = show(read()); });
-  input.addEventListener("change", () => { if (read() !== value(option)) set(option, read()); }); // else keys would never leave a value
-  return [input, output];
+  const { limits, show, round = roundToTwoDigits } = SLIDERS[option.name];
+  const take = next => { if (next !== value(option)) set(option, next); }; // else keys would never leave a value
+  return slider(value(option), limits, show, round, take, { id });
 }
 
 // Seconds; the empty field stands for 0, which is no limit.
@@ -124,7 +120,7 @@ export function lockTime(isLocked) {
   if (input) input.disabled = isLocked;
 }
 
-export async function startForm(options) {
+export function startForm(options) {
   schema = options;
   $("form").addEventListener("submit", event => event.preventDefault());
   const release = () => { isPressed = false; if (isStale) render(); };

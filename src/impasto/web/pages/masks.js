@@ -10,7 +10,6 @@ const DOWNLOAD_MILLISECONDS = 60_000; // Safari asks before the first download, 
 const PHOTO_COLORS = { keep: "#3aa17e", focus: "#d8d02c" };
 const COLORS = ["#e2574c", "#3f8fd2", "#e0a526", "#8a63c9", "#d66ba0", "#4bb3a8"];
 const ERASER = 5, ERASER_BUTTONS = 32; // of a PointerEvent: the other end of a pen
-let editor = null;
 
 const isOfPhoto = kind => kind in PHOTO_COLORS;
 export const colorOf = ({ kind, number }) => PHOTO_COLORS[kind] ?? COLORS[number % COLORS.length];
@@ -47,7 +46,6 @@ class Editor {
   constructor(target) {
     this.target = target;
     this.tool = "brush";
-    this.size = 60;
     this.soft = 0.4;
     this.opacity = 0.6;
     this.tolerance = 24;
@@ -86,7 +84,6 @@ class Editor {
 
   // Show again what was closed by mistake.
   #reopen(nodes) {
-    editor = this;
     $("masks").replaceChildren(...nodes);
     $("masks").showModal();
     this.surface.focus();
@@ -105,7 +102,7 @@ class Editor {
 
   #build() {
     this.surface = canvas(this.mask.width, this.mask.height);
-    Object.assign(this.surface, { tabIndex: 0 });
+    this.surface.tabIndex = 0;
     this.surface.setAttribute("role", "application");
     this.surface.setAttribute("aria-label", text.easel);
     this.cursor = h("div", { className: "cursor", hidden: true });
@@ -170,7 +167,7 @@ class Editor {
   }
 
   radius(event) {
-    const pressure = event?.pointerType === "pen" ? 0.3 + 1.4 * event.pressure : 1;
+    const pressure = event.pointerType === "pen" ? 0.3 + 1.4 * event.pressure : 1;
     return this.size / 2 * pressure;
   }
 
@@ -326,6 +323,6 @@ class Editor {
 }
 
 export async function openMasks(target) {
-  editor = new Editor(target);
+  const editor = new Editor(target);
   await attempt(() => editor.open());
 }

@@ -1,6 +1,6 @@
 // The photograph and the paintings, with their thumbnails, weights, stroke sizes and masks.
 import { api, thumbnailUrl } from "./api.js";
-import { $, acceptDrops, attempt, button, h, pickFiles, showWait, toast } from "./dom.js";
+import { $, acceptDrops, attempt, button, h, pickFiles, roundToTwoDigits, showWait, slider, toast } from "./dom.js";
 import { AUTO, draft, isDrawn, isFound, newStyle, noteChange, onDraft } from "./draft.js";
 import { colorOf, idOf, nameOf, openMasks } from "./masks.js";
 import { text } from "./text.js";
@@ -9,7 +9,7 @@ const PICTURES = "image/*,.tif,.tiff,.heic,.heif,.avif", FILMS = "video/*,.mkv,.
 let removedContent = null; // the photograph that was removed last
 
 // Upload files. A film is painted, and so is the first picture if there is none or it is asked for; the others are paintings.
-export async function take(files, kind) {
+async function take(files, kind) {
   for (const [number, file] of files.entries()) {
     const isFile = await file.slice(0, 1).arrayBuffer().then(bytes => bytes.byteLength > 0, () => false); // a folder is empty in Firefox
     if (!isFile) { toast(text.unreadable(file.name)); continue; }
@@ -76,12 +76,8 @@ function chip(label, target) {
   return element;
 }
 
-function slider(label, value, min, max, show, set) {
-  const output = h("output", {}, show(value));
-  const input = h("input", { type: "range", min: Math.log2(min), max: Math.log2(max), step: 0.01, value: Math.log2(value), "aria-label": label });
-  const read = () => Number((2 ** Number(input.value)).toPrecision(2));
-  input.addEventListener("input", () => { output.textContent = show(read()); });
-  input.addEventListener("change", () => set(read()));
+function factor(label, value, range, set) {
+  const [input, output] = slider(value, range, text.times, roundToTwoDigits, set, { "aria-label": label });
   return h("div", { className: "field" }, h("label", {}, h("span", {}, label), output), input);
 }
 
@@ -110,8 +106,8 @@ function paintingCard(style, number) {
   const remove = () => { draft.styles.splice(number, 1); noteChange("pictures"); };
   const set = name => value => { style[name] = value; noteChange("weights"); };
   const chips = h("div", { className: "chips" }, draft.content && chip(text.region, { kind: "region", number }), chip(text.part, { kind: "mask", number }));
-  return card(style.info, remove, draft.styles.length > 1 && slider(text.weight, style.weight || 0.01, 0.1, 10, text.times, set("weight")),
-    slider(text.strokes, style.scale, 0.25, 4, text.times, set("scale")), draft.styles.length > 1 && colors(style, set("color")), chips);
+  return card(style.info, remove, draft.styles.length > 1 && factor(text.weight, style.weight || 0.01, [0.1, 10], set("weight")),
+    factor(text.strokes, style.scale, [0.25, 4], set("scale")), draft.styles.length > 1 && colors(style, set("color")), chips);
 }
 
 function render() {

@@ -13,7 +13,7 @@ export const text = {
   stop: "Stop and keep", larger: "Larger", download: "Download", newPicture: "New picture",
   looks: "How the picture is shown", picture: "Picture", compare: "Before and after", side: "Side by side", actual: "100 %",
   before: "The photograph", after: "The picture", slider: "Before and after",
-  waiting: "Waits in the queue.", starting: "Opening the pictures …", painting: "Painting", paused: "Paused.",
+  waiting: "Waits in the queue.", starting: "Opening the pictures …", paused: "Paused.",
   stopped: "Stopped; the picture so far is kept.", done: "Done.", failed: "It failed",
   remaining: time => `${time} left`, stage: (number, count) => `stage ${number} of ${count}`, frame: (number, count) => `frame ${number} of ${count}`, evaluation: n => `evaluation ${n}`,
   changed: "Changed. The picture continues from its canvas.", lost: "No connection to the studio.", tryingAgain: "Trying again …",

@@ -66,16 +66,13 @@ function render() {
     return;
   }
   const looks = h("div", { className: "looks", role: "group", "aria-label": text.looks }, LOOKS.filter(name => before || !NEEDS_BOTH.has(name)).map(name =>
-    button(text[name], () => { look = name; render(); focusLook(name); }, { id: `look-${name}`, "aria-pressed": String(look === name) })));
+    button(text[name], () => { look = name; render(); $(`look-${name}`)?.focus(); }, { id: `look-${name}`, "aria-pressed": String(look === name) })));
   $("canvas").replaceChildren(body(), ...(after && !film ? [looks] : []));
 }
 
-function focusLook(name) { $(`look-${name}`)?.focus(); }
-
 // Show pictures by their addresses; null stands for none. The next picture replaces the last without a flicker.
 export async function show(next) {
-  const isSame = JSON.stringify(next) === JSON.stringify(pictures);
-  if (isSame && $("canvas").firstChild) return;
+  if (JSON.stringify(next) === JSON.stringify(pictures) && $("canvas").firstChild) return;
   const replacesAfter = pictures.after && next.after && next.before === pictures.before && next.film === pictures.film;
   pictures = next;
   const isLoaded = !next.after || await new Promise(done => { const probe = new Image(); probe.onload = () => { loadedImage = probe; done(true); }; probe.onerror = () => done(false); probe.src = next.after; });
