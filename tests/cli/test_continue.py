@@ -57,7 +57,6 @@ def test_a_finished_picture_is_painted_on_and_painted_again_by_its_metadata(impa
 def test_the_metadata_of_a_finished_picture_are_read_once(impasto, files, monkeypatch):
     impasto("content.png", "style.jpg", "-o", "out.png", *QUICK)
     read = Mock(wraps=reading.read_note)
-    monkeypatch.setattr("impasto.jobs.continuation.read_note", read)
     monkeypatch.setattr("impasto.images.read_note", read)
     impasto("content.png", "style.jpg", "-o", "out.png", "--continue", "--content-weight", "1", "--quiet")
     read.assert_called_once()

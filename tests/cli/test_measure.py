@@ -16,7 +16,7 @@ def painted(files, picture):
     result = picture(seed=2)
     result.save(files / "other.png")
     Picture(result.pixels, note=note).save(files / "painted.png")
-    Picture(result.pixels, note='{"settings": {"sise": 3}}').save(files / "unknown.png")
+    Picture(result.pixels, note='{"impasto": "0.2.0", "settings": {"sise": 3}}').save(files / "unknown.png")
     picture(24, 24).save(files / "small.png")
     picture(48, 64).save(files / "upright.png")
     (files / "text.jpg").write_text("This is no picture.")

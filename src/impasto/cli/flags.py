@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -13,6 +12,7 @@ from impasto.cli.help import BASICS
 from impasto.errors import InputError, SettingsError
 from impasto.files import exists
 from impasto.film.film import UNUSED_OPTIONS, Film
+from impasto.jobs import notes
 from impasto.jobs.fingerprint import FILES
 from impasto.jobs.job import Job
 from impasto.settings import PRESETS, Option, Options, Runtime, Settings, preset
@@ -205,7 +205,7 @@ def read_job(picture: Path) -> tuple[dict[str, Any], object]:
         SettingsError: the metadata hold no job.
 
     """
-    note = _read_impasto_note(picture)
+    note = notes.read(picture)
     job = note.get("job")
     if not isinstance(job, dict):
         raise SettingsError(
@@ -228,15 +228,7 @@ def read_settings(source: Path) -> Settings:
         except OSError:
             raise SettingsError(f"the settings file {source} cannot be read; give a JSON file or a picture.") from None
         return Settings.from_json(text)
-    return Settings.from_json(json.dumps(_read_impasto_note(source)["settings"]))
-
-
-def _read_impasto_note(picture: Path) -> dict[str, Any]:
-    """Read the note that impasto wrote in the metadata of a picture: a JSON object with settings."""
-    from impasto.images import read_note  # noqa: PLC0415 (torch)
-
-    with suppress(ValueError):
-        note: Any = json.loads(read_note(picture) or "")
-        if isinstance(note, dict) and "settings" in note:
-            return cast("dict[str, Any]", note)
-    raise SettingsError(f"{picture} holds no settings of impasto; give a picture that impasto painted.")
+    note = notes.read(source)
+    if "settings" not in note:
+        raise SettingsError(f"{source} holds no settings of impasto; give a picture that impasto painted.")
+    return Settings.from_json(json.dumps(note["settings"]))

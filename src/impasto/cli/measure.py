@@ -13,6 +13,7 @@ from impasto.cli import display
 from impasto.cli.flags import MeasureFlags, make_job, read_settings
 from impasto.cli.painting import load_weights
 from impasto.cli.sheets import open_picture
+from impasto.jobs import notes
 from impasto.jobs.job import Job, StyleSource
 
 if TYPE_CHECKING:
@@ -43,11 +44,10 @@ def measure(
         flags: The options.
 
     """
-    from impasto.images import read_note  # noqa: PLC0415
     from impasto.jobs.sources import open_job  # noqa: PLC0415
     from impasto.reports import metrics  # noqa: PLC0415 (torch)
 
-    base = None if read_note(result) is None else Job(settings=read_settings(result))
+    base = Job(settings=read_settings(result)) if "settings" in notes.read(result) else None
     job = make_job(flags, base, content=content, styles=(StyleSource.parse(style),))
     picture = open_picture(result, allow_large=job.allow_large, quiet=as_json)
     sources = open_job(job)

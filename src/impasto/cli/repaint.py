@@ -38,8 +38,9 @@ def repaint(
         flags: The options.
 
     """
+    settings = read_settings(picture)
     fields, hashes = read_job(picture)
-    values: dict[str, Any] = {"settings": read_settings(picture), **fields}  # with changes, the fields have settings
+    values: dict[str, Any] = {"settings": settings, **fields}  # of a picture with changes, the fields have settings
     job = Job(**values)
     _check_inputs(job, hashes, picture)
     changes = [_replace_options(change, flags) for change in job.changes]

@@ -4,7 +4,6 @@ PyAV, of the extra `film`, has the encoders: H.264 for .mp4, .mov and .mkv files
 those of HDTV (ITU-R BT.709), and a frame with an odd side loses a row or a column of pixels.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from fractions import Fraction
@@ -22,6 +21,7 @@ from impasto.film.extra import library
 from impasto.film.film import SUFFIXES
 from impasto.film.video import Video
 from impasto.images import Picture
+from impasto.jobs import notes
 
 if TYPE_CHECKING:
     from av import Packet
@@ -52,11 +52,9 @@ def read_note(path: Path) -> dict[str, Any]:
     """Return the note of impasto in the metadata of a film file; it is empty if impasto did not write the file."""
     try:
         with open_film(path) as container:
-            comment = container.metadata.get("comment") or container.metadata.get("COMMENT") or "{}"
-        note: Any = json.loads(comment)
-    except (InputError, ValueError):
+            return notes.parse(container.metadata.get("comment") or container.metadata.get("COMMENT"))
+    except InputError:
         return {}
-    return cast("dict[str, Any]", note) if isinstance(note, dict) and "impasto" in note else {}
 
 
 def encode(video: Video, frames: Sequence[Path], output: Path, *, note: str, overwrite: bool) -> list[str]:

@@ -3,16 +3,13 @@
 It reads what impasto wrote in either, and paints nothing.
 """
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from impasto import files
 from impasto.errors import InputError
-from impasto.images import read_note
-from impasto.jobs import outputs
+from impasto.jobs import notes, outputs
 from impasto.jobs.fingerprint import FILES, replaced_file
 from impasto.jobs.job import Job
 from impasto.settings import Settings
@@ -88,9 +85,7 @@ def find_continuation(output: Path, checkpoint: str | Path | None = None) -> Con
         return Continuation(_job(note, settings, path, output), count + int(note.get(EVALUATIONS_BEFORE, 0)), None)
     if not files.exists(output):
         raise InputError(f"there is nothing to continue: neither {output} nor {path} is there; leave out --continue.")
-    note: Mapping[str, Any] = {}
-    with suppress(ValueError):
-        note = cast("Mapping[str, Any]", json.loads(read_note(output) or "{}"))
+    note = notes.read(output)
     count = int(note.get("evaluations", 0)) + int(note.get(EVALUATIONS_BEFORE, 0))
     return Continuation(_job(note, note.get("settings"), output, output), count, output)
 

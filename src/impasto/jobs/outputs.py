@@ -1,6 +1,5 @@
 """The files that a job writes: their names, and the checks that they can be written before any work begins."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations, count, takewhile
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from impasto import files
 from impasto.errors import InputError
+from impasto.jobs import notes
 from impasto.jobs.fingerprint import FINGERPRINT, fingerprint
 from impasto.jobs.job import Job
 from impasto.recipes.print_size import PrintSize
@@ -213,13 +213,10 @@ def _is_picture_of(job: Job, note: Mapping[str, Any]) -> bool:
 
 def _read_note(output: Path) -> dict[str, Any]:
     """Return what the metadata of a picture say; nothing, if impasto did not paint it."""
-    from impasto.images import read_note  # noqa: PLC0415 (torch)
-
     try:
-        note: Any = json.loads(read_note(output) or "{}")
-    except (InputError, ValueError):
+        return notes.read(output)
+    except InputError:
         return {}
-    return cast("dict[str, Any]", note) if isinstance(note, dict) and "impasto" in note else {}
 
 
 def _existing_frames(job: Job) -> Iterator[Path]:

@@ -4,17 +4,17 @@ A file that crashes or exhausts a decoder ends this process and no other. It als
 It is started as `python -m impasto.web.reader`.
 """
 
-import json
 import traceback
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from impasto.errors import ImpastoError, InputError
 from impasto.film import encoding
 from impasto.film.container import beginning
 from impasto.film.formats import FILM_FORMATS
-from impasto.images import Picture, read_note
+from impasto.images import Picture
 from impasto.images.faces import find_faces
+from impasto.jobs import notes
 from impasto.recipes import demo
 from impasto.web.child import Lines
 
@@ -63,7 +63,7 @@ def _open(path: Path) -> dict[str, Any]:
     return {
         **_write_thumbnails(picture, path),
         "remarks": list(picture.remarks),
-        "settings": _settings(read_note(path)),
+        "settings": notes.read(path).get("settings"),
     }
 
 
@@ -83,18 +83,6 @@ def _write_thumbnails(picture: Picture, path: Path) -> dict[str, Any]:
         sides = [max(1, round(side * factor)) for side in (picture.width, picture.height)]
         picture.resized(*sides).save(path.with_suffix(f".{name}.jpg"), overwrite=True, quality=85)
     return {"width": picture.width, "height": picture.height}
-
-
-def _settings(note: str | None) -> dict[str, Any] | None:
-    """Return the settings that a picture's note holds, if impasto painted it."""
-    try:
-        fields = json.loads(note or "{}")
-    except ValueError:
-        return None
-    if not (isinstance(fields, dict) and "impasto" in fields):
-        return None
-    settings = cast("dict[str, Any]", fields).get("settings")
-    return cast("dict[str, Any]", settings) if isinstance(settings, dict) else None
 
 
 def _demo(folder: Path) -> dict[str, Any]:
