@@ -3,7 +3,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.errors import PictureError
 from impasto.recipes import demo
 from impasto.recipes.demo import fields, landscape, strokes
 
@@ -114,11 +113,6 @@ def test_light_from_the_upper_left_brightens_the_slopes_that_face_it() -> None:
     assert lit[80, 79:81].mean() > 0.5 > lit[80, 119:121].mean()
     assert lit[59:61, 100].mean() > 0.5 > lit[99:101, 100].mean()
     assert lit[10, 10] == pytest.approx([0.5] * 3, abs=1e-3)
-
-
-def test_a_painting_too_small_for_strokes_is_refused() -> None:
-    with pytest.raises(PictureError, match="is 63 pixels, but it needs at least 64"):
-        demo.painting(63)
 
 
 def test_the_photograph_is_a_file_that_matplotlib_installs() -> None:

@@ -126,8 +126,6 @@ def test_figure_7_takes_the_style_of_another_photograph_and_begins_as_the_conten
     [panel] = panels(FIGURES[7](experiments))
     assert panel.styles == [experiments.photograph]
     assert panel.settings.init == "content"
-    with pytest.raises(ValueError, match="no photograph"):
-        FIGURES[7](replace(experiments, photograph=None))
 
 
 def test_as_printed_only_the_balance_of_a_figure_changes(experiments):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from impasto.errors import InputError
 from impasto.images import Picture
@@ -113,16 +114,10 @@ class Experiments:
         ]
 
     def photographs(self) -> Blocks:
-        """Return figure 7: the photograph in the style of another photograph, started from the content image.
-
-        Raises:
-            ValueError: there is no other photograph.
-
-        """
-        if self.photograph is None:
-            raise ValueError("there is no photograph to take the style from")
-        picture = self._panel("picture", 1e-2, style=self.photograph, init="content")
-        cells = [self._photograph, self._resized_style(self.photograph), picture]
+        """Return figure 7: the photograph in the style of another photograph, started from the content image."""
+        photograph = cast("Picture", self.photograph)  # `choose_figures` refuses the figure without one
+        picture = self._panel("picture", 1e-2, style=photograph, init="content")
+        cells = [self._photograph, self._resized_style(photograph), picture]
         return [Block([cells], ["photograph", "another photograph", "picture"])]
 
     def _panel(

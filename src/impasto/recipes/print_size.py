@@ -26,7 +26,7 @@ class PrintSize(NamedTuple):
     """The short side, in inches."""
     dpi: float
     """Pixels per inch."""
-    unit: str = "cm"
+    unit: str
     """The unit in which `announcement` speaks of lengths: in, cm or mm."""
 
     @classmethod
@@ -46,11 +46,11 @@ class PrintSize(NamedTuple):
         """
         match = _PATTERN.fullmatch(text.strip().lower())
         short, long = sorted(float(side) * _INCHES[match[3]] for side in match.groups()[:2]) if match else (0.0, 0.0)
-        if not short:
+        if match is None or not short:
             raise InputError(
                 f"print cannot be {text}; it takes two sides and a unit, such as 30x40cm, 8x10in, 200x300mm."
             )
-        paper = cls(long, short, dpi or DEFAULT_DPI, match[3] if match else "cm")
+        paper = cls(long, short, dpi or DEFAULT_DPI, match[3])
         if not _MIN_PIXELS <= paper.long_pixels <= _MAX_PIXELS:
             raise InputError(
                 f"print cannot be {text}: at {paper.dpi:g} pixels per inch its long side has {paper.long_pixels} "

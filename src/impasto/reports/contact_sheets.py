@@ -105,20 +105,14 @@ def _lay_out(blocks: Sequence[Block[Picture]] | Sequence[Block[Size]] | Sequence
     """Arrange blocks one below another, with a margin around them."""
     widest = max(cell.width for block in blocks for cell in block)
     size = round(min(max(widest * _TEXT_RATIO, _MIN_TEXT_SIZE), _MAX_TEXT_SIZE))
-    grids = [_add_title(block.title, _grid(block, size), size) for block in blocks]
-    inside = _table([[grid] for grid in grids], 2 * size)
+    inside = _table([[_titled_grid(block, size)] for block in blocks], 2 * size)
     margin = round(1.5 * size)
     pieces = [(left + margin, top + margin, pixels) for left, top, pixels in inside.pieces]
     return _Area(inside.width + 2 * margin, inside.height + 2 * margin, pieces)
 
 
-def _add_title(title: str, grid: _Area, size: int) -> _Area:
-    """Return a grid with its title above it."""
-    return _table([[_text(title, size, _TITLE_GRAY)], [grid]], size) if title else grid
-
-
-def _grid(block: Block[Picture] | Block[Size] | Block[Picture | Size], size: int) -> _Area:
-    """Arrange the cells of a block below the labels of the columns and to the right of the labels of the rows."""
+def _titled_grid(block: Block[Picture] | Block[Size] | Block[Picture | Size], size: int) -> _Area:
+    """Arrange the cells of a block right of the labels of the rows, below those of the columns and its title."""
     widths = [max(cell.width for cell in column if cell) for column in zip_longest(*block.cells)]
     rows = [[_cell_area(cell) for cell in row] for row in block.cells]
     column_labels = [
@@ -130,7 +124,10 @@ def _grid(block: Block[Picture] | Block[Size] | Block[Picture | Size], size: int
     ]
     if row_labels:
         rows = [[label, *row] for label, row in zip(row_labels, rows, strict=True)]
-    return _table([[_EMPTY_AREA] * bool(row_labels) + column_labels, *rows] if column_labels else rows, size)
+    if column_labels:
+        rows = [[_EMPTY_AREA] * bool(row_labels) + column_labels, *rows]
+    grid = _table(rows, size)
+    return _table([[_text(block.title, size, _TITLE_GRAY)], [grid]], size) if block.title else grid
 
 
 def _cell_area(cell: Picture | Size) -> _Area:

@@ -12,14 +12,10 @@ from numpy.random import PCG64, Generator
 from torch import Tensor
 
 from impasto.drawing import importing_matplotlib
-from impasto.errors import PictureError
 from impasto.recipes.demo.landscape import compose
 from impasto.recipes.demo.strokes import LAYERS, brush, contrast, paint, plan_strokes, shade_relief
 
 __all__ = ["painting", "photograph"]
-
-MIN_SIZE = 64
-"""The least pixels of the long side; on smaller paintings a stroke cannot be seen."""
 
 
 def photograph() -> Path:
@@ -36,18 +32,13 @@ def painting(size: int = 1024, seed: int = 0) -> Tensor:
     The same size and seed give the same bytes; another seed gives the same motif with other clouds and other strokes.
 
     Args:
-        size: The long side in pixels, at least `MIN_SIZE`.
+        size: The long side in pixels; below 64, a stroke cannot be seen.
         seed: The seed of the random numbers.
 
     Returns:
         The painting.
 
-    Raises:
-        PictureError: the size is too small for a stroke to be seen.
-
     """
-    if size < MIN_SIZE:
-        raise PictureError(f"the painting's long side is {size} pixels, but it needs at least {MIN_SIZE}.")
     generator = Generator(PCG64(seed))
     landscape = compose(generator)
     bristles = brush(generator)
