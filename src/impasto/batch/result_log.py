@@ -11,7 +11,10 @@ from impasto.batch.outcome import Outcome
 from impasto.errors import WriteError
 from impasto.files import make_folder, reason
 
-__all__ = ["ResultLog", "latest"]
+__all__ = ["LOG_NAME", "ResultLog", "latest"]
+
+LOG_NAME = "results.jsonl"
+"""The name of the log in the folder of the results, if no other is given."""
 
 
 class ResultLog:

@@ -51,14 +51,7 @@ class BatchWatch:
     """Print how many pictures, how long and how much memory, and paint nothing."""
 
     def progress(self, scheduler: "Scheduler", workers: "Workers", tally: "Tally") -> "AbstractContextManager[Show]":
-        """Return the display of the outcomes of the jobs.
-
-        Args:
-            scheduler: The scheduler whose jobs are shown.
-            workers: The workers that paint them.
-            tally: The number of jobs, and how many ended in which way.
-
-        """
+        """Return the display of the outcomes of the jobs: failures alone, JSON records, or lines and bars."""
         from impasto.cli import batch_display  # noqa: PLC0415 (rich's tables, for this command only)
 
         if self.quiet:
@@ -167,7 +160,7 @@ def _carry_out(jobs: Jobs, log: Path | None, *, waits: bool, crew: Crew, watch: 
     count, folder = _count(jobs, waits=waits), jobs.folder
     from impasto.batch import index  # noqa: PLC0415
     from impasto.batch.outcome import Tally  # noqa: PLC0415
-    from impasto.batch.result_log import ResultLog  # noqa: PLC0415
+    from impasto.batch.result_log import LOG_NAME, ResultLog  # noqa: PLC0415
     from impasto.batch.scheduler import Scheduler  # noqa: PLC0415
 
     if watch.dry_run:
@@ -175,7 +168,7 @@ def _carry_out(jobs: Jobs, log: Path | None, *, waits: bool, crew: Crew, watch: 
 
         _print_forecast(forecast(jobs, crew.workers), as_json=watch.json)
         return
-    tally, path = Tally(count), log or folder / "results.jsonl"
+    tally, path = Tally(count), log or folder / LOG_NAME
     with closing(_open_workers(crew, folder, jobs.common)) as workers, closing(ResultLog(path)) as results:
         is_list = isinstance(jobs, Manifest) and not jobs.is_stream
         source = jobs.watch() if isinstance(jobs, Combination) and waits else jobs

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.result_log import latest
+from impasto.batch.result_log import LOG_NAME, latest
 from impasto.errors import InputError
 from impasto.jobs.job import Job
 from impasto.web import record as job_record
@@ -17,10 +17,7 @@ from impasto.web.order import Format, Order
 from impasto.web.store import Store
 from impasto.web.uploads import Uploads
 
-__all__ = ["LOG_NAME", "import_result", "read_results"]
-
-LOG_NAME = "results.jsonl"
-"""The name of the log in the folder of the results."""
+__all__ = ["import_result", "read_results"]
 
 _FIELDS = ("content", "styles", "initial", "keep", "focus", "shape", "print_size", "fill")
 """The fields of a job that an order has, too."""
