@@ -14,7 +14,7 @@ __all__ = ["LocalWorkers"]
 
 
 class LocalWorkers:
-    """One worker in this process and in the thread that waits for it.
+    """One worker, of number 0, in this process and in the thread that waits for it.
 
     Args:
         painter: What paints.
@@ -29,23 +29,11 @@ class LocalWorkers:
         self._progress: Progress | None = None
 
     def start(self, worker: int, job: Job) -> None:  # noqa: ARG002 (there is one)
-        """Let the worker paint a job.
-
-        Args:
-            worker: 0, since there is one worker.
-            job: The job.
-
-        """
+        """Let the worker paint a job."""
         self._painting, self._progress = self._painter.paint(job), None
 
     def prepare(self, worker: int, job: Job) -> None:  # noqa: ARG002
-        """Begin to open the photograph of the next job in another thread.
-
-        Args:
-            worker: 0, since there is one worker.
-            job: The next job.
-
-        """
+        """Begin to open the photograph of the next job in another thread."""
         self._painter.prepare(job)
 
     def wait(self) -> Sequence[Report]:

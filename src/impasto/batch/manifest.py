@@ -46,18 +46,14 @@ class Manifest:
 
     def __iter__(self) -> Iterator[Job | InputError]:
         common = self.common.model_dump(mode="json", exclude_defaults=True)
-        for number, line in self._lines():
-            try:
-                yield self._job(json.loads(line), common)
-            except (InputError, ValueError) as error:
-                yield InputError(f"line {number} of {self.path}: {error}")
-
-    def _lines(self) -> Iterator[tuple[int, str]]:
-        """List the lines that are not empty, with their numbers."""
         with self._open() as file:
             for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
+                if not line.strip():
+                    continue
+                try:
+                    yield self._job(json.loads(line), common)
+                except (InputError, ValueError) as error:
+                    yield InputError(f"line {number} of {self.path}: {error}")
 
     def _open(self) -> TextIO:
         if self.is_stream:

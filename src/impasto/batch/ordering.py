@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from impasto.errors import InputError
 from impasto.jobs.job import Job
@@ -43,12 +43,8 @@ def _number(items: Iterable[Item]) -> Iterator[Task]:
     number = 0
     for item in items:
         number += item is not None
-        yield Task(number, item if item is None or isinstance(item, InputError) else _job(item))
-
-
-def _job(item: object) -> Job | InputError:
-    """Return a job as it is, and an error in place of anything else."""
-    return item if isinstance(item, Job) else InputError(f"{item!r:.80} is no job; give Job(content=…, styles=[…]).")
+        is_item = item is None or isinstance(cast("object", item), Job | InputError)
+        yield Task(number, item if is_item else InputError(f"{item!r:.80} is no job; give Job(content=…, styles=[…])."))
 
 
 def _paintings(task: Task) -> tuple[str, ...]:

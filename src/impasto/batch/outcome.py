@@ -1,6 +1,5 @@
 """The outcome of a job, and the totals of many."""
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ class Outcome:
     seconds: float = 0.0
     """The time that the worker took, in seconds."""
     loss: float | None = None
-    """The least loss of the last stage; None, if nothing was evaluated."""
+    """The least loss of the last stage; None, if nothing was evaluated or it is not finite."""
     worker: str = ""
     """The worker that painted it."""
     remarks: tuple[str, ...] = ()
@@ -97,8 +96,3 @@ class Tally:
         counts = [f"{self.states[state]} {label}" for state, label in labels.items() if state in self.states]
         total = "" if self.count is None else f" of {self.count}"
         return f"{self.finished}{total} pictures: {', '.join(counts) or 'none painted'}"
-
-
-def finite(loss: float) -> float | None:
-    """Return a loss as JSON has it: None, if it is not finite."""
-    return loss if math.isfinite(loss) else None

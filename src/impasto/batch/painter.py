@@ -1,6 +1,7 @@
 """A painter paints jobs one after another with what they share: network, targets of style images, opened pictures."""
 
 import hashlib
+import math
 import os
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from impasto import files
-from impasto.batch.outcome import Outcome, finite
+from impasto.batch.outcome import Outcome
 from impasto.errors import RunError, sentence_of
 from impasto.jobs import outputs
 from impasto.jobs.events import Ended, Evaluated, Remarked
@@ -113,7 +114,8 @@ class Painter:
                 elif isinstance(event, Remarked):
                     remarks.append(event.sentence)
                 elif isinstance(event, Ended):
-                    loss = None if session.run is None else finite(session.run.loss)
+                    loss = math.nan if session.run is None else session.run.loss
+                    loss = loss if math.isfinite(loss) else None
                     return Outcome(job, event.ending, event.sentence, loss=loss, remarks=tuple(remarks))
         raise RunError("the run ended without a result.")
 

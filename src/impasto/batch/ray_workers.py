@@ -94,13 +94,7 @@ class RayWorkers:
         """The reports on jobs that were not sent."""
 
     def start(self, worker: int, job: Job) -> None:
-        """Let a worker that is free paint a job.
-
-        Args:
-            worker: The number of the worker, from 0.
-            job: The job. A job whose files cannot be sent is not started; `wait` then reports why.
-
-        """
+        """Let a worker that is free paint a job; one whose files cannot be sent is not started, and `wait` says why."""
         references, outcome = (None, None) if self._courier is None else self._courier.collect(job)
         if outcome is None:
             self._jobs[self._actors[worker].paint.remote(job, references)] = worker
@@ -108,13 +102,7 @@ class RayWorkers:
             self._reports.append(Report(worker, outcome))
 
     def prepare(self, worker: int, job: Job) -> None:
-        """Let a worker open the photograph of its next job; a worker to which files are sent does nothing.
-
-        Args:
-            worker: The number of the worker, from 0.
-            job: Its next job.
-
-        """
+        """Let a worker open the photograph of its next job; a worker to which files are sent does nothing."""
         if self._courier is None:
             self._actors[worker].prepare.remote(job)
 

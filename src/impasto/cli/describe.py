@@ -2,7 +2,6 @@
 
 import platform
 import time
-from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Annotated
 
@@ -39,20 +38,24 @@ def info(
         autotune.forget()
     machine = device.resolve(runtime)
     weights = load_weights(settings.weights)
-    _show(
-        [
-            ("impasto", version("impasto")),
-            ("python", f"{platform.python_version()} on {platform.platform()}"),
-            *((name, version(name)) for name in ("torch", "numpy", "pyvips", "pydantic")),
-            ("device", str(machine.device)),
-            ("features", machine.reason),
-            ("threads", str(machine.threads)),
-            ("weights", weights.source),
-            ("sha-256", weights.sha256),
-            ("license", weights.license),
-            ("input", str(weights.convention)),
-        ]
-    )
+    rows = [
+        ("impasto", version("impasto")),
+        ("python", f"{platform.python_version()} on {platform.platform()}"),
+        *((name, version(name)) for name in ("torch", "numpy", "pyvips", "pydantic")),
+        ("device", str(machine.device)),
+        ("features", machine.reason),
+        ("threads", str(machine.threads)),
+        ("weights", weights.source),
+        ("sha-256", weights.sha256),
+        ("license", weights.license),
+        ("input", str(weights.convention)),
+    ]
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(name, text)
+    Console(highlight=False, markup=False).print(table)
 
 
 def warm() -> None:
@@ -89,13 +92,3 @@ def presets() -> None:
             console.print(f"  {name}: {preset.help}", soft_wrap=True)
             if preset.changes:
                 console.print(f"    {as_flags(preset.changes)}", soft_wrap=True)  # one line, to be copied
-
-
-def _show(rows: Iterable[tuple[str, str]]) -> None:
-    """Print two columns."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in rows:
-        table.add_row(name, text)
-    Console(highlight=False, markup=False).print(table)

@@ -52,14 +52,7 @@ class HelpPage:
         console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
     def render_usage(self, console: "Console", options: "ConsoleOptions", usage: object) -> None:  # noqa: ARG002
-        """Print how the command is called.
-
-        Args:
-            console: The terminal.
-            options: Not needed: the console has them.
-            usage: The words after `Usage:`.
-
-        """
+        """Print how the command is called."""
         text = _text(usage, console).removeprefix("Usage:").strip()
         console.print(f"Usage: {text}\n", highlight=False, markup=False, soft_wrap=True)
 
@@ -69,14 +62,7 @@ class HelpPage:
         options: "ConsoleOptions",  # noqa: ARG002
         description: object,
     ) -> None:
-        """Print what the command does, each paragraph wrapped; indented lines, such as examples, stay as they are.
-
-        Args:
-            console: The terminal.
-            options: Not needed: the console has them.
-            description: The text, as cyclopts has it.
-
-        """
+        """Print what the command does, each paragraph wrapped; indented lines, such as examples, stay as they are."""
         width = min(console.width, _MAX_WIDTH)
         for paragraph in _text(description, console).split("\n\n"):
             is_code = paragraph.startswith(" ")
