@@ -32,7 +32,7 @@ def film(
         impasto film clip.mp4 painting.jpg --dry-run
 
     Ctrl-C saves the film of the frames so far; the same command continues it. The sound stays as it is. Masks are those
-    of each frame: --focus faces finds its faces, and auto means none.
+    of each frame: --focus faces and --focus auto find the faces in each.
 
     Args:
         source: The film: an MP4, MOV, MKV, WebM or AVI file.
