@@ -415,6 +415,18 @@ def test_every_command_that_paints_a_picture_starts_from_the_picture_at_init_but
     assert "a texture cannot start from" in err
 
 
+def test_a_size_replaces_the_paper_of_a_picture_that_is_painted_again_and_of_its_changes(command, files, monkeypatch):
+    jobs = []
+    module = importlib.import_module("impasto.cli.repaint")
+    monkeypatch.setattr(module, "carry_out", lambda job, *_, **__: jobs.append(job))
+    job = {"content": str(files / "content.png"), "styles": [{"picture": str(files / "style.jpg")}]}
+    job |= {"print_size": "10x15cm", "settings": {}}
+    fields = {"impasto": "0", "settings": {}, "job": {**job, "changes": [{"after": 5, "job": job}]}}
+    Picture(Picture.open(files / "content.png").pixels, note=json.dumps(fields)).save(files / "painted.png")
+    assert command("repaint", files / "painted.png", "-o", "c.png", "--size", "64") == (0, "", "")
+    assert (jobs[0].current().print_size, jobs[0].current().settings.size) == (None, 64)
+
+
 def test_info_shows_versions_device_threads_and_weights(command):
     code, out, _ = command("info", "--threads", "1")
     assert code == 0

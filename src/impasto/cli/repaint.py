@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.flags import RepaintFlags, choose, make_job, read_job, read_settings
+from impasto.cli.flags import RepaintFlags, make_job, read_job, read_settings
 from impasto.cli.painting import Output, carry_out
 from impasto.cli.watching import Watch
 from impasto.errors import InputError
@@ -70,5 +70,4 @@ def _check_inputs(job: Job, hashes: object, picture: Path) -> None:
 
 def _replace_options(change: Change, flags: RepaintFlags) -> Change:
     """Return a change with the options that are given."""
-    settings, _ = choose(flags, change.job.settings)
-    return change.replace(job=change.job.replace(settings=settings))
+    return change.replace(job=Job(**make_job(flags, change.job).changeable))
