@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError, RunError
+from impasto.files import replace
 from impasto.film.formats import FILM_FORMATS, format_of
 from impasto.images.formats import loader_of, unsupported_kind
 from impasto.web.files import read_json
@@ -128,7 +129,7 @@ class Store:
             accepted = "a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC picture, or an MP4, MOV, WebM, MKV or AVI film"
             raise InputError(f"{fault}; give {accepted}.")
         path = self.uploads / f"{digest}.{suffix}"
-        source.replace(path)
+        replace(source, path)
         return path
 
     def delete(self, identifier: str) -> None:
