@@ -1,5 +1,6 @@
 import asyncio
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ from impasto import Picture
 from impasto.errors import WriteError
 from impasto.jobs.events import Ended, PreviewReady
 from impasto.web import routes
+from impasto.web.child import Lines
 from impasto.web.entry import Entry
 from impasto.web.order import Order
 from impasto.web.store import Store
@@ -185,6 +187,16 @@ print('{line}' % (message["folder"], "{UPLOAD}"), flush=True)
 sys.stdin.read()"""
     entry = run(tmp_path, script, lambda entry: entry.state == "failed")
     assert entry.sentence == "My painting is damaged."
+
+
+def test_a_worker_whose_studio_was_killed_goes_on_where_windows_says_that_the_argument_is_invalid():
+    class ClosedPipe:
+        def write(self, data):
+            raise OSError(22, "Invalid argument")
+
+    lines = Lines.__new__(Lines)  # its streams are those of the process
+    lines._out, lines._lock = ClosedPipe(), threading.Lock()
+    lines.send({"event": "progress"})
 
 
 def test_a_loss_that_is_no_number_and_a_line_that_was_cut_leave_the_log_readable(tmp_path):
