@@ -25,6 +25,7 @@ __all__ = [
     "exists",
     "is_same",
     "make_folder",
+    "name_key",
     "reason",
     "remove_leftovers",
     "replace",
@@ -104,6 +105,19 @@ def is_same(first: str | Path, second: str | Path) -> bool:
     with suppress(OSError, ValueError):
         return Path(first).samefile(second)
     return False
+
+
+def name_key(path: str | Path) -> str:
+    """Return a text that is the same for the names of one file, whether it exists or not.
+
+    Args:
+        path: A path.
+
+    Returns:
+        The path, in lowercase letters on Windows and macOS, whose file systems take them for the others.
+
+    """
+    return str(path).casefold() if sys.platform in {"win32", "darwin"} else str(path)
 
 
 def split_label(source: str) -> tuple[str, str | None]:
