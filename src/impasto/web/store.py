@@ -133,9 +133,10 @@ class Store:
         return path
 
     def delete(self, identifier: str) -> None:
-        """Delete an upload that cannot be used."""
+        """Delete an upload that cannot be used; of its files, one that is open stays on Windows."""
         for path in self.uploads.glob(f"{identifier.partition('.')[0]}.*"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
     def delete_unused(self, used: Collection[str], seconds: float) -> None:
         """Delete uploads that no job uses and that were last uploaded some seconds ago.
@@ -163,6 +164,12 @@ class Store:
         folder = self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         (folder / "inputs").mkdir(parents=True)
         return folder
+
+    def delete_job(self, folder: Path) -> None:
+        """Delete the folder of a job, the order first, without which a file that is open on Windows is no job."""
+        with suppress(OSError):
+            (folder / "job.json").unlink()
+        shutil.rmtree(folder, ignore_errors=True)
 
     def job_folders(self) -> Iterable[Path]:
         """List the folders of all jobs, the oldest first; links and folders of other names are not jobs."""
