@@ -4,6 +4,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import reference
+from apple_gpu import MPS, on_apple_gpu
 from impasto.losses import (
     DISTANCES,
     ContentLoss,
@@ -136,6 +137,23 @@ def test_distances_are_what_they_say_of_vectors_of_features(kind):
     }[kind]
     loss = style_loss(kind, style, 3.0)
     assert float(loss.value(loss.measure(Units(maps)))) == pytest.approx(3 * expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", DISTANCES)
+def test_distances_are_computed_where_the_device_has_neither_double_precision_nor_eigenvalues(kind):
+    target, moments = (
+        torch.cat((maps.flatten(1).cov(correction=0) + mean @ mean.T, mean), 1).float()
+        for maps in (features(8, 5, 9), features(8, 6, 7))
+        for mean in [maps.flatten(1).mean(1, keepdim=True)]
+    )
+    expected, found = DISTANCES[kind](target), DISTANCES[kind](on_apple_gpu(target))
+    moments_there = on_apple_gpu(moments)
+    for result, plain in (
+        (found.value(moments_there), expected.value(moments)),
+        (found.derivative(moments_there), expected.derivative(moments)),
+    ):
+        assert (result.device, result.dtype) == (MPS, torch.float32)
+        assert torch.equal(result.cpu(), plain)
 
 
 @pytest.mark.parametrize("kind", DISTANCES)

@@ -23,6 +23,7 @@ from impasto.kernels.cpu.convolution import Convolution
 from impasto.kernels.cpu.pooling import Pool, Pullback
 from impasto.kernels.cpu.relu import Clear, clear_by_bits, clear_by_output
 from impasto.kernels.cuda import dispatch
+from impasto.kernels.precision import exact_dtype
 from impasto.layers import Layer, steps, up_to
 from impasto.network import autograd
 from impasto.network.footprint import footprint, fused_footprint
@@ -294,13 +295,13 @@ class VGG19:
             The rescaled network.
 
         """
-        names = [layer.name for layer in up_to(*layers) if not layer.is_pool]
+        names, exact = [layer.name for layer in up_to(*layers) if not layer.is_pool], exact_dtype(self.device)
         sums: dict[str, Tensor] = {}
         for image in images:
             for name, features in self.compute(image, names).items():
-                sums[name] = sums.get(name, 0) + features.double().mean((1, 2)) / len(images)  # (C,)
+                sums[name] = sums.get(name, 0) + features.to(exact).mean((1, 2)) / len(images)  # (C,)
         tensors = dict(self.weights.tensors)
-        input_scale = torch.ones(3, dtype=torch.float64, device=images[0].device)
+        input_scale = torch.ones(3, dtype=exact, device=self.device)
         for name in names:
             weight, bias = tensors[name]
             scale = sums[name].clamp_min(MIN_RELATIVE_ACTIVATION * float(sums[name].mean()) or 1.0)  # (C,)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.kernels.lbfgs_algebra import PairMatrices, add_pair, is_curved, row_weights
+from impasto.kernels.precision import exact_dtype
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import Resample
 from impasto.planning.footprint import IMAGE_BYTES
@@ -77,8 +78,7 @@ class CurvaturePairs:
         """
         length = group.shard(image.reshape(-1)).numel()
         rows = torch.zeros(history, length, dtype=dtype, device=image.device)
-        exact = torch.float32 if image.device.type == "mps" else torch.float64
-        small = torch.zeros(history, history, dtype=exact, device=image.device)
+        small = torch.zeros(history, history, dtype=exact_dtype(image.device), device=image.device)
         ages = torch.zeros(history, dtype=torch.int64, device=image.device)
         return cls(rows, torch.zeros_like(rows), small, small.clone(), small[0].clone(), ages, image.shape, group)
 
