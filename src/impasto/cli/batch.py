@@ -109,7 +109,7 @@ def batch(
     painted again. A file that cannot be used is told at the end, after all others are painted.
 
         impasto batch photos/ --style a.jpg --style b.jpg,scale=2 -o painted
-        impasto batch 'photos/**/*.jpg' --style a.jpg -o painted --workers 2
+        impasto batch "photos/**/*.jpg" --style a.jpg -o painted --workers 2
         impasto batch --manifest jobs.jsonl -o painted
 
     Args:
