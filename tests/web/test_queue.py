@@ -1,5 +1,6 @@
 import asyncio
 import os
+import pathlib
 import sys
 import threading
 from pathlib import PureWindowsPath
@@ -227,6 +228,21 @@ def test_what_a_program_has_open_on_windows_is_deleted_but_for_that(tmp_path, mo
     store.delete(UPLOAD)
     frames.delete()
     assert [path for path in sorted(tmp_path.rglob("*")) if path.is_file()] == sorted(kept)
+
+
+def test_a_quota_counts_files_that_a_file_system_does_not_number(tmp_path, monkeypatch):
+    lstat = pathlib.Path.lstat
+
+    def without_number(path):
+        fields = list(lstat(path))
+        fields[1], fields[3] = 0, 1  # st_ino, st_nlink
+        return os.stat_result(fields)
+
+    store = Store(tmp_path, 15)
+    for name in ("a", "b"):
+        (store.uploads / name).write_bytes(bytes(10))
+    monkeypatch.setattr(pathlib.Path, "lstat", without_number)
+    assert store.is_full()
 
 
 def test_a_loss_that_is_no_number_and_a_line_that_was_cut_leave_the_log_readable(tmp_path):

@@ -206,11 +206,14 @@ class Store:
 
 
 def _bytes_below(folder: Path) -> float:
-    """Return the bytes of all files below a folder; a hard link counts once."""
-    sizes: dict[int, int] = {}
+    """Return the bytes of all files below a folder; a hard link counts once.
+
+    A file without another link counts by its path, since not every file system numbers its files.
+    """
+    sizes: dict[int | Path, int] = {}
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # a worker has replaced or removed it
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
-                sizes[status.st_ino] = status.st_size
+                sizes[status.st_ino if status.st_nlink > 1 else path] = status.st_size
     return float(sum(sizes.values()))
