@@ -4,7 +4,7 @@ import torch
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
-from impasto.optimizers import LBFGS, Adam, lbfgs
+from impasto.optimizers import LBFGS, Adam
 from impasto.optimizers.state import named_tensors
 from impasto.settings import Settings
 from impasto.transfer.iteration import OneByOne, Point, Recorded, iteration
@@ -56,9 +56,7 @@ def recording(point):
 @OPTIMIZERS
 @pytest.mark.parametrize("fused", [False, True])
 def test_a_recording_finds_what_the_iteration_itself_finds(optimizer, monkeypatch, fused):
-    as_on_a_gpu = lambda bad, one, other: torch.where(bad, one() if callable(one) else one, other)  # noqa: E731
-    monkeypatch.setattr(lbfgs, "_select", as_on_a_gpu)
-    monkeypatch.setattr("impasto.transfer.iteration._select", as_on_a_gpu)
+    monkeypatch.setattr("impasto.transfer.iteration._select", torch.where)
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: fused)
     objective, image = problem("cpu")
     iterate = iteration(objective, optimizer, torch.device("cpu"))
