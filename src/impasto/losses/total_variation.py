@@ -31,19 +31,12 @@ class TotalVariationLoss(MeanLoss):
     term = "tv"
 
     @classmethod
-    def build(cls, settings: Settings, sources: Sources) -> Sequence["TotalVariationLoss"]:
-        """Return the loss of the settings' weight and variation.
-
-        Args:
-            settings: The weight and the variation.
-            sources: Which edges of the image meet.
-
-        Returns:
-            No loss, if `tv_weight` is 0 or the variation is that over nine points.
-
-        """
-        if settings.tv_weight == 0 or settings.tv_variation == "nine-point":
+    def build(cls, settings: Settings, sources: Sources) -> Sequence[Loss]:
+        """Return the loss of the settings' weight and variation; none, if `tv_weight` is 0."""
+        if settings.tv_weight == 0:
             return []
+        if settings.tv_variation == "nine-point":
+            return [NinePointTotalVariationLoss(settings.tv_weight, sources.wraps)]
         return [cls(settings.tv_weight, settings.tv_variation, sources.wraps)]
 
     def measure(self, units: Units) -> Statistic:
@@ -61,16 +54,7 @@ class TotalVariationLoss(MeanLoss):
         return sum_slope / statistic.weight_sum if self._is_mean else sum_slope
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1], and -d to x[i].
-
-        Args:
-            slope: The derivative of the value by the sum, a scalar.
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1] and -d to x[i]."""
         return partial(self._add_gradient, slope, units.weights)
 
     def _add_gradient(self, slope: Tensor, weights: Tensor | None, features: Tensor, gradient: Tensor) -> None:
@@ -116,22 +100,6 @@ class NinePointTotalVariationLoss(Loss):
     layer: str = field(default=IMAGE, init=False)
     term = "tv"
 
-    @classmethod
-    def build(cls, settings: Settings, sources: Sources) -> Sequence["NinePointTotalVariationLoss"]:
-        """Return the loss of the settings' weight.
-
-        Args:
-            settings: The weight and the variation.
-            sources: Which edges of the image meet.
-
-        Returns:
-            No loss, if `tv_weight` is 0 or the variation is another one.
-
-        """
-        if settings.tv_weight == 0 or settings.tv_variation != "nine-point":
-            return []
-        return [cls(settings.tv_weight, sources.wraps)]
-
     def measure(self, units: Units) -> Statistic:
         """Sum the squares along the axes, those along the diagonals, and count the latter: (3,)."""
         down, across = _forward_differences(units.features, self.wraps)
@@ -152,16 +120,7 @@ class NinePointTotalVariationLoss(Loss):
         return 2 * self.weight * torch.stack(derivatives)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1], and -d to x[i].
-
-        Args:
-            slope: The derivative of the value by the three sums, (3,).
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1] and -d to x[i]."""
         return partial(self._add_gradient, slope, units.weights)
 
     def _add_gradient(self, slope: Tensor, weights: Tensor | None, features: Tensor, gradient: Tensor) -> None:
