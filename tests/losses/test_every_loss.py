@@ -44,7 +44,7 @@ def style_loss(*kinds):
 
 def differentiated(loss, weight, scale=1.0):
     target = scale * rand(channels(loss), seed=9) if loss.target_image != "none" else torch.empty(0)
-    return lambda dtype: DifferentiatedLoss.of(loss, weight, target.to(dtype))
+    return lambda dtype: DifferentiatedLoss(loss, weight, target.to(dtype))
 
 
 MAKERS = {
