@@ -289,16 +289,7 @@ class MeanSquareLoss(MeanLoss, ABC):
         return reduce(add, (sum_over_positions(self.residual(rows).square_(), rows.weights) for rows in chunks))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds 2 S times the residual.
-
-        Args:
-            slope: S, a scalar.
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds 2 S times the residual, for a slope S, a scalar."""
         return partial(self._add_gradient, slope, units)
 
     def _add_gradient(self, slope: Tensor, units: Units, features: Tensor, gradient: Tensor) -> None:
