@@ -12,6 +12,7 @@ from impasto.losses import TotalVariationLoss, Units, moments
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import KeptContent, Objective
 from impasto.objective.targets import Region, StyleImage
+from impasto.objective.tile_units import TiledNetwork
 from impasto.planning.tiles import Cuts, Tiling
 from impasto.settings import Settings, preset
 from vgg_by_autograd import nine_points
@@ -217,10 +218,10 @@ class Largest(TotalVariationLoss):
 
 @pytest.mark.parametrize("tiling", [Tiling(64), Tiling(processes=2)])
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_where_there_are_parts(network, tiling):
-    undivided = Objective(network, [Largest(1.0)], lambda _: {})
+    undivided = Objective(TiledNetwork(network, Tiling(), ()), [Largest(1.0)], lambda _: {})
     assert float(undivided.evaluate(image()).loss) > 0
     with pytest.raises(InputError, match="^the loss tv cannot be summed over parts of an image"):
-        Objective(network, [Largest(1.0)], lambda _: {}, tiling)
+        Objective(TiledNetwork(network, tiling, ()), [Largest(1.0)], lambda _: {})
 
 
 def shaded(height, width, seed):
