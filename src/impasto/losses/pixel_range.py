@@ -1,7 +1,7 @@
 """The range loss: how far the pixels leave the gray levels that a file can hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ class RangeLoss(MeanSquareLoss):
     """
 
     weight: float = 1.0
-    layer: str = field(default=IMAGE, init=False)
+    layer = IMAGE
     term = "range"
 
     @classmethod

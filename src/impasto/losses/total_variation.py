@@ -1,7 +1,7 @@
 """Total variation: how much neighboring pixels differ in gray levels, in the conventions of several authors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -27,7 +27,7 @@ class TotalVariationLoss(MeanLoss):
     variation: Variation = "mean-squares"
     wraps: tuple[bool, bool] = (False, False)
     """Whether the first row is the neighbor of the last, and the first column of the last."""
-    layer: str = field(default=IMAGE, init=False)
+    layer = IMAGE
     term = "tv"
 
     @classmethod
@@ -97,7 +97,7 @@ class NinePointTotalVariationLoss(Loss):
 
     weight: float = 1.0
     wraps: tuple[bool, bool] = (False, False)
-    layer: str = field(default=IMAGE, init=False)
+    layer = IMAGE
     term = "tv"
 
     def measure(self, units: Units) -> Statistic:
