@@ -16,6 +16,9 @@ __all__ = ["STATE_BYTES", "Adam", "AdamState"]
 STATE_BYTES = 2 * IMAGE_BYTES
 """Bytes a pixel of Adam's two moments."""
 
+_DECAYS = (0.9, 0.99)
+"""The decay of the two moments a step; 0.99 in place of the paper's 0.999 suits a few hundred steps without noise."""
+
 
 @dataclass(frozen=True, eq=False)
 class AdamState:
@@ -37,9 +40,6 @@ class Adam:
     """The length of a step, in gray levels."""
     preconditioner: float = 0.0
     """The power of the filter of `divide_by_frequency_`."""
-    decays: tuple[float, float] = (0.9, 0.99)
-    """The decay of the two moments a step; 0.99 in place of the paper's 0.999 suits a few hundred steps without
-    noise."""
 
     def init(self, image: Tensor) -> AdamState:
         """Return moments of zero."""
@@ -61,7 +61,7 @@ class Adam:
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: AdamState) -> tuple[Tensor, AdamState]:  # noqa: ARG002
         """Return the next image and moments; gradient and state are written over, and the loss is not needed."""
-        first, second = self.decays
+        first, second = _DECAYS
         steps = state.steps + 1
         divide_by_frequency_(gradient, self.preconditioner, unit=True)
         mean = state.mean.lerp_(gradient, 1 - first)
