@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import IMAGE
-from impasto.losses.base import Loss, MeanLoss, Sources, Statistic, Units, apply_weights, sum_over_positions
+from impasto.losses.base import Loss, Sources, Statistic, Units, apply_weights, sum_over_positions
 from impasto.settings import Settings
 from impasto.settings.choices import Variation
 
@@ -17,7 +17,7 @@ __all__ = ["NinePointTotalVariationLoss", "TotalVariationLoss"]
 
 
 @dataclass(frozen=True)
-class TotalVariationLoss(MeanLoss):
+class TotalVariationLoss(Loss):
     """Total variation of gray levels, over forward differences.
 
     A tile that owns a pixel needs its right and lower neighbors: the tile has them, with weight 0.
