@@ -15,6 +15,7 @@ from impasto.film.video import Video
 from impasto.jobs.events import Announced, Ended, Evaluated, Painted, Planned, PreviewReady, Remarked
 from impasto.jobs.job import StyleSource
 from impasto.recipes import demo
+from impasto.transfer.style_transfer import StyleTransfer
 
 
 def paint(film, stop_after=None):
@@ -98,34 +99,75 @@ def test_strokes_move_with_the_film(film, clip):
     assert change(0.9) < 0.7 * change(0.0)
 
 
-def test_faces_are_found_in_each_frame_and_kept_where_they_are(film, clip):
-    person = Picture.open(demo.photograph()).resized(170, 200).pixels
-    frames = np.full((3, 200, 320, 3), 100, np.uint8)
-    lefts = (0, 60, 120)
+def write_person(path, lefts):
+    """Write a film of a gray wall; a person stands so many pixels from its left side, or is not there (None)."""
+    person = Picture.open(demo.photograph()).resized(86, 100).pixels
+    frames = np.full((len(lefts), 100, 160, 3), 100, np.uint8)
     for frame, left in zip(frames, lefts, strict=True):
-        frame[:, left : left + 170] = (person.permute(1, 2, 0).numpy() * 255).round()
-    write(clip, frames)
-    a_film = film(settings={"size": 320, "init": "noise"})
+        if left is not None:
+            frame[:, left : left + 86] = (person.permute(1, 2, 0).numpy() * 255).round()
+    write(path, frames)
+
+
+def face_difference(output, clip, lefts):
+    """Return the mean difference of each painted frame from the film, in gray levels, in a face and around it."""
+    painted, original = read(output)[0].astype(float), read(clip)[0]
+    differences = [np.abs(one - other).mean(-1) for one, other in zip(painted, original, strict=True)]
+    inside = [each[28:42, left + 38 : left + 50].mean() for each, left in zip(differences, lefts, strict=True)]
+    return inside, [each[75:].mean() for each in differences]
+
+
+def test_faces_are_found_in_each_frame_and_kept_where_they_are(film, clip):
+    lefts = (0, 30, 60)
+    write_person(clip, lefts)
+    a_film = film(settings={"size": 160, "init": "noise"})
     paint(Film(job=a_film.job.replace(keep="faces"), frame_iterations=3))
-    painted, original = read(a_film.output)[0].astype(float), read(clip)[0]
-    for one, other, left in zip(painted, original, lefts, strict=True):
-        difference = np.abs(one - other).mean(-1)
-        assert difference[55:85, left + 75 : left + 100].mean() < 8 < difference[150:].mean()
+    for inside, outside in zip(*face_difference(a_film.output, clip, lefts), strict=True):
+        assert inside < 8 < outside
+
+
+def test_the_faces_in_a_film_are_in_focus_unless_its_job_says_otherwise(film, clip, monkeypatch):
+    write_person(clip, (None, None, 30, 30))
+    focuses, original = [], StyleTransfer.start
+    monkeypatch.setattr(
+        StyleTransfer, "start", lambda *given, **named: focuses.append(named["focus"]) or original(*given, **named)
+    )
+
+    def announced(**changes):
+        """Return what is announced of a film, whose settings or job have changes."""
+        focuses.clear()
+        a_film = film(settings={"size": 160, "iterations": 1}, overwrite=True)
+        return sentences(paint(Film(job=a_film.job.replace(**changes), frame_iterations=1)), Announced)
+
+    sentence = "Faces were found in clip.mp4 and stay like the person; a focus weight of 1 leaves them to the painting."
+    assert sentence in announced()
+    assert [float(mask.weights.max()) for mask in focuses[1:]] == [0.5] * 4, "two of the four frames around each"
+    assert sentence not in announced(focus=None)
+    assert focuses == [None] * 5
 
 
 def test_a_film_without_faces_is_painted_and_a_sentence_says_so(film):
     events = paint(Film(job=film().job.replace(focus="faces"), frame_iterations=3))
     assert sentences(events, Remarked) == [
-        "no face was found in a frame of the film, so the mask focus does not count."
+        "no face was found in the first frame of clip.mp4, so the mask focus does not count."
     ]
     assert sentences(events, Ended) == ["4 frames, 64 × 43"]
 
 
-def test_a_film_is_in_focus_only_where_its_job_says_so(film):
-    job = film().job
-    assert job.focus == "auto"
-    focuses = [Film(job=job.replace(focus=focus)).frame_job.focus for focus in ("auto", "faces", "mask.png", None)]
-    assert focuses == [None, "faces", "mask.png", None]
+@pytest.mark.parametrize("has_other_style", [False, True])
+def test_a_style_of_faces_does_not_paint_frames_without_faces(film, clip, has_other_style):
+    write_person(clip, (None, 30, 30, None))
+    a_film = film(settings={"size": 160, "iterations": 10, "content_weight": 0.01})
+    [style] = a_film.job.styles
+    styles = (style.replace(region="faces"), *([style.replace(scale=0.5)] if has_other_style else []))
+    events = paint(Film(job=a_film.job.replace(styles=styles, focus=None), frame_iterations=10, steadiness=0))
+    assert sentences(events, Remarked) == [
+        "no face was found in the first frame of clip.mp4, so styles whose region is faces do not paint there."
+    ]
+    assert sentences(events, Ended) == ["4 frames, 160 × 100"]
+    painted, original = read(a_film.output)[0].astype(float), read(clip)[0]
+    changes = [np.abs(one - other).mean() for one, other in zip(painted, original, strict=True)]
+    assert [change > 5 for change in changes] == [has_other_style, True, True, has_other_style], changes
 
 
 def test_a_film_that_was_interrupted_continues_to_the_same_frames(film, frames_of):
@@ -233,7 +275,13 @@ def test_a_frame_that_follows_another_is_brought_to_size_once(film, clip, monkey
     contents, original = [], FilmSession._job
     monkeypatch.setattr(FilmSession, "_job", lambda self, *given: contents.append(given[1]) or original(self, *given))
     paint(film())
-    assert [(content.width, content.height) for content in contents] == [(96, 64), (64, 43), (96, 64), (64, 43)]
+    assert [(content.width, content.height) for content in contents] == [
+        (96, 64),
+        (96, 64),
+        (64, 43),
+        (96, 64),
+        (64, 43),
+    ]
 
 
 def test_a_frame_after_a_cut_starts_as_the_first_one_does(film, clip):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from impasto import InputError, Picture, WeightsError, find_faces
-from impasto.images import face_networks
+from impasto.images import face_networks, faces
 from impasto.recipes import demo
 
 
@@ -66,6 +66,15 @@ def test_files_and_transparent_and_16_bit_pictures_are_taken(photograph, tmp_pat
         find_faces(tmp_path / "missing.png")
 
 
+def test_a_picture_is_searched_once(photograph, monkeypatch):
+    searched = Picture(photograph.samples)
+    mask = find_faces(searched)
+    monkeypatch.setattr(faces, "_detect", Mock(side_effect=AssertionError))
+    assert find_faces(searched) is mask
+    with pytest.raises(AssertionError):
+        find_faces(Picture(photograph.samples))
+
+
 def test_without_the_files_of_the_networks_a_sentence_says_what_to_install(photograph, monkeypatch, tmp_path):
     advice = r"run pip install --force-reinstall mtcnn==1\.0\.0, or draw a mask\.$"
 
@@ -79,13 +88,13 @@ def test_without_the_files_of_the_networks_a_sentence_says_what_to_install(photo
     with pytest.raises(
         WeightsError, match=rf"^the files of the distribution mtcnn, which find faces, are missing; {advice}"
     ):
-        find_faces(photograph)
+        find_faces(Picture(photograph.samples))
     damaged = Mock(locate_file=lambda _: tmp_path / "pnet.lz4")
     monkeypatch.setattr(face_networks, "distribution", lambda _: damaged)
     with pytest.raises(
         WeightsError, match=rf"pnet\.lz4, which finds faces, is damaged or of another version; {advice}"
     ):
-        find_faces(photograph)
+        find_faces(Picture(photograph.samples))
 
 
 def test_the_networks_judge_each_square_of_a_larger_image_as_that_square_alone(photograph):

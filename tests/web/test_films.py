@@ -191,6 +191,26 @@ def test_a_film_that_waits_gives_way_to_a_photograph_and_back(browser, studio, c
     page.close()
 
 
+def test_the_editor_of_a_film_leaves_a_mask_to_the_faces_of_each_frame(browser, studio, clip):
+    page = browser.new_page()
+    page.goto(studio.link)
+    page.wait_for_selector(READY)
+    choose(page, "#photograph", clip)
+    page.click("#photograph .chip:not(.used):text-is('Focus: faces')")
+    page.wait_for_selector("#mask-note:has-text('found in each frame')")
+    page.click("#mask-drop")
+    page.click("#photograph .chip:not(.used):text-is('Focus')")
+    page.wait_for_selector("#mask-note:has-text('stands still')")
+    page.click("#mask-faces")
+    page.wait_for_selector("#photograph .chip.used:text-is('Focus: faces')")
+    page.click("#photograph .chip:not(.used):text-is('Stays')")
+    page.click("#mask-faces")
+    page.wait_for_selector("#photograph .chip.used:text-is('Stays: faces')")
+    draft = page.evaluate("JSON.parse(localStorage.getItem('impasto-draft'))")
+    assert (draft["keep"], draft["focus"]) == ("faces", "faces")
+    page.close()
+
+
 def test_the_page_paints_a_film_plays_it_and_keeps_what_is_changed_for_the_next_one(browser, studio, clip, pictures):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     errors = []

@@ -46,7 +46,7 @@ def film(
             the film]
         keep: A mask, white where each frame stays as it is.
         focus: A mask, white where each frame counts more, or the word faces, which impasto finds in each frame; auto
-            means none.
+            finds faces, if there are some.
         preset: A set of options that `impasto presets` lists.
         settings_file: Options from a JSON file, or from a picture that impasto painted.
         files: The flags of output files.

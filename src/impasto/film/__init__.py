@@ -6,6 +6,8 @@
     video        the frames of a film file that are to be painted, and their times
     optical_flow from one frame to another, where it can be trusted, and a frame moved along it
     motion       what a frame starts from: painted frames, moved along the optical flow
+    strokes      images without their strokes, and masks with soft edges
+    faces        the mask of the faces in a frame and the frames around it
     frames       the folder of the painted frames, from which an interrupted film continues
     encoding     writes a film file from painted frames, with the sound of the original
     formats      kinds of film files by their first bytes

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from impasto.errors import InputError
 from impasto.jobs.fingerprint import file_hash, fingerprint
-from impasto.jobs.job import AUTO, NOTE_FIELDS, Job
+from impasto.jobs.job import NOTE_FIELDS, Job
 from impasto.settings import Options, Settings
 from impasto.settings.choices import one_of
 from impasto.settings.limits import MAX_EVALUATIONS
@@ -107,11 +107,6 @@ class Film(Options):
     def output(self) -> Path:
         """The file of the painted film."""
         return self.job.output or Path()
-
-    @property
-    def frame_job(self) -> Job:
-        """The job of each frame, in focus only where the job of the film says so."""
-        return self.job.replace(focus=None) if self.job.focus == AUTO else self.job
 
     @property
     def following(self) -> Settings:

@@ -12,8 +12,9 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from importlib.metadata import version
 from typing import cast
 
@@ -21,15 +22,17 @@ from impasto import files
 from impasto.errors import InputError
 from impasto.film import encoding
 from impasto.film.extra import library
+from impasto.film.faces import average_faces, lacks_faces, with_neighbors, without_face_styles
 from impasto.film.film import Film
 from impasto.film.frames import Frames
 from impasto.film.motion import MOTION_BYTES, REMEMBERED_FRAMES, Motion
 from impasto.film.video import Video
 from impasto.film.workload import Workload
 from impasto.images import Picture
+from impasto.jobs import sources
 from impasto.jobs.amounts import amount, cost
 from impasto.jobs.events import Announced, Ended, Evaluated, Event, Painted, Planned, PreviewReady, Remarked, Saved
-from impasto.jobs.job import Job
+from impasto.jobs.job import AUTO, Job
 from impasto.jobs.resources import Resources
 from impasto.jobs.session import Session
 from impasto.network.weights import Weights
@@ -70,7 +73,14 @@ class FilmSession:
         is_own = self._frames.is_begun and (not files.exists(film.output) or bool(encoding.read_note(film.output)))
         self._overwrite = film.job.overwrite or is_own
         files.check_output(film.output, overwrite=self._overwrite, inputs=film.job.all_inputs)
-        self._resources = Resources(load, targets=TargetCache(), picture_bytes=PICTURE_BYTES)
+        self._neighbors: Sequence[Picture] = ()
+        """The frames around the one that is painted, itself among them."""
+        self._resources = Resources(
+            load,
+            targets=TargetCache(),
+            picture_bytes=PICTURE_BYTES,
+            find_focus=lambda _: average_faces(self._neighbors),
+        )
         self._preview_seconds, self._next_preview = preview_seconds, 0.0
         self._session: Session | None = None
         self._is_cancelled = threading.Event()
@@ -112,7 +122,8 @@ class FilmSession:
         if done:
             yield Announced(f"Continuing after {amount(done, 'frame')}, from {self._frames.folder}.")
         workload = Workload(count, done)
-        yield from self._forecast(next(iter(video)), workload)
+        first, self._neighbors = next(with_neighbors(video))
+        yield from self._forecast(first, workload)
         old_frames = self._frames.begin()
         if old_frames is not None:
             yield Remarked(f"this is a new film, and the frames of the other one are now in {old_frames}.")
@@ -122,7 +133,10 @@ class FilmSession:
 
     def _forecast(self, first: Picture, workload: Workload) -> Iterator[Event]:
         """Plan the first frame, and forecast time and memory of the film; nothing is written."""
-        job = self.film.frame_job.replace(content=first, output=None, preview=None)
+        title = f"the first frame of {self.film.source.name}"
+        job = self._job(0, replace(first, title=title), None).replace(output=None, preview=None)
+        if lacks_faces(self.film.job.replace(content=first)):
+            yield Remarked(f"no face was found in {title}, so styles whose region is faces do not paint there.")
         with closing(Session(job, resources=self._resources, forecasts=True)) as session:
             for event in session:
                 if isinstance(event, Remarked):
@@ -131,6 +145,8 @@ class FilmSession:
                     plan = event.plan
                     seconds = (event.seconds or 0.0) * workload.plan(plan, self.film.following) / plan.work
                     plan = plan._replace(baseline=plan.baseline + MOTION_BYTES * math.prod(plan.asked_size))
+                    focus = average_faces(self._neighbors) if job.focus == AUTO else None
+                    yield from map(Announced, sources.face_announcements(job, self.film.source.name, focus))
                     yield Announced(cost(seconds, plan.bytes))
                     yield Planned(plan, seconds)
                     return
@@ -141,7 +157,7 @@ class FilmSession:
         previous: Picture | None = None
         motion = Motion()
         first = len(self._frames.painted_files(len(video.times))) - REMEMBERED_FRAMES
-        for number, frame in enumerate(video):
+        for number, (frame, self._neighbors) in enumerate(with_neighbors(video)):
             if number < first:
                 continue
             content, initial = frame, None
@@ -160,9 +176,10 @@ class FilmSession:
         """Return the job of a frame: one that follows another starts from it, and has a single stage."""
         settings = self.film.job.settings if initial is None else self.film.following
         output = self._frames.path(number)
-        return self.film.frame_job.replace(
+        job = self.film.job.replace(
             content=frame, initial=initial, settings=settings, output=output, checkpoint=None, overwrite=True
         )
+        return without_face_styles(job) if lacks_faces(job) else job
 
     def _paint_frame(self, job: Job, workload: Workload) -> Iterator[Event]:
         """Paint a frame, from its checkpoint if it has one."""

@@ -5,6 +5,8 @@ Convolutional Networks* (IEEE Signal Processing Letters, 2016): a small network 
 larger ones refuse most of them and move the others. Not in here: the networks, and what a face is for.
 """
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor
 
@@ -33,8 +35,10 @@ OVERLAP = 0.5
 INNER_RADIUS, OUTER_RADIUS = 0.95, 1.6
 """The radii of the ellipses in which a mask is 1, and outside of which it is 0, in halves of the sides of the box."""
 
+_masks: WeakKeyDictionary[Picture, Mask | None] = WeakKeyDictionary()
+"""The masks of the faces of pictures that are in memory: a batch paints a photograph in the style of many paintings."""
 
-@torch.no_grad()
+
 def find_faces(picture: object) -> Mask | None:
     """Return a mask of the faces that a picture shows: soft ellipses from the hair to the chin.
 
@@ -51,6 +55,14 @@ def find_faces(picture: object) -> Mask | None:
 
     """
     picture = Picture.of(picture)
+    if picture not in _masks:
+        _masks[picture] = _find(picture)
+    return _masks[picture]
+
+
+@torch.no_grad()
+def _find(picture: Picture) -> Mask | None:
+    """Return the mask of the faces in a picture; None, if there is no face."""
     factor = min(1.0, LONG_SIDE / max(picture.width, picture.height))
     width, height = (max(1, round(side * factor)) for side in (picture.width, picture.height))
     pixels = picture.resized(width, height).in_profile(None).pixels

@@ -43,7 +43,7 @@ FACES = "faces"
 """The mask of the faces that a picture shows, in place of the path of a mask; `./faces` is the path of such a file."""
 
 AUTO = "auto"
-"""The focus on the faces of a photograph, if it shows some; in a film, where they might come and go, on nothing."""
+"""The focus on the faces of a photograph or of a film, if it shows some."""
 
 _ACCEPTED_MASKS = f"FILE, FILE#rrggbb or {FACES}"
 

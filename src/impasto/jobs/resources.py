@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from impasto.images import Picture
+from impasto.images.faces import find_faces
+from impasto.images.masks import Mask
 from impasto.network import weights
 from impasto.network.weights import Weights
 from impasto.transfer.cache import Cache
@@ -31,6 +33,7 @@ class Resources:
         targets: The targets of style images; by default each run measures its own.
         picture_bytes: The most bytes of opened pictures that are cached, of `MAX_PICTURES` at most; the least
             recently used ones are released first. 0: each session opens its own.
+        find_focus: A function that finds the faces of a photograph that are in focus.
 
     """
 
@@ -40,11 +43,14 @@ class Resources:
         *,
         targets: TargetCache | None = None,
         picture_bytes: float = 0,
+        find_focus: Callable[[Picture], Mask | None] = find_faces,
     ) -> None:
         self.weights = cache(load or weights.load_weights)
         """Returns the weights of a name."""
         self.cache = Cache(targets)
         """Networks on machines, and targets."""
+        self.find_focus = find_focus
+        """Returns the mask of the faces of a photograph that are in focus; None, if there are none."""
         self._pictures: OrderedDict[_Key, Future[Picture]] = OrderedDict()
         self._picture_bytes = picture_bytes
         self._lock = threading.Lock()

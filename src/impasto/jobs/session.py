@@ -203,7 +203,7 @@ class Session:
     def _start(self) -> tuple[OpenedJob, Run]:
         """Open the files of the job and start its run, or continue it unless the checkpoint is that of another run."""
         job = self.job.current(self._change_count)
-        opened = sources.open_job(job, self._resources.open)
+        opened = self._open(job)
         inputs, settings = opened.inputs, opened.settings
         extra = [losses.load(path) for path in job.losses]
         weights, cache = self._resources.weights(settings.weights), self._resources.cache
@@ -216,6 +216,10 @@ class Session:
         if self._earlier_picture is not None and not run.resumed:
             run.change(initial=sources.open_picture(self._earlier_picture, allow_large=job.allow_large))
         return opened, run
+
+    def _open(self, job: Job) -> OpenedJob:
+        """Open the sources of a job."""
+        return sources.open_job(job, self._resources.open, self._resources.find_focus)
 
     def _announce(self, run: Run, opened: OpenedJob) -> Iterator[Event]:
         """Say what is painted, on how much paper, and how long it takes if that is long."""
@@ -246,7 +250,7 @@ class Session:
     def _make_change(self, run: Run, job: Job) -> Iterator[Event]:
         """Continue a run with the next change of a job, which becomes that of the session."""
         job = job.with_painted_settings(self._change_count, run.painted_settings)
-        opened = sources.open_job(job.current(self._change_count + 1), self._resources.open)
+        opened = self._open(job.current(self._change_count + 1))
         inputs = opened.inputs
         masks = {name: getattr(inputs, name) or False for name in ("keep", "focus")}
         file_suffix = job.changes[self._change_count].through

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -18,7 +18,7 @@ from impasto.settings import Settings
 from impasto.transfer.inputs import Inputs
 from impasto.transfer.styles import Style
 
-__all__ = ["OpenFile", "OpenedJob", "open_job", "open_picture"]
+__all__ = ["OpenFile", "OpenedJob", "face_announcements", "open_job", "open_picture"]
 
 _Cropped = TypeVar("_Cropped", Picture | None, Mask | None)
 
@@ -60,12 +60,15 @@ class OpenedJob(NamedTuple):
                 )
 
 
-def open_job(job: Job, open_file: OpenFile = Picture.open) -> OpenedJob:
+def open_job(
+    job: Job, open_file: OpenFile = Picture.open, find_focus: Callable[[Picture], Mask | None] = find_faces
+) -> OpenedJob:
     """Open the sources of a job.
 
     Args:
         job: The job.
         open_file: What opens the pictures of paths, perhaps with a cache; masks are opened without it.
+        find_focus: What finds the faces of the photograph that are in focus.
 
     Returns:
         The pictures, masks and settings.
@@ -96,24 +99,36 @@ def open_job(job: Job, open_file: OpenFile = Picture.open) -> OpenedJob:
     if content is None:
         return OpenedJob(texture.inputs(styles, job.proportions, job.settings.size), job.settings)
     initial = None if job.initial is None else _crop(open_source(job.initial), ratio)
-    focus = FACES if job.focus == AUTO else job.focus
-    inputs = Inputs(content, styles, initial, mask(job.keep), mask(focus))
-    announcements, remarks = _face_sentences(job, inputs)
+    focus = find_focus(content) if job.focus in {AUTO, FACES} else mask(job.focus)
+    inputs = Inputs(content, styles, initial, mask(job.keep), focus)
+    announcements, remarks = face_announcements(job, name, focus), _face_remarks(job, name, inputs)
     if paper is None:
         return OpenedJob(inputs, job.settings, announcements, remarks)
     settings = job.settings.replace(size=paper.fitted(content.width, content.height), dpi=paper.dpi)
     return OpenedJob(inputs, settings, [paper.announcement(content.width, content.height), *announcements], remarks)
 
 
-def _face_sentences(job: Job, inputs: Inputs) -> tuple[list[str], list[str]]:
-    """Return what is announced of the faces in the photograph, and what is remarked of masks that found none."""
-    name = source_name(job.content)
-    lost = [mask for mask in ("keep", "focus") if getattr(job, mask) == FACES and getattr(inputs, mask) is None]
-    remarks = [f"no face was found in {name}, so the mask {mask} does not count." for mask in lost]
-    if job.focus != AUTO or inputs.focus is None or job.settings.focus_weight <= 1:
-        return [], remarks
-    sentence = f"Faces were found in {name} and stay like the person; a focus weight of 1 leaves them to the painting."
-    return [sentence], remarks
+def face_announcements(job: Job, name: str, focus: Mask | None) -> list[str]:
+    """Return what is announced of faces that are in focus though the job does not name them.
+
+    Args:
+        job: The job.
+        name: What people are told that its photograph is.
+        focus: The mask of what is in focus; None: nothing.
+
+    Returns:
+        A sentence, or none.
+
+    """
+    if job.focus != AUTO or focus is None or job.settings.focus_weight <= 1:
+        return []
+    return [f"Faces were found in {name} and stay like the person; a focus weight of 1 leaves them to the painting."]
+
+
+def _face_remarks(job: Job, name: str, inputs: Inputs) -> list[str]:
+    """Return what is remarked of masks that are missing since the photograph shows no face."""
+    missing = [mask for mask in ("keep", "focus") if getattr(job, mask) == FACES and getattr(inputs, mask) is None]
+    return [f"no face was found in {name}, so the mask {mask} does not count." for mask in missing]
 
 
 def _crop(source: _Cropped, ratio: float | None) -> _Cropped:

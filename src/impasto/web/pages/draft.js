@@ -1,7 +1,7 @@
 // What is to be painted: pictures, masks, settings. It survives a reload, and tells listeners of each change.
 const KEY = "impasto-draft";
-const FACES = "faces";
-export const AUTO = "auto"; // as FACES, the faces that the studio finds; in a film, none
+export const FACES = "faces";
+export const AUTO = "auto"; // the faces that the studio finds, if there are some
 const EMPTY = { content: null, styles: [], keep: null, focus: AUTO, settings: {}, runtime: {}, film: {}, preset: "default", format: "png" };
 const listeners = [];
 
@@ -40,7 +40,7 @@ export function setUnused(names) { unused.splice(0, unused.length, ...names); }
 export const isUnused = name => isFilm() && unused.includes(name);
 // Whether a mask is a picture of its own, and whether it is found in the photograph.
 export const isDrawn = mask => Boolean(mask && ![FACES, AUTO].includes(mask));
-export const isFound = mask => mask === FACES || (mask === AUTO && !isFilm());
+export const isFound = mask => [FACES, AUTO].includes(mask);
 
 export const isFilm = () => Boolean(draft.content?.film);
 

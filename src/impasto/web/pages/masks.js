@@ -2,7 +2,7 @@
 import { api, viewUrl } from "./api.js";
 import { MaskCanvas, canvas, isReadable } from "./brush.js";
 import { $, attempt, button, h, pickFiles, toast } from "./dom.js";
-import { draft, isDrawn, isFound, noteChange } from "./draft.js";
+import { FACES, draft, isDrawn, isFound, noteChange } from "./draft.js";
 import { text } from "./text.js";
 
 const MAX_SIDE = 1024;
@@ -14,7 +14,7 @@ let editor = null;
 
 const isOfPhoto = kind => kind in PHOTO_COLORS;
 export const colorOf = ({ kind, number }) => PHOTO_COLORS[kind] ?? COLORS[number % COLORS.length];
-const maskOf = ({ kind, number }) => isOfPhoto(kind) ? draft[kind] : draft.styles[number]?.[kind];
+export const maskOf = ({ kind, number }) => isOfPhoto(kind) ? draft[kind] : draft.styles[number]?.[kind];
 export const idOf = target => isDrawn(maskOf(target)) ? maskOf(target) : null;
 export const nameOf = ({ kind, number }) => ({ keep: text.keepLong, focus: text.focusLong, region: text.regionLong(number + 1), mask: text.partLong(number + 1) })[kind];
 const isSame = (left, right) => left.kind === right.kind && left.number === right.number;
@@ -81,6 +81,13 @@ class Editor {
     this.surface.focus();
   }
 
+  // Leave the mask to the studio, which finds the faces in each frame of a film.
+  #leaveToFaces() {
+    this.isDone = true;
+    store(this.target, FACES);
+    $("masks").close();
+  }
+
   // The mask of the faces; none, if there are none.
   #findFaces() { return api.faces(this.info.id).then(({ id }) => id, () => null); }
 
@@ -126,13 +133,14 @@ class Editor {
     }));
     const reuse = h("select", { id: "mask-reuse", "aria-label": text.reuse, onchange: event => { if (event.target.value) this.#take(event.target.value); } },
       h("option", { value: "" }, `${text.reuse} ${text.reuseNone}`), targets().filter(other => idOf(other) && !isSame(other, this.target)).map(other => h("option", { value: idOf(other) }, nameOf(other))));
-    return h("div", { className: "tools", role: "group", "aria-label": text.tools },
+    const takeFaces = async () => this.#take((await api.faces(this.info.id)).id);
+    return h("div", { className: "tools", role: "group", "aria-label": text.tools }, this.info.film && h("p", { id: "mask-note" }, isFound(maskOf(this.target)) ? text.facesFollow : text.maskStands),
       h("div", { className: "group" }, tool("brush"), tool("eraser"), tool("fill")),
       range("size", text.size, 2, Math.round(Math.max(this.mask.width, this.mask.height) / 3), 1), range("soft", text.soft, 0, 1, 0.05),
       range("opacity", text.opacity, 0.1, 1, 0.05), range("tolerance", text.tolerance, 2, 120, 1),
       h("div", { className: "group" }, act("undo", () => this.mask.undo()), act("redo", () => this.mask.redo()), act("invert", change(() => this.mask.invert())), act("all", change(() => this.mask.all())), act("clear", change(() => this.mask.clear()))),
       h("div", { className: "group" }, act("zoomIn", () => this.zoomBy(1.5)), act("zoomOut", () => this.zoomBy(1 / 1.5)), act("fit", () => this.fit())),
-      h("div", { className: "group" }, !this.info.film && button(text.faces, () => attempt(async () => this.#take((await api.faces(this.info.id)).id)), { id: "mask-faces" }),
+      h("div", { className: "group" }, button(text.faces, () => this.info.film ? this.#leaveToFaces() : attempt(takeFaces), { id: "mask-faces" }),
         button(text.upload, () => pickFiles("image/*", false, ([file]) => attempt(async () => this.#take((await api.upload(file)).id))), { id: "mask-upload" }),
         button(text.download, () => this.download(), { id: "mask-download" }), (idOf(this.target) || isFound(maskOf(this.target))) && button(text.drop, () => { this.isDone = true; store(this.target, null); $("masks").close(); }, { id: "mask-drop" })), reuse);
   }

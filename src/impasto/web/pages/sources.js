@@ -2,7 +2,7 @@
 import { api, thumbnailUrl } from "./api.js";
 import { $, acceptDrops, attempt, button, h, pickFiles, showWait, toast } from "./dom.js";
 import { AUTO, draft, isDrawn, isFound, newStyle, noteChange, onDraft } from "./draft.js";
-import { colorOf, idOf, nameOf, openMasks } from "./masks.js";
+import { colorOf, maskOf, nameOf, openMasks } from "./masks.js";
 import { text } from "./text.js";
 
 const PICTURES = "image/*,.tif,.tiff,.heic,.heif,.avif", FILMS = "video/*,.mkv,.mov,.avi";
@@ -68,11 +68,12 @@ function dropTarget(label, kind, isSmall) {
 
 // A button that opens the editor of one mask, with a dot in its color where the mask is in use.
 function chip(label, target) {
-  const id = idOf(target);
-  const element = button("", () => openMasks(target), { className: id ? "chip used" : "chip", "aria-label": `${nameOf(target)}${id ? " ✓" : ""}` });
+  const mask = maskOf(target);
+  const isUsed = Boolean(mask) && mask !== AUTO;
+  const element = button("", () => openMasks(target), { className: isUsed ? "chip used" : "chip", "aria-label": `${nameOf(target)}${isUsed ? " ✓" : ""}` });
   const dot = h("i");
-  if (id) dot.style.background = colorOf(target);
-  element.append(dot, label);
+  if (isUsed) dot.style.background = colorOf(target);
+  element.append(dot, isFound(mask) ? text.ofFaces(label) : label);
   return element;
 }
 
@@ -101,7 +102,7 @@ function colors(style, set) {
 
 function photographCard() {
   const remove = () => { removedContent = draft.content; draft.content = null; noteChange("pictures"); };
-  const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(isFound(draft.focus) ? text.focusFaces : text.focus, { kind: "focus" }));
+  const chips = h("div", { className: "chips" }, chip(text.keep, { kind: "keep" }), chip(text.focus, { kind: "focus" }));
   const { film } = draft.content;
   return card(draft.content, remove, film && h("p", { className: "facts" }, text.filmFacts(film)), chips);
 }
