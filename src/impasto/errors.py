@@ -20,8 +20,11 @@ ImpastoError
 
 import errno
 import re
+import shutil
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 __all__ = [
     "CheckpointError",
@@ -40,6 +43,7 @@ __all__ = [
     "import_of_extra",
     "is_out_of_memory",
     "out_of_memory_as",
+    "pip_install",
     "sentence_of",
 ]
 
@@ -173,13 +177,25 @@ def import_of_extra(
     try:
         yield
     except ImportError as error:
-        sentence = f"{need}; run {_install_command(extra)}{alternative}.".replace("{module}", str(error.name))
+        command = pip_install(f'"impasto[{extra}]"')
+        sentence = f"{need}; run {command}{alternative}.".replace("{module}", str(error.name))
         raise error_type(sentence) from None
 
 
-def _install_command(extra: str) -> str:
-    """Return the command that installs an extra of impasto, as every shell takes it."""
-    return f'pip install "impasto[{extra}]"'
+def pip_install(requirement: str) -> str:
+    """Return the command that installs something beside impasto: by its Python, unless that is where `pip` belongs.
+
+    Args:
+        requirement: What is installed, as every shell takes it: `"impasto[web]"`, in quotes.
+
+    Returns:
+        The command.
+
+    """
+    folder, pip = Path(sys.executable).parent, shutil.which("pip")
+    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    command = "pip" if pip is not None and Path(pip).parent == folder else f"{python} -m pip"
+    return f"{command} install {requirement}"
 
 
 def _message(error: BaseException) -> str:

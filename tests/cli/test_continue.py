@@ -148,16 +148,18 @@ def test_an_option_for_a_repainted_picture_replaces_that_of_its_changes(impasto,
     assert json.loads(json.dumps(painted))["settings"]["content_weight"] == 1
 
 
+@pytest.mark.parametrize("name", ["content.png", "mine.pth"])
 def test_a_picture_is_not_continued_with_another_file_in_the_place_of_one_that_it_was_painted_from(
-    impasto, files, picture
+    impasto, files, picture, name
 ):
-    words = ("content.png", "style.jpg", "-o", "out.png")
+    (files / "mine.pth").touch()  # the command that is tested has a tiny network in place of any weights
+    words = ("content.png", "style.jpg", "-o", "out.png", "--weights", "mine.pth")
     impasto(*words, *QUICK)
     before = (files / "out.png").read_bytes()
-    picture(64, 48, seed=9).save(files / "content.png", overwrite=True)
+    (files / name).write_bytes(picture(64, 48, seed=9).png())
     output = impasto(*words, "--continue", "--content-weight", "1", fails=True)
     assert output == (
-        "impasto: out.png was painted from another file content.png than the one that is here; put that there again, go "
+        f"impasto: out.png was painted from another file {name} than the one that is here; put that there again, go "
         "to the folder in which it was painted, or start from the picture as it is: --init out.png without --continue.\n"
     )
     assert (files / "out.png").read_bytes() == before

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from films import heard, moving, read, write
+from impasto.errors import pip_install
 
 QUICK = (
     "--size",
@@ -158,4 +159,5 @@ def test_what_cannot_be_painted_is_refused_in_a_sentence(film, picture):
 @pytest.mark.parametrize("missing", ["av", "cv2"])
 def test_the_extra_is_named_where_it_is_missing(film, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
-    assert film() == (2, "", 'impasto: films need impasto\'s extra film; run pip install "impasto[film]".\n')
+    command = pip_install('"impasto[film]"')
+    assert film() == (2, "", f"impasto: films need impasto's extra film; run {command}.\n")

@@ -8,6 +8,8 @@ import urllib.request
 
 import pytest
 
+from impasto.errors import pip_install
+
 
 def test_the_studio_prints_its_link_answers_and_closes_on_ctrl_c(tmp_path):
     command = [
@@ -55,7 +57,5 @@ def test_without_its_extra_the_command_says_what_to_install(command, monkeypatch
     monkeypatch.delitem(sys.modules, "impasto.web.server", raising=False)
     monkeypatch.delattr("impasto.web.server", raising=False)
     code, _, output = command("studio")
-    assert (code, output) == (
-        2,
-        'impasto: the studio needs uvicorn, of impasto\'s extra web; run pip install "impasto[web]".\n',
-    )
+    advice = pip_install('"impasto[web]"')
+    assert (code, output) == (2, f"impasto: the studio needs uvicorn, of impasto's extra web; run {advice}.\n")

@@ -1,6 +1,5 @@
 """Faces are detected on real photographs: one of matplotlib's, and copies of it that are smaller, cut and put together."""
 
-from importlib import metadata
 from unittest.mock import Mock
 
 import pytest
@@ -75,25 +74,10 @@ def test_a_picture_is_searched_once(photograph, monkeypatch):
         find_faces(Picture(photograph.samples))
 
 
-def test_without_the_files_of_the_networks_a_sentence_says_what_to_install(photograph, monkeypatch, tmp_path):
-    advice = r"run pip install --force-reinstall mtcnn==1\.0\.0, or draw a mask\.$"
-
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    (tmp_path / "pnet.lz4").write_bytes(b"no network")
-
-    face_networks._load.cache_clear()
-    monkeypatch.setattr(face_networks, "distribution", missing)
-    with pytest.raises(
-        WeightsError, match=rf"^the files of the distribution mtcnn, which find faces, are missing; {advice}"
-    ):
-        find_faces(Picture(photograph.samples))
-    damaged = Mock(locate_file=lambda _: tmp_path / "pnet.lz4")
-    monkeypatch.setattr(face_networks, "distribution", lambda _: damaged)
-    with pytest.raises(
-        WeightsError, match=rf"pnet\.lz4, which finds faces, is damaged or of another version; {advice}"
-    ):
+def test_without_the_files_of_the_networks_a_sentence_says_what_to_install(photograph, monkeypatch):
+    file = face_networks.PROPOSAL.file._replace(distribution="none-such")
+    monkeypatch.setattr(faces, "PROPOSAL", face_networks.PROPOSAL._replace(file=file))
+    with pytest.raises(WeightsError, match=r"^mtcnn.*lz4, a file of the distribution none-such, .*, or draw a mask\.$"):
         find_faces(Picture(photograph.samples))
 
 

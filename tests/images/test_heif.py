@@ -74,7 +74,7 @@ def test_a_heic_file_that_is_cut_short_is_refused(heif, tmp_path, share):
 def test_without_the_extra_the_sentence_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    with pytest.raises(PictureError, match=r'run pip install "impasto\[heif\]", or export it as a JPEG or PNG'):
+    with pytest.raises(PictureError, match=r'run .*pip install "impasto\[heif\]", or export it as a JPEG or PNG'):
         Picture.open(tmp_path / "a.heic")
 
 

@@ -52,6 +52,20 @@ def test_the_bytes_of_a_file_of_weights_count(job, files):
     assert fingerprint(job_of_weights) != original
 
 
+def test_another_file_of_weights_is_noticed_also_in_a_change(job, files):
+    ours = Settings(weights=str(files / "mine.pth"))
+    for job_of_weights in (job.replace(settings=ours), job.changed(5, job.replace(settings=ours))):
+        (files / "mine.pth").write_bytes(b"one")
+        copied = job_of_weights.with_files({str(files / "mine.pth"): str(files / "copy.pth")})
+        (files / "copy.pth").write_bytes(b"one")
+        hashes, original = file_hashes(job_of_weights), fingerprint(job_of_weights)
+        assert file_hashes(copied, job_of_weights) == hashes
+        assert replaced_file(job_of_weights, hashes) is None
+        (files / "mine.pth").write_bytes(b"other")
+        assert replaced_file(job_of_weights, hashes) == files / "mine.pth"
+        assert fingerprint(job_of_weights) != original
+
+
 def test_the_hashes_of_files_have_the_paths_of_the_job_that_the_metadata_name(job, files, picture):
     changed = job.changed(5, job.replace(content=files / "style.jpg", keep=str(files / "content.png")))
     copies = {}

@@ -6,27 +6,18 @@ left of a square, so that a network that is given more than its square judges al
 squares a network is given.
 """
 
-import hashlib
 import math
 from functools import cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, distribution
-from io import BytesIO
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d, prelu
 
-from impasto.errors import WeightsError
+from impasto.installed_files import InstalledFile
 
 __all__ = ["PROPOSAL", "REFINEMENTS", "FaceNetwork"]
-
-_ADVICE = "run pip install --force-reinstall mtcnn==1.0.0, or draw a mask"
-"""What to do where a file of a network cannot be read."""
 
 
 class _Layer(NamedTuple):
@@ -56,10 +47,8 @@ class _Layers(NamedTuple):
 class FaceNetwork(NamedTuple):
     """A network that judges squares of an image."""
 
-    name: str
-    """The name of its file."""
-    sha256: str
-    """The digest of its file."""
+    file: InstalledFile
+    """The file of its arrays."""
     side: int
     """The side of the squares, in pixels."""
     pool_sides: tuple[int, ...]
@@ -89,12 +78,23 @@ class FaceNetwork(NamedTuple):
         return conv2d(images, *layers.moves), conv2d(images, *layers.classes).softmax(1)[:, 1]
 
 
-PROPOSAL = FaceNetwork("pnet", "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5", 12, (2, 0, 0), 0.6)
+def _file(name: str, sha256: str) -> InstalledFile:
+    """Return the file of a network."""
+    return InstalledFile("mtcnn", "1.0.0", f"mtcnn/assets/weights/{name}.lz4", sha256)
+
+
+PROPOSAL = FaceNetwork(
+    _file("pnet", "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5"), 12, (2, 0, 0), 0.6
+)
 """The network that judges the squares all over an image, in steps of 2 pixels."""
 
 REFINEMENTS = (
-    FaceNetwork("rnet", "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee", 24, (3, 3, 0, 0), 0.7),
-    FaceNetwork("onet", "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3", 48, (3, 3, 2, 0, 0), 0.9),
+    FaceNetwork(
+        _file("rnet", "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee"), 24, (3, 3, 0, 0), 0.7
+    ),
+    FaceNetwork(
+        _file("onet", "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3"), 48, (3, 3, 2, 0, 0), 0.9
+    ),
 )
 """The networks that judge what the one before took for faces."""
 
@@ -106,7 +106,8 @@ def _load(network: FaceNetwork) -> _Layers:
     Its file is a list of arrays: weight, bias and slope of each layer, then weight and bias of the moves, of landmarks,
     which only the last network has, and of the classes.
     """
-    arrays = [torch.from_numpy(array) for array in _read(network)]
+    joblib: Any = import_module("joblib")  # takes 60 ms
+    arrays = [torch.as_tensor(array) for array in joblib.load(network.file.find(", or draw a mask"))]
     chain: list[_Layer] = []
     channels = 3
     for number, pool_side in enumerate(network.pool_sides):
@@ -128,16 +129,3 @@ def _as_convolution(weight: Tensor, channels: int) -> Tensor:
         return weight.permute(3, 2, 0, 1).contiguous()  # (height, width, in, out) in Keras
     side = math.isqrt(len(weight) // channels)
     return weight.reshape(side, side, channels, -1).permute(3, 2, 1, 0).contiguous()
-
-
-def _read(network: FaceNetwork) -> list[npt.NDArray[np.float32]]:
-    """Return the arrays of a network's file, whose digest is checked before anything is unpickled."""
-    try:
-        path = Path(str(distribution("mtcnn").locate_file(f"mtcnn/assets/weights/{network.name}.lz4")))
-        file = path.read_bytes()
-    except (PackageNotFoundError, OSError):
-        raise WeightsError(f"the files of the distribution mtcnn, which find faces, are missing; {_ADVICE}.") from None
-    if hashlib.sha256(file).hexdigest() != network.sha256:
-        raise WeightsError(f"{path}, which finds faces, is damaged or of another version; {_ADVICE}.")
-    joblib: Any = import_module("joblib")  # takes 60 ms
-    return joblib.load(BytesIO(file))

@@ -102,10 +102,12 @@ def _job(note: Mapping[str, Any], settings: object, path: Path, output: Path) ->
         raise InputError(f"{path} does not say what it was painted from, so it cannot be continued; paint it again.")
     job = Job(**cast("dict[str, Any]", fields))
     job = job.replace(changes=job.changes[: int(note.get(CHANGES_MADE, 0))])
+    if not job.changes:
+        job = job.replace(settings=Settings(**cast("dict[str, Any]", settings)))
     file = replaced_file(job, note.get(FILES))
     if file is not None:
         raise InputError(
             f"{path} was painted from another file {file} than the one that is here; put that there again, go to the "
             f"folder in which it was painted, or start from the picture as it is: --init {output} without --continue."
         )
-    return job if job.changes else job.replace(settings=Settings(**cast("dict[str, Any]", settings)))
+    return job

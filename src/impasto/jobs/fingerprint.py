@@ -46,15 +46,13 @@ def fingerprint(job: Job, hashes: dict[Path, str] | None = None) -> str | None:
     """
     if job.has_pictures:
         return None
-    weights = Path(job.settings.weights)
-    files = [*job.all_inputs, *([weights] if weights.is_file() else [])]
-    hashed_job = job.with_files({str(path): _cached_hash(path, hashes) for path in files})
+    hashed_job = job.with_files({str(path): _cached_hash(path, hashes) for path in _named_files(job)})
     options = {**hashed_job.model_dump(mode="json", include=NOTE_FIELDS), "seconds": job.runtime.seconds}
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
 def file_hashes(job: Job, original: Job | None = None, hashes: dict[Path, str] | None = None) -> dict[str, str]:
-    """Return the hashes of the pictures and masks that a job and its changes read.
+    """Return the hashes of the pictures, masks and weights that a job and its changes read.
 
     Args:
         job: The job.
@@ -71,7 +69,8 @@ def file_hashes(job: Job, original: Job | None = None, hashes: dict[Path, str] |
     """
     if job.has_pictures:
         return {}
-    pairs = zip(_named_files(original or job), _named_files(job), strict=True)
+    names = job if original is None else original
+    pairs = zip(_named_files(names, weights_of=job), _named_files(job), strict=True)
     return {str(name): _cached_hash(path, hashes)[:HASH_DIGITS] for name, path in pairs}
 
 
@@ -91,13 +90,28 @@ def replaced_file(job: Job, recorded: object) -> Path | None:
 
     """
     hashes: Mapping[Any, Any] = cast("Mapping[Any, Any]", recorded) if isinstance(recorded, Mapping) else {}
-    compared = (path for path in job.all_inputs if str(path) in hashes and exists(path))
+    compared = (path for path in _named_files(job) if str(path) in hashes and exists(path))
     return next((path for path in compared if file_hash(path)[:HASH_DIGITS] != hashes[str(path)]), None)
 
 
-def _named_files(job: Job) -> list[Path]:
-    """Return the files that a job and its changes read, one for each place at which the job names a file."""
-    return [path for each in (job, *(change.job for change in job.changes)) for path in each.inputs]
+def _named_files(job: Job, weights_of: Job | None = None) -> list[Path]:
+    """Return the files that a job and its changes read, one for each place at which the job names a file.
+
+    Args:
+        job: The job.
+        weights_of: The job whose weights are files, where those of `job` are; None: `job` itself.
+
+    """
+    files: list[Path] = []
+    for each, other in zip(_with_changes(job), _with_changes(weights_of or job), strict=True):
+        has_weights_file = Path(other.settings.weights).is_file()
+        files += [*each.inputs, *([Path(each.settings.weights)] if has_weights_file else [])]
+    return files
+
+
+def _with_changes(job: Job) -> list[Job]:
+    """Return a job and the jobs of its changes."""
+    return [job, *(change.job for change in job.changes)]
 
 
 def _cached_hash(path: Path, hashes: dict[Path, str] | None) -> str:

