@@ -160,10 +160,10 @@ def test_the_targets_of_a_painting_are_measured_once_and_found_again_on_disk(job
     assert job("four.png").output.read_bytes() == job("one.png").output.read_bytes()
 
 
-def test_targets_in_memory_are_bounded_by_their_bytes(job, files):
+def test_targets_in_memory_are_bounded_by_their_bytes(job, files, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.target_cache.MEMORY_BYTES", 1)
     painter = Painter()
     cache = painter.targets
-    cache._max_bytes = 1
     paint(job("one.png"), job("two.png", settings=SETTINGS.replace(style_scale=2)), painter=painter)
     assert cache.misses == 2
     assert len(cache._targets) == 1

@@ -26,14 +26,14 @@ def features(channels=8, height=4, width=4):
 
 def style_loss(kind, style=None, weight=3.0):
     style = features(8, 6, 5) if style is None else style
-    return StyleLoss("conv1_1", [(DISTANCES[kind](moments(style).mean), weight)])
+    return StyleLoss("conv1_1", [(DISTANCES[kind](moments(Units(style)).mean), weight)])
 
 
 def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
     maps = features(8, 4, 4)
     vectors = maps.flatten(1)
     assert vectors.shape == (8, 16)
-    statistic = moments(maps)
+    statistic = moments(Units(maps))
     assert statistic.total.shape == (8, 9)
     assert float(statistic.weight_sum) == 16
     for i in range(8):
@@ -83,7 +83,7 @@ def test_a_gram_matrix_of_more_positions_than_are_summed_at_a_time(masked):
     flat = maps.flatten(1)
     weighed = flat * (1 if mask is None else mask.flatten())
     expected = torch.cat((weighed @ flat.T, weighed.sum(1, keepdim=True)), 1)
-    torch.testing.assert_close(moments(maps, mask).total, expected, rtol=1e-10, atol=0)
+    torch.testing.assert_close(moments(Units(maps, mask)).total, expected, rtol=1e-10, atol=0)
 
 
 class LargestResult(TorchDispatchMode):

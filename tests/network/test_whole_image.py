@@ -225,7 +225,7 @@ def test_an_evaluation_and_its_step_are_few_operators_whatever_the_size(fused):
     for side in (64, 192):
         objective, content = problem(side)
         optimizer = LBFGS(history=4)
-        iterate = iteration(objective, optimizer, torch.device("cuda")).iterate
+        iterate = iteration(objective, optimizer, torch.device("cpu")).iterate
         point = Point(content, optimizer.init(content), content, torch.tensor(float("inf"), dtype=DOUBLE))
         for _ in range(4):
             with Counted() as counted:

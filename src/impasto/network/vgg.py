@@ -26,7 +26,7 @@ from impasto.kernels.cuda import dispatch
 from impasto.kernels.precision import exact_dtype
 from impasto.layers import Layer, steps, up_to
 from impasto.network import autograd
-from impasto.network.footprint import footprint, fused_footprint
+from impasto.network.footprint import footprint
 from impasto.network.input_image import input_images, layer_names
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.network.whole_image import ForwardStep, FusedNetwork
@@ -152,8 +152,7 @@ class VGG19:
             Bytes a pixel that the tile sees.
 
         """
-        make_footprint = fused_footprint if self.is_fused else footprint
-        return make_footprint(self.pooling, layers, self.dtype.itemsize)
+        return footprint(self.pooling, layers, self.dtype.itemsize, is_fused=self.is_fused)
 
     def prepare(self, layers: Collection[str]) -> None:
         """Pack the filters and load the kernels once, in seconds and up to 700 MB; otherwise the first use does it.
