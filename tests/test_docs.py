@@ -1,5 +1,7 @@
 """The pages of the docs: their code, commands and manifests run, and their links lead somewhere."""
 
+import ast
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import impasto
 from films import moving, write
 from impasto import Picture
 from impasto.recipes import demo
@@ -158,6 +161,19 @@ def test_links_between_pages_lead_somewhere(page):
             path, _, anchor = target.partition("#")
             assert (page.parent / path).exists(), target
             assert not anchor or anchor in anchors(page.parent / path if path else page), target
+
+
+def test_the_reference_names_the_arguments_that_can_be_passed():
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    calls = re.findall(r"```py\n(\w+)\((.*?)\)(?: -> [^\n]*)?\n```", page, flags=re.DOTALL)
+    calls = {
+        name: arguments for name, arguments in calls if "=…, …" not in arguments
+    }  # options have a page of their own
+    assert len(calls) > 20
+    for name, arguments in calls.items():
+        (function,) = ast.parse(f"def {name}({arguments.replace('…', '0')}): ...").body
+        documented = [node.arg for node in ast.walk(function) if isinstance(node, ast.arg)]
+        assert sorted(documented) == sorted(inspect.signature(getattr(impasto, name)).parameters), name
 
 
 @pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.name)

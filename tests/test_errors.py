@@ -20,6 +20,8 @@ TESTS = Path(__file__).parent
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1000 bytes."),
+        OSError("[WinError 1455] The paging file is too small for this operation to complete"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.90 GB, max allowed: 9.07 GB)."),
         RuntimeError("could not create a primitive"),
         RuntimeError("std::bad_alloc"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),

@@ -1,11 +1,12 @@
 import os
+import pathlib
 import platform
 
 import pytest
 
 from impasto import disk_cache, files
 from impasto.errors import InputError, WriteError
-from impasto.files import atomic_write, check_output, exists, is_same, remove_leftovers, sibling
+from impasto.files import atomic_write, check_output, exists, is_same, remove_leftovers, replace, sibling
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -45,6 +46,81 @@ def test_a_file_that_appeared_meanwhile_is_not_replaced(tmp_path):
 
 def names(folder):
     return {each.name for each in folder.iterdir()}
+
+
+def windows_error(cls, code):
+    """Return an error as Windows raises it, with a number of its own."""
+    error = cls(13 if cls is PermissionError else 22, "Refused")
+    error.winerror = code
+    return error
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    """Refuse a number of times to replace a file, as Windows does while a program has it open; list the tries."""
+
+    def refuse(count):
+        tries, replace_file = [], pathlib.Path.replace
+
+        def try_to_replace(self, target):
+            tries.append(target)
+            if len(tries) <= count:
+                raise windows_error(PermissionError, 32)
+            return replace_file(self, target)
+
+        monkeypatch.setattr(files, "_RETRY_SECONDS", 0.001)
+        monkeypatch.setattr(pathlib.Path, "replace", try_to_replace)
+        return tries
+
+    return refuse
+
+
+def test_a_file_that_a_program_on_windows_has_open_is_replaced_when_it_is_closed(tmp_path, reader, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    assert len(reader(3)) == 0
+    with atomic_write(path, overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    monkeypatch.setattr(files, "BUSY_SECONDS", 0.01)
+    reader(1_000_000)
+    with pytest.raises(WriteError, match="refused"), atomic_write(path, overwrite=True) as temporary:
+        temporary.write_text("newer")
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_file_that_may_not_be_replaced_elsewhere_is_not_tried_again(tmp_path, monkeypatch):
+    tries = []
+
+    def refuse(self, target):
+        tries.append(target)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        replace(tmp_path / "a", tmp_path / "b")
+    assert len(tries) == 1
+
+
+def test_there_is_no_file_of_a_name_that_windows_does_not_know(tmp_path, monkeypatch):
+    def stat(self, **_):
+        raise windows_error(OSError, 123)
+
+    monkeypatch.setattr(pathlib.Path, "stat", stat)
+    assert not exists(tmp_path / "*.jpg")
+    with pytest.raises(InputError, match="refused; choose another name"):
+        check_output(tmp_path / "*.jpg")
+
+
+@pytest.mark.parametrize(
+    "name", ["a:b.png", "a?.png", "*.png", "a|b.png", '"a".png', "a<b>.png", "a\tb.png", "a.png.", "a.png "]
+)
+def test_a_name_that_no_file_has_on_windows_is_refused_before_any_work(tmp_path, monkeypatch, name):
+    check_output(tmp_path / name)
+    monkeypatch.setattr("sys.platform", "win32")
+    check_output(tmp_path / "a, (1) é #x.png")
+    with pytest.raises(InputError, match="cannot be a file's name on Windows; choose one without"):
+        check_output(tmp_path / name)
 
 
 def test_what_a_killed_process_left_of_a_file_is_removed_before_the_file_is_written_again(tmp_path, killed):
@@ -170,6 +246,18 @@ def test_a_folder_that_was_deleted_is_refused(tmp_path, monkeypatch):
     (tmp_path / "gone").rmdir()
     with pytest.raises(InputError, match="does not exist"):
         check_output("a.png")
+
+
+def test_a_folder_whose_links_a_file_system_does_not_count_is_written(tmp_path, monkeypatch):
+    status = pathlib.Path.stat
+
+    def stat(self, **options):
+        fields = list(status(self, **options))
+        fields[3] = 0  # st_nlink
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(pathlib.Path, "stat", stat)
+    check_output(tmp_path / "a.png")
 
 
 def test_a_folder_that_may_not_be_opened_is_refused_in_a_sentence(tmp_path, monkeypatch):

@@ -103,6 +103,7 @@ class DownloadError(RunError):
 _MEMORY_MESSAGES = re.compile(
     "out of memory"  # CUDA, libvips
     "|not enough memory"  # PyTorch on Windows
+    r"|\[WinError 1455\]"  # Windows, whose paging file is too small
     "|DefaultCPUAllocator"  # PyTorch on Linux and macOS, where it has no class for the error
     "|could not create a (?:primitive|memory)(?! descriptor)"  # oneDNN, whose descriptors fail for other reasons
     "|bad_alloc"  # C++

@@ -10,6 +10,7 @@ import platform
 import re
 import secrets
 import stat
+import sys
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
@@ -24,8 +25,10 @@ __all__ = [
     "exists",
     "is_same",
     "make_folder",
+    "name_key",
     "reason",
     "remove_leftovers",
+    "replace",
     "sibling",
     "split_label",
 ]
@@ -39,6 +42,19 @@ _MAX_SUFFIX_BYTES = 16
 LEFTOVER_SECONDS = 3600.0
 """Seconds since the last write after which a temporary file is the leftover of a killed process, wherever that ran: far
 more than it takes to flush the largest checkpoint to a slow disk."""
+
+BUSY_SECONDS = 2.0
+"""Seconds for which `replace` waits until other programs have closed a file, such as a viewer or a virus scanner of
+Windows, which look at a new file for a fraction of a second."""
+
+_RETRY_SECONDS = 0.05
+"""Seconds from one try to replace a file to the next."""
+
+_INVALID_NAME = 123
+"""The error of Windows for a name that no file can have, such as a glob: ERROR_INVALID_NAME."""
+
+_NO_WINDOWS_NAME = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$')
+"""What no name of a file has on Windows; behind a colon it names a hidden stream of another file."""
 
 _TEMPORARY = re.compile(r"\.impasto-[0-9a-f]{8}-([0-9a-f]{8})-([0-9]{1,9})-[0-9a-f]{8}(?:\..*)?", re.DOTALL)
 """The form of a temporary name: hashes of the names of the target and the machine, the process, and a random token."""
@@ -70,6 +86,8 @@ def exists(path: str | Path) -> bool:
     try:
         return _status(Path(path)) is not None
     except (OSError, ValueError) as error:
+        if getattr(error, "winerror", None) == _INVALID_NAME:
+            return False
         raise InputError(f"{path} cannot be looked for: {reason(error)}; give another path.") from error
 
 
@@ -87,6 +105,19 @@ def is_same(first: str | Path, second: str | Path) -> bool:
     with suppress(OSError, ValueError):
         return Path(first).samefile(second)
     return False
+
+
+def name_key(path: str | Path) -> str:
+    """Return a text that is the same for the names of one file, whether it exists or not.
+
+    Args:
+        path: A path.
+
+    Returns:
+        The path, in lowercase letters on Windows and macOS, whose file systems take them for the others.
+
+    """
+    return str(path).casefold() if sys.platform in {"win32", "darwin"} else str(path)
 
 
 def split_label(source: str) -> tuple[str, str | None]:
@@ -164,6 +195,31 @@ def make_folder(path: Path) -> None:
         raise WriteError(f"the folder {path} could not be made: {reason(error)}.") from error
 
 
+def replace(source: Path, target: Path) -> None:
+    """Rename a file; a file of the new name is replaced.
+
+    Windows replaces no file that a program has open: then it is tried again for `BUSY_SECONDS`.
+
+    Args:
+        source: The file.
+        target: Its new path.
+
+    Raises:
+        OSError: the system refused.
+
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            source.replace(target)
+        except PermissionError as error:
+            if not hasattr(error, "winerror") or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
 @contextmanager
 def atomic_write(
     path: str | Path, *, overwrite: bool = False, part_of: Path | None = None
@@ -199,7 +255,7 @@ def atomic_write(
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         check_output(path, overwrite=overwrite)
-        temporary.replace(target)
+        replace(temporary, target)
     except OSError as error:
         raise WriteError(f"{path} could not be written: {reason(error)}; nothing was left there.") from error
     finally:
@@ -225,6 +281,10 @@ def remove_leftovers(path: Path) -> None:
 def _check_path(path: Path, *, overwrite: bool, inputs: Iterable[str | Path]) -> Path:
     """Return `path`, or raise an InputError if no file may be written there, or an error of the system."""
     target = _resolve_link(path)
+    if sys.platform == "win32" and _NO_WINDOWS_NAME.search(target.name):
+        raise InputError(
+            f"{path} cannot be a file's name on Windows; choose one without < > : \" | ? * and dots at its end."
+        )
     status, folder = _status(target), target.parent
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} is a folder; name a file in it, such as {path / 'picture.png'}.")
@@ -237,11 +297,19 @@ def _check_path(path: Path, *, overwrite: bool, inputs: Iterable[str | Path]) ->
         raise InputError(
             f"{path} exists already; choose another name, or allow it to be replaced (--overwrite, overwrite=True)."
         )
-    if not folder.is_dir() or folder.stat().st_nlink == 0:  # without a link, the working folder was deleted
+    if not folder.is_dir() or (not folder.is_absolute() and _is_working_folder_deleted()):
         raise InputError(f"the folder {folder} does not exist; make it first, or name another for {target.name}.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"the folder {folder} is read-only; name another for {target.name}.")
     return path
+
+
+def _is_working_folder_deleted() -> bool:
+    """Return whether the folder in which this process works is no longer there."""
+    try:
+        return not Path.cwd().is_dir()
+    except FileNotFoundError:
+        return True
 
 
 def _remove_leftovers(folder: Path, name: str) -> None:

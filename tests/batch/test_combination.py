@@ -1,8 +1,10 @@
-from pathlib import Path
+import os
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from impasto import Settings
+from impasto.batch import naming
 from impasto.batch.combination import Combination, open_styles
 from impasto.batch.naming import refuse_clashes
 from impasto.errors import InputError
@@ -106,3 +108,33 @@ def test_photographs_that_appear_are_painted_with_each_painting(photos, monkeypa
     Path("photos/trip/three.jpg").touch()
     assert outputs(next(watched) for _ in range(2)) == ["out/three-a.png", "out/three-b.png"]
     assert next(watched) is None
+
+
+def test_names_that_differ_in_case_clash_where_they_are_one_file(photos, monkeypatch):
+    jobs = [Job(output=name) for name in ("out/One.png", "out/two.png", "out/one.PNG")]
+    assert refuse_clashes(jobs) == 3
+    for system in ("win32", "darwin"):
+        monkeypatch.setattr("sys.platform", system)
+        with pytest.raises(InputError, match=r"saved as out/one.PNG, the results of the jobs 1 and 3"):
+            refuse_clashes(jobs)
+
+
+def test_a_value_in_a_name_has_no_sign_that_no_name_has(photos):
+    settings = Settings(weights='C:\\vgg/19 <"a"|b?>*.pth')
+    assert naming.name_values(Job(settings=settings))["weights"] == "C--vgg-19 --a--b---.pth"
+
+
+@pytest.mark.parametrize("name", ["/a.png", "\\a.png", "C:\\a.png", "C:a.png", "x/../../a.png"])
+def test_a_name_that_leads_out_of_the_folder_on_windows_is_refused(monkeypatch, name):
+    monkeypatch.setattr(naming, "Path", PureWindowsPath)
+    root = PureWindowsPath("painted")
+    assert naming.result_path(root, PureWindowsPath("x"), "y\\a.png") == root / "x" / "y" / "a.png"
+    with pytest.raises(InputError, match="leads out of painted"):
+        naming.result_path(root, PureWindowsPath(), name)
+
+
+def test_a_pattern_with_an_empty_folder_stays_below_the_results_on_windows(monkeypatch):
+    monkeypatch.setattr(os, "sep", "\\")
+    monkeypatch.setattr(os, "altsep", "/")
+    for pattern in ("{folder}\\{content}.png", "{folder}/{content}.png"):
+        assert naming.fill(pattern, {"folder": "", "content": "a"}) == "a.png"

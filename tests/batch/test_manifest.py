@@ -76,3 +76,10 @@ def test_standard_input_is_read_line_by_line(monkeypatch):
     jobs = iter(Manifest(Path("-")))
     assert next(jobs).content == Path("a.jpg")
     assert pipe.lines == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_manifest_is_read_as_editors_and_shells_of_windows_write_it(tmp_path, encoding):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text('{"content": "é.jpg"}\r\n{"content": "b.jpg"}\r\n', encoding=encoding)
+    assert [job.content for job in Manifest(path)] == [Path("é.jpg"), Path("b.jpg")]

@@ -160,10 +160,10 @@ def test_the_targets_of_a_painting_are_measured_once_and_found_again_on_disk(job
     assert job("four.png").output.read_bytes() == job("one.png").output.read_bytes()
 
 
-def test_targets_in_memory_are_bounded_by_their_bytes(job, files):
+def test_targets_in_memory_are_bounded_by_their_bytes(job, files, monkeypatch):
+    monkeypatch.setattr("impasto.transfer.target_cache.MEMORY_BYTES", 1)
     painter = Painter()
     cache = painter.targets
-    cache._max_bytes = 1
     paint(job("one.png"), job("two.png", settings=SETTINGS.replace(style_scale=2)), painter=painter)
     assert cache.misses == 2
     assert len(cache._targets) == 1
@@ -245,3 +245,16 @@ def test_what_is_no_job_is_an_outcome_with_a_sentence_and_the_others_are_painted
     assert (refused.number, refused.state) == (1, "failed")
     assert refused.sentence == "'x' is no job; give Job(content=…, styles=[…])."
     assert (done.number, done.state) == (2, "done")
+
+
+def test_a_lock_that_windows_does_not_delete_while_it_is_held_fails_no_job(job, files, monkeypatch):
+    unlink = Path.unlink
+
+    def refuse(path, **options):
+        if path.parent.name == "locks":
+            raise PermissionError(13, "The file is used by another process")
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    (outcome,) = paint(job(), painter=Painter(folder=files / "hidden"))
+    assert outcome.state == "done"

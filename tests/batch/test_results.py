@@ -1,7 +1,9 @@
 """The log of results, and the page made from it."""
 
 import json
-from pathlib import Path
+import ntpath
+import os
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -65,3 +67,13 @@ def test_a_page_has_no_more_than_so_many_pictures(tmp_path, monkeypatch):
     write(tmp_path / "log.jsonl", *(outcome(Path(f"{n}.png")) for n in range(4)))
     index.write(tmp_path / "log.jsonl", tmp_path / "index.html")
     assert (tmp_path / "index.html").read_text().count("<img") == 2
+
+
+def test_links_of_the_page_are_those_of_a_browser_on_windows(monkeypatch):
+    monkeypatch.setattr(index, "Path", PureWindowsPath)
+    monkeypatch.setattr(PureWindowsPath, "absolute", lambda path: path, raising=False)
+    monkeypatch.setattr(os.path, "relpath", ntpath.relpath)
+    monkeypatch.setattr(os, "getcwd", lambda: "C:\\")
+    folder = PureWindowsPath("C:\\painted")
+    assert index._link(folder / "a b" / "x#1.png", folder) == "a%20b/x%231.png"
+    assert index._link(PureWindowsPath("D:\\x.png"), folder) == "file:///D:/x.png"

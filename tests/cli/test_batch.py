@@ -113,6 +113,16 @@ def test_a_manifest_comes_through_a_pipe(batch, photos, monkeypatch):
     assert "out/x.png: 64 × " in out
 
 
+def test_a_pipe_holds_json_in_utf_8_where_the_system_has_another_encoding(batch, photos, monkeypatch):
+    Path("photos/one.png").rename("photos/é.png")
+    job = {"content": "photos/é.png", "styles": [{"picture": "a.png"}], "output": "x.png"}
+    pipe = io.BytesIO(json.dumps(job, ensure_ascii=False).encode("utf-8-sig"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(pipe, "cp1252"))
+    code, out, err = batch("--manifest", "-", "-o", "out")
+    assert (code, err) == (0, "")
+    assert "out/x.png: 64 × " in out
+
+
 @pytest.mark.slow
 def test_a_dry_run_says_how_many_how_long_and_how_much_memory_and_writes_nothing(batch, photos):
     code, out, _ = batch("photos", "--style", "a.png", "-o", "out", "--dry-run")

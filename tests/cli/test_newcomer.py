@@ -9,6 +9,7 @@ import torch
 
 from common import note
 from impasto import Picture
+from impasto.cli import viewer
 from impasto.jobs.job import IN_MEMORY
 from impasto.jobs.outputs import free_name
 
@@ -288,6 +289,16 @@ def test_without_a_viewer_the_picture_is_painted_and_a_sentence_says_so(command,
     code, _, err = command(files / "content.png", files / "style.jpg", "--open", *QUICK)
     assert code == 0
     assert f"there is no viewer (xdg-open) to show {files / 'content-style.png'}." in err
+
+
+def test_a_picture_that_windows_has_no_program_for_is_painted_and_a_sentence_says_so(tmp_path, monkeypatch, capsys):
+    def startfile(path):
+        raise OSError(22, "No application is associated with the specified file for this operation")
+
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr("os.startfile", startfile, raising=False)
+    viewer.show(tmp_path / "a.png")
+    assert "a.png could not be shown: no application is associated with" in capsys.readouterr().err
 
 
 def test_two_photographs_of_one_camera_look_like_a_mistake(command, files, tiny_network, picture):

@@ -159,6 +159,18 @@ def test_a_second_signal_ends_at_once():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_break_of_windows_and_no_lost_terminal_ends_a_command(monkeypatch):
+    before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR2, raising=False)
+    monkeypatch.delattr(signal, "SIGHUP")
+    try:
+        with graceful() as ended:
+            os.kill(os.getpid(), signal.SIGUSR2)
+            assert ended() == signal.SIGUSR2
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
 @pytest.mark.parametrize("ends_early", [False, True])
 def test_a_second_signal_while_files_are_saved_waits_until_one_is_whole(paint, files, monkeypatch, ends_early):
     """A run of less than a minute has saved no checkpoint before."""

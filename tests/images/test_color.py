@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from apple_gpu import MPS, on_apple_gpu
 from impasto import Picture
 from impasto.images.color import gray, match_colors, match_luminance, with_luminance
 
@@ -13,6 +14,18 @@ def image(height=30, width=40, seed=0):
     noise = torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     mix = torch.rand(3, 3, generator=torch.Generator().manual_seed(seed + 9), dtype=torch.float64)
     return (torch.einsum("ij,jhw->ihw", mix + torch.eye(3), noise) / 4 + 0.1).float()
+
+
+@pytest.mark.parametrize("matching", MATCHINGS)
+@pytest.mark.parametrize("part", [None, slice(5, 20)])
+def test_colors_are_matched_where_the_device_has_neither_double_precision_nor_eigenvalues(matching, part):
+    target = image(20, 25, seed=5)
+    selection = None if part is None else image()[:, part]
+    expected = match_colors(image(), target, matching, selection)
+    on_gpu = [None if each is None else on_apple_gpu(each) for each in (image(), target, selection)]
+    matched = match_colors(*on_gpu[:2], matching, on_gpu[2])
+    assert (matched.device, matched.dtype) == (MPS, torch.float32)
+    assert torch.equal(matched.cpu(), expected)
 
 
 @pytest.mark.parametrize("matching", ["chol", "pca", "sym"])

@@ -1,15 +1,20 @@
 """What becomes of processes that are forked, in processes of their own, for pytest's has read pictures already."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
 from impasto import images
+from impasto.errors import PictureError
+from impasto.images import Picture, read_note
+from impasto.images.masks import Mask
 from pictures import colors, icc
 
 SCRIPT = """
@@ -94,3 +99,19 @@ def test_a_child_that_is_forked_after_pictures_were_used_fails_at_once(outcomes,
 @pytest.mark.slow
 def test_a_child_that_is_forked_before_works(outcomes, uses):
     assert outcomes[uses] == (0, "")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".gif"])
+def test_a_file_that_was_read_is_open_no_longer_so_that_windows_can_replace_it(tmp_path, suffix):
+    path, damaged = (tmp_path / f"{name}{suffix}" for name in ("whole", "damaged"))
+    Image.fromarray(colors()).save(path)
+    damaged.write_bytes(path.read_bytes()[:-40])
+    for read in (Picture.open, read_note, Mask.open):
+        read(path)
+        with contextlib.suppress(PictureError):
+            read(damaged)
+    process = psutil.Process()
+    held = {file.path for file in process.open_files()}
+    if hasattr(process, "memory_maps"):
+        held |= {mapped.path for mapped in process.memory_maps()}
+    assert not held & {str(path), str(damaged)}

@@ -251,6 +251,15 @@ def test_files_that_cannot_be_written_are_refused_before_any_work(job, files, ch
     assert {path: path.read_bytes() for path in files.iterdir()} == original
 
 
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_two_names_of_one_file_are_refused_where_case_does_not_count(job, files, monkeypatch, system):
+    names = {"output": files / "out.png", "plot": files / "OUT.png"}
+    Session(job(**names))
+    monkeypatch.setattr("sys.platform", system)
+    with pytest.raises(InputError, match="the picture and the plot cannot both be"):
+        Session(job(**names))
+
+
 @pytest.mark.parametrize("name", ["save_every", "plot", "checkpoint"])
 def test_a_job_without_an_output_has_no_other_files(job, files, name):
     value = 3 if name == "save_every" else files / "x.png"

@@ -90,7 +90,7 @@ def iterate(network, height, width):
     content, style = torch.rand(3, height, width), torch.rand(3, height, width)
     objective = Objective.build(Settings(), network, content, [Region([StyleImage(style)])])
     optimizer = LBFGS(history_dtype=network.weights.tensors["conv1_1"][0].dtype)
-    step = iteration(objective, optimizer, torch.device("cuda")).iterate
+    step = iteration(objective, optimizer, torch.device("cpu")).iterate
     point = Point(content, optimizer.init(content), content, torch.tensor(float("inf")))
     for _ in range(2):
         point = step(point, lambda: None).point

@@ -36,7 +36,7 @@ def channels(loss):
 
 def style_loss(*kinds):
     def make(dtype):
-        target = moments(rand(8, 6, 5, seed=9).to(dtype)).mean
+        target = moments(Units(rand(8, 6, 5, seed=9).to(dtype))).mean
         return StyleLoss("conv1_1", [(DISTANCES[kind](target), 3.0 + number) for number, kind in enumerate(kinds)])
 
     return make
@@ -44,7 +44,7 @@ def style_loss(*kinds):
 
 def differentiated(loss, weight, scale=1.0):
     target = scale * rand(channels(loss), seed=9) if loss.target_image != "none" else torch.empty(0)
-    return lambda dtype: DifferentiatedLoss.of(loss, weight, target.to(dtype))
+    return lambda dtype: DifferentiatedLoss(loss, weight, target.to(dtype))
 
 
 MAKERS = {

@@ -4,6 +4,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import reference
+from apple_gpu import MPS, on_apple_gpu
 from impasto.losses import (
     DISTANCES,
     ContentLoss,
@@ -25,14 +26,14 @@ def features(channels=8, height=4, width=4):
 
 def style_loss(kind, style=None, weight=3.0):
     style = features(8, 6, 5) if style is None else style
-    return StyleLoss("conv1_1", [(DISTANCES[kind](moments(style).mean), weight)])
+    return StyleLoss("conv1_1", [(DISTANCES[kind](moments(Units(style)).mean), weight)])
 
 
 def test_8_maps_of_4_by_4_make_8_vectors_of_16_and_an_8_by_8_gram_matrix():
     maps = features(8, 4, 4)
     vectors = maps.flatten(1)
     assert vectors.shape == (8, 16)
-    statistic = moments(maps)
+    statistic = moments(Units(maps))
     assert statistic.total.shape == (8, 9)
     assert float(statistic.weight_sum) == 16
     for i in range(8):
@@ -82,7 +83,7 @@ def test_a_gram_matrix_of_more_positions_than_are_summed_at_a_time(masked):
     flat = maps.flatten(1)
     weighed = flat * (1 if mask is None else mask.flatten())
     expected = torch.cat((weighed @ flat.T, weighed.sum(1, keepdim=True)), 1)
-    torch.testing.assert_close(moments(maps, mask).total, expected, rtol=1e-10, atol=0)
+    torch.testing.assert_close(moments(Units(maps, mask)).total, expected, rtol=1e-10, atol=0)
 
 
 class LargestResult(TorchDispatchMode):
@@ -136,6 +137,23 @@ def test_distances_are_what_they_say_of_vectors_of_features(kind):
     }[kind]
     loss = style_loss(kind, style, 3.0)
     assert float(loss.value(loss.measure(Units(maps)))) == pytest.approx(3 * expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", DISTANCES)
+def test_distances_are_computed_where_the_device_has_neither_double_precision_nor_eigenvalues(kind):
+    target, moments = (
+        torch.cat((maps.flatten(1).cov(correction=0) + mean @ mean.T, mean), 1).float()
+        for maps in (features(8, 5, 9), features(8, 6, 7))
+        for mean in [maps.flatten(1).mean(1, keepdim=True)]
+    )
+    expected, found = DISTANCES[kind](target), DISTANCES[kind](on_apple_gpu(target))
+    moments_there = on_apple_gpu(moments)
+    for result, plain in (
+        (found.value(moments_there), expected.value(moments)),
+        (found.derivative(moments_there), expected.derivative(moments)),
+    ):
+        assert (result.device, result.dtype) == (MPS, torch.float32)
+        assert torch.equal(result.cpu(), plain)
 
 
 @pytest.mark.parametrize("kind", DISTANCES)

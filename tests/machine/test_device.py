@@ -138,6 +138,27 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence(name):
     assert str(caught.value).endswith(".")
 
 
+@pytest.fixture
+def apple_gpu(monkeypatch):
+    """Say that there is an Apple GPU, and no other."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+
+def test_an_apple_gpu_is_taken_by_a_process_that_is_alone(apple_gpu, monkeypatch):
+    assert str(device._device("auto")) == "mps"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert str(device._device("auto")) == "cpu"
+    with pytest.raises(SettingsError, match="device cannot be mps where several processes paint one picture"):
+        device._device("mps")
+
+
+def test_an_apple_gpu_is_not_asked_for_double_precision(apple_gpu):
+    with pytest.raises(SettingsError, match=r"dtype cannot be float64 on an Apple GPU \(mps\); it can be float32"):
+        device.resolve(Runtime(device="mps", dtype="float64"))
+    assert device._choices(torch.device("mps"), Runtime()) == (autotune.Choice(torch.float32),)
+
+
 def test_far_more_threads_than_cores_are_refused_unless_a_checkpoint_names_them(monkeypatch):
     monkeypatch.setattr("impasto.settings.limits.cores", lambda: 2)
     many = Runtime(device="cpu", dtype="float32", winograd="off", threads=9)

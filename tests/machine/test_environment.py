@@ -58,6 +58,15 @@ def test_an_address_that_is_that_of_a_page_by_chance_does_not_count(monkeypatch,
     assert not tune_process()
 
 
+def test_addresses_do_not_count_where_the_system_has_no_such_pages(monkeypatch):
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: SimpleNamespace(data_ptr=lambda: 16384))
+    for name in TORCH_ENVIRONMENT:
+        monkeypatch.setenv(name, "1")
+    assert tune_process() == (sys.platform == "linux")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not tune_process()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such pages")
 def test_it_is_in_force_after_torch_was_imported_unless_a_tensor_was_made_before():
     """What the environment has already stays."""

@@ -137,8 +137,8 @@ def test_in_bands_it_is_the_same(weights, pooling, padding, wraps, monkeypatch):
     point, layers = image(64 if wraps[0] else 71, 48), ["conv1_1", "conv2_1", "conv4_1"]
     full = network.forward(point, layers)
     monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
-    monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", 1)
-    assert len(list(tiles.bands(71, 48, 1))) == 9
+    monkeypatch.setattr("impasto.planning.tiles.BAND", 1)
+    assert len(list(tiles.bands(71, 48))) == 9
     for name, features in network.compute(point, layers, wraps=(False, False)).items():
         torch.testing.assert_close(features, full[name])
     arguments = network, point, layers, wraps
@@ -155,7 +155,7 @@ def test_of_an_image_that_continues_the_features_are_those_of_the_whole(
     weights, pooling, padding, at_once, monkeypatch
 ):
     monkeypatch.setattr("impasto.planning.tiles._MIN_BAND_ROWS", 8)
-    monkeypatch.setattr("impasto.kernels.cpu.row_bands.BAND", at_once)
+    monkeypatch.setattr("impasto.planning.tiles.BAND", at_once)
     network = VGG19(weights, pooling, padding=padding).to(CPU, DOUBLE)
     point, layers = image(137, 150), ["conv1_1", "conv2_1", "conv3_1", "conv4_1"]
     full = network.forward(point, layers)

@@ -8,6 +8,7 @@ import vgg_by_autograd
 from common import every_pair
 from footprints import budget_of, cheapest_layout
 from impasto import StyleTransfer
+from impasto.kernels.precision import exact_dtype
 from impasto.layers import LAYERS
 from impasto.network.vgg import VGG19
 from impasto.network.whole_image import FusedNetwork
@@ -224,7 +225,7 @@ def test_an_evaluation_and_its_step_are_few_operators_whatever_the_size(fused):
     for side in (64, 192):
         objective, content = problem(side)
         optimizer = LBFGS(history=4)
-        iterate = iteration(objective, optimizer, torch.device("cuda")).iterate
+        iterate = iteration(objective, optimizer, torch.device("cpu")).iterate
         point = Point(content, optimizer.init(content), content, torch.tensor(float("inf"), dtype=DOUBLE))
         for _ in range(4):
             with Counted() as counted:
@@ -243,6 +244,24 @@ def test_a_run_goes_the_way_of_a_gpu_from_stage_to_stage(weights, picture, fused
     list(run)
     losses = [progress.loss for progress in run.history if progress.stage == 2]
     assert min(losses) < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"normalize": True}], ids=str)
+def test_a_run_needs_no_double_precision_which_an_apple_gpu_does_not_have(picture, fused, monkeypatch, changes):
+    class NoFloat64(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            result = function(*arguments, **(options or {}))
+            assert not (isinstance(result, torch.Tensor) and result.dtype == torch.float64), function
+            return result
+
+    fused()
+    for module in ("network.vgg", "optimizers.lbfgs_history"):
+        monkeypatch.setattr(f"impasto.{module}.exact_dtype", lambda _: exact_dtype(torch.device("mps")))
+    settings = Settings(size=64, first_size=0, iterations=4, tolerance=0, **changes)
+    transfer = StyleTransfer(settings, Runtime(device="cpu", dtype="float32"), weights=tiny_weights(1))
+    with NoFloat64():
+        run = transfer.start(picture(), picture(seed=1))
+        assert len(list(run)) == 4
 
 
 def test_a_gpu_takes_tiles_where_the_whole_does_not_fit_or_has_too_many_units():

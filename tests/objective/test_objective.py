@@ -8,10 +8,11 @@ import vgg_by_autograd
 from common import every_pair
 from impasto.errors import InputError
 from impasto.images.guides import guide
-from impasto.losses import TotalVariationLoss, moments
+from impasto.losses import TotalVariationLoss, Units, moments
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import KeptContent, Objective
 from impasto.objective.targets import Region, StyleImage
+from impasto.objective.tile_units import TiledNetwork
 from impasto.planning.tiles import Cuts, Tiling
 from impasto.settings import Settings, preset
 from vgg_by_autograd import nine_points
@@ -71,7 +72,7 @@ def test_a_painting_larger_than_the_picture_is_measured_in_tiles_of_its_own(netw
     for loss in objective.losses:
         if loss.term == "style":
             target = loss.distances[0][0].target
-            exact = moments(features[loss.layer]).mean
+            exact = moments(Units(features[loss.layer])).mean
             torch.testing.assert_close(target, exact, rtol=1e-10, atol=1e-12)
 
 
@@ -217,10 +218,10 @@ class Largest(TotalVariationLoss):
 
 @pytest.mark.parametrize("tiling", [Tiling(64), Tiling(processes=2)])
 def test_a_loss_that_cannot_be_summed_is_refused_by_name_where_there_are_parts(network, tiling):
-    undivided = Objective(network, [Largest(1.0)], lambda _: {})
+    undivided = Objective(TiledNetwork(network, Tiling(), ()), [Largest(1.0)], lambda _: {})
     assert float(undivided.evaluate(image()).loss) > 0
     with pytest.raises(InputError, match="^the loss tv cannot be summed over parts of an image"):
-        Objective(network, [Largest(1.0)], lambda _: {}, tiling)
+        Objective(TiledNetwork(network, tiling, ()), [Largest(1.0)], lambda _: {})
 
 
 def shaded(height, width, seed):

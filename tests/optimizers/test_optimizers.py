@@ -115,7 +115,7 @@ def test_pairs_without_curvature_are_not_remembered():
 
 
 def remember(pairs, step, change, gradient):
-    pairs = pairs.begin(step)
+    pairs.begin(step)
     return pairs.remember(pairs.step(gradient.dtype), change, gradient)
 
 
@@ -138,7 +138,7 @@ def test_the_compact_form_equals_the_two_loop_recursion(count):
     pairs = CurvaturePairs.empty(5, steps[0], DOUBLE)
     gradient, along = rand(200, seed=4) - 0.5, None
     for step, change in pairs_:
-        pairs, along = remember(pairs, step, change, gradient)
+        along = remember(pairs, step, change, gradient)
     for products in (None, along):
         direction = pairs.direction(gradient, products)
         torch.testing.assert_close(direction, two_loops(pairs_[-5:], gradient), rtol=1e-9, atol=1e-12)
@@ -147,7 +147,7 @@ def test_the_compact_form_equals_the_two_loop_recursion(count):
 def test_a_history_of_one_pair_remembers_the_newest():
     pairs, steps = CurvaturePairs.empty(1, rand(20), DOUBLE), rand(2, 20) + 0.1
     for step in steps:
-        pairs, _ = remember(pairs, step, 2 * step, step)
+        remember(pairs, step, 2 * step, step)
         assert len(pairs) == 1
         torch.testing.assert_close(pairs.direction(step), two_loops([(step, 2 * step)], step))
 
@@ -160,10 +160,10 @@ def test_without_pairs_the_direction_is_the_gradient():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_pair_that_is_not_finite_is_not_remembered(bad):
     good, pairs = rand(20) + 0.1, CurvaturePairs.empty(4, rand(20), DOUBLE)
-    pairs, _ = remember(pairs, good, 2 * good, good)
+    remember(pairs, good, 2 * good, good)
     direction_before = pairs.direction(good)
     for step, change in ((good * bad, good), (good, good * bad)):
-        pairs, _ = remember(pairs, step, change, step)
+        remember(pairs, step, change, step)
     assert len(pairs) == 1
     assert torch.equal(pairs.direction(good), direction_before)
 
@@ -173,8 +173,8 @@ def test_pairs_in_bfloat16_give_nearly_the_same_direction():
     exact, short = CurvaturePairs.empty(6, steps[0], torch.float32), CurvaturePairs.empty(6, steps[0], torch.bfloat16)
     curvature = (10 ** rand(70_000, seed=3)).float()
     for step in steps:
-        exact, _ = remember(exact, step, step * curvature, step)
-        short, _ = remember(short, step, step * curvature, step)
+        remember(exact, step, step * curvature, step)
+        remember(short, step, step * curvature, step)
     gradient = rand(70_000, seed=4).float() - 0.5
     expected, rounded = exact.direction(gradient), short.direction(gradient)
     assert short.steps.dtype == torch.bfloat16

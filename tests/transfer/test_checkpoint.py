@@ -11,8 +11,10 @@ import torch
 
 from impasto import Picture, Runtime, Settings, Style, StyleTransfer
 from impasto.errors import CheckpointError, InputError, WriteError
+from impasto.optimizers import AdamState
 from impasto.optimizers.state import named_tensors, with_tensors
 from impasto.transfer import checkpoint, checkpoint_file
+from impasto.transfer.iteration import Point
 
 
 @pytest.fixture
@@ -316,8 +318,10 @@ def test_no_checkpoint_is_saved_before_its_time(start, tmp_path):
 
 
 def test_tensors_have_names_and_find_their_places():
-    tree = (torch.ones(2), {"a": torch.zeros(1)})
-    assert [name for name, _ in named_tensors(tree)] == ["0", "1.a"]
+    tree = Point(torch.ones(2), AdamState(*torch.zeros(3, 2)), torch.ones(2), torch.ones(()))
+    assert [name for name, _ in named_tensors(tree, "point")] == [
+        "point.image", "point.state.mean", "point.state.square", "point.state.steps", "point.best", "point.least",
+    ]  # fmt: skip
     with pytest.raises(ValueError, match="there is no last"):
         with_tensors(torch.ones(2), {"last": torch.ones(3)}, "last")
 

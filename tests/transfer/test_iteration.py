@@ -4,10 +4,10 @@ import torch
 from impasto.network.vgg import VGG19
 from impasto.objective.objective import Objective
 from impasto.objective.targets import Region, StyleImage
-from impasto.optimizers import LBFGS, Adam, lbfgs
+from impasto.optimizers import LBFGS, Adam
 from impasto.optimizers.state import named_tensors
 from impasto.settings import Settings
-from impasto.transfer.iteration import OneByOne, Point, Recorded, iteration
+from impasto.transfer.iteration import Iteration, Point, Recorded, iteration
 from tiny import tiny_weights
 
 OPTIMIZERS = pytest.mark.parametrize("optimizer", [LBFGS(history=4), Adam()], ids=["lbfgs", "adam"])
@@ -56,16 +56,14 @@ def recording(point):
 @OPTIMIZERS
 @pytest.mark.parametrize("fused", [False, True])
 def test_a_recording_finds_what_the_iteration_itself_finds(optimizer, monkeypatch, fused):
-    as_on_a_gpu = lambda bad, one, other: torch.where(bad, one() if callable(one) else one, other)  # noqa: E731
-    monkeypatch.setattr(lbfgs, "_select", as_on_a_gpu)
-    monkeypatch.setattr("impasto.transfer.iteration._select", as_on_a_gpu)
+    monkeypatch.setattr("impasto.transfer.iteration._select", torch.where)
     monkeypatch.setattr("impasto.kernels.cuda.dispatch.is_fused", lambda _: fused)
     objective, image = problem("cpu")
     iterate = iteration(objective, optimizer, torch.device("cpu"))
     plain = run(iterate, optimizer, image)
     recorded = iteration(objective, optimizer, torch.device("cuda"))
-    assert isinstance(recorded, Recorded)
-    recorded.record = recording(lambda: recorded._static_point)
+    assert isinstance(recorded.iterate, Recorded)
+    recorded.iterate.record = recording(lambda: recorded.iterate._static_point)
     replayed = run(recorded, optimizer, image)
     assert replayed[0] == plain[0]
     assert torch.equal(replayed[1], plain[1])
@@ -77,7 +75,7 @@ def test_a_recording_finds_what_the_iteration_itself_finds(optimizer, monkeypatc
 def test_a_cuda_graph_finds_what_the_iteration_itself_finds(optimizer):
     objective, image = problem("cuda")
     recorded = iteration(objective, optimizer, torch.device("cuda"))
-    plain = run(OneByOne(recorded.iterate), optimizer, image)
+    plain = run(Iteration(recorded.iterate.iterate), optimizer, image)
     replayed = run(recorded, optimizer, image)
     assert replayed[0] == pytest.approx(plain[0], rel=1e-3)
     torch.testing.assert_close(replayed[1], plain[1], atol=1e-2, rtol=0)

@@ -1,15 +1,22 @@
 import asyncio
+import os
+import pathlib
 import sys
+import threading
+from pathlib import PureWindowsPath
 from types import SimpleNamespace
 
 import pytest
 
 from impasto import Picture
 from impasto.errors import WriteError
+from impasto.film.frames import Frames
 from impasto.jobs.events import Ended, PreviewReady
 from impasto.web import routes
+from impasto.web.child import Lines
 from impasto.web.entry import Entry
 from impasto.web.order import Order
+from impasto.web.queue import _with_names
 from impasto.web.store import Store
 from impasto.web.studio import Studio
 from impasto.web.worker import Worker
@@ -190,6 +197,57 @@ print('{line}' % (message["folder"], "{UPLOAD}"), flush=True)
 sys.stdin.read()"""
     entry = run(tmp_path, script, lambda entry: entry.state == "failed")
     assert entry.sentence == "My painting is damaged."
+
+
+def test_a_worker_whose_studio_was_killed_goes_on_where_windows_says_that_the_argument_is_invalid():
+    class ClosedPipe:
+        def write(self, data):
+            raise OSError(22, "Invalid argument")
+
+    lines = Lines.__new__(Lines)  # its streams are those of the process
+    lines._out, lines._lock = ClosedPipe(), threading.Lock()
+    lines.send({"event": "progress"})
+
+
+def test_what_a_worker_on_windows_says_names_pictures_and_no_folder():
+    folder = PureWindowsPath("C:\\studio\\jobs\\1")
+    entry = SimpleNamespace(folder=folder, names={UPLOAD: "My painting"})
+    sentence = f"{folder / 'inputs' / UPLOAD} is damaged; the picture so far is {folder / 'result.png'}."
+    assert _with_names(sentence, entry) == "My painting is damaged; the picture so far is result.png."
+
+
+def test_what_a_program_has_open_on_windows_is_deleted_but_for_that(tmp_path, monkeypatch):
+    def refuse(path, **options):
+        if str(path).endswith(("result.png", "thumbnail.jpg", "000001.png")):
+            raise PermissionError(13, "The file is used by another process")
+        unlink(path, **options)
+
+    unlink, store = os.unlink, Store(tmp_path, 1e9)
+    folder, upload, frames = store.new_job(), store.uploads / UPLOAD, Frames(tmp_path / "film.mp4", "its")
+    frames.begin()
+    kept = [folder / "result.png", upload.with_suffix(".thumbnail.jpg"), frames.path(0)]
+    for path in (*kept, folder / "job.json", folder / "state.json", upload, frames.path(1)):
+        path.write_bytes(b"it")
+    monkeypatch.setattr(os, "unlink", refuse)
+    store.delete_job(folder)
+    store.delete(UPLOAD)
+    frames.delete()
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.is_file()] == sorted(kept)
+
+
+def test_a_quota_counts_files_that_a_file_system_does_not_number(tmp_path, monkeypatch):
+    lstat = pathlib.Path.lstat
+
+    def without_number(path):
+        fields = list(lstat(path))
+        fields[1], fields[3] = 0, 1  # st_ino, st_nlink
+        return os.stat_result(fields)
+
+    store = Store(tmp_path, 15)
+    for name in ("a", "b"):
+        (store.uploads / name).write_bytes(bytes(10))
+    monkeypatch.setattr(pathlib.Path, "lstat", without_number)
+    assert store.is_full()
 
 
 def test_a_loss_that_is_no_number_and_a_line_that_was_cut_leave_the_log_readable(tmp_path):

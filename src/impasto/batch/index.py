@@ -69,7 +69,7 @@ def _failures(records: list[Mapping[str, Any]]) -> Iterator[str]:
 def _figure(record: Mapping[str, Any], folder: Path) -> str:
     """Return a picture with what it was painted from."""
     job, output = record.get("job", {}), Path(str(record.get("folder", "")), str(record["output"]))
-    link = quote(os.path.relpath(output, folder))
+    link = _link(output, folder)
     styles = " and ".join(Path(str(style.get("picture", ""))).name for style in job.get("styles", ()))
     source = " in the style of ".join(filter(None, (Path(str(job.get("content", ""))).name, styles)))
     flags = as_flags(dict(Settings(**job.get("settings", {})).model_dump(exclude_unset=True)))
@@ -77,3 +77,11 @@ def _figure(record: Mapping[str, Any], folder: Path) -> str:
     small = "".join(f"<small>{escape(line)}</small>" for line in lines if line)
     image = f'<a href="{link}"><img loading="lazy" src="{link}" alt="{escape(output.name)}"></a>'
     return f"<figure>{image}<figcaption>{escape(output.name)}{small}</figcaption></figure>\n"
+
+
+def _link(output: Path, folder: Path) -> str:
+    """Return the link from a page in a folder to a picture; on another drive of Windows its full address."""
+    try:
+        return quote(Path(os.path.relpath(output, folder)).as_posix())
+    except ValueError:
+        return output.absolute().as_uri()

@@ -1,5 +1,6 @@
 """A manifest: jobs as lines of JSON, one job a line, read one after another however many there are."""
 
+import codecs
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,10 @@ class Manifest:
         if self.is_stream:
             return sys.stdin
         try:
-            return self.path.open(encoding="utf-8", errors="replace")
+            with self.path.open("rb") as file:
+                start = file.read(2)
+            encoding = "utf-16" if start in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"
+            return self.path.open(encoding=encoding, errors="replace")  # as editors and shells of Windows write it
         except OSError as error:
             raise InputError(
                 f"the manifest {self.path} cannot be read: {reason(error)}; give a file of JSON lines, one job each."

@@ -1,5 +1,6 @@
 """Patterns of names, such as `{content}-{style}.png`, and names that clash."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ DEFAULT_PATTERN = "{content}-{style}.png"
 """The names of results if no other pattern is given."""
 
 _FIELD = re.compile(r"\{(\w*)\}")
+_NO_NAME = re.compile(r'[<>:"/\\|?*]')
+"""What stands in no name of a file, on one system or another."""
+
 _PLAIN = (str, int, float)
 
 
@@ -55,7 +59,8 @@ def fill(pattern: str, values: Mapping[str, str]) -> str:
 
     """
     name = _FIELD.sub(lambda match: values[match[1]], pattern)
-    return name if pattern.startswith("/") else name.lstrip("/")
+    separators = os.sep + (os.altsep or "")
+    return name if pattern.startswith(tuple(separators)) else name.lstrip(separators)
 
 
 def name_values(job: Job) -> dict[str, str]:
@@ -84,7 +89,7 @@ def _stem(source: object) -> str:
 
 def _as_name(value: object) -> str:
     """Write a value of an option as a part of a name."""
-    return f"{value:g}" if isinstance(value, float) else str(value).replace("/", "-")
+    return f"{value:g}" if isinstance(value, float) else _NO_NAME.sub("-", str(value))
 
 
 def refuse_clashes(jobs: Iterable[object]) -> int:
@@ -102,14 +107,15 @@ def refuse_clashes(jobs: Iterable[object]) -> int:
     """
     import numpy as np  # noqa: PLC0415 (not for help)
 
-    hashes = np.fromiter((hash(name) for name in _output_names(jobs)), dtype=np.int64)
+    hashes = np.fromiter((hash(files.name_key(name)) for name in _output_names(jobs)), dtype=np.int64)
     order = np.argsort(hashes, kind="stable")
     repeated = {int(each) for each in hashes[order][1:][hashes[order][1:] == hashes[order][:-1]]}
     numbers: dict[str, int] = {}
     for number, name in enumerate(_output_names(jobs) if repeated else (), start=1):
-        if hash(name) in repeated and numbers.setdefault(name, number) != number:
+        key = files.name_key(name)
+        if hash(key) in repeated and numbers.setdefault(key, number) != number:
             raise InputError(
-                f"two pictures would be saved as {name}, the results of the jobs {numbers[name]} and {number}; give "
+                f"two pictures would be saved as {name}, the results of the jobs {numbers[key]} and {number}; give "
                 f"them names with --name, such as {{folder}}-{DEFAULT_PATTERN} or {{content}}-{{style}}-{{size}}.png."
             )
     return len(hashes)
@@ -135,6 +141,6 @@ def result_path(root: Path, folder: Path, name: str) -> Path:
 
     """
     path = files.sibling(root / folder / name, "")
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+    if Path(name).anchor or ".." in Path(name).parts:  # Windows has anchors of relative paths: a drive, or a slash
         raise InputError(f"the name {name} leads out of {root}; give one without .. and without a / at its beginning.")
     return path

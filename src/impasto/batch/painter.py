@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,11 +124,13 @@ class Painter:
 def _lock(path: Path) -> Generator[None, None, None]:
     """Hold a lock in a block; the system releases it if the process dies.
 
-    The file is deleted at the end of the block. A painter that waited for the deleted file and one that made a new file
-    may then be in the block together, but both of them find the picture painted, or the file that cannot be used.
+    The file is deleted at the end of the block; Windows refuses that as long as it is open. A painter that waited for
+    the deleted file and one that made a new file may then be in the block together, but both of them find the picture
+    painted, or the file that cannot be used.
     """
     with FileLock(path):
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()

@@ -84,6 +84,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "×" shows "?"
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")  # which JSON is, whatever the system's encoding
     try:
         with out_of_memory_as("run the command"):
             app(arguments or ["--help"], exit_on_error=False, print_error=False)

@@ -95,7 +95,7 @@ def batch(
     {name} stands for the name of each photograph: --keep masks/{name}.png.
 
         impasto batch photos/ --style a.jpg --style b.jpg,scale=2 -o painted
-        impasto batch 'photos/**/*.jpg' --style a.jpg -o painted --workers 2
+        impasto batch "photos/**/*.jpg" --style a.jpg -o painted --workers 2
         impasto batch --manifest jobs.jsonl -o painted
 
     Args:

@@ -9,6 +9,7 @@ import time
 
 from impasto.cli import signals
 from impasto.errors import RunError
+from impasto.machine.process_group import forward, own_group
 
 __all__ = ["is_launched", "is_lead", "launch"]
 
@@ -48,7 +49,7 @@ def launch(count: int) -> None:
     children = [
         subprocess.Popen(  # noqa: S603 (this command itself)
             command,
-            start_new_session=True,  # only this process gets the terminal's signals
+            **own_group(),
             env={
                 **os.environ,
                 **rendezvous,
@@ -76,7 +77,7 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> None:
             if received() and not is_forwarded:
                 is_forwarded = True
                 for child in children:
-                    child.send_signal(received())
+                    forward(received(), child)
             if _failed(children) and not is_forwarded and deadline == math.inf:
                 deadline = time.monotonic() + GRACE_SECONDS
     killed = [rank for rank, child in enumerate(children) if (child.returncode or 0) < 0]

@@ -4,14 +4,16 @@ A command does not end when its terminal closes.
 """
 
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 __all__ = ["Interrupted", "graceful"]
 
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+"""The signals that end a command, as far as the system has them: Windows alone has SIGBREAK, for Ctrl-Break."""
 
-_IGNORED_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+_IGNORED_SIGNALS = ("SIGHUP",)
+"""The signals that change nothing, as far as the system has them."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -45,10 +47,15 @@ def graceful(on_first: Callable[[], object] = lambda: None) -> Generator[Callabl
         received.append(number)
         on_first()
 
-    handlers = {number: signal.signal(number, handle) for number in _ENDING_SIGNALS}
-    handlers |= {number: signal.signal(number, signal.SIG_IGN) for number in _IGNORED_SIGNALS}
+    handlers = {number: signal.signal(number, handle) for number in _numbers(_ENDING_SIGNALS)}
+    handlers |= {number: signal.signal(number, signal.SIG_IGN) for number in _numbers(_IGNORED_SIGNALS)}
     try:
         yield lambda: received[0] if received else 0
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _numbers(names: Sequence[str]) -> list[int]:
+    """Return the numbers of the signals that this system has."""
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]

@@ -89,11 +89,15 @@ class Frames:
         return old_folder
 
     def delete(self) -> None:
-        """Delete the painted frames and temporary files, and the folder if nothing else is in it."""
+        """Delete the painted frames and temporary files, and the folder if nothing else is in it.
+
+        On Windows a frame that a viewer shows stays, with the folder.
+        """
         for path in _entries(self.folder):
             name = path.name.partition(".")[0]
             if path.name == _IDENTITY or name.isdigit() or path.name.startswith(".impasto-"):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
         with suppress(OSError):
             self.folder.rmdir()
 

@@ -71,16 +71,18 @@ def match_colors(image: Tensor, target: Tensor, matching: ColorMatch, selection:
         selection: The part of the image whose colors are brought to the target's, (3, 1, N); all of it, if not given.
 
     Returns:
-        The image in other colors, (3, H, W); values may leave [0, 1].
+        The image in other colors, (3, H, W); values may leave [0, 1]. The processor computes it, since not every
+        device has double precision and eigenvalues.
 
     """
-    selection = image if selection is None else selection
+    pixels, target = image.cpu(), target.cpu()
+    selection = pixels if selection is None else selection.cpu()
     if matching == "histogram":
-        return _match_histogram(image, selection, target)
+        return _match_histogram(pixels, selection, target).to(image)
     means, covariances = zip(*(_moments(pixels) for pixels in (selection, target)), strict=True)
     matrix = _MATRICES[matching](*covariances)  # (3, 3)
-    colors = matrix @ (image.flatten(1).double() - means[0]) + means[1]
-    return colors.to(image.dtype).view_as(image)
+    colors = matrix @ (pixels.flatten(1).double() - means[0]) + means[1]
+    return colors.view_as(pixels).to(image)
 
 
 def _match_histogram(image: Tensor, selection: Tensor, target: Tensor) -> Tensor:

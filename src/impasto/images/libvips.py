@@ -1,10 +1,13 @@
 """The process in which libvips computes: its threads do not survive a fork, and a forked child would wait for ever.
 
-It knows nothing of images. Every module that lets libvips compute calls `check_process` first.
+libvips caches no operation there, since a cached one keeps the file open that it read: Windows neither replaces nor
+deletes an open file. It knows nothing of images. Every module that lets libvips compute calls `check_process` first.
 """
 
 import os
 from functools import cache
+
+import pyvips
 
 from impasto.errors import RunError
 
@@ -29,5 +32,6 @@ def check_process() -> None:
 
 @cache
 def _first_process() -> int:
-    """Return the process that asked first; a forked child inherits the answer."""
+    """Return the process that asked first, and end its cache of operations; a forked child inherits the answer."""
+    pyvips.cache_set_max(0)
     return os.getpid()

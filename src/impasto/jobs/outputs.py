@@ -239,9 +239,9 @@ def _without_output(job: Job) -> Job:
 
 def _check_distinct(outputs: dict[str, Path | None]) -> None:
     """Refuse two outputs with the same path."""
-    paths = {name: path.resolve() for name, path in outputs.items() if path is not None}
-    for (name, path), (other_name, other_path) in combinations(paths.items(), 2):
-        if path == other_path:
+    keys = {name: files.name_key(path.resolve()) for name, path in outputs.items() if path is not None}
+    for (name, key), (other_name, other_key) in combinations(keys.items(), 2):
+        if key == other_key:
             raise InputError(
                 f"the {name} and the {other_name} cannot both be {outputs[name]}; give one of them another name."
             )

@@ -24,7 +24,7 @@ from impasto.losses.custom import ExtraLoss, check, identity, load
 from impasto.losses.distances import DISTANCES, Distance
 from impasto.losses.functional import content_loss, gram, style_loss
 from impasto.losses.pixel_range import RangeLoss
-from impasto.losses.style import StyleLoss, moments, moments_of
+from impasto.losses.style import StyleLoss, moments
 from impasto.losses.terms import TERMS, Term
 from impasto.losses.total_variation import NinePointTotalVariationLoss, TotalVariationLoss
 
@@ -51,6 +51,5 @@ __all__ = [
     "identity",
     "load",
     "moments",
-    "moments_of",
     "style_loss",
 ]

@@ -6,7 +6,7 @@ cotangent = derivative of ⟨slope, total⟩ by the features
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -93,42 +93,27 @@ class AutogradLoss(ABC):
         if self.target_image == "style":
             regions = sources.style_targets([self.layer], measure)
             weight = self.weight / max(1, len(regions))
-            return [DifferentiatedLoss.of(self, weight, *targets[self.layer]) for targets in regions]
+            return [DifferentiatedLoss(self, weight, *targets[self.layer]) for targets in regions]
         if self.target_image == "content":
-            return [DifferentiatedLoss.of(self, self.weight, sources.content_target(self.layer, measure))]
-        return [DifferentiatedLoss.of(self, self.weight, torch.empty(0))]
+            return [DifferentiatedLoss(self, self.weight, sources.content_target(self.layer, measure))]
+        return [DifferentiatedLoss(self, self.weight, torch.empty(0))]
 
 
-@dataclass(frozen=True, eq=False)
 class DifferentiatedLoss(Loss):
-    """An `AutogradLoss` with its target in one region of the picture."""
+    """An `AutogradLoss` with its target in one region of the picture.
 
-    loss: AutogradLoss
-    weight: float
-    target: Tensor = field(repr=False)
-    mask_weights: Tensor | None = field(repr=False)
-    term: str
-    layer: str
-    additive: bool
-    needs_content: bool
+    Args:
+        loss: The loss that measures and compares.
+        weight: The factor of the result of `compare`.
+        target: The normalized statistic of the target image, or an empty tensor.
+        mask_weights: How much each unit of the picture counts, (H, W); None: 1.
 
-    @classmethod
-    def of(
-        cls, loss: AutogradLoss, weight: float, target: Tensor, mask_weights: Tensor | None = None
-    ) -> "DifferentiatedLoss":
-        """Return a loss with its target.
+    """
 
-        Args:
-            loss: The loss that measures and compares.
-            weight: The factor of the result of `compare`.
-            target: The normalized statistic of the target image, or an empty tensor.
-            mask_weights: How much each unit of the picture counts, (H, W); None: 1.
-
-        Returns:
-            The loss with its derivatives.
-
-        """
-        return cls(loss, weight, target, mask_weights, loss.term, loss.layer, loss.additive, loss.needs_content)
+    def __init__(self, loss: AutogradLoss, weight: float, target: Tensor, mask_weights: Tensor | None = None) -> None:
+        self.loss, self.weight, self.target, self.mask_weights = loss, weight, target, mask_weights
+        self.term, self.layer = loss.term, loss.layer
+        self.additive, self.needs_content = loss.additive, loss.needs_content
 
     def measure(self, units: Units) -> Statistic:
         """Measure units with the features in the precision of sums."""
@@ -143,16 +128,7 @@ class DifferentiatedLoss(Loss):
         return self.value_and_slope(statistic, statistic.total.dtype)[1]
 
     def value_and_slope(self, statistic: Statistic, dtype: torch.dtype) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """Return the value and the slope after one call of `compare`.
-
-        Args:
-            statistic: The statistic of the whole image.
-            dtype: Not needed: the slope has the total's.
-
-        Returns:
-            A scalar, and a tensor of the total's shape.
-
-        """
+        """Return the value, a scalar, and the slope, in the total's dtype, after one call of `compare`."""
         with torch.enable_grad():
             total = statistic.total.detach().requires_grad_()
             value = self.value(replace(statistic, total=total))
@@ -160,23 +136,14 @@ class DifferentiatedLoss(Loss):
         return value.detach(), slope
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds the derivative of ⟨slope, total⟩ by the features, by automatic differentiation.
-
-        Args:
-            slope: The derivative by the total, of its shape.
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds the derivative of ⟨slope, total⟩ by the features, which torch computes."""
         return partial(self._add_gradient, slope, units)
 
     def _add_gradient(self, slope: Tensor, units: Units, features: Tensor, gradient: Tensor) -> None:
         """Add the derivative by the features to a tensor."""
         with torch.enable_grad():
             leaf = to_sum_precision(features).detach().requires_grad_()
-            total = self.loss.measure(_exact_units(units._replace(features=leaf))).total
+            total = self.measure(units._replace(features=leaf)).total
             derivative = torch.autograd.grad(total, leaf, slope.to(total))[0]
         gradient.add_(derivative)
 
@@ -192,10 +159,5 @@ def measure_exactly(loss: AutogradLoss, units: Units) -> Statistic:
         The statistic.
 
     """
-    return loss.measure(_exact_units(units))
-
-
-def _exact_units(units: Units) -> Units:
-    """Return units with all features in the precision of sums."""
     content = None if units.content is None else to_sum_precision(units.content)
-    return units._replace(features=to_sum_precision(units.features), content=content)
+    return loss.measure(units._replace(features=to_sum_precision(units.features), content=content))

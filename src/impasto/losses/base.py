@@ -17,7 +17,6 @@ from impasto.kernels.cotangents import Cotangent
 
 __all__ = [
     "Loss",
-    "MeanLoss",
     "MeanSquareLoss",
     "Measure",
     "RegionTarget",
@@ -262,22 +261,10 @@ class Loss(ABC):
         return [self]
 
 
-class MeanLoss(Loss, ABC):
-    """A loss that is `weight` times a mean."""
+class MeanSquareLoss(Loss, ABC):
+    """A loss that is `weight` times the mean square of a residual of each unit, computed in chunks of rows."""
 
     weight: float
-
-    def value(self, statistic: Statistic) -> Tensor:
-        """Return weight · mean."""
-        return self.weight * statistic.mean
-
-    def slope(self, statistic: Statistic) -> Tensor:
-        """Return weight / weight_sum."""
-        return self.weight / statistic.weight_sum
-
-
-class MeanSquareLoss(MeanLoss, ABC):
-    """A loss that is `weight` times the mean square of a residual of each unit, computed in chunks of rows."""
 
     @abstractmethod
     def residual(self, units: Units) -> Tensor:
@@ -288,17 +275,16 @@ class MeanSquareLoss(MeanLoss, ABC):
         chunks = (units.rows(chunk) for chunk in row_chunks(units.features, _chunk_units(units.features)))
         return reduce(add, (sum_over_positions(self.residual(rows).square_(), rows.weights) for rows in chunks))
 
+    def value(self, statistic: Statistic) -> Tensor:
+        """Return weight · mean."""
+        return self.weight * statistic.mean
+
+    def slope(self, statistic: Statistic) -> Tensor:
+        """Return weight / weight_sum."""
+        return self.weight / statistic.weight_sum
+
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds 2 S times the residual.
-
-        Args:
-            slope: S, a scalar.
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds 2 S times the residual, for a slope S, a scalar."""
         return partial(self._add_gradient, slope, units)
 
     def _add_gradient(self, slope: Tensor, units: Units, features: Tensor, gradient: Tensor) -> None:

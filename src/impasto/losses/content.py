@@ -30,18 +30,10 @@ class ContentLoss(MeanSquareLoss):
 
     @classmethod
     def build(cls, settings: Settings, sources: Sources) -> Sequence["ContentLoss"]:
-        """Return a loss for each content layer that has a weight.
+        """Return a loss for each content layer that has a weight; none, if `content_weight` is 0.
 
         A focus adds to the content loss and takes nothing away elsewhere: the weighted mean of the squares, times the
         mean of the weights, is their weighted sum over the number of positions.
-
-        Args:
-            settings: The weights.
-            sources: The focus; each evaluation passes the content image's features.
-
-        Returns:
-            No loss, if `content_weight` is 0.
-
         """
         losses: list[ContentLoss] = []
         for layer, layer_weight in settings.active_content_layers.items():
@@ -50,18 +42,7 @@ class ContentLoss(MeanSquareLoss):
         return losses
 
     def residual(self, units: Units) -> Tensor:
-        """Return F - P.
-
-        Args:
-            units: The units of a layer, with the content image's features.
-
-        Returns:
-            F - P, of the shape of the features, in the precision of sums.
-
-        Raises:
-            ValueError: the units have no features of the content image.
-
-        """
+        """Return F - P; a ValueError says that the units have no features P of the content image."""
         if units.content is None:
             raise ValueError("the content loss needs the content image's features")
         return to_sum_precision(units.features).sub(units.content)
@@ -74,29 +55,11 @@ class ContentLoss(MeanSquareLoss):
         return Statistic(partial_sums.sum(), sum_of_weights(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds 2 S (F - P) (Gatys et al. 2016, eq. 2).
-
-        Args:
-            slope: S, a scalar.
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds 2 S (F - P), for a slope S, a scalar (Gatys et al. 2016, eq. 2)."""
         if units.weights is not None or units.content is None:
             return super().cotangent(slope, units)
         return Difference(2 * slope, units.content)
 
     def without_features(self, content: Tensor | None, weights: Tensor | None) -> Statistic | None:
-        """Return the sum of P².
-
-        Args:
-            content: P, (C, H, W).
-            weights: The weight of each position, (H, W); None: 1.
-
-        Returns:
-            The statistic, or None without P.
-
-        """
+        """Return the sum of P², for the content image's features P, or None without them."""
         return None if content is None else self.measure(Units(torch.zeros_like(content), weights, content))

@@ -120,10 +120,11 @@ class _Trial:
         expected = self._measure(self._units())
         if self.loss.additive:
             tiles = [self._measure(self._units(*rows)) for rows in (((0, 5), (0, 4)), ((3, 8), (1, 5)))]
-            self._compare_sums(expected, tiles, "of two parts of an image do not add up to that of the whole")
+            self._compare_sums(expected, tiles, "the sums of two parts of an image do not add up to that of the whole")
             weights = (self.weights, 1 - self.weights)
             masks = [self._measure(self._units()._replace(weights=each)) for each in weights]
-            self._compare_sums(expected, masks, "does not count each unit by units.weights; return units.sum(values)")
+            trouble = "measure does not count each unit by units.weights; return units.sum(values)"
+            self._compare_sums(expected, masks, trouble)
         target = self._measure(self._units()._replace(features=self.images[1])).mean
         self._compare(expected, target if self.loss.target_image != "none" else target.new_empty(0))
         self._differentiate()
@@ -161,7 +162,7 @@ class _Trial:
             if {first.shape, second.shape} != {expected.shape}:
                 self._refuse(f"measure returned sums of different shapes for parts of different sizes: {trouble}")
             if not torch.allclose(first + second, expected, rtol=_TRIAL_TOLERANCE, atol=_TRIAL_TOLERANCE):
-                self._refuse(f"the sums {trouble}" if "parts" in trouble else f"measure {trouble}")
+                self._refuse(trouble)
 
     def _compare(self, statistic: Statistic, target: Tensor) -> None:
         """Check that compare returns a scalar that depends on the total."""

@@ -111,7 +111,8 @@ class Covariance:
 class Wasserstein:
     """mean((μ - μ*)²) + 1 / C · tr(K + K* - 2 (√K* K √K*)^½): Wasserstein-2 of two Gaussians, squared, over C.
 
-    1e-4 is added to the diagonals of K and K*. The computation is in double precision where the device has it.
+    1e-4 is added to the diagonals of K and K*. The computation is in double precision, which Apple's GPUs leave to the
+    processor.
     """
 
     target: Tensor = field(repr=False)
@@ -169,9 +170,8 @@ def _deviation(moments: Tensor) -> Tensor:
 
 
 def _regular_covariance(moments: Tensor) -> Tensor:
-    """Return the covariance with a diagonal above 0, in double precision where the device has it."""
-    exact = moments.float() if moments.device.type == "mps" else moments.double()
-    covariance = _covariance(exact)
+    """Return the covariance with a diagonal above 0, in double precision, which Apple's GPUs leave to the processor."""
+    covariance = _covariance((moments.cpu() if moments.device.type == "mps" else moments).double())
     return covariance + _MIN_VARIANCE * torch.eye(len(covariance)).to(covariance)
 
 

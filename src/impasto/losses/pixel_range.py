@@ -1,7 +1,7 @@
 """The range loss: how far the pixels leave the gray levels that a file can hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -23,20 +23,14 @@ class RangeLoss(MeanSquareLoss):
     """
 
     weight: float = 1.0
-    layer: str = field(default=IMAGE, init=False)
+    layer = IMAGE
     term = "range"
 
     @classmethod
     def build(cls, settings: Settings, sources: Sources) -> Sequence["RangeLoss"]:
-        """Return the loss with `range_weight` times the value of an image in which the network sees nothing.
+        """Return the loss, with `range_weight` times the value that the losses built so far have without features.
 
-        Args:
-            settings: The weight.
-            sources: The losses built so far, whose sum that value is.
-
-        Returns:
-            No loss, if `range_weight` is 0.
-
+        There is none, if `range_weight` is 0.
         """
         weight = settings.range_weight
         return [cls(weight * sources.value_without_features())] if weight > 0 else []
@@ -52,16 +46,7 @@ class RangeLoss(MeanSquareLoss):
         return Statistic(statistic_operators.excess(units.features).sum(), sum_of_weights(units.features, None))
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds 2 S times how far each gray level is out of range.
-
-        Args:
-            slope: S, a scalar.
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds 2 S times how far each gray level is out of range, for a slope S, a scalar."""
         if units.weights is not None or not dispatch.is_fused(units.features):
             return super().cotangent(slope, units)
         return lambda features, gradient: statistic_operators.add_excess(features, 2 * slope, gradient)

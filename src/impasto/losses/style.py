@@ -12,23 +12,23 @@ from impasto.losses.base import Loss, Sources, Statistic, Units, row_chunks, sum
 from impasto.losses.distances import DISTANCES, Distance, Gram
 from impasto.settings import Settings
 
-__all__ = ["StyleLoss", "moments", "moments_of"]
+__all__ = ["StyleLoss", "moments"]
 
 _CHUNK_POSITIONS = 1 << 14
 """Positions whose features are converted to float32 at a time: they stay in the processor's cache."""
 
 
-def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
+def moments(units: Units) -> Statistic:
     """Sum F Fᵀ and, as a last column, F over positions.
 
     Args:
-        features: F, (C, H, W).
-        weights: The weight of each position, (H, W); with a guidance channel T of Gatys et al. 2017, T². None: 1.
+        units: F, (C, H, W), and the weight of each position: with a guidance channel T of Gatys et al. 2017, T².
 
     Returns:
         Sums, (C, C + 1), in float32 or float64; their mean is the Gram matrix and, as a last column, the mean of F.
 
     """
+    features, weights, _ = units
     if dispatch.is_fused(features):
         return Statistic(statistic_operators.moments(features, weights).sum(0), sum_of_weights(features[0], weights))
     count = len(features)
@@ -39,11 +39,6 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Statistic:
         total[:, :count].addmm_(exact.T, weighted_features)
         total[:, count].add_(weighted_features.sum(0))
     return Statistic(total, sum_of_weights(features[0], weights))
-
-
-def moments_of(units: Units) -> Statistic:
-    """Return the moments of units with their weights, (C, C + 1)."""
-    return moments(units.features, units.weights)
 
 
 @dataclass(frozen=True)
@@ -64,36 +59,25 @@ class StyleLoss(Loss):
     def build(cls, settings: Settings, sources: Sources) -> Sequence["StyleLoss"]:
         """Return a loss for each style layer of each region, with 1 / R of the weight (Gatys et al. 2017, section 4).
 
-        Args:
-            settings: The weights and distances.
-            sources: The styles, whose moments are the targets.
-
-        Returns:
-            No loss, if `style_weight` is 0.
-
-        Raises:
-            InputError: a region, or a style's mask, is too small for every layer.
-
+        There is none, if `style_weight` is 0. An InputError says that a region, or a style's mask, is too small for
+        every layer.
         """
         if settings.style_weight == 0:
             return []
         weights = settings.active_style_layers
         kinds = [(DISTANCES[name], weight) for name, weight in settings.active_distances.items()]
-        regions = sources.style_targets(weights, moments_of)
+        regions = sources.style_targets(weights, moments)
         losses: list[StyleLoss] = []
         for targets in regions:
             for layer, (mean, mask_weights) in targets.items():
                 weight = settings.style_weight * weights[layer] / len(regions)
-                losses.append(
-                    cls(
-                        layer, [(kind(mean), weight * distance_weight) for kind, distance_weight in kinds], mask_weights
-                    )
-                )
+                distances = [(kind(mean), weight * distance_weight) for kind, distance_weight in kinds]
+                losses.append(cls(layer, distances, mask_weights))
         return losses
 
     def measure(self, units: Units) -> Statistic:
         """Sum F Fᵀ and F over the positions."""
-        return moments_of(units)
+        return moments(units)
 
     def value(self, statistic: Statistic) -> Tensor:
         """Return the sum of the distances, each times its weight, a scalar."""
@@ -111,14 +95,8 @@ class StyleLoss(Loss):
     def value_and_slope(self, statistic: Statistic, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return `value` and `slope`, on a GPU with few launches.
 
-        Args:
-            statistic: The moments of the whole image.
-            dtype: The dtype of the features.
-
-        Returns:
-            The value, perhaps in parts that add up to it, (parts,), and the slope: (C, C + 1), or (C, C) in the dtype
-            of the features where a kernel compares nothing but Gram matrices.
-
+        The slope is (C, C + 1), or (C, C) in the dtype of the features where a kernel compares nothing but Gram
+        matrices.
         """
         (distance, weight), *others = self.distances
         if others or not isinstance(distance, Gram) or not dispatch.is_fused(statistic.total):
@@ -128,28 +106,13 @@ class StyleLoss(Loss):
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
         """Return the function that adds 2 S F, S the derivative by F Fᵀ (Gatys et al. 2016, eq. 6), and s.
 
-        Args:
-            slope: S and, as a last column, the derivative s by the sum of F, (C, C + 1); or S alone, (C, C).
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
+        The slope is S and, as a last column, the derivative s by the sum of F, (C, C + 1); or S alone, (C, C).
         """
         has_mean = any(distance.has_mean for distance, _ in self.distances)
         count = len(slope)
         return Linear(slope[:, :count], slope[:, count] if has_mean else None, units.weights)
 
     def without_features(self, content: Tensor | None, weights: Tensor | None) -> Statistic | None:  # noqa: ARG002
-        """Return moments of 0.
-
-        Args:
-            content: Not needed.
-            weights: Not needed.
-
-        Returns:
-            The statistic of a single unit whose features are all 0.
-
-        """
+        """Return the moments of a single unit whose features are all 0; neither content nor weights are needed."""
         zeros = torch.zeros_like(self.distances[0][0].target)
         return Statistic(zeros, zeros.new_ones(()))

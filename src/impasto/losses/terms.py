@@ -7,7 +7,7 @@ from impasto.losses.base import Loss, Sources
 from impasto.losses.content import ContentLoss
 from impasto.losses.pixel_range import RangeLoss
 from impasto.losses.style import StyleLoss
-from impasto.losses.total_variation import NinePointTotalVariationLoss, TotalVariationLoss
+from impasto.losses.total_variation import TotalVariationLoss
 from impasto.settings import Settings
 
 __all__ = ["TERMS", "Term"]
@@ -21,7 +21,7 @@ class Term(Protocol):
 
     @classmethod
     def build(cls, settings: Settings, sources: Sources) -> Sequence[Loss]:
-        """Return the losses of this class in a stage.
+        """Return the losses of this term in a stage.
 
         Args:
             settings: Their weights and layers.
@@ -38,7 +38,6 @@ TERMS: tuple[type[Term], ...] = (
     ContentLoss,
     StyleLoss,
     TotalVariationLoss,
-    NinePointTotalVariationLoss,
     RangeLoss,
 )
 """The terms in the order of their reports. The value of the terms before the range loss is its weight, so losses that

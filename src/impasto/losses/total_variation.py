@@ -1,7 +1,7 @@
 """Total variation: how much neighboring pixels differ in gray levels, in the conventions of several authors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.kernels.cotangents import Cotangent
 from impasto.layers import IMAGE
-from impasto.losses.base import Loss, MeanLoss, Sources, Statistic, Units, apply_weights, sum_over_positions
+from impasto.losses.base import Loss, Sources, Statistic, Units, apply_weights, sum_over_positions
 from impasto.settings import Settings
 from impasto.settings.choices import Variation
 
@@ -17,7 +17,7 @@ __all__ = ["NinePointTotalVariationLoss", "TotalVariationLoss"]
 
 
 @dataclass(frozen=True)
-class TotalVariationLoss(MeanLoss):
+class TotalVariationLoss(Loss):
     """Total variation of gray levels, over forward differences.
 
     A tile that owns a pixel needs its right and lower neighbors: the tile has them, with weight 0.
@@ -27,23 +27,16 @@ class TotalVariationLoss(MeanLoss):
     variation: Variation = "mean-squares"
     wraps: tuple[bool, bool] = (False, False)
     """Whether the first row is the neighbor of the last, and the first column of the last."""
-    layer: str = field(default=IMAGE, init=False)
+    layer = IMAGE
     term = "tv"
 
     @classmethod
-    def build(cls, settings: Settings, sources: Sources) -> Sequence["TotalVariationLoss"]:
-        """Return the loss of the settings' weight and variation.
-
-        Args:
-            settings: The weight and the variation.
-            sources: Which edges of the image meet.
-
-        Returns:
-            No loss, if `tv_weight` is 0 or the variation is that over nine points.
-
-        """
-        if settings.tv_weight == 0 or settings.tv_variation == "nine-point":
+    def build(cls, settings: Settings, sources: Sources) -> Sequence[Loss]:
+        """Return the loss of the settings' weight and variation; none, if `tv_weight` is 0."""
+        if settings.tv_weight == 0:
             return []
+        if settings.tv_variation == "nine-point":
+            return [NinePointTotalVariationLoss(settings.tv_weight, sources.wraps)]
         return [cls(settings.tv_weight, settings.tv_variation, sources.wraps)]
 
     def measure(self, units: Units) -> Statistic:
@@ -61,16 +54,7 @@ class TotalVariationLoss(MeanLoss):
         return sum_slope / statistic.weight_sum if self._is_mean else sum_slope
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1], and -d to x[i].
-
-        Args:
-            slope: The derivative of the value by the sum, a scalar.
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1] and -d to x[i]."""
         return partial(self._add_gradient, slope, units.weights)
 
     def _add_gradient(self, slope: Tensor, weights: Tensor | None, features: Tensor, gradient: Tensor) -> None:
@@ -113,24 +97,8 @@ class NinePointTotalVariationLoss(Loss):
 
     weight: float = 1.0
     wraps: tuple[bool, bool] = (False, False)
-    layer: str = field(default=IMAGE, init=False)
+    layer = IMAGE
     term = "tv"
-
-    @classmethod
-    def build(cls, settings: Settings, sources: Sources) -> Sequence["NinePointTotalVariationLoss"]:
-        """Return the loss of the settings' weight.
-
-        Args:
-            settings: The weight and the variation.
-            sources: Which edges of the image meet.
-
-        Returns:
-            No loss, if `tv_weight` is 0 or the variation is another one.
-
-        """
-        if settings.tv_weight == 0 or settings.tv_variation != "nine-point":
-            return []
-        return [cls(settings.tv_weight, sources.wraps)]
 
     def measure(self, units: Units) -> Statistic:
         """Sum the squares along the axes, those along the diagonals, and count the latter: (3,)."""
@@ -152,16 +120,7 @@ class NinePointTotalVariationLoss(Loss):
         return 2 * self.weight * torch.stack(derivatives)
 
     def cotangent(self, slope: Tensor, units: Units) -> Cotangent:
-        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1], and -d to x[i].
-
-        Args:
-            slope: The derivative of the value by the three sums, (3,).
-            units: The units that were measured.
-
-        Returns:
-            A function that adds the derivative to a tensor.
-
-        """
+        """Return the function that adds the derivative d by a difference x[i + 1] - x[i] to x[i + 1] and -d to x[i]."""
         return partial(self._add_gradient, slope, units.weights)
 
     def _add_gradient(self, slope: Tensor, weights: Tensor | None, features: Tensor, gradient: Tensor) -> None:

@@ -14,7 +14,7 @@ from impasto.errors import SettingsError
 from impasto.kernels.cpu.winograd import winograd_choices
 from impasto.machine import autotune, threads
 from impasto.machine.autotune import Choice
-from impasto.machine.processes import ALONE, Group, join, local_rank
+from impasto.machine.processes import ALONE, Group, join, local_rank, world_size
 from impasto.settings import Runtime
 from impasto.settings.choices import Winograd
 from impasto.settings.limits import check_per_core
@@ -128,8 +128,11 @@ def _suspend_modes(device: torch.device) -> Generator[None, None, None]:
 def _device(name: str) -> torch.device:
     """Return the device of a name, if it is there."""
     counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    is_alone = world_size() == 1
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if counts[kind])
+        name = next(kind for kind in ("cuda", "mps", "cpu") if counts[kind] and (is_alone or kind != "mps"))
+    if name.startswith("mps") and not is_alone:
+        raise SettingsError(f"device cannot be {name} where several processes paint one picture; it can be cpu.")
     if name == "cuda" and counts["cuda"]:
         name = f"cuda:{local_rank()[0] % counts['cuda']}"
     device = torch.device(name)
@@ -141,6 +144,8 @@ def _device(name: str) -> torch.device:
 
 def _choices(device: torch.device, runtime: Runtime) -> tuple[Choice, ...]:
     """List what the options leave to be measured, the simplest and most precise first."""
+    if device.type == "mps" and runtime.dtype == "float64":
+        raise SettingsError("dtype cannot be float64 on an Apple GPU (mps); it can be float32 or bfloat16 there.")
     dtypes = [torch.float32, torch.bfloat16] if runtime.dtype == "auto" else [getattr(torch, runtime.dtype)]
     if device.type == "mps" and runtime.dtype == "auto":
         dtypes = [torch.float32]  # the precision that Apple's GPUs support throughout

@@ -4,6 +4,7 @@ It is loaded before torch, since the command sets the variables before it import
 """
 
 import os
+import sys
 from collections.abc import Mapping
 
 __all__ = ["TORCH_ENVIRONMENT", "tune_process"]
@@ -38,5 +39,7 @@ def tune_process() -> bool:
     os.environ.update({name: value for name, value in TORCH_ENVIRONMENT.items() if name not in os.environ})
     import torch  # noqa: PLC0415 (after the variables are set)
 
+    if sys.platform != "linux":  # elsewhere an address may be that of a page without being one of a large page
+        return False
     probes = [torch.empty(_PROBE_BYTES, dtype=torch.uint8) for _ in range(_PROBES)]
     return all(probe.data_ptr() % _PAGE_BYTES == 0 for probe in probes)

@@ -15,7 +15,7 @@ from torch import Tensor, distributed
 
 from impasto.errors import RunError
 
-__all__ = ["ALONE", "Group", "join", "local_rank"]
+__all__ = ["ALONE", "Group", "join", "local_rank", "world_size"]
 
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
@@ -84,9 +84,14 @@ def local_rank() -> tuple[int, int]:
     return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
+def world_size() -> int:
+    """Return how many processes paint together on all machines, as torchrun says."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def join(device: torch.device) -> Group:
     """Meet the other processes of a run that torchrun started, if there are any."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if world_size() == 1:
         return ALONE
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

@@ -8,7 +8,7 @@ from http.client import HTTPException, InvalidURL
 from pathlib import Path
 
 from impasto.errors import DownloadError
-from impasto.files import reason
+from impasto.files import reason, replace
 
 __all__ = ["fetch"]
 
@@ -51,7 +51,8 @@ def fetch(url: str, target: Path, sha256: str, progress: Callable[[int, int], No
     if not digest.startswith(sha256):
         partial.unlink()
         raise DownloadError(f"{url} has the SHA-256 {digest[:16]}…, not {sha256}…; it was thrown away, try again.")
-    return partial.replace(target)
+    replace(partial, target)
+    return target
 
 
 def _is_stored(target: Path) -> bool:

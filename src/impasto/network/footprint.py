@@ -14,40 +14,28 @@ from impasto.planning.footprint import IMAGE_BYTES, NetworkFootprint, StepFootpr
 from impasto.planning.tiles import BAND, GPU_UNITS
 from impasto.settings.choices import Pooling
 
-__all__ = ["footprint", "fused_footprint"]
+__all__ = ["footprint"]
 
 
-def footprint(pooling: Pooling, layers: Collection[str], feature_bytes: int) -> NetworkFootprint:
-    """Return the memory that a tile needs on a CPU.
-
-    Args:
-        pooling: The kind of pooling.
-        layers: The names of the layers that losses look at.
-        feature_bytes: The size of one feature, in bytes.
-
-    Returns:
-        The bytes per pixel that the tile sees, and the bytes of a band of rows.
-
-    """
-    return NetworkFootprint.of_steps(
-        3.0 * feature_bytes, _steps(pooling, layers, feature_bytes), BAND_SIGNALS * BAND * feature_bytes
-    )
-
-
-def fused_footprint(pooling: Pooling, layers: Collection[str], feature_bytes: int) -> NetworkFootprint:
-    """Return the memory that a tile needs on a GPU, which computes each step for the whole tile at once.
+def footprint(pooling: Pooling, layers: Collection[str], feature_bytes: int, *, is_fused: bool) -> NetworkFootprint:
+    """Return the memory that a tile needs.
 
     Args:
         pooling: The kind of pooling.
         layers: The names of the layers that losses look at.
         feature_bytes: The size of one feature, in bytes.
+        is_fused: Whether each step is computed for the whole tile at once, as on a GPU.
 
     Returns:
-        The bytes per pixel that the tile sees, and the number of pixels that a tile must stay below.
+        The bytes per pixel that the tile sees; on a CPU, the bytes of a band of rows; and on a GPU, the number of
+        pixels that a tile must stay below.
 
     """
-    fused = _fused_steps(pooling, layers, feature_bytes)
-    return NetworkFootprint.of_steps(IMAGE_BYTES, fused, max_pixels=GPU_UNITS / CONVOLUTIONS[0].units)
+    if is_fused:
+        fused = _fused_steps(pooling, layers, feature_bytes)
+        return NetworkFootprint.of_steps(IMAGE_BYTES, fused, max_pixels=GPU_UNITS / CONVOLUTIONS[0].units)
+    in_bands = _steps(pooling, layers, feature_bytes)
+    return NetworkFootprint.of_steps(3.0 * feature_bytes, in_bands, BAND_SIGNALS * BAND * feature_bytes)
 
 
 def _steps(pooling: Pooling, layers: Collection[str], feature_bytes: int) -> Iterator[StepFootprint]:

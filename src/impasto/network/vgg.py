@@ -23,9 +23,10 @@ from impasto.kernels.cpu.convolution import Convolution
 from impasto.kernels.cpu.pooling import Pool, Pullback
 from impasto.kernels.cpu.relu import Clear, clear_by_bits, clear_by_output
 from impasto.kernels.cuda import dispatch
+from impasto.kernels.precision import exact_dtype
 from impasto.layers import Layer, steps, up_to
 from impasto.network import autograd
-from impasto.network.footprint import footprint, fused_footprint
+from impasto.network.footprint import footprint
 from impasto.network.input_image import input_images, layer_names
 from impasto.network.weights import Weights, load_weights, weights_of
 from impasto.network.whole_image import ForwardStep, FusedNetwork
@@ -151,8 +152,7 @@ class VGG19:
             Bytes a pixel that the tile sees.
 
         """
-        make_footprint = fused_footprint if self.is_fused else footprint
-        return make_footprint(self.pooling, layers, self.dtype.itemsize)
+        return footprint(self.pooling, layers, self.dtype.itemsize, is_fused=self.is_fused)
 
     def prepare(self, layers: Collection[str]) -> None:
         """Pack the filters and load the kernels once, in seconds and up to 700 MB; otherwise the first use does it.
@@ -294,13 +294,13 @@ class VGG19:
             The rescaled network.
 
         """
-        names = [layer.name for layer in up_to(*layers) if not layer.is_pool]
+        names, exact = [layer.name for layer in up_to(*layers) if not layer.is_pool], exact_dtype(self.device)
         sums: dict[str, Tensor] = {}
         for image in images:
             for name, features in self.compute(image, names).items():
-                sums[name] = sums.get(name, 0) + features.double().mean((1, 2)) / len(images)  # (C,)
+                sums[name] = sums.get(name, 0) + features.to(exact).mean((1, 2)) / len(images)  # (C,)
         tensors = dict(self.weights.tensors)
-        input_scale = torch.ones(3, dtype=torch.float64, device=images[0].device)
+        input_scale = torch.ones(3, dtype=exact, device=self.device)
         for name in names:
             weight, bias = tensors[name]
             scale = sums[name].clamp_min(MIN_RELATIVE_ACTIVATION * float(sums[name].mean()) or 1.0)  # (C,)

@@ -115,11 +115,8 @@ class FusedNetwork:
         """Return the framed output of a step, the bits that its backward pass needs, and a pooling's raw input."""
         first, last = step[0], step[-1]
         if first.name == "conv1_1":
-            return (
-                layer_operators.first_forward(signal, input_frame, *self._scaling, *self._first_filters, frame),
-                None,
-                None,
-            )
+            output = layer_operators.first_forward(signal, input_frame, *self._scaling, *self._first_filters, frame)
+            return output, None, None
         if first.is_pool:
             raw, bias = signal, self._zero_bias[: signal.shape[1]]
         else:
@@ -170,13 +167,9 @@ class FusedNetwork:
                     image = layer_operators.first_backward(gradient, weight, self._scaling[0], self._image_dtype)
                     return step.input_frame.fold(image[None])[0]
             del layer_features
-            gradient = self._convolution_backward(gradient, step.input_frame, first.name)
+            padding = 1 if step.input_frame.is_zeros else 2  # of a frame of zeros no gradient is needed
+            gradient = _convolution(gradient, self._transposed_filters[first.name], padding)
         raise ValueError("there is no cotangent to pull back")
-
-    def _convolution_backward(self, cotangent: Tensor, frame: Frame, name: str) -> Tensor:
-        """Return the gradient by a convolution's framed input, without the frame if it is zeros on all sides."""
-        padding = 1 if frame.is_zeros else 2
-        return _convolution(cotangent, self._transposed_filters[name], padding)
 
     def _pool_backward(
         self, gradient: Tensor | None, step: ForwardStep, features: Tensor | None, cotangents: Sequence[Cotangent]
@@ -194,10 +187,8 @@ class FusedNetwork:
     def _scaling(self) -> tuple[list[float], list[float]]:
         """The factor of each channel of the image, and the summand that follows."""
         convention = self.weights.convention
-        pairs = list(zip(convention.mean, convention.deviation, strict=True))
-        return [convention.range / deviation for _, deviation in pairs], [
-            -mean / deviation for mean, deviation in pairs
-        ]
+        shift = [-mean / deviation for mean, deviation in zip(convention.mean, convention.deviation, strict=True)]
+        return [convention.range / deviation for deviation in convention.deviation], shift
 
     @cached_property
     def _first_filters(self) -> tuple[Tensor, Tensor]:

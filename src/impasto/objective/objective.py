@@ -20,8 +20,8 @@ from impasto.network.vgg import VGG19, Features
 from impasto.objective.anchor import ANCHOR_TERM, Anchor
 from impasto.objective.stored_targets import StoredTargets
 from impasto.objective.targets import Region, StageSources
-from impasto.objective.tile_units import ContentFeatures, owned_units, tile_features, wraps_of
-from impasto.objective.wrapping import Margin, add_margin, fold_margin
+from impasto.objective.tile_units import ContentFeatures, TiledNetwork
+from impasto.objective.wrapping import add_margin, fold_margin
 from impasto.planning.tiles import Tile, Tiling
 from impasto.settings import Settings
 
@@ -75,11 +75,10 @@ class Objective:
 
     """
 
-    network: VGG19
+    tiled: TiledNetwork
     losses: Sequence[Loss]
     content_features: ContentFeatures
     """The content image's features, at the layers of the losses that need them."""
-    tiling: Tiling = _UNDIVIDED
     group: Group = ALONE
     """The processes among which the tiles are divided."""
     kept: KeptContent | None = None
@@ -132,10 +131,10 @@ class Objective:
             sources.losses += term.build(settings, sources)
         losses = [*sources.losses[count:], *sources.losses[:count]]
         anchor = anchor and anchor.with_weight(sources.value_without_features())
-        return cls(network, losses, sources.content_features, tiling, group, kept, anchor)
+        return cls(sources.tiled, losses, sources.content_features, group, kept, anchor)
 
     def __post_init__(self) -> None:
-        refuse_non_additive(self.losses, self.tiling)
+        refuse_non_additive(self.losses, self.tiled.tiling)
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the loss, its terms and its gradient at an image, (3, H, W); values outside [0, 1] are allowed.
@@ -147,13 +146,13 @@ class Objective:
             The loss, the value of each term, and the gradient, (3, H, W).
 
         """
-        tiles = self.group.shard_list(self.tiling.tiles(image.shape[1], image.shape[2], self._layers))
+        tiles = self.group.shard_list(self.tiled.tiles(image))
         if self.kept is not None:
             image = image.lerp(self.kept.content, self.kept.mask)
-        padded = add_margin(image, self._margin)
+        padded = add_margin(image, self.tiled.margin)
         statistics, views = self._measure(padded, tiles)
         results = [
-            (loss, *loss.value_and_slope(statistic.over(self.group.sum), self.network.dtype))
+            (loss, *loss.value_and_slope(statistic.over(self.group.sum), self.tiled.network.dtype))
             for loss, statistic in zip(self.losses, statistics, strict=True)
         ]
         gradient = self._pull_back(padded, tiles, views, [(loss, slope) for loss, _, slope in results])
@@ -170,7 +169,7 @@ class Objective:
         sums: list[Statistic] = []
         views: list[_View] = []
         for remaining, tile in zip(range(len(tiles), 0, -1), tiles, strict=True):
-            retain = remaining <= self.tiling.retained_tiles
+            retain = remaining <= self.tiled.tiling.retained_tiles
             view = self._view(image, tile, retain=retain)
             statistics = [view.measure(loss) for loss in self.losses]
             sums = [total + each for total, each in zip(sums, statistics, strict=True)] if sums else statistics
@@ -185,46 +184,35 @@ class Objective:
         gradient = torch.zeros_like(image)
         for tile in reversed(tiles):
             view = views.pop() if views else self._view(image, tile, retain=True)
-            view.pullback(self.network, slopes, gradient[tile.extent()])
+            view.pullback(slopes, gradient[tile.extent()])
             del view
-        return self.group.sum(fold_margin(gradient, self._margin))
-
-    @property
-    def _layers(self) -> set[str]:
-        """The network's layers that the losses look at."""
-        return {loss.layer for loss in self.losses} - {IMAGE}
-
-    @property
-    def _margin(self) -> Margin:
-        """Pixels that tiles see beyond the edges of the image."""
-        return self.tiling.margin(self._layers)
+        return self.group.sum(fold_margin(gradient, self.tiled.margin))
 
     def _view(self, image: Tensor, tile: Tile, *, retain: bool) -> "_View":
         """Return the view of a tile, of an image with its margin."""
-        features = tile_features(self.network, image, tile, self._layers, wraps=wraps_of(self.tiling), retain=retain)
-        return _View(tile, features, self.content_features(tile), self._margin)
+        features = self.tiled.features(image, tile, retain=retain)
+        return _View(self.tiled, tile, features, self.content_features(tile))
 
 
 @dataclass(frozen=True, eq=False)
 class _View:
     """The features that the losses see of a tile."""
 
+    tiled: TiledNetwork
     tile: Tile
     features: Features
     """The network's features, and at the layer `image` the pixels in gray levels, (3, H, W)."""
     content: Mapping[str, Tensor]
     """The content image's features of the units that the tile owns."""
-    margin: Margin
 
     def measure(self, loss: Loss) -> Statistic:
         """Return the statistic of a loss over the units that the tile owns."""
         return loss.measure(self._units(loss))
 
-    def pullback(self, network: VGG19, slopes: Iterable[tuple[Loss, Tensor]], gradient: Tensor) -> None:
+    def pullback(self, slopes: Iterable[tuple[Loss, Tensor]], gradient: Tensor) -> None:
         """Add the gradient of ⟨slope, statistic⟩ of each loss by the pixels; the features are used up.
 
         Args:
-            network: The network that computed the features.
             slopes: Each loss with its slope.
             gradient: The gradient by the pixels of the tile, to which it is added, (3, H, W).
 
@@ -237,7 +225,7 @@ class _View:
             add(gray, gradient)
         del gray
         if cotangents:
-            gradient += network.pullback(self.features, cotangents)
+            gradient += self.tiled.network.pullback(self.features, cotangents)
 
     def _cotangent(self, loss: Loss, slope: Tensor) -> Cotangent:
         """Return the function that adds the derivative of a loss by the units that the tile owns."""
@@ -251,7 +239,7 @@ class _View:
     def _units(self, loss: Loss) -> Units:
         """Return the units that a loss measures."""
         content = self.content.get(loss.layer)
-        return owned_units(self.features, self.tile, loss.layer, loss.mask_weights, margin=self.margin, content=content)
+        return self.tiled.owned_units(self.features, self.tile, loss.layer, loss.mask_weights, content)
 
 
 def _evaluation(losses: Sequence[LossValue], gradient: Tensor) -> Evaluation:

@@ -25,12 +25,10 @@ from impasto.objective.tile_units import (
     ContentFeatures,
     MeasureImage,
     Measurement,
-    content_features,
+    TiledNetwork,
     measure_image,
-    owned_weights,
-    wraps_of,
 )
-from impasto.objective.wrapping import Margin, add_margin
+from impasto.objective.wrapping import add_margin
 from impasto.planning.tiles import Tile, Tiling, Wraps
 from impasto.settings import Settings
 
@@ -87,75 +85,45 @@ class StageSources:
     @property
     def wraps(self) -> Wraps:
         """Whether the first row is a neighbor of the last one, and the first column of the last one."""
-        return wraps_of(self.tiling)
+        return self.tiled.wraps
 
     @property
-    def layers(self) -> set[str]:
-        """The network's layers that the losses look at."""
-        return {loss.layer for loss in self.losses} - {IMAGE}
-
-    @property
-    def margin(self) -> Margin:
-        """Pixels that tiles see beyond the edges of the image."""
-        return self.tiling.margin(self.layers)
+    def tiled(self) -> TiledNetwork:
+        """The network, through which the picture passes tile by tile, for the losses so far."""
+        return TiledNetwork(self.network, self.tiling, {loss.layer for loss in self.losses} - {IMAGE})
 
     def tiles(self) -> Sequence[Tile]:
         """List the tiles of this process."""
-        return self.group.shard_list(self.tiling.tiles(self.content.shape[1], self.content.shape[2], self.layers))
+        return self.group.shard_list(self.tiled.tiles(self.content))
 
     @cached_property
     def content_features(self) -> ContentFeatures:
         """The content image's features, at the layers of the losses that need them."""
         layers = {loss.layer for loss in self.losses if loss.needs_content}
-        tiles, tiling = self.tiles(), self.tiling
+        tiles, tiled = self.tiles(), self.tiled
 
         def measure() -> ContentFeatures:
-            image = add_margin(self.content, self.margin)
-            return content_features(self.network, image, layers, tiles, self.wraps, storage=tiling.targets)
+            return tiled.content_features(add_margin(self.content, tiled.margin), layers, tiles)
 
-        key = self.network, digest(self.content), frozenset(layers), tuple(tiles), tiling
+        key = self.network, digest(self.content), frozenset(layers), tuple(tiles), self.tiling
         return self.targets.get(key, measure)
 
     def content_target(self, layer: str, measure: Measure) -> Tensor:
-        """Return the normalized statistic of the content image.
-
-        Args:
-            layer: A layer of the network, or `image`.
-            measure: The function that sums up units.
-
-        Returns:
-            A tensor of the shape of the statistic's total.
-
-        """
+        """Return the normalized statistic of the content image at a layer, of the shape of the statistic's total."""
         measurement = Measurement(self.network, self.content, {layer: None}, measure, self.tiling, self.group)
         return self._statistics(measurement, measure_image)[layer].mean
 
     def style_targets(self, layers: Collection[str], measure: Measure) -> Sequence[Mapping[str, RegionTarget]]:
-        """Return the targets of each region.
+        """Return the target of each region by layer, without the layers that see too little of it or of its styles.
 
-        Args:
-            layers: Layers of the network, or `image`.
-            measure: The function that sums up units.
-
-        Returns:
-            The target of each region by layer, without the layers that see too little of the region or its styles.
-
-        Raises:
-            InputError: a region, or a style's mask, is too small for every layer.
-
+        An InputError says that a region, or a style's mask, is too small for every layer.
         """
         return [self._region_target(region, layers, measure) for region in self.regions]
 
     def focus_weights(self, layer: str) -> Tensor | None:
-        """Return how much the content image counts at each unit of a layer.
+        """Return how much the content image counts at each unit of a layer, (H, W); None: 1 everywhere.
 
-        Args:
-            layer: A layer of the network.
-
-        Returns:
-            1 outside the focus, `focus_weight` inside it, and a value between them where it is gray, (H, W); None: 1
-            everywhere.
-
+        That is 1 outside the focus, `focus_weight` inside it, and a value between them where it is gray.
         """
         settings = self.settings
         if self.focus is None or settings.focus_weight == 1:
@@ -166,10 +134,11 @@ class StageSources:
     def value_without_features(self) -> float:
         """Return the value of all losses so far for an image whose features are all 0."""
         sums: dict[int, Statistic] = {}
+        tiled = self.tiled
         for tile in self.tiles():
             content = self.content_features(tile)
             for number, loss in enumerate(self.losses):
-                weights = owned_weights(loss.mask_weights, tile, loss.layer, self.margin)
+                weights = tiled.owned_weights(loss.mask_weights, tile, loss.layer)
                 statistic = loss.without_features(content.get(loss.layer), weights)
                 if statistic is not None:
                     sums[number] = sums[number] + statistic if number in sums else statistic

@@ -22,99 +22,128 @@ __all__ = [
     "ContentFeatures",
     "MeasureImage",
     "Measurement",
-    "content_features",
+    "TiledNetwork",
     "measure_image",
-    "owned_units",
-    "owned_weights",
     "stored_bytes",
-    "tile_features",
-    "wraps_of",
 ]
 
 ContentFeatures = Callable[[Tile], Mapping[str, Tensor]]
 """The content image's features of the units that a tile owns, by layer, each (C, H, W)."""
 
 
-def wraps_of(tiling: Tiling) -> Wraps:
-    """Return along which axes convolutions reach around the image: tiles have a margin instead."""
-    return tiling.wraps if tiling.is_whole else (False, False)
+class TiledNetwork(NamedTuple):
+    """The network, through which images pass tile by tile, for losses at some layers."""
 
+    network: VGG19
+    """VGG-19 on the image's device."""
+    tiling: Tiling
+    layers: Collection[str]
+    """The network's layers that losses look at, without the layer `image`."""
 
-def tile_features(
-    network: VGG19, image: Tensor, tile: Tile, layers: Collection[str], *, wraps: Wraps, retain: bool = False
-) -> Features:
-    """Compute the features that a tile sees.
+    @property
+    def margin(self) -> Margin:
+        """Pixels that tiles see beyond the edges of the image."""
+        return self.tiling.margin(self.layers)
 
-    Args:
-        network: VGG-19 on the image's device.
-        image: RGB in [0, 1] with its margin, (3, H, W).
-        tile: The tile.
-        layers: Layers of the network.
-        wraps: The axes along which convolutions reach around the image.
-        retain: Whether to retain the data that `network.pullback` needs.
+    @property
+    def wraps(self) -> Wraps:
+        """Along which axes convolutions reach around the image: tiles have a margin instead."""
+        return self.tiling.wraps if self.tiling.is_whole else (False, False)
 
-    Returns:
-        The features of the layers, and at the layer `image` the pixels in gray levels.
+    def tiles(self, image: Tensor) -> Sequence[Tile]:
+        """Divide an image without its margin, (3, H, W)."""
+        return self.tiling.tiles(image.shape[1], image.shape[2], self.layers)
 
-    """
-    pixels = image[tile.extent()]
-    names = set(layers) - {IMAGE}
-    features = Features(image.dtype)
-    if names:
-        features = network.compute(pixels, names, retain=retain, wraps=wraps, cuts=tile.cuts)
-    features[IMAGE] = pixels * 255
-    return features
+    def features(self, image: Tensor, tile: Tile, *, retain: bool = False) -> Features:
+        """Compute the features that a tile sees.
 
+        Args:
+            image: RGB in [0, 1] with its margin, (3, H, W).
+            tile: The tile.
+            retain: Whether to retain the data that `network.pullback` needs.
 
-def owned_units(
-    features: Mapping[str, Tensor],
-    tile: Tile,
-    layer: str,
-    mask_weights: Tensor | None = None,
-    *,
-    margin: Margin = (0, 0),
-    content: Tensor | None = None,
-) -> Units:
-    """Return the units that a tile owns; of the image, all pixels that it sees, where those of other tiles count 0.
+        Returns:
+            The features of the layers, and at the layer `image` the pixels in gray levels.
 
-    Args:
-        features: The features that the tile sees, by layer.
-        tile: The tile.
-        layer: A layer of the network, or `image`.
-        mask_weights: How much each unit of the whole image counts, (H, W) at the layer; None: 1.
-        margin: Pixels that the image has beyond its edges.
-        content: The content image's features of the units that the tile owns.
+        """
+        pixels = image[tile.extent()]
+        features = Features(image.dtype)
+        if self.layers:
+            features = self.network.compute(pixels, self.layers, retain=retain, wraps=self.wraps, cuts=tile.cuts)
+        features[IMAGE] = pixels * 255
+        return features
 
-    Returns:
-        The units, with weights where not every unit counts 1.
+    def owned_units(
+        self,
+        features: Mapping[str, Tensor],
+        tile: Tile,
+        layer: str,
+        mask_weights: Tensor | None,
+        content: Tensor | None = None,
+    ) -> Units:
+        """Return the units that a tile owns; of the image, all pixels that it sees, where those of other tiles count 0.
 
-    """
-    weights = owned_weights(mask_weights, tile, layer, margin)
-    if layer == IMAGE:
-        return Units(features[IMAGE], _pixel_weights(features[IMAGE], tile, weights))
-    return Units(features[layer][tile.owned_in_tile(layer)], weights, content)
+        Args:
+            features: The features that the tile sees, by layer.
+            tile: The tile.
+            layer: A layer of the network, or `image`.
+            mask_weights: How much each unit of the whole image counts, (H, W) at the layer; None: 1.
+            content: The content image's features of the units that the tile owns.
 
+        Returns:
+            The units, with weights where not every unit counts 1.
 
-def owned_weights(mask_weights: Tensor | None, tile: Tile, layer: str, margin: Margin) -> Tensor | None:
-    """Return the weights of the units that a tile owns.
+        """
+        weights = self.owned_weights(mask_weights, tile, layer)
+        if layer == IMAGE:
+            return Units(features[IMAGE], _pixel_weights(features[IMAGE], tile, weights))
+        return Units(features[layer][tile.owned_in_tile(layer)], weights, content)
 
-    Args:
-        mask_weights: The weights of all units of the image without its margin, (H, W) at the layer; None: 1.
-        tile: The tile.
-        layer: A layer of the network, or `image`.
-        margin: Pixels that the image has beyond its edges.
+    def owned_weights(self, mask_weights: Tensor | None, tile: Tile, layer: str) -> Tensor | None:
+        """Return the weights of the units that a tile owns.
 
-    Returns:
-        (h, w), or None.
+        Args:
+            mask_weights: The weights of all units of the image without its margin, (H, W) at the layer; None: 1.
+            tile: The tile.
+            layer: A layer of the network, or `image`.
 
-    """
-    if mask_weights is None:
-        return None
-    rows, columns = (
-        slice(owned.start - width // layer_named(layer).stride, owned.stop - width // layer_named(layer).stride)
-        for owned, width in zip(tile.owned(layer)[1:], margin, strict=True)
-    )
-    return mask_weights[rows, columns]
+        Returns:
+            (h, w), or None.
+
+        """
+        if mask_weights is None:
+            return None
+        stride = layer_named(layer).stride
+        rows, columns = (
+            slice(owned.start - width // stride, owned.stop - width // stride)
+            for owned, width in zip(tile.owned(layer)[1:], self.margin, strict=True)
+        )
+        return mask_weights[rows, columns]
+
+    def content_features(self, content: Tensor, layers: Collection[str], tiles: Sequence[Tile]) -> ContentFeatures:
+        """Return the content image's features for any tile: stored as the tiling says, or computed each time.
+
+        Args:
+            content: RGB in [0, 1] with its margin, (3, H, W).
+            layers: Layers of the network.
+            tiles: The tiles that will be asked for.
+
+        Returns:
+            A function of a tile.
+
+        """
+
+        def measure(tile: Tile) -> Mapping[str, Tensor]:
+            features = self.network.compute(content[tile.extent()], layers, wraps=self.wraps, cuts=tile.cuts)
+            return {name: layer_features[tile.owned_in_tile(name)] for name, layer_features in features.items()}
+
+        if self.tiling.targets == "recomputed":
+            return measure
+        dtype = torch.bfloat16 if self.tiling.targets == "bfloat16" else None
+        stored = {
+            tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles
+        }
+        return stored.__getitem__
 
 
 def _pixel_weights(pixels: Tensor, tile: Tile, weights: Tensor | None) -> Tensor | None:
@@ -126,37 +155,8 @@ def _pixel_weights(pixels: Tensor, tile: Tile, weights: Tensor | None) -> Tensor
     return pixel_weights
 
 
-def content_features(
-    network: VGG19, content: Tensor, layers: Collection[str], tiles: Sequence[Tile], wraps: Wraps, *, storage: Storage
-) -> ContentFeatures:
-    """Return the content image's features for any tile.
-
-    Args:
-        network: VGG-19 on the image's device.
-        content: RGB in [0, 1] with its margin, (3, H, W).
-        layers: Layers of the network.
-        tiles: The tiles that will be asked for.
-        wraps: The axes along which convolutions reach around the image.
-        storage: Whether features are stored as they are, stored in bfloat16, or computed each time.
-
-    Returns:
-        A function of a tile.
-
-    """
-
-    def measure(tile: Tile) -> Mapping[str, Tensor]:
-        features = network.compute(content[tile.extent()], layers, wraps=wraps, cuts=tile.cuts)
-        return {name: layer_features[tile.owned_in_tile(name)] for name, layer_features in features.items()}
-
-    if storage == "recomputed":
-        return measure
-    dtype = torch.bfloat16 if storage == "bfloat16" else None
-    stored = {tile: {name: features.to(dtype, copy=True) for name, features in measure(tile).items()} for tile in tiles}
-    return stored.__getitem__
-
-
 def stored_bytes(layers: Collection[str], feature: int) -> dict[Storage, float]:
-    """Return the bytes a pixel that `content_features` stores from one evaluation to the next.
+    """Return the bytes a pixel that `TiledNetwork.content_features` stores from one evaluation to the next.
 
     Args:
         layers: The layers at which losses look at the content image's features.
@@ -211,16 +211,14 @@ def measure_image(measurement: Measurement) -> Mapping[str, Statistic]:
 
     """
     network, image, masks, measure, tiling, group = measurement
-    layers = set(masks) - {IMAGE}
-    tiles = tiling.tiles(image.shape[1], image.shape[2], layers)
-    margin, wraps = tiling.margin(layers), wraps_of(tiling)
-    image = add_margin(image, margin)
+    tiled = TiledNetwork(network, tiling, set(masks) - {IMAGE})
+    tiles, image = tiled.tiles(image), add_margin(image, tiled.margin)
     if len(tiles) < group.size:  # too small to divide
         group = ALONE
     sums: dict[str, Statistic] = {}
     for tile in group.shard_list(tiles):
-        features = tile_features(network, image, tile, layers, wraps=wraps)
+        features = tiled.features(image, tile)
         for name, mask in masks.items():
-            statistic = measure(owned_units(features, tile, name, mask, margin=margin))
+            statistic = measure(tiled.owned_units(features, tile, name, mask))
             sums[name] = sums[name] + statistic if name in sums else statistic
     return {name: total.over(group.sum) for name, total in sums.items()}

@@ -16,6 +16,9 @@ __all__ = ["STATE_BYTES", "Adam", "AdamState"]
 STATE_BYTES = 2 * IMAGE_BYTES
 """Bytes a pixel of Adam's two moments."""
 
+_DECAYS = (0.9, 0.99)
+"""The decay of the two moments a step; 0.99 in place of the paper's 0.999 suits a few hundred steps without noise."""
+
 
 @dataclass(frozen=True, eq=False)
 class AdamState:
@@ -37,9 +40,6 @@ class Adam:
     """The length of a step, in gray levels."""
     preconditioner: float = 0.0
     """The power of the filter of `divide_by_frequency_`."""
-    decays: tuple[float, float] = (0.9, 0.99)
-    """The decay of the two moments a step; 0.99 in place of the paper's 0.999 suits a few hundred steps without
-    noise."""
 
     def init(self, image: Tensor) -> AdamState:
         """Return moments of zero."""
@@ -50,49 +50,18 @@ class Adam:
 
         Resampling may undershoot, so the second moment is at least the square of the first one: then no step is longer
         than one of Adam.
-
-        Args:
-            state: The state at the previous size.
-            resample: Bring a (C, H, W) tensor to the other size.
-
-        Returns:
-            The moments at the other size.
-
         """
         mean, square = resample(state.mean), resample(state.square)
         factor = state.mean[0].numel() / mean[0].numel()
         return replace(state, mean=mean * factor, square=square.maximum(mean.square()) * factor**2)
 
     def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> AdamState:
-        """Return the moments that were saved as named tensors.
-
-        Args:
-            image: The image that was to be evaluated next, (C, H, W).
-            tensors: The moments by name.
-
-        Returns:
-            The state.
-
-        Raises:
-            ValueError: a tensor is missing, or of another shape or dtype.
-
-        """
+        """Return the moments that were saved as named tensors; a ValueError says which one is missing or unfit."""
         return with_tensors(self.init(image), tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: AdamState) -> tuple[Tensor, AdamState]:  # noqa: ARG002
-        """Return the next image and the moments with this gradient.
-
-        Args:
-            image: Where the gradient was evaluated, (C, H, W).
-            loss: Not needed.
-            gradient: (C, H, W); it is written over.
-            state: The moments before the step; they are written over.
-
-        Returns:
-            The next image and the moments.
-
-        """
-        first, second = self.decays
+        """Return the next image and moments; gradient and state are written over, and the loss is not needed."""
+        first, second = _DECAYS
         steps = state.steps + 1
         divide_by_frequency_(gradient, self.preconditioner, unit=True)
         mean = state.mean.lerp_(gradient, 1 - first)

@@ -1,6 +1,6 @@
 """Limited-memory BFGS without a line search. Nocedal and Wright, *Numerical Optimization*, 2nd edition, chapter 7.2."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Self, cast
@@ -98,33 +98,12 @@ class LBFGS:
         return LBFGSState(pairs, image.new_full((), self.max_step), image.new_full((), _FIRST_STEP_FRACTION))
 
     def resampled(self, state: LBFGSState, resample: Resample) -> LBFGSState:
-        """Return a state for the same image at another size.
-
-        Args:
-            state: The state at the previous size.
-            resample: Bring a (C, H, W) tensor to the other size.
-
-        Returns:
-            The state, without a step that was started.
-
-        """
+        """Return a state for the same image at another size, without a step that was started."""
         pairs = state.pairs.resampled(resample, self.history, self.history_dtype or state.max_step.dtype)
         return replace(state, pairs=pairs, last=None)
 
     def resumed(self, image: Tensor, tensors: Mapping[str, Tensor]) -> LBFGSState:
-        """Return the state that was saved as named tensors.
-
-        Args:
-            image: The image that was to be evaluated next, (C, H, W).
-            tensors: The tensors of the state by name.
-
-        Returns:
-            The state.
-
-        Raises:
-            ValueError: a tensor is missing, or of another shape or dtype.
-
-        """
+        """Return the state that was saved as named tensors; a ValueError says which one is missing or unfit."""
         state = self.init(image)
         if "last.gradient" in tensors:
             point = image if "last.image" in tensors else None
@@ -135,18 +114,7 @@ class LBFGS:
         return with_tensors(state, tensors)
 
     def step(self, image: Tensor, loss: Tensor, gradient: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
-        """Return the next image and the state with the last step's curvature pair.
-
-        Args:
-            image: Where the loss and the gradient were evaluated, (C, H, W).
-            loss: A scalar.
-            gradient: (C, H, W); it is written over.
-            state: The state before the step; it is written over.
-
-        Returns:
-            The next image and the state.
-
-        """
+        """Return the next image, and the state with the last step's pair; gradient and state are written over."""
         local_gradient = self.group.shard(divide_by_frequency_(gradient, self.preconditioner).view(-1))
         if dispatch.is_fused(image):
             return self._fused_step(image, loss, local_gradient, state, gradient)
@@ -159,12 +127,14 @@ class LBFGS:
         control = StepControl(last.loss, state.step_fraction, state.max_step)
         is_bad, control = judge_step(control, slopes, loss, last.moved, self._step_limits)
         change = local_gradient.sub_(last.gradient)
-        good_gradient = last.gradient.add_(_select(is_bad, lambda: torch.zeros_like(loss), change))
-        pairs, gradient_products = state.pairs.remember(step, change, good_gradient)
-        image = _select(is_bad, lambda: image - self._to_pixels(step, gradient), image)
-        last = last._replace(loss=control.loss, gradient=good_gradient)
-        direction = pairs.direction(good_gradient, gradient_products, out=step)
-        return self._move(image, last, direction, LBFGSState(pairs, control.max_step, control.step_fraction), gradient)
+        if not is_bad:
+            last.gradient.add_(change)
+        gradient_products = state.pairs.remember(step, change, last.gradient)
+        if is_bad:
+            image = image - self._to_pixels(step, gradient)  # over `change`, which is a view of the gradient
+        direction = state.pairs.direction(last.gradient, gradient_products, out=step)
+        state = replace(state, max_step=control.max_step, step_fraction=control.step_fraction)
+        return self._move(image, last._replace(loss=control.loss), direction, state, gradient)
 
     def _move(
         self, image: Tensor, last: LastPoint, direction: Tensor, state: LBFGSState, buffer: Tensor
@@ -176,8 +146,8 @@ class LBFGS:
         proposed_length = torch.where((state.pairs.ages > 0).any(), proposed_length, self.first_step)
         step_length = proposed_length.minimum(state.max_step)
         scale = -step_length / length.clamp_min(torch.finfo(length.dtype).tiny)
-        pairs = state.pairs.begin(direction.mul_(scale))
-        return move.mul_(scale).add_(image), replace(state, pairs=pairs, last=last._replace(moved=step_length))
+        state.pairs.begin(direction.mul_(scale))
+        return move.mul_(scale).add_(image), replace(state, last=last._replace(moved=step_length))
 
     def _fused_step(
         self, image: Tensor, loss: Tensor, local_gradient: Tensor, state: LBFGSState, buffer: Tensor
@@ -224,10 +194,3 @@ class LBFGS:
         self.group.shard(buffer.view(-1)).copy_(step)
         self.group.all_gather(buffer.view(-1))
         return divide_by_frequency_(buffer, self.preconditioner)
-
-
-def _select(condition: Tensor, make_first: Callable[[], Tensor], second: Tensor) -> Tensor:
-    """Return one of two tensors: on a processor the tensor itself, elsewhere a copy, so that nothing waits."""
-    if condition.device.type == "cpu":
-        return make_first() if condition else second
-    return torch.where(condition, make_first(), second)

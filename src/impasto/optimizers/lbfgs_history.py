@@ -4,7 +4,7 @@ The small matrices that the compact form solves are in `kernels.lbfgs_algebra`.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from impasto.kernels.cpu.compiled import has_loops_for
 from impasto.kernels.lbfgs_algebra import PairMatrices, add_pair, is_curved, row_weights
+from impasto.kernels.precision import exact_dtype
 from impasto.machine.processes import ALONE, Group
 from impasto.optimizers.base import Resample
 from impasto.planning.footprint import IMAGE_BYTES
@@ -42,7 +43,8 @@ class CurvaturePairs:
 
     A step is written to its row when it is taken, its change when the gradient at its end is known. Where
     several processes divide an image, N is the number of values of this process's shard; inner products are summed over
-    all processes.
+    all processes. Methods change the history in place. A processor alone calls `begin`, `step`, `remember` and
+    `direction`; a GPU calls the operators of `kernels.cuda.history_operators`.
     """
 
     steps: Tensor
@@ -77,8 +79,7 @@ class CurvaturePairs:
         """
         length = group.shard(image.reshape(-1)).numel()
         rows = torch.zeros(history, length, dtype=dtype, device=image.device)
-        exact = torch.float32 if image.device.type == "mps" else torch.float64
-        small = torch.zeros(history, history, dtype=exact, device=image.device)
+        small = torch.zeros(history, history, dtype=exact_dtype(image.device), device=image.device)
         ages = torch.zeros(history, dtype=torch.int64, device=image.device)
         return cls(rows, torch.zeros_like(rows), small, small.clone(), small[0].clone(), ages, image.shape, group)
 
@@ -91,17 +92,17 @@ class CurvaturePairs:
         """What is known of the pairs without their rows."""
         return PairMatrices(self.products, self.squares, self.lengths, self.ages)
 
-    def begin(self, step: Tensor) -> Self:
+    def begin(self, step: Tensor) -> None:
         """Write a step, (N,), in place of the oldest pair."""
-        row = self.ages.argmin()[None]
-        self.steps.index_copy_(0, row, step.to(self.steps.dtype)[None])
-        return replace(self, ages=self.ages.index_fill(0, row, -1))
+        row = int(self.ages.argmin())
+        self.steps[row] = step
+        self.ages[row] = -1
 
     def step(self, dtype: torch.dtype) -> Tensor:
         """Return a copy of the step that was started, (N,), rounded to the dtype of the history."""
-        return self.steps.index_select(0, self.ages.argmin()[None])[0].to(dtype)
+        return self.steps[int(self.ages.argmin())].to(dtype, copy=True)
 
-    def remember(self, step: Tensor, change: Tensor, gradient: Tensor) -> tuple[Self, Tensor]:
+    def remember(self, step: Tensor, change: Tensor, gradient: Tensor) -> Tensor:
         """Complete the pair of the step that was started, if both are finite and less than a right angle apart.
 
         Most of the time goes into reading the rows, so the products of all rows with a gradient, which `direction`
@@ -113,20 +114,20 @@ class CurvaturePairs:
             gradient: The next gradient for `direction`, (N,).
 
         Returns:
-            The history with the pair, and the products of steps and changes with the gradient, (2, history).
+            The products of steps and changes with the gradient, (2, history).
 
         """
-        row = self.ages.argmin()[None]
+        row = int(self.ages.argmin())
         if change.dtype != self.steps.dtype:
             change.copy_(change.to(self.steps.dtype))
         product, length, square = self._sum(torch.stack((dot(step, change), dot(step, step), dot(change, change))))
         is_pair = is_curved(product, length, square, MIN_CURVATURE_COSINE)
-        for matrix, vector in ((self.steps, step), (self.changes, change)):
-            for columns in _column_chunks(matrix):
-                row_values = torch.where(is_pair, vector[columns], 0.0).to(matrix.dtype)
-                matrix[:, columns].index_copy_(0, row, row_values[None])
+        if is_pair:
+            self.changes[row] = change
+        else:
+            self.steps[row] = self.changes[row] = 0
         products = torch.cat((_multiply(self.steps, change, gradient), _multiply(self.changes, step, change, gradient)))
-        return self, add_pair(self.matrices, is_pair, length, self._sum(products))
+        return add_pair(self.matrices, is_pair, length, self._sum(products))
 
     def direction(self, gradient: Tensor, gradient_products: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """Return H g, where H₀ is a multiple of the identity; without pairs, g.

@@ -1,4 +1,4 @@
-"""The tensors of a state, which is a tree of tuples, mappings and dataclasses, by their paths of names."""
+"""The tensors of a state, which is a tree of named tuples and dataclasses, by their paths of names."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -13,7 +13,7 @@ def named_tensors(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
     """List the tensors of a state.
 
     Args:
-        tree: A tensor, or tuples, mappings and dataclasses of tensors.
+        tree: A tensor, or named tuples and dataclasses of tensors; anything else has none.
         path: The name of the tree itself.
 
     Returns:
@@ -46,23 +46,17 @@ def with_tensors(tree: Any, tensors: Mapping[str, Tensor], path: str = "") -> An
         if tensor is None or (tensor.shape, tensor.dtype) != (tree.shape, tree.dtype):
             raise ValueError(f"there is no {path} of {tree.dtype} and shape {tuple(tree.shape)}")
         return tensor.to(tree.device)
-    if not is_dataclass(tree) and not hasattr(tree, "_replace"):
-        return tree
     children = {name: with_tensors(child, tensors, _child_path(path, name)) for name, child in _children(tree).items()}
-    return replace(cast("Any", tree), **children) if is_dataclass(tree) else tree._replace(**children)
+    if hasattr(tree, "_replace"):
+        return tree._replace(**children)
+    return replace(cast("Any", tree), **children) if is_dataclass(tree) else tree
 
 
 def _children(tree: Any) -> Mapping[str, Any]:
     """Return the children of a tree by name."""
-    if isinstance(tree, Tensor):
-        return {}
     if is_dataclass(tree):
         return {field.name: getattr(tree, field.name) for field in fields(tree)}
-    if hasattr(tree, "_asdict"):
-        return tree._asdict()
-    if isinstance(tree, tuple):
-        return {str(index): child for index, child in enumerate(cast("tuple[Any, ...]", tree))}
-    return cast("Mapping[str, Any]", tree) if isinstance(tree, Mapping) else {}
+    return tree._asdict() if hasattr(tree, "_asdict") else {}
 
 
 def _child_path(path: str, name: str) -> str:

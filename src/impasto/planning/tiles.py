@@ -183,19 +183,18 @@ class Tiling(NamedTuple):
         return [Tile(rows, columns) for columns in column_spans for rows in row_spans]
 
 
-def bands(height: int, row_units: int, band_units: int = BAND) -> Iterator[slice]:
-    """Divide the rows of a signal into bands of nearly one size.
+def bands(height: int, row_units: int) -> Iterator[slice]:
+    """Divide the rows of a signal into bands of nearly one size, each of about `BAND` units.
 
     Args:
         height: The number of rows.
         row_units: Units of a row, of all channels.
-        band_units: Units of a band, about.
 
     Returns:
         The rows of each band.
 
     """
-    count = math.ceil(height / max(_MIN_BAND_ROWS, band_units // row_units))
+    count = math.ceil(height / max(_MIN_BAND_ROWS, BAND // row_units))
     step = math.ceil(height / count / _BAND_ROW_STEP) * _BAND_ROW_STEP
     return (slice(start, min(start + step, height)) for start in range(0, height, step))
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from impasto.errors import InputError, PictureError, out_of_memory_as
 from impasto.images import Picture
 from impasto.images.masks import Mask
-from impasto.losses import DISTANCES, ContentLoss, StyleLoss, moments_of
+from impasto.losses import DISTANCES, ContentLoss, StyleLoss, moments
 from impasto.machine.device import Machine
 from impasto.network.vgg import VGG19
 from impasto.network.weights import Weights
@@ -179,7 +179,7 @@ def style_distances(network: VGG19, image: Tensor, style: Tensor, tiling: Tiling
     """
     everywhere: dict[str, Tensor | None] = dict.fromkeys(STYLE_LAYERS)
     image_moments, style_moments = (
-        measure_image(Measurement(network, pixels, everywhere, moments_of, tiling or Tiling()))
+        measure_image(Measurement(network, pixels, everywhere, moments, tiling or Tiling()))
         for pixels in (image, style)
     )
     distances = {

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from impasto.errors import ImpastoError, OtherRunError, WriteError
-from impasto.files import remove_leftovers, sibling
+from impasto.files import remove_leftovers, replace, sibling
 from impasto.machine.processes import Group
 from impasto.optimizers import Optimizer
 from impasto.optimizers.state import named_tensors
@@ -234,7 +234,7 @@ def set_aside(path: Path, group: Group) -> Path:
     backup = sibling(path, ".old")
     pattern = glob.escape(path.name) if group.rank == 0 else f"{glob.escape(path.name)}.{group.rank}-*"
     for file in path.parent.glob(pattern):
-        file.replace(file.with_name(file.name.replace(path.name, backup.name, 1)))
+        replace(file, file.with_name(file.name.replace(path.name, backup.name, 1)))
     group.any(flag=False)  # no process looks for the file before it has its new name
     return backup
 

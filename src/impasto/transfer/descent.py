@@ -52,8 +52,9 @@ class Descent:
                 allocator.release()  # or small blocks leave holes
 
             def on_step() -> None:
-                stack.enter_context(deferred_signals())
-                self._is_stepping = True
+                if not self._is_stepping:
+                    stack.enter_context(deferred_signals())
+                    self._is_stepping = True
 
             point = Point(state.image, state.optimizer, state.best, state.image.new_full((), state.bests[-1]))
             self._report(self._iterate(point, count, on_step), schedule)

@@ -6,7 +6,7 @@ recorded once as a CUDA graph and then replayed, and nothing waits for the GPU b
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -20,7 +20,6 @@ __all__ = [
     "IMAGES",
     "Iteration",
     "IterationResult",
-    "OneByOne",
     "Point",
     "Reading",
     "Recorded",
@@ -107,31 +106,39 @@ class Step(NamedTuple):
 Iterate = Callable[[Point, Callable[[], object]], Step]
 """Evaluate an image, call a function, and step on, which changes the optimizer's state in place."""
 
-
-class Iteration(Protocol):
-    """Evaluate and step on a number of times."""
-
-    def __call__(self, point: Point, count: int, on_step: Callable[[], object] = ...) -> IterationResult:
-        """Evaluate and step on a number of times.
-
-        Args:
-            point: The point to evaluate first; a step changes the optimizer's state in place.
-            count: Evaluations, at least 1.
-            on_step: Called once, before the first step begins.
-
-        Returns:
-            The losses of the evaluations, and the point after the last step.
-
-        """
-        ...
-
-
 Recording = tuple[Callable[[], object], Step]
 """A function that repeats the recorded step, and the step, whose tensors hold the latest result."""
 
 
 def _do_nothing() -> None:
     """Do nothing."""
+
+
+@dataclass
+class Iteration:
+    """Evaluations and their steps, several at a time; only at the end of several it waits for the device."""
+
+    iterate: Iterate
+
+    def __call__(self, point: Point, count: int, on_step: Callable[[], object] = _do_nothing) -> IterationResult:
+        """Evaluate and step on a number of times.
+
+        Args:
+            point: The point to evaluate first; a step changes the optimizer's state in place.
+            count: Evaluations, at least 1.
+            on_step: Called before each step.
+
+        Returns:
+            The losses of the evaluations, and the point after the last step.
+
+        """
+        rows: list[Tensor] = []
+        names = Names()
+        for _ in range(count):
+            values, names, point = self.iterate(point, on_step)
+            rows.append(values)
+        values = cast("list[list[float]]", torch.stack(rows).tolist())
+        return IterationResult([names.reading(row) for row in values], point)
 
 
 def evaluations_at_once(device: torch.device, pixels: int) -> int:
@@ -157,7 +164,7 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
         device: Where both compute; on a GPU the iteration is recorded, unless several processes paint together.
 
     Returns:
-        A function that evaluates and steps on.
+        The iteration.
 
     """
 
@@ -173,7 +180,8 @@ def iteration(objective: Objective, optimizer: Optimizer[Any], device: torch.dev
         image, state = optimizer.step(image, evaluation.loss, evaluation.gradient, state)
         return Step(values, Names(list(evaluation.terms), counts), Point(image, state, best, least))
 
-    return Recorded(iterate) if device.type == "cuda" and objective.group.size == 1 else OneByOne(iterate)
+    is_recorded = device.type == "cuda" and objective.group.size == 1
+    return Iteration(Recorded(iterate) if is_recorded else iterate)
 
 
 def _select(condition: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -181,12 +189,6 @@ def _select(condition: Tensor, first: Tensor, second: Tensor) -> Tensor:
     if condition.device.type == "cpu":
         return first if condition else second
     return torch.where(condition, first, second)
-
-
-def _result(rows: Sequence[Tensor], names: Names, point: Point) -> IterationResult:
-    """Return the result of evaluations from the values of each; this waits for the device, once."""
-    values = cast("list[list[float]]", torch.stack(list(rows)).tolist())
-    return IterationResult([names.reading(row) for row in values], point)
 
 
 def _record(work: Callable[[], Step]) -> Recording:
@@ -204,25 +206,9 @@ def _record(work: Callable[[], Step]) -> Recording:
     return graph.replay, step
 
 
-class OneByOne:
-    """An iteration that carries out each step in Python."""
-
-    def __init__(self, iterate: Iterate) -> None:
-        self.iterate = iterate
-
-    def __call__(self, point: Point, count: int, on_step: Callable[[], object] = _do_nothing) -> IterationResult:
-        """Evaluate and step on a number of times."""
-        rows: list[Tensor] = []
-        names = Names()
-        for _ in range(count):
-            values, names, point = self.iterate(point, _do_nothing if rows else on_step)
-            rows.append(values)
-        return _result(rows, names, point)
-
-
 @dataclass
 class Recorded:
-    """An iteration that is carried out a few times, then recorded, then replayed.
+    """An evaluation and its step that are carried out a few times, then recorded, then replayed.
 
     A recording reads and writes the tensors of a static point, and leaves the next point in them. So the point that is
     returned changes with the next call.
@@ -234,17 +220,9 @@ class Recorded:
     _static_point: Point | None = field(default=None, init=False)
     _recording: Recording | None = field(default=None, init=False)
 
-    def __call__(self, point: Point, count: int, on_step: Callable[[], object] = _do_nothing) -> IterationResult:
-        """Evaluate and step on a number of times; `on_step` is called first, since a GPU does not say when it steps."""
+    def __call__(self, point: Point, on_step: Callable[[], object]) -> Step:
+        """Evaluate and step on; `on_step` is called first, since a GPU does not say when it steps."""
         on_step()
-        rows: list[Tensor] = []
-        names = Names()
-        for _ in range(count):
-            values, names, point = self._step(point)
-            rows.append(values.clone())
-        return _result(rows, names, point)
-
-    def _step(self, point: Point) -> Step:
         self._calls += 1
         if self._calls <= _WARM_UP_STEPS:
             return self.iterate(point, _do_nothing)
@@ -255,7 +233,7 @@ class Recorded:
         _copy_tensors(point, self._static_point)
         replay, step = self._recording
         replay()
-        return step
+        return step._replace(values=step.values.clone())
 
     def _evaluate_static(self, static: Point) -> Step:
         """Evaluate the static point, and leave the next point in it."""

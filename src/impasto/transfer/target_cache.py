@@ -25,7 +25,8 @@ from impasto.transfer import checkpoint_file
 __all__ = ["TargetCache"]
 
 MEMORY_BYTES = 40e6
-"""The most bytes of targets in memory: those of 16 sizes of a painting, 2.5 MB each at the default layers."""
+"""The most bytes of targets in memory: those of 16 sizes of a painting, 2.5 MB each at the default layers. The least
+recently used targets are released first."""
 
 DISK_BYTES = 2e9
 """The most bytes of targets in the folder."""
@@ -40,12 +41,11 @@ class TargetCache:
 
     Args:
         folder: Where targets are stored for other processes and later runs, or None for memory alone.
-        max_bytes: The most bytes in memory; the least recently used targets are released first.
 
     """
 
-    def __init__(self, folder: Path | None = None, max_bytes: float = MEMORY_BYTES) -> None:
-        self._folder, self._max_bytes = folder, max_bytes
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._targets: OrderedDict[str, _Statistics] = OrderedDict()
         self._lock = threading.Lock()
         self.hits = 0
@@ -105,7 +105,7 @@ class TargetCache:
         with self._lock:
             self._targets[key] = statistics
             self._targets.move_to_end(key)
-            while len(self._targets) > 1 and self.bytes > self._max_bytes:
+            while len(self._targets) > 1 and self.bytes > MEMORY_BYTES:
                 self._targets.popitem(last=False)
 
 

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from impasto.machine.process_group import own_group
+
 __all__ = ["Child", "Lines"]
 
 LINE_BYTES = 16 * 2**20
@@ -48,7 +50,7 @@ class Child:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     limit=LINE_BYTES,
-                    start_new_session=True,  # Ctrl-C of the terminal is for the server, which then ends this process
+                    **own_group(),  # Ctrl-C of the terminal is for the server, which then ends this process
                 )
 
     def send(self, message: dict[str, Any]) -> None:
@@ -92,8 +94,8 @@ class Lines:
         self._lock = threading.Lock()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Write one message; without a reader, nothing is written."""
-        with self._lock, suppress(BrokenPipeError):
+        """Write one message; without a reader, for which Windows has no error of its own, nothing is written."""
+        with self._lock, suppress(OSError):
             self._out.write(json.dumps(message, default=str).encode() + b"\n")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ A worker that dies is started again, and its job continues from the checkpoint. 
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -138,6 +139,7 @@ class Queue:
 
 def _with_names(sentence: str, entry: Entry) -> str:
     """Return a sentence that names pictures as people do, and no folder of this machine."""
-    for path, name in {f"{entry.folder}/": "", "inputs/": "", **entry.names}.items():
-        sentence = sentence.replace(path, name)
+    sentence = re.sub(rf"{re.escape(str(entry.folder))}[/\\]|inputs[/\\]", "", sentence)
+    for identifier, name in entry.names.items():
+        sentence = sentence.replace(identifier, name)
     return sentence

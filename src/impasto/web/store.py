@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError, RunError
+from impasto.files import replace
 from impasto.film.formats import FILM_FORMATS, format_of
 from impasto.images.formats import loader_of, unsupported_kind
 from impasto.web.files import read_json
@@ -131,7 +132,7 @@ class Store:
             accepted = "a PNG, JPEG, WebP, TIFF, GIF, AVIF or HEIC picture, or an MP4, MOV, WebM, MKV or AVI film"
             raise InputError(f"{fault}; give {accepted}.")
         path = self.uploads / f"{digest}.{suffix}"
-        source.replace(path)
+        replace(source, path)
         return path
 
     @contextmanager
@@ -152,9 +153,10 @@ class Store:
             path.unlink(missing_ok=True)
 
     def delete(self, identifier: str) -> None:
-        """Delete an upload that cannot be used."""
+        """Delete an upload that cannot be used; of its files, one that is open stays on Windows."""
         for path in self.uploads.glob(f"{identifier.partition('.')[0]}.*"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
     def delete_unused(self, used: Collection[str]) -> None:
         """Delete uploads that no job uses and that were last uploaded `UNUSED_SECONDS` ago.
@@ -181,6 +183,12 @@ class Store:
         folder = self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         (folder / "inputs").mkdir(parents=True)
         return folder
+
+    def delete_job(self, folder: Path) -> None:
+        """Delete the folder of a job, the order first, without which a file that is open on Windows is no job."""
+        with suppress(OSError):
+            (folder / "job.json").unlink()
+        shutil.rmtree(folder, ignore_errors=True)
 
     def job_folders(self) -> Iterable[Path]:
         """List the folders of all jobs, the oldest first; links and folders of other names are not jobs."""
@@ -217,11 +225,14 @@ class Store:
 
 
 def _bytes_below(folder: Path) -> float:
-    """Return the bytes of all files below a folder; a hard link counts once."""
-    sizes: dict[int, int] = {}
+    """Return the bytes of all files below a folder; a hard link counts once.
+
+    A file without another link counts by its path, since not every file system numbers its files.
+    """
+    sizes: dict[int | Path, int] = {}
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # a worker has replaced or removed it
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
-                sizes[status.st_ino] = status.st_size
+                sizes[status.st_ino if status.st_nlink > 1 else path] = status.st_size
     return float(sum(sizes.values()))

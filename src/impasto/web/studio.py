@@ -1,7 +1,6 @@
 """The studio: all jobs of a folder, how they are ordered, changed, deleted and restored."""
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -135,7 +134,7 @@ class Studio:
             entry.names = self.uploads.names(order.uploads)
             entry.save()
         except Exception:
-            shutil.rmtree(folder, ignore_errors=True)
+            self.store.delete_job(folder)
             raise
         self.entries[folder.name] = entry
         entry.move_to("waiting")
@@ -163,7 +162,7 @@ class Studio:
             is_old = time.time() - entry.deleted >= trash_seconds
             if entry.deleted and is_old and not self._queue.is_painting(entry):
                 del self.entries[entry.id]
-                shutil.rmtree(entry.folder)
+                self.store.delete_job(entry.folder)
         self.store.delete_unused({upload for entry in self.entries.values() for upload in entry.order.uploads})
 
     def change(self, identifier: str, changes: dict[str, Any]) -> Entry:

@@ -13,15 +13,12 @@ from impasto.kernels.borders import Border
 from impasto.kernels.cpu.convolution import Convolution
 from impasto.kernels.cpu.pooling import Pool, Pullback
 from impasto.kernels.cpu.relu import clear_by_bits
-from impasto.planning.tiles import BAND, bands
+from impasto.planning.tiles import bands
 
 __all__ = ["BAND_SIGNALS", "forward"]
 
 BAND_SIGNALS = 3
 """The number of signals of `BAND` units that are alive at the peak of a band, in the forward or backward pass."""
-
-_GPU_BAND_UNITS = 4 * BAND
-"""The number of units of a band on a GPU, about; smaller bands would not occupy its multiprocessors."""
 
 
 def forward(
@@ -45,8 +42,7 @@ def forward(
     channels = len(convolution.bias)
     pooled = _empty((1, channels, height, width), signal)
     pullbacks: list[tuple[slice, Pullback]] = []
-    band_units = BAND if signal.device.type == "cpu" else _GPU_BAND_UNITS
-    for rows in bands(2 * height, 2 * width * channels, band_units):
+    for rows in bands(2 * height, 2 * width * channels):
         output = convolution.forward(signal, border, rows)
         pooled_band = pool.forward(output)
         pooled[:, :, rows.start // 2 : rows.stop // 2] = pooled_band

@@ -111,10 +111,9 @@ class Frame(NamedTuple):
             (batch, channels, *self.size(height, width)), dtype=signal.dtype, device=signal.device
         ).contiguous(memory_format=torch.channels_last)
         self.interior(framed).copy_(signal)
-        for source, target in self._column_copies(width):
-            framed[..., target] = framed[..., source]
-        for source, target in self._row_copies(height):
-            framed[:, :, target] = framed[:, :, source]
+        for axis, length in ((3, width), (2, height)):
+            for source, target in self._copies(axis, length):
+                framed.select(axis, target).copy_(framed.select(axis, source))
         return framed
 
     def fold(self, gradient: Tensor) -> Tensor:
@@ -128,22 +127,18 @@ class Frame(NamedTuple):
             The gradient by the signal, (N, C, H, W), a view of `gradient`.
 
         """
-        height, width = gradient.shape[2] - self.above - self.below, gradient.shape[3] - self.left - self.right
-        for source, target in self._row_copies(height):
-            gradient[:, :, source] += gradient[:, :, target]
-        for source, target in self._column_copies(width):
-            gradient[..., source] += gradient[..., target]
-        return self.interior(gradient)
+        signal = self.interior(gradient)
+        for axis in (2, 3):
+            for source, target in self._copies(axis, signal.shape[axis]):
+                gradient.select(axis, source).add_(gradient.select(axis, target))
+        return signal
 
-    def _row_copies(self, height: int) -> list[tuple[int, int]]:
-        """List pairs of rows of a framed signal, of which the second is a copy of the first."""
-        copies = ((self.first_row, 0), (self.last_row, height + self.above))
-        return [(self.above + source, target) for source, target in copies if source >= 0]
-
-    def _column_copies(self, width: int) -> list[tuple[int, int]]:
-        """List pairs of columns of a framed signal, of which the second is a copy of the first."""
-        copies = ((self.first_column, 0), (self.last_column, width + self.left))
-        return [(self.left + source, target) for source, target in copies if source >= 0]
+    def _copies(self, axis: int, length: int) -> list[tuple[int, int]]:
+        """List pairs of rows (axis 2) or columns (axis 3) of a framed signal; the second is a copy of the first."""
+        is_row = axis == 2
+        offset = self.above if is_row else self.left
+        first, last = (self.first_row, self.last_row) if is_row else (self.first_column, self.last_column)
+        return [(offset + source, target) for source, target in ((first, 0), (last, length + offset)) if source >= 0]
 
 
 NO_FRAME = Frame()

@@ -158,7 +158,7 @@ def pool(
         pooled = quarters.mean(0) * scale if kind == "average" else _norm(quarters) * scale
         bit_indices = torch.arange(4, dtype=torch.uint8, device=raw.device).view(4, 1, 1, 1, 1)
         choice = ((quarters > 0).to(torch.uint8) << bit_indices).sum(0)
-    choices = choice.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if retain else _no_bytes(raw)
+    choices = choice.to(torch.uint8)[0].permute(1, 2, 0).contiguous() if retain else raw.new_empty(0, dtype=torch.uint8)
     return Frame(*frame).pad(pooled), choices
 
 
@@ -334,8 +334,3 @@ def _unpack(bits: Tensor, channels: int) -> Tensor:
     """Return packed bits as zeros and ones, (H, W, C)."""
     shifts = torch.arange(8, dtype=torch.uint8, device=bits.device)
     return (bits[..., None] >> shifts & 1).flatten(2)[..., :channels]
-
-
-def _no_bytes(template: Tensor) -> Tensor:
-    """Return an empty tensor of uint8, on the device of `template`."""
-    return torch.empty(0, dtype=torch.uint8, device=template.device)

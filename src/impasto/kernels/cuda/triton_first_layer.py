@@ -131,21 +131,7 @@ def first_forward(
     bias: Tensor,
     frame: Frame,
 ) -> Tensor:
-    """Compute `layer_operators.first_forward` by two kernels.
-
-    Args:
-        image: RGB in [0, 1], (3, H, W), in float32.
-        input_frame: The frame of the image; its zeros are added after `scale` and `shift`.
-        scale: The factor of each channel, 3 numbers.
-        shift: The summand of each channel, 3 numbers.
-        weight: The filters of conv1_1, (C, 3, 3, 3), contiguous.
-        bias: The bias of conv1_1, (C,).
-        frame: The frame of the output.
-
-    Returns:
-        The framed signal, (1, C, height, width), in the dtype of `weight`.
-
-    """
+    """Compute `layer_operators.first_forward` of an image in float32 by two kernels; arguments are the operator's."""
     channels, (rows, columns) = len(weight), input_frame.size(*image.shape[1:])
     framed_image = torch.empty((3, rows, columns), dtype=image.dtype, device=image.device)
     _frame_image[triton.cdiv(rows * columns, _CHANNEL_PIXELS), 3](
@@ -186,18 +172,7 @@ def first_forward(
 
 
 def first_backward(cotangent: Tensor, weight: Tensor, scale: Sequence[float], dtype: torch.dtype) -> Tensor:
-    """Compute `layer_operators.first_backward` by two kernels.
-
-    Args:
-        cotangent: The gradient by the output of conv1_1 before its bias and ReLU, (1, C, H, W).
-        weight: The filters of conv1_1, (C, 3, 3, 3), contiguous.
-        scale: The factor of each channel of the image, 3 numbers.
-        dtype: The precision of the gradient.
-
-    Returns:
-        The gradient by the framed image, (3, H + 2, W + 2).
-
-    """
+    """Compute `layer_operators.first_backward` by two kernels; arguments and result are the operator's."""
     _, channels, height, width = cotangent.shape
     tap_products = torch.empty((27, height, width), dtype=cotangent.dtype, device=cotangent.device)
     count, depth = height * width, block_channels(channels)

@@ -295,22 +295,7 @@ def complete(
     last_loss: Tensor,
     divergence_factor: float,
 ) -> Tensor:
-    """Compute `history_operators.complete` by one kernel.
-
-    Args:
-        steps: S, (history, N), in float32 or bfloat16.
-        changes: Y, (history, N); the row with the least age is written.
-        ages: The age of each pair, (history,).
-        gradient: g, (N,).
-        last_gradient: The gradient at the last good point, (N,); updated in place.
-        loss: The loss at the end of the step, a scalar.
-        last_loss: The loss at the last good point, a scalar.
-        divergence_factor: The largest ratio of the loss to the last loss at a good point.
-
-    Returns:
-        Five inner products as partial sums, (parts, 5).
-
-    """
+    """Compute `history_operators.complete` by one kernel; arguments and result are the operator's."""
     history, length = steps.shape
     programs = max(1, min(4 * _PRODUCT_PROGRAMS, triton.cdiv(length, _ROW_COLUMNS)))
     partial = torch.empty((programs, 5), dtype=torch.float32, device=steps.device)
@@ -334,18 +319,7 @@ def complete(
 
 
 def products(steps: Tensor, changes: Tensor, ages: Tensor, gradient: Tensor) -> Tensor:
-    """Compute `history_operators.products` by one kernel.
-
-    Args:
-        steps: S, (history, N), in float32 or bfloat16.
-        changes: Y, (history, N).
-        ages: The age of each pair, (history,).
-        gradient: g, (N,).
-
-    Returns:
-        Five products with all rows as partial sums, (parts, 5, history).
-
-    """
+    """Compute `history_operators.products` by one kernel; arguments and result are the operator's."""
     history, length = steps.shape
     is_compact = steps.dtype == torch.bfloat16 and steps.stride(0) % 16 == 0
     columns = _MAX_BLOCK_COLUMNS if is_compact else _BLOCK_COLUMNS
@@ -382,27 +356,7 @@ def solve(
     max_step: Tensor,
     limits: Sequence[float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Compute `history_operators.solve` by one program.
-
-    Args:
-        sums: The sums of `complete`, (5,).
-        row_products: The sums of `products`, (5, history).
-        products: S Yᵀ, (history, history); updated in place.
-        squares: Y Yᵀ, (history, history); updated in place.
-        lengths: ⟨s, s⟩ of each pair, (history,); updated in place.
-        ages: The age of each pair, (history,); updated in place.
-        loss: The loss at the end of the step, a scalar.
-        last_loss: The loss at the last good point, a scalar; updated in place.
-        step_length: The mean absolute step from the last good point, a scalar.
-        step_fraction: The fraction of the pairs' step that is taken, a scalar; updated in place.
-        max_step: The mean absolute step that is allowed next, a scalar; updated in place.
-        limits: The nine limits of `history_operators.solve`.
-
-    Returns:
-        The weights of the steps, (history,), of the changes, (history,), and of the gradient, a scalar; and two flags,
-        (2,) of int32: whether there are pairs, and whether the point was bad.
-
-    """
+    """Compute `history_operators.solve` by one program; arguments and result are the operator's."""
     history = len(ages)
     step_weights, change_weights, scale = (
         torch.empty_like(lengths),
@@ -438,20 +392,7 @@ def solve(
 def combination(
     steps: Tensor, changes: Tensor, gradient: Tensor, scale: Tensor, step_weights: Tensor, change_weights: Tensor
 ) -> Tensor:
-    """Compute `history_operators.combination` by one kernel.
-
-    Args:
-        steps: S, (history, N), in float32 or bfloat16.
-        changes: Y, (history, N).
-        gradient: g, (N,).
-        scale: The weight of g, a scalar.
-        step_weights: The weight of each step, (history,).
-        change_weights: The weight of each change, (history,).
-
-    Returns:
-        The linear combination, (N,).
-
-    """
+    """Compute `history_operators.combination` by one kernel; arguments and result are the operator's."""
     history, length = steps.shape
     direction = torch.empty_like(gradient)
     _combination[triton.cdiv(length, _ROW_COLUMNS),](
@@ -485,27 +426,7 @@ def advance(
     learning_rate: float,
     first_step: float,
 ) -> Tensor:
-    """Compute `history_operators.advance` by one kernel.
-
-    Args:
-        direction: The direction of ascent that the pairs propose, this process's shard, (N,).
-        move: The direction as an image, (3, H, W).
-        move_length: The sum of the absolute values of `move`, a scalar.
-        image: The point that was evaluated last, (3, H, W).
-        last_image: The last good point, (3, H, W); updated in place.
-        steps: S, (history, N); the oldest row is replaced.
-        ages: The age of each pair, (history,); that of the oldest pair becomes -1.
-        step_fraction: The fraction of the pairs' step that is taken, a scalar.
-        max_step: The mean absolute step that is allowed, a scalar.
-        flags: Whether there are pairs, and whether the point was bad, (2,).
-        step_length: The mean absolute step, a scalar; updated in place.
-        learning_rate: A factor of the step if there are pairs.
-        first_step: The mean absolute step if there are no pairs.
-
-    Returns:
-        The point to evaluate next, (3, H, W).
-
-    """
+    """Compute `history_operators.advance` by one kernel; arguments and result are the operator's."""
     history, length = steps.shape
     next_image, pixels = torch.empty_like(image), image.numel()
     _advance[triton.cdiv(pixels, _ROW_COLUMNS),](

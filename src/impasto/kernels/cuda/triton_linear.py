@@ -105,23 +105,7 @@ def linear(
     *,
     clears: bool,
 ) -> Tensor:
-    """Compute `layer_operators.linear` by one kernel.
-
-    Args:
-        framed: The gradient by the framed output of the ReLU; None for zeros.
-        frame: The frame of the output.
-        features: F, the output of the ReLU, (1, C, H, W).
-        matrix: S, symmetric, (C, C).
-        offset: s, (C,); None for zeros.
-        weights: w, (rows, columns) of the box; None for ones.
-        bounds: The box of units to which w ∘ (2 S F + s) is added: first row, row after the last, first column, column
-            after the last. None for all units.
-        clears: Whether to set the gradient to 0 where the features are not above 0.
-
-    Returns:
-        The gradient by the input of the ReLU, (1, C, H, W).
-
-    """
+    """Compute `layer_operators.linear` by one kernel; arguments and result are the operator's."""
     _, channels, height, width = features.shape
     is_short = features.dtype == torch.bfloat16
     block = block_channels(channels, 128 if is_short else 64)

@@ -101,19 +101,7 @@ def _unpool(framed, framed_row, choices, raw, raw_row, bias, gradient, gradient_
 
 
 def pool(raw: Tensor, bias: Tensor, kind: str, scale: float, frame: Frame) -> tuple[Tensor, Tensor]:
-    """Compute `layer_operators.pool` by one kernel.
-
-    Args:
-        raw: The output of a convolution without bias, (1, C, H, W).
-        bias: The bias of each channel, (C,).
-        kind: The kind of pooling: max, average or l2.
-        scale: The factor of average and L2 pooling.
-        frame: The frame of the output.
-
-    Returns:
-        The framed signal, and the choices that `unpool` needs, (H // 2, W // 2, C) of uint8.
-
-    """
+    """Compute `layer_operators.pool` by one kernel, with the choices in any case; arguments are the operator's."""
     channels, height, width = raw.shape[1], raw.shape[2] // 2, raw.shape[3] // 2
     framed = empty_signal(raw, channels, *frame.size(height, width))
     choices = empty_bytes(raw, channels, height, width)
@@ -150,23 +138,7 @@ def unpool(
     height: int,
     width: int,
 ) -> Tensor:
-    """Compute `layer_operators.unpool` by one kernel.
-
-    Args:
-        framed: The gradient by the framed output of `pool`.
-        frame: The frame of the output.
-        choices: The choices that `pool` returned, (H // 2, W // 2, C).
-        raw: The input of `pool`, (1, C, H, W), which L2 pooling needs.
-        bias: The bias of each channel, (C,), which L2 pooling needs.
-        kind: The kind of pooling: max, average or l2.
-        scale: The factor of average and L2 pooling.
-        height: The height H of the input, in units.
-        width: The width W of the input, in units.
-
-    Returns:
-        The gradient by `raw`, (1, C, H, W).
-
-    """
+    """Compute `layer_operators.unpool` by one kernel; arguments and result are the operator's."""
     channels, block = framed.shape[1], block_channels(framed.shape[1])
     gradient = empty_signal(framed, channels, height, width)
     if height % 2 or width % 2:  # what the pooling left out

@@ -85,17 +85,7 @@ def _relu_backward(framed, framed_row, features, features_row, bits, content, co
 
 
 def activate(raw: Tensor, bias: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
-    """Compute `layer_operators.activate` by one kernel.
-
-    Args:
-        raw: The output of a convolution without bias, (1, C, H, W).
-        bias: The bias of each channel, (C,).
-        frame: The frame of the output.
-
-    Returns:
-        The framed signal, and one bit per unit that is above 0, (H, W, ceil(C / 8)) of uint8.
-
-    """
+    """Compute `layer_operators.activate` by one kernel, with the bits in any case; arguments are the operator's."""
     _, channels, height, width = raw.shape
     framed = empty_signal(raw, channels, *frame.size(height, width))
     bits = empty_bytes(raw, -(-channels // 8), height, width)
@@ -131,23 +121,7 @@ def relu_backward(
     shape: Sequence[int],
     template: Tensor,
 ) -> Tensor:
-    """Compute `layer_operators.relu_backward` by one kernel.
-
-    Args:
-        framed: The gradient by the framed output of the ReLU; None for zeros.
-        frame: The frame of the output.
-        features: The output of the ReLU, (1, C, H, W), if it was retained.
-        bits: The bits that `activate` returned, if the output was not retained.
-        factor: The factor of features - content, a scalar; None to add nothing.
-        content: The content image's features, (C, H, W); None to add nothing.
-        clears: Whether to set the gradient to 0 where the features are not above 0.
-        shape: The shape of the output, (1, C, H, W).
-        template: A tensor with the dtype and device of the gradient.
-
-    Returns:
-        The gradient by the input of the ReLU, (1, C, H, W).
-
-    """
+    """Compute `layer_operators.relu_backward` by one kernel; arguments and result are the operator's."""
     _, channels, height, width = shape
     gradient, block = empty_signal(template, channels, height, width), block_channels(channels)
     grid = (triton.cdiv(height * width, _RELU_POSITIONS), triton.cdiv(channels, block))

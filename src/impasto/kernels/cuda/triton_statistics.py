@@ -130,16 +130,7 @@ def _add_excess(gray, gray_plane, gray_row, factor, gradient, gradient_plane, gr
 
 
 def square_distance(features: Tensor, content: Tensor) -> Tensor:
-    """Compute `statistic_operators.square_distance` by one kernel.
-
-    Args:
-        features: F, (C, H, W), in channels_last.
-        content: P, (C, H, W), in channels_last and any precision.
-
-    Returns:
-        Σ (F - P)² as partial sums, (parts,).
-
-    """
+    """Compute `statistic_operators.square_distance` by one kernel; arguments and result are the operator's."""
     channels, height, width = features.shape
     grid = (height, triton.cdiv(width * channels, _BLOCK_UNITS))
     partial = torch.empty(grid, dtype=torch.float32, device=features.device)
@@ -159,14 +150,7 @@ def excess(gray: Tensor) -> Tensor:
 
 
 def add_excess(gray: Tensor, factor: Tensor, gradient: Tensor) -> None:
-    """Compute `statistic_operators.add_excess` by one kernel.
-
-    Args:
-        gray: Gray levels, (3, H, W).
-        factor: The factor, a scalar.
-        gradient: The gradient by the gray levels, (3, H, W); updated in place.
-
-    """
+    """Compute `statistic_operators.add_excess` by one kernel; arguments and result are the operator's."""
     channels, height, width = gray.shape
     grid = (channels * height, triton.cdiv(width, _BLOCK_ELEMENTS))
     _add_excess[grid](
@@ -184,16 +168,7 @@ def add_excess(gray: Tensor, factor: Tensor, gradient: Tensor) -> None:
 
 
 def moments(features: Tensor, weights: Tensor | None) -> Tensor:
-    """Compute `statistic_operators.moments` by one kernel.
-
-    Args:
-        features: F, (C, H, W), in channels_last.
-        weights: w, (H, W); None for ones.
-
-    Returns:
-        The sums of w F Fᵀ and w F as partial sums, (parts, C, C + 1).
-
-    """
+    """Compute `statistic_operators.moments` by one kernel; arguments and result are the operator's."""
     channels, height, width = features.shape
     block = max(16, min(128 if features.dtype == torch.bfloat16 else 64, triton.next_power_of_2(channels)))
     tiles = triton.cdiv(channels, block)
@@ -226,19 +201,7 @@ def moments(features: Tensor, weights: Tensor | None) -> Tensor:
 def gram_distance(
     total: Tensor, mass: Tensor, target: Tensor, weight: float, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Compute `statistic_operators.gram_distance` by one kernel.
-
-    Args:
-        total: The sums of F Fᵀ and F, (C, C + 1).
-        mass: The divisor of the sums, a scalar.
-        target: The target's Gram matrix, and a last column that is ignored, (C, C + 1).
-        weight: The weight of the distance.
-        dtype: The precision of the derivative.
-
-    Returns:
-        The distance as partial sums, (parts,), and its derivative by the sums of F Fᵀ, (C, C).
-
-    """
+    """Compute `statistic_operators.gram_distance` by one kernel; arguments and result are the operator's."""
     count = len(total) ** 2
     value = torch.empty(triton.cdiv(count, _BLOCK_ELEMENTS), dtype=torch.float32, device=total.device)
     slope = torch.empty((len(total), len(total)), dtype=dtype, device=total.device)

@@ -8,11 +8,11 @@ import numba
 import numpy as np
 
 from impasto.kernels.cpu.compiled.relu import PACK
-from impasto.kernels.cpu.compiled.sources.jobs import fetch_and_add, inlined, pointers, threaded
+from impasto.kernels.cpu.compiled.sources.jobs import Compiled, fetch_and_add, inlined, pointers, threaded
 
 __all__ = ["shorts", "words"]
 
-_bytes, _shorts, _words = (pointers(kind) for kind in (numba.types.uint8, numba.types.int16, numba.types.int32))
+_bytes = pointers(numba.types.uint8)
 
 
 @inlined
@@ -53,17 +53,17 @@ def _work_on_rows(address: Any, job: Any, signal: Any, bits: Any) -> None:
         row = fetch_and_add(address, 1, 1)
 
 
-@threaded
-def shorts(address: Any) -> None:
-    """Do a job on signals of 16 bits."""
-    job: Any = numba.carray(address, 8, np.int64)
-    length = job[3] * job[4] * job[5]
-    _work_on_rows(address, job, numba.carray(_shorts(job[6]), length), numba.carray(_bytes(job[7]), length))
+def _make_loop(kind: Any) -> Compiled:
+    """Return the loop that does a job on signals viewed as integers of a numba type."""
+    integers = pointers(kind)
+
+    @threaded
+    def _work(address: Any) -> None:
+        job: Any = numba.carray(address, 8, np.int64)
+        length = job[3] * job[4] * job[5]
+        _work_on_rows(address, job, numba.carray(integers(job[6]), length), numba.carray(_bytes(job[7]), length))
+
+    return _work
 
 
-@threaded
-def words(address: Any) -> None:
-    """Do a job on signals of 32 bits."""
-    job: Any = numba.carray(address, 8, np.int64)
-    length = job[3] * job[4] * job[5]
-    _work_on_rows(address, job, numba.carray(_words(job[6]), length), numba.carray(_bytes(job[7]), length))
+shorts, words = (_make_loop(kind) for kind in (numba.types.int16, numba.types.int32))
