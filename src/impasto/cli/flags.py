@@ -116,15 +116,15 @@ if TYPE_CHECKING:
     Flags = DemoFlags = TextureFlags = ReconstructFlags = RepaintFlags = BatchFlags = FilmFlags = object | None
     SweepFlags = MeasureFlags = FiguresFlags = InfoFlags = object | None
 else:
-    Flags = _flags("paint", [*_SOURCES, *_PICTURE, *_OPTIONS, *_OUTPUT])
+    Flags = _flags("paint", [*_SOURCES, *_OPTIONS, *_PICTURE, *_OUTPUT])
     DemoFlags = _flags("paint", [*_OPTIONS, *_OUTPUT])
     TextureFlags = _flags("paint", [_JOB["shape"], *_preset_options("texture"), *_OUTPUT])
     ReconstructFlags = _flags("paint", [*_preset_options("reconstruction"), *_OUTPUT])
     RepaintFlags = _flags("paint", [*_WITHOUT_DEFAULTS, *Runtime.options(), *_OUTPUT])
-    BatchFlags = _flags("paint", [*_SOURCES, *_PICTURE, *_OPTIONS, *_MANY_OUTPUTS])
-    FilmFlags = _flags("paint", [*_SOURCES, *Film.options(), *_MASKS, *_FRAME, *_FILM_OUTPUT])
-    SweepFlags = _flags("sweep", [*_SOURCES, *_PICTURE, *_OPTIONS, *_SHEET_OUTPUT], several=True)
-    MeasureFlags = _flags("measure", [*_MASKS, *_OPTIONS, _JOB["allow_large"]])
+    BatchFlags = _flags("paint", [*_SOURCES, *_OPTIONS, *_PICTURE, *_MANY_OUTPUTS])
+    FilmFlags = _flags("paint", [*_SOURCES, *Film.options(), *_FRAME, *_MASKS, *_FILM_OUTPUT])
+    SweepFlags = _flags("sweep", [*_SOURCES, *_OPTIONS, *_PICTURE, *_SHEET_OUTPUT], several=True)
+    MeasureFlags = _flags("measure", [*_OPTIONS, *_MASKS, _JOB["allow_large"]])
     FiguresFlags = _flags("figures", [*_OPTIONS, *_SHEET_OUTPUT])
     InfoFlags = _flags("info", _OPTIONS)
 """The flags of each command; the flags of the command of a preset show its defaults."""
