@@ -36,3 +36,13 @@ def test_a_picture_tells_its_size_and_not_its_tensor() -> None:
     picture = smooth(48, 64)
     assert (picture.width, picture.height) == (64, 48)
     assert repr(picture) == "Picture(64 × 48)"
+
+
+@pytest.mark.parametrize(
+    ("long_side", "size"), [(30, (30, 20)), (1, (1, 1)), (59, (59, 39)), (60, (60, 40)), (90, (60, 40))]
+)
+def test_a_picture_within_a_long_side_is_reduced_and_never_enlarged(long_side, size):
+    picture = Picture(torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(0)))
+    reduced = picture.within(long_side)
+    assert (reduced.width, reduced.height) == size
+    assert (reduced is picture) == (long_side >= 60)

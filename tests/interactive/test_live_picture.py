@@ -1,10 +1,11 @@
+import base64
 import re
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from impasto import Settings, StyleTransfer, stylize
+from impasto import Picture, Settings, StyleTransfer, stylize
 from impasto.interactive import live_picture, progress_display
 
 
@@ -71,6 +72,9 @@ def test_a_prompt_without_a_kernel_is_no_notebook(monkeypatch):
     assert not live_picture.is_in_notebook()
 
 
-def test_a_large_picture_is_shown_smaller(picture):
-    small = live_picture._small(picture(1024, 300))
-    assert (small.width, small.height) == (512, 150)
+def test_a_large_picture_is_shown_smaller(quick, picture, shown, monkeypatch):
+    monkeypatch.setattr(live_picture, "MAX_SIDE", 32)
+    stylize(picture(), picture(72, 60, seed=1), settings=quick, progress=True)
+    encoded = re.search(r"base64,([^\"]+)", shown[-1])
+    small = Picture.open(base64.b64decode(encoded[1]))
+    assert (small.width, small.height) == (32, 24)

@@ -63,11 +63,11 @@ def find_faces(picture: object) -> Mask | None:
 @torch.no_grad()
 def _find(picture: Picture) -> Mask | None:
     """Return the mask of the faces in a picture; None, if there is no face."""
-    factor = min(1.0, LONG_SIDE / max(picture.width, picture.height))
-    width, height = (max(1, round(side * factor)) for side in (picture.width, picture.height))
-    pixels = picture.resized(width, height).in_profile(None).pixels
-    boxes = _detect(2 * pixels.float() - 1).round()  # to pixels, so that a mask is the same whatever computes it
-    return Mask(_ellipses(boxes, width, height).amax(0), "the mask of the faces") if len(boxes) else None
+    picture = picture.within(LONG_SIDE).in_profile(None)
+    boxes = _detect(2 * picture.pixels - 1).round()  # to pixels, so that a mask is the same whatever computes it
+    if not len(boxes):
+        return None
+    return Mask(_ellipses(boxes, picture.width, picture.height).amax(0), "the mask of the faces")
 
 
 def _detect(image: Tensor) -> Tensor:

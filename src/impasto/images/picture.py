@@ -234,6 +234,21 @@ class Picture:
         pixels = resample_colors(self.pixels, self.opacity, height, width).clamp(0.0, 1.0)
         return replace(self, samples=pixels, alpha=self._resized_alpha(width, height))
 
+    def within(self, long_side: int) -> "Picture":
+        """Return the picture, or a smaller one if its long side has more than `long_side` pixels.
+
+        Args:
+            long_side: In pixels, at least 1.
+
+        Returns:
+            The picture, of the same proportions; the same object, if it is small enough.
+
+        """
+        factor = long_side / max(self.width, self.height)
+        if factor >= 1:
+            return self
+        return self.resized(*(max(1, round(side * factor)) for side in (self.width, self.height)))
+
     def cropped(self, ratio: float) -> "Picture":
         """Return the largest middle part of the picture whose width divided by its height is `ratio`.
 
@@ -378,10 +393,7 @@ class Picture:
 
     def notebook_png(self) -> bytes:
         """Return the PNG that a notebook shows: the picture, or one of at most 1024 pixels a side."""
-        scale = min(1.0, MAX_NOTEBOOK_SIDE / max(self.width, self.height))
-        width, height = (max(1, round(side * scale)) for side in (self.width, self.height))
-        small = self if scale == 1 else self.resized(width, height)
-        return replace(small, bits=8).png()
+        return replace(self.within(MAX_NOTEBOOK_SIDE), bits=8).png()
 
     def _resized_alpha(self, width: int, height: int) -> Tensor | None:
         """Return the alpha at another size, (height, width)."""

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 
-from impasto.images import Picture
 from impasto.interactive.progress_bar import size, state
 from impasto.transfer.progress import Progress
 from impasto.transfer.run import Run
@@ -63,16 +62,10 @@ class LivePicture(AbstractContextManager["LivePicture"]):
         """Show the picture so far, if there has been a report."""
         if self._report is None:
             return
-        encoded = base64.b64encode(_small(self._run.preview()).jpeg(quality=85)).decode()
+        encoded = base64.b64encode(self._run.preview().within(MAX_SIDE).jpeg(quality=85)).decode()
         text = f"{size(self._report)}  {state(self._report, 'stage')}"
         lines = "<br>".join(html.escape(line) for line in (text, *self._remarks))
         bar = f'<progress value="{self._report.fraction:.3f}" style="width: 100%; max-width: 20em"></progress>'
         picture = f'<img alt="the picture so far" src="data:image/jpeg;base64,{encoded}">'
         self._handle.update(self._module.HTML(f"<div>{picture}<br>{bar}<br>{lines}</div>"))
         self._updated = time.monotonic()
-
-
-def _small(picture: Picture) -> Picture:
-    """Return a picture, or a smaller one if its long side exceeds `MAX_SIDE`."""
-    scale = min(1.0, MAX_SIDE / max(picture.width, picture.height))
-    return picture.resized(*(max(1, round(side * scale)) for side in (picture.width, picture.height)))

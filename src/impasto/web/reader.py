@@ -79,9 +79,7 @@ def _write_faces(path: Path, target: Path) -> dict[str, Any]:
 def _write_thumbnails(picture: Picture, path: Path) -> dict[str, Any]:
     """Write the small pictures of an upload next to it; return its width and height."""
     for name, size in SIZES.items():
-        factor = min(1.0, size / max(picture.width, picture.height))
-        sides = [max(1, round(side * factor)) for side in (picture.width, picture.height)]
-        picture.resized(*sides).save(path.with_suffix(f".{name}.jpg"), overwrite=True, quality=85)
+        picture.within(size).save(path.with_suffix(f".{name}.jpg"), overwrite=True, quality=85)
     return {"width": picture.width, "height": picture.height}
 
 

@@ -190,9 +190,7 @@ class Worker:
 
     def _save_preview(self, picture: Picture) -> None:
         """Save the picture so far as the page shows it."""
-        factor = min(1.0, PREVIEW_SIZE / max(picture.width, picture.height))
-        preview = picture.resized(max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-        (preview if factor < 1 else picture).save(self._folder / "preview.jpg", overwrite=True, quality=PREVIEW_QUALITY)
+        picture.within(PREVIEW_SIZE).save(self._folder / "preview.jpg", overwrite=True, quality=PREVIEW_QUALITY)
 
 
 def main() -> None:
