@@ -184,7 +184,7 @@ def import_of_extra(
 
 
 def pip_install(requirement: str) -> str:
-    """Return the command that installs something beside impasto: by its Python, unless that is where `pip` belongs.
+    """Return the command that installs a requirement by the Python of impasto, which `pip` is only if it belongs to it.
 
     Args:
         requirement: What is installed, as every shell takes it: `"impasto[web]"`, in quotes.

@@ -19,7 +19,7 @@ class InstalledFile(NamedTuple):
     distribution: str
     """The name of the distribution."""
     version: str
-    """Its version."""
+    """The version of the distribution that has the file."""
     path: str
     """The path of the file in it."""
     sha256: str

@@ -25,7 +25,7 @@ DEFAULT_PATTERN = "{content}-{style}.png"
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _NO_NAME = re.compile(r'[<>:"/\\|?*]')
-"""What stands in no name of a file, on one system or another."""
+"""A character that names of files cannot have, on one system or another."""
 
 _PLAIN = (str, int, float)
 

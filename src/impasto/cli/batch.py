@@ -139,7 +139,7 @@ def _paintings(photos: Sequence[str], styles: Sequence[str], output: Path | None
 
 
 def _check_manifest(manifest: Path, sources: Sequence[str]) -> None:
-    """Refuse photographs and paintings beside a manifest, and a flag in its place: it may begin with a hyphen."""
+    """Refuse photographs and paintings with a manifest, and a flag in its place: it may begin with a hyphen."""
     if manifest != STANDARD_INPUT and str(manifest).startswith("-"):
         raise InputError(
             f"the manifest cannot be {manifest}; name a file of JSON lines, ./{manifest} if that is its name, or - for "
